@@ -1,0 +1,89 @@
+# Targets are explained by `make help`. Everything is relative to the repository,
+# so a clone in a folder whose name has spaces works too.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp-setup
+NGSPICE_VERSIONS := 39 46
+
+# One BLAS and OpenMP thread a process: the tests run one process a core.
+TEST_ENV := AMCSPICE_REQUIRE_NGSPICE=1 MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n auto
+PYTEST_ARGS ?=
+
+# Shell text that sets $$python to a Python 3.11 or later, or stops with one message.
+# `make PYTHON=/path/to/python3.12 setup` overrides the search.
+PYTHON ?=
+define FIND_PYTHON
+python=; \
+if [ -n "$(PYTHON)" ]; then tried="$(PYTHON)"; \
+else tried="python3 python3.14 python3.13 python3.12 python3.11 python"; fi; \
+for candidate in $$tried; do \
+	if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+		python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+	echo "amcspice needs Python 3.11 or later; tried: $$tried. Install one, or name it: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; \
+	exit 1; \
+fi
+endef
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup ngspice demo test test-all-versions lint format lock notebooks netlists clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
+
+setup: ngspice $(STAMP) ## install ngspice if missing, and amcspice with its tools into .venv
+
+ngspice:
+	@$(FIND_PYTHON); PYTHON="$$python" bash scripts/install-ngspice.sh
+
+$(STAMP): pyproject.toml requirements-dev.lock | ngspice
+	@$(FIND_PYTHON); \
+	echo "Creating $(VENV) with $$("$$python" --version)"; \
+	rm -rf $(VENV) && "$$python" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## factorize the Hubble picture on the simulated circuit
+	$(BIN)/python scripts/demo.py
+
+test: setup ## run the whole test suite, slow tests too (PYTEST_ARGS="..." adds options)
+	$(PYTEST) $(PYTEST_ARGS)
+
+test-all-versions: setup ## run the whole suite against ngspice 39 and against 46
+	@set -e; for version in $(NGSPICE_VERSIONS); do \
+		bash scripts/install-ngspice.sh --version $$version --prefix ".ngspice/$$version"; \
+	done
+	@set -e; for version in $(NGSPICE_VERSIONS); do \
+		echo "== ngspice $$version"; \
+		AMCSPICE_NGSPICE="$$PWD/.ngspice/$$version/usr" $(PYTEST) $(PYTEST_ARGS); \
+	done
+
+lint: setup ## ruff, mypy, the import rules, shellcheck if there is one
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; \
+	else echo "shellcheck is not installed: shell scripts not checked"; fi
+
+format: setup ## let ruff format the code and sort the imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## rewrite requirements-dev.lock from pyproject.toml
+	@$(FIND_PYTHON); PYTHON="$$python" bash scripts/lock.sh
+
+netlists: setup ## write the decks under netlists/ again
+	$(BIN)/python scripts/make_netlists.py
+
+notebooks: setup ## run the notebooks and store their output
+	$(BIN)/python scripts/make_netlists.py --notebooks
+
+clean: ## remove .venv, caches and downloads
+	rm -rf $(VENV) .ngspice build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
