@@ -3,7 +3,10 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+ENV_STAMP := $(VENV)/.stamp-env
 STAMP := $(VENV)/.stamp-setup
+# Twice quiet: errors are shown, remarks about the user's pip set-up are not.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 NGSPICE_VERSIONS := 39 46
 
 # One BLAS and OpenMP thread a process: the tests run one process a core.
@@ -40,12 +43,16 @@ setup: ngspice $(STAMP) ## install ngspice if missing, and amcspice with its too
 ngspice:
 	@$(FIND_PYTHON); PYTHON="$$python" bash scripts/install-ngspice.sh
 
-$(STAMP): pyproject.toml requirements-dev.lock | ngspice
+# A changed lock builds .venv anew; a changed pyproject.toml installs amcspice again.
+$(ENV_STAMP): requirements-dev.lock | ngspice
 	@$(FIND_PYTHON); \
-	echo "Creating $(VENV) with $$("$$python" --version)"; \
+	echo "Creating $(VENV) with $$("$$python" --version) and $$(grep -c == $<) locked packages; this takes a minute or two"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP) --require-hashes -r $<
+	@touch $@
+
+$(STAMP): pyproject.toml $(ENV_STAMP)
+	@$(PIP) --no-deps --no-build-isolation --force-reinstall -e .
 	@touch $@
 
 demo: setup ## factorize the Hubble picture on the simulated circuit
