@@ -12,6 +12,7 @@
 # With --prefix the apt set-up of the machine stays as it is, and the result is
 # used by setting AMCSPICE_NGSPICE=D/usr.
 set -euo pipefail
+export LC_ALL=C
 
 usage() {
     sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "$0"
@@ -66,23 +67,33 @@ is_usable() { [ -n "$1" ] && [ "$1" != 42 ] && [ "$1" != 43 ]; }
 
 # ---- becoming root -----------------------------------------------------------
 
-# Runs a command as root, or says what to type.
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif have sudo && sudo -n true 2>/dev/null; then
-        sudo -n "$@"
-    elif have sudo && [ -t 0 ]; then
-        say "asking sudo for the right to run: $*"
-        sudo "$@"
-    else
-        return 77
+as_root=() # what stands before a command that needs root rights
+
+# Fills as_root; fails where root rights cannot be had.
+become_root() {
+    if [ "$(id -u)" = 0 ]; then return 0; fi
+    have sudo || return 1
+    if ! sudo -n true 2>/dev/null; then
+        [ -t 0 ] || return 1
+        say "installing system packages takes root rights"
+        sudo -v || return 1
     fi
+    as_root=(sudo)
 }
 
-can_be_root() { [ "$(id -u)" = 0 ] || { have sudo && { sudo -n true 2>/dev/null || [ -t 0 ]; }; }; }
+# Ends the script with the command that the user, or somebody with the rights, types.
+ask_for_root() { # packages
+    say "root rights are needed, and sudo does not give them here. Type:"
+    echo "    sudo apt-get update && sudo apt-get install $*" >&2
+    exit 1
+}
 
-apt_quiet() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o Dpkg::Use-Pty=0 "$@" </dev/null; }
+apt_get() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -y -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null
+}
+
+refresh_lists() { quietly apt_get update || say "apt-get update failed; going on with the lists at hand"; }
 
 # Runs a command; shows its output only if it fails.
 quietly() {
@@ -183,11 +194,6 @@ candidate() { # version, apt options...
 
 # ---- into the system ---------------------------------------------------------
 
-manual_hint() {
-    echo "This takes root rights. Type:" >&2
-    echo "    sudo apt-get update && sudo apt-get install $*" >&2
-}
-
 backports_file=
 add_backports() { # returns 0 when a source with version 46 has been added
     local suite=$codename-backports file target
@@ -196,75 +202,100 @@ add_backports() { # returns 0 when a source with version 46 has been added
     for file in "$scratch/new"/*; do
         [ -e "$file" ] || continue
         target=/etc/apt/sources.list.d/amcspice-$suite.${file##*.}
-        as_root install -m 644 "$file" "$target"
-        if quietly apt_quiet update -o Dir::Etc::sourcelist="$target" -o Dir::Etc::sourceparts=- \
+        "${as_root[@]}" install -m 644 "$file" "$target"
+        if quietly apt_get update -o Dir::Etc::sourcelist="$target" -o Dir::Etc::sourceparts=- \
             -o APT::Get::List-Cleanup=0 -o APT::Update::Error-Mode=any &&
             [ -n "$(candidate "$1")" ]; then
             backports_file=$target
             say "enabled the suite $suite in $target"
             return 0
         fi
-        as_root rm -f "$target"
+        "${as_root[@]}" rm -f "$target"
     done
+    say "ngspice $1 cannot be had from the suite $suite"
     return 1
 }
 
-install_venv_module() {
+# Package with the venv module of $python, empty when the module works.
+missing_venv_package() {
     have "$python" || die "no Python at '$python'"
     if "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then return 0; fi
-    local package
-    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-    have apt-get || die "'$python -m venv' does not work: install the venv and ensurepip modules of this Python"
-    if ! can_be_root; then
-        manual_hint "$package"
-        exit 1
-    fi
-    say "installing $package"
-    quietly apt_quiet update || say "apt-get update failed; going on with the lists at hand"
-    quietly apt_quiet install --no-install-recommends "$package" || die "could not install $package"
+    "$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'
 }
 
-install_into_system() {
-    local installed full
+system_ngspice_suffices() {
+    local installed
     installed=$(binary_version ngspice)
-    if { [ "$version" = auto ] && is_usable "$installed"; } || { [ "$version" != auto ] && [ "$version" = "$installed" ]; }; then
-        if library_loads libngspice.so.0; then return 0; fi
+    [ -n "$installed" ] && library_loads libngspice.so.0 || return 1
+    if [ "$version" != auto ]; then
+        [ "$version" = "$installed" ]
+    elif is_usable "$installed"; then
+        return 0
+    elif [[ $(candidate auto) =~ ^([0-9]+:)?$installed([^0-9]|$) ]]; then
+        batch_only "$installed" # nothing newer to be had
+    else
+        return 1
     fi
-    if ! have apt-get; then
-        die "no apt-get here. Install ngspice (39, or 44 and later) with its shared library" \
-            "libngspice.so.0 by your system's own means; both must be found without setting a path."
-    fi
-    if ! can_be_root; then
-        manual_hint ngspice libngspice0
-        if [ "$codename" = bookworm ]; then
-            echo "or, for version 46 with its faster solver, let this script do it: sudo $0" >&2
-        fi
-        exit 1
-    fi
+}
 
-    quietly apt_quiet update || say "apt-get update failed; going on with the lists at hand"
+batch_only() { say "ngspice $1: the shared-library simulator cannot work with 42 and 43; the batch simulator does"; }
+
+# Is AMCSPICE_NGSPICE set, and does it lead to a program that runs?
+own_ngspice_suffices() {
+    [ "$version" = auto ] && [ -n "${AMCSPICE_NGSPICE:-}" ] &&
+        [ -n "$(binary_version "$AMCSPICE_NGSPICE/bin/ngspice" SPICE_LIB_DIR="$AMCSPICE_NGSPICE/share/ngspice")" ]
+}
+
+prepare_system() {
+    local venv_package need_ngspice=1 wanted=()
+    venv_package=$(missing_venv_package)
+    if own_ngspice_suffices || system_ngspice_suffices; then need_ngspice=; fi
+    if [ -n "$venv_package" ]; then wanted+=("$venv_package"); fi
+    if [ -n "$need_ngspice" ]; then wanted+=(ngspice libngspice0); fi
+    if [ ${#wanted[@]} = 0 ]; then return 0; fi
+
+    if ! have apt-get; then
+        die "no apt-get here; install by your system's own means:" \
+            "${need_ngspice:+ngspice (39, or 44 and later) with its shared library libngspice.so.0;}" \
+            "${venv_package:+the venv and ensurepip modules of $python}"
+    fi
+    become_root || ask_for_root "${wanted[@]}"
+    refresh_lists
+    if [ -n "$venv_package" ]; then
+        say "installing $venv_package"
+        quietly apt_get install --no-install-recommends "$venv_package" || die "apt could not install $venv_package"
+    fi
+    if [ -n "$need_ngspice" ]; then install_ngspice; fi
+}
+
+install_packages() { # full version
+    say "installing ngspice $1"
+    quietly apt_get install --no-install-recommends --allow-downgrades "ngspice=$1" "libngspice0=$1"
+}
+
+install_ngspice() {
+    local installed full
     local preferred=$version
     if [ "$codename" = bookworm ] && [ "$version" = auto ]; then preferred=46; fi
     full=$(candidate "$preferred")
     if [ -z "$full" ] && [ "$codename" = bookworm ] && add_backports "$preferred"; then
         full=$(candidate "$preferred")
     fi
-    if [ -z "$full" ] && [ "$version" = auto ]; then full=$(candidate auto); fi
-    [ -n "$full" ] || die "apt knows no ngspice ${version/auto/} with libngspice0;" \
+    if [ -n "$full" ] && ! install_packages "$full"; then
+        if [ -n "$backports_file" ]; then "${as_root[@]}" rm -f "$backports_file"; fi
+        full=
+    fi
+    if [ -z "$full" ] && [ "$version" = auto ]; then
+        full=$(candidate auto)
+        if [ -n "$full" ] && ! install_packages "$full"; then full=; fi
+    fi
+    [ -n "$full" ] || die "apt could not provide ngspice ${version/auto/(any version)} with libngspice0;" \
         "check the machine's apt sources, or install it by other means"
 
-    say "installing ngspice $full"
-    if ! quietly apt_quiet install --no-install-recommends --allow-downgrades \
-        "ngspice=$full" "libngspice0=$full"; then
-        if [ -n "$backports_file" ]; then as_root rm -f "$backports_file"; fi
-        die "apt could not install ngspice $full"
-    fi
     installed=$(binary_version ngspice)
     [ -n "$installed" ] || die "ngspice was installed but does not run"
     library_loads libngspice.so.0 || die "libngspice0 was installed but does not load"
-    if ! is_usable "$installed"; then
-        say "ngspice $installed: the shared-library simulator does not work with 42 and 43, the batch one does"
-    fi
+    is_usable "$installed" || batch_only "$installed"
     say "ngspice $installed is ready"
 }
 
@@ -320,7 +351,7 @@ download_debs() {
 }
 
 install_under_prefix() {
-    local deb names missing
+    local deb missing names=()
     mkdir -p "$prefix"
     prefix=$(cd "$prefix" && pwd)
     if prefix_works; then return 0; fi
@@ -336,20 +367,19 @@ install_under_prefix() {
 alias exit quit
 SPINIT
 
-    missing=$(missing_libraries)
+    missing=$(missing_libraries | tr '\n' ' ')
     if [ -n "$missing" ]; then
-        names=$(for deb in "$scratch"/debs/*.deb; do dpkg-deb -f "$deb" Depends; done |
+        say "the unpacked ngspice needs libraries that are missing: $missing"
+        mapfile -t names < <(for deb in "$scratch"/debs/*.deb; do dpkg-deb -f "$deb" Depends; done |
             tr ',' '\n' | sed -e 's/|.*//' -e 's/(.*//' -e 's/[[:space:]]//g' |
-            grep -v -e '^libngspice0$' -e '^ngspice$' -e '^$' | sort -u | tr '\n' ' ')
-        if ! can_be_root; then
-            say "the unpacked ngspice lacks these libraries:" "$missing"
-            manual_hint "$names"
-            exit 1
-        fi
-        say "installing the libraries that the unpacked ngspice needs"
-        quietly apt_quiet update || say "apt-get update failed; going on with the lists at hand"
-        # shellcheck disable=SC2086 # one word a package
-        quietly apt_quiet install --no-install-recommends $names || die "could not install: $names"
+            grep -v -e '^libngspice0$' -e '^$' | sort -u |
+            while IFS= read -r name; do
+                dpkg-query -W -f '${Status}\n' "$name" 2>/dev/null | grep -q ' installed$' || echo "$name"
+            done)
+        become_root || ask_for_root "${names[@]}"
+        refresh_lists
+        say "installing ${names[*]}"
+        quietly apt_get install --no-install-recommends "${names[@]}" || die "apt could not install them"
     fi
     prefix_works || die "the ngspice unpacked in $prefix does not run; remove that folder and try again"
     say "ready: AMCSPICE_NGSPICE=$prefix/usr"
@@ -359,6 +389,5 @@ scratch=$(mktemp -d)
 if [ -n "$prefix" ]; then
     install_under_prefix
 else
-    install_venv_module
-    install_into_system
+    prepare_system
 fi
