@@ -121,7 +121,7 @@ copy_sources_for() { # suite, folder
     for file in /etc/apt/sources.list.d/*.sources; do
         [ -r "$file" ] || continue
         # Paragraph mode keeps an embedded Signed-By key, whose lines are indented.
-        grep -v '^#' "$file" | awk -v suite="$suite" -v codename="$codename" -v folder="$folder" \
+        sed '/^#/d' "$file" | awk -v suite="$suite" -v codename="$codename" -v folder="$folder" \
             -v first="$count" '
             function field(name,    i, value, on) {
                 value = ""; on = 0
