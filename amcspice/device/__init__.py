@@ -1,0 +1,8 @@
+"""Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
+
+from amcspice.device.mapping import Mapping, map_matrix
+from amcspice.device.memristor import Memristor
+from amcspice.device.opamp import PRESETS, OpAmp
+from amcspice.device.wire import Wire
+
+__all__ = ["PRESETS", "Mapping", "Memristor", "OpAmp", "Wire", "map_matrix"]

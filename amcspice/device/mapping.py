@@ -1,0 +1,66 @@
+"""The mapping between a problem matrix and conductances, voltages and currents.
+
+With A the problem matrix, ``G = scale * A * column_scale`` [S].  A solution voltage ``v``
+reads back as ``x = column_scale * v / volts_per_unit``: it is never fitted to a reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Mapping", "Scaling", "map_matrix"]
+
+Scaling = Literal["matrix", "columns"]
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """How one matrix stands in an array.
+
+    Parameters
+    ----------
+    target : ndarray, shape (m, n)
+        Wanted conductances [S].
+    scale : float
+        Siemens for one unit of the column-scaled matrix.
+    column_scale : ndarray, shape (n,)
+        Factor of each column before it was mapped; the solution is multiplied by it.
+    """
+
+    target: NDArray[np.float64]
+    scale: float
+    column_scale: NDArray[np.float64]
+
+
+def map_matrix(
+    matrix: NDArray[np.float64], g_max: float, scaling: Scaling = "matrix", largest: float = 0.0
+) -> Mapping:
+    """Map a non-negative matrix onto the conductance range from 0 to ``g_max``.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (m, n)
+        Non-negative, not all zero.
+    g_max : float
+        Conductance of the largest entry [S].
+    scaling : {"matrix", "columns"}
+        One factor for the whole matrix, or one a column, so that every column uses the full
+        range (exact for non-negative least squares: x is un-scaled afterwards).
+    largest : float
+        Another entry, of the scaled matrix, that must fit into the range too.
+
+    Returns
+    -------
+    Mapping
+    """
+    peak = matrix.max(axis=0)
+    column_scale = np.ones(matrix.shape[1])
+    if scaling == "columns":
+        column_scale = peak.max() / np.where(peak > 0, peak, peak.max())
+    scaled = matrix * column_scale
+    scale = g_max / max(float(scaled.max()), largest)
+    return Mapping(target=scaled * scale, scale=scale, column_scale=column_scale)

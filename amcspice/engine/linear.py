@@ -1,0 +1,136 @@
+"""The linear state-space model of a circuit: time constants, DC answer, exact step response.
+
+One state an amplifier, its internal output y:  dy/dt = w_u (v+ - v- + v_os) - (w_u / A0) y, and
+the reduced network gives the pin voltages from y and the injected currents.  It holds inside
+slew limit and output range, without second pole and input capacitance; it chooses window and
+time step of a transient and is the oracle of unconstrained settling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from amcspice.circuit import GROUND, Circuit
+from amcspice.circuit.base import Array
+from amcspice.errors import UnsupportedError
+from amcspice.reduction import PortModel
+
+__all__ = ["LinearModel"]
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """dy/dt = state @ y + drive @ J + constant; port voltages = observe @ y + local @ J + bias.
+
+    Parameters
+    ----------
+    state : ndarray, shape (k, k)
+        [1/s].
+    drive : ndarray, shape (k, P)
+        Volts a second for one ampere into a port.
+    constant : ndarray, shape (k,)
+        From offsets and bias currents [V/s].
+    observe : ndarray, shape (P, k)
+    local : ndarray, shape (P, P)
+        [ohm].
+    bias : ndarray, shape (P,)
+        From bias currents [V].
+    """
+
+    state: Array
+    drive: Array
+    constant: Array
+    observe: Array
+    local: Array
+    bias: Array
+
+    @classmethod
+    def of(cls, circuit: Circuit, model: PortModel) -> LinearModel:
+        """Return the model of a circuit whose network has been reduced."""
+        opamp = circuit.opamp
+        banks = circuit.schematic.amplifiers
+        position = {int(node): k for k, node in enumerate(model.nodes)}
+        plus, minus, out = (
+            np.concatenate([getattr(bank, pin) for bank in banks])
+            for pin in ("plus", "minus", "out")
+        )
+        count, ports = len(out), len(model.nodes)
+
+        def incidence(pins: Array) -> Array:
+            matrix = np.zeros((count, ports))
+            for row, node in enumerate(pins.tolist()):
+                if node != GROUND:
+                    matrix[row, position[node]] = 1.0
+            return matrix
+
+        at_plus, at_minus, at_out = incidence(plus), incidence(minus), incidence(out)
+        output = 1 / opamp.output_resistance
+        loaded = model.conductance + output * at_out.T @ at_out
+        difference = at_plus - at_minus
+        if opamp.input_resistance is not None:
+            loaded = loaded + difference.T @ difference / opamp.input_resistance
+        resistance: Array = np.linalg.inv(loaded).astype(float)
+        observe = output * resistance @ at_out.T
+        bias = -opamp.bias_current * resistance @ (at_plus + at_minus).sum(axis=0)
+        unity = 2 * np.pi * opamp.gbw
+        return cls(
+            state=unity * (difference @ observe - np.eye(count) / opamp.gain),
+            drive=unity * difference @ resistance,
+            constant=unity * (difference @ bias + opamp.offset),
+            observe=observe,
+            local=resistance,
+            bias=bias,
+        )
+
+    @cached_property
+    def eigenvalues(self) -> np.ndarray:
+        """Eigenvalues of the state matrix [1/s]."""
+        return np.linalg.eigvals(self.state)
+
+    @property
+    def slowest(self) -> float:
+        """Largest time constant [s].
+
+        Raises
+        ------
+        UnsupportedError
+            If the circuit is unstable.
+        """
+        rate = -float(self.eigenvalues.real.max())
+        if rate <= 0:
+            raise UnsupportedError(
+                f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
+                "(compensation, smaller gain-bandwidth ratio) or another circuit"
+            )
+        return 1 / rate
+
+    @property
+    def fastest(self) -> float:
+        """Smallest time constant [s]."""
+        return 1 / float(np.abs(self.eigenvalues).max())
+
+    def operating_point(self, port_currents: Array) -> Array:
+        """Return the DC port voltages for port currents (..., P), with finite gain [V]."""
+        rest = np.linalg.solve(self.state, -(port_currents @ self.drive.T + self.constant).T).T
+        voltages: Array = rest @ self.observe.T + port_currents @ self.local.T + self.bias
+        return voltages
+
+    def step_response(self, port_currents: Array, time: Array) -> Array:
+        """Return the port voltages (T, P) after a step from rest, exact at every instant [V].
+
+        Parameters
+        ----------
+        port_currents : ndarray, shape (P,)
+            Constant from t = 0 [A].
+        time : ndarray, shape (T,)
+            [s].
+        """
+        values, vectors = np.linalg.eig(self.state)
+        forced = np.linalg.solve(vectors, self.drive @ port_currents + self.constant)
+        growth = np.expm1(np.outer(time, values)) / values
+        states = ((growth * forced) @ vectors.T).real
+        response: Array = states @ self.observe.T + self.local @ port_currents + self.bias
+        return response

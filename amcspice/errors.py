@@ -1,0 +1,98 @@
+"""Errors that reach a user, and the decorator that validates parameters.
+
+Every error of amcspice says what is wrong, where, and what to do.  ``exit_code`` is what the
+command line returns: 2 when the input must change, 1 when a run failed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, dataclass_transform
+
+import pydantic
+from pydantic.dataclasses import dataclass as _validated_dataclass
+
+__all__ = ["AmcspiceError", "InputError", "SimulationError", "UnsupportedError", "parameters"]
+
+T = TypeVar("T")
+
+
+class AmcspiceError(Exception):
+    """Base of all errors of amcspice."""
+
+    exit_code = 1
+
+
+class InputError(AmcspiceError, ValueError):
+    """The input cannot be used as it is; nothing has been run or written."""
+
+    exit_code = 2
+
+
+class UnsupportedError(InputError):
+    """A combination that the support matrix excludes."""
+
+
+class SimulationError(AmcspiceError, RuntimeError):
+    """A simulation failed.
+
+    Parameters
+    ----------
+    cause : str
+        What the simulator said, or what was missing from its result.
+    deck : str, optional
+        Path of the deck, kept for inspection.
+    command : str, optional
+        The shell command that runs the deck again.
+    log : str, optional
+        The simulator's complete output.
+    """
+
+    def __init__(
+        self, cause: str, *, deck: str | None = None, command: str | None = None, log: str = ""
+    ) -> None:
+        self.cause, self.deck, self.command, self.log = cause, deck, command, log
+        lines = [f"simulation failed: {cause}"]
+        if deck is not None:
+            lines.append(f"  deck kept: {deck}")
+        if command is not None:
+            lines.append(f"  run again: {command}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep the fields when the error crosses a process boundary."""
+        rebuild = functools.partial(
+            SimulationError, deck=self.deck, command=self.command, log=self.log
+        )
+        return rebuild, (self.cause,)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def parameters(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen, keyword-only dataclass validated by pydantic.
+
+    A value that does not fit raises `InputError` with class, field and reason.
+    """
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    made: Any = _validated_dataclass(frozen=True, kw_only=True, config=config)(cls)
+    validated_init: Callable[..., None] = made.__init__
+
+    @functools.wraps(validated_init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        try:
+            validated_init(self, *args, **kwargs)
+        except pydantic.ValidationError as error:
+            reasons = [_reason(cls.__name__, item) for item in error.errors()]
+            raise InputError("; ".join(reasons)) from None
+
+    made.__init__ = __init__
+    return made  # type: ignore[no-any-return]
+
+
+def _reason(owner: str, item: Any) -> str:
+    where = ".".join(str(part) for part in item["loc"])
+    message = item["msg"].removeprefix("Value error, ")
+    if item["type"] == "value_error" and not where:
+        return f"{owner}: {message}"
+    return f"{owner}.{where} = {item['input']!r}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,29 @@
+"""How far a solution is from its reference."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+
+__all__ = ["relative_error"]
+
+
+def relative_error(solutions: Array, references: Array) -> Array:
+    """Return |x - reference| / |reference| in the 2-norm, one value a row.
+
+    A reference of zero gives 0 for an exact zero and inf otherwise.
+
+    Parameters
+    ----------
+    solutions, references : ndarray, shape (K, n)
+
+    Returns
+    -------
+    ndarray, shape (K,)
+    """
+    distance = np.linalg.norm(solutions - references, axis=1)
+    size = np.linalg.norm(references, axis=1)
+    zero = size == 0
+    error = distance / np.where(zero, 1.0, size)
+    return np.where(zero & (distance > 0), np.inf, error)

@@ -1,0 +1,17 @@
+"""Solvers: one problem, and alternating non-negative least squares."""
+
+from amcspice.solver.anls import Factorisation, Iteration, nmf
+from amcspice.solver.problem import PROBLEMS, make_circuit, solve
+from amcspice.solver.run import Analysis, Run, simulate
+
+__all__ = [
+    "PROBLEMS",
+    "Analysis",
+    "Factorisation",
+    "Iteration",
+    "Run",
+    "make_circuit",
+    "nmf",
+    "simulate",
+    "solve",
+]

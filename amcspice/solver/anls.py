@@ -1,0 +1,321 @@
+"""Non-negative matrix factorisation V ~ W H by alternating non-negative least squares.
+
+Each half-step programs the arrays once with the factor that is held fixed and streams the
+columns of V (or of V') through them.  A digital twin, the same iteration with scipy's
+solver from the same start, runs beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from amcspice.circuit import as_matrix
+from amcspice.circuit.base import Array
+from amcspice.errors import InputError
+from amcspice.solver.checkpoint import Checkpoint
+from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, RegressionStep, Statistics
+from amcspice.solver.run import Analysis, Run
+
+__all__ = ["Factorisation", "Iteration", "nmf"]
+
+DEAD = 1e-9
+"""A column whose largest entry is below this fraction of the factor's largest is all zero."""
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """Figures of one whole iteration.
+
+    Parameters
+    ----------
+    relative_residual, digital_relative_residual : float
+        Frobenius norm of V - W H over that of V, observed entries only.
+    regressions : int
+        Analog regressions in this iteration.
+    settled : int
+        How many of them came to rest.
+    settling_time_median, settling_time_max : float
+        [s].
+    energy : float
+        Of all of them [J].
+    power_mean : float
+        Total, at rest, of all sources [W].
+    error_median, error_max : float
+        Relative error of a regression against scipy.
+    reseeded : int
+        All-zero columns that were given a new random start.
+    """
+
+    relative_residual: float
+    digital_relative_residual: float
+    regressions: int
+    settled: int
+    settling_time_median: float
+    settling_time_max: float
+    energy: float
+    power_mean: float
+    error_median: float
+    error_max: float
+    reseeded: int
+
+
+@dataclass(frozen=True, eq=False)
+class Factorisation:
+    """Result of `nmf`.
+
+    Parameters
+    ----------
+    W : ndarray, shape (m, rank)
+    H : ndarray, shape (rank, n)
+        Factors found by the circuit.
+    digital_W, digital_H : ndarray
+        Factors found by the digital twin.
+    history : tuple of Iteration
+    provenance : dict
+        Of the last run.
+    """
+
+    W: Array
+    H: Array
+    digital_W: Array
+    digital_H: Array
+    history: tuple[Iteration, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def approximation(self) -> Array:
+        """W H, shape (m, n)."""
+        return self.W @ self.H
+
+    @property
+    def digital_approximation(self) -> Array:
+        """W H of the digital twin, shape (m, n)."""
+        return self.digital_W @ self.digital_H
+
+
+def nmf(
+    V: ArrayLike,
+    rank: int,
+    *,
+    iterations: int = 20,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    mask: ArrayLike | None = None,
+    ridge: float = 0.0,
+    lasso: float = 0.0,
+    circuit: str | None = None,
+    analysis: Analysis | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Callable[[int], None] | None = None,
+    on_iteration: Callable[[int, Iteration], None] | None = None,
+    **parameters: Any,
+) -> Factorisation:
+    """Factorise a non-negative matrix on the simulated circuit.
+
+    Parameters
+    ----------
+    V : array_like, shape (m, n)
+        Non-negative.
+    rank : int
+        Columns of W; at most min(m, n).
+    iterations : int
+        Largest number of iterations.
+    tolerance : float
+        Stop once the relative residual falls by less than this fraction in an iteration;
+        0 runs all iterations.
+    seed : int
+        Of the initial factors.
+    mask : array_like of bool, shape (m, n), optional
+        Entries that are known; the others are left out of every regression.
+    ridge, lasso : float
+        Of every regression, see `amcspice.Circuit`.
+    circuit : {"ginv-compact", "ginv-classic"}, optional
+    analysis : Analysis, optional
+        How each regression is simulated.
+    checkpoint : Path, optional
+        File that is replaced after every iteration.
+    resume : bool
+        Continue from the checkpoint if there is one; the result is the same as without a stop.
+    progress : callable, optional
+        Called with the number of regressions finished since the last call.
+    on_iteration : callable, optional
+        Called with the number of the iteration (from 1) and its figures.
+    **parameters
+        Of the circuit: ``device``, ``wire``, ``opamp``, ``hold``, ``compensation``, ...
+
+    Returns
+    -------
+    Factorisation
+
+    Raises
+    ------
+    InputError
+        If V has negative entries or the rank does not fit, or if the checkpoint is of another
+        run.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> V = np.outer([1.0, 2.0, 3.0], [1.0, 0.5, 0.25, 1.0])
+    >>> found = amc.nmf(V, rank=1, iterations=2)
+    >>> bool(found.history[-1].relative_residual < 1e-3)
+    True
+    """
+    matrix = as_matrix(V, "V")
+    known = None if mask is None else np.asarray(mask, dtype=bool)
+    _check(matrix, rank, iterations, tolerance, known)
+    analog = AnalogStep(
+        analysis=analysis or Analysis(),
+        circuit=circuit,
+        parameters={"ridge": ridge, "lasso": lasso, **parameters},
+        progress=progress,
+    )
+    digital = DigitalStep(ridge=ridge, lasso=lasso)
+    saved = Checkpoint(
+        checkpoint,
+        identity=[
+            matrix, np.empty(0) if known is None else known, rank, tolerance, seed,
+            circuit, repr(sorted(analog.parameters.items())), repr(analog.analysis),
+        ],
+    )  # fmt: skip
+    stored = saved.load() if resume else None
+    state = _State.from_mapping(*stored) if stored else _State.start(matrix, rank, seed)
+    for number in range(len(state.history), iterations):
+        if not matrix.any() or state.converged(tolerance):
+            break
+        state = _iterate(state, matrix, known, number, seed, analog, digital)
+        saved.save(*state.to_mapping())
+        if on_iteration is not None:
+            on_iteration(number + 1, state.history[-1])
+    return Factorisation(
+        W=state.W,
+        H=state.H,
+        digital_W=state.digital_W,
+        digital_H=state.digital_H,
+        history=tuple(state.history),
+        provenance=state.provenance,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _State:
+    """Everything that one iteration hands to the next."""
+
+    W: Array
+    H: Array
+    digital_W: Array
+    digital_H: Array
+    history: list[Iteration]
+    provenance: dict[str, Any]
+
+    @classmethod
+    def start(cls, V: Array, rank: int, seed: int) -> _State:
+        """Draw W such that W H has the size of V for an H of about one; H is not used yet."""
+        draw = np.random.default_rng(seed)
+        W = draw.random((V.shape[0], rank)) * 2 * V.mean() / rank
+        H = np.zeros((rank, V.shape[1]))
+        return cls(W, H, W, H, [], {})
+
+    def converged(self, tolerance: float) -> bool:
+        """Whether the last iteration lowered the residual by too little."""
+        if len(self.history) < 2:
+            return False
+        before, after = (item.relative_residual for item in self.history[-2:])
+        return before - after < tolerance * before
+
+    def to_mapping(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return arrays and plain values for a checkpoint."""
+        arrays = {name: getattr(self, name) for name in ("W", "H", "digital_W", "digital_H")}
+        history = [asdict(item) for item in self.history]
+        return arrays, {"history": history, "provenance": self.provenance}
+
+    @classmethod
+    def from_mapping(cls, arrays: dict[str, Array], values: dict[str, Any]) -> _State:
+        """Reverse `to_mapping`."""
+        history = [Iteration(**item) for item in values["history"]]
+        return cls(**arrays, history=history, provenance=values["provenance"])
+
+
+def _iterate(
+    state: _State,
+    V: Array,
+    mask: Mask | None,
+    number: int,
+    seed: int,
+    analog: RegressionStep,
+    digital: RegressionStep,
+) -> _State:
+    W, H, runs, reseeded = _alternate(analog, V, mask, state.W, number, seed)
+    digital_W, digital_H, _, _ = _alternate(digital, V, mask, state.digital_W, number, seed)
+    measured = Statistics.of(runs)
+    times = measured.settling_time[measured.settled]
+    errors = measured.relative_error[np.isfinite(measured.relative_error)]
+    iteration = Iteration(
+        relative_residual=_residual(V, mask, W, H),
+        digital_relative_residual=_residual(V, mask, digital_W, digital_H),
+        regressions=len(measured.settled),
+        settled=int(measured.settled.sum()),
+        settling_time_median=_reduce(np.nanmedian, times),
+        settling_time_max=_reduce(np.nanmax, times),
+        energy=_reduce(np.nansum, measured.energy),
+        power_mean=_reduce(np.nanmean, measured.power),
+        error_median=_reduce(np.median, errors),
+        error_max=_reduce(np.max, errors),
+        reseeded=reseeded,
+    )
+    provenance = runs[-1].provenance if runs else {}
+    return _State(W, H, digital_W, digital_H, [*state.history, iteration], provenance)
+
+
+def _alternate(
+    step: RegressionStep, V: Array, mask: Mask | None, W: Array, number: int, seed: int
+) -> tuple[Array, Array, list[Run], int]:
+    W, first_dead = _revive(W, [seed, 2 * number])
+    H_columns, first = step(W, V.T, None if mask is None else mask.T, 2 * number)
+    H_columns, second_dead = _revive(H_columns, [seed, 2 * number + 1])
+    W, second = step(H_columns, V, mask, 2 * number + 1)
+    return W, H_columns.T, first + second, first_dead + second_dead
+
+
+def _revive(factor: Array, stream: list[int]) -> tuple[Array, int]:
+    """Give all-zero columns of a factor a new random start, of the size of the others."""
+    peak = factor.max(axis=0)
+    dead = peak <= DEAD * peak.max()
+    if not dead.any():
+        return factor, 0
+    draw = np.random.default_rng(stream)
+    fresh = draw.random(factor.shape) * (peak.max() or 1.0)
+    return np.where(dead, fresh, factor), int(dead.sum())
+
+
+def _residual(V: Array, mask: Mask | None, W: Array, H: Array) -> float:
+    difference = V - W @ H
+    if mask is not None:
+        difference, V = difference[mask], V[mask]
+    return float(np.linalg.norm(difference) / np.linalg.norm(V))
+
+
+def _reduce(function: Callable[[Array], Any], values: Array) -> float:
+    usable = values[~np.isnan(values)]
+    return float(function(usable)) if usable.size else float("nan")
+
+
+def _check(V: Array, rank: int, iterations: int, tolerance: float, mask: Mask | None) -> None:
+    if V.min() < 0:
+        where = tuple(int(k) for k in np.argwhere(V < 0)[0])
+        raise InputError(f"V: entry {where} is negative ({V[where]:g}); NMF needs V >= 0")
+    if not 1 <= rank <= min(V.shape):
+        raise InputError(f"rank = {rank} must be from 1 to {min(V.shape)} (V is {V.shape})")
+    if iterations < 1:
+        raise InputError(f"iterations = {iterations} must be at least 1")
+    if not 0 <= tolerance < 1:
+        raise InputError(f"tolerance = {tolerance} must be from 0 to below 1")
+    if mask is not None and mask.shape != V.shape:
+        raise InputError(f"mask: shape {mask.shape} must be {V.shape}, as V")

@@ -1,0 +1,70 @@
+"""Checkpoints of an iteration: one file, replaced as a whole, refused by another run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+from amcspice.errors import InputError
+from amcspice.files import replacing
+
+__all__ = ["Checkpoint"]
+
+
+class Checkpoint:
+    """The state of a factorisation on disk.
+
+    Parameters
+    ----------
+    path : Path, optional
+        None keeps nothing.
+    identity : list
+        Everything the result depends on; a checkpoint of another identity is refused.
+    """
+
+    def __init__(self, path: Path | None, identity: list[Any]) -> None:
+        self.path = path
+        digest = hashlib.sha256()
+        for item in identity:
+            content = item.tobytes() if isinstance(item, np.ndarray) else repr(item).encode()
+            digest.update(hashlib.sha256(content).digest())
+        self.identity = digest.hexdigest()
+
+    def save(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
+        """Replace the checkpoint by arrays and plain values."""
+        if self.path is None:
+            return
+        text = json.dumps({"identity": self.identity, **values})
+        with replacing(self.path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, values=np.array(text), **arrays)  # type: ignore[arg-type]
+
+    def load(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
+        """Return what was saved, or None if there is no checkpoint.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is of another run or cannot be read.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        try:
+            with np.load(self.path) as stored:
+                values = json.loads(str(stored["values"]))
+                arrays = {name: stored[name] for name in stored.files if name != "values"}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InputError(
+                f"checkpoint {self.path} cannot be read ({error}): delete it"
+            ) from None
+        if values.pop("identity") != self.identity:
+            raise InputError(
+                f"checkpoint {self.path} is of another run (other input or options): "
+                "choose another output folder, or run without --resume"
+            )
+        return arrays, values

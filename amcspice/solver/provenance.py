@@ -1,0 +1,49 @@
+"""Provenance: what is needed to repeat a result."""
+
+from __future__ import annotations
+
+import platform
+import time
+from importlib import metadata
+from typing import Any
+
+from amcspice.circuit import Circuit
+from amcspice.engine import Installation
+
+__all__ = ["provenance"]
+
+
+def provenance(
+    circuit: Circuit,
+    *,
+    started: float,
+    installation: Installation | None = None,
+    simulator: str | None = None,
+    solver: str | None = None,
+    options: str = "",
+    deck_sha256: str | None = None,
+) -> dict[str, Any]:
+    """Return the provenance of a run.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    started : float
+        `time.perf_counter` at the start.
+    installation, simulator, solver, options, deck_sha256
+        What ran; None for the ideal fidelity.
+    """
+    return {
+        "amcspice": metadata.version("amcspice"),
+        "ngspice": installation.version if installation else None,
+        "python": platform.python_version(),
+        "numpy": metadata.version("numpy"),
+        "scipy": metadata.version("scipy"),
+        "simulator": simulator,
+        "solver": solver,
+        "options": options,
+        "deck_sha256": deck_sha256,
+        "circuit": circuit.describe(),
+        "seed": circuit.device.seed,
+        "wall_time_s": time.perf_counter() - started,
+    }

@@ -1,0 +1,90 @@
+"""The ideal fidelity: the algebraic answer to what a circuit was asked, from scipy.
+
+``|A x - b|^2 / 2 + ridge |x|^2 / 2 + lasso sum(x)`` over the selected rows, with or without
+``x >= 0``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.linalg
+import scipy.optimize
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.errors import InputError
+
+__all__ = ["least_squares", "nonnegative_least_squares", "reference"]
+
+
+def reference(circuit: Circuit, vectors: Array) -> Array:
+    """Return the ideal answer to every right-hand side.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    vectors : ndarray, shape (K, m)
+
+    Returns
+    -------
+    ndarray, shape (K, n)
+    """
+    matrix, rows = circuit.matrix[circuit.rows], vectors[:, circuit.rows]
+    if circuit.non_negative:
+        return nonnegative_least_squares(matrix, rows, ridge=circuit.ridge, lasso=circuit.lasso)
+    return least_squares(matrix, rows, ridge=circuit.ridge)
+
+
+def least_squares(matrix: Array, vectors: Array, *, ridge: float = 0.0) -> Array:
+    """Return unconstrained least-squares solutions, shape (K, n).
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (m, n)
+    vectors : ndarray, shape (K, m)
+    ridge : float
+    """
+    tall, right = _with_ridge(matrix, vectors, ridge)
+    solution: Array = np.linalg.lstsq(tall, right.T, rcond=None)[0].T
+    return solution
+
+
+def nonnegative_least_squares(
+    matrix: Array, vectors: Array, *, ridge: float = 0.0, lasso: float = 0.0
+) -> Array:
+    """Return non-negative least-squares solutions, shape (K, n).
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (m, n)
+    vectors : ndarray, shape (K, m)
+    ridge, lasso : float
+
+    Raises
+    ------
+    InputError
+        If ``lasso`` is asked for with linearly dependent columns and no ridge.
+    """
+    tall, right = _with_ridge(matrix, vectors, ridge)
+    if lasso:
+        # |L' x - L^-1 (A'b - lasso)|^2 with L L' = A'A differs from the objective by a constant.
+        try:
+            lower = scipy.linalg.cholesky(tall.T @ tall, lower=True)
+        except scipy.linalg.LinAlgError:
+            raise InputError(
+                "lasso needs linearly independent columns: add a small ridge"
+            ) from None
+        right = np.asarray(
+            scipy.linalg.solve_triangular(lower, (right @ tall - lasso).T, lower=True).T,
+            dtype=float,
+        )
+        tall = lower.T
+    return np.array([scipy.optimize.nnls(tall, vector)[0] for vector in right])
+
+
+def _with_ridge(matrix: Array, vectors: Array, ridge: float) -> tuple[Array, Array]:
+    if not ridge:
+        return matrix, vectors
+    n = matrix.shape[1]
+    tall = np.vstack([matrix, np.sqrt(ridge) * np.eye(n)])
+    return tall, np.hstack([vectors, np.zeros((len(vectors), n))])

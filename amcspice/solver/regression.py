@@ -1,0 +1,156 @@
+"""Many regressions with one matrix: the half-step of alternating least squares.
+
+The analog and the digital step take and return the same, so that the digital twin of a
+factorisation is the same code with another step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit.base import Array
+from amcspice.errors import InputError
+from amcspice.solver.problem import make_circuit
+from amcspice.solver.reference import nonnegative_least_squares
+from amcspice.solver.run import Analysis, Run, simulate
+
+__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics"]
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Statistics:
+    """What was measured over many regressions, one value each.
+
+    Parameters
+    ----------
+    relative_error : ndarray
+    settled : ndarray of bool
+    settling_time : ndarray
+        [s].
+    energy : ndarray
+        [J].
+    power : ndarray
+        Total, at rest [W].
+    """
+
+    relative_error: Array
+    settled: Array
+    settling_time: Array
+    energy: Array
+    power: Array
+
+    @classmethod
+    def of(cls, runs: list[Run]) -> Statistics:
+        """Join the measurements of several runs."""
+        return cls(
+            relative_error=_join([run.relative_error for run in runs]),
+            settled=_join([run.settled for run in runs]).astype(bool),
+            settling_time=_join([run.settling_time for run in runs]),
+            energy=_join([run.energy for run in runs]),
+            power=_join(
+                [run.power.get("total", np.full(len(run.settled), np.nan)) for run in runs]
+            ),
+        )
+
+
+class RegressionStep(Protocol):
+    """Solves non-negative regressions that share a matrix."""
+
+    def __call__(
+        self, matrix: Array, vectors: Array, mask: Mask | None, cycle: int
+    ) -> tuple[Array, list[Run]]:
+        """Return solutions (K, n) for vectors (K, m), and the runs behind them.
+
+        Parameters
+        ----------
+        matrix : ndarray, shape (m, n)
+        vectors : ndarray, shape (K, m)
+        mask : ndarray of bool, shape (K, m), optional
+            Rows that count for each vector.
+        cycle : int
+            Number of the programming cycle.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DigitalStep:
+    """Non-negative least squares by scipy."""
+
+    ridge: float = 0.0
+    lasso: float = 0.0
+
+    def __call__(
+        self, matrix: Array, vectors: Array, mask: Mask | None, cycle: int
+    ) -> tuple[Array, list[Run]]:
+        """See `RegressionStep`."""
+        solutions = np.zeros((len(vectors), matrix.shape[1]))
+        for rows, members in _groups(mask, vectors):
+            solutions[members] = nonnegative_least_squares(
+                matrix[rows], vectors[members][:, rows], ridge=self.ridge, lasso=self.lasso
+            )
+        return solutions, []
+
+
+@dataclass(frozen=True)
+class AnalogStep:
+    """Non-negative least squares on a simulated circuit.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    circuit : str, optional
+        None is the default of the problem.
+    parameters : dict
+        Of the circuit.
+    progress : callable, optional
+        Called with the number of regressions finished since the last call.
+    """
+
+    analysis: Analysis = field(default_factory=Analysis)
+    circuit: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    progress: Callable[[int], None] | None = None
+
+    def __call__(
+        self, matrix: Array, vectors: Array, mask: Mask | None, cycle: int
+    ) -> tuple[Array, list[Run]]:
+        """See `RegressionStep`."""
+        solutions = np.zeros((len(vectors), matrix.shape[1]))
+        runs = []
+        for rows, members in _groups(mask, vectors):
+            made = make_circuit(
+                "nnls", matrix, circuit=self.circuit, rows=rows, scaling="columns", cycle=cycle,
+                **self.parameters,
+            )  # fmt: skip
+            run = simulate(made, vectors[members].T, analysis=self.analysis, keep_waveforms=False)
+            # An amplifier with an offset rests slightly off zero; a factor is non-negative.
+            solutions[members] = np.maximum(run.x.T, 0.0)
+            runs.append(run)
+            if self.progress is not None:
+                self.progress(len(members))
+        return solutions, runs
+
+
+def _groups(mask: Mask | None, vectors: Array) -> Iterator[tuple[Mask, NDArray[np.intp]]]:
+    """Yield row selections and the vectors that share them."""
+    if mask is None:
+        yield np.ones(vectors.shape[1], bool), np.arange(len(vectors))
+        return
+    if mask.shape != vectors.shape:
+        raise InputError(f"mask: shape {mask.shape} must be {vectors.shape}, as the matrix")
+    selections, group = np.unique(mask, axis=0, return_inverse=True)
+    for index, rows in enumerate(selections):
+        if rows.any():
+            yield rows, np.flatnonzero(group.ravel() == index)
+
+
+def _join(parts: list[Array]) -> Array:
+    return np.concatenate(parts) if parts else np.empty(0)
