@@ -1,0 +1,141 @@
+"""The command line: a group whose commands are imported when they are called.
+
+An error that the user can act on is one message, ``amcspice: ...``, and an exit code: 2 when
+the input must change, 1 when a run failed, 130 and 143 when it was interrupted or terminated.
+Only ``--debug`` shows a traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from amcspice.errors import AmcspiceError
+
+__all__ = ["LazyGroup", "main"]
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived: unwind, so that children end and temporary files go."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and knows its one-line help before.
+
+    Parameters
+    ----------
+    commands_at : mapping of str to (str, str)
+        Name of a command to ``module:object`` and one-line help.
+    """
+
+    def __init__(
+        self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._commands_at = commands_at
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which they were given."""
+        return list(self._commands_at)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in self._commands_at:
+            return None
+        module, _, name = self._commands_at[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._commands_at.items()])
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """Run the command line and leave with its exit code."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        state: dict[str, Any] = {"debug": False}
+        sys.exit(self._run(args, state, extra))
+
+    def _run(self, args: Sequence[str] | None, state: dict[str, Any], extra: dict[str, Any]) -> int:
+        try:
+            with _terminable():
+                code = super().main(args, standalone_mode=False, obj=state, **extra)
+                return code if isinstance(code, int) else 0
+        except (click.Abort, KeyboardInterrupt):
+            return _report("interrupted", 130, state)
+        except Terminated:
+            return _report("terminated", 143, state)
+        except click.UsageError as error:
+            hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+            return _report(error.format_message().rstrip(".") + hint, error.exit_code, state)
+        except click.ClickException as error:
+            return _report(error.format_message(), error.exit_code, state)
+        except AmcspiceError as error:
+            return _report(str(error), error.exit_code, state)
+        except OSError as error:
+            return _report(str(error), 1, state)
+        except Exception as error:
+            return _report(
+                f"internal error, {type(error).__name__}: {error}\n"
+                "  run again with --debug and report what it prints",
+                1,
+                state,
+            )
+
+
+def _report(message: str, code: int, state: dict[str, Any]) -> int:
+    if state["debug"]:
+        traceback.print_exc()
+    click.echo(f"amcspice: {message}", err=True)
+    return code
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception for the length of the block."""
+    owner = os.getpid()
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        if os.getpid() != owner:  # a child between fork and exec
+            os._exit(143)
+        raise Terminated
+
+    try:
+        previous = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread: whoever runs us handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+@click.group(
+    cls=LazyGroup,
+    commands_at={
+        "doctor": ("amcspice.cli.doctor:doctor", "Check the installation."),
+        "generate": ("amcspice.cli.generate:generate", "Write a SPICE deck of a circuit."),
+        "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
+        "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
+        "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture or a matrix on a circuit."),
+    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: amcspice nmf image photo.png --crop 0 0 64 64 --out out",
+)
+@click.version_option(package_name="amcspice", prog_name="amcspice")
+def main() -> None:
+    """Analog matrix computing with memristor crossbars, simulated with ngspice."""

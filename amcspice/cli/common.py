@@ -1,0 +1,294 @@
+"""What commands share: their options and the library objects made from them.
+
+``@shared_options`` gives a command the options of devices, circuits and analyses and one
+argument, ``settings``, with the library objects made from them.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from amcspice.circuit import Circuit
+from amcspice.cli.output import check_target, write_json
+from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.engine import find_installation
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.solver import Analysis, make_circuit
+
+__all__ = ["DEVICES", "Number", "Settings", "shared_options", "usable_cores"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+DEVICES: dict[str, dict[str, Any]] = {
+    "ideal": {},
+    "hfo2-16": {"levels": 16, "write_noise": 0.02},
+}
+"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
+
+
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A finite number with a lower limit.
+
+    Parameters
+    ----------
+    lowest : float
+        Limit.
+    included : bool
+        Whether the limit itself is allowed.
+    reason : str
+        Why, added to the message.
+    """
+
+    name = "number"
+
+    def __init__(self, lowest: float = 0.0, *, included: bool = False, reason: str = "") -> None:
+        self.lowest, self.included, self.reason = lowest, included, reason
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail with a message."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        inside = number >= self.lowest if self.included else number > self.lowest
+        if not (math.isfinite(number) and inside):
+            relation = "at least" if self.included else "above"
+            text = f"{value} must be a finite number {relation} {self.lowest:g}"
+            self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
+        return number
+
+
+_ABOVE_ZERO = Number()
+_FROM_ZERO = Number(included=True)
+_RESISTANCE = Number(reason="leave the option out for ideal wires")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The shared options, made into library objects.
+
+    Parameters
+    ----------
+    circuit : str, optional
+        Name of the topology; None is the default of the problem.
+    parameters : dict
+        Of the circuit: ``device``, ``wire``, ``opamp``, ``ridge``, ``lasso`` and what else was
+        given; fits `amcspice.solve`, `amcspice.make_circuit` and `amcspice.nmf`.
+    analysis : Analysis
+    jobs : int
+        Number of processes.
+    seed : int
+    json : Path, optional
+        Where machine-readable results go; ``-`` is standard output.
+    """
+
+    circuit: str | None
+    parameters: dict[str, Any]
+    analysis: Analysis
+    jobs: int
+    seed: int
+    json: Path | None
+
+    def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
+        """Return the circuit of a problem, see `amcspice.make_circuit`."""
+        return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
+
+    def check(self, problem: str, matrix: Any = ((1.0,), (1.0,))) -> None:
+        """Refuse what can be refused before any work and before any file is written.
+
+        Parameters
+        ----------
+        problem : str
+        matrix : array_like, optional
+            The problem matrix, where it is known before.
+
+        Raises
+        ------
+        InputError
+            If circuit and options do not fit together, or the simulator is not installed.
+        """
+        self.make_circuit(problem, matrix)
+        if self.json is not None:
+            check_target(self.json)
+        if self.analysis.fidelity not in ("flat", "reduced"):
+            return
+        installation = find_installation()
+        if self.analysis.simulator == "shared" and not installation.shared_works:
+            raise UnsupportedError(
+                f"the shared simulator does not work with ngspice {installation.version} "
+                f"(library: {installation.library}); use --simulator batch"
+            )
+
+    def write_json(self, content: Mapping[str, Any]) -> None:
+        """Write the machine-readable results, if they were asked for."""
+        if self.json is not None:
+            write_json(self.json, content)
+
+
+_OPTIONS: tuple[Callable[[C], C], ...] = (
+    click.option("--circuit", metavar="NAME", help="Topology, such as ginv-compact."),
+    click.option(
+        "--fidelity",
+        type=click.Choice(["flat", "reduced", "behavioural", "ideal"]),
+        default="reduced",
+        show_default=True,
+        help="Deck cell by cell; deck with the network reduced exactly to its ports; amplifier "
+        "equations integrated without ngspice; the algebraic answer.",
+    ),
+    click.option(
+        "--simulator",
+        type=click.Choice(["shared", "batch"]),
+        help="ngspice as a library or as a process [default: shared where it works].",
+    ),
+    click.option(
+        "--opamp", default="ideal", show_default=True, metavar="NAME",
+        help="Amplifier preset: ideal, ad823, onchip-1g.",
+    ),
+    click.option("--gbw", type=_ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
+    click.option("--gain", type=Number(1.0), metavar="A0", help="Open-loop DC gain."),
+    click.option("--slew-rate", type=_ABOVE_ZERO, metavar="V/S", help="Slew rate."),
+    click.option(
+        "--device", default="ideal", show_default=True, metavar="NAME",
+        help="Memristor preset: ideal, or hfo2-16 (generic assumption: 16 levels, 2 % noise).",
+    ),
+    click.option("--g-max", type=_ABOVE_ZERO, metavar="S", help="Largest conductance."),
+    click.option("--g-min", type=_FROM_ZERO, metavar="S", help="Smallest conductance."),
+    click.option("--levels", type=click.IntRange(min=2), help="Programmable levels."),
+    click.option(
+        "--write-noise", type=_FROM_ZERO, metavar="FRACTION",
+        help="Standard deviation of a programmed conductance, as a fraction of g-max.",
+    ),
+    click.option(
+        "--wire-resistance", type=_RESISTANCE, metavar="OHM",
+        help="Of one segment of every line; default: ideal wires.",
+    ),
+    click.option("--row-resistance", type=_RESISTANCE, metavar="OHM", help="Word lines only."),
+    click.option("--column-resistance", type=_RESISTANCE, metavar="OHM", help="Bit lines only."),
+    click.option(
+        "--ridge", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
+    ),
+    click.option(
+        "--lasso", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        help="Adds LAMBDA sum(x) to the objective (non-negative problems).",
+    ),
+    click.option(
+        "--hold/--no-hold", default=None,
+        help="Hold the column wire of a saturated amplifier at virtual ground.",
+    ),
+    click.option(
+        "--compensation/--no-compensation", default=None,
+        help="Conductance compensation: equal row totals.",
+    ),
+    click.option(
+        "--settle-tolerance", type=_ABOVE_ZERO, default=0.01, show_default=True,
+        metavar="FRACTION", help="Half-width of the settling band.",
+    ),
+    click.option(
+        "--timeout", type=_ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
+    ),
+    click.option(
+        "--jobs", type=click.IntRange(min=1), metavar="N",
+        help="Processes [default: one a usable core].",
+    ),
+    click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+                 help="Of every random draw."),
+    click.option(
+        "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+        help="Write machine-readable results there (- is standard output).",
+    ),
+)  # fmt: skip
+
+
+def _remember_debug(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and isinstance(ctx.obj, dict):
+        ctx.obj["debug"] = True
+
+
+_DEBUG = click.option(
+    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_remember_debug,
+    help="Show a traceback with an error.",
+)  # fmt: skip
+
+_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout")
+
+
+def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the shared options to a command; it receives them as ``settings``.
+
+    Place it below the command's own options, directly above the function.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **values: Any) -> Any:
+        own = {name: values.pop(name) for name in _names()}
+        return command(*args, settings=_settings(**own), **values)
+
+    decorated: Callable[..., Any] = wrapped
+    for option in reversed((*_OPTIONS, _DEBUG)):
+        decorated = option(decorated)
+    return decorated
+
+
+@functools.cache
+def _names() -> tuple[str, ...]:
+    probe: Any = lambda: None  # noqa: E731
+    for option in _OPTIONS:
+        probe = option(probe)
+    return tuple(item.name for item in probe.__click_params__)
+
+
+def _settings(**values: Any) -> Settings:
+    circuit: dict[str, Any] = {
+        "device": _device(values),
+        "wire": _wire(values),
+        "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
+        **_given(values, "ridge", "lasso", "hold", "compensation"),
+    }
+    return Settings(
+        circuit=values["circuit"],
+        parameters=circuit,
+        analysis=Analysis(**{name: values[name] for name in _OWN}),
+        jobs=values["jobs"] or usable_cores(),
+        seed=values["seed"],
+        json=values["json_file"],
+    )
+
+
+def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names if values[name] is not None}
+
+
+def _device(values: Mapping[str, Any]) -> Memristor:
+    name = values["device"]
+    if name not in DEVICES:
+        raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
+    changes = _given(values, "g_max", "g_min", "levels", "write_noise")
+    return Memristor(**{**DEVICES[name], **changes, "seed": values["seed"]})
+
+
+def _wire(values: Mapping[str, Any]) -> Wire:
+    both = values["wire_resistance"]
+    row, column = values["row_resistance"], values["column_resistance"]
+    if both is not None and (row is not None or column is not None):
+        raise InputError(
+            "give either --wire-resistance or --row-resistance and --column-resistance"
+        )
+    return Wire(row=both or row, column=both or column)
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
