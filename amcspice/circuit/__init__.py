@@ -3,6 +3,7 @@
 from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_vectors
 from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.circuit.deck import Deck, Stimulus, Transient, write_deck
+from amcspice.circuit.drawing import Drawing, PortNetwork, draw
 from amcspice.circuit.ginv_classic import ClassicGINV
 from amcspice.circuit.ginv_compact import CompactGINV
 from amcspice.circuit.network import GROUND, Network
@@ -21,13 +22,16 @@ __all__ = [
     "CompactGINV",
     "Constraint",
     "Deck",
+    "Drawing",
     "Network",
     "NonNegative",
+    "PortNetwork",
     "Schematic",
     "Stimulus",
     "Transient",
     "Unconstrained",
     "as_matrix",
     "as_vectors",
+    "draw",
     "write_deck",
 ]

@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from amcspice.circuit import Amplifiers, Circuit, Deck, Stimulus, Transient, write_deck
+from amcspice.circuit import Circuit, Deck, Transient, draw, write_deck
 from amcspice.circuit.base import Array
 from amcspice.circuit.deck import SUPPLIES
 from amcspice.engine.linear import LinearModel
@@ -109,24 +109,16 @@ class Streamer:
         schematic = self.circuit.schematic
         m, n = self.circuit.matrix.shape
         title = f"amcspice {self.circuit.name} {m}x{n}, {self.fidelity}, {len(currents)} inputs"
-        if self.fidelity == "flat":
-            network = schematic.network
-            stimulus = Stimulus(schematic.injected, currents)
-            save = schematic.ports
-            amplifiers = schematic.amplifiers
-        else:
-            network = self.model.network
-            ports = np.arange(1, len(network))
-            stimulus = Stimulus(ports, self.model.port_currents(currents))
-            save = ports
-            amplifiers = tuple(self._at_ports())
-        return write_deck(title, network, amplifiers, self.circuit.opamp, stimulus, transient, save)
-
-    def _at_ports(self) -> Iterator[Amplifiers]:
-        place = np.zeros(len(self.circuit.schematic.network), dtype=np.intp)
-        place[self.model.nodes] = np.arange(1, len(self.model.nodes) + 1)
-        for bank in self.circuit.schematic.amplifiers:
-            yield replace(bank, plus=place[bank.plus], minus=place[bank.minus], out=place[bank.out])
+        drawing = draw(schematic, currents, None if self.fidelity == "flat" else self.model)
+        return write_deck(
+            title,
+            drawing.network,
+            drawing.amplifiers,
+            self.circuit.opamp,
+            drawing.stimulus,
+            transient,
+            drawing.ports,
+        )
 
     def run(self, currents: Array) -> Iterator[Segment]:
         """Yield a segment for each row of the injected currents (K, q), in order.

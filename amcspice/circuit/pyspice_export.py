@@ -1,0 +1,133 @@
+"""`to_pyspice`: a circuit as a ``PySpice.Spice.Netlist.Circuit``.
+
+The export is for small circuits that someone wants to take apart, change and simulate with
+PySpice; element objects are slow (200 ms for 64 x 64 cells), so nothing in amcspice uses it.
+
+Sources carry their values as text: PySpice would append the unit, and ``2A`` means 2 amperes to
+one version of ngspice and 2e-18 to another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from amcspice.circuit.base import Amplifiers, Circuit, as_vectors
+from amcspice.circuit.deck import Transient, model_library, opamp_parameters
+from amcspice.circuit.drawing import Drawing, PortNetwork, draw
+from amcspice.device import OpAmp
+from amcspice.errors import InputError
+
+__all__ = ["to_pyspice"]
+
+
+def to_pyspice(
+    circuit: Circuit,
+    vector: ArrayLike,
+    *,
+    volts_per_unit: float = 1.0,
+    model: PortNetwork | None = None,
+    transient: Transient | None = None,
+) -> Any:
+    """Return a circuit as a PySpice ``Circuit``.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    vector : array_like, shape (m,) or (m, K)
+        Right-hand sides.
+    volts_per_unit : float
+        Volts for one unit of the solution (of the column-scaled one, see `Mapping`).  The default
+        lets the outputs read directly; ``run.volts_per_unit`` of a simulation is the range in
+        which nothing comes near a rail.
+    model : PortNetwork, optional
+        The network reduced to its ports, from `amcspice.reduction.reduce_to_ports`; None exports
+        every cell.
+    transient : Transient, optional
+        Windows of the right-hand sides.  None is one right-hand side, applied at t = 0 and kept.
+
+    Returns
+    -------
+    PySpice.Spice.Netlist.Circuit
+        Of elements R, I, V and X; the amplifier models are raw SPICE.
+
+    Raises
+    ------
+    InputError
+        If several right-hand sides are given without their windows.
+
+    Notes
+    -----
+    ``str(result)`` with ``.save``, ``.tran ... uic`` and ``.end`` appended is a deck that
+    ``ngspice -b`` runs.  PySpice's own ``result.simulator(simulator="ngspice-shared")`` runs it
+    too (``transient(..., use_initial_condition=True)``; libngspice 42 and 43 excepted);
+    its ``ngspice-subprocess`` cannot read the output of any ngspice tried.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> made = amc.CompactGINV([[1.0, 0.5], [0.2, 1.0]]).to_pyspice([1.0, 0.0])
+    >>> made.title
+    'amcspice ginv-compact 2x2'
+    """
+    vectors = as_vectors(vector, len(circuit.matrix))
+    if transient is None and len(vectors) > 1:
+        raise InputError(f"{len(vectors)} right-hand sides need a transient that gives the windows")
+    if not (np.isfinite(volts_per_unit) and volts_per_unit > 0):
+        raise InputError(f"volts_per_unit = {volts_per_unit} must be positive")
+    schematic = circuit.schematic
+    drawing = draw(schematic, schematic.currents(vectors, volts_per_unit), model)
+    m, n = circuit.matrix.shape
+    return _build(f"amcspice {circuit.name} {m}x{n}", drawing, circuit.opamp, transient)
+
+
+def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | None) -> Any:
+    from PySpice.Spice.Netlist import Circuit as Netlist
+
+    made = Netlist(title)
+    made.raw_spice = model_library().rstrip() + "\n"
+    made.V("vdd", "vdd", made.gnd, repr(float(opamp.supply_positive)))
+    made.V("vss", "vss", made.gnd, repr(float(opamp.supply_negative)))
+    a, b, conductance = drawing.network.elements
+    names = drawing.network.names
+    for index, (at, to, ohm) in enumerate(
+        zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
+    ):
+        made.R(index, names[at], names[to], repr(ohm))
+    for bank in drawing.amplifiers:
+        _add_amplifiers(made, names, bank, opamp)
+    for node, values in zip(drawing.stimulus.nodes, drawing.stimulus.currents.T, strict=True):
+        if values.any():
+            points = _points(values.tolist(), transient, opamp)
+            made.I(names[node], made.gnd, names[node], f"PWL({' '.join(map(repr, points))})")
+    return made
+
+
+def _add_amplifiers(made: Any, names: list[str], bank: Amplifiers, opamp: OpAmp) -> None:
+    subcircuit, text = opamp_parameters(opamp)
+    values = dict(item.split("=") for item in text.split())
+    negative = made.gnd if bank.floor_at_ground else "vss"
+    for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
+        plus, minus, out = (names[pin] for pin in pins)
+        label = f"{bank.name}{index}"
+        stage = f"y_{out}" if bank.hold is not None else out
+        made.X(label, subcircuit, plus, minus, stage, "vdd", negative, **values)
+        if bank.hold is not None:
+            made.X(
+                f"h{label}", "amc_rectifier", stage, minus, out, "vdd", negative,
+                ghold=repr(float(bank.hold)), rout=repr(float(opamp.output_resistance)),
+            )  # fmt: skip
+
+
+def _points(values: list[float], transient: Transient | None, opamp: OpAmp) -> list[float]:
+    """Return times and values of a piecewise linear source, alternating."""
+    if transient is None:
+        # A thousandth of the fastest time constant an amplifier can have.
+        return [0.0, 0.0, 1e-3 / (2 * np.pi * opamp.gbw), values[0]]
+    points = [0.0, 0.0]
+    for index, value in enumerate(values):
+        start = index * transient.window
+        points += [start + transient.rise, value, start + transient.window, value]
+    return points
