@@ -73,8 +73,8 @@ class Transient:
         """Simulator options as they stand in the deck."""
         solver = " klu" if self.solver == "klu" else ""
         return (
-            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-7 chgtol=1e-17 "
-            f"method=gear{solver}"
+            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 chgtol=1e-16 "
+            f"method=trap xmu=0.49{solver}"
         )
 
 
