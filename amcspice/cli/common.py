@@ -23,7 +23,15 @@ from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.solver import Analysis, make_circuit
 
-__all__ = ["DEVICES", "Number", "Settings", "shared_options", "usable_cores"]
+__all__ = [
+    "DEVICES",
+    "Number",
+    "Settings",
+    "debug_option",
+    "json_option",
+    "shared_options",
+    "usable_cores",
+]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -135,6 +143,11 @@ class Settings:
             write_json(self.json, content)
 
 
+json_option = click.option(
+    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write machine-readable results there (- is standard output).",
+)  # fmt: skip
+
 _OPTIONS: tuple[Callable[[C], C], ...] = (
     click.option("--circuit", metavar="NAME", help="Topology, such as ginv-compact."),
     click.option(
@@ -203,10 +216,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
     ),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
                  help="Of every random draw."),
-    click.option(
-        "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
-        help="Write machine-readable results there (- is standard output).",
-    ),
+    json_option,
 )  # fmt: skip
 
 
@@ -215,7 +225,7 @@ def _remember_debug(ctx: click.Context, _parameter: click.Parameter, value: bool
         ctx.obj["debug"] = True
 
 
-_DEBUG = click.option(
+debug_option = click.option(
     "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_remember_debug,
     help="Show a traceback with an error.",
 )  # fmt: skip
@@ -235,7 +245,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*args, settings=_settings(**own), **values)
 
     decorated: Callable[..., Any] = wrapped
-    for option in reversed((*_OPTIONS, _DEBUG)):
+    for option in reversed((*_OPTIONS, debug_option)):
         decorated = option(decorated)
     return decorated
 

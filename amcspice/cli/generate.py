@@ -1,0 +1,74 @@
+"""``amcspice generate``: a complete deck of a circuit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from amcspice.circuit import CIRCUITS
+from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.output import check_target
+from amcspice.errors import InputError
+from amcspice.files import replacing
+from amcspice.solver.standalone import standalone_deck
+from amcspice.workload.matrix_file import read_matrix
+
+__all__ = ["generate"]
+
+
+@click.command(
+    epilog="Example: amcspice generate ginv-compact --problem nnls --matrix A.csv --rhs b.csv "
+    "--out deck.cir && ngspice -b deck.cir"
+)
+@click.argument("topology", metavar="CIRCUIT")
+@click.option("--problem", metavar="NAME", help="Such as nnls [default: first of the circuit].")
+@click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
+@click.option("--rhs", required=True, metavar="FILE", help="b; each column is streamed in turn.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The deck."
+)
+@shared_options
+def generate(
+    topology: str, problem: str | None, matrix: str, rhs: str, out: Path, settings: Settings
+) -> None:
+    """Write a deck that plain ngspice runs and measures by itself.
+
+    The models are in it; its header says how to read the solution.
+    """
+    if topology not in CIRCUITS:
+        raise InputError(f"unknown circuit {topology!r}; choose from {', '.join(CIRCUITS)}")
+    if settings.circuit not in (None, topology):
+        raise InputError("--circuit: the circuit is the argument of generate; leave the option out")
+    check_target(out)
+    settings = replace(settings, circuit=topology)
+    problem = problem or CIRCUITS[topology].problems[0]
+    made = settings.make_circuit(problem, read_matrix(matrix))
+    deck = standalone_deck(made, read_matrix(rhs), settings.analysis)
+    with replacing(out) as temporary:
+        temporary.write_text(deck.text)
+    m, n = made.matrix.shape
+    if str(settings.json) != "-":
+        click.echo(
+            f"{out}: {topology} {m}x{n} for {problem}, {settings.analysis.fidelity}, "
+            f"{deck.count} right-hand side(s), {deck.volts_per_unit:.4g} V a unit of x\n"
+            f"run it: ngspice -b {out}"
+        )
+    settings.write_json(
+        {
+            "circuit": topology,
+            "problem": problem,
+            "fidelity": settings.analysis.fidelity,
+            "shape": [m, n],
+            "right_hand_sides": deck.count,
+            "deck": out,
+            "deck_sha256": deck.sha256,
+            "volts_per_unit": deck.volts_per_unit,
+            "siemens_per_unit": made.mapping.scale,
+            "window_s": deck.transient.window,
+            "amplifiers": made.amplifier_count,
+            "cells": made.schematic.cells,
+            "seed": settings.seed,
+        }
+    )

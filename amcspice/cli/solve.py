@@ -1,0 +1,154 @@
+"""``amcspice solve``: one matrix, any number of right-hand sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import amcspice as amc
+from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.output import check_target
+from amcspice.cli.progress import progress
+from amcspice.cli.waveform_options import check_waveform_targets, si, waveform_options
+from amcspice.engine.waveform_file import waveform_columns, write_waveforms
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.files import replacing
+from amcspice.solver import PROBLEMS, Run
+from amcspice.solver.record import record
+from amcspice.workload.matrix_file import read_matrix
+
+__all__ = ["solve"]
+
+KNOWN = ("mvm", "inv", "lstsq", "nnls", "eig")
+MOST_ROWS, MOST_ENTRIES = 20, 4
+"""Right-hand sides and entries of a solution in the table; files hold all of them."""
+
+
+@click.command(
+    epilog="Example: amcspice solve nnls --matrix A.csv --rhs B.csv --opamp ad823 "
+    "--wire-resistance 1 --json result.json"
+)
+@click.argument("problem")
+@click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
+@click.option("--rhs", required=True, metavar="FILE", help="B: a right-hand side a column.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write the solution, a column a right-hand side: .npy or .csv.",
+)  # fmt: skip
+@waveform_options
+@shared_options
+def solve(
+    problem: str,
+    matrix: str,
+    rhs: str,
+    out: Path | None,
+    waveforms: Path | None,
+    plot: Path | None,
+    settings: Settings,
+) -> None:
+    """Solve PROBLEM (lstsq, nnls, ...) for A and every column of B on a simulated circuit."""
+    _check_problem(problem)
+    check_waveform_targets(waveforms, plot)
+    if out is not None:
+        _check_solution_file(out)
+    A, B = read_matrix(matrix), read_matrix(rhs)
+    settings.check(problem, A)
+    if settings.analysis.fidelity == "ideal" and (waveforms or plot):
+        raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
+    circuit = settings.make_circuit(problem, A)
+    with progress(B.shape[1], "right-hand sides") as advance:
+        finished = 0
+
+        def report(count: int) -> None:
+            nonlocal finished
+            advance(max(count - finished, 0))
+            finished = max(count, finished)
+
+        run = amc.simulate(
+            circuit,
+            B,
+            analysis=settings.analysis,
+            keep_waveforms=waveforms is not None or plot is not None,
+            progress=report,
+        )
+    if str(settings.json) != "-":
+        _show(run, problem, circuit.name, settings)
+    if out is not None:
+        _write_solution(out, run)
+    _write_waveforms(run, waveforms, plot, settings)
+    settings.write_json(record(run, problem=problem, fidelity=settings.analysis.fidelity))
+
+
+def _check_problem(problem: str) -> None:
+    supported = "; ".join(
+        f"{name} ({', '.join(c.name for c in amc.CIRCUITS.values() if name in c.problems)})"
+        for name in PROBLEMS
+    )
+    if problem in PROBLEMS:
+        return
+    if problem in KNOWN:
+        raise UnsupportedError(f"problem {problem} has no circuit yet; supported: {supported}")
+    raise InputError(f"unknown problem {problem!r}; supported: {supported}")
+
+
+def _check_solution_file(path: Path) -> None:
+    if path.suffix.lower() not in (".npy", ".csv"):
+        raise InputError(f"{path}: unknown type {path.suffix!r}; use .npy, .csv")
+    check_target(path)
+
+
+def _write_solution(path: Path, run: Run) -> None:
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".npy":
+            np.save(temporary, run.x)
+        else:
+            np.savetxt(temporary, run.x, fmt="%.17g", delimiter=",")
+
+
+def _write_waveforms(
+    run: Run, waveforms: Path | None, plot: Path | None, settings: Settings
+) -> None:
+    if run.waveforms is None:
+        return
+    if waveforms is not None:
+        write_waveforms(waveforms, waveform_columns(run.waveforms))
+    if plot is not None:
+        from amcspice.view.curves import settling
+        from amcspice.view.style import save
+
+        save(settling(run, 0, tolerance=settings.analysis.settle_tolerance), plot)
+
+
+def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
+    console = Console(highlight=False)
+    n, count = run.x.shape
+    table = Table(
+        title=f"{problem} on {circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "
+        f"{settings.analysis.fidelity}"
+    )
+    shown = min(n, MOST_ENTRIES)
+    label = f"x (first {shown} of {n})" if shown < n else "x"
+    for name in ("rhs", label, "relative error", "settling time", "energy"):
+        table.add_column(name, justify="right")
+    for k in range(min(count, MOST_ROWS)):
+        entries = "  ".join(f"{value:.4g}" for value in run.x[:shown, k])
+        time = si(run.settling_time[k], "s") if run.settled[k] else "not settled"
+        error = f"{run.relative_error[k]:.2e}"
+        table.add_row(str(k), entries, error, time, si(run.energy[k], "J"))
+    console.print(table)
+    if run.power:
+        power = Table(title="power at rest")
+        for name in ("rhs", *run.power):
+            power.add_column(name.replace("_", " "), justify="right")
+        for k in range(min(count, MOST_ROWS)):
+            power.add_row(str(k), *(si(values[k], "W") for values in run.power.values()))
+        console.print(power)
+    if count > MOST_ROWS:
+        console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
+    if not run.all_settled:
+        unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
+        click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)

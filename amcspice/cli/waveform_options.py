@@ -1,0 +1,58 @@
+"""The options of commands that end in waveforms: where they go, as data and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amcspice.cli.output import check_target
+from amcspice.engine.waveform_file import check_waveform_file
+from amcspice.errors import InputError
+
+__all__ = ["check_waveform_targets", "si", "waveform_options"]
+
+
+def waveform_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--waveforms`` and ``--plot``."""
+    for option in (
+        click.option(
+            "--plot", type=click.Path(path_type=Path), metavar="FILE",
+            help="Draw the waveforms: .png, .pdf or .svg.",
+        ),
+        click.option(
+            "--waveforms", type=click.Path(path_type=Path), metavar="FILE",
+            help="Write the waveforms: .csv, .npz or .nc (netCDF).",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def check_waveform_targets(waveforms: Path | None, plot: Path | None) -> None:
+    """Refuse files that could not be written, before any work.
+
+    Raises
+    ------
+    InputError
+        If a suffix is unknown or a folder cannot be written to.
+    """
+    if waveforms is not None:
+        check_waveform_file(waveforms)
+        check_target(waveforms)
+    if plot is not None:
+        if plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+            raise InputError(f"{plot}: unknown type {plot.suffix!r}; use .png, .pdf, .svg")
+        check_target(plot)
+
+
+def si(value: float, unit: str) -> str:
+    """Return a quantity with three digits and an SI prefix; nan is a dash."""
+    if value != value:
+        return "-"
+    for exponent, symbol in ((0, ""), (-3, "m"), (-6, "µ"), (-9, "n"), (-12, "p")):
+        if abs(value) >= 10.0**exponent * 0.9995:
+            return f"{value * 10.0**-exponent:.3g} {symbol}{unit}"
+    return f"0 {unit}" if value == 0 else f"{value:.2e} {unit}"

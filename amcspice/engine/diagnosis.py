@@ -1,0 +1,158 @@
+"""What is installed and whether it works: versions, and a short deck through each simulator."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from amcspice.circuit import Deck
+from amcspice.engine.batch import BatchSimulator
+from amcspice.engine.installation import SHARED_MODE_BROKEN, Installation, find_installation
+from amcspice.engine.shared import SharedSimulator
+from amcspice.engine.simulator import Simulator
+from amcspice.errors import AmcspiceError, InputError
+
+__all__ = ["Check", "Diagnosis", "diagnose"]
+
+PACKAGES = ("PySpice", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
+
+NO_LIBRARY = (
+    "libngspice not found: run scripts/install-ngspice.sh, or install the package libngspice0"
+)
+
+RC = Deck(
+    text="* charge of a capacitor\n"
+    "V1 in 0 1.0\n"
+    "R1 in out 1000.0\n"
+    "C1 out 0 1e-09\n"
+    ".save v(out)\n"
+    ".tran 1e-08 1e-05 0 1e-08 uic\n"
+    ".end\n",
+    saved=("out",),
+    stop_time=1e-5,
+)
+"""A deck of three elements whose answer is known: 1 V but for exp(-10)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Whether one simulator works.
+
+    Parameters
+    ----------
+    name : str
+        shared or batch.
+    ok : bool
+    seconds : float
+        That the deck took, start-up included.
+    message : str
+        What is wrong and what to do; empty if nothing.
+    """
+
+    name: str
+    ok: bool
+    seconds: float
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found.
+
+    Parameters
+    ----------
+    versions : dict of str to str or None
+        amcspice, Python and packages; None is not installed.
+    installation : Installation, optional
+        None if there is no ngspice.
+    checks : tuple of Check
+    """
+
+    versions: dict[str, str | None]
+    installation: Installation | None
+    checks: tuple[Check, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether everything is there and works."""
+        return None not in self.versions.values() and all(check.ok for check in self.checks)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Return plain values."""
+        found = self.installation
+        return {
+            "usable": self.usable,
+            "versions": self.versions,
+            "ngspice": None
+            if found is None
+            else {
+                "version": found.version,
+                "executable": found.executable,
+                "library": found.library,
+                "klu": found.klu,
+            },
+            "simulators": {
+                check.name: {
+                    "ok": check.ok,
+                    "wall_time_s": check.seconds,
+                    "message": check.message,
+                }
+                for check in self.checks
+            },
+        }
+
+
+def diagnose() -> Diagnosis:
+    """Look at versions and run a short deck through each simulator."""
+    versions: dict[str, str | None] = {
+        "amcspice": _version("amcspice"),
+        "Python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+    }
+    try:
+        installation = find_installation()
+    except InputError as error:
+        checks = tuple(Check(name, False, 0.0, str(error)) for name in ("batch", "shared"))
+        return Diagnosis(versions, None, checks)
+    return Diagnosis(
+        versions,
+        installation,
+        (_try("batch", lambda: BatchSimulator(installation)), _try_shared(installation)),
+    )
+
+
+def _try_shared(installation: Installation) -> Check:
+    if installation.library is None:
+        return Check("shared", False, 0.0, NO_LIBRARY)
+    if not installation.shared_works:
+        versions = " and ".join(map(str, SHARED_MODE_BROKEN))
+        return Check(
+            "shared", False, 0.0,
+            f"PySpice cannot drive the libraries of ngspice {versions}: the batch simulator is "
+            "taken instead; for the shared one install another version",
+        )  # fmt: skip
+    return _try("shared", SharedSimulator.instance)
+
+
+def _try(name: str, make: Callable[[], Simulator]) -> Check:
+    started = time.perf_counter()
+    try:
+        final = make().run(RC, timeout=60.0)["out"][-1]
+    except (AmcspiceError, ImportError, OSError) as error:
+        return Check(name, False, time.perf_counter() - started, str(error))
+    ok = bool(np.isclose(final, 1.0, atol=1e-3))
+    message = "" if ok else f"it answers {final:.6g} V where 1 V is right: install another version"
+    return Check(name, ok, time.perf_counter() - started, message)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,48 @@
+"""`record`: a run as plain values, with units in the names, for files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from amcspice.solver.run import Run
+
+__all__ = ["record"]
+
+
+def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
+    """Return a run as a mapping of arrays and plain values.
+
+    Parameters
+    ----------
+    run : Run
+    problem : str
+        What was solved.
+    fidelity : str
+        How it was simulated.
+
+    Returns
+    -------
+    dict
+        One entry of every list is one right-hand side.
+    """
+    unknown = np.full(len(run.settled), np.nan)
+    return {
+        "problem": problem,
+        "circuit": run.provenance["circuit"]["name"],
+        "fidelity": fidelity,
+        "simulator": run.provenance["simulator"],
+        "solution": np.atleast_2d(run.x.T),
+        "reference": np.atleast_2d(run.reference.T),
+        "relative_error": run.relative_error,
+        "settled": run.settled,
+        "settling_time_s": run.settling_time,
+        "power_w": run.power or {"total": unknown},
+        "energy_j": run.energy,
+        "amplifiers": run.amplifiers,
+        "cells": run.cells,
+        "volts_per_unit": run.volts_per_unit,
+        "range_halvings": run.range_halvings,
+        "provenance": run.provenance,
+    }

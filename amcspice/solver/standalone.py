@@ -1,0 +1,109 @@
+"""`standalone_deck`: a circuit with its right-hand sides as a deck that needs nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from numpy.typing import ArrayLike
+
+from amcspice.circuit import Circuit, Transient, as_vectors, draw, write_deck
+from amcspice.circuit.listing import write_listing
+from amcspice.engine import LinearModel, choose_transient
+from amcspice.errors import UnsupportedError
+from amcspice.reduction import reduce_to_ports
+from amcspice.solver.reference import reference
+from amcspice.solver.run import Analysis
+
+__all__ = ["StandaloneDeck", "standalone_deck"]
+
+MARGIN = 2.0
+"""Windows are this much longer than `simulate` starts with: a deck cannot run itself again."""
+
+
+@dataclass(frozen=True)
+class StandaloneDeck:
+    """A deck and how to read it.
+
+    Parameters
+    ----------
+    text : str
+    volts_per_unit : float
+        Volts for one unit of the column-scaled solution.
+    transient : Transient
+        Windows and time step.
+    count : int
+        Number of right-hand sides.
+    """
+
+    text: str
+    volts_per_unit: float
+    transient: Transient
+    count: int
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def standalone_deck(
+    circuit: Circuit, b: ArrayLike, analysis: Analysis | None = None
+) -> StandaloneDeck:
+    """Return a deck that plain ``ngspice -b`` runs and measures; ngspice is not needed for this.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    b : array_like, shape (m,) or (m, K)
+        Right-hand sides, streamed one after the other.
+    analysis : Analysis, optional
+        Fidelity (flat or reduced), windows, tolerances and range.  The same arguments give the
+        same text on every machine: KLU is asked for in large decks, and an ngspice without it
+        takes its own solver.
+
+    Raises
+    ------
+    UnsupportedError
+        If the fidelity has no deck.
+    """
+    analysis = analysis or Analysis(fidelity="flat")
+    fidelity = analysis.fidelity
+    if fidelity not in ("flat", "reduced"):
+        raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
+    vectors = as_vectors(b, len(circuit.matrix))
+    volts = circuit.volts_per_unit(vectors, reference(circuit, vectors), analysis.full_scale)
+    model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp
+    transient = choose_transient(
+        circuit,
+        LinearModel.of(circuit, model),
+        klu=True,
+        fidelity=fidelity,
+        relative_tolerance=analysis.relative_tolerance,
+        swing=opamp.highest_output - opamp.lowest_output,
+    )
+    step = analysis.max_step or transient.max_step
+    window = analysis.window or MARGIN * transient.window
+    transient = transient.with_changes(window=window, solver=analysis.matrix_solver)
+    transient = transient.with_changes(max_step=min(step, window / 2))
+    currents = circuit.schematic.currents(vectors, volts)
+    drawing = draw(circuit.schematic, currents, None if fidelity == "flat" else model)
+    m, n = circuit.matrix.shape
+    deck = write_deck(
+        f"amcspice {circuit.name} {m}x{n}, {fidelity}, {len(vectors)} right-hand side(s)",
+        drawing.network,
+        drawing.amplifiers,
+        opamp,
+        drawing.stimulus,
+        transient,
+        drawing.ports,
+    )
+    text = write_listing(
+        circuit,
+        vectors,
+        deck,
+        transient,
+        volts_per_unit=volts,
+        settle_tolerance=analysis.settle_tolerance,
+    )
+    return StandaloneDeck(text, volts, transient, len(vectors))

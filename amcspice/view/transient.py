@@ -1,0 +1,53 @@
+"""Voltages over time, of a deck that may be anyone's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from amcspice.view.style import COLOURS, DASHES, prefix, styled
+
+__all__ = ["transient"]
+
+MOST_LABELLED = 16
+"""More nodes than this get no legend."""
+
+
+@styled
+def transient(
+    time: NDArray[np.float64], voltages: Mapping[str, NDArray[np.float64]], *, title: str
+) -> Figure:
+    """Draw node voltages over time.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        [s].
+    voltages : mapping of str to ndarray, each shape (T,)
+        By node [V].
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
+    axis = figure.subplots()
+    factor, symbol = prefix(float(time[-1]))
+    for index, (name, values) in enumerate(voltages.items()):
+        axis.plot(
+            time * factor,
+            values,
+            color=COLOURS[index % len(COLOURS)],
+            linestyle=DASHES[index // len(COLOURS) % len(DASHES)],
+            label=f"v({name})",
+        )
+    axis.set_xlabel(f"time ({symbol}s)")
+    axis.set_ylabel("voltage (V)")
+    axis.set_title(title)
+    if len(voltages) <= MOST_LABELLED:
+        figure.legend(loc="outside right upper")
+    return figure
