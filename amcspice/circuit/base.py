@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
+from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, Memristor, OpAmp, Wire
 from amcspice.device.mapping import Scaling
@@ -57,8 +58,10 @@ class Schematic:
 
     Parameters
     ----------
-    network : Network
-        All linear conductances.
+    peripheral : Network
+        Every node that is not inside a lattice, and the conductances beside the lattices.
+    lattices : tuple of Lattice
+        Wired crossbars.
     amplifiers : tuple of Amplifiers
         Whose pins are the ports of the network.
     inputs : ndarray of int, shape (m,)
@@ -75,7 +78,8 @@ class Schematic:
         Number of programmed cells.
     """
 
-    network: Network
+    peripheral: Network
+    lattices: tuple[Lattice, ...]
     amplifiers: tuple[Amplifiers, ...]
     inputs: Nodes
     input_gain: Array
@@ -83,6 +87,14 @@ class Schematic:
     bias: Nodes
     bias_gain: Array
     cells: int
+
+    @cached_property
+    def network(self) -> Network:
+        """Everything as one network: the peripheral one with the lattices emitted into it."""
+        network = self.peripheral.copy()
+        for lattice in self.lattices:
+            lattice.emit(network)
+        return network
 
     @cached_property
     def ports(self) -> Nodes:

@@ -19,7 +19,8 @@ import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.constraint import NonNegative
-from amcspice.circuit.network import GROUND, Network, attach_array, attach_lines
+from amcspice.circuit.lattice import Lattice
+from amcspice.circuit.network import GROUND, Network
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError, UnsupportedError
 
@@ -73,22 +74,30 @@ class ClassicGINV(Circuit):
         network = Network()
         x, sense = network.nodes("x", n), network.nodes("c", n)
         summing, residual = network.nodes("s", len(target)), network.nodes("r", len(target))
-        for index, (terminals, columns, driven) in enumerate(
-            [(summing, x, False), (residual, sense, True)]
-        ):
-            lead = self.wire.driver if driven else self.wire.termination
-            word = attach_lines(
-                network, terminals, n, segment=self.wire.row, lead=lead, prefix=f"a{index + 1}w"
+        lattices = tuple(
+            Lattice(
+                name=f"a{index + 1}",
+                cells=self.device.program(target, index, self.cycle) * rows[:, None],
+                rows=terminals,
+                columns=columns,
+                row_segment=self.wire.row,
+                column_segment=self.wire.column,
+                row_lead=row_lead,
+                column_leads=np.full(n, column_lead or 0.0),
+                row_ground=np.zeros(len(target)),
             )
-            cells = self.device.program(target, index, self.cycle) * rows[:, None]
-            attach_array(
-                network, cells, word, columns, self.wire,
-                name=f"a{index + 1}", columns_driven=not driven,
-            )  # fmt: skip
+            for index, (terminals, columns, row_lead, column_lead) in enumerate(
+                [
+                    (summing, x, self.wire.termination, self.wire.driver),
+                    (residual, sense, self.wire.driver, self.wire.termination),
+                ]
+            )
+        )
         network.connect(summing, residual, self.feedback * self.device.g_max)
         ground_m, ground_n = np.full(len(target), GROUND), np.full(n, GROUND)
         return Schematic(
-            network=network,
+            peripheral=network,
+            lattices=lattices,
             amplifiers=(
                 Amplifiers("r", plus=ground_m, minus=summing, out=residual),
                 Amplifiers(

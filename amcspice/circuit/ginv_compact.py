@@ -20,7 +20,8 @@ import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.constraint import NonNegative
-from amcspice.circuit.network import GROUND, Network, attach_array, attach_lines
+from amcspice.circuit.lattice import Lattice
+from amcspice.circuit.network import GROUND, Network
 from amcspice.device import Mapping, Memristor, map_matrix
 from amcspice.errors import InputError
 
@@ -68,22 +69,27 @@ class CompactGINV(Circuit):
         m, n = target.shape
         network = Network()
         x, sense, row = network.nodes("x", n), network.nodes("c", n), network.nodes("r", m)
-        word = attach_lines(
-            network, row, 2 * n, segment=wire.row, lead=wire.termination, prefix="w"
-        )
-        for index, (columns, driven) in enumerate([(x, True), (sense, False)]):
-            cells = device.program(target, index, self.cycle) * self.rows[:, None]
-            attach_array(
-                network, cells, word[:, index * n : (index + 1) * n], columns, wire,
-                name=f"a{index + 1}", columns_driven=driven,
-            )  # fmt: skip
         totals = self.row_totals
         largest = float(totals.max())
+        # An unselected word line has no cells left; it is grounded, so that it does not float.
+        grounded = np.where(self.rows, 0.0, device.g_max)
         cells_used = 2 * target.size
         if self.compensation:
             extra, parts = _compensate(device, (largest - totals) * self.rows, self.cycle)
-            network.connect(row, GROUND, extra)
+            grounded = grounded + extra
             cells_used += m * parts
+        lattice = Lattice(
+            name="",
+            cells=np.hstack([device.program(target, k, self.cycle) for k in (0, 1)])
+            * self.rows[:, None],
+            rows=row,
+            columns=np.concatenate([x, sense]),
+            row_segment=wire.row,
+            column_segment=wire.column,
+            row_lead=wire.termination,
+            column_leads=np.repeat([wire.driver or 0.0, wire.termination or 0.0], n),
+            row_ground=grounded,
+        )
         # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
         gradient = self.mapping.scale**2 / largest
         scale = self.mapping.column_scale
@@ -94,7 +100,8 @@ class CompactGINV(Circuit):
         if isinstance(self.constraint, NonNegative) and self.constraint.hold is not False:
             hold = self.constraint.hold_conductance
         return Schematic(
-            network=network,
+            peripheral=network,
+            lattices=(lattice,),
             amplifiers=(
                 Amplifiers(
                     "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,

@@ -54,7 +54,12 @@ class Power:
 
 
 def measure_power(
-    circuit: Circuit, model: PortModel, voltages: Array, supply: Array, currents: Array
+    circuit: Circuit,
+    model: PortModel,
+    voltages: Array,
+    supply: Array,
+    currents: Array,
+    local: float,
 ) -> Power:
     """Return the power of one right-hand side over time.
 
@@ -69,11 +74,13 @@ def measure_power(
         Currents out of the positive and the negative supply [A].
     currents : ndarray, shape (q,)
         Injected, constant over the segment [A].
+    local : float
+        `PortModel.local_power` of them [W].
     """
     opamp = circuit.opamp
     rails = np.array([opamp.supply_positive, opamp.supply_negative])
     from_supply = supply @ rails
-    from_input = model.injected_voltages(voltages, currents) @ currents
+    from_input = model.input_power(voltages, currents, local)
     into_ports = voltages @ model.conductance - model.port_currents(currents)
     in_array = np.einsum("tp,tp->t", voltages, into_ports) + from_input
     static = sum(

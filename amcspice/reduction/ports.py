@@ -1,15 +1,19 @@
-"""Exact reduction of a network to its ports by a general sparse LU (Schur complement).
+"""Exact reduction of a schematic's network to the pins of its amplifiers.
 
 Eliminating the interior nodes e of ``[Gpp Gpe; Gep Gee] [vp; ve] = [ip; ie]`` leaves
 ``(Gpp - Gpe Gee^-1 Gep) vp = ip - Gpe Gee^-1 ie``: a smaller network of conductances, and
 interior injections that ride along to the ports.  Nothing is approximated.
+
+Crossbars whose word lines have no amplifier are eliminated row by row
+(`amcspice.reduction.lattice`), every other network by a general sparse LU.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +22,7 @@ from scipy.sparse.linalg import splu
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.errors import InputError
+from amcspice.reduction.lattice import LatticeReduction
 
 __all__ = ["PortModel", "reduce_to_ports"]
 
@@ -36,42 +41,39 @@ class PortModel:
         Port conductance matrix Y, symmetric [S].
     transfer : ndarray, shape (q, P)
         Share of each injected current that arrives at each port.
+    local_power : callable
+        Takes injected currents (K, q); returns what they deliver with all ports at 0 V,
+        shape (K,) [W].
     """
 
     names: tuple[str, ...]
     nodes: Nodes
     conductance: Array
     transfer: Array
-    _injected_interior: Nodes
-    _injected_port: Nodes
-    _factor: Any
+    local_power: Callable[[Array], Array]
 
     def port_currents(self, currents: Array) -> Array:
         """Return what injected currents (K, q) amount to at the ports, shape (K, P) [A]."""
         return currents @ self.transfer
 
-    def injected_voltages(self, ports: Array, currents: Array) -> Array:
-        """Recover the voltages of the nodes into which current is injected.
+    def input_power(self, voltages: Array, current: Array, local: float) -> Array:
+        """Return the power that one set of injected currents delivers over time.
 
         Parameters
         ----------
-        ports : ndarray, shape (T, P)
-            Port voltages [V].
-        currents : ndarray, shape (q,)
-            The injected currents at all T instants [A].
+        voltages : ndarray, shape (T, P)
+            Of the ports [V].
+        current : ndarray, shape (q,)
+            Injected [A].
+        local : float
+            `local_power` of it [W].
 
         Returns
         -------
-        ndarray, shape (T, q)
-            [V].
+        ndarray, shape (T,)
+            [W].
         """
-        local = np.zeros(len(currents))
-        interior = self._injected_interior >= 0
-        if interior.any():
-            load = np.zeros(self._factor.shape[0])
-            np.add.at(load, self._injected_interior[interior], currents[interior])
-            local[interior] = self._factor.solve(load)[self._injected_interior[interior]]
-        return ports @ self.transfer.T + local
+        return voltages @ self.port_currents(current) + local
 
     @cached_property
     def network(self) -> Network:
@@ -90,44 +92,131 @@ class PortModel:
         return network
 
 
-def reduce_to_ports(schematic: Schematic) -> PortModel:
+def reduce_to_ports(
+    schematic: Schematic, method: Literal["auto", "rows", "lu"] = "auto"
+) -> PortModel:
     """Reduce the network of a schematic to the pins of its amplifiers.
+
+    Parameters
+    ----------
+    schematic : Schematic
+    method : {"auto", "rows", "lu"}
+        Row by row, by sparse LU, or whichever fits.
 
     Raises
     ------
     InputError
-        If a node is connected to nothing, so that its voltage is undetermined.
+        If a node is connected to nothing, so that its voltage is undetermined, or if ``rows``
+        is asked for where word lines end at amplifiers.
     """
+    by_rows = _fits_rows(schematic)
+    if method == "rows" and not by_rows:
+        raise InputError("row-by-row reduction needs word lines that end at no amplifier")
+    model = _reduce_by_rows(schematic) if by_rows and method != "lu" else _reduce_by_lu(schematic)
+    floating = np.flatnonzero(model.conductance.diagonal() <= 0)
+    if floating.size:
+        raise InputError(
+            f"node {model.names[floating[0]]} is connected to nothing: after programming all "
+            "cells of a line are off; use more levels, column scaling or a larger g_max"
+        )
+    return model
+
+
+def _fits_rows(schematic: Schematic) -> bool:
+    """Whether all interior nodes are inside lattices whose word lines end at no port."""
+    terminals = [lattice.rows for lattice in schematic.lattices]
+    interior = np.concatenate(terminals) if terminals else np.empty(0, np.intp)
+    peripheral = np.arange(1, len(schematic.peripheral))
+    a, b, _ = schematic.peripheral.elements
+    return (
+        bool(terminals)
+        and len(np.unique(interior)) == len(interior)
+        and np.array_equal(np.union1d(interior, schematic.ports), peripheral)
+        and not np.isin(interior, schematic.ports).any()
+        and not np.isin(np.concatenate([a, b]), interior).any()
+    )
+
+
+def _reduce_by_rows(schematic: Schematic) -> PortModel:
+    ports = schematic.ports
+    position = np.full(len(schematic.peripheral), -1)
+    position[ports] = np.arange(len(ports))
+    laplacian = schematic.peripheral.laplacian()
+    conductance = laplacian[ports - 1][:, ports - 1].toarray()
+    injected = schematic.injected
+    transfer = np.zeros((len(injected), len(ports)))
+    at_port = position[injected] >= 0
+    transfer[np.flatnonzero(at_port), position[injected[at_port]]] = 1.0
+    members: list[tuple[LatticeReduction, Nodes, Nodes]] = []
+    for lattice in schematic.lattices:
+        reduction = LatticeReduction(lattice)
+        columns = position[lattice.columns]
+        np.add.at(conductance, np.ix_(columns, columns), reduction.conductance)
+        # Which injection stands at which word line.
+        row_of = np.full(len(schematic.peripheral), -1)
+        row_of[lattice.rows] = np.arange(len(lattice.rows))
+        here = np.flatnonzero(row_of[injected] >= 0)
+        rows = row_of[injected[here]]
+        transfer[np.ix_(here, columns)] = reduction.transfer[rows]
+        members.append((reduction, here, rows))
+
+    def local_power(currents: Array) -> Array:
+        power = np.zeros(len(currents))
+        for reduction, here, rows in members:
+            at_rows = np.zeros((len(currents), len(reduction.lattice.rows)))
+            np.add.at(at_rows, (slice(None), rows), currents[:, here])
+            power += reduction.local_power(at_rows)
+        return power
+
+    return _model(schematic, conductance, transfer, local_power)
+
+
+def _reduce_by_lu(schematic: Schematic) -> PortModel:
     network, ports = schematic.network, schematic.ports
     laplacian = network.laplacian()
     interior = np.setdiff1d(np.arange(1, len(network)), ports)
-    place = np.full(len(network), -1)
+    place, position = np.full((2, len(network)), -1)
     place[interior] = np.arange(len(interior))
-    position = np.full(len(network), -1)
     position[ports] = np.arange(len(ports))
-    pp = laplacian[ports - 1][:, ports - 1].toarray()
-    injected_port = position[schematic.injected]
-    injected_interior = place[schematic.injected]
-    transfer = np.zeros((len(schematic.injected), len(ports)))
-    at_port = injected_port >= 0
-    transfer[np.flatnonzero(at_port), injected_port[at_port]] = 1.0
-    factor = None
+    conductance = laplacian[ports - 1][:, ports - 1].toarray()
+    injected = schematic.injected
+    at_port = position[injected] >= 0
+    inside = place[injected[~at_port]]
+    transfer = np.zeros((len(injected), len(ports)))
+    transfer[np.flatnonzero(at_port), position[injected[at_port]]] = 1.0
+    factor: Any = None
     if len(interior):
         ee = laplacian[interior - 1][:, interior - 1].tocsc()
         ep = laplacian[interior - 1][:, ports - 1].toarray()
         factor = _factorise(ee, network, interior)
         inner = factor.solve(ep)
-        pp = pp - ep.T @ inner
-        transfer[~at_port] = -inner[injected_interior[~at_port]]
-    _refuse_floating(pp, ports, network)
+        conductance = conductance - ep.T @ inner
+        transfer[~at_port] = -inner[inside]
+
+    def local_power(currents: Array) -> Array:
+        load = np.zeros((len(interior), len(currents)))
+        if not inside.size:
+            return np.zeros(len(currents))
+        np.add.at(load, inside, currents[:, ~at_port].T)
+        power: Array = np.einsum("ek,ek->k", load, factor.solve(load))
+        return power
+
+    return _model(schematic, conductance, transfer, local_power)
+
+
+def _model(
+    schematic: Schematic,
+    conductance: Array,
+    transfer: Array,
+    local_power: Callable[[Array], Array],
+) -> PortModel:
+    ports = schematic.ports
     return PortModel(
-        names=tuple(network.names[port] for port in ports),
+        names=tuple(schematic.peripheral.names[port] for port in ports),
         nodes=ports,
-        conductance=(pp + pp.T) / 2,
+        conductance=(conductance + conductance.T) / 2,
         transfer=transfer,
-        _injected_interior=injected_interior,
-        _injected_port=injected_port,
-        _factor=factor,
+        local_power=local_power,
     )
 
 
@@ -139,12 +228,3 @@ def _factorise(matrix: sp.csc_array, network: Network, interior: Nodes) -> Any:
             "has no conductance (all its cells are off); leave the row out or use compensation"
         )
     return splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
-
-
-def _refuse_floating(conductance: Array, ports: Nodes, network: Network) -> None:
-    floating = np.flatnonzero(conductance.diagonal() <= 0)
-    if floating.size:
-        raise InputError(
-            f"node {network.names[ports[floating[0]]]} is connected to nothing: after programming "
-            "all cells of a line are off; use more levels, column scaling or a larger g_max"
-        )

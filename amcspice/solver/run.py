@@ -270,13 +270,19 @@ class _Simulation:
         """Run every right-hand side in one range; stops early where a rail is near."""
         found = _Found()
         currents = self.circuit.schematic.currents(vectors, volts_per_unit)
+        local = self.model.local_power(currents)
         for index, segment in enumerate(self.streamer.run(currents)):
             if self._near_rail(segment):
                 found.near_rail = True
                 return found
             settling = self._settling(segment)
             power = measure_power(
-                self.circuit, self.model, segment.voltages, segment.supply, currents[index]
+                self.circuit,
+                self.model,
+                segment.voltages,
+                segment.supply,
+                currents[index],
+                local[index],
             )
             found.voltages.append(settling.final)
             found.settled.append(settling.settled)

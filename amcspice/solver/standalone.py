@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
@@ -72,7 +72,8 @@ def standalone_deck(
     if fidelity not in ("flat", "reduced"):
         raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
     vectors = as_vectors(b, len(circuit.matrix))
-    volts = circuit.volts_per_unit(vectors, reference(circuit, vectors), analysis.full_scale)
+    answer = reference(circuit, vectors)
+    volts = _rounded(circuit.volts_per_unit(vectors, answer, analysis.full_scale))
     model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp
     transient = choose_transient(
         circuit,
@@ -82,10 +83,15 @@ def standalone_deck(
         relative_tolerance=analysis.relative_tolerance,
         swing=opamp.highest_output - opamp.lowest_output,
     )
-    step = analysis.max_step or transient.max_step
-    window = analysis.window or MARGIN * transient.window
-    transient = transient.with_changes(window=window, solver=analysis.matrix_solver)
-    transient = transient.with_changes(max_step=min(step, window / 2))
+    window = analysis.window or _rounded(MARGIN * transient.window)
+    step = analysis.max_step or _rounded(transient.max_step)
+    transient = replace(
+        transient,
+        window=window,
+        max_step=min(step, window / 2),
+        rise=min(_rounded(transient.rise), window / 100),
+        solver=analysis.matrix_solver or transient.solver,
+    )
     currents = circuit.schematic.currents(vectors, volts)
     drawing = draw(circuit.schematic, currents, None if fidelity == "flat" else model)
     m, n = circuit.matrix.shape
@@ -107,3 +113,8 @@ def standalone_deck(
         settle_tolerance=analysis.settle_tolerance,
     )
     return StandaloneDeck(text, volts, transient, len(vectors))
+
+
+def _rounded(value: float) -> float:
+    """Return three digits: what depends on a linear algebra library differs in the last ones."""
+    return float(f"{value:.3g}")
