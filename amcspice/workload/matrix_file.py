@@ -55,9 +55,10 @@ def read_matrix(path: Path | str) -> NDArray[np.float64]:
 
 
 def _read_npy(path: Path) -> NDArray[np.float64]:
-    values = np.load(path, allow_pickle=False)
-    if not isinstance(values, np.ndarray):
-        raise ValueError("it is an archive of arrays")
+    with path.open("rb") as stream:
+        if stream.read(6) != b"\x93NUMPY":
+            raise ValueError("it is not a NumPy array")
+    values: NDArray[np.float64] = np.load(path, allow_pickle=False)
     return values
 
 

@@ -1,0 +1,166 @@
+"""``amcspice nmf image``: a picture, tile by tile."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+import numpy as np
+
+from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_table import print_table
+from amcspice.cli.output import write_json
+from amcspice.cli.progress import progress
+from amcspice.errors import InputError
+from amcspice.files import writable_folder
+from amcspice.solver import Run
+from amcspice.workload import (
+    Crop,
+    ImageFactorisation,
+    Tiling,
+    choose_rank,
+    factorise_image,
+    history,
+    read_image,
+    regressions_at_most,
+    representative_run,
+    summarise,
+    write_image,
+)
+
+__all__ = ["image"]
+
+
+@click.command(
+    epilog="Example: amcspice nmf image photo.png --crop 0 0 64 64 --tile 16 --out out",
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--crop", nargs=4, type=int, metavar="ROW COLUMN HEIGHT WIDTH",
+    help="Take this rectangle of the picture only [pixels].",
+)  # fmt: skip
+@click.option("--tile", default=32, show_default=True, type=click.IntRange(min=1),
+              help="Side of the square tiles [pixels].")  # fmt: skip
+@click.option("--rank", type=int, help="Of each tile [default: a quarter of its side].")
+@click.option(
+    "--padding", type=click.Choice(["edge", "reflect"]), default="edge", show_default=True,
+    help="What fills tiles that reach over the edge of the picture.",
+)  # fmt: skip
+@click.option("--iterations", default=10, show_default=True, type=click.IntRange(min=1),
+              help="At most.")  # fmt: skip
+@click.option(
+    "--tolerance", default=1e-3, show_default=True, type=float,
+    help="A tile is done once its residual falls by less than this fraction an iteration.",
+)  # fmt: skip
+@click.option(
+    "--out", "folder", default="out", show_default=True, type=click.Path(path_type=Path),
+    metavar="DIR", help="Folder for results; created if need be, files of that name replaced.",
+)  # fmt: skip
+@click.option(
+    "--resume", is_flag=True,
+    help="Continue an interrupted run in DIR; without it a run starts anew.",
+)  # fmt: skip
+@shared_options
+def image(
+    file: Path,
+    crop: tuple[int, int, int, int] | None,
+    tile: int,
+    rank: int | None,
+    padding: Literal["edge", "reflect"],
+    iterations: int,
+    tolerance: float,
+    folder: Path,
+    resume: bool,
+    settings: Settings,
+) -> None:
+    """Factorise every tile of every channel of a picture on the simulated circuit.
+
+    Writes to DIR: reconstructed.png (the picture), reconstruction.png (beside the original),
+    waveforms.png (one regression), convergence.png, metrics.json and checkpoint/.
+    """
+    started = time.perf_counter()
+    picture = read_image(file)
+    picture = np.ascontiguousarray(Crop(*crop).of(picture)) if crop else picture
+    rank = choose_rank(tile, rank)
+    if not 0 <= tolerance < 1:
+        raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
+    settings.check("nnls")
+    checkpoints = writable_folder(writable_folder(folder) / "checkpoint")
+    tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
+    with progress(regressions_at_most(tiling, iterations), "regressions") as advance:
+        found = factorise_image(
+            picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
+            padding=padding, seed=settings.seed, circuit=settings.circuit,
+            analysis=settings.analysis, jobs=settings.jobs, checkpoints=checkpoints,
+            resume=resume, progress=advance, **settings.parameters,
+        )  # fmt: skip
+    run = representative_run(
+        found, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
+    )
+    chosen = {
+        "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
+        "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
+        "padding": padding, "iterations": iterations, "tolerance": tolerance,
+        "seed": settings.seed, "jobs": settings.jobs,
+    }  # fmt: skip
+    metrics = _metrics(found, run, settings, chosen, started)
+    _write(folder, found, run, settings)
+    metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
+    write_json(folder / "metrics.json", metrics)
+    settings.write_json(metrics)
+    print_table(metrics, folder)
+
+
+def _metrics(
+    found: ImageFactorisation,
+    run: Run | None,
+    settings: Settings,
+    chosen: dict[str, Any],
+    started: float,
+) -> dict[str, Any]:
+    analog, digital = _history(found)
+    done = [tile.provenance for tile in found.tiles if tile.provenance]
+    provenance = {**(done[0] if done else {}), "seed": settings.seed}
+    return {
+        "problem": "nmf image",
+        "circuit": provenance.get("circuit", {}).get("name"),
+        "fidelity": settings.analysis.fidelity,
+        "simulator": provenance.get("simulator"),
+        **asdict(found.analog_score),
+        "compression_ratio": found.compression_ratio,
+        "digital": asdict(found.digital_score),
+        "tiles": found.tiling.count,
+        **summarise(found.tiles, settings.analysis.fidelity),
+        "amplifiers": run.amplifiers if run else None,
+        "cells": run.cells if run else None,
+        "history": {"relative_residual": analog, "digital_relative_residual": digital},
+        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "provenance": {**provenance, "wall_time_s": time.perf_counter() - started},
+    }
+
+
+def _history(found: ImageFactorisation) -> tuple[Any, Any]:
+    norms = np.linalg.norm(found.tiling.split(found.original), axis=(1, 2))
+    return history(found.tiles, list(norms))
+
+
+def _write(folder: Path, found: ImageFactorisation, run: Run | None, settings: Settings) -> None:
+    from amcspice import view
+
+    write_image(folder / "reconstructed.png", found.analog)
+    figure = view.reconstruction(
+        found.original, found.analog, found.digital,
+        analog_psnr=found.analog_score.psnr_db, digital_psnr=found.digital_score.psnr_db,
+    )  # fmt: skip
+    view.save(figure, folder / "reconstruction.png")
+    view.save(view.convergence(*_history(found)), folder / "convergence.png")
+    waveforms = folder / "waveforms.png"
+    if run is not None and run.waveforms is not None:
+        tolerance = settings.analysis.settle_tolerance
+        view.save(view.settling(run, tolerance=tolerance), waveforms)
+    else:
+        waveforms.unlink(missing_ok=True)

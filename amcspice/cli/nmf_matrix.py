@@ -1,0 +1,128 @@
+"""``amcspice nmf matrix``: any non-negative matrix."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_table import print_table
+from amcspice.cli.output import write_json
+from amcspice.cli.progress import progress
+from amcspice.errors import InputError
+from amcspice.files import replacing, writable_folder
+from amcspice.solver import Factorisation, nmf
+from amcspice.workload import history, read_matrix, summarise
+
+__all__ = ["matrix"]
+
+
+@click.command(epilog="Example: amcspice nmf matrix V.csv --rank 4 --iterations 20 --out out")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--rank", type=int, required=True, help="Columns of W.")
+@click.option("--iterations", default=20, show_default=True, type=click.IntRange(min=1),
+              help="At most.")  # fmt: skip
+@click.option(
+    "--tolerance", default=1e-4, show_default=True, type=float,
+    help="Done once the residual falls by less than this fraction an iteration.",
+)  # fmt: skip
+@click.option(
+    "--out", "folder", default="out", show_default=True, type=click.Path(path_type=Path),
+    metavar="DIR", help="Folder for results; created if need be, files of that name replaced.",
+)  # fmt: skip
+@click.option(
+    "--resume", is_flag=True,
+    help="Continue an interrupted run in DIR; without it a run starts anew.",
+)  # fmt: skip
+@shared_options
+def matrix(
+    file: Path,
+    rank: int,
+    iterations: int,
+    tolerance: float,
+    folder: Path,
+    resume: bool,
+    settings: Settings,
+) -> None:
+    """Factorise a non-negative matrix (.npy .csv .txt .mtx) on the simulated circuit.
+
+    Writes to DIR: W.npy, H.npy, convergence.png, metrics.json and checkpoint/.
+    """
+    started = time.perf_counter()
+    values = read_matrix(file)
+    _check(values, file, rank, tolerance)
+    settings.check("nnls")
+    checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "matrix.npz"
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    total = iterations * sum(values.shape)
+    with progress(total, "regressions") as advance, threadpool_limits(1):
+        found = nmf(
+            values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
+            circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
+            resume=resume, progress=advance, **settings.parameters,
+        )  # fmt: skip
+    chosen = {
+        "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
+        "tolerance": tolerance, "seed": settings.seed,
+    }  # fmt: skip
+    metrics = _metrics(values, found, settings, chosen)
+    _write(folder, found, metrics)
+    metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
+    write_json(folder / "metrics.json", metrics)
+    settings.write_json(metrics)
+    print_table(metrics, folder)
+
+
+def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
+    """Refuse before anything is written what `nmf` would refuse."""
+    if values.min() < 0:
+        where = tuple(int(k) for k in np.argwhere(values < 0)[0])
+        raise InputError(f"{file}: entry {where} is negative ({values[where]:g}); NMF needs V >= 0")
+    if not values.any():
+        raise InputError(f"{file}: every entry is zero; there is nothing to factorise")
+    if not 1 <= rank <= min(values.shape):
+        rows, columns = values.shape
+        raise InputError(
+            f"rank = {rank} must be from 1 to {min(values.shape)} (V is {rows} x {columns})"
+        )
+    if not 0 <= tolerance < 1:
+        raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
+
+
+def _metrics(
+    values: Any, found: Factorisation, settings: Settings, chosen: dict[str, Any]
+) -> dict[str, Any]:
+    analog, digital = history([found], [float(np.linalg.norm(values))])
+    return {
+        "problem": "nmf matrix",
+        "circuit": found.provenance.get("circuit", {}).get("name"),
+        "fidelity": settings.analysis.fidelity,
+        "simulator": found.provenance.get("simulator"),
+        "relative_residual": analog[-1],
+        "compression_ratio": values.size / (found.W.size + found.H.size),
+        "digital": {"relative_residual": digital[-1]},
+        **summarise([found], settings.analysis.fidelity),
+        "history": {"relative_residual": analog, "digital_relative_residual": digital},
+        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "provenance": {**found.provenance, "seed": settings.seed},
+    }
+
+
+def _write(folder: Path, found: Factorisation, metrics: dict[str, Any]) -> None:
+    from amcspice import view
+
+    for name, factor in (("W", found.W), ("H", found.H)):
+        with replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as stream:
+            np.save(stream, factor)
+    residuals = metrics["history"]
+    figure = view.convergence(
+        residuals["relative_residual"], residuals["digital_relative_residual"]
+    )
+    view.save(figure, folder / "convergence.png")

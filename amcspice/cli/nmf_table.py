@@ -1,0 +1,83 @@
+"""The table at the end of a factorisation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+__all__ = ["print_table"]
+
+_PREFIXES = "pnµm kMG"
+
+
+def print_table(metrics: dict[str, Any], folder: Path) -> None:
+    """Print the figures of a factorisation, the circuit's beside its digital twin's.
+
+    Parameters
+    ----------
+    metrics : dict
+        As written to ``metrics.json``.
+    folder : Path
+        Where the results are.
+    """
+    table = Table()
+    table.add_column("figure")
+    table.add_column("analog circuit", justify="right")
+    table.add_column("digital twin", justify="right")
+    for name, analog, digital in _rows(metrics):
+        table.add_row(name, analog, digital)
+    console = Console(width=None if Console().is_terminal else 100)
+    console.print(f"{metrics['problem']}: {_what(metrics)}", highlight=False, soft_wrap=True)
+    console.print(table)
+    console.print(f"Results are in {folder}", highlight=False, soft_wrap=True)
+
+
+def _what(metrics: dict[str, Any]) -> str:
+    chosen, origin = metrics["settings"], metrics["provenance"]
+    shape = " x ".join(str(side) for side in chosen["shape"])
+    ngspice = f"ngspice {origin['ngspice']}" if origin.get("ngspice") else "no ngspice"
+    simulator = f", {metrics['simulator']}" if metrics["simulator"] else ""
+    return (
+        f"{chosen['file']} ({shape}), rank {chosen['rank']}, {metrics['circuit']}, "
+        f"{metrics['fidelity']} fidelity, {ngspice}{simulator}"
+    )
+
+
+def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    digital = metrics["digital"]
+    if "psnr_db" in metrics:
+        yield "PSNR", f"{metrics['psnr_db']:.2f} dB", f"{digital['psnr_db']:.2f} dB"
+        yield "SSIM", f"{metrics['ssim']:.4f}", f"{digital['ssim']:.4f}"
+    yield (
+        "relative residual",
+        f"{metrics['relative_residual']:.4g}",
+        f"{digital['relative_residual']:.4g}",
+    )
+    yield "compression", f"{metrics['compression_ratio']:.3g} : 1", "same"
+    if "tiles" in metrics:
+        yield "tiles", str(metrics["tiles"]), ""
+    yield "iterations, at most", str(metrics["iterations"]), "same"
+    yield "regressions", str(metrics["regressions"]), "same"
+    yield "transients simulated", str(metrics["transients"]), ""
+    yield "settled", f"{metrics['settled']} of {metrics['regressions']}", ""
+    settling, energy = metrics["settling_time_s"], metrics["energy_j"]
+    yield "settling time, median", _si(settling["median"], "s"), ""
+    yield "settling time, longest", _si(settling["max"], "s"), ""
+    yield "energy per regression", _si(energy["per_regression"], "J"), ""
+    yield "power at rest, mean", _si(metrics["power_w"]["mean"], "W"), ""
+    yield "time taken", f"{metrics['provenance']['wall_time_s']:.1f} s", ""
+
+
+def _si(value: float, unit: str) -> str:
+    """Write a quantity with four digits and an SI prefix; a dash if it is unknown."""
+    if not math.isfinite(value):
+        return "-"
+    if value == 0:
+        return f"0 {unit}"
+    index = min(max(math.floor(math.log10(abs(value)) / 3) + 4, 0), len(_PREFIXES) - 1)
+    return f"{value * 10.0 ** (3 * (4 - index)):.4g} {_PREFIXES[index].strip()}{unit}"

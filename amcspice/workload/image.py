@@ -1,0 +1,172 @@
+"""Pictures: reading, cropping, writing and scoring."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.io
+import skimage.metrics
+import skimage.util
+from numpy.typing import NDArray
+
+from amcspice.errors import InputError
+from amcspice.files import replacing
+
+__all__ = ["Crop", "Score", "read_image", "score", "write_image"]
+
+Picture = NDArray[np.float64]
+
+SSIM_WINDOW = 7
+"""Side of the window of structural similarity [pixels]; smaller pictures get a smaller one."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A rectangle of a picture [pixels]."""
+
+    row: int
+    column: int
+    height: int
+    width: int
+
+    def of(self, picture: Picture) -> Picture:
+        """Return the part of the picture.
+
+        Raises
+        ------
+        InputError
+            If it does not lie inside the picture.
+        """
+        rows, columns = picture.shape[:2]
+        inside = (
+            0 <= self.row < self.row + self.height <= rows
+            and 0 <= self.column < self.column + self.width <= columns
+        )
+        if not inside:
+            raise InputError(
+                f"crop {self.row} {self.column} {self.height} {self.width} (row, column, height, "
+                f"width) does not lie inside the picture of {rows} rows and {columns} columns"
+            )
+        return picture[self.row : self.row + self.height, self.column : self.column + self.width]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How much a picture is like the original.
+
+    Parameters
+    ----------
+    psnr_db : float
+        Peak signal-to-noise ratio over all channels, peak 1 [dB].
+    ssim : float
+        Structural similarity, mean of the channels; nan where the picture is below 3 x 3.
+    relative_residual : float
+        2-norm of the difference over that of the original.
+    """
+
+    psnr_db: float
+    ssim: float
+    relative_residual: float
+
+
+def read_image(path: Path | str) -> Picture:
+    """Read a picture as fractions of full scale.
+
+    Parameters
+    ----------
+    path : path
+        Any format that scikit-image reads: 8 or 16 bits, grey or colour; transparency is
+        dropped.
+
+    Returns
+    -------
+    ndarray, shape (rows, columns, channels)
+        From 0 to 1; one channel or three.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, or is not one picture.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            pixels = np.asarray(skimage.io.imread(path))
+    except Exception as error:  # the readers behind scikit-image raise all sorts
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: not a picture that can be read ({reason})") from None
+    if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
+        raise InputError(f"{path}: not one picture (shape {pixels.shape}, {pixels.dtype})")
+    if pixels.ndim == 3 and pixels.shape[2] > 4:
+        raise InputError(f"{path}: a stack of pictures (shape {pixels.shape}); save one of them")
+    return _colours(_fractions(pixels, path))
+
+
+def _fractions(pixels: NDArray[np.generic], path: Path) -> Picture:
+    """Scale by the data type's range; pictures of floats must be fractions already."""
+    values: Picture = skimage.util.img_as_float64(pixels)  # type: ignore[no-untyped-call]
+    if not np.isfinite(values).all():
+        raise InputError(f"{path}: holds pixels that are not finite")
+    if values.min() < 0 or values.max() > 1:
+        raise InputError(
+            f"{path}: pixels from {values.min():g} to {values.max():g}; must be from 0 to 1"
+        )
+    return values
+
+
+def _colours(values: Picture) -> Picture:
+    """Return one channel or three, without transparency."""
+    if values.ndim == 2:
+        return values[:, :, None]
+    return values[:, :, : 1 if values.shape[2] < 3 else 3]
+
+
+def write_image(path: Path, picture: Picture) -> None:
+    """Write a picture with 8 bits a channel, whole or not at all; values are clipped to 0..1."""
+    pixels = np.rint(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
+    with replacing(path) as temporary:
+        skimage.io.imsave(temporary, pixels.squeeze(-1) if pixels.shape[2] == 1 else pixels,
+                          check_contrast=False)  # fmt: skip
+
+
+def score(original: Picture, reconstruction: Picture) -> Score:
+    """Compare a reconstruction, clipped to 0..1 as a display would, with the original.
+
+    Parameters
+    ----------
+    original, reconstruction : ndarray, shape (rows, columns, channels)
+        Fractions of full scale.
+
+    Returns
+    -------
+    Score
+    """
+    shown = np.clip(reconstruction, 0.0, 1.0)
+    size = float(np.linalg.norm(original))
+    distance = float(np.linalg.norm(original - reconstruction))
+    return Score(
+        psnr_db=_psnr(original, shown) if (original != shown).any() else float("inf"),
+        ssim=_ssim(original, shown),
+        relative_residual=distance / size if size else float(distance > 0),
+    )
+
+
+def _psnr(original: Picture, shown: Picture) -> float:
+    compare: Any = skimage.metrics.peak_signal_noise_ratio
+    return float(compare(original, shown, data_range=1.0))
+
+
+def _ssim(original: Picture, shown: Picture) -> float:
+    side = min(SSIM_WINDOW, *original.shape[:2])
+    if side < 3:
+        return float("nan")
+    odd = side - 1 + side % 2
+    compare: Any = skimage.metrics.structural_similarity
+    return float(compare(original, shown, data_range=1.0, channel_axis=2, win_size=odd))

@@ -1,0 +1,189 @@
+"""Sharing tasks out over processes that end with their parent, whatever ends it.
+
+Each process serves one task after another, so it holds one simulator.  Interrupts are the
+parent's business: children are started with SIGINT blocked and are told to stop by SIGTERM,
+which lets them end a simulator of their own first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing import connection, resource_tracker
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from typing import Any, TypeVar
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from amcspice.errors import SimulationError
+
+__all__ = ["Report", "map_tasks"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Report = Callable[[int], None]
+"""Told how much was finished since the last call."""
+
+_PATIENCE = 5.0
+"""Seconds that a process gets to end by itself."""
+
+
+def map_tasks(
+    function: Callable[[T, Report], R],
+    tasks: Iterable[T],
+    jobs: int,
+    report: Report | None = None,
+) -> list[R]:
+    """Apply a function to every task and return the results in order.
+
+    Every task runs with one BLAS thread, so that the number of jobs changes no result.
+
+    Parameters
+    ----------
+    function : callable
+        Importable by name; called with a task and a function that takes reports of progress.
+    tasks : iterable
+    jobs : int
+        Number of processes; 1 runs everything in this one.
+    report : callable, optional
+        Receives the reports of all tasks.
+
+    Raises
+    ------
+    SimulationError
+        If a process dies.
+    Exception
+        Whatever the function raises first; the other tasks are given up.
+    """
+    queue = list(tasks)
+    heard = report or (lambda _count: None)
+    if min(jobs, len(queue)) <= 1:
+        with threadpool_limits(1):
+            return [function(task, heard) for task in queue]
+    with _workers(function, min(jobs, len(queue))) as workers:
+        return _dispatch(workers, queue, heard)
+
+
+def _dispatch(
+    workers: dict[Connection, SpawnProcess], tasks: list[Any], report: Report
+) -> list[Any]:
+    waiting = deque(enumerate(tasks))
+    results: list[Any] = [None] * len(tasks)
+    busy: dict[Connection, int] = {}
+
+    def give(worker: Connection) -> None:
+        if waiting:
+            index, task = waiting.popleft()
+            busy[worker] = index
+            worker.send(task)
+
+    for worker in workers:
+        give(worker)
+    while busy:
+        ready = connection.wait(list(busy))
+        for worker in [one for one in workers if one in ready]:
+            kind, content = _receive(worker, workers[worker])
+            if kind == "progress":
+                report(content)
+            elif kind == "failed":
+                raise content
+            else:
+                results[busy.pop(worker)] = content
+                give(worker)
+    return results
+
+
+def _receive(worker: Connection, process: SpawnProcess) -> tuple[str, Any]:
+    try:
+        message: tuple[str, Any] = worker.recv()
+    except (EOFError, ConnectionResetError):
+        process.join(_PATIENCE)
+        raise SimulationError(
+            f"a worker process died (exit code {process.exitcode}; -9 often means that memory "
+            "ran out): try fewer --jobs"
+        ) from None
+    return message
+
+
+@contextlib.contextmanager
+def _workers(
+    function: Callable[[Any, Report], Any], count: int
+) -> Iterator[dict[Connection, SpawnProcess]]:
+    context = multiprocessing.get_context("spawn")
+    workers: dict[Connection, SpawnProcess] = {}
+    resource_tracker.ensure_running()  # it would unblock SIGINT if it started in the block below
+    try:
+        with _interrupts_blocked():
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs, function), daemon=True)
+                process.start()
+                theirs.close()
+                workers[ours] = process
+        yield workers
+        for worker in workers:
+            worker.close()
+        for process in workers.values():
+            process.join(_PATIENCE)
+    finally:
+        _end(workers.values())
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Hold SIGINT back; processes started meanwhile never see it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(processes: Iterable[SpawnProcess]) -> None:
+    running = [process for process in processes if process.is_alive()]
+    for process in running:
+        process.terminate()
+    for process in running:
+        process.join(_PATIENCE)
+        if process.is_alive():
+            process.kill()
+            process.join()
+
+
+def _serve(parent: Connection, function: Callable[[Any, Report], Any]) -> None:
+    """Serve tasks until the parent closes the connection, asks for an end or is gone."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
+        while True:
+            parent.send(_answer(parent, function, parent.recv()))
+
+
+def _answer(
+    parent: Connection, function: Callable[[Any, Report], Any], task: Any
+) -> tuple[str, Any]:
+    try:
+        return "done", function(task, lambda count: parent.send(("progress", count)))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        with contextlib.suppress(Exception):
+            pickle.loads(pickle.dumps(error))
+            return "failed", error
+        return "failed", RuntimeError(f"{type(error).__name__}: {error}")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)

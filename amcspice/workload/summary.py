@@ -1,0 +1,95 @@
+"""Figures of factorisations as plain values, with units in the names: for JSON and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.solver import Factorisation, Iteration
+
+__all__ = ["History", "history", "summarise"]
+
+Values = NDArray[np.float64]
+History = tuple[Values, Values]
+"""Relative residual after each iteration: of the circuit, of the digital twin."""
+
+
+def history(factorisations: Sequence[Factorisation], norms: Sequence[float]) -> History:
+    """Return the residual of several factorisations together, after each iteration.
+
+    One that stopped earlier counts with its last residual.
+
+    Parameters
+    ----------
+    factorisations : sequence of Factorisation
+    norms : sequence of float
+        Frobenius norm of what each one factorises.
+
+    Returns
+    -------
+    tuple of two ndarrays, shape (iterations,)
+    """
+    length = max((len(item.history) for item in factorisations), default=0)
+    squares = np.zeros((2, length))
+    for item, norm in zip(factorisations, norms, strict=True):
+        for k in range(length if item.history else 0):
+            step = item.history[min(k, len(item.history) - 1)]
+            pair = np.array([step.relative_residual, step.digital_relative_residual])
+            squares[:, k] += (pair * norm) ** 2
+    total = float(np.linalg.norm(norms)) or 1.0
+    analog, digital = np.sqrt(squares) / total
+    return analog, digital
+
+
+def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[str, Any]:
+    """Return what the regressions of several factorisations took.
+
+    Parameters
+    ----------
+    factorisations : sequence of Factorisation
+    fidelity : str
+        Of the analysis.
+
+    Returns
+    -------
+    dict
+        ``regressions``; ``transients``, those that were simulated over time;
+        ``settling_time_s`` with the median (of the medians of all iterations) and the largest;
+        ``energy_j`` with the sum and the mean; ``power_w`` at rest; ``relative_error`` of the
+        regressions against scipy.
+    """
+    steps = [step for item in factorisations for step in item.history]
+    regressions = sum(step.regressions for step in steps)
+    energy = _reduce(np.sum, steps, "energy")
+    return {
+        "iterations": max((len(item.history) for item in factorisations), default=0),
+        "regressions": regressions,
+        "transients": 0 if fidelity == "ideal" else regressions,
+        "settled": sum(step.settled for step in steps),
+        "reseeded_columns": sum(step.reseeded for step in steps),
+        "settling_time_s": {
+            "median": _reduce(np.median, steps, "settling_time_median"),
+            "max": _reduce(np.max, steps, "settling_time_max"),
+        },
+        "energy_j": {
+            "total": energy,
+            "per_regression": energy / regressions if regressions else float("nan"),
+        },
+        "power_w": {"mean": _reduce(np.mean, steps, "power_mean")},
+        "relative_error": {
+            "median": _reduce(np.median, steps, "error_median"),
+            "max": _reduce(np.max, steps, "error_max"),
+        },
+    }
+
+
+def _reduce(
+    function: Callable[[Values], np.floating[Any]], steps: Sequence[Iteration], name: str
+) -> float:
+    """Reduce one figure over all iterations that have it."""
+    values = np.array([getattr(step, name) for step in steps], dtype=float)
+    known = values[~np.isnan(values)]
+    return float(function(known)) if known.size else float("nan")
