@@ -88,8 +88,8 @@ lock: ## rewrite requirements-dev.lock from pyproject.toml
 netlists: setup ## write the decks under netlists/ again
 	$(BIN)/python scripts/make_netlists.py
 
-notebooks: setup ## run the notebooks and store their output
-	$(BIN)/python scripts/make_netlists.py --notebooks
+notebooks: setup ## run the notebooks; copies with their output go to out/notebooks
+	$(BIN)/python scripts/run_notebooks.py
 
 clean: ## remove .venv, caches and downloads
 	rm -rf $(VENV) .ngspice build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -18,6 +18,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
 from amcspice.circuit.deck import Deck, Transient
+from amcspice.device import OpAmp
 
 __all__ = ["WINDOW_LINE", "write_listing"]
 
@@ -73,7 +74,7 @@ def _header(
     yield f"Circuit {circuit.name}: A is {m} x {n}, {len(vectors)} right-hand side(s) b of {m}."
     yield f"It finds x that minimises {_objective(circuit)}."
     yield f"{circuit.amplifier_count} amplifiers, {schematic.cells} cells."
-    yield f"Amplifier: {circuit.opamp.source}."
+    yield from _amplifier(circuit.opamp)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
@@ -94,6 +95,14 @@ def _header(
             yield label
             yield from (" ".join(f"{value:10.6g}" for value in row) for row in rows.tolist())
     yield ""
+
+
+def _amplifier(opamp: OpAmp) -> Iterator[str]:
+    slew = "no slew limit" if opamp.slew_rate is None else f"slew rate {opamp.slew_rate:g} V/s"
+    yield (
+        f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
+        f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."
+    )
 
 
 def _objective(circuit: Circuit) -> str:
