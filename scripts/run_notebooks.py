@@ -6,6 +6,7 @@ The notebooks themselves are kept without output.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import nbclient
 import nbformat
 
 from amcspice.files import replacing, writable_folder
+
+INLINE = "module://matplotlib_inline.backend_inline"
+"""Pictures go into the notebook, whatever the environment asks for."""
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,7 +28,7 @@ def run(path, folder):
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
     )
     try:
-        client.execute()
+        client.execute(env={**os.environ, "MPLBACKEND": INLINE})
     finally:
         with replacing(folder / path.name) as temporary:
             nbformat.write(notebook, temporary)

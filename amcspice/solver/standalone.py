@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from amcspice.circuit import Circuit, Transient, as_vectors, draw, write_deck
 from amcspice.circuit.listing import write_listing
 from amcspice.engine import LinearModel, choose_transient
+from amcspice.engine.transient import STEPS_PER_WINDOW
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import reduce_to_ports
 from amcspice.solver.reference import reference
@@ -88,7 +89,7 @@ def standalone_deck(
     transient = replace(
         transient,
         window=window,
-        max_step=min(step, window / 2),
+        max_step=min(step, window / STEPS_PER_WINDOW),
         rise=min(_rounded(transient.rise), window / 100),
         solver=analysis.matrix_solver or transient.solver,
     )
