@@ -139,7 +139,7 @@ def _control(
     volts: float,
     tolerance: float,
 ) -> Iterator[str]:
-    outputs, opamp, edge = _outputs(circuit), circuit.opamp, transient.rise / 4
+    outputs, opamp, edge = _outputs(circuit), circuit.opamp, 1e-9 * transient.window
     yield from (
         ".control",
         "set numdgt=12",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
@@ -34,17 +32,19 @@ def doctor(json_file: Path | None) -> int:
 
 
 def _show(diagnosis: Diagnosis) -> None:
-    table = Table(box=None, show_header=False)
     for name, version in diagnosis.versions.items():
-        table.add_row(name, version or "MISSING: pip install amcspice installs it")
+        _line(name, version or "MISSING: install amcspice again, pip brings it along")
     found = diagnosis.installation
     if found is None:
-        table.add_row("ngspice", "MISSING")
+        _line("ngspice", "MISSING")
     else:
-        table.add_row("ngspice", f"{found.version}, {found.executable}")
-        table.add_row("libngspice", found.library or "MISSING")
-        table.add_row("KLU", "yes" if found.klu else "no: large decks take 5 to 7 times longer")
+        _line("ngspice", f"{found.version}, {found.executable}")
+        _line("libngspice", found.library or "MISSING")
+        _line("KLU", "yes" if found.klu else "no: large decks take 5 to 7 times longer")
     for check in diagnosis.checks:
         state = f"ok, {check.seconds:.2f} s" if check.ok else f"FAILED: {check.message}"
-        table.add_row(f"{check.name} simulator", state)
-    Console(soft_wrap=True, highlight=False, markup=False).print(table)
+        _line(f"{check.name} simulator", state)
+
+
+def _line(name: str, value: str) -> None:
+    click.echo(f"{name:18}{value}")

@@ -15,6 +15,7 @@ FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, cause in (
         (r"unknown subckt:?\s*(?P<what>.+)", "sub-circuit not defined: {what}"),
         (r"unable to find definition of model\s*(?P<what>\S+)", "model not defined: {what}"),
+        (r"can't find model '(?P<what>[^']+)'", "model not defined: {what}"),
         (r"undefined parameter \[(?P<what>[^\]]+)\]", "parameter not defined: {what}"),
         (r"could not find include file (?P<what>.+)", "include file not found: {what}"),
         (r"unknown (?:parameter|device type).*?[:\-] *(?P<what>.+)", "not understood: {what}"),

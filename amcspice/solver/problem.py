@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -57,10 +58,11 @@ def make_circuit(
     if problem != "nnls" and hold:
         raise UnsupportedError("hold needs the non-negative constraint (problem nnls)")
     constraint = NonNegative(hold=hold) if problem == "nnls" else Unconstrained()
-    try:
-        return CIRCUITS[name](matrix, constraint=constraint, **parameters)
-    except TypeError as error:
-        raise UnsupportedError(f"{name}: {error}") from None
+    topology = CIRCUITS[name]
+    unknown = set(parameters) - {item.name for item in dataclasses.fields(topology)}
+    if unknown:
+        raise UnsupportedError(f"{name} does not take {', '.join(sorted(unknown))}")
+    return topology(matrix, constraint=constraint, **parameters)
 
 
 def solve(

@@ -1,0 +1,84 @@
+"""``amcspice doctor``: says what works, what does not, and what to install."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from cli_helpers import fake_ngspice, files, refused, run
+
+from amcspice.engine import find_installation
+
+
+@pytest.mark.ngspice
+def test_all_is_well(tmp_path):
+    target = tmp_path / "doctor.json"
+    result = run("doctor", "--json", target)
+    assert result.exit_code == 0, result.output
+    found = find_installation()
+    content = json.loads(target.read_text())
+    assert content["usable"]
+    assert content["ngspice"] == {
+        "version": found.version,
+        "executable": found.executable,
+        "library": found.library,
+        "klu": found.klu,
+    }
+    assert {"amcspice", "Python", "PySpice", "numpy", "scipy"} <= set(content["versions"])
+    for simulator in ("batch", "shared"):
+        assert content["simulators"][simulator]["ok"]
+        assert content["simulators"][simulator]["wall_time_s"] > 0
+        assert f"{simulator} simulator" in result.stdout
+    assert found.executable in result.stdout
+
+
+def test_no_ngspice(monkeypatch):
+    monkeypatch.setenv("AMCSPICE_NGSPICE", "/nonexistent")
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "ngspice not found" in result.stdout
+    assert "run scripts/install-ngspice.sh" in result.stdout
+    content = json.loads(run("doctor", "--json", "-").stdout)
+    assert content["ngspice"] is None
+    assert not content["usable"]
+
+
+def test_ngspice_without_library_that_fails(tmp_path, monkeypatch):
+    prefix = fake_ngspice(tmp_path, "echo 'Error: out of order'; exit 1\n")
+    monkeypatch.setenv("AMCSPICE_NGSPICE", prefix)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "out of order (ngspice ended with exit code 1)" in result.stdout
+    assert "libngspice not found: run scripts/install-ngspice.sh" in result.stdout
+
+
+def test_a_wrong_answer_is_noticed(tmp_path, monkeypatch):
+    script = r"""
+printf 'Title: t\nPlotname: Transient Analysis\nFlags: real\nNo. Variables: 2\n' > "$4"
+printf 'No. Points: 2\nVariables:\n\t0\ttime\ttime\n\t1\tv(out)\tvoltage\nBinary:\n' >> "$4"
+printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\361\150\343\210\265\370\344\076\0\0\0\0\0\0\0\0' >> "$4"
+"""
+    monkeypatch.setenv("AMCSPICE_NGSPICE", fake_ngspice(tmp_path, script))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "it answers 0 V where 1 V is right" in result.stdout
+
+
+@pytest.mark.ngspice
+def test_a_missing_package_is_named(monkeypatch):
+    monkeypatch.setattr("amcspice.engine.diagnosis.PACKAGES", ("numpy", "no-such-package"))
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "no-such-package" in result.stdout
+    assert "MISSING" in result.stdout
+
+
+def test_json_that_cannot_be_written(tmp_path):
+    refused(run("doctor", "--json", tmp_path / "nowhere" / "d.json"), "there is no folder")
+    assert files(tmp_path) == []
+
+
+def test_help_has_an_example():
+    result = run("doctor", "--help")
+    assert result.exit_code == 0
+    assert "Example: amcspice doctor" in result.stdout

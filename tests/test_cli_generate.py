@@ -1,0 +1,130 @@
+"""``amcspice generate``: decks that plain ngspice and ``amcspice simulate`` run."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import scipy.optimize
+from cli_helpers import MATRIX, RIGHT, files, refused, run, write
+from plain_ngspice import read_listing, run_plain
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["flat", "reduced"])
+@pytest.mark.parametrize("circuit", ["ginv-compact", "ginv-classic"])
+def test_plain_ngspice_solves_it(tmp_path, circuit, fidelity):
+    target = tmp_path / "deck.cir"
+    result = run("generate", circuit, "--problem", "nnls", *write(tmp_path), "--out", target,
+                 "--fidelity", fidelity, "--wire-resistance", "0.5")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert f"run it: ngspice -b {target}" in result.stdout
+    code, output = run_plain(target)
+    assert code == 0, output
+    found = [item["x"] for item in read_listing(output)]
+    expected = [scipy.optimize.nnls(MATRIX, column)[0] for column in RIGHT.T]
+    np.testing.assert_allclose(found, expected, atol=5e-3)
+
+
+@pytest.mark.ngspice
+def test_simulate_runs_it_too(tmp_path):
+    deck, report = tmp_path / "deck.cir", tmp_path / "report.json"
+    options = ["--problem", "nnls", *write(tmp_path), "--out", deck, "--json", tmp_path / "g.json"]
+    assert run("generate", "ginv-compact", *options).exit_code == 0
+    made = json.loads((tmp_path / "g.json").read_text())
+    result = run("simulate", deck, "--json", report)
+    assert result.exit_code == 0, result.output
+    assert "the .control block is left out" in result.stderr
+    windows = json.loads(report.read_text())["windows"]
+    assert [window["start_s"] for window in windows] == [0.0, made["window_s"]]
+    _, output = run_plain(deck)
+    for window, printed in zip(windows, read_listing(output), strict=True):
+        volts = [window["nodes"][f"x{k}"]["final_v"] for k in range(3)]
+        np.testing.assert_allclose(volts, printed["volt"], rtol=1e-9, atol=1e-12)
+        slowest = max(window["nodes"][f"x{k}"]["settling_time_s"] for k in range(2))
+        assert slowest == pytest.approx(printed["settling_time"], rel=0.3)
+
+
+def test_json_describes_the_deck(tmp_path):
+    deck = tmp_path / "deck.cir"
+    result = run("generate", "ginv-compact", *write(tmp_path), "--out", deck, "--json", "-")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["circuit"] == "ginv-compact"
+    assert content["problem"] == "lstsq"
+    assert content["shape"] == [4, 3]
+    assert content["right_hand_sides"] == 2
+    assert content["amplifiers"] == 3
+    assert f"x_j = v(xj) / {content['volts_per_unit']!r}" in deck.read_text()
+    assert f"G = A * {content['siemens_per_unit']!r} S" in deck.read_text()
+
+
+def test_it_needs_no_ngspice(tmp_path, monkeypatch):
+    monkeypatch.setenv("AMCSPICE_NGSPICE", "/nonexistent")
+    result = run("generate", "ginv-compact", *write(tmp_path), "--out", tmp_path / "deck.cir")
+    assert result.exit_code == 0, result.output
+
+
+def test_same_options_same_deck(tmp_path):
+    decks = []
+    for name in ("first.cir", "second.cir"):
+        options = ["--device", "hfo2-16", "--seed", "3", "--out", tmp_path / name]
+        assert run("generate", "ginv-compact", *write(tmp_path), *options).exit_code == 0
+        decks.append((tmp_path / name).read_text())
+    assert decks[0] == decks[1]
+
+
+def test_help_has_an_example():
+    result = run("generate", "--help")
+    assert result.exit_code == 0
+    assert "Example: amcspice generate ginv-compact --problem nnls" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("circuit", "options", "message"),
+    [
+        ("nosuch", [], "unknown circuit 'nosuch'; choose from ginv-classic, ginv-compact"),
+        ("ginv-compact", ["--problem", "nosuch"], "nosuch"),
+        ("ginv-compact", ["--circuit", "ginv-classic"], "the circuit is the argument of generate"),
+        ("ginv-compact", ["--lasso", "1"], "lasso needs the non-negative constraint"),
+        ("ginv-compact", ["--hold"], "hold needs the non-negative constraint"),
+        ("ginv-classic", ["--hold", "--problem", "nnls"], "ginv-classic does not take hold"),
+        ("ginv-compact", ["--fidelity", "ideal"], "ideal has no deck; choose flat or reduced"),
+        ("ginv-compact", ["--wire-resistance", "0"], "leave the option out for ideal wires"),
+    ],
+)
+def test_refused(tmp_path, circuit, options, message):
+    problem = write(tmp_path)
+    before = files(tmp_path)
+    refused(run("generate", circuit, *problem, "--out", tmp_path / "deck.cir", *options), message)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [("nowhere/deck.cir", "there is no folder"), (".", "is a folder; name a file")],
+)
+def test_output_that_cannot_be_written(tmp_path, out, message):
+    problem = write(tmp_path)
+    before = files(tmp_path)
+    refused(run("generate", "ginv-compact", *problem, "--out", tmp_path / out), message)
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("matrix", "rhs", "message"),
+    [
+        ("1,-1\n1,1\n", "1\n1\n", "entry (0, 1) is -1"),
+        ("1,nan\n1,1\n", "1\n1\n", "entry (0, 1) is not finite"),
+        ("1,1\n1,2\n", "1\n1\n1\n", "right-hand side: 3 rows, but the matrix has 2"),
+        ("1,1\n1,2\n", "1\ninf\n", "entry (1, 0) is not finite"),
+        ("", "1\n", "A.csv: cannot be read"),
+    ],
+)
+def test_bad_problem(tmp_path, matrix, rhs, message):
+    (tmp_path / "A.csv").write_text(matrix)
+    (tmp_path / "b.csv").write_text(rhs)
+    options = ["--matrix", tmp_path / "A.csv", "--rhs", tmp_path / "b.csv"]
+    refused(run("generate", "ginv-compact", *options, "--out", tmp_path / "d.cir"), message)
+    assert files(tmp_path) == ["A.csv", "b.csv"]
