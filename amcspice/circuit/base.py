@@ -282,7 +282,10 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
         If it is not one.
     """
     try:
-        matrix = np.asarray(values, dtype=float)
+        given = np.asarray(values)
+        if np.iscomplexobj(given):
+            raise TypeError("complex")
+        matrix = np.asarray(given, dtype=float)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: not numbers ({error})") from None
     if matrix.ndim != 2 or matrix.size == 0:
@@ -301,7 +304,7 @@ def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> A
     InputError
         If their length is not ``rows`` or a value is not finite.
     """
-    vectors = np.asarray(values, dtype=float)
+    vectors = np.asarray(values)
     matrix = as_matrix(vectors[:, None] if vectors.ndim == 1 else vectors, what)
     if len(matrix) != rows:
         raise InputError(f"{what}: {len(matrix)} rows, but the matrix has {rows}")

@@ -272,7 +272,7 @@ class _Simulation:
         currents = self.circuit.schematic.currents(vectors, volts_per_unit)
         local = self.model.local_power(currents)
         for index, segment in enumerate(self.streamer.run(currents)):
-            if self._near_rail(segment):
+            if self._near_limit(segment, currents[index]):
                 found.near_rail = True
                 return found
             settling = self._settling(segment)
@@ -295,16 +295,24 @@ class _Simulation:
                 self.progress(index + 1)
         return found
 
-    def _near_rail(self, segment: Segment) -> bool:
-        """Whether an output comes to rest close to a rail that is no constraint."""
+    def _near_limit(self, segment: Segment, currents: Array) -> bool:
+        """Whether an amplifier comes to rest close to a limit that is no constraint.
+
+        What reaches a rail is the stage behind the output resistance, not the output itself.
+        """
         opamp = self.circuit.opamp
         final = segment.voltages[-1]
+        delivered = final @ self.model.conductance - self.model.port_currents(currents[None])[0]
         for bank in self.circuit.schematic.amplifiers:
-            voltages = final[np.searchsorted(self.model.nodes, bank.out)]
-            if voltages.max() > (1 - RAIL_MARGIN) * opamp.highest_output:
+            at = np.searchsorted(self.model.nodes, bank.out)
+            stage = final[at] + opamp.output_resistance * delivered[at]
+            if stage.max() > (1 - RAIL_MARGIN) * opamp.highest_output:
                 return True
             bounded = bank.floor_at_ground or bank.hold is not None
-            if not bounded and voltages.min() < (1 - RAIL_MARGIN) * opamp.lowest_output:
+            if not bounded and stage.min() < (1 - RAIL_MARGIN) * opamp.lowest_output:
+                return True
+            limit = opamp.output_current_limit
+            if limit is not None and np.abs(delivered[at]).max() > (1 - RAIL_MARGIN) * limit:
                 return True
         return False
 
