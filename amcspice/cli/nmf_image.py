@@ -17,7 +17,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
-from amcspice.solver import Run
+from amcspice.solver import PROBLEMS, Run
 from amcspice.workload import (
     Crop,
     ImageFactorisation,
@@ -112,7 +112,7 @@ def image(
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder)
+    print_table(metrics, folder, stderr=str(settings.json) == "-")
 
 
 def _metrics(
@@ -127,7 +127,7 @@ def _metrics(
     provenance = {**(done[0] if done else {}), "seed": settings.seed}
     return {
         "problem": "nmf image",
-        "circuit": provenance.get("circuit", {}).get("name"),
+        "circuit": settings.circuit or PROBLEMS["nnls"],
         "fidelity": settings.analysis.fidelity,
         "simulator": provenance.get("simulator"),
         **asdict(found.analog_score),
@@ -157,10 +157,10 @@ def _write(folder: Path, found: ImageFactorisation, run: Run | None, settings: S
         analog_psnr=found.analog_score.psnr_db, digital_psnr=found.digital_score.psnr_db,
     )  # fmt: skip
     view.save(figure, folder / "reconstruction.png")
-    view.save(view.convergence(*_history(found)), folder / "convergence.png")
-    waveforms = folder / "waveforms.png"
+    for name in ("convergence.png", "waveforms.png"):  # of an earlier run, if not drawn now
+        (folder / name).unlink(missing_ok=True)
+    if run is not None:
+        view.save(view.convergence(*_history(found)), folder / "convergence.png")
     if run is not None and run.waveforms is not None:
         tolerance = settings.analysis.settle_tolerance
-        view.save(view.settling(run, tolerance=tolerance), waveforms)
-    else:
-        waveforms.unlink(missing_ok=True)
+        view.save(view.settling(run, tolerance=tolerance), folder / "waveforms.png")

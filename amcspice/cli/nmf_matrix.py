@@ -17,7 +17,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
-from amcspice.solver import Factorisation, nmf
+from amcspice.solver import PROBLEMS, Factorisation, nmf
 from amcspice.workload import history, read_matrix, summarise
 
 __all__ = ["matrix"]
@@ -77,7 +77,7 @@ def matrix(
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder)
+    print_table(metrics, folder, stderr=str(settings.json) == "-")
 
 
 def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
@@ -102,7 +102,7 @@ def _metrics(
     analog, digital = history([found], [float(np.linalg.norm(values))])
     return {
         "problem": "nmf matrix",
-        "circuit": found.provenance.get("circuit", {}).get("name"),
+        "circuit": settings.circuit or PROBLEMS["nnls"],
         "fidelity": settings.analysis.fidelity,
         "simulator": found.provenance.get("simulator"),
         "relative_residual": analog[-1],

@@ -15,7 +15,7 @@ __all__ = ["print_table"]
 _PREFIXES = "pnµm kMG"
 
 
-def print_table(metrics: dict[str, Any], folder: Path) -> None:
+def print_table(metrics: dict[str, Any], folder: Path, *, stderr: bool = False) -> None:
     """Print the figures of a factorisation, the circuit's beside its digital twin's.
 
     Parameters
@@ -24,6 +24,8 @@ def print_table(metrics: dict[str, Any], folder: Path) -> None:
         As written to ``metrics.json``.
     folder : Path
         Where the results are.
+    stderr : bool
+        Print to standard error, because standard output is taken.
     """
     table = Table()
     table.add_column("figure")
@@ -31,7 +33,7 @@ def print_table(metrics: dict[str, Any], folder: Path) -> None:
     table.add_column("digital twin", justify="right")
     for name, analog, digital in _rows(metrics):
         table.add_row(name, analog, digital)
-    console = Console(width=None if Console().is_terminal else 100)
+    console = Console(stderr=stderr)
     console.print(f"{metrics['problem']}: {_what(metrics)}", highlight=False, soft_wrap=True)
     console.print(table)
     console.print(f"Results are in {folder}", highlight=False, soft_wrap=True)
@@ -40,7 +42,7 @@ def print_table(metrics: dict[str, Any], folder: Path) -> None:
 def _what(metrics: dict[str, Any]) -> str:
     chosen, origin = metrics["settings"], metrics["provenance"]
     shape = " x ".join(str(side) for side in chosen["shape"])
-    ngspice = f"ngspice {origin['ngspice']}" if origin.get("ngspice") else "no ngspice"
+    ngspice = f"ngspice {origin['ngspice']}" if origin.get("ngspice") else "ngspice not used"
     simulator = f", {metrics['simulator']}" if metrics["simulator"] else ""
     return (
         f"{chosen['file']} ({shape}), rank {chosen['rank']}, {metrics['circuit']}, "
@@ -52,7 +54,7 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     digital = metrics["digital"]
     if "psnr_db" in metrics:
         yield "PSNR", f"{metrics['psnr_db']:.2f} dB", f"{digital['psnr_db']:.2f} dB"
-        yield "SSIM", f"{metrics['ssim']:.4f}", f"{digital['ssim']:.4f}"
+        yield "SSIM", _plain(metrics["ssim"]), _plain(digital["ssim"])
     yield (
         "relative residual",
         f"{metrics['relative_residual']:.4g}",
@@ -61,7 +63,8 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "compression", f"{metrics['compression_ratio']:.3g} : 1", "same"
     if "tiles" in metrics:
         yield "tiles", str(metrics["tiles"]), ""
-    yield "iterations, at most", str(metrics["iterations"]), "same"
+    name = "iterations, slowest tile" if "tiles" in metrics else "iterations"
+    yield name, str(metrics["iterations"]), "same"
     yield "regressions", str(metrics["regressions"]), "same"
     yield "transients simulated", str(metrics["transients"]), ""
     yield "settled", f"{metrics['settled']} of {metrics['regressions']}", ""
@@ -71,6 +74,10 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "energy per regression", _si(energy["per_regression"], "J"), ""
     yield "power at rest, mean", _si(metrics["power_w"]["mean"], "W"), ""
     yield "time taken", f"{metrics['provenance']['wall_time_s']:.1f} s", ""
+
+
+def _plain(value: float) -> str:
+    return f"{value:.4f}" if math.isfinite(value) else "-"
 
 
 def _si(value: float, unit: str) -> str:

@@ -28,6 +28,9 @@ PATIENCE = 2.0
 LINE_INTERVAL = 15.0
 """Seconds between plain lines."""
 
+SOONEST_ESTIMATE = 0.02
+"""Fraction that must be done before the time left is estimated."""
+
 
 @contextlib.contextmanager
 def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
@@ -90,9 +93,7 @@ class _Lines:
             return
         self.due = now + LINE_INTERVAL
         elapsed = now - self.started
-        left = elapsed * (self.total / self.done - 1) if self.done else float("nan")
-        print(
-            f"{self.what}: {self.done} of {self.total}, {elapsed:.0f} s, about {left:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
+        text = f"{self.what}: {self.done} of {self.total}, {elapsed:.0f} s"
+        if self.done >= SOONEST_ESTIMATE * self.total:
+            text += f", about {elapsed * (self.total / self.done - 1):.0f} s left"
+        print(text, file=sys.stderr, flush=True)

@@ -144,9 +144,8 @@ def factorise_image(
     """
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
     chosen = choose_rank(tile, rank)
-    if checkpoints is not None and not resume:
-        for stale in checkpoints.glob("tile-*.npz"):
-            stale.unlink()
+    if checkpoints is not None:
+        _remove_stale(checkpoints, resume)
     options = {
         "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
         "analysis": analysis, "resume": resume, **parameters,
@@ -158,6 +157,13 @@ def factorise_image(
         tasks.append(_TileTask(pixels, chosen, seeds[index], {**options, "checkpoint": path}))
     tiles = map_tasks(_factorise_tile, tasks, jobs, progress)
     return ImageFactorisation(picture, tiling, chosen, tuple(tiles))
+
+
+def _remove_stale(checkpoints: Path, resume: bool) -> None:
+    """Remove what a killed run left half-written and, for a new start, the checkpoints too."""
+    for pattern in (".*.npz",) if resume else (".*.npz", "tile-*.npz"):
+        for stale in checkpoints.glob(pattern):
+            stale.unlink()
 
 
 def choose_rank(tile: int, rank: int | None) -> int:

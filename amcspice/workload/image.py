@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import skimage.io
 import skimage.metrics
 import skimage.util
@@ -95,18 +96,41 @@ def read_image(path: Path | str) -> Picture:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: an empty file")
+    pixels = _pixels(path)
+    if pixels.ndim == 4 and len(pixels) == 1:
+        pixels = pixels[0]
+    if pixels.ndim == 4 or (pixels.ndim == 3 and pixels.shape[2] > 4):
+        raise InputError(f"{path}: a stack of pictures (shape {pixels.shape}); save one of them")
+    if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
+        raise InputError(f"{path}: not a picture (shape {pixels.shape}, {pixels.dtype})")
+    return _colours(_fractions(pixels, path))
+
+
+def _pixels(path: Path) -> NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pixels = np.asarray(skimage.io.imread(path))
+            if pixels.ndim == 3 and pixels.shape[2] == 4 and _is_cmyk(path):
+                raise InputError(f"{path}: a CMYK picture; convert it to RGB")
+    except InputError:
+        raise
     except Exception as error:  # the readers behind scikit-image raise all sorts
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        unknown = "backend" in str(error)
+        reason = "unknown format" if unknown else str(error).partition("\n")[0] or repr(error)
         raise InputError(f"{path}: not a picture that can be read ({reason})") from None
-    if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
-        raise InputError(f"{path}: not one picture (shape {pixels.shape}, {pixels.dtype})")
-    if pixels.ndim == 3 and pixels.shape[2] > 4:
-        raise InputError(f"{path}: a stack of pictures (shape {pixels.shape}); save one of them")
-    return _colours(_fractions(pixels, path))
+    return pixels
+
+
+def _is_cmyk(path: Path) -> bool:
+    """Whether the fourth channel is black ink; scikit-image does not tell it from opacity."""
+    try:
+        with PIL.Image.open(path) as picture:
+            return picture.mode == "CMYK"
+    except PIL.UnidentifiedImageError:
+        return False
 
 
 def _fractions(pixels: NDArray[np.generic], path: Path) -> Picture:

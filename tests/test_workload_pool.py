@@ -1,0 +1,90 @@
+"""The pool: order, reports, errors, and the death of a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+import amcspice as amc
+from amcspice.workload.pool import map_tasks
+
+
+def square(task, report):
+    time.sleep(0.05 * (3 - task % 3))
+    report(task)
+    return task * task, os.getpid()
+
+
+def refuse(task, report):
+    if task == 2:
+        raise amc.SimulationError("no such luck", deck="d.cir", log="all of it")
+    time.sleep(0.01)
+    return task
+
+
+def refuse_unpicklable(task, report):
+    class LocalError(Exception):
+        pass
+
+    raise LocalError("inner")
+
+
+def die(task, report):
+    if task == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+def nap(task, report):
+    report(1)
+    time.sleep(60)
+
+
+def children():
+    tracker = "resource_tracker"
+    return [c for c in psutil.Process().children() if tracker not in " ".join(c.cmdline())]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_results_come_in_order_and_reports_add_up(jobs):
+    heard = []
+    results = map_tasks(square, range(5), jobs, heard.append)
+    assert [value for value, _ in results] == [0, 1, 4, 9, 16]
+    assert sum(heard) == 10
+    assert len({process for _, process in results}) <= jobs
+    assert (os.getpid() in {process for _, process in results}) == (jobs == 1)
+    assert not children()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_error_arrives_with_its_fields(jobs):
+    with pytest.raises(amc.SimulationError, match="no such luck") as caught:
+        map_tasks(refuse, range(4), jobs)
+    assert (caught.value.deck, caught.value.log) == ("d.cir", "all of it")
+    assert not children()
+
+
+def test_error_that_cannot_be_sent_arrives_by_its_text():
+    with pytest.raises(RuntimeError, match="LocalError: inner"):
+        map_tasks(refuse_unpicklable, range(2), 2)
+
+
+def test_death_of_a_process_is_an_error_and_ends_the_others():
+    started = time.monotonic()
+    with pytest.raises(amc.SimulationError, match="exit code -9"):
+        map_tasks(die, range(2), 2)
+    assert time.monotonic() - started < 30
+    assert not children()
+
+
+def test_exception_in_a_report_ends_every_process():
+    def stop(_count):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        map_tasks(nap, range(4), 2, stop)
+    assert not children()
