@@ -22,6 +22,7 @@ import numpy as np
 
 from amcspice.circuit.deck import Deck
 from amcspice.engine.installation import Installation, find_installation
+from amcspice.engine.interrupts import signals_deferred
 from amcspice.engine.rawfile import normalise
 from amcspice.engine.simulator import Vectors, check_result, failure
 from amcspice.errors import InputError, SimulationError
@@ -48,7 +49,8 @@ class SharedSimulator:
                 "use the batch simulator"
             )
         self.installation = installation
-        self._spice = _load(installation)
+        with signals_deferred():
+            self._spice = _load(installation)
         self._lock = threading.Lock()
 
     @classmethod
@@ -58,10 +60,10 @@ class SharedSimulator:
 
     def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
         """Run a deck; see `amcspice.engine.simulator.Simulator`."""
-        with self._lock:
+        with self._lock, signals_deferred() as pending:
             self._spice.lines.clear()
             try:
-                problem = self._start_and_wait(deck, timeout)
+                problem = self._start_and_wait(deck, timeout, pending)
                 vectors = {} if problem else self._copy_vectors()
             finally:
                 log = "\n".join(self._spice.lines)
@@ -71,7 +73,7 @@ class SharedSimulator:
             raise failure(deck.text, problem, log, self.installation)
         return vectors
 
-    def _start_and_wait(self, deck: Deck, timeout: float | None) -> str | None:
+    def _start_and_wait(self, deck: Deck, timeout: float | None, pending: list[int]) -> str | None:
         spice = self._spice
         try:
             spice.load_circuit(deck.text)
@@ -82,22 +84,19 @@ class SharedSimulator:
             spice.exec_command("bg_run")
         except NameError:
             return "ngspice could not start the run"
-        try:
-            done = self._wait(timeout)
-        except BaseException:
+        problem = self._wait(timeout, pending)
+        if problem:
             self._halt()
-            raise
-        if not done:
-            self._halt()
-            return f"ngspice took longer than {timeout:g} s"
-        return None
+        return problem
 
-    def _wait(self, timeout: float | None) -> bool:
+    def _wait(self, timeout: float | None, pending: list[int]) -> str | None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._spice.finished.wait(0.05):
+            if pending:
+                return "interrupted"
             if deadline is not None and time.monotonic() > deadline:
-                return False
-        return True
+                return f"ngspice took longer than {timeout:g} s"
+        return None
 
     def _halt(self) -> None:
         self._spice.exec_command("bg_halt")
