@@ -62,7 +62,7 @@ def compact_operating_point(G, current, *, row_total, gain, output_resistance=0.
     Column j:   T_j u_j = sum_i G_ij v_i
     Amplifier:  x = -A u - R (T x - G' v)
     """
-    m, n = G.shape
+    n = G.shape[1]
     T = np.diag(G.sum(axis=0))
     R, one = output_resistance, np.eye
     # Unknowns: v (m), u (n), x (n).

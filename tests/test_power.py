@@ -1,0 +1,122 @@
+"""Power: what the sources deliver is what every element dissipates, each computed by itself."""
+
+import numpy as np
+import pytest
+from oracles import dissipated, random_problem
+
+import amcspice as amc
+from amcspice.measure import Power, energy, measure_power
+from amcspice.reduction import reduce_to_ports
+
+WIRE = amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)
+
+CASES = [
+    pytest.param(circuit, constraint, id=f"{circuit.name} {name}")
+    for circuit, constraint, name in [
+        (amc.ClassicGINV, amc.Unconstrained(), "unconstrained"),
+        (amc.ClassicGINV, amc.NonNegative(), "floor"),
+        (amc.CompactGINV, amc.Unconstrained(), "unconstrained"),
+        (amc.CompactGINV, amc.NonNegative(hold=False), "floor"),
+        (amc.CompactGINV, amc.NonNegative(hold=True), "hold"),
+    ]
+]
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("quiescent", [0.0, 1e-4])
+@pytest.mark.parametrize(("circuit_type", "constraint"), CASES)
+def test_source_power_equals_dissipated_power(circuit_type, constraint, quiescent, measured):
+    A, b = random_problem(3, rows=16, columns=5)
+    opamp = amc.OpAmp(gain=1e5, quiescent_current=quiescent, supply_negative=-4.0)
+    circuit = circuit_type(A, wire=WIRE, constraint=constraint, opamp=opamp)
+    run = amc.simulate(circuit, b, fidelity="flat")
+    last = run.waveforms.segments[0]
+    currents = circuit.schematic.currents(b[None], run.volts_per_unit)[0]
+    parts = dissipated(circuit, run.waveforms.names, last.voltages[-1], currents)
+    sinks = parts["array"] + parts["stages"] + parts["hold"] + parts["quiescent"]
+    sources = last.supply[-1] @ [opamp.supply_positive, opamp.supply_negative] + parts["input"]
+    measured("relative imbalance", abs(sources / sinks - 1))
+    assert sources == pytest.approx(sinks, rel=1e-6)
+    if isinstance(constraint, amc.NonNegative):
+        assert (run.reference == 0).any()
+        if constraint.hold:
+            assert parts["hold"] > 1e-4 * sinks
+    found = {name: values[0] for name, values in run.power.items()}
+    assert found["total"] == pytest.approx(sources, rel=1e-9)
+    assert found["array"] == pytest.approx(parts["array"], rel=1e-6)
+    assert found["input"] == pytest.approx(parts["input"], rel=1e-6, abs=1e-9 * sinks)
+    assert found["amplifier_static"] == pytest.approx(parts["quiescent"], rel=1e-12)
+    assert found["amplifier_output"] == pytest.approx(parts["stages"] + parts["hold"], rel=1e-6)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(("circuit_type", "constraint"), CASES)
+def test_flat_and_reduced_decks_report_the_same_power(circuit_type, constraint):
+    A, b = random_problem(4, rows=12, columns=4)
+    circuit = circuit_type(
+        A, wire=WIRE, constraint=constraint, opamp=amc.OpAmp(quiescent_current=1e-5)
+    )
+    flat, reduced = (amc.simulate(circuit, b, fidelity=f) for f in ("flat", "reduced"))
+    for name in flat.power:
+        scale = flat.power["total"][0]
+        assert reduced.power[name] == pytest.approx(flat.power[name], abs=1e-6 * scale)
+    assert reduced.energy == pytest.approx(flat.energy, rel=2e-3)
+
+
+@pytest.mark.ngspice
+def test_parts_add_up_at_every_instant():
+    A, b = random_problem(4, rows=12, columns=4)
+    circuit = amc.CompactGINV(A, wire=WIRE, constraint=amc.NonNegative())
+    run = amc.simulate(circuit, b)
+    model = reduce_to_ports(circuit.schematic)
+    segment = run.waveforms.segments[0]
+    currents = circuit.schematic.currents(b[None], run.volts_per_unit)[0]
+    local = float(model.local_power(currents[None])[0])
+    power = measure_power(circuit, model, segment.voltages, segment.supply, currents, local)
+    np.testing.assert_allclose(power.total, power.supply + power.input, rtol=1e-12)
+    spent = power.amplifier_static + power.amplifier_output + power.array
+    np.testing.assert_allclose(power.total, spent, rtol=1e-12)
+    assert (power.array >= 0).all()
+    assert power.at_end()["total"] == pytest.approx(run.power["total"][0], rel=1e-9)
+    assert energy(segment.time, power.total, run.settling_time[0]) == pytest.approx(run.energy[0])
+
+
+@pytest.mark.ngspice
+def test_power_scales_with_the_square_of_the_range():
+    """Array and inputs see voltages only: half the range is a quarter of the power."""
+    A, b = random_problem(5, rows=12, columns=4)
+    circuit = amc.CompactGINV(A, wire=WIRE)
+    full, half = (amc.simulate(circuit, b, full_scale=s).power for s in (0.4, 0.2))
+    for name in ("array", "input"):
+        assert full[name][0] == pytest.approx(4 * half[name][0], rel=1e-5)
+
+
+def test_array_power_of_a_known_network():
+    """One volt across two known conductances, no amplifier current at all."""
+    circuit = amc.CompactGINV([[1.0]], compensation=False)
+    model = reduce_to_ports(circuit.schematic)
+    # x -- 100 uS -- r -- 100 uS -- c: 50 uS between the ports x and c.
+    voltages = np.zeros((1, 2))
+    voltages[0, model.names.index("x0")] = 1.0
+    found = measure_power(circuit, model, voltages, np.zeros((1, 2)), np.zeros(1), 0.0)
+    assert found.array[0] == pytest.approx(50e-6, rel=1e-12)
+    assert found.input[0] == 0
+    # 10 uA into the row node alone, both ports grounded: 1e-10 / 200 uS.
+    currents = np.array([1e-5])
+    local = float(model.local_power(currents[None])[0])
+    found = measure_power(circuit, model, np.zeros((1, 2)), np.zeros((1, 2)), currents, local)
+    assert found.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
+    assert found.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
+
+
+def test_energy_integrates_up_to_the_instant():
+    time = np.array([0.0, 1.0, 2.0, 4.0])
+    assert energy(time, 2 * time, 3.0) == pytest.approx(9.0)
+    assert energy(time, np.full(4, 5.0), 0.5) == pytest.approx(2.5)
+    assert energy(time, time, 0.0) == 0
+    assert np.isnan(energy(time, time, np.nan))
+
+
+def test_at_end_takes_the_last_values():
+    values = {name: np.array([1.0, float(k)]) for k, name in enumerate(Power.__dataclass_fields__)}
+    assert Power(**values).at_end() == {name: v[-1] for name, v in values.items()}

@@ -1,0 +1,223 @@
+"""Streaming through transients: fidelities agree, the step does not matter, chunks do not show."""
+
+import itertools
+
+import numpy as np
+import pytest
+from oracles import random_problem
+
+import amcspice as amc
+from amcspice.engine import (
+    LinearModel,
+    Streamer,
+    choose_transient,
+    get_simulator,
+)
+from amcspice.errors import InputError
+from amcspice.measure import measure_settling
+from amcspice.reduction import reduce_to_ports
+
+pytestmark = pytest.mark.ngspice
+
+UNEQUAL = amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)
+
+
+def largest_distance(first, second):
+    """Largest distance of two waveforms at all their instants, as a fraction of full scale."""
+    time, one = first.waveforms.solution()
+    other_time, other = second.waveforms.solution()
+    instants = np.union1d(time, other_time)
+    distance = max(
+        np.abs(
+            np.interp(instants, time, one[:, k]) - np.interp(instants, other_time, other[:, k])
+        ).max()
+        for k in range(one.shape[1])
+    )
+    return distance / np.abs(one).max()
+
+
+def chosen(circuit, fidelity="reduced"):
+    """Window and largest step that would be chosen for a circuit."""
+    linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
+    return choose_transient(circuit, linear, klu=False, fidelity=fidelity)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constraint", [amc.NonNegative(), amc.Unconstrained()])
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+def test_flat_and_reduced_waveforms_agree(circuit_type, constraint, measured):
+    """The largest step governs, so that both runs stop at the same instants."""
+    A, b = random_problem(3)
+    circuit = circuit_type(A, wire=UNEQUAL, constraint=constraint, opamp=amc.OpAmp(gain=1e5))
+    window = 0.5 * chosen(circuit).window
+    accuracy = {"window": window, "max_step": window / 1000}
+    flat, reduced = (
+        amc.simulate(circuit, b, fidelity=fidelity, **accuracy) for fidelity in ("flat", "reduced")
+    )
+    distance = largest_distance(flat, reduced)
+    measured("largest distance of the waveforms", distance)
+    assert distance < 1e-5
+    assert flat.settling_time == pytest.approx(reduced.settling_time, rel=1e-3)
+
+
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+def test_shared_and_batch_waveforms_agree(circuit_type, measured):
+    A, b = random_problem(3, vectors=2)
+    circuit = circuit_type(A, wire=UNEQUAL, constraint=amc.NonNegative())
+    shared, batch = (amc.simulate(circuit, b, simulator=name) for name in ("shared", "batch"))
+    distance = largest_distance(shared, batch)
+    measured("largest distance of the waveforms", distance)
+    assert distance < 1e-6
+    assert shared.provenance["deck_sha256"] == batch.provenance["deck_sha256"]
+
+
+def test_row_and_column_wires_are_not_swapped():
+    """Transposed wires give another answer, and both agree with a flat deck."""
+    A, b = random_problem(12, rows=24, columns=4)
+    answers = {}
+    for row, column in ((20.0, 1.0), (1.0, 20.0)):
+        circuit = amc.CompactGINV(A, wire=amc.Wire(row=row, column=column))
+        flat, reduced = (amc.simulate(circuit, b, fidelity=f) for f in ("flat", "reduced"))
+        np.testing.assert_allclose(flat.x, reduced.x, atol=1e-6 * np.abs(flat.x).max())
+        answers[row] = flat.x
+    difference = np.linalg.norm(answers[20.0] - answers[1.0])
+    assert difference > 0.02 * np.linalg.norm(answers[1.0])
+    # Long columns (24 cells) drop more than short rows (8 cells of both arrays).
+    exact = np.linalg.lstsq(A, b)[0]
+    assert np.linalg.norm(answers[1.0] - exact) > np.linalg.norm(answers[20.0] - exact)
+
+
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+def test_matrix_solvers_agree(circuit_type):
+    """Asking for KLU where it is not compiled in is harmless: ngspice then takes SPARSE."""
+    A, b = random_problem(3, rows=16, columns=4)
+    circuit = circuit_type(A, wire=UNEQUAL)
+    sparse, klu = (
+        amc.simulate(circuit, b, fidelity="flat", matrix_solver=name) for name in ("sparse", "klu")
+    )
+    np.testing.assert_allclose(klu.x, sparse.x, rtol=0, atol=1e-6 * np.abs(sparse.x).max())
+    assert klu.settling_time == pytest.approx(sparse.settling_time, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+def test_halving_the_step_keeps_settling_times(circuit_type, measured):
+    A, b = random_problem(3, vectors=6)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=amc.OpAmp(gain=1e5))
+    full = amc.simulate(circuit, b)
+    half = amc.simulate(circuit, b, max_step=chosen(circuit).max_step / 2)
+    assert full.all_settled
+    moved = np.abs(half.settling_time / full.settling_time - 1).max()
+    measured("largest relative change", moved)
+    assert moved < 0.02
+
+
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+def test_settling_agrees_with_the_linear_model(circuit_type, measured):
+    """Every streamed right-hand side starts where the last one rested; superposition gives it."""
+    A, b = random_problem(3, vectors=6)
+    circuit = circuit_type(A, opamp=amc.OpAmp(gain=1e5))
+    model = reduce_to_ports(circuit.schematic)
+    linear = LinearModel.of(circuit, model)
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    run = amc.simulate(circuit, b)
+    currents = model.port_currents(circuit.schematic.currents(b.T, run.volts_per_unit))
+    times = np.linspace(0, chosen(circuit).window, 20001)
+    before = np.zeros_like(currents[0])
+    expected = []
+    for current in currents:
+        change = linear.step_response(current - before, times)
+        waveforms = change + linear.operating_point(before)
+        expected.append(measure_settling(times, waveforms[:, outputs]).time)
+        before = current
+    apart = np.abs(run.settling_time / expected - 1).max()
+    measured("largest relative distance", apart)
+    assert apart < 0.02
+
+
+def test_chunks_and_windows_do_not_show():
+    A, b = random_problem(13, rows=12, columns=3, vectors=7)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    model = reduce_to_ports(circuit.schematic)
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    transient = chosen(circuit).with_changes(max_step=chosen(circuit).window / 200)
+    currents = circuit.schematic.currents(b.T, 0.5)
+
+    def stream(chunk):
+        streamer = Streamer(
+            circuit=circuit,
+            model=model,
+            simulator=get_simulator(),
+            fidelity="reduced",
+            transient=transient,
+            at_rest=lambda _: True,
+            chunk=chunk,
+        )
+        return list(streamer.run(currents))
+
+    whole, pieces = stream(64), stream(3)
+    assert len(whole) == len(pieces) == 7
+    for one, other in zip(whole, pieces, strict=True):
+        settled, chunked = (
+            measure_settling(segment.time, segment.voltages[:, outputs]) for segment in (one, other)
+        )
+        np.testing.assert_allclose(chunked.final, settled.final, atol=1e-6)
+        assert chunked.time == pytest.approx(settled.time, rel=5e-3)
+        assert 0 <= one.time[0] <= transient.rise
+        assert one.time[-1] == pytest.approx(transient.window)
+    with pytest.raises(InputError, match="chunk"):
+        stream(0)
+
+
+def test_segments_follow_each_other_without_a_jump():
+    A, b = random_problem(13, rows=12, columns=3, vectors=4)
+    run = amc.simulate(amc.CompactGINV(A), b)
+    segments = run.waveforms.segments
+    full_scale = np.abs(segments[0].voltages).max()
+    for before, after in itertools.pairwise(segments):
+        np.testing.assert_allclose(after.voltages[0], before.voltages[-1], atol=1e-3 * full_scale)
+
+
+def test_short_window_is_doubled_until_at_rest():
+    A, b = random_problem(14, rows=12, columns=3)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    good = amc.simulate(circuit, b)
+    short = amc.simulate(circuit, b, window=chosen(circuit).window / 8)
+    assert short.all_settled
+    assert short.waveforms.segments[0].time[-1] > 2 * chosen(circuit).window / 8 * 0.99
+    # A tail that is flat to a tenth of the band may still be a fifth of the band from its end.
+    assert short.settling_time == pytest.approx(good.settling_time, rel=0.06)
+    np.testing.assert_allclose(short.x, good.x, atol=2e-3 * good.x.max())
+
+
+def test_a_run_that_never_rests_says_so():
+    A, b = random_problem(14, rows=12, columns=3)
+    circuit = amc.CompactGINV(A)
+    hopeless = amc.simulate(circuit, b, window=chosen(circuit).window / 1000)
+    assert not hopeless.settled[0]
+    assert not hopeless.all_settled
+    assert np.isnan(hopeless.settling_time[0])
+    assert np.isnan(hopeless.energy[0])
+
+
+def test_window_follows_the_slowest_time_constant_and_the_slew_rate():
+    A, _ = random_problem(0)
+    slow, fast = (chosen(amc.CompactGINV(A, opamp=amc.OpAmp(gbw=f))) for f in (1e7, 1e9))
+    assert slow.window == pytest.approx(100 * fast.window, rel=1e-9)
+    assert slow.max_step < slow.window / 10
+    slewing = amc.OpAmp(gbw=1e7, slew_rate=1e6)
+    assert chosen(amc.CompactGINV(A, opamp=slewing)).window > slow.window + 1.0 / 1e6
+
+
+def test_klu_is_chosen_where_it_gains():
+    A, _ = random_problem(0)
+    circuit = amc.CompactGINV(A)
+    linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
+    choose = {
+        (klu, fidelity): choose_transient(circuit, linear, klu=klu, fidelity=fidelity).solver
+        for klu in (True, False)
+        for fidelity in ("flat", "reduced")
+    }
+    assert choose[True, "flat"] == "klu"
+    assert choose[True, "reduced"] == "sparse"
+    assert choose[False, "flat"] == choose[False, "reduced"] == "sparse"
