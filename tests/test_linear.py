@@ -159,7 +159,7 @@ def test_unstable_circuit_is_refused():
     [
         {"offset": 1e-3},
         {"bias_current": 1e-6},
-        {"input_resistance": 1e5, "gain": 1e3},
+        {"input_resistance": 2e3, "gain": 1e3},
         {"offset": -2e-3, "bias_current": -20e-9, "output_resistance": 100.0},
     ],
 )

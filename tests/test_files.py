@@ -1,0 +1,66 @@
+"""Files are replaced as a whole or not at all."""
+
+import os
+
+import pytest
+
+from amcspice.errors import InputError
+from amcspice.files import replacing, writable_folder
+
+
+def test_success_replaces_the_file(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+    with replacing(path) as temporary:
+        assert temporary.parent == tmp_path
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["result.txt"]
+
+
+def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+
+    def fail():
+        with replacing(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        fail()
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["result.txt"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_permissions_follow_the_umask(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        with replacing(tmp_path / "new.txt") as temporary:
+            temporary.write_text("x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new.txt").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_missing_folder_is_bad_input(tmp_path):
+    with (
+        pytest.raises(InputError, match=r"cannot be written: No such file"),
+        replacing(tmp_path / "absent" / "x"),
+    ):
+        pass
+
+
+def test_folder_is_created(tmp_path):
+    path = tmp_path / "a" / "b"
+    assert writable_folder(path) == path
+    assert path.is_dir()
+    assert os.listdir(path) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_bad_input(tmp_path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(InputError, match=r"output folder .*taken cannot be written"):
+        writable_folder(tmp_path / "taken")
