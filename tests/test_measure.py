@@ -1,0 +1,100 @@
+"""Settling and accuracy on waveforms whose answer is known."""
+
+import numpy as np
+import pytest
+
+from amcspice.errors import InputError
+from amcspice.measure import measure_settling, relative_error
+
+TIME = np.linspace(0, 20, 4001)
+
+
+def exponential(*rates, final=1.0):
+    return final * (1 - np.exp(-np.outer(TIME, rates)))
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 0.01, 0.001])
+def test_first_order_settling_is_the_logarithm(tolerance):
+    found = measure_settling(TIME, exponential(1.0), tolerance)
+    assert found.settled
+    assert found.time == pytest.approx(-np.log(tolerance), rel=1e-6)
+    assert found.band == pytest.approx(tolerance, rel=1e-6)
+
+
+def test_coarse_samples_are_interpolated_exactly():
+    """An exponential tail is a straight line in the logarithm of the distance."""
+    coarse = np.arange(0, 20.5, 0.5)
+    found = measure_settling(coarse, 1 - np.exp(-coarse[:, None]), 0.01)
+    assert found.time == pytest.approx(-np.log(0.01), rel=1e-4)
+
+
+def test_the_slowest_output_decides_and_the_largest_sets_the_band():
+    outputs = np.hstack([exponential(5.0, final=10.0), exponential(1.0, final=1.0)])
+    found = measure_settling(TIME, outputs, 0.01)
+    # The band is 0.1 V for both; the slow output starts 1 V away.
+    assert found.time == pytest.approx(np.log(1 / 0.1), rel=1e-4)
+    alone = measure_settling(TIME, outputs[:, 1:], 0.01)
+    assert alone.time == pytest.approx(np.log(100), rel=1e-4)
+
+
+def test_overshoot_counts():
+    """A damped oscillation settles when its last excursion ends."""
+    outputs = (1 - np.exp(-0.5 * TIME) * np.cos(3 * TIME))[:, None]
+    found = measure_settling(TIME, outputs, 0.05)
+    outside = np.abs(outputs[:, 0] - outputs[-1, 0]) > found.band
+    expected = TIME[np.flatnonzero(outside)[-1]]
+    assert expected <= found.time <= expected + TIME[1]
+
+
+def test_linear_ramp_is_interpolated_linearly():
+    time = np.array([0.0, 1.0, 2.0, 3.0, 10.0, 20.0])
+    outputs = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, None]
+    assert measure_settling(time, outputs, 0.25).time == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_scaling_values_and_time(scale):
+    reference = measure_settling(TIME, exponential(1.0, 2.0), 0.01)
+    values = measure_settling(TIME, scale * exponential(1.0, 2.0), 0.01)
+    times = measure_settling(scale * TIME, exponential(1.0, 2.0), 0.01)
+    if scale >= 1:
+        assert values.time == pytest.approx(reference.time, rel=1e-9)
+    assert times.time == pytest.approx(scale * reference.time, rel=1e-9)
+
+
+def test_a_waveform_still_moving_has_no_settling_time():
+    found = measure_settling(TIME, exponential(0.1), 0.01)
+    assert not found.settled
+    assert np.isnan(found.time)
+
+
+def test_a_tail_inside_the_band_that_still_moves_is_not_settled():
+    outputs = np.ones((len(TIME), 1))
+    outputs[TIME > 19, 0] += 0.5e-2 * (TIME[TIME > 19] - 19)
+    assert not measure_settling(TIME, outputs, 0.01).settled
+    assert measure_settling(TIME, outputs, 0.06).settled
+
+
+def test_constant_output_needs_no_time():
+    assert measure_settling(TIME, np.ones((len(TIME), 2))).time == 0
+
+
+def test_zero_solution_uses_a_band_of_microvolts():
+    found = measure_settling(TIME, 0.5 * np.exp(-TIME)[:, None], 0.01)
+    assert found.settled
+    assert found.band == pytest.approx(1e-5)
+    assert found.time == pytest.approx(np.log(0.5 / 1e-5), rel=1e-3)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1, np.nan])
+def test_tolerance_is_a_fraction(tolerance):
+    with pytest.raises(InputError, match="settle tolerance"):
+        measure_settling(TIME, exponential(1.0), tolerance)
+
+
+def test_relative_error():
+    references = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
+    distance = np.array([[0.0, 0.5], [0.0, 0.0], [1e-9, 0.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(
+        relative_error(references + distance, references), [0.1, 0, np.inf, 0]
+    )
