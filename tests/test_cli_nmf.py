@@ -229,3 +229,10 @@ def test_killed_run_resumes_to_the_same_result(here):
     pictures = [(here / f / "reconstructed.png").read_bytes() for f in ("out", "whole")]
     assert pictures[0] == pictures[1]
     assert not [name for name in files(here / "out") if name.startswith(".")]
+
+
+def test_demo_needs_no_network_and_takes_more_options(here):
+    script = Path(__file__).parents[1] / "scripts" / "demo.py"
+    options = ["--fidelity", "ideal", "--iterations", "1", "--crop", "64", "272", "32", "32"]
+    subprocess.run([sys.executable, str(script), *options], check=True, capture_output=True)
+    assert json.loads((here / "out/metrics.json").read_text())["settings"]["iterations"] == 1
