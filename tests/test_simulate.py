@@ -268,10 +268,6 @@ def test_auto_range_halves_until_the_outputs_fit():
     np.testing.assert_allclose(wide.x, narrow.x, atol=1e-5 * np.abs(narrow.x).max())
 
 
-@pytest.mark.xfail(
-    raises=amc.SimulationError,
-    reason="Newton's method jumps between both current limits of the output stage",
-)
 def test_current_limited_output_is_not_reported_as_an_answer():
     A, b = random_problem(3)
     free = amc.simulate(amc.CompactGINV(A), b)
@@ -280,6 +276,19 @@ def test_current_limited_output_is_not_reported_as_an_answer():
     run = amc.simulate(amc.CompactGINV(A, opamp=limited), b)
     assert run.range_halvings > 0
     np.testing.assert_allclose(run.x, free.x, atol=1e-5 * np.abs(free.x).max())
+
+
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+@pytest.mark.parametrize("constraint", [amc.Unconstrained(), amc.NonNegative()])
+def test_current_limit_and_small_output_resistance_converge(circuit_type, constraint):
+    """Newton's method must not jump from one limit of the output stage to the other."""
+    A, b = random_problem(3, rows=16, columns=4)
+    free = amc.simulate(circuit_type(A, constraint=constraint), b)
+    for changes in ({"output_current_limit": 10e-3}, {"output_resistance": 1e-3}):
+        run = amc.simulate(circuit_type(A, constraint=constraint, opamp=amc.OpAmp(**changes)), b)
+        assert run.range_halvings == 0
+        np.testing.assert_allclose(run.x, free.x, atol=1e-5 * np.abs(free.x).max())
+        assert run.settling_time == pytest.approx(free.settling_time, rel=0.01)
 
 
 def test_clipping_inside_the_output_stage_is_not_reported_as_an_answer():
