@@ -18,6 +18,7 @@ FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"can't find model '(?P<what>[^']+)'", "model not defined: {what}"),
         (r"undefined parameter \[(?P<what>[^\]]+)\]", "parameter not defined: {what}"),
         (r"could not find include file (?P<what>.+)", "include file not found: {what}"),
+        (r"unknown parameter \((?P<what>[^)]+)\)", "parameter not known to the element: {what}"),
         (r"unknown (?:parameter|device type).*?[:\-] *(?P<what>.+)", "not understood: {what}"),
         (r"no such (?:function|vector) (?P<what>.+)", "not available: {what}"),
         (r"singular matrix:\s*check nodes? (?P<what>.+)", "singular matrix at node {what}"),

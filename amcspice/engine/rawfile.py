@@ -62,9 +62,13 @@ def read_raw(path: Path) -> list[Plot]:
             raise SimulationError(f"{path.name} is not a complete binary raw file")
         header, _, listing = head.decode(errors="replace").partition("Variables:\n")
         fields = dict(line.split(":", 1) for line in header.splitlines() if ":" in line)
-        names = [normalise(line.split()[1]) for line in listing.splitlines() if line.strip()]
+        try:
+            names = [normalise(line.split()[1]) for line in listing.splitlines() if line.strip()]
+            points = int(fields["No. Points"])
+        except (IndexError, KeyError, ValueError):
+            raise SimulationError(f"{path.name} is not a complete binary raw file") from None
         width = 2 if "complex" in fields.get("Flags", "") else 1
-        count = int(fields["No. Points"]) * len(names) * width
+        count = points * len(names) * width
         body, content = content[: 8 * count], content[8 * count :]
         if len(body) < 8 * count:
             raise SimulationError(f"{path.name} is truncated")
