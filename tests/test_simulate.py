@@ -321,6 +321,25 @@ def test_zero_right_hand_side_gives_zero():
     assert run.all_settled
 
 
+@pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
+@pytest.mark.parametrize(
+    ("scale", "options"),
+    [(1.0, {}), (1e6, {}), (1e-6, {}), (1.0, {"lasso": 1e6})],
+    ids=["one", "large", "small", "lasso"],
+)
+def test_zero_solution_of_a_large_input_keeps_to_the_rails(circuit_type, scale, options):
+    """The range follows the input where the solution gives none; otherwise 100 A might flow."""
+    A, b = random_problem(1)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), **options)
+    run = amc.simulate(circuit, -scale * np.abs(b), timeout=60)
+    assert not run.reference.any()
+    assert run.all_settled
+    # Zero to within what a range as large as the input allows.
+    assert np.abs(run.x).max() < 1e-4 * max(scale * np.abs(b).max(), options.get("lasso", 0))
+    assert np.abs(run.waveforms.segments[0].voltages).max() < 5
+    assert run.power["total"][0] < 1
+
+
 def test_output_stays_above_ground_under_the_rail(measured):
     """A diode clamp that lets an output fall 6 mV below 0 V would cost 3 to 4 %, section 5.
 

@@ -113,10 +113,12 @@ class ClassicGINV(Circuit):
         )
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Include the residual amplifiers, which start at b scale / g_f."""
+        """Include the residual amplifiers, which start at b scale / g_f, and the L1 currents."""
         feedback = self.feedback * self.device.g_max
         residual = float(np.abs(vectors).max()) * self.mapping.scale / feedback
-        return max(super()._largest_swing(vectors, scaled), residual)
+        column_total = self.device.quantise(self.mapping.target).sum(axis=0)
+        columns = float(np.abs(self._bias_gain() / column_total).max())
+        return max(super()._largest_swing(vectors, scaled), residual, columns)
 
     def _bias_gain(self) -> Array:
         """Return the current per volt out of each column wire that adds lasso to the gradient.

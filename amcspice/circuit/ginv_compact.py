@@ -64,6 +64,19 @@ class CompactGINV(Circuit):
         totals: Array = 2 * self.device.quantise(self.mapping.target).sum(axis=1) * self.rows
         return totals
 
+    def _largest_swing(self, vectors: Array, scaled: Array) -> float:
+        """Include the lines: what the injected currents alone would raise them to.
+
+        A line must not leave the rails of whatever drives it; this matters where the solution
+        is zero, or far smaller than the input.
+        """
+        scale, total = self.mapping.scale, float(self.row_totals.max())
+        rows = float(np.abs(vectors[:, self.rows]).max()) * scale / total
+        column_total = self.device.quantise(self.mapping.target).sum(axis=0)
+        bias = self.lasso * self.mapping.column_scale * scale**2 / total
+        columns = float((bias / column_total).max())
+        return max(super()._largest_swing(vectors, scaled), rows, columns)
+
     def _wire_up(self) -> Schematic:
         target, device, wire = self.mapping.target, self.device, self.wire
         m, n = target.shape

@@ -225,7 +225,7 @@ class _State:
 
     def converged(self, tolerance: float) -> bool:
         """Whether the last iteration lowered the residual by too little."""
-        if len(self.history) < 2:
+        if tolerance == 0 or len(self.history) < 2:
             return False
         before, after = (item.relative_residual for item in self.history[-2:])
         return before - after < tolerance * before

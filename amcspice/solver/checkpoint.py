@@ -32,7 +32,9 @@ class Checkpoint:
         self.path = path
         digest = hashlib.sha256()
         for item in identity:
-            content = item.tobytes() if isinstance(item, np.ndarray) else repr(item).encode()
+            content = repr(item).encode()
+            if isinstance(item, np.ndarray):
+                content = f"{item.dtype.str} {item.shape} ".encode() + item.tobytes()
             digest.update(hashlib.sha256(content).digest())
         self.identity = digest.hexdigest()
 
@@ -55,14 +57,18 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return None
         try:
-            with np.load(self.path) as stored:
-                values = json.loads(str(stored["values"]))
-                arrays = {name: stored[name] for name in stored.files if name != "values"}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            with self.path.open("rb") as stream, zipfile.ZipFile(stream) as archive:
+                arrays = {
+                    name.removesuffix(".npy"): np.lib.format.read_array(archive.open(name))
+                    for name in archive.namelist()
+                }
+            values = json.loads(str(arrays.pop("values")))
+            identity = values.pop("identity")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"checkpoint {self.path} cannot be read ({error}): delete it"
             ) from None
-        if values.pop("identity") != self.identity:
+        if identity != self.identity:
             raise InputError(
                 f"checkpoint {self.path} is of another run (other input or options): "
                 "choose another output folder, or run without --resume"

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.solver.problem import make_circuit
@@ -22,6 +23,9 @@ from amcspice.solver.run import Analysis, Run, simulate
 __all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics"]
 
 Mask = NDArray[np.bool_]
+
+RESOLUTION = 1e-5
+"""Smallest output that counts as a factor's entry, as a fraction of the output range."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,17 +130,33 @@ class AnalogStep:
         solutions = np.zeros((len(vectors), matrix.shape[1]))
         runs = []
         for rows, members in _groups(mask, vectors):
-            made = make_circuit(
-                "nnls", matrix, circuit=self.circuit, rows=rows, scaling="columns", cycle=cycle,
-                **self.parameters,
-            )  # fmt: skip
-            run = simulate(made, vectors[members].T, analysis=self.analysis, keep_waveforms=False)
-            # An amplifier with an offset rests slightly off zero; a factor is non-negative.
-            solutions[members] = np.maximum(run.x.T, 0.0)
-            runs.append(run)
+            # A column without an entry in the selected rows is undetermined, and stays zero.
+            columns = np.flatnonzero(matrix[rows].any(axis=0))
+            if columns.size:
+                made = make_circuit(
+                    "nnls", matrix[:, columns], circuit=self.circuit, rows=rows,
+                    scaling="columns", cycle=cycle, **self.parameters,
+                )  # fmt: skip
+                run = simulate(
+                    made, vectors[members].T, analysis=self.analysis, keep_waveforms=False
+                )
+                solutions[np.ix_(members, columns)] = self._read_out(made, run)
+                runs.append(run)
             if self.progress is not None:
                 self.progress(len(members))
         return solutions, runs
+
+    def _read_out(self, made: Circuit, run: Run) -> Array:
+        """Return factors: not negative, and zero where an amplifier rests at zero.
+
+        What an offset, or a drop over the output resistance, leaves there is no component:
+        taken for one, it would be scaled up to the full range in the next half-step.
+        """
+        solutions = np.maximum(run.x.T, 0.0)
+        if self.analysis.fidelity == "ideal":
+            return solutions
+        volts = solutions / made.mapping.column_scale * run.volts_per_unit
+        return np.where(volts < RESOLUTION * made.opamp.highest_output, 0.0, solutions)
 
 
 def _groups(mask: Mask | None, vectors: Array) -> Iterator[tuple[Mask, NDArray[np.intp]]]:

@@ -1,0 +1,174 @@
+"""Checkpoints: resumed runs are bit-equal, everything else is refused."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import amcspice as amc
+from amcspice.errors import InputError
+from amcspice.solver.checkpoint import Checkpoint
+
+V = np.random.default_rng(2).random((8, 6))
+IDEAL = amc.Analysis(fidelity="ideal")
+NOISE = amc.Memristor(write_noise=0.02, seed=4)
+
+
+def run(path=None, iterations=4, resume=False, matrix=V, rank=2, analysis=IDEAL, **options):
+    return amc.nmf(
+        matrix, rank, iterations=iterations, tolerance=0, analysis=analysis, checkpoint=path,
+        resume=resume, **options,
+    )  # fmt: skip
+
+
+def assert_equal(one, other):
+    for name in ("W", "H", "digital_W", "digital_H"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    for before, after in zip(one.history, other.history, strict=True):
+        np.testing.assert_equal(dataclasses.asdict(before), dataclasses.asdict(after))
+
+
+def stop_after(number):
+    def on_iteration(finished, _):
+        if finished == number:
+            raise KeyboardInterrupt
+
+    return on_iteration
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("analysis", [IDEAL, amc.Analysis()], ids=["ideal", "reduced"])
+@pytest.mark.parametrize("stop", [1, 3])
+def test_interrupted_run_resumes_bit_equal(tmp_path, analysis, stop):
+    path = tmp_path / "state.npz"
+    with pytest.raises(KeyboardInterrupt):
+        run(path, analysis=analysis, device=NOISE, on_iteration=stop_after(stop))
+    resumed = run(path, resume=True, analysis=analysis, device=NOISE)
+    assert_equal(resumed, run(analysis=analysis, device=NOISE))
+
+
+def test_more_iterations_continue_a_finished_run(tmp_path):
+    path = tmp_path / "state.npz"
+    run(path, iterations=2)
+    assert_equal(run(path, iterations=5, resume=True), run(iterations=5))
+    before = path.read_bytes()
+    assert_equal(run(path, iterations=5, resume=True), run(iterations=5))
+    assert path.read_bytes() == before
+
+
+def test_without_resume_the_checkpoint_is_replaced(tmp_path):
+    path = tmp_path / "state.npz"
+    run(path, seed=1)
+    assert_equal(run(path, seed=2), run(seed=2))
+    assert_equal(run(path, seed=2, resume=True), run(seed=2))
+
+
+def test_resume_without_a_checkpoint_starts(tmp_path):
+    assert_equal(run(tmp_path / "state.npz", resume=True), run())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"matrix": V + 1e-12},
+        {"matrix": V.reshape(6, 8)},
+        {"rank": 3},
+        {"seed": 1},
+        {"ridge": 0.1},
+        {"lasso": 0.1, "ridge": 0.1},
+        {"circuit": "ginv-classic"},
+        {"device": amc.Memristor(seed=1)},
+        {"opamp": amc.OpAmp(gain=1e4)},
+        {"mask": np.ones(V.shape, bool)},
+        {"analysis": amc.Analysis(fidelity="ideal", settle_tolerance=0.02)},
+    ],
+    ids=lambda change: "-".join(change),
+)
+def test_checkpoint_of_another_run_is_refused(tmp_path, change):
+    path = tmp_path / "state.npz"
+    run(path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="is of another run"):
+        run(path, resume=True, **change)
+    assert path.read_bytes() == before
+
+
+def test_tolerance_belongs_to_the_run(tmp_path):
+    path = tmp_path / "state.npz"
+    run(path)
+    with pytest.raises(InputError, match="another run"):
+        amc.nmf(V, 2, tolerance=0.5, analysis=IDEAL, checkpoint=path, resume=True)
+
+
+def write_array(path):
+    with path.open("wb") as stream:
+        np.save(stream, np.arange(3))
+
+
+def write_other_archive(path):
+    with path.open("wb") as stream:
+        np.savez(stream, W=np.arange(3))
+
+
+def write_text(text):
+    def write(path):
+        with path.open("wb") as stream:
+            np.savez(stream, values=np.array(text))
+
+    return write
+
+
+def truncate(path):
+    run(path)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def flip(path):
+    run(path)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"not a checkpoint"),
+        truncate,
+        flip,
+        write_array,
+        write_other_archive,
+        write_text("{"),
+        write_text("[1, 2]"),
+        write_text("{}"),
+    ],
+    ids=["empty", "text", "truncated", "flipped", "array", "archive", "json", "list", "nameless"],
+)
+def test_damaged_checkpoint_is_refused(tmp_path, damage):
+    path = tmp_path / "state.npz"
+    damage(path)
+    with pytest.raises(InputError, match=r"state\.npz (cannot be read|is of another run)"):
+        run(path, resume=True)
+
+
+def test_folder_that_does_not_exist_is_refused(tmp_path):
+    with pytest.raises(InputError, match="cannot be written"):
+        run(tmp_path / "absent" / "state.npz")
+
+
+def test_identity_tells_shapes_and_types_apart():
+    flat = np.arange(6.0)
+    identities = {
+        Checkpoint(None, [item]).identity
+        for item in (flat, flat.reshape(2, 3), flat.reshape(3, 2), flat.view(np.int64), "a", 1, 1.5)
+    }
+    assert len(identities) == 7
+    assert Checkpoint(None, [flat]).identity == Checkpoint(None, [flat.copy()]).identity
+
+
+def test_nothing_is_kept_without_a_path():
+    checkpoint = Checkpoint(None, [1])
+    checkpoint.save({"W": np.ones(2)}, {})
+    assert checkpoint.load() is None

@@ -1,0 +1,55 @@
+"""What importing amcspice costs, and that the examples in its documentation run."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import amcspice
+
+HEAVY = ["matplotlib", "skimage", "PySpice", "pandas", "xarray", "click", "rich", "dask"]
+
+
+def modules():
+    names = [m.name for m in pkgutil.walk_packages(amcspice.__path__, "amcspice.")]
+    return ["amcspice", *names]
+
+
+def test_heavy_packages_are_not_imported():
+    program = f"import sys, amcspice; print([n for n in {HEAVY} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert done.stderr == ""
+
+
+def test_no_ngspice_is_needed_to_import():
+    program = "import amcspice; amcspice.solve; print(amcspice.__version__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env={"PATH": "", "AMCSPICE_NGSPICE": "absent"},
+    )  # fmt: skip
+    assert done.stdout.strip() == amcspice.__version__
+
+
+@pytest.mark.parametrize("name", modules())
+def test_public_names_exist(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for public in getattr(module, "__all__", []):
+        assert hasattr(module, public)
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_examples_run():
+    attempted = 0
+    for name in modules():
+        found = doctest.testmod(importlib.import_module(name))
+        assert found.failed == 0, name
+        attempted += found.attempted
+    assert attempted >= 6
