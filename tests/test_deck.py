@@ -180,3 +180,37 @@ def test_only_what_differs_from_the_model_is_written():
     ).text
     line = next(line for line in text.splitlines() if line.startswith("Xx0"))
     assert line == "Xx0 0 c0 x0 vdd vss amc_opamp a0=1000000.0 gbw=100000000.0 rout=0.1"
+
+
+@pytest.mark.parametrize(
+    ("field", "key", "value"),
+    [
+        ("gain", "a0", 123.0),
+        ("gbw", "gbw", 1e7),
+        ("slew_rate", "slew", 2e6),
+        ("offset", "vos", -1e-3),
+        ("bias_current", "ib", 1e-9),
+        ("input_resistance", "rin", 1e6),
+        ("input_capacitance", "cin", 1e-12),
+        ("output_resistance", "rout", 7.0),
+        ("output_current_limit", "ilim", 3e-3),
+        ("quiescent_current", "iq", 2e-3),
+        ("headroom_positive", "hi", 0.2),
+        ("headroom_negative", "lo", 0.3),
+        ("second_pole", "f2", 5e8),
+    ],
+)
+def test_every_amplifier_parameter_reaches_the_deck(field, key, value):
+    """And the sub-circuit that is named takes it."""
+    opamp = amc.OpAmp(**{field: value})
+    schematic = amc.CompactGINV(A, opamp=opamp, constraint=amc.NonNegative()).schematic
+    drawing = draw(schematic, schematic.currents(B, 0.5))
+    text = write_deck(
+        "t", drawing.network, drawing.amplifiers, opamp, drawing.stimulus, TRANSIENT, drawing.ports
+    ).text
+    line = next(line for line in text.splitlines() if line.startswith("Xx0"))
+    assert f" {key}={value!r}" in line
+    model = re.search(r"amc_opamp\w*", line)[0]
+    assert re.search(rf"^\.subckt {model} .* params: .*\b{key}=", model_library(), re.MULTILINE)
+    rectifier = next(line for line in text.splitlines() if line.startswith("Xhx0"))
+    assert (f" {key}={value!r}" in rectifier) == (key in ("rout", "ilim"))

@@ -194,6 +194,16 @@ def opamp_parameters(opamp: OpAmp) -> tuple[str, str]:
     return ("amc_opamp" if opamp.second_pole is None else "amc_opamp_2p"), text
 
 
+def rectifier_parameters(opamp: OpAmp, hold: float) -> str:
+    """Return the parameter text of the output stage that holds the summing node."""
+    values = {
+        "ghold": hold,
+        "rout": opamp.output_resistance,
+        "ilim": opamp.output_current_limit,
+    }
+    return " ".join(f"{key}={_number(value)}" for key, value in values.items() if value is not None)
+
+
 def _number(value: float) -> str:
     return repr(float(value))
 
@@ -220,10 +230,8 @@ def _amplifiers(
             stage = f"y_{out}" if bank.hold is not None else out
             yield f"X{label} {plus} {minus} {stage} vdd {negative} {model} {values}"
             if bank.hold is not None:
-                yield (
-                    f"Xh{label} {stage} {minus} {out} vdd {negative} amc_rectifier "
-                    f"ghold={_number(bank.hold)} rout={_number(opamp.output_resistance)}"
-                )
+                rectifier = rectifier_parameters(opamp, bank.hold)
+                yield f"Xh{label} {stage} {minus} {out} vdd {negative} amc_rectifier {rectifier}"
 
 
 def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:

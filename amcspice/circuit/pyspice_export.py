@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit.base import Amplifiers, Circuit, as_vectors
-from amcspice.circuit.deck import Transient, model_library, opamp_parameters
+from amcspice.circuit.deck import Transient, model_library, opamp_parameters, rectifier_parameters
 from amcspice.circuit.drawing import Drawing, PortNetwork, draw
 from amcspice.device import OpAmp
 from amcspice.errors import InputError
@@ -115,10 +115,9 @@ def _add_amplifiers(made: Any, names: list[str], bank: Amplifiers, opamp: OpAmp)
         stage = f"y_{out}" if bank.hold is not None else out
         made.X(label, subcircuit, plus, minus, stage, "vdd", negative, **values)
         if bank.hold is not None:
-            made.X(
-                f"h{label}", "amc_rectifier", stage, minus, out, "vdd", negative,
-                ghold=repr(float(bank.hold)), rout=repr(float(opamp.output_resistance)),
-            )  # fmt: skip
+            text = rectifier_parameters(opamp, bank.hold)
+            held = dict(item.split("=") for item in text.split())
+            made.X(f"h{label}", "amc_rectifier", stage, minus, out, "vdd", negative, **held)
 
 
 def _points(values: list[float], transient: Transient | None, opamp: OpAmp) -> list[float]:
