@@ -176,6 +176,12 @@ def test_rectifier_passes_positive_voltages_only(run, y, expected):
     assert -found["vvdd#branch"][0] == pytest.approx(expected / 100, abs=1e-9)
 
 
+def test_rectifier_limits_its_current(run):
+    cards = RECTIFIER.replace("ghold=0.2", "ghold=0.2 ilim=10e-3")
+    assert run(cards.format(2, 0, "Rload out 0 100"))["out"][0] == pytest.approx(1.0, rel=1e-6)
+    assert run(cards.format(2, 0, "Rload out 0 999.5"))["out"][0] == pytest.approx(1.999, rel=1e-6)
+
+
 @pytest.mark.parametrize(("y", "hold", "current"), [(-1e-3, 0.0, 2e-4), (-1e-3, 1e-3, 4e-4)])
 def test_rectifier_holds_one_way(run, y, hold, current):
     """The held node gives its current to y when y is below it, and none when y is above."""
