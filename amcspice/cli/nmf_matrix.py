@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_table import print_table

@@ -4,28 +4,35 @@ Bit lines couple a row only to its neighbours, so the conductance matrix is bloc
 the rows.  Starting at the far end, Y is the conductance matrix of everything from row i on, seen
 from that row's crossing points on the bit lines:
 
-    K_i = D - D R_i^-1 D            row i alone: R_i its word line (tridiagonal), D its cells
-    Y  <- link - link (Y + link)^-1 link + K_i       across the wire segments ``link``
+    K_i = D - D R_i^-1 D            row i alone: R_i its word line, D its cells
+    Y  <- K_i + link - link (Y + link)^-1 link       across the wire segments ``link``
 
-That is one tridiagonal solve and one dense inverse a row: linear in the rows.  What a word-line
-terminal contributes to the column terminals follows in a second pass from the first row on,
-V_i = (Y_i + link_i)^-1 link_i V_(i-1); the inverses it needs are made again block by block from
-stored Y, so memory grows with the square root of the rows.
+One dense inverse a row, so linear in the rows.  What a word-line terminal contributes to the
+column terminals follows in a second pass from the first row on, V_i = (Y_i + link_i)^-1 link_i
+V_(i-1).  It needs the inverses again: those of the last rows reached are kept, the others made
+again block by block from stored Y, so that memory stays bounded.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri, dptsv
+from scipy.linalg.blas import dsymm
+from scipy.linalg.lapack import dpotrf, dpotri
+from threadpoolctl import threadpool_limits
 
 from amcspice.circuit.lattice import Array, Lattice
 from amcspice.errors import InputError
+from amcspice.reduction.wordline import WordLines
 
 __all__ = ["LatticeReduction"]
+
+KEPT_BYTES = 256e6
+"""Inverses kept between the passes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,16 +42,34 @@ class LatticeReduction:
     Parameters
     ----------
     lattice : Lattice
+
+    Raises
+    ------
+    InputError
+        If a line is connected to nothing.
     """
 
     lattice: Lattice
 
     @cached_property
+    def _words(self) -> WordLines:
+        return WordLines.of(self.lattice)
+
+    @cached_property
+    def _passes(self) -> tuple[Array, Array]:
+        if self.lattice.column_segment is None:
+            return self._without_column_wire()
+        # The matrices are small: more threads only wait for each other.
+        with threadpool_limits(1, "blas"):
+            seen, blocks, kept = self._upward()
+            return seen, self._downward(blocks, kept)
+
+    @property
     def conductance(self) -> Array:
         """Conductance matrix of the column terminals, shape (N, N) [S]."""
         return self._passes[0]
 
-    @cached_property
+    @property
     def transfer(self) -> Array:
         """Row-terminal voltage for one volt at a column terminal, shape (M, N).
 
@@ -52,13 +77,6 @@ class LatticeReduction:
         column terminal.
         """
         return self._passes[1]
-
-    @cached_property
-    def _passes(self) -> tuple[Array, Array]:
-        if self.lattice.column_segment is None:
-            return self._without_column_wire()
-        stored = self._upward()
-        return stored[-1][1], self._downward(stored)
 
     def local_power(self, currents: Array) -> Array:
         """Return i' Z i for currents into the row terminals, with the column terminals at 0 V.
@@ -73,171 +91,120 @@ class LatticeReduction:
         ndarray, shape (K,)
             [W].
         """
-        power = np.zeros(len(currents))
-        carried = np.zeros((self.lattice.cells.shape[1], len(currents)))
-        below: Array | None = None
-        wired = self.lattice.column_segment is not None
-        for index in reversed(range(len(self.lattice.cells))):
-            alone, share, local = self._row(index)
-            injected = currents[:, index]
-            power += local * injected**2
-            carried += np.outer(share, injected)
-            below = alone if below is None else below + alone
-            if wired:
-                below, carried = self._cross(below, carried, index, power)
-        if not wired:
-            self._cross(below, carried, 0, power)
+        words = self._words
+        power = currents**2 @ words.local
+        if self.lattice.column_segment is None:
+            return power + self._ends_power(words.share.T @ currents.T)
+        carried = np.zeros((words.cells.shape[1], len(currents)))
+        below = np.zeros((words.cells.shape[1],) * 2)
+        with threadpool_limits(1, "blas"):
+            for index in reversed(range(len(words.cells))):
+                link = self._link(index)
+                carried += np.outer(words.share[index], currents[:, index])
+                inverse = _inverse(below + words.conductance(index), link)
+                voltages = dsymm(1.0, inverse, carried, lower=1)
+                power += np.einsum("nk,nk->k", voltages, carried)
+                carried = link[:, None] * voltages
+                below = _across(inverse, link)
         return power
 
-    def _cross(
-        self, seen: Array | None, carried: Array, index: int, power: Array
-    ) -> tuple[Array, Array]:
-        """Eliminate the crossing points of a row; add what they dissipate to ``power``."""
-        assert seen is not None
-        link = self._link(index)
-        fixed = ~np.isfinite(link)
-        link = np.where(fixed, 0.0, link)
-        inverse = _inverse(seen + np.diag(link), fixed)
-        voltages = inverse @ carried
-        power += np.einsum("nk,nk->k", voltages, carried)
-        across = np.diag(link) - link[:, None] * inverse * link
-        return across, link[:, None] * voltages
-
     def _link(self, index: int) -> Array:
-        """Conductance from each crossing point of a row towards the terminals; inf for none."""
-        lattice = self.lattice
+        """Conductance from each crossing point of a row towards the terminals [S]."""
         if index == 0:
-            with np.errstate(divide="ignore"):
-                first: Array = 1 / lattice.column_first
+            first: Array = 1 / self.lattice.column_first
             return first
-        assert lattice.column_segment is not None
-        return np.full(lattice.cells.shape[1], 1 / lattice.column_segment)
+        assert self.lattice.column_segment is not None
+        return np.full(self.lattice.cells.shape[1], 1 / self.lattice.column_segment)
 
-    def _row(self, index: int) -> tuple[Array, Array, float]:
-        """Reduce one word line to its cells' bit-line ends.
+    def _upward(self) -> tuple[Array, list[tuple[int, Array]], dict[int, Array]]:
+        """Recur from the last row to the terminals.
 
         Returns
         -------
-        alone : ndarray, shape (N, N)
-            K_i [S].
-        share : ndarray, shape (N,)
-            Terminal voltage for one volt at each crossing point.
-        local : float
-            Resistance seen at the terminal with all crossing points at 0 V [ohm].
+        seen : ndarray, shape (N, N)
+            At the column terminals.
+        blocks : list of (row, Y below it)
+            Where the second pass can start again, last row first.
+        kept : dict
+            Inverse by row, of the rows after the last start.
         """
-        lattice = self.lattice
-        cells = lattice.cells[index]
-        diagonal, off = _word_line(lattice, index)
-        if np.any(diagonal == 0):
-            raise _floating(lattice, index)
-        n = len(cells)
-        right = np.zeros((len(diagonal), n + 1), order="F")
-        right[0, n] = 1.0
-        if len(diagonal) > 2 or n == 1:
-            right[np.arange(len(diagonal) - n, len(diagonal)), np.arange(n)] = cells
-        else:
-            right[-1, :n] = cells
-        if len(diagonal) == 1:
-            solved = right / diagonal
-        else:
-            _, _, solved, failed = dptsv(diagonal, off, right)
-            if failed:
-                raise _floating(lattice, index)
-        at_cells = solved[-n:, :n] if len(diagonal) > 2 else solved[-1:, :n]
-        alone = -cells[:, None] * at_cells
-        alone[np.diag_indices(n)] += cells
-        return alone, solved[0, :n], float(solved[0, n])
+        m, n = self.lattice.cells.shape
+        room = max(1, int(KEPT_BYTES / (8 * n * n)))
+        block = m if m <= room else min(room, max(1, int(np.sqrt(m))))
+        below = np.zeros((n, n))
+        blocks: list[tuple[int, Array]] = []
+        kept: dict[int, Array] = {}
+        for index in reversed(range(m)):
+            if (m - 1 - index) % block == 0:
+                blocks.append((index, below))
+                kept = {}
+            inverse, below = self._step(below, index)
+            kept[index] = inverse
+        return np.tril(below) + np.tril(below, -1).T, blocks, kept
+
+    def _step(self, below: Array, index: int) -> tuple[Array, Array]:
+        """Add a row and cross towards the terminals; lower triangles only."""
+        link = self._link(index)
+        inverse = _inverse(below + self._words.conductance(index), link)
+        return inverse, _across(inverse, link)
+
+    def _downward(self, blocks: list[tuple[int, Array]], kept: dict[int, Array]) -> Array:
+        transfer = np.empty_like(self.lattice.cells)
+        voltages: Array = np.eye(len(self.lattice.columns))
+        for index, inverse in self._inverses(blocks, kept):
+            voltages = dsymm(1.0, inverse, self._link(index)[:, None] * voltages, lower=1)
+            transfer[index] = self._words.share[index] @ voltages
+        return transfer
+
+    def _inverses(
+        self, blocks: list[tuple[int, Array]], kept: dict[int, Array]
+    ) -> Iterator[tuple[int, Array]]:
+        """Yield the inverse of every row, first row first."""
+        yield from sorted(kept.items())
+        for (start, below), (after, _) in reversed(list(itertools.pairwise(blocks))):
+            again: dict[int, Array] = {}
+            for index in range(start, after, -1):
+                again[index], below = self._step(below, index)
+            yield from sorted(again.items())
 
     def _without_column_wire(self) -> tuple[Array, Array]:
-        rows = [self._row(index) for index in range(len(self.lattice.cells))]
-        seen = np.sum([row[0] for row in rows], axis=0)
-        transfer = np.array([row[1] for row in rows])
+        """Sum the rows; the end of a bit line with a lead follows its own and other terminals."""
+        seen, share = self._words.total(), self._words.share
         first = self.lattice.column_first
         leading = np.flatnonzero(first > 0)
         if not leading.size:
-            return seen, transfer
-        # The end of a bit line with a lead follows its own and the other terminals.
+            return seen, share
         lead = 1 / first[leading]
         follow = np.eye(len(first))
         right = -seen[leading]
         right[:, leading] = np.diag(lead)
         follow[leading] = np.linalg.solve(seen[np.ix_(leading, leading)] + np.diag(lead), right)
         drop = np.eye(len(first))[leading] - follow[leading]
-        return follow.T @ seen @ follow + drop.T @ (lead[:, None] * drop), transfer @ follow
+        return follow.T @ seen @ follow + drop.T @ (lead[:, None] * drop), share @ follow
 
-    def _upward(self) -> list[tuple[int, Array]]:
-        """Recur from the last row to the terminals; keep Y at the start of every block."""
-        m = len(self.lattice.cells)
-        block = max(1, int(np.sqrt(m)))
-        stored: list[tuple[int, Array]] = []
-        seen = np.zeros((self.lattice.cells.shape[1],) * 2)
-        for index in reversed(range(m)):
-            if (m - 1 - index) % block == 0:
-                stored.append((index, seen))
-            seen, _ = self._step(seen, index)
-        stored.append((-1, seen))
-        return stored
-
-    def _step(self, below: Array, index: int) -> tuple[Array, Array]:
-        """Add a row and cross to the next one; return Y there and the voltage transfer."""
-        link = self._link(index)
-        inverse = _inverse(below + self._row(index)[0] + np.diag(link))
-        follow = inverse * link
-        return np.diag(link) - link[:, None] * follow, follow
-
-    def _downward(self, stored: list[tuple[int, Array]]) -> Array:
-        transfer = np.empty(self.lattice.cells.shape)
-        voltages = np.eye(transfer.shape[1])
-        for index, follow in self._follow(stored):
-            voltages = follow @ voltages
-            transfer[index] = self._row(index)[1] @ voltages
-        return transfer
-
-    def _follow(self, stored: list[tuple[int, Array]]) -> Iterator[tuple[int, Array]]:
-        """Yield the voltage transfer into every row, first row first."""
-        ends = [index for index, _ in stored[1:]]
-        for (start, seen), end in reversed(list(zip(stored[:-1], ends, strict=True))):
-            block = []
-            for index in range(start, end, -1):
-                seen, follow = self._step(seen, index)
-                block.append((index, follow))
-            yield from reversed(block)
+    def _ends_power(self, injected: Array) -> Array:
+        """Dissipation of currents (N, K) into bit lines that have nothing but a lead."""
+        first = self.lattice.column_first
+        leading = np.flatnonzero(first > 0)
+        loaded = self._words.total()[np.ix_(leading, leading)] + np.diag(1 / first[leading])
+        currents = injected[leading]
+        power: Array = np.einsum("nk,nk->k", currents, np.linalg.solve(loaded, currents))
+        return power
 
 
-def _word_line(lattice: Lattice, index: int) -> tuple[Array, Array]:
-    """Diagonal and off-diagonal of a word line: terminal first, then its crossing points."""
-    cells, ground = lattice.cells[index], lattice.row_ground[index]
-    if lattice.row_first == 0:
-        return np.array([ground + cells.sum()]), np.empty(0)
-    first = 1 / lattice.row_first
-    if lattice.row_segment is None:
-        return np.array([ground + first, first + cells.sum()]), np.array([-first])
-    wires = np.full(len(cells), 1 / lattice.row_segment)
-    wires[0] = first
-    diagonal = np.append(ground, cells)
-    diagonal[:-1] += wires
-    diagonal[1:] += wires
-    return diagonal, -wires
-
-
-def _inverse(matrix: Array, fixed: np.ndarray | None = None) -> Array:
-    """Invert a symmetric positive definite matrix; rows and columns of ``fixed`` stay zero."""
-    if fixed is not None and fixed.any():
-        inverse = np.zeros_like(matrix)
-        free = np.flatnonzero(~fixed)
-        if free.size:
-            inverse[np.ix_(free, free)] = _inverse(matrix[np.ix_(free, free)])
-        return inverse
-    factor, failed = dpotrf(matrix, lower=1, overwrite_a=0)
+def _inverse(seen: Array, link: Array) -> Array:
+    """Return the lower triangle of (seen + link)^-1; reads the lower triangle only."""
+    seen[np.diag_indices(len(link))] += link
+    factor, failed = dpotrf(seen.T, lower=0, overwrite_a=1, clean=0)
     if failed:
         raise InputError("a bit line is connected to nothing: its voltage is undetermined")
-    lower, _ = dpotri(factor, lower=1, overwrite_c=1)
-    full: Array = np.tril(lower) + np.tril(lower, -1).T
-    return full
+    upper, _ = dpotri(factor, lower=0, overwrite_c=1)
+    inverse: Array = upper.T
+    return inverse
 
 
-def _floating(lattice: Lattice, index: int) -> InputError:
-    return InputError(
-        f"word line {index} of array {lattice.name or 'pair'} is connected to nothing: all its "
-        "cells are off; leave the row out or use compensation"
-    )
+def _across(inverse: Array, link: Array) -> Array:
+    """Return the lower triangle of link - link inverse link."""
+    across = inverse * (-link * link[0]) if np.ptp(link) == 0 else -link[:, None] * inverse * link
+    across[np.diag_indices(len(link))] += link
+    return across

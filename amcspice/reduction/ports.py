@@ -164,7 +164,7 @@ def _reduce_by_rows(schematic: Schematic) -> PortModel:
         power = np.zeros(len(currents))
         for reduction, here, rows in members:
             at_rows = np.zeros((len(currents), len(reduction.lattice.rows)))
-            np.add.at(at_rows, (slice(None), rows), currents[:, here])
+            np.add.at(at_rows.T, rows, currents[:, here].T)
             power += reduction.local_power(at_rows)
         return power
 

@@ -45,8 +45,7 @@ def least_squares(matrix: Array, vectors: Array, *, ridge: float = 0.0) -> Array
     ridge : float
     """
     tall, right = _with_ridge(matrix, vectors, ridge)
-    solution: Array = np.linalg.lstsq(tall, right.T, rcond=None)[0].T
-    return solution
+    return np.asarray(np.linalg.lstsq(tall, right.T, rcond=None)[0].T, dtype=float)
 
 
 def nonnegative_least_squares(
