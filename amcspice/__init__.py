@@ -1,18 +1,28 @@
-"""amcspice: analog matrix computing circuits, simulated with ngspice."""
+"""amcspice: analog matrix computing circuits, simulated with ngspice.
+
+The names below are imported when they are first used, so that ``import amcspice`` and
+``amcspice --help`` do not wait for numpy and scipy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amcspice.circuit import (
+        CIRCUITS,
+        Circuit,
+        ClassicGINV,
+        CompactGINV,
+        NonNegative,
+        Unconstrained,
+    )
+    from amcspice.device import Memristor, OpAmp, Wire
+    from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
 
 __version__ = "0.1.0"
-
-from amcspice.circuit import (
-    CIRCUITS,
-    Circuit,
-    ClassicGINV,
-    CompactGINV,
-    NonNegative,
-    Unconstrained,
-)
-from amcspice.device import Memristor, OpAmp, Wire
-from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
-from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
 
 __all__ = [
     "CIRCUITS",
@@ -36,3 +46,20 @@ __all__ = [
     "simulate",
     "solve",
 ]
+
+_ROOMS = ("errors", "device", "circuit", "solver")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the room that holds it."""
+    if name in __all__:
+        for room in _ROOMS:
+            module = importlib.import_module(f"amcspice.{room}")
+            if hasattr(module, name):
+                return getattr(module, name)
+    raise AttributeError(f"module 'amcspice' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted({*globals(), *__all__})

@@ -14,6 +14,9 @@ __all__ = ["Settling", "measure_settling"]
 SMALLEST_SCALE = 1e-3
 """Volts: the band is never narrower than the tolerance times this (an all-zero solution)."""
 
+TAIL_SAMPLES = 3
+"""Fewer samples in the last tenth of a window cannot show that it is flat."""
+
 
 @dataclass(frozen=True, eq=False)
 class Settling:
@@ -66,7 +69,8 @@ def measure_settling(
     band = tolerance * max(float(np.abs(final).max()), SMALLEST_SCALE)
     distance = np.abs(outputs - final).max(axis=1)
     tail = time >= time[-1] - 0.1 * (time[-1] - time[0])
-    settled = bool(distance[tail].max() <= band / 10)
+    flat = tail.sum() >= TAIL_SAMPLES and distance[tail].max() <= band / 10
+    settled = bool(flat)
     if not settled:
         return Settling(settled=False, time=np.nan, final=final, band=band)
     outside = np.flatnonzero(distance > band)

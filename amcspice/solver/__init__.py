@@ -2,7 +2,8 @@
 
 from amcspice.solver.anls import Factorisation, Iteration, nmf
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
-from amcspice.solver.run import Analysis, Run, simulate
+from amcspice.solver.result import Analysis, Run
+from amcspice.solver.run import simulate
 
 __all__ = [
     "PROBLEMS",

@@ -20,7 +20,7 @@ from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.solver.checkpoint import Checkpoint
 from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, RegressionStep, Statistics
-from amcspice.solver.run import Analysis, Run
+from amcspice.solver.result import Analysis, Run
 
 __all__ = ["Factorisation", "Iteration", "nmf"]
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import CIRCUITS, Circuit, NonNegative, Unconstrained
 from amcspice.errors import InputError, UnsupportedError
-from amcspice.solver.run import Analysis, Run, simulate
+from amcspice.solver.result import Analysis, Run
+from amcspice.solver.run import simulate
 
 __all__ = ["PROBLEMS", "make_circuit", "solve"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.solver.run import Run
+from amcspice.solver.result import Run
 
 __all__ = ["record"]
 
@@ -44,5 +44,6 @@ def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
         "cells": run.cells,
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
+        "near_limit": run.near_limit,
         "provenance": run.provenance,
     }

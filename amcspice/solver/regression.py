@@ -18,7 +18,8 @@ from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
-from amcspice.solver.run import Analysis, Run, simulate
+from amcspice.solver.result import Analysis, Run
+from amcspice.solver.run import simulate
 
 __all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics"]
 

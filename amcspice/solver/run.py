@@ -1,15 +1,14 @@
-"""`simulate`: one circuit, any number of right-hand sides, one fidelity; and its result."""
+"""`simulate`: one circuit, any number of right-hand sides, one fidelity."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import Field
 
 from amcspice.circuit import Circuit, as_vectors
 from amcspice.circuit.base import Array
@@ -21,108 +20,18 @@ from amcspice.engine import (
     choose_transient,
     get_simulator,
 )
-from amcspice.errors import InputError, parameters
+from amcspice.errors import InputError
 from amcspice.measure import energy, measure_power, measure_settling, relative_error
 from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
+from amcspice.solver.result import Analysis, Run
 
-__all__ = ["Analysis", "Run", "simulate"]
+__all__ = ["simulate"]
 
-Positive = Annotated[float, Field(gt=0)]
-
-FIDELITIES = ("flat", "reduced", "ideal")
 MAX_HALVINGS = 12
 RAIL_MARGIN = 0.05
 """An output this close to a rail, as a fraction of it, asks for a smaller range."""
-
-
-@parameters
-class Analysis:
-    """How a circuit is simulated and measured.
-
-    Parameters
-    ----------
-    fidelity : {"flat", "reduced", "ideal"}
-        Deck cell by cell, deck with the network exactly reduced to its ports, or the algebraic
-        answer.
-    simulator : {"shared", "batch"}, optional
-        None takes shared where PySpice can drive the installed libngspice, else batch.
-    settle_tolerance : float
-        Half-width of the settling band, as a fraction of the largest final value.
-    full_scale : float
-        Largest solution voltage aimed at, as a fraction of the positive output range.
-    window, max_step : float, optional
-        Time for a right-hand side and largest time step [s]; None is chosen from the circuit.
-    relative_tolerance : float
-        Of the simulator.
-    matrix_solver : {"sparse", "klu"}, optional
-        None is chosen by deck and installation.
-    timeout : float, optional
-        Of one simulation [s].
-    """
-
-    fidelity: Literal["flat", "reduced", "ideal"] = "reduced"
-    simulator: Literal["shared", "batch"] | None = None
-    settle_tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    full_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
-    window: Positive | None = None
-    max_step: Positive | None = None
-    relative_tolerance: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
-    matrix_solver: Literal["sparse", "klu"] | None = None
-    timeout: Positive | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Result of a simulation; K right-hand sides.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n,) or (n, K)
-        Solution as read from the outputs, shaped as the right-hand side was.
-    reference : ndarray
-        Ideal answer, same shape.
-    relative_error : ndarray, shape (K,)
-        2-norm.
-    settled : ndarray of bool, shape (K,)
-        False: the outputs were still moving at the end of the longest window.
-    settling_time : ndarray, shape (K,)
-        [s]; nan where not settled or not simulated.
-    power : dict of str to ndarray, each shape (K,)
-        At the end of the window [W]; see `amcspice.measure.Power`.
-    energy : ndarray, shape (K,)
-        From all sources until settled [J].
-    waveforms : Waveforms, optional
-        None for the ideal fidelity, or if they were not kept.
-    volts_per_unit : float
-        Volts for one unit of the column-scaled solution.
-    range_halvings : int
-        How often auto-range halved it.
-    amplifiers, cells : int
-        Hardware used.
-    provenance : dict
-        Versions, options, hash of the deck, seed, wall time.
-    """
-
-    x: Array
-    reference: Array
-    relative_error: Array
-    settled: Array
-    settling_time: Array
-    power: dict[str, Array]
-    energy: Array
-    waveforms: Waveforms | None
-    volts_per_unit: float
-    range_halvings: int
-    amplifiers: int
-    cells: int
-    provenance: dict[str, Any]
-
-    @property
-    def all_settled(self) -> bool:
-        """Whether every right-hand side came to rest."""
-        return bool(self.settled.all())
 
 
 def simulate(
@@ -183,11 +92,12 @@ def simulate(
     simulation = _Simulation(circuit, analysis, keep_waveforms, progress)
     volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
     halvings = 0
-    while True:
-        found = simulation.attempt(vectors, volts_per_unit)
-        if not found.near_rail or halvings == MAX_HALVINGS:
-            break
+    found = simulation.attempt(vectors, volts_per_unit, give_up=True)
+    while found.near_limit:
         volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
+        found = simulation.attempt(vectors, volts_per_unit, give_up=halvings < MAX_HALVINGS)
+        if halvings == MAX_HALVINGS:
+            break
     solutions = found.outputs / volts_per_unit * circuit.mapping.column_scale
     return Run(
         x=shape(solutions),
@@ -200,6 +110,7 @@ def simulate(
         waveforms=simulation.waveforms(found.segments) if keep_waveforms else None,
         volts_per_unit=volts_per_unit,
         range_halvings=halvings,
+        near_limit=found.near_limit,
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
         provenance=simulation.provenance(vectors, volts_per_unit, started),
@@ -216,7 +127,7 @@ class _Found:
     power: list[dict[str, float]] = field(default_factory=list)
     energy: list[float] = field(default_factory=list)
     segments: list[Segment] = field(default_factory=list)
-    near_rail: bool = False
+    near_limit: bool = False
 
     @property
     def outputs(self) -> Array:
@@ -266,15 +177,16 @@ class _Simulation:
             segment.time, segment.voltages[:, self.outputs], self.analysis.settle_tolerance
         )
 
-    def attempt(self, vectors: Array, volts_per_unit: float) -> _Found:
-        """Run every right-hand side in one range; stops early where a rail is near."""
+    def attempt(self, vectors: Array, volts_per_unit: float, *, give_up: bool) -> _Found:
+        """Run every right-hand side in one range; on request only until a limit is near."""
         found = _Found()
         currents = self.circuit.schematic.currents(vectors, volts_per_unit)
         local = self.model.local_power(currents)
         for index, segment in enumerate(self.streamer.run(currents)):
             if self._near_limit(segment, currents[index]):
-                found.near_rail = True
-                return found
+                found.near_limit = True
+                if give_up:
+                    return found
             settling = self._settling(segment)
             power = measure_power(
                 self.circuit,
@@ -361,6 +273,7 @@ def _ideal(
         waveforms=None,
         volts_per_unit=1.0,
         range_halvings=0,
+        near_limit=False,
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
         provenance=provenance(circuit, started=started),

@@ -14,7 +14,7 @@ from amcspice.engine.transient import STEPS_PER_WINDOW
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import reduce_to_ports
 from amcspice.solver.reference import reference
-from amcspice.solver.run import Analysis
+from amcspice.solver.result import Analysis
 
 __all__ = ["StandaloneDeck", "standalone_deck"]
 
