@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,10 @@ def _pixels(path: Path) -> NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            pixels = np.asarray(skimage.io.imread(path))
+            # From memory, so that a reader that fails leaves no file open; TIFF goes by name.
+            by_name = path.suffix.lower() in (".tif", ".tiff")
+            source = path if by_name else io.BytesIO(path.read_bytes())
+            pixels = np.asarray(skimage.io.imread(source))
             if pixels.ndim == 3 and pixels.shape[2] == 4 and _is_cmyk(path):
                 raise InputError(f"{path}: a CMYK picture; convert it to RGB")
     except InputError:
