@@ -12,6 +12,7 @@ import click
 import numpy as np
 
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
@@ -50,20 +51,7 @@ __all__ = ["image"]
     "--padding", type=click.Choice(["edge", "reflect"]), default="edge", show_default=True,
     help="What fills tiles that reach over the edge of the picture.",
 )  # fmt: skip
-@click.option("--iterations", default=10, show_default=True, type=click.IntRange(min=1),
-              help="At most.")  # fmt: skip
-@click.option(
-    "--tolerance", default=1e-3, show_default=True, type=float,
-    help="A tile is done once its residual falls by less than this fraction an iteration.",
-)  # fmt: skip
-@click.option(
-    "--out", "folder", default="out", show_default=True, type=click.Path(path_type=Path),
-    metavar="DIR", help="Folder for results; created if need be, files of that name replaced.",
-)  # fmt: skip
-@click.option(
-    "--resume", is_flag=True,
-    help="Continue an interrupted run in DIR; without it a run starts anew.",
-)  # fmt: skip
+@iteration_options(iterations=10, tolerance=1e-3)
 @shared_options
 def image(
     file: Path,

@@ -12,6 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
@@ -26,20 +27,7 @@ __all__ = ["matrix"]
 @click.command(epilog="Example: amcspice nmf matrix V.csv --rank 4 --iterations 20 --out out")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--rank", type=int, required=True, help="Columns of W.")
-@click.option("--iterations", default=20, show_default=True, type=click.IntRange(min=1),
-              help="At most.")  # fmt: skip
-@click.option(
-    "--tolerance", default=1e-4, show_default=True, type=float,
-    help="Done once the residual falls by less than this fraction an iteration.",
-)  # fmt: skip
-@click.option(
-    "--out", "folder", default="out", show_default=True, type=click.Path(path_type=Path),
-    metavar="DIR", help="Folder for results; created if need be, files of that name replaced.",
-)  # fmt: skip
-@click.option(
-    "--resume", is_flag=True,
-    help="Continue an interrupted run in DIR; without it a run starts anew.",
-)  # fmt: skip
+@iteration_options(iterations=20, tolerance=1e-4)
 @shared_options
 def matrix(
     file: Path,
