@@ -1,0 +1,51 @@
+"""Options that the factorisation commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["iteration_options"]
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
+    """Return a decorator that adds --iterations, --tolerance, --out and --resume.
+
+    Parameters
+    ----------
+    iterations : int
+        Default number of iterations.
+    tolerance : float
+        Default fall of the residual that ends a factorisation.
+    """
+    options = [
+        click.option(
+            "--iterations", default=iterations, show_default=True,
+            type=click.IntRange(min=1), help="At most.",
+        ),
+        click.option(
+            "--tolerance", default=tolerance, show_default=True, type=float,
+            help="Done once the residual falls by less than this fraction an iteration.",
+        ),
+        click.option(
+            "--out", "folder", default="out", show_default=True, metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="Folder for results; created if need be, files of that name replaced.",
+        ),
+        click.option(
+            "--resume", is_flag=True,
+            help="Continue an interrupted run in DIR; without it a run starts anew.",
+        ),
+    ]  # fmt: skip
+
+    def decorate(command: C) -> C:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
