@@ -221,3 +221,19 @@ def test_klu_is_chosen_where_it_gains():
     assert choose[True, "flat"] == "klu"
     assert choose[True, "reduced"] == "sparse"
     assert choose[False, "flat"] == choose[False, "reduced"] == "sparse"
+
+
+@pytest.mark.ngspice
+def test_an_unstable_mode_is_refused_only_where_no_constraint_can_hold_it():
+    """Unequal write noise in the two arrays of nearly dependent columns makes a mode grow."""
+    draw = np.random.default_rng(3)
+    column = draw.random((5, 1))
+    A = np.hstack([column, column + 0.02 * draw.random((5, 1)), draw.random((5, 2))])
+    device = amc.Memristor(levels=16, write_noise=0.03, seed=3)
+    b = A @ draw.random(4)
+    with pytest.raises(amc.UnsupportedError, match="unstable: eigenvalue"):
+        amc.simulate(amc.CompactGINV(A, device=device), b)
+    run = amc.simulate(amc.CompactGINV(A, device=device, constraint=amc.NonNegative()), b)
+    assert run.all_settled
+    assert not run.near_limit
+    assert run.x.min() > -1e-6

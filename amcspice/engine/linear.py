@@ -108,6 +108,15 @@ class LinearModel:
         return 1 / rate
 
     @property
+    def slowest_mode(self) -> float:
+        """Time constant of the slowest mode, decaying or growing [s].
+
+        For circuits with a constraint, where a mode that grows with every output active may
+        end at the constraint.
+        """
+        return 1 / float(np.abs(self.eigenvalues.real).min())
+
+    @property
     def fastest(self) -> float:
         """Smallest time constant [s]."""
         return 1 / float(np.abs(self.eigenvalues).max())

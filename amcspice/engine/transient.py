@@ -56,15 +56,24 @@ def choose_transient(
         Of the simulator.
     swing : float
         Largest change of an output [V]; it takes swing / slew rate at the least.
+
+    Raises
+    ------
+    UnsupportedError
+        If the circuit is unstable and no constraint can hold it.
     """
-    window = WINDOW_TIME_CONSTANTS * linear.slowest
+    # The slowest mode may grow with every output active and still end at the constraint; its
+    # time is at most that of the amplifiers by themselves.
+    alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
+    slowest = min(linear.slowest_mode, alone) if circuit.non_negative else linear.slowest
+    window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
     large = fidelity == "flat" or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
     return Transient(
         window=window,
         max_step=window / STEPS_PER_WINDOW,
-        rise=min(linear.slowest / 1000, linear.fastest / 10),
+        rise=min(slowest / 1000, linear.fastest / 10),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
     )
