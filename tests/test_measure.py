@@ -47,9 +47,15 @@ def test_overshoot_counts():
 
 
 def test_linear_ramp_is_interpolated_linearly():
-    time = np.array([0.0, 1.0, 2.0, 3.0, 10.0, 20.0])
-    outputs = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, None]
+    time = np.array([0.0, 1.0, 2.0, 3.0, 18.0, 19.0, 20.0])
+    outputs = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, None]
     assert measure_settling(time, outputs, 0.25).time == pytest.approx(0.75)
+
+
+def test_a_tail_of_two_samples_cannot_show_that_it_is_flat():
+    time = np.array([0.0, 1.0, 2.0, 3.0, 19.0, 20.0])
+    outputs = np.array([0.0, 1.0, 1.0, 1.0, 1.0, 1.0])[:, None]
+    assert not measure_settling(time, outputs, 0.25).settled
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
