@@ -10,9 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["print_table"]
+from amcspice.cli.quantity import si
 
-_PREFIXES = "pnµm kMG"
+__all__ = ["print_table"]
 
 
 def print_table(metrics: dict[str, Any], folder: Path, *, stderr: bool = False) -> None:
@@ -69,22 +69,12 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "transients simulated", str(metrics["transients"]), ""
     yield "settled", f"{metrics['settled']} of {metrics['regressions']}", ""
     settling, energy = metrics["settling_time_s"], metrics["energy_j"]
-    yield "settling time, median", _si(settling["median"], "s"), ""
-    yield "settling time, longest", _si(settling["max"], "s"), ""
-    yield "energy per regression", _si(energy["per_regression"], "J"), ""
-    yield "power at rest, mean", _si(metrics["power_w"]["mean"], "W"), ""
+    yield "settling time, median", si(settling["median"], "s"), ""
+    yield "settling time, longest", si(settling["max"], "s"), ""
+    yield "energy per regression", si(energy["per_regression"], "J"), ""
+    yield "power at rest, mean", si(metrics["power_w"]["mean"], "W"), ""
     yield "time taken", f"{metrics['provenance']['wall_time_s']:.1f} s", ""
 
 
 def _plain(value: float) -> str:
     return f"{value:.4f}" if math.isfinite(value) else "-"
-
-
-def _si(value: float, unit: str) -> str:
-    """Write a quantity with four digits and an SI prefix; a dash if it is unknown."""
-    if not math.isfinite(value):
-        return "-"
-    if value == 0:
-        return f"0 {unit}"
-    index = min(max(math.floor(math.log10(abs(value)) / 3) + 4, 0), len(_PREFIXES) - 1)
-    return f"{value * 10.0 ** (3 * (4 - index)):.4g} {_PREFIXES[index].strip()}{unit}"

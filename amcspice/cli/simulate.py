@@ -16,7 +16,8 @@ from rich.table import Table
 from amcspice.cli.common import Number, debug_option, json_option
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.progress import PATIENCE
-from amcspice.cli.waveform_options import check_waveform_targets, si, waveform_options
+from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import BatchSimulator
 from amcspice.engine.simulator import Vectors
 from amcspice.engine.user_deck import read_deck, run_deck

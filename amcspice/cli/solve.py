@@ -13,7 +13,8 @@ import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.progress import progress
-from amcspice.cli.waveform_options import check_waveform_targets, si, waveform_options
+from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing

@@ -12,7 +12,7 @@ from amcspice.cli.output import check_target
 from amcspice.engine.waveform_file import check_waveform_file
 from amcspice.errors import InputError
 
-__all__ = ["check_waveform_targets", "si", "waveform_options"]
+__all__ = ["check_waveform_targets", "waveform_options"]
 
 
 def waveform_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,13 +46,3 @@ def check_waveform_targets(waveforms: Path | None, plot: Path | None) -> None:
         if plot.suffix.lower() not in (".png", ".pdf", ".svg"):
             raise InputError(f"{plot}: unknown type {plot.suffix!r}; use .png, .pdf, .svg")
         check_target(plot)
-
-
-def si(value: float, unit: str) -> str:
-    """Return a quantity with three digits and an SI prefix; nan is a dash."""
-    if value != value:
-        return "-"
-    for exponent, symbol in ((0, ""), (-3, "m"), (-6, "µ"), (-9, "n"), (-12, "p")):
-        if abs(value) >= 10.0**exponent * 0.9995:
-            return f"{value * 10.0**-exponent:.3g} {symbol}{unit}"
-    return f"0 {unit}" if value == 0 else f"{value:.2e} {unit}"
