@@ -70,15 +70,15 @@ def test_parts_add_up_at_every_instant():
     run = amc.simulate(circuit, b)
     model = reduce_to_ports(circuit.schematic)
     segment = run.waveforms.segments[0]
-    currents = circuit.schematic.currents(b[None], run.volts_per_unit)[0]
-    local = float(model.local_power(currents[None])[0])
+    currents = circuit.schematic.currents(b[None], run.volts_per_unit)
+    local = model.local_power(currents)
     power = measure_power(circuit, model, segment.voltages, segment.supply, currents, local)
     np.testing.assert_allclose(power.total, power.supply + power.input, rtol=1e-12)
     spent = power.amplifier_static + power.amplifier_output + power.array
     np.testing.assert_allclose(power.total, spent, rtol=1e-12)
     assert (power.array >= 0).all()
-    assert power.at_end()["total"] == pytest.approx(run.power["total"][0], rel=1e-9)
-    assert energy(segment.time, power.total, run.settling_time[0]) == pytest.approx(run.energy[0])
+    assert power.at(np.array([-1]))["total"] == pytest.approx(run.power["total"], rel=1e-9)
+    assert energy(segment.time, power.total, run.settling_time) == pytest.approx(run.energy)
 
 
 @pytest.mark.ngspice
@@ -98,12 +98,12 @@ def test_array_power_of_a_known_network():
     # x -- 100 uS -- r -- 100 uS -- c: 50 uS between the ports x and c.
     voltages = np.zeros((1, 2))
     voltages[0, model.names.index("x0")] = 1.0
-    found = measure_power(circuit, model, voltages, np.zeros((1, 2)), np.zeros(1), 0.0)
+    found = measure_power(circuit, model, voltages, np.zeros((1, 2)), np.zeros((1, 1)), np.zeros(1))
     assert found.array[0] == pytest.approx(50e-6, rel=1e-12)
     assert found.input[0] == 0
     # 10 uA into the row node alone, both ports grounded: 1e-10 / 200 uS.
-    currents = np.array([1e-5])
-    local = float(model.local_power(currents[None])[0])
+    currents = np.array([[1e-5]])
+    local = model.local_power(currents)
     found = measure_power(circuit, model, np.zeros((1, 2)), np.zeros((1, 2)), currents, local)
     assert found.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
     assert found.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
@@ -113,10 +113,19 @@ def test_energy_integrates_up_to_the_instant():
     time = np.array([0.0, 1.0, 2.0, 4.0])
     assert energy(time, 2 * time, 3.0) == pytest.approx(9.0)
     assert energy(time, np.full(4, 5.0), 0.5) == pytest.approx(2.5)
+    assert energy(time, time, 4.0) == pytest.approx(8.0)
     assert energy(time, time, 0.0) == 0
     assert np.isnan(energy(time, time, np.nan))
 
 
-def test_at_end_takes_the_last_values():
+def test_energy_of_segments_is_that_of_each():
+    times = [np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.5]), np.array([0.0, 2.0, 3.0, 7.0])]
+    starts = np.cumsum([0, 3, 2, 4])
+    time, until = np.concatenate(times), np.array([1.5, 0.5, np.nan])
+    found = energy(time, 3 * time + 1, until, starts)
+    np.testing.assert_allclose(found, 1.5 * until**2 + until, rtol=1e-12)
+
+
+def test_at_takes_the_samples_asked_for():
     values = {name: np.array([1.0, float(k)]) for k, name in enumerate(Power.__dataclass_fields__)}
-    assert Power(**values).at_end() == {name: v[-1] for name, v in values.items()}
+    assert Power(**values).at(np.array([-1])) == {name: v[-1:] for name, v in values.items()}

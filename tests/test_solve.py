@@ -61,7 +61,7 @@ def test_solve_is_make_circuit_and_simulate():
     np.testing.assert_array_equal(one.x, other.x)
     np.testing.assert_array_equal(one.settling_time, other.settling_time)
     assert one.waveforms is None
-    assert seen == [1, 2]
+    assert seen[-1] == 2
     assert one.provenance["deck_sha256"] == other.provenance["deck_sha256"]
 
 

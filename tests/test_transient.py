@@ -150,10 +150,10 @@ def test_chunks_and_windows_do_not_show():
             simulator=get_simulator(),
             fidelity="reduced",
             transient=transient,
-            at_rest=lambda _: True,
+            at_rest=lambda stream: np.ones(len(stream), bool),
             chunk=chunk,
         )
-        return list(streamer.run(currents))
+        return [segment for stream in streamer.run(currents) for segment in stream]
 
     whole, pieces = stream(64), stream(3)
     assert len(whole) == len(pieces) == 7

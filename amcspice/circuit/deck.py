@@ -88,10 +88,19 @@ class Stimulus:
         Node of each current.
     currents : ndarray, shape (K, p)
         Injected into the node [A].
+    windows : ndarray, shape (K,), optional
+        Time given to each right-hand side [s]; None is that of the transient.
     """
 
     nodes: Nodes
     currents: Array
+    windows: Array | None = None
+
+    def edges(self, transient: Transient) -> Array:
+        """Return the times of the input steps and the end, shape (K + 1,) [s]."""
+        if self.windows is None:
+            return np.arange(len(self.currents) + 1) * transient.window
+        return np.concatenate([[0.0], np.cumsum(self.windows)])
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ def write_deck(
         Nodes whose voltages are kept.
     """
     saved = tuple(network.names[node] for node in save)
-    stop = transient.window * len(stimulus.currents)
+    stop = float(stimulus.edges(transient)[-1])
     lines = [
         f"* {title}",
         model_library().rstrip(),
@@ -235,9 +244,8 @@ def _amplifiers(
 
 
 def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:
-    count = len(stimulus.currents)
-    starts = np.arange(count) * transient.window
-    times = np.stack([starts + transient.rise, starts + transient.window], axis=1)
+    edges = stimulus.edges(transient)
+    times = np.stack([edges[:-1] + transient.rise, edges[1:]], axis=1)
     for node, values in zip(stimulus.nodes, stimulus.currents.T, strict=True):
         if not values.any():
             continue

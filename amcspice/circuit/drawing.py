@@ -58,7 +58,12 @@ class Drawing:
     ports: Nodes
 
 
-def draw(schematic: Schematic, currents: Array, model: PortNetwork | None = None) -> Drawing:
+def draw(
+    schematic: Schematic,
+    currents: Array,
+    model: PortNetwork | None = None,
+    windows: Array | None = None,
+) -> Drawing:
     """Return a drawing of a schematic.
 
     Parameters
@@ -68,19 +73,21 @@ def draw(schematic: Schematic, currents: Array, model: PortNetwork | None = None
         Injected, see `Schematic.currents` [A].
     model : PortNetwork, optional
         Takes the place of the network; None draws every cell.
+    windows : ndarray, shape (K,), optional
+        See `Stimulus`.
     """
     if model is None:
         return Drawing(
             network=schematic.network,
             amplifiers=schematic.amplifiers,
-            stimulus=Stimulus(schematic.injected, currents),
+            stimulus=Stimulus(schematic.injected, currents, windows),
             ports=schematic.ports,
         )
     ports = np.arange(1, len(model.network))
     return Drawing(
         network=model.network,
         amplifiers=tuple(_at_ports(schematic, model)),
-        stimulus=Stimulus(ports, model.port_currents(currents)),
+        stimulus=Stimulus(ports, model.port_currents(currents), windows),
         ports=ports,
     )
 

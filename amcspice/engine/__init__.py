@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from amcspice.engine.batch import BatchSimulator
+from amcspice.engine.behavioural import Behavioural
 from amcspice.engine.installation import Installation, find_installation
 from amcspice.engine.linear import LinearModel
 from amcspice.engine.shared import SharedSimulator
 from amcspice.engine.simulator import Simulator
 from amcspice.engine.transient import Streamer, choose_transient
-from amcspice.engine.waveforms import Segment, Waveforms
+from amcspice.engine.waveforms import Segment, Stream, Waveforms
 from amcspice.errors import InputError
 
 __all__ = [
     "BatchSimulator",
+    "Behavioural",
     "Installation",
     "LinearModel",
     "Segment",
     "SharedSimulator",
     "Simulator",
+    "Stream",
     "Streamer",
     "Waveforms",
     "choose_transient",

@@ -117,6 +117,13 @@ class LinearModel:
         return 1 / float(np.abs(self.eigenvalues.real).min())
 
     @property
+    def oscillation(self) -> float:
+        """Largest angular frequency of the modes that last, within three of the slowest [1/s]."""
+        values = self.eigenvalues
+        lasting = np.abs(values.real) <= 3 / self.slowest_mode
+        return float(np.abs(values.imag[lasting]).max())
+
+    @property
     def fastest(self) -> float:
         """Smallest time constant [s]."""
         return 1 / float(np.abs(self.eigenvalues).max())

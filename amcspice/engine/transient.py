@@ -1,9 +1,9 @@
 """Streaming right-hand sides through transients.
 
 All right-hand sides step through one simulation, each starting from where the last one left the
-circuit, as hardware works.  Window and time step come from the circuit's own time constants;
-a right-hand side that has not come to rest is run again with its predecessor and a doubled
-window.
+circuit, as hardware works.  Window and time step come from the circuit's own time constants; a
+forecast shortens the windows to what each right-hand side needs.  One that has not come to rest
+all the same is run again with its predecessor and a doubled window.
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit, Deck, Transient, draw, write_deck
 from amcspice.circuit.base import Array
 from amcspice.circuit.deck import SUPPLIES
 from amcspice.engine.linear import LinearModel
 from amcspice.engine.simulator import Simulator, Vectors
-from amcspice.engine.waveforms import Segment
+from amcspice.engine.waveforms import Segment, Stream
 from amcspice.errors import InputError
 from amcspice.reduction import PortModel
 
@@ -27,6 +28,13 @@ __all__ = ["Streamer", "choose_transient"]
 
 WINDOW_TIME_CONSTANTS = 16.0
 STEPS_PER_WINDOW = 48
+STEP_OF_OSCILLATION = 0.7
+"""Radians: nine samples a period show when a ringing output stays inside the settling band."""
+
+SHORTEST_WINDOW = 0.5
+"""Of a forecast window, as a fraction of the window without forecast."""
+
+FORECAST_MARGIN = 1.1
 SOLVER_CROSSOVER = 16
 """Columns above which KLU is the faster solver of a reduced deck; flat decks always gain."""
 
@@ -70,18 +78,21 @@ def choose_transient(
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
     large = fidelity == "flat" or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
+    step = window / STEPS_PER_WINDOW
+    if linear.oscillation > 0:
+        step = min(step, STEP_OF_OSCILLATION / linear.oscillation)
     return Transient(
         window=window,
-        max_step=window / STEPS_PER_WINDOW,
+        max_step=step,
         rise=min(slowest / 1000, linear.fastest / 10),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Streamer:
-    """Runs the right-hand sides of one circuit.
+    """Runs the right-hand sides of one circuit through ngspice.
 
     Parameters
     ----------
@@ -93,7 +104,10 @@ class Streamer:
         Which network the deck holds.
     transient : Transient
     at_rest : callable
-        Takes a `Segment`; tells whether it ends at rest.
+        Takes a `Stream`; tells which of its segments end at rest, shape (K,).
+    forecast : callable, optional
+        Takes injected currents; returns when each right-hand side will be at rest, inf where it
+        is not known, shape (K,) [s].
     timeout : float, optional
         Of one simulation [s].
     chunk : int
@@ -107,77 +121,134 @@ class Streamer:
     simulator: Simulator
     fidelity: Literal["flat", "reduced"]
     transient: Transient
-    at_rest: Callable[[Segment], bool]
+    at_rest: Callable[[Stream], NDArray[np.bool_]]
+    forecast: Callable[[Array], Array] | None = None
     timeout: float | None = None
     chunk: int = 64
     doublings: int = 4
 
-    def deck(self, currents: Array, transient: Transient | None = None) -> Deck:
+    def __post_init__(self) -> None:
+        """Validate."""
+        if self.chunk < 1:
+            raise InputError(f"chunk = {self.chunk} must be at least 1")
+        self.deck_sha256: str | None = None
+
+    def deck(
+        self, currents: Array, transient: Transient | None = None, windows: Array | None = None
+    ) -> Deck:
         """Return the deck that streams injected currents (K, q)."""
-        transient = transient or self.transient
         schematic = self.circuit.schematic
         m, n = self.circuit.matrix.shape
         title = f"amcspice {self.circuit.name} {m}x{n}, {self.fidelity}, {len(currents)} inputs"
-        drawing = draw(schematic, currents, None if self.fidelity == "flat" else self.model)
+        model = None if self.fidelity == "flat" else self.model
+        drawing = draw(schematic, currents, model, windows)
         return write_deck(
             title,
             drawing.network,
             drawing.amplifiers,
             self.circuit.opamp,
             drawing.stimulus,
-            transient,
+            transient or self.transient,
             drawing.ports,
         )
 
-    def run(self, currents: Array) -> Iterator[Segment]:
-        """Yield a segment for each row of the injected currents (K, q), in order.
+    @property
+    def options(self) -> str:
+        """What chose steps and windows, for the provenance."""
+        transient = self.transient
+        window = f"window={transient.window:.4g}"
+        if self.forecast is not None:
+            window = f"window={SHORTEST_WINDOW * transient.window:.4g}..{transient.window:.4g}"
+        return f"{transient.options} {window} max_step={transient.max_step:.4g}"
+
+    def windows(self, currents: Array) -> Array:
+        """Return the time for each right-hand side, shape (K,) [s].
+
+        Between half of the transient's window, whose last tenth still holds enough samples to
+        be judged, and all of it.
+        """
+        window = self.transient.window
+        if self.forecast is None:
+            return np.full(len(currents), window)
+        wanted = FORECAST_MARGIN * self.forecast(currents)
+        return np.clip(wanted, SHORTEST_WINDOW * window, window)
+
+    def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
+        """Yield streams of segments, one segment a row of the injected currents (K, q).
+
+        Parameters
+        ----------
+        currents : ndarray, shape (lead + K, q)
+            [A].
+        lead : {0, 1}
+            Whether the first row only leads in.
 
         Raises
         ------
         SimulationError
             If a simulation fails.
         """
-        if self.chunk < 1:
-            raise InputError(f"chunk = {self.chunk} must be at least 1")
-        for first in range(0, len(currents), self.chunk):
+        for first in range(lead, len(currents), self.chunk):
             # The predecessor leads in, so that chunks do not change where a segment starts.
-            lead = min(first, 1)
-            block = currents[first - lead : first + self.chunk]
-            segments = self._simulate(block, self.transient)[lead:]
-            for offset, segment in enumerate(segments):
-                yield self._until_rest(currents, first + offset, segment)
+            before = min(first, 1)
+            block = currents[first - before : first + self.chunk]
+            stream = self._simulate(block, self.transient, self.windows(block), before)
+            moving = np.flatnonzero(~self.at_rest(stream))
+            if moving.size:
+                segments = list(stream)
+                for index in moving:
+                    segments[index] = self._longer(currents, first + int(index))
+                stream = Stream.join(segments)
+            yield stream
 
-    def _until_rest(self, currents: Array, index: int, segment: Segment) -> Segment:
-        transient = self.transient
+    def _longer(self, currents: Array, index: int) -> Segment:
+        transient, lead = self.transient, min(index, 1)
+        block = currents[index - lead : index + 1]
         for _ in range(self.doublings):
-            if self.at_rest(segment):
-                break
             transient = replace(transient, window=2 * transient.window)
-            block = currents[max(index - 1, 0) : index + 1]
-            segment = self._simulate(block, transient)[-1]
-        return segment
+            windows = np.full(len(block), transient.window)
+            stream = self._simulate(block, transient, windows, lead)
+            if self.at_rest(stream)[0]:
+                break
+        return stream[0]
 
-    def _simulate(self, currents: Array, transient: Transient) -> list[Segment]:
-        deck = self.deck(currents, transient)
+    def _simulate(self, currents: Array, transient: Transient, windows: Array, lead: int) -> Stream:
+        deck = self.deck(currents, transient, windows)
+        self.deck_sha256 = self.deck_sha256 or deck.sha256
         vectors = self.simulator.run(deck, self.timeout)
-        return _split(vectors, self.model.names, transient, len(currents))
+        edges = np.concatenate([[0.0], np.cumsum(windows)])
+        return _split(vectors, self.model.names, edges, transient.rise, lead)
 
 
 def _split(
-    vectors: Vectors, names: tuple[str, ...], transient: Transient, count: int
-) -> list[Segment]:
-    """Cut a transient at the input steps; both ends of a window belong to its segment."""
+    vectors: Vectors, names: tuple[str, ...], edges: Array, rise: float, lead: int
+) -> Stream:
+    """Cut a transient at the input steps; both ends of a window belong to its segment.
+
+    Parameters
+    ----------
+    vectors : dict
+        Result of the simulator.
+    names : tuple of str
+        Of the ports.
+    edges : ndarray, shape (K + 1,)
+        Input steps and end [s].
+    rise : float
+        Duration of an input step [s].
+    lead : int
+        Number of segments at the beginning that are left out.
+    """
     time = vectors["time"]
-    voltages = np.stack([vectors[name] for name in names], axis=1)
-    supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
-    edges = np.arange(count + 1) * transient.window
-    cuts = np.searchsorted(time, edges * (1 - 1e-12) - transient.rise / 4)
+    cuts = np.searchsorted(time, edges * (1 - 1e-12) - rise / 4)
     cuts[-1] = len(time) - 1
-    return [
-        Segment(
-            time=np.maximum(time[start : stop + 1] - edge, 0.0),
-            voltages=voltages[start : stop + 1],
-            supply=supply[start : stop + 1],
-        )
-        for start, stop, edge in zip(cuts[:-1], cuts[1:], edges[:-1], strict=True)
-    ]
+    cuts, edges = cuts[lead:], edges[lead:]
+    counts = np.diff(cuts) + 1
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    # A sample at an input step stands at the end of one segment and at the start of the next.
+    taken = np.arange(starts[-1]) + np.repeat(cuts[:-1] - starts[:-1], counts)
+    return Stream(
+        time=np.maximum(time[taken] - np.repeat(edges[:-1], counts), 0.0),
+        voltages=np.stack([vectors[name][taken] for name in names], axis=1),
+        supply=-np.stack([vectors[name][taken] for name in SUPPLIES], axis=1),
+        starts=starts,
+    )

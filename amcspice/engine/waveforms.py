@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Segment", "Waveforms"]
+__all__ = ["Segment", "Stream", "Waveforms"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,51 @@ class Segment:
     time: Array
     voltages: Array
     supply: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Segments of K right-hand sides one after the other, as they are measured.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        From the input step of each segment [s].
+    voltages : ndarray, shape (T, P)
+        Of the ports [V].
+    supply : ndarray, shape (T, 2)
+        Currents out of the positive and the negative supply [A].
+    starts : ndarray of int, shape (K + 1,)
+        First sample of each segment, and the number of samples.
+    at_rest : ndarray of bool, shape (K,), optional
+        Whether a segment ends at rest, where the engine knows; else the waveform tells.
+    """
+
+    time: Array
+    voltages: Array
+    supply: Array
+    starts: NDArray[np.intp]
+    at_rest: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, index: int) -> Segment:
+        part = slice(self.starts[index], self.starts[index + 1])
+        return Segment(self.time[part], self.voltages[part], self.supply[part])
+
+    def __iter__(self) -> Iterator[Segment]:
+        return (self[index] for index in range(len(self)))
+
+    @classmethod
+    def join(cls, segments: Sequence[Segment]) -> Stream:
+        """Return segments one after the other."""
+        return cls(
+            time=np.concatenate([segment.time for segment in segments]),
+            voltages=np.concatenate([segment.voltages for segment in segments]),
+            supply=np.concatenate([segment.supply for segment in segments]),
+            starts=np.cumsum([0, *(len(segment.time) for segment in segments)]),
+        )
 
 
 @dataclass(frozen=True, eq=False)

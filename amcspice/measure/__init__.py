@@ -2,6 +2,15 @@
 
 from amcspice.measure.accuracy import relative_error
 from amcspice.measure.power import Power, energy, measure_power
-from amcspice.measure.settling import Settling, measure_settling
+from amcspice.measure.settling import Settling, Settlings, measure_settling, measure_settlings
 
-__all__ = ["Power", "Settling", "energy", "measure_power", "measure_settling", "relative_error"]
+__all__ = [
+    "Power",
+    "Settling",
+    "Settlings",
+    "energy",
+    "measure_power",
+    "measure_settling",
+    "measure_settlings",
+    "relative_error",
+]

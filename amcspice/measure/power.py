@@ -48,9 +48,9 @@ class Power:
     amplifier_output: Array
     array: Array
 
-    def at_end(self) -> dict[str, float]:
-        """Return the last values by name."""
-        return {item.name: float(getattr(self, item.name)[-1]) for item in fields(self)}
+    def at(self, samples: NDArray[np.intp]) -> dict[str, Array]:
+        """Return the values at some samples by name."""
+        return {item.name: getattr(self, item.name)[samples] for item in fields(self)}
 
 
 def measure_power(
@@ -59,9 +59,10 @@ def measure_power(
     voltages: Array,
     supply: Array,
     currents: Array,
-    local: float,
+    local: Array,
+    starts: NDArray[np.intp] | None = None,
 ) -> Power:
-    """Return the power of one right-hand side over time.
+    """Return the power of right-hand sides over time.
 
     Parameters
     ----------
@@ -72,17 +73,23 @@ def measure_power(
         Of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the positive and the negative supply [A].
-    currents : ndarray, shape (q,)
-        Injected, constant over the segment [A].
-    local : float
+    currents : ndarray, shape (K, q)
+        Injected, constant over each segment [A].
+    local : ndarray, shape (K,)
         `PortModel.local_power` of them [W].
+    starts : ndarray of int, shape (K + 1,), optional
+        First sample of each segment, and the number of samples; None is one segment.
     """
     opamp = circuit.opamp
     rails = np.array([opamp.supply_positive, opamp.supply_negative])
+    counts = np.array([len(voltages)]) if starts is None else np.diff(starts)
     from_supply = supply @ rails
-    from_input = model.input_power(voltages, currents, local)
-    into_ports = voltages @ model.conductance - model.port_currents(currents)
-    in_array = np.einsum("tp,tp->t", voltages, into_ports) + from_input
+    into = np.repeat(model.port_currents(currents), counts, axis=0)
+    delivered = np.einsum("tp,tp->t", voltages, into)
+    from_input = delivered + np.repeat(local, counts)
+    # What the ports take in, and what the inputs deliver, is dissipated in the array.
+    in_array = np.einsum("tp,tp->t", voltages, voltages @ model.conductance) - delivered
+    in_array += from_input
     static = sum(
         len(bank.out)
         * opamp.quiescent_current
@@ -100,9 +107,32 @@ def measure_power(
     )
 
 
-def energy(time: NDArray[np.float64], power: Array, until: float) -> float:
-    """Integrate power from 0 to ``until`` [J]; nan if ``until`` is nan."""
-    if np.isnan(until):
-        return float("nan")
-    instants = np.append(time[time < until], until)
-    return float(np.trapezoid(np.interp(instants, time, power), instants))
+def energy(
+    time: NDArray[np.float64],
+    power: Array,
+    until: Array,
+    starts: NDArray[np.intp] | None = None,
+) -> Array:
+    """Integrate power from the input step of each segment on [J]; nan where ``until`` is nan.
+
+    Parameters
+    ----------
+    time, power : ndarray, shape (T,)
+        From the input step [s] and [W].
+    until : ndarray, shape (K,)
+        Not after the segment's last sample [s].
+    starts : ndarray of int, shape (K + 1,), optional
+        First sample of each segment, and the number of samples; None is one segment.
+    """
+    edges = np.array([0, len(time)]) if starts is None else starts
+    until = np.atleast_1d(np.asarray(until, dtype=float))
+    first, counts = edges[:-1], np.diff(edges)
+    areas = np.append(0.0, np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(time)))
+    before = np.add.reduceat(time < np.repeat(until, counts), first, dtype=int)
+    low = first + np.maximum(before - 1, 0)
+    high = np.minimum(low + 1, edges[1:] - 1)
+    step = time[high] - time[low]
+    share = (until - time[low]) / np.where(step > 0, step, 1.0)
+    at_end = power[low] + share * (power[high] - power[low])
+    joules: Array = areas[low] - areas[first] + (power[low] + at_end) / 2 * (until - time[low])
+    return joules

@@ -40,6 +40,16 @@ class Settling:
     band: float
 
 
+@dataclass(frozen=True, eq=False)
+class Settlings:
+    """Result of `measure_settlings`: as `Settling`, one entry of every array a segment."""
+
+    settled: NDArray[np.bool_]
+    time: NDArray[np.float64]
+    final: NDArray[np.float64]
+    band: NDArray[np.float64]
+
+
 def measure_settling(
     time: NDArray[np.float64], outputs: NDArray[np.float64], tolerance: float = 0.01
 ) -> Settling:
@@ -63,42 +73,90 @@ def measure_settling(
     InputError
         If the tolerance is not between 0 and 1.
     """
+    found = measure_settlings(time, outputs, np.array([0, len(time)]), tolerance)
+    return Settling(
+        settled=bool(found.settled[0]),
+        time=float(found.time[0]),
+        final=found.final[0],
+        band=float(found.band[0]),
+    )
+
+
+def measure_settlings(
+    time: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    starts: NDArray[np.intp],
+    tolerance: float = 0.01,
+    at_rest: NDArray[np.bool_] | None = None,
+) -> Settlings:
+    """Measure settling of many segments at once.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        From the input step of each segment [s].
+    outputs : ndarray, shape (T, n)
+        [V].
+    starts : ndarray of int, shape (K + 1,)
+        First sample of each segment, and the number of samples.
+    tolerance : float
+        Half-width of the band, as a fraction of the largest final value.
+    at_rest : ndarray of bool, shape (K,), optional
+        Segments that are known to end at rest; None judges by the last tenth of the window.
+
+    Returns
+    -------
+    Settlings
+
+    Raises
+    ------
+    InputError
+        If the tolerance is not between 0 and 1.
+    """
     if not 0 < tolerance < 1:
         raise InputError(f"settle tolerance = {tolerance} must be a fraction between 0 and 1")
-    final = outputs[-1]
-    band = tolerance * max(float(np.abs(final).max()), SMALLEST_SCALE)
-    distance = np.abs(outputs - final).max(axis=1)
-    tail = time >= time[-1] - 0.1 * (time[-1] - time[0])
-    flat = tail.sum() >= TAIL_SAMPLES and distance[tail].max() <= band / 10
-    settled = bool(flat)
-    if not settled:
-        return Settling(settled=False, time=np.nan, final=final, band=band)
-    outside = np.flatnonzero(distance > band)
-    if not outside.size:
-        return Settling(settled=True, time=0.0, final=final, band=band)
-    return Settling(settled=True, time=_crossing(time, outputs, outside[-1], final, band),
-                    final=final, band=band)  # fmt: skip
+    first, last = starts[:-1], starts[1:] - 1
+    segment = np.repeat(np.arange(len(first)), np.diff(starts))
+    final = outputs[last]
+    band = tolerance * np.maximum(np.abs(final).max(axis=1), SMALLEST_SCALE)
+    distance = np.abs(outputs - final[segment]).max(axis=1)
+    if at_rest is None:
+        begins = time[last] - 0.1 * (time[last] - time[first])
+        tail = time >= begins[segment]
+        moves = np.maximum.reduceat(np.where(tail, distance, 0.0), first)
+        settled = (np.add.reduceat(tail, first, dtype=int) >= TAIL_SAMPLES) & (moves <= band / 10)
+    else:
+        settled = at_rest
+    # The last sample outside the band; a segment's last one is inside by definition.
+    outside = np.where(distance > band[segment], np.arange(len(time)), -1)
+    before = np.maximum.reduceat(outside, first)
+    crossing = np.flatnonzero(settled & (before >= 0))
+    times = np.where(settled, 0.0, np.nan)
+    times[crossing] = _crossing(
+        time, outputs, before[crossing], final[crossing], band[crossing, None]
+    )
+    return Settlings(settled=settled, time=times, final=final, band=band)
 
 
 def _crossing(
     time: NDArray[np.float64],
     outputs: NDArray[np.float64],
-    last: int,
+    last: NDArray[np.intp],
     final: NDArray[np.float64],
-    band: float,
-) -> float:
+    band: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Interpolate where the slowest output enters the band after sample ``last``.
 
     Settling tails are exponential, so the distance is interpolated in its logarithm; where an
     output passes through its final value within the step, linearly.
     """
     before, after = outputs[last] - final, outputs[last + 1] - final
-    outside = np.abs(before) > band
-    start, end = np.abs(before[outside]), np.abs(after[outside])
-    same_side = (np.sign(before[outside]) == np.sign(after[outside])) & (end > 1e-3 * band)
+    start, end = np.abs(before), np.abs(after)
+    same_side = (np.sign(before) == np.sign(after)) & (end > 1e-3 * band)
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithmic = np.log(start / band) / np.log(start / end)
-    signed_end = np.where(np.sign(before[outside]) == np.sign(after[outside]), end, -end)
-    linear = (start - band) / (start - signed_end)
-    fraction = np.where(same_side, logarithmic, linear).max()
-    return float(time[last] + fraction * (time[last + 1] - time[last]))
+        linear = (start - band) / (start - np.where(np.sign(before) == np.sign(after), end, -end))
+    fraction = np.where(same_side, logarithmic, linear)
+    slowest = np.where(start > band, fraction, -np.inf).max(axis=1)
+    entered: NDArray[np.float64] = time[last] + slowest * (time[last + 1] - time[last])
+    return entered

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import CIRCUITS, Circuit, NonNegative, Unconstrained
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.pool import Pool
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 
@@ -74,6 +75,8 @@ def solve(
     analysis: Analysis | None = None,
     keep_waveforms: bool = True,
     progress: Callable[[int], None] | None = None,
+    jobs: int | Pool = 1,
+    verify: int = 0,
     **parameters: Any,
 ) -> Run:
     """Solve a problem on an analog circuit.
@@ -87,7 +90,7 @@ def solve(
         Right-hand sides.
     analysis : Analysis, optional
         How it is simulated.
-    keep_waveforms, progress
+    keep_waveforms, progress, jobs, verify
         See `amcspice.simulate`.
     **parameters
         See `make_circuit`.
@@ -104,4 +107,7 @@ def solve(
     array([0.784, 0.   ])
     """
     made = make_circuit(problem, A, **parameters)
-    return simulate(made, b, analysis=analysis, keep_waveforms=keep_waveforms, progress=progress)
+    return simulate(
+        made, b, analysis=analysis, keep_waveforms=keep_waveforms, progress=progress, jobs=jobs,
+        verify=verify,
+    )  # fmt: skip

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import parameters
 
-__all__ = ["Analysis", "Run"]
+__all__ = ["HIGHER", "Analysis", "Run", "Verification"]
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+HIGHER = {"reduced": "flat", "behavioural": "reduced"}
+"""The fidelity that checks each fidelity."""
 
 
 @parameters
@@ -22,9 +28,9 @@ class Analysis:
 
     Parameters
     ----------
-    fidelity : {"flat", "reduced", "ideal"}
-        Deck cell by cell, deck with the network exactly reduced to its ports, or the algebraic
-        answer.
+    fidelity : {"flat", "reduced", "behavioural", "ideal"}
+        Deck cell by cell, deck with the network exactly reduced to its ports, amplifier
+        equations on the reduced network without ngspice, or the algebraic answer.
     simulator : {"shared", "batch"}, optional
         None takes shared where PySpice can drive the installed libngspice, else batch.
     settle_tolerance : float
@@ -32,16 +38,17 @@ class Analysis:
     full_scale : float
         Largest solution voltage aimed at, as a fraction of the positive output range.
     window, max_step : float, optional
-        Time for a right-hand side and largest time step [s]; None is chosen from the circuit.
+        Time for a right-hand side and largest time step [s]; None is chosen from the circuit,
+        and the time ends when a forecast by its equations says that it is at rest.
     relative_tolerance : float
-        Of the simulator.
+        Of the simulator; behavioural, of a step while an amplifier slews.
     matrix_solver : {"sparse", "klu"}, optional
         None is chosen by deck and installation.
     timeout : float, optional
         Of one simulation [s].
     """
 
-    fidelity: Literal["flat", "reduced", "ideal"] = "reduced"
+    fidelity: Literal["flat", "reduced", "behavioural", "ideal"] = "reduced"
     simulator: Literal["shared", "batch"] | None = None
     settle_tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
     full_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
@@ -50,6 +57,36 @@ class Analysis:
     relative_tolerance: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
     matrix_solver: Literal["sparse", "klu"] | None = None
     timeout: Positive | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Verification:
+    """Some regressions run again at a higher fidelity.
+
+    Parameters
+    ----------
+    fidelity : str
+        That they were run again with.
+    solution_deviation : ndarray, shape (N,)
+        2-norm of the difference over that of the solution at the higher fidelity.
+    settling_deviation : ndarray, shape (N,)
+        Difference over the settling time at the higher fidelity; nan where one did not settle.
+    """
+
+    fidelity: str
+    solution_deviation: Array
+    settling_deviation: Array
+
+    @classmethod
+    def join(cls, parts: Sequence[Verification]) -> Verification | None:
+        """Return several as one; None if there is none."""
+        if not parts:
+            return None
+        return cls(
+            fidelity=parts[0].fidelity,
+            solution_deviation=np.concatenate([part.solution_deviation for part in parts]),
+            settling_deviation=np.concatenate([part.settling_deviation for part in parts]),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +122,8 @@ class Run:
         Hardware used.
     provenance : dict
         Versions, options, hash of the deck, seed, wall time.
+    verification : Verification, optional
+        If some were run again at a higher fidelity.
     """
 
     x: Array
@@ -101,6 +140,7 @@ class Run:
     amplifiers: int
     cells: int
     provenance: dict[str, Any]
+    verification: Verification | None = None
 
     @property
     def all_settled(self) -> bool:

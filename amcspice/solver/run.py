@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,26 +13,20 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit, as_vectors
 from amcspice.circuit.base import Array
-from amcspice.engine import (
-    LinearModel,
-    Segment,
-    Streamer,
-    Waveforms,
-    choose_transient,
-    get_simulator,
-)
+from amcspice.engine import Waveforms
 from amcspice.errors import InputError
-from amcspice.measure import energy, measure_power, measure_settling, relative_error
-from amcspice.reduction import PortModel, reduce_to_ports
+from amcspice.measure import relative_error
+from amcspice.pool import Pool, Report
+from amcspice.solver.attempt import Found, Simulation
 from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
-from amcspice.solver.result import Analysis, Run
+from amcspice.solver.result import HIGHER, Analysis, Run, Verification
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "verify_regressions"]
 
 MAX_HALVINGS = 12
-RAIL_MARGIN = 0.05
-"""An output this close to a rail, as a fraction of it, asks for a smaller range."""
+PARTS_PER_JOB = 4
+"""Parts that each process gets of a run, so that none waits long for the last one."""
 
 
 def simulate(
@@ -41,6 +36,8 @@ def simulate(
     analysis: Analysis | None = None,
     keep_waveforms: bool = True,
     progress: Callable[[int], None] | None = None,
+    jobs: int | Pool = 1,
+    verify: int = 0,
     **options: Any,
 ) -> Run:
     """Simulate a circuit for one or many right-hand sides.
@@ -57,6 +54,11 @@ def simulate(
         False saves memory.
     progress : callable, optional
         Called with the number of right-hand sides finished.
+    jobs : int or Pool
+        Processes that share the right-hand sides; changes no result.
+    verify : int
+        How many right-hand sides, drawn with the device's seed, are run again at the next higher
+        fidelity.
     **options
         Fields of `Analysis`.
 
@@ -83,31 +85,43 @@ def simulate(
         analysis = Analysis(**options)
     elif options:
         raise InputError("give either an analysis or its fields as keywords, not both")
+    _check_verify(verify, analysis)
     started = time.perf_counter()
     vectors = as_vectors(b, len(circuit.matrix))
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
         return _ideal(circuit, analysis, answer, shape, started)
-    simulation = _Simulation(circuit, analysis, keep_waveforms, progress)
-    volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
-    halvings = 0
-    found = simulation.attempt(vectors, volts_per_unit, give_up=True)
-    while found.near_limit:
-        volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-        found = simulation.attempt(vectors, volts_per_unit, give_up=halvings < MAX_HALVINGS)
-        if halvings == MAX_HALVINGS:
-            break
+    with _as_pool(jobs) as pool:
+        streaming = _Streaming(circuit, analysis, vectors, keep_waveforms, pool, progress)
+        volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
+        halvings = 0
+        while halvings < MAX_HALVINGS and streaming.simulation.expects_limit(
+            vectors, volts_per_unit
+        ):
+            volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
+        found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
+        while found.near_limit and halvings < MAX_HALVINGS:
+            volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
+            found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
+    simulation = streaming.simulation
     solutions = found.outputs / volts_per_unit * circuit.mapping.column_scale
-    return Run(
+    waveforms = None
+    if keep_waveforms:
+        waveforms = Waveforms(
+            names=simulation.model.names,
+            segments=tuple(segment for stream in found.streams for segment in stream),
+            outputs=tuple(int(k) for k in simulation.outputs),
+        )
+    run = Run(
         x=shape(solutions),
         reference=shape(answer),
         relative_error=relative_error(solutions, answer),
-        settled=np.array(found.settled),
-        settling_time=np.array(found.settling_time),
-        power={name: np.array([p[name] for p in found.power]) for name in found.power[0]},
-        energy=np.array(found.energy),
-        waveforms=simulation.waveforms(found.segments) if keep_waveforms else None,
+        settled=found.settled,
+        settling_time=found.settling_time,
+        power=found.power,
+        energy=found.energy,
+        waveforms=waveforms,
         volts_per_unit=volts_per_unit,
         range_halvings=halvings,
         near_limit=found.near_limit,
@@ -115,142 +129,122 @@ def simulate(
         cells=circuit.schematic.cells,
         provenance=simulation.provenance(vectors, volts_per_unit, started),
     )
+    if not verify:
+        return run
+    draw = np.random.default_rng(circuit.device.seed)
+    chosen = np.sort(draw.choice(len(vectors), min(verify, len(vectors)), replace=False))
+    return replace(run, verification=verify_regressions(circuit, analysis, vectors, run, chosen))
 
 
-@dataclass(eq=False)
-class _Found:
-    """Measurements of one attempt, a value a right-hand side."""
+def verify_regressions(
+    circuit: Circuit, analysis: Analysis, vectors: Array, run: Run, chosen: Any
+) -> Verification:
+    """Run some right-hand sides again at the next higher fidelity, in the same range.
 
-    voltages: list[Array] = field(default_factory=list)
-    settled: list[bool] = field(default_factory=list)
-    settling_time: list[float] = field(default_factory=list)
-    power: list[dict[str, float]] = field(default_factory=list)
-    energy: list[float] = field(default_factory=list)
-    segments: list[Segment] = field(default_factory=list)
-    near_limit: bool = False
+    Parameters
+    ----------
+    circuit : Circuit
+    analysis : Analysis
+        Of the run.
+    vectors : ndarray, shape (K, m)
+        All right-hand sides of the run.
+    run : Run
+    chosen : array_like of int
+        Which ones; each starts from where its predecessor ends, as in the run.
+    """
+    higher = replace(analysis, fidelity=HIGHER[analysis.fidelity])
+    simulation = Simulation(circuit, higher)
+    solutions, settling = [], []
+    for index in chosen:
+        lead = min(int(index), 1)
+        block = vectors[index - lead : index + 1]
+        found = simulation.attempt(block, run.volts_per_unit, lead=lead)
+        solution = found.outputs / run.volts_per_unit * circuit.mapping.column_scale
+        solutions.append(relative_error(np.atleast_2d(run.x.T)[[index]], solution))
+        settling.append(run.settling_time[index] / found.settling_time - 1)
+    return Verification(higher.fidelity, np.concatenate(solutions), np.concatenate(settling))
 
-    @property
-    def outputs(self) -> Array:
-        """Solution voltages at the end of each window, shape (K, n)."""
-        return np.array(self.voltages)
+
+def _check_verify(verify: int, analysis: Analysis) -> None:
+    if verify < 0:
+        raise InputError(f"verify = {verify} must be zero or positive")
+    if verify and analysis.fidelity not in HIGHER:
+        raise InputError(
+            f"nothing verifies the {analysis.fidelity} fidelity: use reduced or behavioural"
+        )
 
 
-class _Simulation:
-    """One circuit made ready: reduced, with its transient chosen."""
+@contextlib.contextmanager
+def _as_pool(jobs: int | Pool) -> Iterator[Pool]:
+    if isinstance(jobs, Pool):
+        yield jobs
+        return
+    with Pool(jobs) as pool:
+        yield pool
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some right-hand sides of a run, for a process of its own."""
+
+    circuit: Circuit
+    analysis: Analysis
+    vectors: Array
+    volts_per_unit: float
+    lead: int
+    keep: bool
+    give_up: bool
+
+
+def _simulate_part(part: _Part, report: Report) -> Found:
+    return Simulation(part.circuit, part.analysis).attempt(
+        part.vectors, part.volts_per_unit, lead=part.lead, keep=part.keep,
+        give_up=part.give_up, report=report,
+    )  # fmt: skip
+
+
+class _Streaming:
+    """The right-hand sides of one run, streamed here or shared out."""
 
     def __init__(
         self,
         circuit: Circuit,
         analysis: Analysis,
-        keep_waveforms: bool,
+        vectors: Array,
+        keep: bool,
+        pool: Pool,
         progress: Callable[[int], None] | None,
     ) -> None:
-        self.circuit, self.analysis = circuit, analysis
-        self.keep, self.progress = keep_waveforms, progress
-        self.model: PortModel = reduce_to_ports(circuit.schematic)
-        self.linear = LinearModel.of(circuit, self.model)
-        self.simulator = get_simulator(analysis.simulator)
-        self.outputs = np.searchsorted(self.model.nodes, circuit.schematic.outputs)
-        opamp = circuit.opamp
-        transient = choose_transient(
-            circuit,
-            self.linear,
-            klu=self.simulator.installation.klu,
-            fidelity=analysis.fidelity,  # type: ignore[arg-type]
-            relative_tolerance=analysis.relative_tolerance,
-            swing=opamp.highest_output - opamp.lowest_output,
-        )
-        self.streamer = Streamer(
-            circuit=circuit,
-            model=self.model,
-            simulator=self.simulator,
-            fidelity=analysis.fidelity,  # type: ignore[arg-type]
-            transient=transient.with_changes(
-                window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
-            ),
-            at_rest=lambda segment: self._settling(segment).settled,
-            timeout=analysis.timeout,
-        )
+        self.circuit, self.analysis, self.vectors = circuit, analysis, vectors
+        self.keep, self.pool, self.progress = keep, pool, progress
+        self.simulation = Simulation(circuit, analysis)
 
-    def _settling(self, segment: Segment) -> Any:
-        return measure_settling(
-            segment.time, segment.voltages[:, self.outputs], self.analysis.settle_tolerance
-        )
+    def attempt(self, volts_per_unit: float, *, give_up: bool) -> Found:
+        """Run every right-hand side in one range; see `Simulation.attempt`."""
+        done = 0
 
-    def attempt(self, vectors: Array, volts_per_unit: float, *, give_up: bool) -> _Found:
-        """Run every right-hand side in one range; on request only until a limit is near."""
-        found = _Found()
-        currents = self.circuit.schematic.currents(vectors, volts_per_unit)
-        local = self.model.local_power(currents)
-        for index, segment in enumerate(self.streamer.run(currents)):
-            if self._near_limit(segment, currents[index]):
-                found.near_limit = True
-                if give_up:
-                    return found
-            settling = self._settling(segment)
-            power = measure_power(
-                self.circuit,
-                self.model,
-                segment.voltages,
-                segment.supply,
-                currents[index],
-                local[index],
-            )
-            found.voltages.append(settling.final)
-            found.settled.append(settling.settled)
-            found.settling_time.append(settling.time)
-            found.power.append(power.at_end())
-            found.energy.append(energy(segment.time, power.total, settling.time))
-            if self.keep:
-                found.segments.append(segment)
+        def report(count: int) -> None:
+            nonlocal done
+            done += count
             if self.progress is not None:
-                self.progress(index + 1)
-        return found
+                self.progress(done)
 
-    def _near_limit(self, segment: Segment, currents: Array) -> bool:
-        """Whether an amplifier comes to rest close to a limit that is no constraint.
-
-        What reaches a rail is the stage behind the output resistance, not the output itself.
-        """
-        opamp = self.circuit.opamp
-        final = segment.voltages[-1]
-        delivered = final @ self.model.conductance - self.model.port_currents(currents[None])[0]
-        for bank in self.circuit.schematic.amplifiers:
-            at = np.searchsorted(self.model.nodes, bank.out)
-            stage = final[at] + opamp.output_resistance * delivered[at]
-            if stage.max() > (1 - RAIL_MARGIN) * opamp.highest_output:
-                return True
-            bounded = bank.floor_at_ground or bank.hold is not None
-            if not bounded and stage.min() < (1 - RAIL_MARGIN) * opamp.lowest_output:
-                return True
-            limit = opamp.output_current_limit
-            if limit is not None and np.abs(delivered[at]).max() > (1 - RAIL_MARGIN) * limit:
-                return True
-        return False
-
-    def waveforms(self, segments: list[Segment]) -> Waveforms:
-        """Return the kept segments."""
-        return Waveforms(
-            names=self.model.names,
-            segments=tuple(segments),
-            outputs=tuple(int(k) for k in self.outputs),
-        )
-
-    def provenance(self, vectors: Array, volts_per_unit: float, started: float) -> dict[str, Any]:
-        """Return what is needed to repeat the run; the hash is of the first chunk's deck."""
-        currents = self.circuit.schematic.currents(vectors, volts_per_unit)
-        deck = self.streamer.deck(currents[: self.streamer.chunk])
-        transient = self.streamer.transient
-        return provenance(
-            self.circuit,
-            installation=self.simulator.installation,
-            simulator=self.simulator.name,
-            solver=transient.solver,
-            options=f"{transient.options} window={transient.window:.4g} "
-            f"max_step={transient.max_step:.4g}",
-            deck_sha256=deck.sha256,
-            started=started,
-        )
+        count, chunk = len(self.vectors), self.simulation.chunk
+        chunks = -(-count // chunk)
+        if self.pool.jobs == 1 or chunks == 1:
+            return self.simulation.attempt(
+                self.vectors, volts_per_unit, keep=self.keep, give_up=give_up, report=report
+            )
+        # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
+        size = chunk * max(1, chunks // (PARTS_PER_JOB * self.pool.jobs))
+        parts = [
+            _Part(
+                self.circuit, self.analysis, self.vectors[max(first - 1, 0) : first + size],
+                volts_per_unit, min(first, 1), self.keep, give_up,
+            )
+            for first in range(0, count, size)
+        ]  # fmt: skip
+        return Found.join(self.pool.map(_simulate_part, parts, report))
 
 
 def _ideal(

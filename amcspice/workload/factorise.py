@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from amcspice.device import Memristor
 from amcspice.errors import InputError
+from amcspice.pool import Report, map_tasks
 from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate
 from amcspice.workload.image import Score, score
-from amcspice.workload.pool import Report, map_tasks
 from amcspice.workload.tiling import Tiling
 
 __all__ = [

@@ -19,13 +19,13 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from amcspice.errors import SimulationError
+from amcspice.errors import InputError, SimulationError
 
-__all__ = ["Report", "map_tasks"]
+__all__ = ["Pool", "Report", "map_tasks"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,44 +37,106 @@ _PATIENCE = 5.0
 """Seconds that a process gets to end by itself."""
 
 
+class Pool:
+    """A number of processes, started when they are first needed; a context manager.
+
+    A script that uses more than one needs the ``if __name__ == "__main__"`` guard, as with all
+    of Python's multiprocessing.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of processes; 1 runs everything in this one.
+    """
+
+    def __init__(self, jobs: int = 1) -> None:
+        if jobs < 1:
+            raise InputError(f"jobs = {jobs} must be at least 1")
+        self.jobs = jobs
+        self._workers: dict[Connection, SpawnProcess] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failed: object) -> None:
+        self._close(failed[0] is not None)
+
+    def map(
+        self,
+        function: Callable[[T, Report], R],
+        tasks: Iterable[T],
+        report: Report | None = None,
+    ) -> list[R]:
+        """Apply a function to every task and return the results in order.
+
+        Every task runs with one BLAS thread, so that the number of jobs changes no result.
+
+        Parameters
+        ----------
+        function : callable
+            Importable by name; called with a task and a function that takes reports of progress.
+        tasks : iterable
+        report : callable, optional
+            Receives the reports of all tasks.
+
+        Raises
+        ------
+        SimulationError
+            If a process dies.
+        Exception
+            Whatever the function raises first; the other tasks are given up.
+        """
+        queue = list(tasks)
+        heard = report or (lambda _count: None)
+        if min(self.jobs, len(queue)) <= 1:
+            with threadpool_limits(1):
+                return [function(task, heard) for task in queue]
+        try:
+            self._start(min(self.jobs, len(queue)))
+            return _dispatch(self._workers, function, queue, heard)
+        except BaseException:
+            self._close(failed=True)
+            raise
+
+    def _start(self, count: int) -> None:
+        """Start processes up to a number."""
+        context = multiprocessing.get_context("spawn")
+        resource_tracker.ensure_running()  # it would unblock SIGINT if it started in the block below
+        with _interrupts_blocked():
+            for _ in range(count - len(self._workers)):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs,), daemon=True)
+                process.start()
+                theirs.close()
+                self._workers[ours] = process
+
+    def _close(self, failed: bool) -> None:
+        """End all processes; those that work on something are stopped."""
+        workers, self._workers = self._workers, {}
+        for worker in workers:
+            worker.close()
+        if not failed:
+            for process in workers.values():
+                process.join(_PATIENCE)
+        _end(workers.values())
+
+
 def map_tasks(
     function: Callable[[T, Report], R],
     tasks: Iterable[T],
     jobs: int,
     report: Report | None = None,
 ) -> list[R]:
-    """Apply a function to every task and return the results in order.
-
-    Every task runs with one BLAS thread, so that the number of jobs changes no result.
-
-    Parameters
-    ----------
-    function : callable
-        Importable by name; called with a task and a function that takes reports of progress.
-    tasks : iterable
-    jobs : int
-        Number of processes; 1 runs everything in this one.
-    report : callable, optional
-        Receives the reports of all tasks.
-
-    Raises
-    ------
-    SimulationError
-        If a process dies.
-    Exception
-        Whatever the function raises first; the other tasks are given up.
-    """
-    queue = list(tasks)
-    heard = report or (lambda _count: None)
-    if min(jobs, len(queue)) <= 1:
-        with threadpool_limits(1):
-            return [function(task, heard) for task in queue]
-    with _workers(function, min(jobs, len(queue))) as workers:
-        return _dispatch(workers, queue, heard)
+    """Apply a function to every task in a pool of its own; see `Pool.map`."""
+    with Pool(jobs) as pool:
+        return pool.map(function, tasks, report)
 
 
 def _dispatch(
-    workers: dict[Connection, SpawnProcess], tasks: list[Any], report: Report
+    workers: dict[Connection, SpawnProcess],
+    function: Callable[[Any, Report], Any],
+    tasks: list[Any],
+    report: Report,
 ) -> list[Any]:
     waiting = deque(enumerate(tasks))
     results: list[Any] = [None] * len(tasks)
@@ -84,7 +146,7 @@ def _dispatch(
         if waiting:
             index, task = waiting.popleft()
             busy[worker] = index
-            worker.send(task)
+            worker.send((function, task))
 
     for worker in workers:
         give(worker)
@@ -115,30 +177,6 @@ def _receive(worker: Connection, process: SpawnProcess) -> tuple[str, Any]:
 
 
 @contextlib.contextmanager
-def _workers(
-    function: Callable[[Any, Report], Any], count: int
-) -> Iterator[dict[Connection, SpawnProcess]]:
-    context = multiprocessing.get_context("spawn")
-    workers: dict[Connection, SpawnProcess] = {}
-    resource_tracker.ensure_running()  # it would unblock SIGINT if it started in the block below
-    try:
-        with _interrupts_blocked():
-            for _ in range(count):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs, function), daemon=True)
-                process.start()
-                theirs.close()
-                workers[ours] = process
-        yield workers
-        for worker in workers:
-            worker.close()
-        for process in workers.values():
-            process.join(_PATIENCE)
-    finally:
-        _end(workers.values())
-
-
-@contextlib.contextmanager
 def _interrupts_blocked() -> Iterator[None]:
     """Hold SIGINT back; processes started meanwhile never see it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -159,13 +197,14 @@ def _end(processes: Iterable[SpawnProcess]) -> None:
             process.join()
 
 
-def _serve(parent: Connection, function: Callable[[Any, Report], Any]) -> None:
+def _serve(parent: Connection) -> None:
     """Serve tasks until the parent closes the connection, asks for an end or is gone."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
         while True:
-            parent.send(_answer(parent, function, parent.recv()))
+            function, task = parent.recv()
+            parent.send(_answer(parent, function, task))
 
 
 def _answer(

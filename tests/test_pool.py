@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 import amcspice as amc
-from amcspice.workload.pool import map_tasks
+from amcspice.pool import Pool, map_tasks
 
 
 def square(task, report):
@@ -88,3 +88,17 @@ def test_exception_in_a_report_ends_every_process():
     with pytest.raises(KeyboardInterrupt):
         map_tasks(nap, range(4), 2, stop)
     assert not children()
+
+
+def test_a_pool_serves_several_functions_with_the_same_processes():
+    with Pool(2) as pool:
+        first = pool.map(square, range(4))
+        second = pool.map(square, range(4))
+        assert pool.map(refuse, range(2)) == [0, 1]
+        assert {p for _, p in first} | {p for _, p in second} == {p for _, p in first}
+    assert not children()
+
+
+def test_a_pool_needs_a_process():
+    with pytest.raises(amc.InputError, match="jobs = 0"):
+        Pool(0)

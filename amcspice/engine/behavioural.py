@@ -1,0 +1,170 @@
+"""The behavioural engine: a circuit's own equations instead of a deck.
+
+The network is the reduced one and the amplifiers are those of ``models/opamp.lib``, so that it
+gives what ngspice gives, without its models' smooth edges and numerical damping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.piecewise import PiecewiseLinear
+from amcspice.engine.waveforms import Stream
+from amcspice.errors import InputError
+from amcspice.reduction import PortModel
+
+if TYPE_CHECKING:
+    from amcspice.engine.kernel import Samples
+
+__all__ = ["Behavioural"]
+
+CHUNK = 256
+"""Right-hand sides in one call of the compiled kernel."""
+
+BASE_STEP = 0.03
+"""Smallest step, over the time constant of an amplifier with unity feedback."""
+
+RESOLUTION, RINGING_RESOLUTION = 0.2, 0.1
+"""Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
+leave the settling band again."""
+
+REST = 1e-6
+"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
+
+
+class Behavioural:
+    """Integrates the equations of one circuit.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    model : PortModel
+        Its network, reduced.
+    longest : float
+        Time after which a right-hand side is given up [s].
+    rings : bool
+        Whether its slow modes oscillate.
+    settle_tolerance : float
+        Steps are finer around this fraction of the final value.
+    tolerance : float
+        Error of a step while an amplifier slews, as a fraction of the largest voltage.
+
+    Raises
+    ------
+    UnsupportedError
+        If the amplifier has limits that the equations do not know.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        model: PortModel,
+        *,
+        longest: float,
+        rings: bool = False,
+        settle_tolerance: float = 0.01,
+        tolerance: float = 1e-4,
+        chunk: int = CHUNK,
+    ) -> None:
+        if chunk < 1:
+            raise InputError(f"chunk = {chunk} must be at least 1")
+        self.circuit, self.model, self.chunk = circuit, model, chunk
+        self.piecewise = PiecewiseLinear.of(circuit, model)
+        # Compiled code takes a second to load: only those who run it wait for it.
+        from amcspice.engine import kernel
+
+        self._kernel = kernel
+        self._control = kernel.Control(
+            tolerance=tolerance,
+            resolution=RINGING_RESOLUTION if rings else RESOLUTION,
+            band=settle_tolerance,
+            rest=REST,
+            longest=longest,
+            base=BASE_STEP / self.piecewise.equations.unity,
+        )
+        self._pieces: Any = None
+        banks = circuit.schematic.amplifiers
+        every = np.concatenate([bank.out for bank in banks])
+        # An output follows the last stage before the output resistance.
+        behind = len(every) if self.piecewise.equations.second else 0
+        self._outputs = behind + np.flatnonzero(np.isin(every, circuit.schematic.outputs))
+
+    @property
+    def options(self) -> str:
+        """What chose the steps, for the provenance."""
+        control = self._control
+        return (
+            f"exponential Runge-Kutta resolution={control.resolution:g} "
+            f"tolerance={control.tolerance:g} rest={control.rest:g} "
+            f"base={control.base:.4g} longest={control.longest:.4g}"
+        )
+
+    def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
+        """Yield streams of segments, one segment a row of the injected currents (K, q).
+
+        Parameters
+        ----------
+        currents : ndarray, shape (lead + K, q)
+            [A].
+        lead : {0, 1}
+            Whether the first row only leads in.
+        """
+        for first in range(lead, len(currents), self.chunk):
+            # The predecessor leads in, so that chunks do not change where a segment starts.
+            before = min(first, 1)
+            yield self._stream(currents[first - before : first + self.chunk], before)
+
+    def rest_times(self, currents: Array) -> Array:
+        """Return when each right-hand side is at rest, inf where it never is, shape (K,) [s]."""
+        samples, _ = self._integrate(currents)
+        times: Array = np.where(samples.at_rest, samples.time[samples.starts[1:] - 1], np.inf)
+        return times
+
+    def _integrate(self, currents: Array) -> tuple[Samples, Array]:
+        made = self.piecewise
+        injected = self.model.port_currents(currents)
+        k, c = made.difference.shape[0], made.charge.shape[0]
+        stages = k if made.equations.second == 0 else 2 * k
+        if self._pieces is None:
+            self._pieces = self._kernel.new_pieces(made.equations, stages + c, 16 * self.chunk)
+        samples = self._kernel.integrate(
+            made.equations,
+            self._pieces,
+            injected @ made.difference.T + made.difference_0,
+            injected @ made.held.T + made.held_0,
+            injected @ made.charge.T + made.charge_0,
+            np.zeros(stages + c),
+            self._outputs,
+            self._control,
+        )
+        return samples, injected
+
+    def _stream(self, currents: Array, lead: int) -> Stream:
+        samples, injected = self._integrate(currents)
+        made, opamp = self.piecewise, self.circuit.opamp
+        from_inputs = injected @ made.local.T + made.bias
+        begin = int(samples.starts[lead])
+        starts = samples.starts[lead:] - begin
+        sources, held = samples.sources[begin:], samples.held[begin:]
+        voltages = sources @ made.from_sources.T - held @ made.from_held.T
+        if samples.states.shape[1]:
+            voltages += samples.states[begin:] @ made.from_states.T
+        voltages += np.repeat(from_inputs[lead:], np.diff(starts), axis=0)
+        # Sourced out of the positive supply; sunk into the negative one, or into ground where
+        # the output range starts there.  Hold devices end in the outputs of their amplifiers.
+        out = (sources - voltages[:, made.out]) / opamp.output_resistance
+        static = opamp.quiescent_current
+        positive = np.maximum(out, 0.0).sum(axis=1) + static * len(made.out)
+        negative = np.minimum(out, 0.0) @ made.on_negative - held.sum(axis=1)
+        return Stream(
+            time=samples.time[begin:],
+            voltages=voltages,
+            supply=np.stack([positive, negative - static * made.on_negative.sum()], axis=1),
+            starts=starts,
+            at_rest=samples.at_rest[lead:],
+        )

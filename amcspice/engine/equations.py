@@ -1,0 +1,61 @@
+"""The equations of a circuit as plain arrays, for compiled code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Equations"]
+
+Array = NDArray[np.float64]
+
+
+class Equations(NamedTuple):
+    """A circuit as `integrate` takes it; k amplifiers, c port voltages that are states.
+
+    Parameters
+    ----------
+    difference_a, difference_w : ndarray, shape (k, k)
+        Input difference of every amplifier for one volt behind the output resistances, and for
+        one ampere through the hold devices.
+    difference_q : ndarray, shape (k, c)
+        The same for one volt at the port voltages that are states.
+    held_a, held_w, held_q : ndarray
+        The same for the node that a hold device keeps.
+    charge_a, charge_w, charge_q : ndarray, shapes (c, k), (c, k), (c, c)
+        The same for the rate of the port voltages that are states.
+    hold : ndarray, shape (k,)
+        Conductance of the hold device in series with the output resistance, 0 for none [S].
+    lowest, highest : ndarray, shape (k,)
+        Output range [V].
+    unity : float
+        2 pi GBW [1/s].
+    leak : float
+        unity / A0 [1/s].
+    slew : float
+        Slew rate, inf for no limit [V/s].
+    second : float
+        2 pi times the second pole, 0 for none [1/s].
+    rout : float
+        Output resistance [ohm].
+    """
+
+    difference_a: Array
+    difference_w: Array
+    difference_q: Array
+    held_a: Array
+    held_w: Array
+    held_q: Array
+    charge_a: Array
+    charge_w: Array
+    charge_q: Array
+    hold: Array
+    lowest: Array
+    highest: Array
+    unity: float
+    leak: float
+    slew: float
+    second: float
+    rout: float

@@ -1,0 +1,150 @@
+"""A circuit as equations for `amcspice.engine.kernel`: amplifiers on the reduced network.
+
+The amplifiers are those of ``models/opamp.lib``: an input stage that is linear up to the slew
+rate, an internal node that the output range limits, an output resistance, and for held outputs
+a rectifier with a one-way device.  With the voltages ``a`` behind the output resistances and the
+currents ``w`` of the hold devices given, the rest is the linear network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import GROUND, Circuit
+from amcspice.circuit.base import Array
+from amcspice.circuit.network import Nodes
+from amcspice.engine.equations import Equations
+from amcspice.errors import UnsupportedError
+from amcspice.reduction import PortModel
+
+__all__ = ["PiecewiseLinear"]
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """A circuit's equations and what turns their states into port voltages; P ports.
+
+    Port voltages are ``from_sources @ a - from_held @ w + from_states @ q + local @ J + bias``.
+
+    Parameters
+    ----------
+    equations : Equations
+    from_sources, from_held : ndarray, shape (P, k)
+    from_states : ndarray, shape (P, c)
+    local : ndarray, shape (P, P)
+        [ohm].
+    bias : ndarray, shape (P,)
+        From bias currents [V].
+    difference, held, charge : ndarray, shapes (k, P), (k, P), (c, P)
+        Input differences, held nodes and rates of the states for one ampere into a port.
+    difference_0, held_0, charge_0 : ndarray
+        The same without any current: offsets and bias currents.
+    out : ndarray of int, shape (k,)
+        Ports of the outputs.
+    on_negative : ndarray, shape (k,)
+        One where the amplifier stands on the negative supply, zero where on ground.
+    """
+
+    equations: Equations
+    from_sources: Array
+    from_held: Array
+    from_states: Array
+    local: Array
+    bias: Array
+    difference: Array
+    held: Array
+    charge: Array
+    difference_0: Array
+    held_0: Array
+    charge_0: Array
+    out: NDArray[np.intp]
+    on_negative: Array
+
+    @classmethod
+    def of(cls, circuit: Circuit, model: PortModel) -> PiecewiseLinear:
+        """Return the equations of a circuit whose network has been reduced.
+
+        Raises
+        ------
+        UnsupportedError
+            If the amplifier has a current limit.
+        """
+        opamp, banks = circuit.opamp, circuit.schematic.amplifiers
+        if opamp.output_current_limit is not None:
+            raise UnsupportedError(
+                "the behavioural fidelity has no output current limit; use reduced or flat"
+            )
+        ports, rout = len(model.nodes), opamp.output_resistance
+        plus, minus, out = (
+            _incidence(np.concatenate([getattr(bank, pin) for bank in banks]), model.nodes)
+            for pin in ("plus", "minus", "out")
+        )
+        difference = plus - minus
+        loaded = model.conductance + out.T @ out / rout
+        if opamp.input_resistance is not None:
+            loaded = loaded + difference.T @ difference / opamp.input_resistance
+        capacitance = opamp.input_capacitance * (plus + minus).sum(axis=0)
+        kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
+        # Without states a port follows at once: free ports are eliminated, states are given.
+        resistance = np.zeros((ports, ports))
+        resistance[np.ix_(free, free)] = np.linalg.inv(loaded[np.ix_(free, free)])
+        from_states = -resistance @ loaded[:, kept]
+        from_states[kept] += np.eye(len(kept))
+        # Current into the states' ports for one ampere into each port.
+        into = np.eye(ports)[kept] - loaded[kept] @ resistance
+        rate = into / capacitance[kept][:, None]
+        hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
+        held = minus * (hold > 0)[:, None]
+        source, bias = out.T / rout, -opamp.bias_current * (plus + minus).sum(axis=0)
+        grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
+        unity = 2 * np.pi * opamp.gbw
+
+        def apart(rows: Array) -> tuple[Array, Array, Array]:
+            return rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
+
+        equations = Equations(
+            *(np.ascontiguousarray(part) for part in (*apart(difference), *apart(held))),
+            np.ascontiguousarray(rate @ source),
+            np.ascontiguousarray(-rate @ held.T),
+            np.ascontiguousarray(-(loaded[kept] @ from_states) / capacitance[kept][:, None]),
+            hold=hold,
+            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
+            highest=np.full(len(out), opamp.highest_output),
+            unity=unity,
+            leak=unity / opamp.gain,
+            slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,
+            second=2 * np.pi * (opamp.second_pole or 0.0),
+            rout=rout,
+        )
+        return cls(
+            equations=equations,
+            from_sources=resistance @ source,
+            from_held=resistance @ held.T,
+            from_states=from_states,
+            local=resistance,
+            bias=resistance @ bias,
+            difference=difference @ resistance,
+            held=held @ resistance,
+            charge=rate,
+            difference_0=difference @ resistance @ bias + opamp.offset,
+            held_0=held @ resistance @ bias,
+            charge_0=rate @ bias,
+            out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
+            on_negative=np.where(grounded, 0.0, 1.0),
+        )
+
+
+def _incidence(pins: Nodes, nodes: Nodes) -> Array:
+    """Return a one for every pin at its port, shape (k, P)."""
+    matrix = np.zeros((len(pins), len(nodes)))
+    at = np.flatnonzero(pins != GROUND)
+    matrix[at, np.searchsorted(nodes, pins[at])] = 1.0
+    return matrix
+
+
+def _series(hold: float | None, rout: float) -> float:
+    """Hold device in series with the output resistance that it sinks into [S]."""
+    return 0.0 if hold is None else 1 / (1 / hold + rout)
