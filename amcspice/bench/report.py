@@ -86,6 +86,8 @@ def sentence(row: Row) -> str:
     if row.wanted_ratio is not None and row.ratio is not None and row.ratio < row.wanted_ratio:
         text += f" (wanted: {row.wanted_ratio:g})"
     text += f", deviation {row.deviation:.0e}"
+    if row.note:
+        text += f" ({row.note})"
     if row.status == "answers differ":
         text += f": ANSWERS DIFFER, tolerance {row.tolerance:.0e}"
     return text
@@ -101,7 +103,7 @@ def markdown(rows: Sequence[Row], *, everything: bool = False) -> str:
         All rows with spreads, tolerances and notes, and the exponents; otherwise the headlines.
     """
     chosen = [row for row in rows if everything or row.headline]
-    head = ["problem", "amcspice", "peer", "times faster", "deviation"]
+    head = ["problem", "amcspice", "peer", "peer / amcspice", "deviation"]
     if everything:
         head += ["tolerance", "spread", "note"]
     lines = [head, ["---"] * len(head), *(_cells(row, everything) for row in chosen)]

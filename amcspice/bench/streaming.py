@@ -27,7 +27,7 @@ TOLERANCE = 1e-3
 
 def rows(quick: bool) -> Iterator[Row]:
     """Yield the only case."""
-    shape, count = ((16, 4), 16) if quick else ((32, 8), 256)
+    shape, count = ((16, 4), 16) if quick else ((32, 8), 128)
     yield compare(*shape, count, quick=quick)
 
 

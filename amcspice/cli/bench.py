@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +15,6 @@ from amcspice.bench import COMPARISONS, Comparison, Row, choose, growth, measure
 from amcspice.bench.row import write_rows
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.quantity import si
 from amcspice.errors import InputError
 
 __all__ = ["bench"]
@@ -106,20 +106,18 @@ def _kept(rows: list[Row], out: Path | None) -> Iterator[None]:
 
 def _show(rows: Sequence[Row], quick: bool) -> None:
     console = Console(highlight=False)
-    table = Table(title="small sizes (--quick)" if quick else None)
-    for name in ("benchmark", "problem", "peer"):
+    table = Table(title="small sizes (--quick)" if quick else None, box=SIMPLE)
+    for name in ("problem", "peer"):
         table.add_column(name)
-    for name in ("amcspice", "peer's time", "times faster", "deviation"):
+    for name in ("amcspice, s", "peer, s", "ratio", "deviation"):
         table.add_column(name, justify="right")
     for row in rows:
-        ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
+        done = row.status in ("ok", "answers differ")
         table.add_row(
-            row.comparison,
-            row.case,
+            row.case if done else row.comparison,
             row.peer,
-            "" if row.ours_s is None else si(row.ours_s, "s"),
-            "" if row.peer_s is None else si(row.peer_s, "s"),
-            ratio if row.status == "ok" else row.status,
+            *("" if value is None else f"{value:.3g}" for value in (row.ours_s, row.peer_s)),
+            row.status if row.status != "ok" else "" if row.ratio is None else f"{row.ratio:.3g}",
             "" if row.deviation is None else f"{row.deviation:.0e}",
         )
     console.print(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from amcspice.bench.report import Series
 from amcspice.errors import InputError
@@ -56,5 +57,7 @@ def growth(series: Sequence[Series]) -> Figure:
         sizes = sorted({size for item in members for size in item.sizes})
         axis.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
         axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.legend(loc="upper left")
     return figure
