@@ -1,7 +1,9 @@
 """Measure what the README states and write it between its markers.
 
-Runs the demo, copies its pictures to ``docs/images`` and fills two tables: the demo's figures and
-the accuracy of both circuits over ten random problems.
+Runs the demo, copies its pictures to ``docs/images`` and fills the tables: the demo's figures,
+the accuracy of both circuits over ten random problems, and the benchmarks.  Those are not
+measured here: tables and plot come from ``benchmarks/results.csv``, which ``amcspice bench``
+writes.  Arguments name single tables: ``scripts/update_readme.py benchmarks``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from pathlib import Path
 import numpy as np
 
 import amcspice as amc
+from amcspice.bench import growth, markdown, read_rows
+from amcspice.view.growth import growth as growth_plot
+from amcspice.view.style import save
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ("reconstruction.png", "waveforms.png", "convergence.png")
@@ -89,15 +94,37 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def main() -> None:
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    for name, content in (("demo", demo_table()), ("accuracy", accuracy_table())):
-        pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-        text, count = re.subn(pattern, rf"\g<1>{content}\n\g<2>", text, flags=re.DOTALL)
-        assert count == 1, f"README.md has no place for the table {name!r}"
-    readme.write_text(text)
+def benchmark_table() -> str:
+    """Return the headlines, after writing the complete table and the plot of growth."""
+    rows = read_rows(ROOT / "benchmarks" / "results.csv")
+    wrong = [row.case for row in rows if row.wrong]
+    assert not wrong, f"not to be published: {wrong}"
+    fill(ROOT / "benchmarks" / "README.md", "results", markdown(rows, everything=True))
+    save(growth_plot(growth(rows)), ROOT / "docs" / "images" / "growth.svg")
+    return markdown(rows)
+
+
+def fill(path: Path, name: str, content: str) -> None:
+    """Replace what stands between the markers of a table."""
+    pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+    text, count = re.subn(
+        pattern,
+        lambda found: f"{found[1]}{content}\n{found[2]}",
+        path.read_text(),
+        flags=re.DOTALL,
+    )
+    assert count == 1, f"{path.name} has no place for the table {name!r}"
+    path.write_text(text)
+
+
+TABLES = {"demo": demo_table, "accuracy": accuracy_table, "benchmarks": benchmark_table}
+
+
+def main(names: list[str]) -> None:
+    for name in names or TABLES:
+        assert name in TABLES, f"there is no table {name!r}; choose from {', '.join(TABLES)}"
+        fill(ROOT / "README.md", name, TABLES[name]())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

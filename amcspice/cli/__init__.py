@@ -132,6 +132,7 @@ def _terminable() -> Iterator[None]:
         "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture or a matrix on a circuit."),
+        "bench": ("amcspice.cli.bench:bench", "Time amcspice and its peers side by side."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: amcspice nmf image photo.png --crop 0 0 64 64 --out out",

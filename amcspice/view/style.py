@@ -40,6 +40,7 @@ _STYLE: Any = {
     "legend.frameon": False,
     "legend.fontsize": 9,
     "lines.linewidth": 1.5,
+    "svg.hashsalt": "amcspice",
 }
 
 _PREFIXES = {-12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k"}
@@ -65,5 +66,7 @@ def prefix(largest: float) -> tuple[float, str]:
 
 def save(figure: Any, path: Path) -> None:
     """Write a figure, whole or not at all; the suffix chooses the format."""
+    # Without a date the same figure gives the same SVG.
+    options: Any = {"metadata": {"Date": None}} if path.suffix.lower() == ".svg" else {}
     with replacing(path) as temporary, mpl.rc_context(_STYLE):
-        figure.savefig(temporary, dpi=150)
+        figure.savefig(temporary, dpi=150, **options)

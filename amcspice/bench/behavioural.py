@@ -1,0 +1,81 @@
+"""Many nnls regressions with the behavioural engine, and a loop over scipy's nnls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+import amcspice as amc
+from amcspice.bench.problems import regressions
+from amcspice.bench.row import NotRun, Row
+from amcspice.bench.timing import side_by_side
+
+__all__ = ["behavioural_analysis", "compare", "rows"]
+
+NAME = "behavioural"
+OURS, PEER = "behavioural", "scipy nnls"
+TOLERANCE = 1e-3
+"""Of the solutions, as a fraction of the largest: an amplifier has finite gain."""
+
+SHAPE, COUNT, QUICK_COUNT = (32, 8), 10_000, 500
+WANTED_RATIO = 0.2
+"""Waveforms may take five times as long as the bare solution."""
+
+
+def rows(quick: bool) -> Iterator[Row]:
+    """Yield the only case."""
+    if quick:
+        yield compare(*SHAPE, QUICK_COUNT, quick=True)
+    else:
+        yield compare(*SHAPE, COUNT, wanted_ratio=WANTED_RATIO)
+
+
+def behavioural_analysis() -> amc.Analysis:
+    """Return an analysis with the behavioural fidelity.
+
+    Raises
+    ------
+    NotRun
+        If this installation cannot do it.
+    """
+    options: dict[str, Any] = {"fidelity": "behavioural"}
+    try:
+        analysis = amc.Analysis(**options)
+        amc.simulate(amc.CompactGINV([[1.0], [0.5]]), [1.0, 0.5], analysis=analysis)
+    except (amc.InputError, ImportError) as reason:
+        raise NotRun(f"no behavioural fidelity here ({reason})") from None
+    return analysis
+
+
+def compare(m: int, n: int, count: int, *, quick: bool = False, **more: Any) -> Row:
+    """Solve the same regressions both ways; a first run of both compiles and loads.
+
+    Raises
+    ------
+    NotRun
+        If there is no behavioural engine.
+    """
+    analysis = behavioural_analysis()
+    matrix, b = regressions(m, n, count)
+    circuit = amc.CompactGINV(matrix, constraint=amc.NonNegative(hold=True))
+
+    def ours(vectors: NDArray[np.float64]) -> amc.Run:
+        return amc.simulate(circuit, vectors, analysis=analysis, keep_waveforms=False)
+
+    def theirs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.stack([nnls(matrix, column)[0] for column in vectors.T], axis=1)
+
+    ours(b[:, :10])
+    theirs(b[:, :10])
+    measured = side_by_side({OURS: lambda: ours(b), PEER: lambda: theirs(b)}, quick=quick)
+    run, expected = measured[OURS].answer, measured[PEER].answer
+    return Row.of(
+        NAME, f"{count} nnls regressions {m} x {n}", measured, ours=OURS, peer=PEER,
+        deviation=float(np.abs(run.x - expected).max() / expected.max()), tolerance=TOLERANCE,
+        note=f"{np.mean(run.settled):.2%} settled; both warmed up, kernels compiled before",
+        headline=True, **more,
+    )  # fmt: skip

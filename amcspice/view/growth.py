@@ -1,0 +1,63 @@
+"""Growth of run times with size, on logarithmic axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from amcspice.bench.report import Series
+from amcspice.errors import InputError
+from amcspice.view.style import COLOURS, DASHES, styled
+
+__all__ = ["growth"]
+
+MARKERS = "os^D"
+
+
+@styled
+def growth(series: Sequence[Series]) -> Figure:
+    """Draw run times over size, a panel a comparison, with fitted exponents in the legend.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        From `amcspice.bench.growth`.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    InputError
+        If there is no series.
+    """
+    names = list(dict.fromkeys(item.comparison for item in series))
+    if not names:
+        raise InputError("there is no growth series to draw")
+    figure = Figure(figsize=(4.2 * len(names), 3.8), layout="constrained")
+    for name, axis in zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True):
+        members = [item for item in series if item.comparison == name]
+        for index, item in enumerate(members):
+            label = (
+                item.side
+                if len(item.sizes) < 2
+                else f"{item.side}, ∝ size$^{{{item.exponent:.1f}}}$"
+            )
+            axis.loglog(
+                item.sizes, item.seconds, label=label, color=COLOURS[index],
+                linestyle=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)],
+                markersize=5,
+            )  # fmt: skip
+        axis.set_title(name, loc="left")
+        axis.set_xlabel(members[0].axis)
+        axis.set_ylabel("median time (s)")
+        sizes = sorted({size for item in members for size in item.sizes})
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
+        axis.minorticks_off()
+        axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.legend(loc="upper left")
+    return figure
