@@ -101,7 +101,7 @@ class Pool:
     def _start(self, count: int) -> None:
         """Start processes up to a number."""
         context = multiprocessing.get_context("spawn")
-        resource_tracker.ensure_running()  # it would unblock SIGINT if it started in the block below
+        resource_tracker.ensure_running()  # it would unblock SIGINT if it started below
         with _interrupts_blocked():
             for _ in range(count - len(self._workers)):
                 ours, theirs = context.Pipe()

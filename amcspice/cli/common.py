@@ -22,6 +22,7 @@ from amcspice.device import Memristor, OpAmp, Wire
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.solver import Analysis, make_circuit
+from amcspice.solver.verify import Verifier
 
 __all__ = [
     "DEVICES",
@@ -95,6 +96,8 @@ class Settings:
     analysis : Analysis
     jobs : int
         Number of processes.
+    verify : int
+        How many regressions are run again one fidelity higher.
     seed : int
     json : Path, optional
         Where machine-readable results go; ``-`` is standard output.
@@ -104,6 +107,7 @@ class Settings:
     parameters: dict[str, Any]
     analysis: Analysis
     jobs: int
+    verify: int
     seed: int
     json: Path | None
 
@@ -126,6 +130,7 @@ class Settings:
             If circuit and options do not fit together, or the simulator is not installed.
         """
         self.make_circuit(problem, matrix)
+        Verifier(self.verify, self.analysis, self.seed)
         if self.json is not None:
             check_target(self.json)
         if self.analysis.fidelity not in ("flat", "reduced"):
@@ -214,6 +219,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         "--jobs", type=click.IntRange(min=1), metavar="N",
         help="Processes [default: one a usable core].",
     ),
+    click.option(
+        "--verify", type=click.IntRange(min=0), default=0, metavar="K",
+        help="Run K regressions, drawn at random, again one fidelity higher and report how far "
+        "they are off.",
+    ),
     click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
                  help="Of every random draw."),
     json_option,
@@ -270,6 +280,7 @@ def _settings(**values: Any) -> Settings:
         parameters=circuit,
         analysis=Analysis(**{name: values[name] for name in _OWN}),
         jobs=values["jobs"] or usable_cores(),
+        verify=values["verify"],
         seed=values["seed"],
         json=values["json_file"],
     )

@@ -19,6 +19,7 @@ from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.solver import PROBLEMS, Run
+from amcspice.solver.record import verification_record
 from amcspice.workload import (
     Crop,
     ImageFactorisation,
@@ -83,8 +84,8 @@ def image(
         found = factorise_image(
             picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
             padding=padding, seed=settings.seed, circuit=settings.circuit,
-            analysis=settings.analysis, jobs=settings.jobs, checkpoints=checkpoints,
-            resume=resume, progress=advance, **settings.parameters,
+            analysis=settings.analysis, jobs=settings.jobs, verify=settings.verify,
+            checkpoints=checkpoints, resume=resume, progress=advance, **settings.parameters,
         )  # fmt: skip
     run = representative_run(
         found, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
@@ -100,7 +101,7 @@ def image(
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, stderr=str(settings.json) == "-")
+    print_table(metrics, folder, found.verification, stderr=str(settings.json) == "-")
 
 
 def _metrics(
@@ -125,6 +126,7 @@ def _metrics(
         **summarise(found.tiles, settings.analysis.fidelity),
         "amplifiers": run.amplifiers if run else None,
         "cells": run.cells if run else None,
+        **verification_record(found.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
         "settings": {**chosen, "analysis": asdict(settings.analysis)},
         "provenance": {**provenance, "wall_time_s": time.perf_counter() - started},

@@ -19,6 +19,7 @@ from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
 from amcspice.solver import PROBLEMS, Factorisation, nmf
+from amcspice.solver.record import verification_record
 from amcspice.workload import history, read_matrix, summarise
 
 __all__ = ["matrix"]
@@ -54,7 +55,8 @@ def matrix(
         found = nmf(
             values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
             circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
-            resume=resume, progress=advance, **settings.parameters,
+            resume=resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
+            **settings.parameters,
         )  # fmt: skip
     chosen = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
@@ -65,7 +67,7 @@ def matrix(
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, stderr=str(settings.json) == "-")
+    print_table(metrics, folder, found.verification, stderr=str(settings.json) == "-")
 
 
 def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
@@ -97,6 +99,7 @@ def _metrics(
         "compression_ratio": values.size / (found.W.size + found.H.size),
         "digital": {"relative_residual": digital[-1]},
         **summarise([found], settings.analysis.fidelity),
+        **verification_record(found.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
         "settings": {**chosen, "analysis": asdict(settings.analysis)},
         "provenance": {**found.provenance, "seed": settings.seed},

@@ -10,12 +10,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.cli.quantity import si
+from amcspice.cli.quantity import si, verification_line
+from amcspice.solver import Verification
 
 __all__ = ["print_table"]
 
 
-def print_table(metrics: dict[str, Any], folder: Path, *, stderr: bool = False) -> None:
+def print_table(
+    metrics: dict[str, Any],
+    folder: Path,
+    verification: Verification | None = None,
+    *,
+    stderr: bool = False,
+) -> None:
     """Print the figures of a factorisation, the circuit's beside its digital twin's.
 
     Parameters
@@ -24,6 +31,7 @@ def print_table(metrics: dict[str, Any], folder: Path, *, stderr: bool = False) 
         As written to ``metrics.json``.
     folder : Path
         Where the results are.
+    verification : Verification, optional
     stderr : bool
         Print to standard error, because standard output is taken.
     """
@@ -36,6 +44,8 @@ def print_table(metrics: dict[str, Any], folder: Path, *, stderr: bool = False) 
     console = Console(stderr=stderr)
     console.print(f"{metrics['problem']}: {_what(metrics)}", highlight=False, soft_wrap=True)
     console.print(table)
+    if verification is not None:
+        console.print(verification_line(verification), highlight=False, soft_wrap=True)
     console.print(f"Results are in {folder}", highlight=False, soft_wrap=True)
 
 

@@ -13,7 +13,7 @@ import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.progress import progress
-from amcspice.cli.quantity import si
+from amcspice.cli.quantity import si, verification_line
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
@@ -75,6 +75,8 @@ def solve(
             analysis=settings.analysis,
             keep_waveforms=waveforms is not None or plot is not None,
             progress=report,
+            jobs=settings.jobs,
+            verify=settings.verify,
         )
     if str(settings.json) != "-":
         _show(run, problem, circuit.name, settings)
@@ -150,6 +152,8 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(power)
     if count > MOST_ROWS:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
+    if run.verification is not None:
+        console.print(verification_line(run.verification))
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)

@@ -7,19 +7,17 @@ gives what ngspice gives, without its models' smooth edges and numerical damping
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.waveforms import Stream
 from amcspice.errors import InputError
 from amcspice.reduction import PortModel
-
-if TYPE_CHECKING:
-    from amcspice.engine.kernel import Samples
 
 __all__ = ["Behavioural"]
 
@@ -79,7 +77,7 @@ class Behavioural:
         from amcspice.engine import kernel
 
         self._kernel = kernel
-        self._control = kernel.Control(
+        self._control = Control(
             tolerance=tolerance,
             resolution=RINGING_RESOLUTION if rings else RESOLUTION,
             band=settle_tolerance,
@@ -132,7 +130,7 @@ class Behavioural:
         stages = k if made.equations.second == 0 else 2 * k
         if self._pieces is None:
             self._pieces = self._kernel.new_pieces(made.equations, stages + c, 16 * self.chunk)
-        samples = self._kernel.integrate(
+        samples: Samples = self._kernel.integrate(
             made.equations,
             self._pieces,
             injected @ made.difference.T + made.difference_0,

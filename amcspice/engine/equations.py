@@ -1,4 +1,4 @@
-"""The equations of a circuit as plain arrays, for compiled code."""
+"""What compiled code takes and returns: equations of a circuit, control, samples."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Equations"]
+__all__ = ["Control", "Equations", "Samples"]
 
 Array = NDArray[np.float64]
 
@@ -59,3 +59,57 @@ class Equations(NamedTuple):
     slew: float
     second: float
     rout: float
+
+
+class Control(NamedTuple):
+    """Accuracy and limits of `integrate`.
+
+    Parameters
+    ----------
+    tolerance : float
+        Error of a step from slewing, as a fraction of the largest state.
+    resolution : float
+        Largest part of the way to equilibrium in one step.
+    band : float
+        Settling band, as a fraction of the largest output: steps are half as long around it.
+    rest : float
+        Distance from equilibrium that counts as rest, as a fraction of the largest state.
+    longest : float
+        Time after which a right-hand side is given up [s].
+    base : float
+        Smallest step [s].
+    """
+
+    tolerance: float
+    resolution: float
+    band: float
+    rest: float
+    longest: float
+    base: float
+
+
+class Samples(NamedTuple):
+    """What `integrate` found, right-hand sides one after the other.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        From the input step [s].
+    sources : ndarray, shape (T, k)
+        Voltages behind the output resistances [V].
+    held : ndarray, shape (T, k)
+        Currents through the hold devices [A].
+    states : ndarray, shape (T, c)
+        Port voltages that are states [V].
+    starts : ndarray of int, shape (K + 1,)
+        First sample of each right-hand side.
+    at_rest : ndarray of bool, shape (K,)
+        Whether it came to rest.
+    """
+
+    time: Array
+    sources: Array
+    held: Array
+    states: Array
+    starts: NDArray[np.int64]
+    at_rest: NDArray[np.bool_]

@@ -13,6 +13,9 @@ smaller steps until it is overstepped by next to nothing.
 
 The state u holds the internal node of every amplifier, then those of the second poles, then the
 voltages of ports that have a capacitance.  `amcspice.engine.piecewise` makes the equations.
+
+All compiled code is in this one file, because numba's cache of compiled functions notices changes
+of the file that it is called in, and of no other.
 """
 
 from __future__ import annotations
@@ -23,9 +26,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.engine.equations import Array, Equations
+from amcspice.engine.equations import Array, Equations, Samples
 
-__all__ = ["Control", "Samples", "integrate", "new_pieces"]
+__all__ = ["integrate", "new_pieces"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
@@ -47,60 +50,6 @@ FIRST_LEVEL = 4
 
 SMALLEST_SCALE = 1e-3
 """Volts; as for settling bands."""
-
-
-class Control(NamedTuple):
-    """Accuracy and limits of `integrate`.
-
-    Parameters
-    ----------
-    tolerance : float
-        Error of a step from slewing, as a fraction of the largest state.
-    resolution : float
-        Largest part of the way to equilibrium in one step.
-    band : float
-        Settling band, as a fraction of the largest output: steps are half as long around it.
-    rest : float
-        Distance from equilibrium that counts as rest, as a fraction of the largest state.
-    longest : float
-        Time after which a right-hand side is given up [s].
-    base : float
-        Smallest step [s].
-    """
-
-    tolerance: float
-    resolution: float
-    band: float
-    rest: float
-    longest: float
-    base: float
-
-
-class Samples(NamedTuple):
-    """What `integrate` found, right-hand sides one after the other.
-
-    Parameters
-    ----------
-    time : ndarray, shape (T,)
-        From the input step [s].
-    sources : ndarray, shape (T, k)
-        Voltages behind the output resistances [V].
-    held : ndarray, shape (T, k)
-        Currents through the hold devices [A].
-    states : ndarray, shape (T, c)
-        Port voltages that are states [V].
-    starts : ndarray of int, shape (K + 1,)
-        First sample of each right-hand side.
-    at_rest : ndarray of bool, shape (K,)
-        Whether it came to rest.
-    """
-
-    time: Array
-    sources: Array
-    held: Array
-    states: Array
-    starts: NDArray[np.int64]
-    at_rest: NDArray[np.bool_]
 
 
 _jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -131,7 +80,7 @@ class _Pieces(NamedTuple):
     phi2: Array
     levels: NDArray[np.int64]
     table: NDArray[np.int64]
-    count: NDArray[np.int64]
+    used: NDArray[np.int64]
 
 
 def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
@@ -162,8 +111,10 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
 
 @_jit
 def _decode(code):
-    """Return stage and internal node (below the output range 0, inside 1, above 2), whether the
-    hold device conducts and whether the held output is above zero.
+    """Return the places of stage and internal node, whether the hold device conducts, the sign.
+
+    Places are 0 below the output range, 1 inside and 2 above it; the sign of the held output is
+    1 above zero, else 0.
     """
     bits = np.int64(code)
     return bits & 3, (bits >> 2) & 3, (bits >> 4) & 1, bits >> 5
@@ -191,12 +142,12 @@ def _slot(pieces, eq, code):
         if same:
             return slot
         at = (at + np.uint64(1)) & mask
-    if pieces.count[0] == len(codes):
+    if pieces.used[0] == len(codes):
         table[:] = -1
-        pieces.count[0] = 0
+        pieces.used[0] = 0
         at = (key ^ (key >> np.uint64(32))) & mask
-    slot = pieces.count[0]
-    pieces.count[0] += 1
+    slot = pieces.used[0]
+    pieces.used[0] += 1
     table[at] = slot
     codes[slot] = code
     pieces.levels[slot] = 0
@@ -306,11 +257,11 @@ def _accumulate(a, b, out):
         out += np.ascontiguousarray(a) @ np.ascontiguousarray(b)
         return
     for i in range(a.shape[0]):
-        for l in range(a.shape[1]):
-            value = a[i, l]
+        for inner in range(a.shape[1]):
+            value = a[i, inner]
             if value != 0.0:
                 for j in range(b.shape[1]):
-                    out[i, j] += value * b[l, j]
+                    out[i, j] += value * b[inner, j]
 
 
 SMALL = 24
@@ -323,10 +274,10 @@ def _product(a, b):
         return np.ascontiguousarray(a) @ np.ascontiguousarray(b)
     out = np.zeros((a.shape[0], b.shape[1]))
     for i in range(a.shape[0]):
-        for l in range(a.shape[1]):
-            value = a[i, l]
+        for inner in range(a.shape[1]):
+            value = a[i, inner]
             for j in range(b.shape[1]):
-                out[i, j] += value * b[l, j]
+                out[i, j] += value * b[inner, j]
     return out
 
 
@@ -420,7 +371,7 @@ def _build_level(pieces, slot, level, base, slews):
 
 @_jit
 def _slewing(eq, difference, out):
-    """What the slew limit takes away from the rates; returns the largest share of it."""
+    """Fill in what the slew limit takes away from the rates; return the largest share of it."""
     largest = 0.0
     for i in range(len(difference)):
         ratio = eq.unity * difference[i] / eq.slew
@@ -435,9 +386,9 @@ def _slewing(eq, difference, out):
 
 @_jit
 def _events(eq, code, u, watched, sources, currents, out):
-    """How far each condition of a piece is overstepped [V]; returns the largest.
+    """Fill in how far each condition of a piece is overstepped [V]; return the largest.
 
-    Also gives the voltages behind the output resistances and the currents of the hold devices.
+    Also fills in the voltages behind the output resistances and the currents of the hold devices.
     """
     k = len(watched)
     first = k if eq.second > 0 else 0

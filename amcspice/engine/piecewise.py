@@ -103,13 +103,22 @@ class PiecewiseLinear:
         unity = 2 * np.pi * opamp.gbw
 
         def apart(rows: Array) -> tuple[Array, Array, Array]:
-            return rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
+            """Return the parts by sources, hold currents and states; compiled code wants C order."""
+            parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
+            by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
+            return by_source, by_hold, by_state
 
+        difference_parts, held_parts = apart(difference), apart(held)
         equations = Equations(
-            *(np.ascontiguousarray(part) for part in (*apart(difference), *apart(held))),
-            np.ascontiguousarray(rate @ source),
-            np.ascontiguousarray(-rate @ held.T),
-            np.ascontiguousarray(-(loaded[kept] @ from_states) / capacitance[kept][:, None]),
+            difference_a=difference_parts[0],
+            difference_w=difference_parts[1],
+            difference_q=difference_parts[2],
+            held_a=held_parts[0],
+            held_w=held_parts[1],
+            held_q=held_parts[2],
+            charge_a=np.ascontiguousarray(rate @ source),
+            charge_w=np.ascontiguousarray(-rate @ held.T),
+            charge_q=np.ascontiguousarray(-(loaded[kept] @ from_states) / capacitance[kept, None]),
             hold=hold,
             lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
             highest=np.full(len(out), opamp.highest_output),

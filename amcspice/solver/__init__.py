@@ -2,7 +2,7 @@
 
 from amcspice.solver.anls import Factorisation, Iteration, nmf
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
-from amcspice.solver.result import Analysis, Run
+from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.run import simulate
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "Factorisation",
     "Iteration",
     "Run",
+    "Verification",
     "make_circuit",
     "nmf",
     "simulate",

@@ -18,9 +18,11 @@ from numpy.typing import ArrayLike
 from amcspice.circuit import as_matrix
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
+from amcspice.pool import Pool
 from amcspice.solver.checkpoint import Checkpoint
 from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, RegressionStep, Statistics
-from amcspice.solver.result import Analysis, Run
+from amcspice.solver.result import Analysis, Run, Verification
+from amcspice.solver.verify import Verifier
 
 __all__ = ["Factorisation", "Iteration", "nmf"]
 
@@ -79,6 +81,8 @@ class Factorisation:
     history : tuple of Iteration
     provenance : dict
         Of the last run.
+    verification : Verification, optional
+        If some regressions were run again at a higher fidelity.
     """
 
     W: Array
@@ -87,6 +91,7 @@ class Factorisation:
     digital_H: Array
     history: tuple[Iteration, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
+    verification: Verification | None = None
 
     @property
     def approximation(self) -> Array:
@@ -113,6 +118,8 @@ def nmf(
     analysis: Analysis | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
+    jobs: int = 1,
+    verify: int = 0,
     progress: Callable[[int], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
     **parameters: Any,
@@ -143,6 +150,11 @@ def nmf(
         File that is replaced after every iteration.
     resume : bool
         Continue from the checkpoint if there is one; the result is the same as without a stop.
+    jobs : int
+        Processes that share the regressions of a half-step; changes no result.
+    verify : int
+        How many regressions, drawn from all of this run, are run again at the next higher
+        fidelity.
     progress : callable, optional
         Called with the number of regressions finished since the last call.
     on_iteration : callable, optional
@@ -171,11 +183,15 @@ def nmf(
     matrix = as_matrix(V, "V")
     known = None if mask is None else np.asarray(mask, dtype=bool)
     _check(matrix, rank, iterations, tolerance, known)
+    chosen = analysis or Analysis()
+    verifier, pool = Verifier(verify, chosen, seed), Pool(jobs)
     analog = AnalogStep(
-        analysis=analysis or Analysis(),
+        analysis=chosen,
         circuit=circuit,
         parameters={"ridge": ridge, "lasso": lasso, **parameters},
         progress=progress,
+        jobs=pool,
+        verifier=verifier if verify else None,
     )
     digital = DigitalStep(ridge=ridge, lasso=lasso)
     saved = Checkpoint(
@@ -187,13 +203,14 @@ def nmf(
     )  # fmt: skip
     stored = saved.load() if resume else None
     state = _State.from_mapping(*stored) if stored else _State.start(matrix, rank, seed)
-    for number in range(len(state.history), iterations):
-        if not matrix.any() or state.converged(tolerance):
-            break
-        state = _iterate(state, matrix, known, number, seed, analog, digital)
-        saved.save(*state.to_mapping())
-        if on_iteration is not None:
-            on_iteration(number + 1, state.history[-1])
+    with pool:
+        for number in range(len(state.history), iterations):
+            if not matrix.any() or state.converged(tolerance):
+                break
+            state = _iterate(state, matrix, known, number, seed, analog, digital)
+            saved.save(*state.to_mapping())
+            if on_iteration is not None:
+                on_iteration(number + 1, state.history[-1])
     return Factorisation(
         W=state.W,
         H=state.H,
@@ -201,6 +218,7 @@ def nmf(
         digital_H=state.digital_H,
         history=tuple(state.history),
         provenance=state.provenance,
+        verification=verifier.verify(),
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.solver.result import Run
+from amcspice.solver.result import Run, Verification
 
-__all__ = ["record"]
+__all__ = ["record", "verification_record"]
 
 
 def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
@@ -45,5 +45,23 @@ def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,
+        **verification_record(run.verification),
         "provenance": run.provenance,
+    }
+
+
+def verification_record(verification: Verification | None) -> dict[str, Any]:
+    """Return a verification as an entry for a mapping; no entry for None."""
+    if verification is None:
+        return {}
+    solution, settling = verification.solution_deviation, verification.settling_deviation
+    return {
+        "verification": {
+            "fidelity": verification.fidelity,
+            "checked": len(solution),
+            "solution_deviation": solution,
+            "solution_deviation_max": verification.largest_solution_deviation,
+            "settling_deviation": settling,
+            "settling_deviation_max": verification.largest_settling_deviation,
+        }
     }

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
+from amcspice.pool import Pool
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
+from amcspice.solver.verify import Verifier
 
 __all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics"]
 
@@ -117,12 +119,18 @@ class AnalogStep:
         Of the circuit.
     progress : callable, optional
         Called with the number of regressions finished since the last call.
+    jobs : int or Pool
+        Processes that share the regressions.
+    verifier : Verifier, optional
+        Is shown every regression.
     """
 
     analysis: Analysis = field(default_factory=Analysis)
     circuit: str | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     progress: Callable[[int], None] | None = None
+    jobs: int | Pool = 1
+    verifier: Verifier | None = None
 
     def __call__(
         self, matrix: Array, vectors: Array, mask: Mask | None, cycle: int
@@ -139,8 +147,11 @@ class AnalogStep:
                     scaling="columns", cycle=cycle, **self.parameters,
                 )  # fmt: skip
                 run = simulate(
-                    made, vectors[members].T, analysis=self.analysis, keep_waveforms=False
-                )
+                    made, vectors[members].T, analysis=self.analysis, keep_waveforms=False,
+                    jobs=self.jobs,
+                )  # fmt: skip
+                if self.verifier is not None:
+                    self.verifier.offer(made, vectors[members], run)
                 solutions[np.ix_(members, columns)] = self._read_out(made, run)
                 runs.append(run)
             if self.progress is not None:

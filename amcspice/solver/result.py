@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import parameters
 
-__all__ = ["HIGHER", "Analysis", "Run", "Verification"]
+__all__ = ["Analysis", "Run", "Verification"]
 
 Positive = Annotated[float, Field(gt=0)]
-
-
-HIGHER = {"reduced": "flat", "behavioural": "reduced"}
-"""The fidelity that checks each fidelity."""
 
 
 @parameters
@@ -77,6 +74,17 @@ class Verification:
     solution_deviation: Array
     settling_deviation: Array
 
+    @property
+    def largest_solution_deviation(self) -> float:
+        """Of all that were checked."""
+        return float(self.solution_deviation.max())
+
+    @property
+    def largest_settling_deviation(self) -> float:
+        """Magnitude, of those that settled both times; nan if there are none."""
+        known = self.settling_deviation[np.isfinite(self.settling_deviation)]
+        return float(np.abs(known).max()) if known.size else float("nan")
+
     @classmethod
     def join(cls, parts: Sequence[Verification]) -> Verification | None:
         """Return several as one; None if there is none."""
@@ -129,7 +137,7 @@ class Run:
     x: Array
     reference: Array
     relative_error: Array
-    settled: Array
+    settled: NDArray[np.bool_]
     settling_time: Array
     power: dict[str, Array]
     energy: Array

@@ -20,9 +20,10 @@ from amcspice.pool import Pool, Report
 from amcspice.solver.attempt import Found, Simulation
 from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
-from amcspice.solver.result import HIGHER, Analysis, Run, Verification
+from amcspice.solver.result import Analysis, Run
+from amcspice.solver.verify import Verifier
 
-__all__ = ["simulate", "verify_regressions"]
+__all__ = ["simulate"]
 
 MAX_HALVINGS = 12
 PARTS_PER_JOB = 4
@@ -85,7 +86,7 @@ def simulate(
         analysis = Analysis(**options)
     elif options:
         raise InputError("give either an analysis or its fields as keywords, not both")
-    _check_verify(verify, analysis)
+    verifier = Verifier(verify, analysis, circuit.device.seed)
     started = time.perf_counter()
     vectors = as_vectors(b, len(circuit.matrix))
     answer = reference(circuit, vectors)
@@ -129,49 +130,8 @@ def simulate(
         cells=circuit.schematic.cells,
         provenance=simulation.provenance(vectors, volts_per_unit, started),
     )
-    if not verify:
-        return run
-    draw = np.random.default_rng(circuit.device.seed)
-    chosen = np.sort(draw.choice(len(vectors), min(verify, len(vectors)), replace=False))
-    return replace(run, verification=verify_regressions(circuit, analysis, vectors, run, chosen))
-
-
-def verify_regressions(
-    circuit: Circuit, analysis: Analysis, vectors: Array, run: Run, chosen: Any
-) -> Verification:
-    """Run some right-hand sides again at the next higher fidelity, in the same range.
-
-    Parameters
-    ----------
-    circuit : Circuit
-    analysis : Analysis
-        Of the run.
-    vectors : ndarray, shape (K, m)
-        All right-hand sides of the run.
-    run : Run
-    chosen : array_like of int
-        Which ones; each starts from where its predecessor ends, as in the run.
-    """
-    higher = replace(analysis, fidelity=HIGHER[analysis.fidelity])
-    simulation = Simulation(circuit, higher)
-    solutions, settling = [], []
-    for index in chosen:
-        lead = min(int(index), 1)
-        block = vectors[index - lead : index + 1]
-        found = simulation.attempt(block, run.volts_per_unit, lead=lead)
-        solution = found.outputs / run.volts_per_unit * circuit.mapping.column_scale
-        solutions.append(relative_error(np.atleast_2d(run.x.T)[[index]], solution))
-        settling.append(run.settling_time[index] / found.settling_time - 1)
-    return Verification(higher.fidelity, np.concatenate(solutions), np.concatenate(settling))
-
-
-def _check_verify(verify: int, analysis: Analysis) -> None:
-    if verify < 0:
-        raise InputError(f"verify = {verify} must be zero or positive")
-    if verify and analysis.fidelity not in HIGHER:
-        raise InputError(
-            f"nothing verifies the {analysis.fidelity} fidelity: use reduced or behavioural"
-        )
+    verifier.offer(circuit, vectors, run)
+    return replace(run, verification=verifier.verify())
 
 
 @contextlib.contextmanager

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from amcspice.device import Memristor
 from amcspice.errors import InputError
 from amcspice.pool import Report, map_tasks
-from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate
+from amcspice.solver import (
+    Analysis,
+    Factorisation,
+    Run,
+    Verification,
+    make_circuit,
+    nmf,
+    simulate,
+)
 from amcspice.workload.image import Score, score
 from amcspice.workload.tiling import Tiling
 
@@ -70,6 +78,11 @@ class ImageFactorisation:
         return score(self.original, self.digital)
 
     @property
+    def verification(self) -> Verification | None:
+        """Of all tiles, if some regressions were run again at a higher fidelity."""
+        return Verification.join([t.verification for t in self.tiles if t.verification])
+
+    @property
     def compression_ratio(self) -> float:
         """Pixels for one stored number; both factors of every tile are stored."""
         return self.original.size / (self.tiling.count * 2 * self.tiling.tile * self.rank)
@@ -97,6 +110,7 @@ def factorise_image(
     circuit: str | None = None,
     analysis: Analysis | None = None,
     jobs: int = 1,
+    verify: int = 0,
     checkpoints: Path | None = None,
     resume: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -125,6 +139,8 @@ def factorise_image(
         See `amcspice.nmf`.
     jobs : int
         Number of processes; changes no result.
+    verify : int
+        How many regressions, of tiles drawn at random, are run again at the next higher fidelity.
     checkpoints : Path, optional
         Folder for one file a tile, replaced after every iteration.  It must exist.
     resume : bool
@@ -151,10 +167,19 @@ def factorise_image(
         "analysis": analysis, "resume": resume, **parameters,
     }  # fmt: skip
     seeds = [int(s.generate_state(1)[0]) for s in np.random.SeedSequence(seed).spawn(tiling.count)]
+    draw = np.random.default_rng(seed)
+    checked = np.bincount(draw.integers(tiling.count, size=verify), minlength=tiling.count)
     tasks = []
     for index, pixels in enumerate(tiling.split(picture)):
         path = None if checkpoints is None else checkpoints / f"tile-{index:05d}.npz"
-        tasks.append(_TileTask(pixels, chosen, seeds[index], {**options, "checkpoint": path}))
+        tasks.append(
+            _TileTask(
+                pixels,
+                chosen,
+                seeds[index],
+                {**options, "checkpoint": path, "verify": int(checked[index])},
+            )
+        )
     tiles = map_tasks(_factorise_tile, tasks, jobs, progress)
     return ImageFactorisation(picture, tiling, chosen, tuple(tiles))
 
