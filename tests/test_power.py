@@ -5,7 +5,7 @@ import pytest
 from oracles import dissipated, random_problem
 
 import amcspice as amc
-from amcspice.measure import Power, energy, measure_power
+from amcspice.measure import energy, measure_power
 from amcspice.reduction import reduce_to_ports
 
 WIRE = amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)
@@ -77,7 +77,7 @@ def test_parts_add_up_at_every_instant():
     spent = power.amplifier_static + power.amplifier_output + power.array
     np.testing.assert_allclose(power.total, spent, rtol=1e-12)
     assert (power.array >= 0).all()
-    assert power.at(np.array([-1]))["total"] == pytest.approx(run.power["total"], rel=1e-9)
+    assert power.by_name()["total"][-1] == pytest.approx(run.power["total"][0], rel=1e-9)
     assert energy(segment.time, power.total, run.settling_time) == pytest.approx(run.energy)
 
 
@@ -124,8 +124,3 @@ def test_energy_of_segments_is_that_of_each():
     time, until = np.concatenate(times), np.array([1.5, 0.5, np.nan])
     found = energy(time, 3 * time + 1, until, starts)
     np.testing.assert_allclose(found, 1.5 * until**2 + until, rtol=1e-12)
-
-
-def test_at_takes_the_samples_asked_for():
-    values = {name: np.array([1.0, float(k)]) for k, name in enumerate(Power.__dataclass_fields__)}
-    assert Power(**values).at(np.array([-1])) == {name: v[-1:] for name, v in values.items()}

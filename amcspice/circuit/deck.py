@@ -98,9 +98,9 @@ class Stimulus:
 
     def edges(self, transient: Transient) -> Array:
         """Return the times of the input steps and the end, shape (K + 1,) [s]."""
-        if self.windows is None:
-            return np.arange(len(self.currents) + 1) * transient.window
-        return np.concatenate([[0.0], np.cumsum(self.windows)])
+        count = len(self.currents)
+        windows = np.full(count, transient.window) if self.windows is None else self.windows
+        return np.append(0.0, np.cumsum(windows))
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ SMALLEST_SCALE = 1e-3
 """Volts; as for settling bands."""
 
 
-_jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
+_jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 class _Pieces(NamedTuple):
@@ -495,7 +495,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
     kept_sources, kept_currents = np.empty((room, k)), np.empty((room, k))
     kept_states = np.empty((room, c))
     at_rest = np.zeros(total, np.bool_)
-    over = np.full((4, k), -np.inf)
+    over, prior = np.full((4, k), -np.inf), np.empty((4, k))
     sources, currents, watched, watched_0 = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
     difference, difference_0 = np.empty(k), np.empty(k)
     lost, lost_then = np.zeros(k), np.zeros(k)
@@ -525,6 +525,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                     if worst <= SLACK * scale:
                         break
                     _flip(eq, code, u, over, SLACK * scale, attempt >= 10)
+                prior[:] = over
                 difference_0[:] = pieces.difference_fixed[slot]
                 _add(pieces.difference_held[slot], held_j[r], difference_0)
                 constant[:] = pieces.rate_fixed[slot]
@@ -565,11 +566,15 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
             for i in outputs:
                 output_distance = max(output_distance, abs(way[i]))
                 largest = max(largest, abs(u[i] - way[i]))
-            allowed = control.resolution * max(distance, 1e-3 * scale)
+            # Fine steps around the settling band, long ones once nothing depends on them.
             band = control.band * largest
-            output_allowed = control.resolution * max(output_distance, 0.1 * band)
-            if 0.2 * band < output_distance < 5 * band:
-                output_allowed /= 2
+            share = control.resolution
+            if output_distance < 0.2 * band:
+                share *= 3
+            elif 0.5 * band < output_distance < 2 * band:
+                share /= 2
+            allowed = share * max(distance, 1e-3 * scale)
+            output_allowed = share * max(output_distance, 0.05 * band)
             while True:
                 if pieces.levels[slot] <= level:
                     _build_level(pieces, slot, level, control.base, slews)
@@ -600,9 +605,11 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 fine = error <= control.tolerance * scale and moved <= 2
                 if level == 0 or (landed and fine):
                     break
-                if not landed:
+                if landed:
+                    level -= 1
+                else:
                     wanted = max(wanted, level)
-                level -= 1
+                    level -= _halvings(prior, over, LANDING * scale, level)
             t += control.base * 2.0**level
             u[:] = trial
             for i in range(n):
@@ -612,6 +619,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 changed = True
                 level, wanted = max(level, wanted), 0
             else:
+                prior[:] = over
                 at_rest[r] = distance < control.rest * scale
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
@@ -619,6 +627,21 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
     return Samples(
         time[:used], kept_sources[:used], kept_currents[:used], kept_states[:used], starts, at_rest
     )
+
+
+@_jit
+def _halvings(before, after, limit, most):
+    """Return by how many halvings a step is too long for the events in it to stay in the limit."""
+    share = 1.0
+    for row in range(4):
+        for i in range(before.shape[1]):
+            if after[row, i] > limit:
+                low = min(before[row, i], 0.0)
+                share = min(share, (limit - low) / (after[row, i] - low))
+    halvings = 1
+    while halvings < most and 0.5**halvings > share:
+        halvings += 1
+    return halvings
 
 
 @_jit

@@ -103,7 +103,7 @@ class PiecewiseLinear:
         unity = 2 * np.pi * opamp.gbw
 
         def apart(rows: Array) -> tuple[Array, Array, Array]:
-            """Return the parts by sources, hold currents and states; compiled code wants C order."""
+            """Return the parts by sources, hold currents and states, in C order for the kernel."""
             parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
             by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
             return by_source, by_hold, by_state

@@ -1,7 +1,7 @@
 """Measurements: pure functions of waveforms."""
 
 from amcspice.measure.accuracy import relative_error
-from amcspice.measure.power import Power, energy, measure_power
+from amcspice.measure.power import Power, energy, measure_power, source_power
 from amcspice.measure.settling import Settling, Settlings, measure_settling, measure_settlings
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "measure_settling",
     "measure_settlings",
     "relative_error",
+    "source_power",
 ]

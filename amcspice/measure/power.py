@@ -16,7 +16,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.reduction import PortModel
 
-__all__ = ["Power", "energy", "measure_power"]
+__all__ = ["Power", "energy", "measure_power", "source_power"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +48,36 @@ class Power:
     amplifier_output: Array
     array: Array
 
-    def at(self, samples: NDArray[np.intp]) -> dict[str, Array]:
-        """Return the values at some samples by name."""
-        return {item.name: getattr(self, item.name)[samples] for item in fields(self)}
+    def by_name(self) -> dict[str, Array]:
+        """Return the parts by name."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+def source_power(
+    circuit: Circuit,
+    model: PortModel,
+    voltages: Array,
+    supply: Array,
+    currents: Array,
+    local: Array,
+    starts: NDArray[np.intp],
+) -> Array:
+    """Return what all independent sources deliver over time, shape (T,) [W].
+
+    Parameters
+    ----------
+    circuit, model, voltages, supply, currents, local
+        As for `measure_power`.
+    starts : ndarray of int, shape (K + 1,)
+        First sample of each segment, and the number of samples.
+    """
+    rails = np.array([circuit.opamp.supply_positive, circuit.opamp.supply_negative])
+    counts = np.diff(starts)
+    into = np.repeat(model.port_currents(currents), counts, axis=0)
+    delivered: Array = supply @ rails
+    delivered += np.einsum("tp,tp->t", voltages, into)
+    delivered += np.repeat(local, counts)
+    return delivered
 
 
 def measure_power(
@@ -60,9 +87,8 @@ def measure_power(
     supply: Array,
     currents: Array,
     local: Array,
-    starts: NDArray[np.intp] | None = None,
 ) -> Power:
-    """Return the power of right-hand sides over time.
+    """Return the power at some instants.
 
     Parameters
     ----------
@@ -73,23 +99,17 @@ def measure_power(
         Of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the positive and the negative supply [A].
-    currents : ndarray, shape (K, q)
-        Injected, constant over each segment [A].
-    local : ndarray, shape (K,)
+    currents : ndarray, shape (T, q) or (1, q)
+        Injected at each instant, or at all of them [A].
+    local : ndarray, shape (T,) or (1,)
         `PortModel.local_power` of them [W].
-    starts : ndarray of int, shape (K + 1,), optional
-        First sample of each segment, and the number of samples; None is one segment.
     """
     opamp = circuit.opamp
-    rails = np.array([opamp.supply_positive, opamp.supply_negative])
-    counts = np.array([len(voltages)]) if starts is None else np.diff(starts)
-    from_supply = supply @ rails
-    into = np.repeat(model.port_currents(currents), counts, axis=0)
-    delivered = np.einsum("tp,tp->t", voltages, into)
-    from_input = delivered + np.repeat(local, counts)
+    from_supply = supply @ np.array([opamp.supply_positive, opamp.supply_negative])
+    delivered = (voltages * model.port_currents(currents)).sum(axis=1)
+    from_input = delivered + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    in_array = np.einsum("tp,tp->t", voltages, voltages @ model.conductance) - delivered
-    in_array += from_input
+    in_array = np.einsum("tp,tp->t", voltages, voltages @ model.conductance) + local
     static = sum(
         len(bank.out)
         * opamp.quiescent_current

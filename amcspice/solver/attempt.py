@@ -22,7 +22,7 @@ from amcspice.engine import (
     get_simulator,
 )
 from amcspice.errors import UnsupportedError
-from amcspice.measure import Settlings, energy, measure_power, measure_settlings
+from amcspice.measure import Settlings, energy, measure_power, measure_settlings, source_power
 from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.solver.provenance import provenance
 from amcspice.solver.result import Analysis
@@ -226,18 +226,19 @@ class Simulation:
 
     def _measure(self, stream: Stream, currents: Array, local: Array, keep: bool) -> Found:
         settling = self._settling(stream)
-        power = measure_power(
-            self.circuit, self.model, stream.voltages, stream.supply, currents, local,
-            stream.starts,
-        )  # fmt: skip
+        circuit, model, starts = self.circuit, self.model, stream.starts
+        total = source_power(
+            circuit, model, stream.voltages, stream.supply, currents, local, starts
+        )
+        final, supply = stream.voltages[starts[1:] - 1], stream.supply[starts[1:] - 1]
         return Found(
             outputs=settling.final,
             settled=settling.settled,
             settling_time=settling.time,
-            power=power.at(stream.starts[1:] - 1),
-            energy=energy(stream.time, power.total, settling.time, stream.starts),
+            power=measure_power(circuit, model, final, supply, currents, local).by_name(),
+            energy=energy(stream.time, total, settling.time, starts),
             streams=(stream,) if keep else (),
-            near_limit=self._near_limit(stream.voltages[stream.starts[1:] - 1], currents),
+            near_limit=self._near_limit(final, currents),
         )
 
     def _near_limit(self, final: Array, currents: Array) -> bool:

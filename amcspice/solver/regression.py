@@ -58,7 +58,7 @@ class Statistics:
         """Join the measurements of several runs."""
         return cls(
             relative_error=_join([run.relative_error for run in runs]),
-            settled=_join([run.settled for run in runs]).astype(bool),
+            settled=np.array([one for run in runs for one in run.settled], dtype=bool),
             settling_time=_join([run.settling_time for run in runs]),
             energy=_join([run.energy for run in runs]),
             power=_join(
