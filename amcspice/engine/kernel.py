@@ -33,10 +33,14 @@ __all__ = ["integrate", "new_pieces"]
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
 
-LANDING = 1e-3
-"""How far an event may be overstepped, as a fraction of the scale: an error of its square."""
+LANDING, LANDING_SHARE = 1e-3, 0.1
+"""How far an event may be overstepped, as a fraction of the scale (an error of its square) and of
+the way to equilibrium (so that pieces cannot take turns around it)."""
 
-SLACK = 1e-7
+MOST_STEPS = 20_000
+"""For one right-hand side; then it counts as not at rest."""
+
+SLACK = 1e-9
 """Overstepping that is none, as a fraction of the scale."""
 
 LEVELS = 32
@@ -547,7 +551,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
             for i in range(c):
                 kept_states[used, i] = u[n - c + i]
             used += 1
-            if at_rest[r] or t >= control.longest:
+            if at_rest[r] or t >= control.longest or used - starts[r] > MOST_STEPS:
                 break
             rate[:] = constant
             _add(pieces.rate[slot], u, rate)
@@ -568,6 +572,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 largest = max(largest, abs(u[i] - way[i]))
             # Fine steps around the settling band, long ones once nothing depends on them.
             band = control.band * largest
+            landing = max(min(LANDING * scale, LANDING_SHARE * distance), 10 * SLACK * scale)
             share = control.resolution
             if output_distance < 0.2 * band:
                 share *= 3
@@ -601,7 +606,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 watched[:] = watched_0
                 _add(pieces.watched[slot], trial, watched)
                 worst = _events(eq, code, trial, watched, sources, currents, over)
-                landed = worst <= LANDING * scale
+                landed = worst <= landing
                 fine = error <= control.tolerance * scale and moved <= 2
                 if level == 0 or (landed and fine):
                     break
@@ -609,7 +614,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                     level -= 1
                 else:
                     wanted = max(wanted, level)
-                    level -= _halvings(prior, over, LANDING * scale, level)
+                    level -= _halvings(prior, over, landing, level)
             t += control.base * 2.0**level
             u[:] = trial
             for i in range(n):
