@@ -64,6 +64,21 @@ def test_row_by_row_agrees_with_sparse_lu(wire, compensation):
     np.testing.assert_allclose(rows.local_power(currents), lu.local_power(currents), rtol=1e-10)
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (5, 1), (45, 9)])
+@pytest.mark.parametrize("wire", [WIRES["leads"], WIRES["columns only"]])
+def test_panels_of_any_number_and_width_agree_with_sparse_lu(shape, wire, monkeypatch):
+    monkeypatch.setattr("amcspice.reduction.tiles.CROSSINGS_AT_ONCE", 400)
+    matrix = np.random.default_rng(4).random(shape)
+    matrix[-1, -1] = 0 if len(matrix) > 1 else 1
+    schematic = amc.CompactGINV(matrix, wire=wire).schematic
+    rows, lu = (reduce_to_ports(schematic, method) for method in ("rows", "lu"))
+    scale = np.abs(lu.conductance).max()
+    np.testing.assert_allclose(rows.conductance, lu.conductance, atol=1e-11 * scale)
+    np.testing.assert_allclose(rows.transfer, lu.transfer, atol=1e-11)
+    currents = np.random.default_rng(1).standard_normal((2, len(schematic.injected)))
+    np.testing.assert_allclose(rows.local_power(currents), lu.local_power(currents), rtol=1e-10)
+
+
 @pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
 def test_currents_and_powers_are_preserved(circuit_type):
     """Drive the ports of both networks by the same voltages and inject the same currents."""
