@@ -43,17 +43,16 @@ class LatticeReduction:
     @cached_property
     def _chain(self) -> Chain:
         check_connected(self.lattice)
-        # The matrices are small: more threads only wait for each other.
-        with threadpool_limits(1, "blas"):
-            return Chain.of(self.lattice)
+        return Chain.of(self.lattice)
 
     @cached_property
     def _columns(self) -> tuple[Array, Array]:
         """Conductance matrix of the column terminals, and voltages of the row terminals."""
         if self.lattice.column_segment is not None:
+            # The matrices are small: more threads only wait for each other.
             with threadpool_limits(1, "blas"):
                 words = self._at_terminals()[:, None] * self._chain.words()
-            return self._chain.conductance, words
+                return self._chain.conductance, words
         first = self.lattice.column_first
         conductance, follow = _behind_leads(self._words.total(), first)
         return conductance, self._words.share @ follow
@@ -82,19 +81,24 @@ class LatticeReduction:
             with threadpool_limits(1, "blas"):
                 chain = Chain.of(self.lattice, held=True)
                 return _bordered(chain.between_words(), chain.words(), chain.conductance)
-        # A conductance at each row terminal, so that every word line is connected to something:
-        # it is taken off again.
-        total = self.lattice.cells.sum(axis=1)
-        ground = np.where(total > 0, total, 1.0)
-        words = WordLines.of(
-            dataclasses.replace(self.lattice, row_ground=self.lattice.row_ground + ground)
-        )
+        inner = self._crossings()
+        rows = np.zeros(len(self.lattice.rows))
+        return _behind_leads(inner, np.concatenate([rows, self.lattice.column_first]))[0]
+
+    def _crossings(self) -> Array:
+        """Return what `all_terminals` is without bit-line wires and leads."""
+        cells, grounded = self.lattice.cells, self.lattice.row_ground
+        total = cells.sum(axis=1)
+        if self.lattice.row_first == 0:
+            return _bordered(np.diag(grounded + total), -cells, np.diag(cells.sum(axis=0)))
+        # Terminals are put back by reciprocity, with a conductance of their own in the meantime:
+        # no word line floats then.
+        extra = np.where(total > 0, total, 1.0)
+        words = WordLines.of(dataclasses.replace(self.lattice, row_ground=grounded + extra))
         own = 1 / words.local
         coupling = own[:, None] * words.share
-        crossing = words.total() + words.share.T @ coupling
-        full = _bordered(np.diag(own - ground), -coupling, crossing)
-        first = np.concatenate([np.zeros(len(own)), self.lattice.column_first])
-        return _behind_leads(full, first)[0]
+        between = words.total() + words.share.T @ coupling
+        return _bordered(np.diag(own - extra), -coupling, between)
 
     def local_power(self, currents: Array) -> Array:
         """Return i' Z i for currents into the row terminals, with the column terminals at 0 V.

@@ -22,8 +22,8 @@ from amcspice.circuit.lattice import Array, Lattice
 
 __all__ = ["panels"]
 
-CROSSINGS_AT_ONCE = 131072
-"""Bounds the memory; fewer would cost more calls."""
+CROSSINGS_AT_ONCE = 32768
+"""More would not fit into the caches, fewer would cost more calls."""
 
 FEW = 4
 """Up to so many shared nodes, calling LAPACK for every tile costs more than it computes."""
@@ -50,12 +50,8 @@ class Tile:
     columns: int
     top: int
 
-    def halves(self) -> tuple[Tile, Tile]:
-        """Return the upper and the lower one of every pair."""
-        upper, lower = (
-            Tile(self.conductance[k::2], self.rows, self.columns, self.top) for k in (0, 1)
-        )
-        return upper, lower
+    def __getitem__(self, which: slice) -> Tile:
+        return Tile(self.conductance[which], self.rows, self.columns, self.top)
 
     def run(self, start: int, length: int) -> Run:
         """Return the ports from ``start`` after the first upper one on."""
@@ -87,7 +83,8 @@ def panels(lattice: Lattice, height: int) -> Iterator[tuple[int, Array]]:
     assert lattice.column_segment is not None
     m, n = lattice.cells.shape
     full = -(-m // height) * height
-    cells, rightward, downward = np.zeros((3, full, n))
+    crossings = np.zeros((3, full, n))
+    cells, rightward, downward = crossings
     cells[:m] = lattice.cells
     downward[: m - 1] = 1 / lattice.column_segment
     if lattice.row_segment is not None:
@@ -96,12 +93,11 @@ def panels(lattice: Lattice, height: int) -> Iterator[tuple[int, Array]]:
     cells[m:] = rightward[m:, :-1] = 1.0
     rows = max(1, CROSSINGS_AT_ONCE // (n * height)) * height
     for start in reversed(range(0, full, rows)):
-        part = slice(start, start + rows)
+        part = crossings[:, start : start + rows]
         if lattice.row_segment is None:
-            stack = _without_row_wire(cells[part], downward[part], height)
+            stack = _without_row_wire(part, height)
         else:
-            whole = _tile(cells[part], rightward[part], downward[part], height)
-            stack = _taken(whole, n, height)
+            stack = _taken(_tile(part, height))
         # Nothing in a panel is grounded.  The diagonal has lost digits by subtraction, the rest
         # is a sum of equal signs.
         ports = np.arange(stack.shape[1])
@@ -109,8 +105,9 @@ def panels(lattice: Lattice, height: int) -> Iterator[tuple[int, Array]]:
         yield start, stack
 
 
-def _taken(tile: Tile, columns: int, rows: int) -> Array:
+def _taken(tile: Tile) -> Array:
     """Put the ports of a tile into the order of a panel: left to right and top to bottom."""
+    rows, columns = tile.rows, tile.columns
     order = np.arange(2 * (rows + columns))
     upper, lower = order[:columns], order[columns + rows : 2 * columns + rows][::-1]
     ports = (tile.top + np.concatenate([upper, lower, order[: -rows - 1 : -1]])) % len(order)
@@ -118,11 +115,12 @@ def _taken(tile: Tile, columns: int, rows: int) -> Array:
     return taken
 
 
-def _without_row_wire(cells: Array, downward: Array, height: int) -> Array:
+def _without_row_wire(crossings: Array, height: int) -> Array:
     """Return panels whose word lines are one node each: columns add up."""
-    n = cells.shape[1]
-    line, wire = cells.T.reshape(-1, 1), downward.T.reshape(-1, 1)
-    strips = _taken(_tile(line, np.zeros_like(line), wire, height), 1, height)
+    n = crossings.shape[2]
+    lines = crossings.transpose(0, 2, 1).reshape(3, -1, 1).copy()
+    lines[1] = 0.0
+    strips = _taken(_tile(lines, height))
     strips = strips.reshape(n, -1, *strips.shape[1:])
     taken = np.zeros((strips.shape[1], 2 * n + height, 2 * n + height))
     ends = np.arange(n) + np.array([[0], [n]])
@@ -135,25 +133,28 @@ def _without_row_wire(cells: Array, downward: Array, height: int) -> Array:
     return taken
 
 
-def _tile(cells: Array, rightward: Array, downward: Array, rows: int) -> Tile:
+def _tile(crossings: Array, rows: int) -> Tile:
     """Make tiles of a number of rows from halves, cut across the longer side.
 
     Parameters
     ----------
-    cells, rightward, downward : ndarray, shape (K rows, columns)
-        Conductance of each cell and of the wires to the next crossings [S].
+    crossings : ndarray, shape (3, K rows, columns)
+        Conductance of each cell, and of the wires to the next crossings on the right and
+        below [S].
     """
-    columns = cells.shape[1]
+    columns = crossings.shape[2]
     if rows == columns == 1:
-        return _crossing(cells[:, 0], rightward[:, 0], downward[:, 0])
+        return _crossing(*crossings[:, :, 0])
     if rows >= columns:
-        return _above(*_tile(cells, rightward, downward, rows // 2).halves())
-    middle = columns // 2
-    left, right = (
-        _tile(cells[:, part], rightward[:, part], downward[:, part], rows)
-        for part in (slice(middle), slice(middle, None))
-    )
-    return _beside(left, right)
+        halves = _tile(crossings, rows // 2)
+        return _above(halves[::2], halves[1::2])
+    left, right = crossings[:, :, : columns // 2], crossings[:, :, columns // 2 :]
+    if columns % 2:
+        return _beside(_tile(left, rows), _tile(right, rows))
+    # Halves of the same width are made together: fewer and longer operations.
+    halves = _tile(np.concatenate([left, right], axis=1), rows)
+    count = len(halves.conductance) // 2
+    return _beside(halves[:count], halves[count:])
 
 
 def _crossing(cells: Array, rightward: Array, downward: Array) -> Tile:
