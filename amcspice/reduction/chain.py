@@ -184,7 +184,8 @@ def _without_words(
     every = np.arange(height)
     if held and lattice.row_first == 0:
         own[:, every, every] += ground
-        return ends, words, own
+        # A copy: the stack is large, and would be kept with it.
+        return ends, words.copy(), own
     first = lattice.row_first
     own[:, every, every] += 1 / first if held else ground / (1 + ground * first)
     inverse = np.asarray(np.linalg.inv(own), dtype=float)

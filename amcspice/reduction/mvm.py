@@ -190,8 +190,8 @@ class WiredCrossbar(LinearOperator):
     @cached_property
     def _modes(self) -> tuple[Array, Array, Array]:
         """Slow modes of a bit line and of a word line, and their conductance together."""
-        # In faster ones than this the cells hold less than the wires, and P does well.
-        limit = float(self.cells.mean())
+        # Faster ones the wires hold more than the cells, word and bit lines part, and P does well.
+        limit = 2 * float(self.cells.mean())
         m, n = self.cells.shape
         along_bit = slow_modes(m, self._column, limit, first=0.0, last=self._sense)
         along_word = slow_modes(n, self._row, limit, first=self._driver, last=0.0)
