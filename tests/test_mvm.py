@@ -59,6 +59,25 @@ def test_voltages_and_currents_agree_with_sparse_lu(wire, shape):
     assert np.allclose(WiredCrossbar(conductance, wire) @ v, outputs, rtol=1e-9, atol=1e-16)
 
 
+@pytest.mark.parametrize("shape", [(60, 60), (240, 240), (60, 480)])
+def test_the_number_of_steps_does_not_grow_with_the_size(shape, monkeypatch):
+    """Wires as bad as these let word and bit lines float together over long distances."""
+    monkeypatch.setattr("amcspice.reduction.mvm.MAX_ITERATIONS", 22)
+    draw = np.random.default_rng(5)
+    conductance = np.where(draw.random(shape) < 0.5, 1e-3, 1e-5)
+    crossbar, v = WiredCrossbar(conductance, amc.Wire(row=10.0, column=10.0)), draw.random(shape[0])
+    crossbar @ v
+
+
+def test_lines_that_float_together_agree_with_sparse_lu():
+    conductance, v = cells(40, 70) + 1e-6, np.random.default_rng(1).standard_normal(40)
+    wire = amc.Wire(row=0.1, column=0.3, driver=200.0, termination=500.0)
+    state = WiredCrossbar(conductance, wire).solve(v)
+    word, bit = direct(conductance, wire, v)
+    assert np.allclose(state.word_voltages[0], word, rtol=0, atol=1e-11)
+    assert np.allclose(state.bit_voltages[0], bit, rtol=0, atol=1e-11)
+
+
 def test_current_is_conserved_at_every_crossing():
     state = WiredCrossbar(cells(9, 6), WIRES[1]).solve(np.random.default_rng(2).random((9, 3)))
     onward = np.concatenate([state.word_currents[:, :, 1:], np.zeros((3, 9, 1))], axis=2)

@@ -1,5 +1,7 @@
 """Exact reduction: against dense algebra, and by what a reduction must preserve."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from oracles import random_problem
@@ -62,6 +64,37 @@ def test_row_by_row_agrees_with_sparse_lu(wire, compensation):
     np.testing.assert_allclose(rows.transfer, lu.transfer, atol=1e-12)
     currents = np.random.default_rng(1).standard_normal((5, len(schematic.injected)))
     np.testing.assert_allclose(rows.local_power(currents), lu.local_power(currents), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (5, 1), (45, 9)])
+@pytest.mark.parametrize("wire", [WIRES["leads"], WIRES["columns only"]])
+def test_panels_of_any_number_and_width_agree_with_sparse_lu(shape, wire, monkeypatch):
+    monkeypatch.setattr("amcspice.reduction.tiles.CROSSINGS_AT_ONCE", 400)
+    matrix = np.random.default_rng(4).random(shape)
+    matrix[-1, -1] = 0 if len(matrix) > 1 else 1
+    schematic = amc.CompactGINV(matrix, wire=wire).schematic
+    rows, lu = (reduce_to_ports(schematic, method) for method in ("rows", "lu"))
+    scale = np.abs(lu.conductance).max()
+    np.testing.assert_allclose(rows.conductance, lu.conductance, atol=1e-11 * scale)
+    np.testing.assert_allclose(rows.transfer, lu.transfer, atol=1e-11)
+    currents = np.random.default_rng(1).standard_normal((2, len(schematic.injected)))
+    np.testing.assert_allclose(rows.local_power(currents), lu.local_power(currents), rtol=1e-10)
+
+
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+@pytest.mark.parametrize("shape", [(1, 3), (5, 1), (45, 9)])
+def test_word_lines_that_end_at_amplifiers_agree_with_sparse_lu(wire, shape):
+    matrix = np.random.default_rng(4).random(shape)
+    selected = np.ones(len(matrix), bool)
+    if len(matrix) > 1:
+        matrix[1, 0], selected[2] = 0, False
+    schematic = amc.ClassicGINV(matrix, wire=wire, rows=selected, ridge=0.1).schematic
+    rows, lu = (reduce_to_ports(schematic, method) for method in ("rows", "lu"))
+    scale = np.abs(lu.conductance).max()
+    np.testing.assert_allclose(rows.conductance, lu.conductance, atol=1e-11 * scale)
+    np.testing.assert_array_equal(rows.transfer, lu.transfer)
+    currents = np.ones((2, len(schematic.injected)))
+    np.testing.assert_array_equal(rows.local_power(currents), np.zeros(2))
 
 
 @pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
@@ -166,10 +199,12 @@ def test_masked_rows_disappear_but_for_column_wires(wire):
         assert 1e-9 * scale < distance < 1e-3 * scale
 
 
-def test_rows_method_is_refused_where_word_lines_end_at_amplifiers():
-    schematic = schematic_of(amc.ClassicGINV, WIRES["leads"])
-    with pytest.raises(InputError, match="word lines that end at no amplifier"):
-        reduce_to_ports(schematic, "rows")
+def test_rows_method_is_refused_where_other_nodes_are_interior():
+    schematic = schematic_of(amc.CompactGINV, WIRES["leads"])
+    network = schematic.peripheral.copy()
+    network.connect(network.nodes("extra", 1), schematic.outputs[:1], 1e-3)
+    with pytest.raises(InputError, match="without other nodes"):
+        reduce_to_ports(dataclasses.replace(schematic, peripheral=network), "rows")
 
 
 def test_a_row_without_cells_is_refused():
@@ -180,8 +215,9 @@ def test_a_row_without_cells_is_refused():
         reduce_to_ports(amc.CompactGINV(matrix, device=device, compensation=False).schematic, "lu")
 
 
-def test_a_column_that_programming_switched_off_is_refused():
+@pytest.mark.parametrize("wire", WIRES.values(), ids=WIRES)
+def test_a_column_that_programming_switched_off_is_refused(wire):
     device = amc.Memristor(levels=2)
-    circuit = amc.ClassicGINV([[1.0, 0.2], [1.0, 0.1]], device=device)
+    circuit = amc.ClassicGINV([[1.0, 0.2], [1.0, 0.1]], device=device, wire=wire)
     with pytest.raises(InputError, match="is connected to nothing: after programming"):
         reduce_to_ports(circuit.schematic)

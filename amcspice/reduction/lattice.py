@@ -1,43 +1,28 @@
-"""Row-recursive exact reduction of a wired crossbar.
+"""Exact reduction of a crossbar to its terminals.
 
-Bit lines couple a row only to its neighbours, so the conductance matrix is block tridiagonal in
-the rows.  Starting at the far end, Y is the conductance matrix of everything from row i on, seen
-from that row's crossing points on the bit lines:
-
-    K_i = D - D R_i^-1 D            row i alone: R_i its word line, D its cells
-    Y  <- K_i + link - link (Y + link)^-1 link       across the wire segments ``link``
-
-One dense inverse a row, so linear in the rows.  What a word-line terminal contributes to the
-column terminals follows in a second pass from the first row on, V_i = (Y_i + link_i)^-1 link_i
-V_(i-1).  It needs the inverses again: those of the last rows reached are kept, the others made
-again block by block from stored Y, so that memory stays bounded.
+With bit-line wires panel by panel (`amcspice.reduction.chain`), at a cost linear in the rows;
+without them the rows add up (`amcspice.reduction.wordline`).
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg.blas import dsymm
-from scipy.linalg.lapack import dpotrf, dpotri
 from threadpoolctl import threadpool_limits
 
 from amcspice.circuit.lattice import Array, Lattice
-from amcspice.errors import InputError
-from amcspice.reduction.wordline import WordLines
+from amcspice.reduction.chain import Chain
+from amcspice.reduction.wordline import WordLines, check_connected
 
 __all__ = ["LatticeReduction"]
-
-KEPT_BYTES = 256e6
-"""Inverses kept between the passes."""
 
 
 @dataclass(frozen=True, eq=False)
 class LatticeReduction:
-    """A crossbar seen from its column terminals; its row terminals are eliminated.
+    """A crossbar seen from its column terminals, and from its row terminals if wanted.
 
     Parameters
     ----------
@@ -56,18 +41,26 @@ class LatticeReduction:
         return WordLines.of(self.lattice)
 
     @cached_property
-    def _passes(self) -> tuple[Array, Array]:
-        if self.lattice.column_segment is None:
-            return self._without_column_wire()
-        # The matrices are small: more threads only wait for each other.
-        with threadpool_limits(1, "blas"):
-            seen, blocks, kept = self._upward()
-            return seen, self._downward(blocks, kept)
+    def _chain(self) -> Chain:
+        check_connected(self.lattice)
+        return Chain.of(self.lattice)
+
+    @cached_property
+    def _columns(self) -> tuple[Array, Array]:
+        """Conductance matrix of the column terminals, and voltages of the row terminals."""
+        if self.lattice.column_segment is not None:
+            # The matrices are small: more threads only wait for each other.
+            with threadpool_limits(1, "blas"):
+                words = self._at_terminals()[:, None] * self._chain.words()
+                return self._chain.conductance, words
+        first = self.lattice.column_first
+        conductance, follow = _behind_leads(self._words.total(), first)
+        return conductance, self._words.share @ follow
 
     @property
     def conductance(self) -> Array:
-        """Conductance matrix of the column terminals, shape (N, N) [S]."""
-        return self._passes[0]
+        """Conductance matrix of the column terminals, row terminals eliminated, (N, N) [S]."""
+        return self._columns[0]
 
     @property
     def transfer(self) -> Array:
@@ -76,7 +69,36 @@ class LatticeReduction:
         By reciprocity also the share of a current into a row terminal that arrives at each
         column terminal.
         """
-        return self._passes[1]
+        return self._columns[1]
+
+    @cached_property
+    def all_terminals(self) -> Array:
+        """Conductance matrix of the row terminals and then the column terminals [S].
+
+        Shape (M + N, M + N).
+        """
+        if self.lattice.column_segment is not None:
+            with threadpool_limits(1, "blas"):
+                chain = Chain.of(self.lattice, held=True)
+                return _bordered(chain.between_words(), chain.words(), chain.conductance)
+        inner = self._crossings()
+        rows = np.zeros(len(self.lattice.rows))
+        return _behind_leads(inner, np.concatenate([rows, self.lattice.column_first]))[0]
+
+    def _crossings(self) -> Array:
+        """Return what `all_terminals` is without bit-line wires and leads."""
+        cells, grounded = self.lattice.cells, self.lattice.row_ground
+        total = cells.sum(axis=1)
+        if self.lattice.row_first == 0:
+            return _bordered(np.diag(grounded + total), -cells, np.diag(cells.sum(axis=0)))
+        # Terminals are put back by reciprocity, with a conductance of their own in the meantime:
+        # no word line floats then.
+        extra = np.where(total > 0, total, 1.0)
+        words = WordLines.of(dataclasses.replace(self.lattice, row_ground=grounded + extra))
+        own = 1 / words.local
+        coupling = own[:, None] * words.share
+        between = words.total() + words.share.T @ coupling
+        return _bordered(np.diag(own - extra), -coupling, between)
 
     def local_power(self, currents: Array) -> Array:
         """Return i' Z i for currents into the row terminals, with the column terminals at 0 V.
@@ -91,96 +113,19 @@ class LatticeReduction:
         ndarray, shape (K,)
             [W].
         """
-        words = self._words
-        power = currents**2 @ words.local
-        if self.lattice.column_segment is None:
-            return power + self._ends_power(words.share.T @ currents.T)
-        carried = np.zeros((words.cells.shape[1], len(currents)))
-        below = np.zeros((words.cells.shape[1],) * 2)
+        lattice = self.lattice
+        if lattice.column_segment is None:
+            return currents**2 @ self._words.local + self._ends_power(
+                self._words.share.T @ currents.T
+            )
+        at = self._at_terminals()
         with threadpool_limits(1, "blas"):
-            for index in reversed(range(len(words.cells))):
-                link = self._link(index)
-                carried += np.outer(words.share[index], currents[:, index])
-                inverse = _inverse(below + words.conductance(index), link)
-                voltages = dsymm(1.0, inverse, carried, lower=1)
-                power += np.einsum("nk,nk->k", voltages, carried)
-                carried = link[:, None] * voltages
-                below = _across(inverse, link)
-        return power
+            return self._chain.power(currents * at) + currents**2 @ (at * lattice.row_first)
 
-    def _link(self, index: int) -> Array:
-        """Conductance from each crossing point of a row towards the terminals [S]."""
-        if index == 0:
-            first: Array = 1 / self.lattice.column_first
-            return first
-        assert self.lattice.column_segment is not None
-        return np.full(self.lattice.cells.shape[1], 1 / self.lattice.column_segment)
-
-    def _upward(self) -> tuple[Array, list[tuple[int, Array]], dict[int, Array]]:
-        """Recur from the last row to the terminals.
-
-        Returns
-        -------
-        seen : ndarray, shape (N, N)
-            At the column terminals.
-        blocks : list of (row, Y below it)
-            Where the second pass can start again, last row first.
-        kept : dict
-            Inverse by row, of the rows after the last start.
-        """
-        m, n = self.lattice.cells.shape
-        room = max(1, int(KEPT_BYTES / (8 * n * n)))
-        block = m if m <= room else min(room, max(1, int(np.sqrt(m))))
-        below = np.zeros((n, n))
-        blocks: list[tuple[int, Array]] = []
-        kept: dict[int, Array] = {}
-        for index in reversed(range(m)):
-            if (m - 1 - index) % block == 0:
-                blocks.append((index, below))
-                kept = {}
-            inverse, below = self._step(below, index)
-            kept[index] = inverse
-        return np.tril(below) + np.tril(below, -1).T, blocks, kept
-
-    def _step(self, below: Array, index: int) -> tuple[Array, Array]:
-        """Add a row and cross towards the terminals; lower triangles only."""
-        link = self._link(index)
-        inverse = _inverse(below + self._words.conductance(index), link)
-        return inverse, _across(inverse, link)
-
-    def _downward(self, blocks: list[tuple[int, Array]], kept: dict[int, Array]) -> Array:
-        transfer = np.empty_like(self.lattice.cells)
-        voltages: Array = np.eye(len(self.lattice.columns))
-        for index, inverse in self._inverses(blocks, kept):
-            voltages = dsymm(1.0, inverse, self._link(index)[:, None] * voltages, lower=1)
-            transfer[index] = self._words.share[index] @ voltages
-        return transfer
-
-    def _inverses(
-        self, blocks: list[tuple[int, Array]], kept: dict[int, Array]
-    ) -> Iterator[tuple[int, Array]]:
-        """Yield the inverse of every row, first row first."""
-        yield from sorted(kept.items())
-        for (start, below), (after, _) in reversed(list(itertools.pairwise(blocks))):
-            again: dict[int, Array] = {}
-            for index in range(start, after, -1):
-                again[index], below = self._step(below, index)
-            yield from sorted(again.items())
-
-    def _without_column_wire(self) -> tuple[Array, Array]:
-        """Sum the rows; the end of a bit line with a lead follows its own and other terminals."""
-        seen, share = self._words.total(), self._words.share
-        first = self.lattice.column_first
-        leading = np.flatnonzero(first > 0)
-        if not leading.size:
-            return seen, share
-        lead = 1 / first[leading]
-        follow = np.eye(len(first))
-        right = -seen[leading]
-        right[:, leading] = np.diag(lead)
-        follow[leading] = np.linalg.solve(seen[np.ix_(leading, leading)] + np.diag(lead), right)
-        drop = np.eye(len(first))[leading] - follow[leading]
-        return follow.T @ seen @ follow + drop.T @ (lead[:, None] * drop), share @ follow
+    def _at_terminals(self) -> Array:
+        """Return the terminal voltage of each word line for one volt at its first node."""
+        at: Array = 1 / (1 + self.lattice.row_ground * self.lattice.row_first)
+        return at
 
     def _ends_power(self, injected: Array) -> Array:
         """Dissipation of currents (N, K) into bit lines that have nothing but a lead."""
@@ -192,19 +137,30 @@ class LatticeReduction:
         return power
 
 
-def _inverse(seen: Array, link: Array) -> Array:
-    """Return the lower triangle of (seen + link)^-1; reads the lower triangle only."""
-    seen[np.diag_indices(len(link))] += link
-    factor, failed = dpotrf(seen.T, lower=0, overwrite_a=1, clean=0)
-    if failed:
-        raise InputError("a bit line is connected to nothing: its voltage is undetermined")
-    upper, _ = dpotri(factor, lower=0, overwrite_c=1)
-    inverse: Array = upper.T
-    return inverse
+def _behind_leads(conductance: Array, first: Array) -> tuple[Array, Array]:
+    """Put a resistance, which may be 0, in series with every port.
+
+    Returns
+    -------
+    conductance : ndarray, shape (P, P)
+        Seen from outside [S].
+    follow : ndarray, shape (P, P)
+        Voltages inside for one volt outside.
+    """
+    leading = np.flatnonzero(first > 0)
+    lead = np.diag(1 / first[leading])
+    follow = np.eye(len(first))
+    if not leading.size:
+        return conductance, follow
+    right = -conductance[leading]
+    right[:, leading] = lead
+    follow[leading] = np.linalg.solve(conductance[np.ix_(leading, leading)] + lead, right)
+    outside = conductance.copy()
+    outside[leading] = outside[:, leading] = 0.0
+    outside[np.ix_(leading, leading)] = lead
+    return outside - right.T @ follow[leading], follow
 
 
-def _across(inverse: Array, link: Array) -> Array:
-    """Return the lower triangle of link - link inverse link."""
-    across = inverse * (-link * link[0]) if np.ptp(link) == 0 else -link[:, None] * inverse * link
-    across[np.diag_indices(len(link))] += link
-    return across
+def _bordered(rows: Array, between: Array, columns: Array) -> Array:
+    whole: Array = np.block([[rows, between], [between.T, columns]])
+    return whole

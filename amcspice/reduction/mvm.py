@@ -5,9 +5,14 @@ wires with their cells (both tridiagonal, line by line):
 
     P w - D b = injected,    Q b - D w = 0.
 
-Eliminating b leaves (P - D Q^-1 D) w = injected, which conjugate gradients solve with P as
-preconditioner: each step costs one tridiagonal solve along every word line and one along every
-bit line, and memory stays at a few vectors of the size of the array.
+Eliminating b leaves (P - D Q^-1 D) w = injected, which conjugate gradients solve: each step costs
+one tridiagonal solve along every word line and one along every bit line, and memory stays at a
+few vectors of the size of the array.
+
+P alone is a poor preconditioner for voltages so smooth that word and bit lines float together:
+there w = b, no current flows in the cells, and the wires decide.  Two such grids of wires have
+known modes, products of those of one word line and one bit line; solving for the slow ones apart
+makes the number of steps independent of the size.
 """
 
 from __future__ import annotations
@@ -17,13 +22,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg.lapack import dpttrf, dpttrs
 from scipy.sparse.linalg import LinearOperator
 
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array
 from amcspice.device import Wire
 from amcspice.errors import InputError, SimulationError
+from amcspice.reduction.lines import diagonal, factorise, slow_modes, solve_lines, transposed
 
 __all__ = ["CrossbarState", "WiredCrossbar"]
 
@@ -107,7 +112,7 @@ class WiredCrossbar(LinearOperator):
         m, n = self.cells.shape
         pushed = np.zeros((n, m, X.shape[1]))
         pushed[:, -1] = self._sense * X
-        words = self._words(self._from_bits(_solve_lines(self._bit_factor, pushed)))
+        words = self._words(self._from_bits(solve_lines(self._bit_factor, pushed)))
         currents: Array = self._driver * words[:, 0]
         return currents
 
@@ -158,44 +163,72 @@ class WiredCrossbar(LinearOperator):
 
     def _to_bits(self, words: Array) -> Array:
         """Return D w, on the bit lines."""
-        return np.ascontiguousarray((words * self.cells[:, :, None]).transpose(1, 0, 2))
+        return transposed(words * self.cells[:, :, None])
 
     def _from_bits(self, bits: Array) -> Array:
         """Return D b, on the word lines."""
-        return np.ascontiguousarray(bits.transpose(1, 0, 2)) * self.cells[:, :, None]
+        words = transposed(bits)
+        words *= self.cells[:, :, None]
+        return words
 
     def _bits(self, words: Array) -> Array:
         """Return the bit-line voltages that belong to word-line voltages."""
-        return _solve_lines(self._bit_factor, self._to_bits(words))
+        return solve_lines(self._bit_factor, self._to_bits(words))
 
     @cached_property
     def _word_factor(self) -> tuple[Array, Array]:
-        return _factorise(self.cells, self._row, first=self._driver, last=0.0)
+        return factorise(self.cells, self._row, first=self._driver, last=0.0)
 
     @cached_property
     def _bit_factor(self) -> tuple[Array, Array]:
-        return _factorise(self.cells.T, self._column, first=0.0, last=self._sense)
+        return factorise(self.cells.T, self._column, first=0.0, last=self._sense)
+
+    @cached_property
+    def _word_diagonal(self) -> Array:
+        return diagonal(self.cells, self._row, first=self._driver, last=0.0)
+
+    @cached_property
+    def _modes(self) -> tuple[Array, Array, Array]:
+        """Slow modes of a bit line and of a word line, and their conductance together."""
+        # Faster ones the wires hold more than the cells, word and bit lines part, and P does well.
+        limit = 2 * float(self.cells.mean())
+        m, n = self.cells.shape
+        along_bit = slow_modes(m, self._column, limit, first=0.0, last=self._sense)
+        along_word = slow_modes(n, self._row, limit, first=self._driver, last=0.0)
+        return along_bit[1], along_word[1], along_bit[0][:, None] + along_word[0]
+
+    def _precondition(self, residual: Array) -> Array:
+        solved = solve_lines(self._word_factor, residual)
+        down, across, conductance = self._modes
+        if conductance.size:
+            held = np.tensordot(across, np.tensordot(down, residual, (0, 0)), (0, 1))
+            held /= conductance.T[:, :, None]
+            solved += np.tensordot(down, np.tensordot(across, held, (1, 0)), (1, 1))
+        return solved
+
+    def _apply(self, words: Array) -> Array:
+        """Return (P - D Q^-1 D) w."""
+        image = words * self._word_diagonal[:, :, None]
+        image[:, 1:] -= self._row * words[:, :-1]
+        image[:, :-1] -= self._row * words[:, 1:]
+        image -= self._from_bits(self._bits(words))
+        return image
 
     def _words(self, injected: Array) -> Array:
-        """Return the word-line voltages for injected currents, by conjugate gradients.
-
-        With the preconditioner P the operator is P - D Q^-1 D, so the iteration keeps z = P^-1 r
-        and its image P z beside it and never multiplies by P.
-        """
+        """Return the word-line voltages for injected currents, by conjugate gradients."""
         words = np.zeros_like(injected)
         residual = injected.copy()
         goal = self.tolerance**2 * _dot(injected, injected)
         direction = np.zeros_like(injected)
-        image = np.zeros_like(injected)
         before = np.ones(injected.shape[2])
         for _ in range(MAX_ITERATIONS):
             if np.all(_dot(residual, residual) <= goal):
                 return words
-            solved = _solve_lines(self._word_factor, residual)
+            solved = self._precondition(residual)
             now = _dot(residual, solved)
-            ratio = np.where(before > 0, now / np.where(before > 0, before, 1.0), 0.0)
-            image = residual - self._from_bits(self._bits(solved)) + ratio * image
-            direction = solved + ratio * direction
+            direction *= np.where(before > 0, now / np.where(before > 0, before, 1.0), 0.0)
+            direction += solved
+            image = self._apply(direction)
             before = now
             along = _dot(direction, image)
             step = np.where(along > 0, now / np.where(along > 0, along, 1.0), 0.0)
@@ -205,28 +238,6 @@ class WiredCrossbar(LinearOperator):
             f"the crossbar currents did not converge in {MAX_ITERATIONS} iterations: "
             "a larger tolerance may do"
         )
-
-
-def _factorise(cells: Array, segment: float, *, first: float, last: float) -> tuple[Array, Array]:
-    """Factorise all lines at once: one tridiagonal matrix whose lines are not linked."""
-    count, length = cells.shape
-    diagonal = cells.copy()
-    diagonal[:, 0] += first
-    diagonal[:, -1] += last
-    diagonal[:, :-1] += segment
-    diagonal[:, 1:] += segment
-    links = np.full((count, length), -segment)
-    links[:, -1] = 0.0
-    factor, multipliers, failed = dpttrf(diagonal.ravel(), links.ravel()[:-1])
-    if failed:
-        raise InputError("a line of the crossbar is connected to nothing")
-    return factor, multipliers
-
-
-def _solve_lines(factor: tuple[Array, Array], right: Array) -> Array:
-    solved, _ = dpttrs(*factor, right.reshape(-1, right.shape[2]))
-    result: Array = solved.reshape(right.shape)
-    return result
 
 
 def _dot(a: Array, b: Array) -> Array:

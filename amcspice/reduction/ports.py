@@ -4,8 +4,8 @@ Eliminating the interior nodes e of ``[Gpp Gpe; Gep Gee] [vp; ve] = [ip; ie]`` l
 ``(Gpp - Gpe Gee^-1 Gep) vp = ip - Gpe Gee^-1 ie``: a smaller network of conductances, and
 interior injections that ride along to the ports.  Nothing is approximated.
 
-Crossbars whose word lines have no amplifier are eliminated row by row
-(`amcspice.reduction.lattice`), every other network by a general sparse LU.
+Crossbars are eliminated by their structure (`amcspice.reduction.lattice`), a network with interior
+nodes elsewhere by a general sparse LU.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from amcspice.errors import InputError
 from amcspice.reduction.lattice import LatticeReduction
 
 __all__ = ["PortModel", "reduce_to_ports"]
+
+FEW_CROSSINGS = 500
+"""Up to so many, with word lines that end at ports, the sparse LU takes less time than its calls
+alone would take along the rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,17 +105,21 @@ def reduce_to_ports(
     ----------
     schematic : Schematic
     method : {"auto", "rows", "lu"}
-        Row by row, by sparse LU, or whichever fits.
+        Crossbar by crossbar along the rows, by sparse LU, or whichever fits.
 
     Raises
     ------
     InputError
         If a node is connected to nothing, so that its voltage is undetermined, or if ``rows``
-        is asked for where word lines end at amplifiers.
+        is asked for where there are interior nodes outside crossbars.
     """
     by_rows = _fits_rows(schematic)
     if method == "rows" and not by_rows:
-        raise InputError("row-by-row reduction needs word lines that end at no amplifier")
+        raise InputError(
+            "reduction along the rows needs crossbars without other nodes between the amplifiers"
+        )
+    if method == "auto" and by_rows and np.isin(schematic.lattices[0].rows, schematic.ports).all():
+        by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
     model = _reduce_by_rows(schematic) if by_rows and method != "lu" else _reduce_by_lu(schematic)
     floating = np.flatnonzero(model.conductance.diagonal() <= 0)
     if floating.size:
@@ -123,16 +131,20 @@ def reduce_to_ports(
 
 
 def _fits_rows(schematic: Schematic) -> bool:
-    """Whether all interior nodes are inside lattices whose word lines end at no port."""
-    terminals = [lattice.rows for lattice in schematic.lattices]
-    interior = np.concatenate(terminals) if terminals else np.empty(0, np.intp)
+    """Whether every interior node belongs to one lattice.
+
+    The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
+    """
+    ports = schematic.ports
+    free = [lattice for lattice in schematic.lattices if not np.isin(lattice.rows, ports).all()]
+    interior = np.concatenate([np.empty(0, np.intp), *(lattice.rows for lattice in free)])
     peripheral = np.arange(1, len(schematic.peripheral))
     a, b, _ = schematic.peripheral.elements
     return (
-        bool(terminals)
+        bool(schematic.lattices)
         and len(np.unique(interior)) == len(interior)
-        and np.array_equal(np.union1d(interior, schematic.ports), peripheral)
-        and not np.isin(interior, schematic.ports).any()
+        and np.array_equal(np.union1d(interior, ports), peripheral)
+        and not np.isin(interior, ports).any()
         and not np.isin(np.concatenate([a, b]), interior).any()
     )
 
@@ -150,7 +162,11 @@ def _reduce_by_rows(schematic: Schematic) -> PortModel:
     members: list[tuple[LatticeReduction, Nodes, Nodes]] = []
     for lattice in schematic.lattices:
         reduction = LatticeReduction(lattice)
-        columns = position[lattice.columns]
+        columns, word_ends = position[lattice.columns], position[lattice.rows]
+        if (word_ends >= 0).all():
+            terminals = np.concatenate([word_ends, columns])
+            np.add.at(conductance, np.ix_(terminals, terminals), reduction.all_terminals)
+            continue
         np.add.at(conductance, np.ix_(columns, columns), reduction.conductance)
         # Which injection stands at which word line.
         row_of = np.full(len(schematic.peripheral), -1)

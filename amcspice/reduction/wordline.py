@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amcspice.circuit.lattice import Array, Lattice
 from amcspice.errors import InputError
 
-__all__ = ["WordLines"]
+__all__ = ["WordLines", "check_connected"]
 
 LARGEST_EXPONENT = 300.0
 """Above this u and v are kept as logarithms only."""
@@ -53,13 +53,8 @@ class WordLines:
         InputError
             If a word line is connected to nothing.
         """
+        check_connected(lattice)
         ground, links, at = _chains(lattice)
-        floating = np.flatnonzero(ground.sum(axis=1) == 0)
-        if floating.size:
-            raise InputError(
-                f"word line {floating[0]} of array {lattice.name or 'pair'} is connected to "
-                "nothing: all its cells are off; leave the row out or use compensation"
-            )
         log_u, log_v = _semiseparable(ground, links)
         # The terminal is node 0 of the chain: (R^-1)_j0 = u_0 v_j.
         to_terminal = np.exp(log_u[:, :1] + log_v)
@@ -90,6 +85,22 @@ class WordLines:
         lower = np.tril(sum(self.conductance(index) for index in range(len(self.cells))))
         full: Array = lower + np.tril(lower, -1).T
         return full
+
+
+def check_connected(lattice: Lattice) -> None:
+    """Refuse a word line that nothing but its own terminal is connected to.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    floating = np.flatnonzero(lattice.row_ground + lattice.cells.sum(axis=1) == 0)
+    if floating.size:
+        raise InputError(
+            f"word line {floating[0]} of array {lattice.name or 'pair'} is connected to "
+            "nothing: all its cells are off; leave the row out or use compensation"
+        )
 
 
 def _chains(lattice: Lattice) -> tuple[Array, Array, NDArray[np.intp]]:
