@@ -21,7 +21,7 @@ from amcspice.reduction import PortModel
 
 __all__ = ["Behavioural"]
 
-CHUNK = 256
+CHUNK = 128
 """Right-hand sides in one call of the compiled kernel."""
 
 BASE_STEP = 0.03
@@ -30,6 +30,9 @@ BASE_STEP = 0.03
 RESOLUTION, RINGING_RESOLUTION = 0.2, 0.1
 """Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
 leave the settling band again."""
+
+PIECES_PER_INPUT = 16
+"""Pieces of the circuit to keep for each right-hand side; most of them serve many."""
 
 REST = 1e-6
 """Distance from equilibrium that is rest, as a fraction of the largest voltage."""
@@ -115,7 +118,7 @@ class Behavioural:
         for first in range(lead, len(currents), self.chunk):
             # The predecessor leads in, so that chunks do not change where a segment starts.
             before = min(first, 1)
-            yield self._stream(currents[first - before : first + self.chunk], before)
+            yield self._stream(currents[first - before : first + self.chunk], before, len(currents))
 
     def rest_times(self, currents: Array) -> Array:
         """Return when each right-hand side is at rest, inf where it never is, shape (K,) [s]."""
@@ -123,13 +126,14 @@ class Behavioural:
         times: Array = np.where(samples.at_rest, samples.time[samples.starts[1:] - 1], np.inf)
         return times
 
-    def _integrate(self, currents: Array) -> tuple[Samples, Array]:
+    def _integrate(self, currents: Array, expected: int = 0) -> tuple[Samples, Array]:
         made = self.piecewise
         injected = self.model.port_currents(currents)
         k, c = made.difference.shape[0], made.charge.shape[0]
         stages = k if made.equations.second == 0 else 2 * k
         if self._pieces is None:
-            self._pieces = self._kernel.new_pieces(made.equations, stages + c, 16 * self.chunk)
+            most = PIECES_PER_INPUT * max(expected, len(currents))
+            self._pieces = self._kernel.new_pieces(made.equations, stages + c, most)
         samples: Samples = self._kernel.integrate(
             made.equations,
             self._pieces,
@@ -142,8 +146,8 @@ class Behavioural:
         )
         return samples, injected
 
-    def _stream(self, currents: Array, lead: int) -> Stream:
-        samples, injected = self._integrate(currents)
+    def _stream(self, currents: Array, lead: int, expected: int) -> Stream:
+        samples, injected = self._integrate(currents, expected)
         made, opamp = self.piecewise, self.circuit.opamp
         from_inputs = injected @ made.local.T + made.bias
         begin = int(samples.starts[lead])

@@ -103,12 +103,12 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
     while slots < min(most, LARGEST_ROOM // (8 * n * n * LEVELS * (1 + slews))):
         slots *= 2
     return _Pieces(
-        np.zeros((slots, k), np.uint8),
-        np.zeros((slots, n, n)), np.zeros((slots, k, n)), np.zeros((slots, n)),
-        np.zeros((slots, n, n)),
-        np.zeros((slots, n, k)), np.zeros((slots, k, k)), np.zeros((slots, k)),
-        np.zeros((slots, n, k)), np.zeros((slots, k, k)), np.zeros((slots, k)),
-        np.zeros((slots, LEVELS, n, n)), np.zeros((slots if slews else 1, LEVELS, n, n)),
+        np.empty((slots, k), np.uint8),
+        np.empty((slots, n, n)), np.empty((slots, k, n)), np.empty((slots, n)),
+        np.empty((slots, n, n)),
+        np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
+        np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
+        np.empty((slots, LEVELS, n, n)), np.empty((slots if slews else 1, LEVELS, n, n)),
         np.zeros(slots, np.int64), np.full(4 * slots, -1), np.zeros(1, np.int64),
     )  # fmt: skip
 
@@ -421,7 +421,7 @@ def _events(eq, code, u, watched, sources, currents, out):
         if eq.hold[i] > 0:
             if conducts:
                 current = watched[i]
-                over = -current / eq.hold[i]
+                over = current * eq.held_w[i, i]  # what the node would rise by without it
             else:
                 over = watched[i] - stage
             out[2, i] = over
@@ -514,7 +514,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
         changed, t, level, wanted = True, 0.0, FIRST_LEVEL, 0
         starts[r] = used
         slot = 0
-        worst = 0.0
+        worst, events = 0.0, 0
         while True:
             if changed:
                 # All pieces at once at first; then one at a time, which ends for the P-matrices
@@ -572,7 +572,9 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 largest = max(largest, abs(u[i] - way[i]))
             # Fine steps around the settling band, long ones once nothing depends on them.
             band = control.band * largest
-            landing = max(min(LANDING * scale, LANDING_SHARE * distance), 10 * SLACK * scale)
+            # Pieces that keep taking turns are narrower than what may be overstepped.
+            landing = min(LANDING * scale, LANDING_SHARE * distance) / 2.0 ** (events // (4 * k))
+            landing = max(landing, 10 * SLACK * scale)
             share = control.resolution
             if output_distance < 0.2 * band:
                 share *= 3
@@ -622,6 +624,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
             if worst > SLACK * scale:
                 _flip(eq, code, u, over, SLACK * scale, False)
                 changed = True
+                events += 1
                 level, wanted = max(level, wanted), 0
             else:
                 prior[:] = over

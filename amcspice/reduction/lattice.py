@@ -131,6 +131,8 @@ class LatticeReduction:
         """Dissipation of currents (N, K) into bit lines that have nothing but a lead."""
         first = self.lattice.column_first
         leading = np.flatnonzero(first > 0)
+        if not leading.size:
+            return np.zeros(injected.shape[1])
         loaded = self._words.total()[np.ix_(leading, leading)] + np.diag(1 / first[leading])
         currents = injected[leading]
         power: Array = np.einsum("nk,nk->k", currents, np.linalg.solve(loaded, currents))

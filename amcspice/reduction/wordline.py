@@ -66,24 +66,19 @@ class WordLines:
             _log_v=log_v[:, at],
         )
 
-    def conductance(self, index: int) -> Array:
-        """Return the lower triangle of K = D - D R^-1 D of one row, shape (N, N) [S].
-
-        What stands above the diagonal has no meaning.
-        """
-        cells, u, v = self.cells[index], self._log_u[index], self._log_v[index]
-        if u[-1] < LARGEST_EXPONENT:
-            lower = np.outer(-cells * np.exp(v), cells * np.exp(u))
-        else:
-            exponent = np.minimum(v[:, None] + u, LARGEST_EXPONENT)
-            lower = -np.exp(exponent) * np.outer(cells, cells)
-        lower[np.diag_indices(len(cells))] += cells
-        return lower
-
     def total(self) -> Array:
-        """Return the sum of K over all rows, shape (N, N) [S]."""
-        lower = np.tril(sum(self.conductance(index) for index in range(len(self.cells))))
-        full: Array = lower + np.tril(lower, -1).T
+        """Return the sum over all rows of K = D - D R^-1 D, shape (N, N) [S]."""
+        cells, u, v = self.cells, self._log_u, self._log_v
+        if u.max() < LARGEST_EXPONENT:
+            lower = -(cells * np.exp(v)).T @ (cells * np.exp(u))
+        else:
+            lower = np.zeros((cells.shape[1],) * 2)
+            for row in range(len(cells)):
+                exponent = np.minimum(v[row][:, None] + u[row], LARGEST_EXPONENT)
+                lower -= np.exp(exponent) * np.outer(cells[row], cells[row])
+        # (R^-1)_jk = u_k v_j holds for j >= k: what stands above the diagonal has no meaning.
+        lower[np.diag_indices(len(lower))] += cells.sum(axis=0)
+        full: Array = np.tril(lower) + np.tril(lower, -1).T
         return full
 
 

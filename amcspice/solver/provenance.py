@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import time
 from importlib import metadata
@@ -11,6 +12,8 @@ from amcspice.circuit import Circuit
 from amcspice.engine import Installation
 
 __all__ = ["provenance"]
+
+_version = functools.cache(metadata.version)
 
 
 def provenance(
@@ -34,11 +37,11 @@ def provenance(
         What ran; None for the ideal fidelity.
     """
     return {
-        "amcspice": metadata.version("amcspice"),
+        "amcspice": _version("amcspice"),
         "ngspice": installation.version if installation else None,
         "python": platform.python_version(),
-        "numpy": metadata.version("numpy"),
-        "scipy": metadata.version("scipy"),
+        "numpy": _version("numpy"),
+        "scipy": _version("scipy"),
         "simulator": simulator,
         "solver": solver,
         "options": options,
