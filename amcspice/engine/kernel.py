@@ -113,7 +113,8 @@ class _Pieces(NamedTuple):
     nothing slewing, ``inverse`` its inverse, ``difference`` gives the input differences,
     ``watched`` the currents of the hold devices that conduct and the nodes of those that do not;
     their parts by held-node voltages without any feedback end in ``_held``, their constants in
-    ``_fixed``.  ``phi1`` and ``phi2`` are by level and times the step.
+    ``_fixed``.  ``phi1`` and ``phi2`` are by level and times the step, ``growth`` is
+    of the last level.
     """
 
     codes: NDArray[np.uint8]
@@ -129,6 +130,7 @@ class _Pieces(NamedTuple):
     watched_fixed: Array
     phi1: Array
     phi2: Array
+    growth: Array
     levels: NDArray[np.int64]
     table: NDArray[np.int64]
     count: NDArray[np.int64]
@@ -156,6 +158,7 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
         np.zeros((slots, n, k)), np.zeros((slots, k, k)), np.zeros((slots, k)),
         np.zeros((slots, n, k)), np.zeros((slots, k, k)), np.zeros((slots, k)),
         np.zeros((slots, LEVELS, n, n)), np.zeros((slots if slews else 1, LEVELS, n, n)),
+        np.zeros((slots, n, n)),
         np.zeros(slots, np.int64), np.full(4 * slots, -1), np.zeros(1, np.int64),
     )  # fmt: skip
 
@@ -372,7 +375,9 @@ def _add(transposed, vector, out):
 def _build_level(pieces, slot, level, base, slews):
     """Make phi1 and phi2 of a piece up to a level, each from the last by doubling the step.
 
-    phi1(2z) = (e^z phi1 + phi1) / 2 and phi2(2z) = (e^z phi2 + phi1 + phi2) / 4.
+    phi1(2z) = (e^z phi1 + phi1) / 2 and phi2(2z) = (e^z phi2 + phi1 + phi2) / 4.  Growth is
+    e^z - 1 and doubled by itself, growth(2z) = growth^2 + 2 growth: as z phi1 it would multiply
+    rounding errors by z at every doubling, which is without bound where modes are stiff.
     """
     jacobian = np.ascontiguousarray(pieces.rate[slot].T)
     n = len(jacobian)
@@ -399,22 +404,23 @@ def _build_level(pieces, slot, level, base, slews):
                 two *= order + 2
                 phi1 += term / one
                 phi2 += term / two
+            growth = _product(z, phi1)
             for _ in range(halvings):
-                growth = unit + _product(z, phi1)
-                phi2 = (_product(growth, phi2) + phi1 + phi2) / 4
-                phi1 = (_product(growth, phi1) + phi1) / 2
-                z = 2 * z
+                phi2 = (_product(growth, phi2) + phi1 + 2 * phi2) / 4
+                phi1 = (_product(growth, phi1) + 2 * phi1) / 2
+                growth = _product(growth, growth) + 2 * growth
+            pieces.growth[slot] = growth.T
             pieces.phi1[slot, 0] = base * phi1.T
             if slews:
                 pieces.phi2[slot, 0] = base * phi2.T
         else:
             # Here phi1 and phi2 are times the step, and transposed.
-            phi1 = pieces.phi1[slot, at - 1]
-            growth = unit + _product(phi1, pieces.rate[slot])
-            pieces.phi1[slot, at] = _product(phi1, growth) + phi1
+            phi1, growth = pieces.phi1[slot, at - 1], pieces.growth[slot]
+            pieces.phi1[slot, at] = _product(phi1, growth) + 2 * phi1
             if slews:
                 phi2 = pieces.phi2[slot, at - 1]
-                pieces.phi2[slot, at] = (_product(phi2, growth) + phi1 + phi2) / 2
+                pieces.phi2[slot, at] = (_product(phi2, growth) + phi1 + 2 * phi2) / 2
+            pieces.growth[slot] = _product(growth, growth) + 2 * growth
         pieces.levels[slot] += 1
 
 
