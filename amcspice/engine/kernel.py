@@ -42,7 +42,7 @@ LEVELS = 32
 LARGEST_ROOM = 2**28
 """Bytes for the matrices of all pieces."""
 
-FIRST_LEVEL = 4
+FIRST_LEVEL = 11
 """Of the first step that is tried after an input step."""
 
 SMALLEST_SCALE = 1e-3
@@ -443,10 +443,13 @@ def _slewing(eq, difference, out):
 def _events(eq, code, u, watched, sources, currents, out):
     """How far each condition of a piece is overstepped [V]; returns the largest.
 
-    Also gives the voltages behind the output resistances and the currents of the hold devices.
+    What limits an internal node, or holds a node, also keeps it from going far beyond the end of
+    its piece: what counts is how far it would go without.  Also gives the voltages behind the
+    output resistances and the currents of the hold devices.
     """
     k = len(watched)
     first = k if eq.second > 0 else 0
+    release = 1.0 if first else CLAMP
     worst = -np.inf
     for i in range(k):
         region, clamp, conducts, positive = _decode(code[i])
@@ -455,9 +458,9 @@ def _events(eq, code, u, watched, sources, currents, out):
         if region == 1:
             over = max(stage - high, low - stage)
         elif region == 2:
-            over, stage = high - stage, high
+            over, stage = release * (high - stage), high
         else:
-            over, stage = stage - low, low
+            over, stage = release * (stage - low), low
         out[0, i] = over
         worst = max(worst, over)
         if first:
@@ -465,14 +468,14 @@ def _events(eq, code, u, watched, sources, currents, out):
             if clamp == 1:
                 over = max(inner - high, low - inner)
             else:
-                over = high - inner if clamp == 2 else inner - low
+                over = CLAMP * (high - inner if clamp == 2 else inner - low)
             worst = max(worst, over)
         out[1, i] = over
         current = 0.0
         if eq.hold[i] > 0:
             if conducts:
                 current = watched[i]
-                over = -current / eq.hold[i]
+                over = -current * (1 / eq.hold[i] - eq.held_w[i, i])
             else:
                 over = watched[i] - stage
             out[2, i] = over
