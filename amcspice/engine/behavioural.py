@@ -25,7 +25,7 @@ CHUNK = 128
 """Right-hand sides in one call of the compiled kernel."""
 
 BASE_STEP = 0.03
-"""Smallest step, over the time constant of an amplifier with unity feedback."""
+"""Smallest step, over the time constant of an internal node that its output range limits."""
 
 RESOLUTION, RINGING_RESOLUTION = 0.2, 0.1
 """Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
@@ -86,7 +86,7 @@ class Behavioural:
             band=settle_tolerance,
             rest=REST,
             longest=longest,
-            base=BASE_STEP / self.piecewise.equations.unity,
+            base=BASE_STEP / (kernel.CLAMP * self.piecewise.equations.unity),
         )
         self._pieces: Any = None
         banks = circuit.schematic.amplifiers

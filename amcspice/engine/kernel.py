@@ -20,13 +20,14 @@ of the file that it is called in, and of no other.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.engine.equations import Array, Equations, Samples
+from amcspice.engine.equations import Array, Control, Equations, Samples
 
 __all__ = ["integrate", "new_pieces"]
 
@@ -49,14 +50,18 @@ LEVELS = 32
 LARGEST_ROOM = 2**28
 """Bytes for the matrices of all pieces."""
 
-FIRST_LEVEL = 4
+FIRST_LEVEL = 11
 """Of the first step that is tried after an input step."""
 
 SMALLEST_SCALE = 1e-3
 """Volts; as for settling bands."""
 
 
-_jit: Any = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_njit: Any = functools.partial(
+    numba.njit, cache=True, nogil=True, error_model="numpy", fastmath={"contract"}
+)
+# Wrappers that make functions callable from Python are half of the time to compile them.
+_jit: Any = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 class _Pieces(NamedTuple):
@@ -66,7 +71,8 @@ class _Pieces(NamedTuple):
     nothing slewing, ``inverse`` its inverse, ``difference`` gives the input differences,
     ``watched`` the currents of the hold devices that conduct and the nodes of those that do not;
     their parts by held-node voltages without any feedback end in ``_held``, their constants in
-    ``_fixed``.  ``phi1`` and ``phi2`` are by level and times the step.
+    ``_fixed``.  ``phi1`` and ``phi2`` are by level and times the step, ``growth`` is
+    of the last level.
     """
 
     codes: NDArray[np.uint8]
@@ -82,6 +88,7 @@ class _Pieces(NamedTuple):
     watched_fixed: Array
     phi1: Array
     phi2: Array
+    growth: Array
     levels: NDArray[np.int64]
     table: NDArray[np.int64]
     used: NDArray[np.int64]
@@ -109,6 +116,7 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
         np.empty((slots, LEVELS, n, n)), np.empty((slots if slews else 1, LEVELS, n, n)),
+        np.empty((slots, n, n)),
         np.zeros(slots, np.int64), np.full(4 * slots, -1), np.zeros(1, np.int64),
     )  # fmt: skip
 
@@ -147,13 +155,15 @@ def _slot(pieces, eq, code):
             return slot
         at = (at + np.uint64(1)) & mask
     if pieces.used[0] == len(codes):
-        table[:] = -1
+        for i in range(len(table)):
+            table[i] = -1
         pieces.used[0] = 0
         at = (key ^ (key >> np.uint64(32))) & mask
     slot = pieces.used[0]
     pieces.used[0] += 1
     table[at] = slot
-    codes[slot] = code
+    for i in range(k):
+        codes[slot, i] = code[i]
     pieces.levels[slot] = 0
     _linearise(pieces, slot, eq)
     return slot
@@ -171,94 +181,122 @@ def _linearise(pieces, slot, eq):
     first = k if eq.second > 0 else 0
     width = n + k + 1
     stage, states, node = np.zeros((k, width)), np.zeros((c, width)), np.zeros((k, width))
-    above, members = np.zeros(k), np.zeros(k, np.bool_)
+    # Voltages behind the output resistances are above * (stage + rout * current).
+    sources, above, members, held = np.zeros((k, width)), np.zeros(k), np.zeros(k, np.int64), 0
     for i in range(k):
         region, _, conducts, positive = _decode(codes[i])
-        above[i], members[i] = positive, conducts
+        above[i] = positive
+        if conducts:
+            members[held] = i
+            held += 1
         if region == 1:
             stage[i, first + i] = 1.0
         else:
-            stage[i, -1] = eq.highest[i] if region == 2 else eq.lowest[i]
+            stage[i, width - 1] = eq.highest[i] if region == 2 else eq.lowest[i]
         node[i, n + i] = 1.0
+        for j in range(width):
+            sources[i, j] = above[i] * stage[i, j]
     for i in range(c):
         states[i, n - c + i] = 1.0
-    # Voltages behind the output resistances are above * (stage + rout * current).
-    sources = above.reshape(k, 1) * stage
+    _accumulate(eq.held_a, sources, node)
+    _accumulate(eq.held_q, states, node)
     current = np.zeros((k, width))
-    held = np.flatnonzero(members)
-    if eq.hold.any():
-        _accumulate(eq.held_a, sources, node)
-        _accumulate(eq.held_q, states, node)
-    if len(held):
-        system = np.zeros((len(held), len(held)))
-        right = np.zeros((len(held), width))
-        for r, i in enumerate(held):
-            for s, j in enumerate(held):
+    if held > 0:
+        system, right = np.zeros((held, held)), np.zeros((held, width))
+        for r in range(held):
+            i = members[r]
+            for s in range(held):
+                j = members[s]
                 system[r, s] = -eq.held_w[i, j] - eq.rout * eq.held_a[i, j] * above[j]
             system[r, r] += 1 / eq.hold[i]
-            right[r] = node[i] - stage[i]
-        solved = np.zeros((len(held), width))
+            for j in range(width):
+                right[r, j] = node[i, j] - stage[i, j]
+        solved, change = np.zeros((held, width)), np.zeros((k, width))
         _accumulate(_inverse(system), right, solved)
-        change = np.zeros((k, width))
-        for r, i in enumerate(held):
-            current[i] = solved[r]
-            change[i] = above[i] * eq.rout * solved[r]
-        sources += change
+        for r in range(held):
+            i = members[r]
+            for j in range(width):
+                current[i, j] = solved[r, j]
+                change[i, j] = above[i] * eq.rout * solved[r, j]
+                sources[i, j] += change[i, j]
         _accumulate(eq.held_a, change, node)
         _accumulate(eq.held_w, current, node)
     along, charge = np.zeros((k, width)), np.zeros((c, width))
     _accumulate(eq.difference_a, sources, along)
     _accumulate(eq.difference_q, states, along)
+    _accumulate(eq.difference_w, current, along)
     _accumulate(eq.charge_a, sources, charge)
     _accumulate(eq.charge_q, states, charge)
-    if len(held):
-        _accumulate(eq.difference_w, current, along)
-        _accumulate(eq.charge_w, current, charge)
+    _accumulate(eq.charge_w, current, charge)
     rates = np.zeros((n, width))
-    rates[n - c :] = charge
     for i in range(k):
         _, clamp, conducts, _ = _decode(codes[i])
-        rates[i] = eq.unity * along[i]
+        for j in range(width):
+            rates[i, j] = eq.unity * along[i, j]
+            if conducts:
+                node[i, j] = current[i, j]
         rates[i, i] -= eq.leak
         if clamp != 1:
+            edge = eq.highest[i] if clamp == 2 else eq.lowest[i]
             rates[i, i] -= CLAMP * eq.unity
-            rates[i, -1] += CLAMP * eq.unity * (eq.highest[i] if clamp == 2 else eq.lowest[i])
+            rates[i, width - 1] += CLAMP * eq.unity * edge
         if first:
             rates[first + i, i] = eq.second
             rates[first + i, first + i] = -eq.second
-        if conducts:
-            node[i] = current[i]
-    jacobian = rates[:, :n].copy()
-    backward = _inverse(jacobian)
-    for j in range(n):
-        for i in range(n):
-            pieces.rate[slot, j, i] = jacobian[i, j]
-            pieces.inverse[slot, j, i] = backward[i, j]
-    _split(rates, None, pieces.rate_held[slot], pieces.rate_fixed[slot])
+    for i in range(c):
+        for j in range(width):
+            rates[n - c + i, j] = charge[i, j]
+    _split(rates, pieces.rate[slot], pieces.rate_held[slot], pieces.rate_fixed[slot])
     _split(along, pieces.difference[slot], pieces.difference_held[slot],
            pieces.difference_fixed[slot])  # fmt: skip
     _split(node, pieces.watched[slot], pieces.watched_held[slot], pieces.watched_fixed[slot])
+    _copy_matrix(_inverse(pieces.rate[slot]), pieces.inverse[slot])
 
 
 @_jit
 def _split(matrix, by_state, by_held, fixed):
     """Store the columns of a matrix, transposed."""
-    rows, width = matrix.shape
-    k = by_held.shape[0]
-    for i in range(rows):
-        if by_state is not None:
-            for j in range(width - k - 1):
-                by_state[j, i] = matrix[i, j]
+    n, k = by_state.shape[0], by_held.shape[0]
+    for i in range(matrix.shape[0]):
+        for j in range(n):
+            by_state[j, i] = matrix[i, j]
         for j in range(k):
-            by_held[j, i] = matrix[i, width - k - 1 + j]
-        fixed[i] = matrix[i, width - 1]
+            by_held[j, i] = matrix[i, n + j]
+        fixed[i] = matrix[i, n + k]
+
+
+@_jit
+def _copy(source, target):
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@_jit
+def _copy_matrix(source, target):
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@_jit
+def _clear(vector):
+    for i in range(len(vector)):
+        vector[i] = 0.0
+
+
+SMALL = 24
+"""Up to this size plain loops are faster than calls of BLAS and LAPACK."""
 
 
 @_jit
 def _accumulate(a, b, out):
-    """Out += a @ b."""
+    """Add the matrix product of a and b to out."""
     if a.shape[0] > SMALL:
-        out += np.ascontiguousarray(a) @ np.ascontiguousarray(b)
+        product = np.empty(out.shape)
+        np.dot(a, b, product)
+        for i in range(out.shape[0]):
+            for j in range(out.shape[1]):
+                out[i, j] += product[i, j]
         return
     for i in range(a.shape[0]):
         for inner in range(a.shape[1]):
@@ -268,30 +306,16 @@ def _accumulate(a, b, out):
                     out[i, j] += value * b[inner, j]
 
 
-SMALL = 24
-"""Up to this size plain loops are faster than calls of BLAS and LAPACK."""
-
-
-@_jit
-def _product(a, b):
-    if a.shape[0] > SMALL:
-        return np.ascontiguousarray(a) @ np.ascontiguousarray(b)
-    out = np.zeros((a.shape[0], b.shape[1]))
-    for i in range(a.shape[0]):
-        for inner in range(a.shape[1]):
-            value = a[i, inner]
-            for j in range(b.shape[1]):
-                out[i, j] += value * b[inner, j]
-    return out
-
-
 @_jit
 def _inverse(matrix):
     """Invert by elimination with row exchange; what is singular gives inf and nan."""
     n = len(matrix)
     if n > SMALL:
         return np.linalg.inv(matrix)
-    left, right = matrix.copy(), np.eye(n)
+    left, right = np.empty((n, n)), np.zeros((n, n))
+    _copy_matrix(matrix, left)
+    for p in range(n):
+        right[p, p] = 1.0
     for p in range(n):
         best = p
         for r in range(p + 1, n):
@@ -316,7 +340,10 @@ def _inverse(matrix):
 
 @_jit
 def _add(transposed, vector, out):
-    """Out += transposed.T @ vector: along rows, which vectorises."""
+    """Add the product of a matrix, given transposed, and a vector to out.
+
+    Along rows: that vectorises without reordering sums.
+    """
     for j in range(transposed.shape[0]):
         value = vector[j]
         for i in range(transposed.shape[1]):
@@ -327,50 +354,99 @@ def _add(transposed, vector, out):
 def _build_level(pieces, slot, level, base, slews):
     """Make phi1 and phi2 of a piece up to a level, each from the last by doubling the step.
 
-    phi1(2z) = (e^z phi1 + phi1) / 2 and phi2(2z) = (e^z phi2 + phi1 + phi2) / 4.
+    Growth is e^z - 1.  All are transposed, and phi1 and phi2 times the step once they are kept.
     """
-    jacobian = np.ascontiguousarray(pieces.rate[slot].T)
-    n = len(jacobian)
-    unit = np.eye(n)
     while pieces.levels[slot] <= level:
         at = pieces.levels[slot]
+        phi1, phi2 = pieces.phi1[slot, at], pieces.phi2[slot if slews else 0, at]
         if at == 0:
-            # The series, at a step so small that six terms are exact; doubled up to the base.
-            norm = 0.0
-            for i in range(n):
-                norm = max(norm, np.abs(jacobian[i]).sum() * base)
-            halvings = 0
-            while norm > 0.05:
-                norm /= 2
-                halvings += 1
-            step = base / 2**halvings
-            z = jacobian * step
-            phi1, phi2 = unit.copy(), 0.5 * unit
-            term = unit.copy()
-            one, two = 1.0, 2.0
-            for order in range(1, 7):
-                term = _product(term, z)
-                one *= order + 1
-                two *= order + 2
-                phi1 += term / one
-                phi2 += term / two
-            for _ in range(halvings):
-                growth = unit + _product(z, phi1)
-                phi2 = (_product(growth, phi2) + phi1 + phi2) / 4
-                phi1 = (_product(growth, phi1) + phi1) / 2
-                z = 2 * z
-            pieces.phi1[slot, 0] = base * phi1.T
-            if slews:
-                pieces.phi2[slot, 0] = base * phi2.T
+            _series(pieces.rate[slot], base, phi1, phi2, pieces.growth[slot])
         else:
-            # Here phi1 and phi2 are times the step, and transposed.
-            phi1 = pieces.phi1[slot, at - 1]
-            growth = unit + _product(phi1, pieces.rate[slot])
-            pieces.phi1[slot, at] = _product(phi1, growth) + phi1
+            _copy_matrix(pieces.phi1[slot, at - 1], phi1)
             if slews:
-                phi2 = pieces.phi2[slot, at - 1]
-                pieces.phi2[slot, at] = (_product(phi2, growth) + phi1 + phi2) / 2
+                _copy_matrix(pieces.phi2[slot, at - 1], phi2)
+            _double(phi1, phi2, pieces.growth[slot], slews)
         pieces.levels[slot] += 1
+
+
+@_jit
+def _series(rate, base, phi1, phi2, growth):
+    """Fill in phi1, phi2 and growth of the base step.
+
+    From the series at a step so small that six terms are exact, doubled up to the base step.
+    """
+    n = len(rate)
+    norm = 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += abs(rate[j, i])
+        norm = max(norm, total * base)
+    halvings = 0
+    while norm > 0.05:
+        norm /= 2
+        halvings += 1
+    step = base / 2.0**halvings
+    z, term, next_term = np.empty((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    for i in range(n):
+        term[i, i] = 1.0
+        for j in range(n):
+            z[i, j] = rate[i, j] * step
+            growth[i, j] = 0.0
+    _copy_matrix(term, phi1)
+    for i in range(n):
+        for j in range(n):
+            phi2[i, j] = 0.5 * term[i, j]
+    one, two = 1.0, 2.0
+    for order in range(1, 7):
+        for i in range(n):
+            for j in range(n):
+                next_term[i, j] = 0.0
+        _accumulate(term, z, next_term)
+        _copy_matrix(next_term, term)
+        one *= order + 1
+        two *= order + 2
+        for i in range(n):
+            for j in range(n):
+                phi1[i, j] += term[i, j] / one
+                phi2[i, j] += term[i, j] / two
+    _accumulate(z, phi1, growth)
+    for i in range(n):
+        for j in range(n):
+            phi1[i, j] *= step
+            phi2[i, j] *= step
+    for _ in range(halvings):
+        _double(phi1, phi2, growth, True)
+
+
+@_jit
+def _double(phi1, phi2, growth, slews):
+    """Double the step.
+
+    phi1(2z) = (growth phi1 + 2 phi1) / 2, phi2(2z) = (growth phi2 + phi1 + 2 phi2) / 4 and
+    growth(2z) = growth^2 + 2 growth; as z phi1 growth would multiply rounding errors by z at
+    every doubling, which is without bound where modes are stiff.
+    """
+    n = len(growth)
+    product = np.empty((n, n))
+    if slews:
+        for i in range(n):
+            for j in range(n):
+                product[i, j] = 2 * phi2[i, j] + phi1[i, j]
+        _accumulate(phi2, growth, product)
+        for i in range(n):
+            for j in range(n):
+                phi2[i, j] = product[i, j] / 2
+    for i in range(n):
+        for j in range(n):
+            product[i, j] = 2 * phi1[i, j]
+    _accumulate(phi1, growth, product)
+    _copy_matrix(product, phi1)
+    for i in range(n):
+        for j in range(n):
+            product[i, j] = 2 * growth[i, j]
+    _accumulate(growth, growth, product)
+    _copy_matrix(product, growth)
 
 
 @_jit
@@ -392,10 +468,13 @@ def _slewing(eq, difference, out):
 def _events(eq, code, u, watched, sources, currents, out):
     """Fill in how far each condition of a piece is overstepped [V]; return the largest.
 
-    Also fills in the voltages behind the output resistances and the currents of the hold devices.
+    What limits an internal node, or holds a node, also keeps it from going far beyond the end of
+    its piece: what counts is how far it would go without.  Also fills in the voltages behind the
+    output resistances and the currents of the hold devices.
     """
     k = len(watched)
     first = k if eq.second > 0 else 0
+    release = 1.0 if first else CLAMP
     worst = -np.inf
     for i in range(k):
         region, clamp, conducts, positive = _decode(code[i])
@@ -404,9 +483,9 @@ def _events(eq, code, u, watched, sources, currents, out):
         if region == 1:
             over = max(stage - high, low - stage)
         elif region == 2:
-            over, stage = high - stage, high
+            over, stage = release * (high - stage), high
         else:
-            over, stage = stage - low, low
+            over, stage = release * (stage - low), low
         out[0, i] = over
         worst = max(worst, over)
         if first:
@@ -414,14 +493,14 @@ def _events(eq, code, u, watched, sources, currents, out):
             if clamp == 1:
                 over = max(inner - high, low - inner)
             else:
-                over = high - inner if clamp == 2 else inner - low
+                over = CLAMP * (high - inner if clamp == 2 else inner - low)
             worst = max(worst, over)
         out[1, i] = over
         current = 0.0
         if eq.hold[i] > 0:
             if conducts:
                 current = watched[i]
-                over = current * eq.held_w[i, i]  # what the node would rise by without it
+                over = -current * (1 / eq.hold[i] - eq.held_w[i, i])
             else:
                 over = watched[i] - stage
             out[2, i] = over
@@ -466,8 +545,16 @@ def _piece(value, lowest, highest):
     return 0 if value < lowest else 1
 
 
-@_jit
-def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control):
+def integrate(
+    eq: Equations,
+    pieces: _Pieces,
+    difference_j: Array,
+    held_j: Array,
+    charge_j: Array,
+    start: Array,
+    outputs: NDArray[np.intp],
+    control: Control,
+) -> Samples:
     """Stream right-hand sides through a circuit; each starts where the last one ended.
 
     Parameters
@@ -489,15 +576,30 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
     -------
     Samples
     """
+    k = difference_j.shape[1]
+    kept, starts, at_rest = _integrate(
+        eq, pieces, difference_j, held_j, charge_j, start, outputs, control
+    )
+    return Samples(
+        time=np.ascontiguousarray(kept[:, 0]),
+        sources=kept[:, 1 : 1 + k],
+        held=kept[:, 1 + k : 1 + 2 * k],
+        states=kept[:, 1 + 2 * k :],
+        starts=starts,
+        at_rest=at_rest,
+    )
+
+
+@_njit()
+def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control):
+    """Do what `integrate` does; columns of the samples are time, sources, held and states."""
     total, k = difference_j.shape
     c, n = charge_j.shape[1], len(start)
     slews = eq.slew < np.inf
     code = np.full(k, START)
     u = start.copy()
     room = 64 * total + 64
-    time, starts = np.empty(room), np.zeros(total + 1, np.int64)
-    kept_sources, kept_currents = np.empty((room, k)), np.empty((room, k))
-    kept_states = np.empty((room, c))
+    kept, starts = np.empty((room, 1 + 2 * k + c)), np.zeros(total + 1, np.int64)
     at_rest = np.zeros(total, np.bool_)
     over, prior = np.full((4, k), -np.inf), np.empty((4, k))
     sources, currents, watched, watched_0 = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
@@ -521,18 +623,18 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 # that passive networks give (K. Murty's least-index rule).
                 for attempt in range(20 + 8 * k):
                     slot = _slot(pieces, eq, code)
-                    watched_0[:] = pieces.watched_fixed[slot]
+                    _copy(pieces.watched_fixed[slot], watched_0)
                     _add(pieces.watched_held[slot], held_j[r], watched_0)
-                    watched[:] = watched_0
+                    _copy(watched_0, watched)
                     _add(pieces.watched[slot], u, watched)
                     worst = _events(eq, code, u, watched, sources, currents, over)
                     if worst <= SLACK * scale:
                         break
                     _flip(eq, code, u, over, SLACK * scale, attempt >= 10)
-                prior[:] = over
-                difference_0[:] = pieces.difference_fixed[slot]
+                _copy_matrix(over, prior)
+                _copy(pieces.difference_fixed[slot], difference_0)
                 _add(pieces.difference_held[slot], held_j[r], difference_0)
-                constant[:] = pieces.rate_fixed[slot]
+                _copy(pieces.rate_fixed[slot], constant)
                 _add(pieces.rate_held[slot], held_j[r], constant)
                 for i in range(k):
                     difference_0[i] += difference_j[r, i]
@@ -541,28 +643,28 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                     constant[n - c + i] += charge_j[r, i]
                 changed = False
             if used == room:
-                time = _grown(time)
-                kept_sources, kept_currents = _grown(kept_sources), _grown(kept_currents)
-                kept_states = _grown(kept_states)
-                room = len(time)
-            time[used] = t
+                room *= 2
+                larger = np.empty((room, kept.shape[1]))
+                _copy_matrix(kept, larger)
+                kept = larger
+            kept[used, 0] = t
             for i in range(k):
-                kept_sources[used, i], kept_currents[used, i] = sources[i], currents[i]
+                kept[used, 1 + i], kept[used, 1 + k + i] = sources[i], currents[i]
             for i in range(c):
-                kept_states[used, i] = u[n - c + i]
+                kept[used, 1 + 2 * k + i] = u[n - c + i]
             used += 1
             if at_rest[r] or t >= control.longest or used - starts[r] > MOST_STEPS:
                 break
-            rate[:] = constant
+            _copy(constant, rate)
             _add(pieces.rate[slot], u, rate)
             active = False
             if slews:
-                difference[:] = difference_0
+                _copy(difference_0, difference)
                 _add(pieces.difference[slot], u, difference)
                 active = _slewing(eq, difference, lost) > 0.0
                 for i in range(k):
                     rate[i] += lost[i]
-            way[:] = 0.0
+            _clear(way)
             _add(pieces.inverse[slot], rate, way)
             distance, output_distance, largest = 0.0, 0.0, SMALLEST_SCALE
             for i in range(n):
@@ -585,16 +687,16 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
             while True:
                 if pieces.levels[slot] <= level:
                     _build_level(pieces, slot, level, control.base, slews)
-                trial[:] = u
+                _copy(u, trial)
                 _add(pieces.phi1[slot, level], rate, trial)
                 error = 0.0
                 if active:
-                    difference[:] = difference_0
+                    _copy(difference_0, difference)
                     _add(pieces.difference[slot], trial, difference)
                     _slewing(eq, difference, lost_then)
                     for i in range(k):
                         lost_then[i] -= lost[i]
-                    way[:] = 0.0
+                    _clear(way)
                     _add(pieces.phi2[slot, level, :k], lost_then, way)
                     for i in range(n):
                         trial[i] += way[i]
@@ -605,7 +707,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 moved /= allowed
                 for i in outputs:
                     moved = max(moved, abs(trial[i] - u[i]) / output_allowed)
-                watched[:] = watched_0
+                _copy(watched_0, watched)
                 _add(pieces.watched[slot], trial, watched)
                 worst = _events(eq, code, trial, watched, sources, currents, over)
                 landed = worst <= landing
@@ -618,7 +720,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                     wanted = max(wanted, level)
                     level -= _halvings(prior, over, landing, level)
             t += control.base * 2.0**level
-            u[:] = trial
+            _copy(trial, u)
             for i in range(n):
                 scale = max(scale, abs(u[i]))
             if worst > SLACK * scale:
@@ -627,14 +729,12 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 events += 1
                 level, wanted = max(level, wanted), 0
             else:
-                prior[:] = over
+                _copy_matrix(over, prior)
                 at_rest[r] = distance < control.rest * scale
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
     starts[total] = used
-    return Samples(
-        time[:used], kept_sources[:used], kept_currents[:used], kept_states[:used], starts, at_rest
-    )
+    return kept[:used], starts, at_rest
 
 
 @_jit
@@ -650,10 +750,3 @@ def _halvings(before, after, limit, most):
     while halvings < most and 0.5**halvings > share:
         halvings += 1
     return halvings
-
-
-@_jit
-def _grown(array):
-    larger = np.empty((2 * len(array), *array.shape[1:]))
-    larger[: len(array)] = array
-    return larger

@@ -1,0 +1,283 @@
+"""The behavioural engine against closed forms and against equations written by hand.
+
+Its agreement with ngspice is in ``test_behavioural_ngspice.py``, its invariants in
+``test_kernel.py``.
+"""
+
+import itertools
+
+import numpy as np
+import pytest
+import scipy.integrate
+from oracles import compact_operating_point, random_problem
+
+import amcspice as amc
+from amcspice.engine import Behavioural, LinearModel
+from amcspice.reduction import reduce_to_ports
+
+G_MAX = 100e-6
+CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
+
+
+def integrate(circuit, b, volts_per_unit=1.0, **options):
+    """Waveforms of right-hand sides (m,) or (m, K) in a given range; positions of the outputs."""
+    model = reduce_to_ports(circuit.schematic)
+    engine = Behavioural(circuit, model, **{"longest": 1.0, **options})
+    currents = circuit.schematic.currents(np.atleast_2d(b.T), volts_per_unit)
+    segments = [segment for stream in engine.run(currents) for segment in stream]
+    return segments, np.searchsorted(model.nodes, circuit.schematic.outputs)
+
+
+# What is linear: the matrix exponential.
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+@pytest.mark.parametrize(
+    ("opamp", "options"),
+    [
+        ({}, {}),
+        ({"gain": 1e3, "output_resistance": 300.0}, {"compensation": False}),
+        ({"offset": -2e-3, "bias_current": 1e-6}, {}),
+        ({"input_resistance": 2e3, "gain": 1e3}, {}),
+        ({"offset": 1e-3}, {"wire": amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)}),
+        ({}, {"ridge": 2.0, "device": amc.Memristor(levels=32, write_noise=0.02, seed=1)}),
+    ],
+    ids=["plain", "weak amplifiers", "offset and bias", "input resistance", "wires", "write noise"],
+)
+def test_linear_circuits_follow_the_matrix_exponential(circuit_type, opamp, options, measured):
+    A, b = random_problem(3)
+    if circuit_type is amc.ClassicGINV:
+        options = {key: value for key, value in options.items() if key != "compensation"}
+    circuit = circuit_type(A, opamp=amc.OpAmp(**{"gain": 1e5, **opamp}), **options)
+    (segment,), _ = integrate(circuit, b)
+    model = reduce_to_ports(circuit.schematic)
+    linear = LinearModel.of(circuit, model)
+    current = model.port_currents(circuit.schematic.currents(b[None], 1.0))[0]
+    expected = linear.step_response(current, segment.time)
+    scale = np.abs(expected).max()
+    distance = np.abs(segment.voltages - expected).max() / scale
+    rest = linear.operating_point(current)
+    measured("largest distance, fraction of full scale", distance)
+    measured("the same at rest", np.abs(segment.voltages[-1] - rest).max() / scale)
+    assert len(segment.time) > 20
+    assert distance < 1e-9
+    assert np.abs(segment.voltages[-1] - rest).max() < 1e-6 * scale
+
+
+def test_the_operating_point_is_that_of_the_circuit_written_by_hand():
+    A, b = random_problem(3)
+    circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e3, output_resistance=300.0))
+    (segment,), outputs = integrate(circuit, b)
+    G = G_MAX * A / A.max()
+    expected = compact_operating_point(
+        G, -G_MAX / A.max() * b, row_total=np.full(32, 2 * G.sum(axis=1).max()),
+        gain=1e3, output_resistance=300.0,
+    )  # fmt: skip
+    found = segment.voltages[-1, outputs]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_second_pole_and_input_capacitance_are_states_of_their_own(circuit_type, measured):
+    """With both the circuit is still linear; its equations again, from the full node equations."""
+    A, b = random_problem(4, rows=6, columns=3)
+    opamp = amc.OpAmp(gain=1e4, second_pole=2e9, input_capacitance=2e-14, output_resistance=50.0)
+    circuit = circuit_type(A, opamp=opamp)
+    (segment,), _ = integrate(circuit, b)
+    model = reduce_to_ports(circuit.schematic)
+    plus, minus, out = (
+        np.concatenate([getattr(bank, pin) for bank in circuit.schematic.amplifiers])
+        for pin in ("plus", "minus", "out")
+    )
+    k, ports = len(out), len(model.nodes)
+
+    def at(pins):
+        return (pins[:, None] == model.nodes).astype(float)
+
+    # Ports, internal nodes and second stages in one system M dz/dt = K z + f.
+    R, unity, second = opamp.output_resistance, 2 * np.pi * 1e8, 2 * np.pi * 2e9
+    mass = np.diag(np.r_[2e-14 * (at(plus) + at(minus)).sum(axis=0), np.ones(2 * k)])
+    K = np.zeros((ports + 2 * k, ports + 2 * k))
+    K[:ports, :ports] = -model.conductance - at(out).T @ at(out) / R
+    K[:ports, ports + k :] = at(out).T / R
+    K[ports : ports + k, :ports] = unity * (at(plus) - at(minus))
+    K[ports : ports + k, ports : ports + k] = -unity / opamp.gain * np.eye(k)
+    K[ports + k :, ports:] = second * np.hstack([np.eye(k), -np.eye(k)])
+    f = np.zeros(ports + 2 * k)
+    f[:ports] = model.port_currents(circuit.schematic.currents(b[None], 1.0))[0]
+    free = np.flatnonzero(mass.diagonal() == 0)
+    kept = np.flatnonzero(mass.diagonal())
+    solve = np.linalg.solve(K[np.ix_(free, free)], np.c_[K[np.ix_(free, kept)], f[free]])
+    J = (K[np.ix_(kept, kept)] - K[np.ix_(kept, free)] @ solve[:, :-1]) / mass[kept, kept][:, None]
+    g = (f[kept] - K[np.ix_(kept, free)] @ solve[:, -1]) / mass[kept, kept]
+    values, vectors = np.linalg.eig(J)
+    forced = np.linalg.solve(vectors, g)
+    z = ((np.expm1(np.outer(segment.time, values)) / values * forced) @ vectors.T).real
+    expected = np.empty((len(z), ports + 2 * k))
+    expected[:, kept], expected[:, free] = z, -z @ solve[:, :-1].T - solve[:, -1]
+    distance = np.abs(segment.voltages - expected[:, :ports]).max() / np.abs(expected).max()
+    measured("largest distance, fraction of full scale", distance)
+    assert distance < 1e-9
+
+
+# What is not linear: an implicit integrator on equations written by hand.
+
+
+class Compact:
+    """Nodes of a compact circuit from the voltages y of the internal nodes."""
+
+    def __init__(self, A, current, opamp, hold):
+        G = G_MAX * A / A.max()
+        m, n = G.shape
+        self.n, self.R, self.hold, self.opamp = n, opamp.output_resistance, hold, opamp
+        T, S = np.diag(G.sum(axis=0)), 2 * G.sum(axis=1).max()
+        zero = np.zeros((n, n))
+        system = np.block(
+            [
+                [S * np.eye(m), -G, -G],
+                [-G.T, T, zero],
+                [-self.R * G.T, zero, np.eye(n) + self.R * T],
+            ]
+        )
+        # Rows of the known side: current into the rows, held currents, sources.
+        known = np.block(
+            [
+                [current[:, None], np.zeros((m, 2 * n))],
+                [np.zeros((n, 1)), -np.eye(n), zero],
+                [np.zeros((n, 1)), zero, np.eye(n)],
+            ]
+        )
+        self.answer = np.linalg.solve(system, known)[m:]
+        self.series = 1 / 0.1 + self.R
+        # For every combination of hold devices that conduct and outputs above zero: the hold
+        # currents w = on (u - stage) / series with sources up (stage + R w), for (1, stage).
+        self.pieces = []
+        combinations = itertools.product((0.0, 1.0), repeat=n)
+        for on, up in itertools.product(map(np.diag, combinations), repeat=2) if hold else []:
+            u = self.answer[:n]
+            slope = self.series * np.eye(n) - on @ (u[:, 1 : n + 1] + self.R * u[:, n + 1 :] @ up)
+            given = np.c_[on @ u[:, 0], on @ (u[:, n + 1 :] @ up - np.eye(n))]
+            self.pieces.append((up, np.linalg.solve(slope, given)))
+
+    def lines(self, w, sources):
+        found = self.answer @ np.concatenate([[1.0], w, sources])
+        return found[: self.n], found[self.n :]
+
+    def nodes(self, y):
+        """Column wires and outputs; the hold devices by trying every combination."""
+        low = self.opamp.lowest_output if self.hold else self.opamp.headroom_negative
+        stage = np.clip(y, low, self.opamp.highest_output)
+        if not self.hold:
+            return self.lines(np.zeros(self.n), stage)
+        best, found = np.inf, None
+        for up, currents in self.pieces:
+            w = currents @ np.concatenate([[1.0], stage])
+            inside = stage + self.R * w
+            u, x = self.lines(w, up @ inside)
+            wrong = max(
+                np.abs(w * self.series - np.maximum(u - stage, 0)).max(),
+                np.abs(up @ inside - np.maximum(inside, 0)).max(),
+            )
+            if wrong < best:
+                best, found = wrong, (u, x)
+        assert best < 1e-9
+        return found
+
+    def rates(self, _, y):
+        u, _ = self.nodes(y)
+        low = self.opamp.lowest_output if self.hold else self.opamp.headroom_negative
+        return amplifier(self.opamp, -u, y, low)
+
+    def outputs(self, y):
+        return self.nodes(y)[1]
+
+
+class Classic:
+    """The same of a classic circuit; floored solution, residual amplifiers on both supplies."""
+
+    def __init__(self, A, current, opamp, _):
+        G = G_MAX * A / A.max()
+        m, n = G.shape
+        R, one, zero = opamp.output_resistance, np.eye, np.zeros
+        row, column = np.diag(G.sum(axis=1)), np.diag(G.sum(axis=0))
+        # Unknowns: summing nodes s, column wires c, r, x.
+        system = np.block(
+            [
+                [row + G_MAX * one(m), zero((m, n)), -G_MAX * one(m), -G],
+                [zero((n, m)), column, -G.T, zero((n, n))],
+                [-R * G_MAX * one(m), -R * G, one(m) * (1 + R * G_MAX) + R * row, zero((m, n))],
+                [-R * G.T, zero((n, n)), zero((n, m)), one(n) + R * column],
+            ]
+        )
+        known = np.vstack([np.c_[current, zero((m, m + n))], zero((n, 1 + m + n)),
+                           np.c_[zero(m + n), one(m + n)]])  # fmt: skip
+        self.answer, self.m, self.n, self.opamp = np.linalg.solve(system, known), m, n, opamp
+        self.low = np.r_[np.full(m, opamp.lowest_output), np.full(n, opamp.headroom_negative)]
+
+    def lines(self, y):
+        stage = np.clip(y, self.low, self.opamp.highest_output)
+        return self.answer @ np.concatenate([[1.0], stage])
+
+    def rates(self, _, y):
+        found = self.lines(y)
+        difference = np.r_[-found[: self.m], found[self.m : self.m + self.n]]
+        return amplifier(self.opamp, difference, y, self.low)
+
+    def outputs(self, y):
+        return self.lines(y)[-self.n :]
+
+
+def amplifier(opamp, difference, y, low):
+    """Rate of the internal nodes: slewing input stage, finite gain, clamp at the output range."""
+    unity = 2 * np.pi * opamp.gbw
+    drive = unity * (difference + opamp.offset)
+    if opamp.slew_rate is not None:
+        drive = opamp.slew_rate * np.tanh(drive / opamp.slew_rate)
+    outside = np.maximum(y - opamp.highest_output, 0) + np.minimum(y - low, 0)
+    return drive - unity / opamp.gain * y - 100 * unity * outside
+
+
+SMALL = np.array([[1.0, 0.3], [0.2, 0.9], [0.6, 0.5]])
+TOWARDS = np.array([1.0, 0.5, -0.2])
+"""A positive solution; turned round it is all zero, and one of each sign for the last."""
+RIGHT_SIDES = {"both": TOWARDS, "one": np.array([0.9, -0.6, 0.3]), "none": -TOWARDS}
+
+
+@pytest.mark.parametrize("right_side", RIGHT_SIDES)
+@pytest.mark.parametrize(
+    "opamp",
+    [
+        {},
+        {"slew_rate": 2e6},
+        {"slew_rate": 2e7, "offset": 1e-3, "output_resistance": 100.0, "gain": 1e4},
+        {"supply_positive": 0.7, "slew_rate": 5e6, "headroom_negative": 0.02},
+    ],
+    ids=["rails", "slewing", "slewing a little", "too large a range"],
+)
+@pytest.mark.parametrize("topology", ["classic", "hold", "rail only"])
+def test_every_piece_agrees_with_an_implicit_integrator(topology, opamp, right_side, measured):
+    opamp, b = amc.OpAmp(**{"gain": 1e5, **opamp}), RIGHT_SIDES[right_side]
+    if topology == "classic":
+        circuit, by_hand = amc.ClassicGINV, Classic
+        constraint = amc.NonNegative()
+    else:
+        circuit, by_hand = amc.CompactGINV, Compact
+        constraint = amc.NonNegative(hold=topology == "hold")
+    circuit = circuit(SMALL, opamp=opamp, constraint=constraint)
+    (segment,), outputs = integrate(circuit, b, tolerance=1e-6)
+    oracle = by_hand(SMALL, -G_MAX * b, opamp, topology == "hold")
+    solved = scipy.integrate.solve_ivp(
+        oracle.rates,
+        (0, segment.time[-1]),
+        np.zeros(circuit.amplifier_count),
+        method="Radau",
+        t_eval=segment.time,
+        rtol=1e-7,
+        atol=1e-9,
+    )
+    expected = np.array([oracle.outputs(y) for y in solved.y.T])
+    distance = np.abs(segment.voltages[:, outputs] - expected).max()
+    measured("largest distance [V]", distance)
+    measured("the same at rest [V]", np.abs(segment.voltages[-1, outputs] - expected[-1]).max())
+    assert distance < 1e-3
+    assert np.abs(segment.voltages[-1, outputs] - expected[-1]).max() < 1e-5
