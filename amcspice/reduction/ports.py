@@ -136,25 +136,23 @@ def _fits_rows(schematic: Schematic) -> bool:
     The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
     """
     ports = schematic.ports
-    free = [lattice for lattice in schematic.lattices if not np.isin(lattice.rows, ports).all()]
-    interior = np.concatenate([np.empty(0, np.intp), *(lattice.rows for lattice in free)])
-    peripheral = np.arange(1, len(schematic.peripheral))
+    is_port = np.zeros(len(schematic.peripheral), bool)
+    is_port[ports] = True
+    free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
+    # How often a node ends a word line: interior nodes exactly once, ports never.
+    ends = np.zeros(len(schematic.peripheral), int)
+    for lattice in free:
+        np.add.at(ends, lattice.rows, 1)
     a, b, _ = schematic.peripheral.elements
-    return (
-        bool(schematic.lattices)
-        and len(np.unique(interior)) == len(interior)
-        and np.array_equal(np.union1d(interior, ports), peripheral)
-        and not np.isin(interior, ports).any()
-        and not np.isin(np.concatenate([a, b]), interior).any()
-    )
+    touched = ends[a].any() or ends[b].any()
+    return bool(schematic.lattices) and not touched and bool((ends == ~is_port)[1:].all())
 
 
 def _reduce_by_rows(schematic: Schematic) -> PortModel:
     ports = schematic.ports
     position = np.full(len(schematic.peripheral), -1)
     position[ports] = np.arange(len(ports))
-    laplacian = schematic.peripheral.laplacian()
-    conductance = laplacian[ports - 1][:, ports - 1].toarray()
+    conductance = _between_ports(schematic.peripheral, position, len(ports))
     injected = schematic.injected
     transfer = np.zeros((len(injected), len(ports)))
     at_port = position[injected] >= 0
@@ -185,6 +183,20 @@ def _reduce_by_rows(schematic: Schematic) -> PortModel:
         return power
 
     return _model(schematic, conductance, transfer, local_power)
+
+
+def _between_ports(network: Network, position: Nodes, count: int) -> Array:
+    """Return the conductance matrix of elements that join ports, or ports and ground."""
+    a, b, value = network.elements
+    first, second = position[a], position[b]
+    conductance = np.zeros((count, count))
+    for at in (first, second):
+        inside = at >= 0
+        np.add.at(conductance, (at[inside], at[inside]), value[inside])
+    both = (first >= 0) & (second >= 0)
+    for row, column in ((first[both], second[both]), (second[both], first[both])):
+        np.subtract.at(conductance, (row, column), value[both])
+    return conductance
 
 
 def _reduce_by_lu(schematic: Schematic) -> PortModel:
