@@ -12,6 +12,7 @@ import scipy.integrate
 from oracles import compact_operating_point, random_problem
 
 import amcspice as amc
+import amcspice.measure
 from amcspice.engine import Behavioural, LinearModel
 from amcspice.reduction import reduce_to_ports
 
@@ -281,3 +282,75 @@ def test_every_piece_agrees_with_an_implicit_integrator(topology, opamp, right_s
     measured("the same at rest [V]", np.abs(segment.voltages[-1, outputs] - expected[-1]).max())
     assert distance < 1e-3
     assert np.abs(segment.voltages[-1, outputs] - expected[-1]).max() < 1e-5
+
+
+@pytest.mark.parametrize("preset", ["ad823", "onchip-1g"])
+def test_a_limit_lets_go_at_once(preset, measured):
+    """Streamed, so that outputs which rest at a limit have to leave it; the start is beyond it."""
+    A, b = random_problem(3, rows=16, columns=4, vectors=3)
+    opamp = amc.OpAmp.preset(preset)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=False), opamp=opamp)
+    volts = 0.2 * opamp.highest_output
+    segments, outputs = integrate(circuit, b, volts)
+    y, distance = np.zeros(4), []
+    for segment, vector in zip(segments, b.T, strict=True):
+        oracle = Compact(A, -G_MAX / A.max() * volts * vector, opamp, hold=False)
+        solved = scipy.integrate.solve_ivp(
+            oracle.rates, (0, segment.time[-1]), y, method="Radau", t_eval=segment.time,
+            rtol=1e-7, atol=1e-9,
+        )  # fmt: skip
+        expected = np.array([oracle.outputs(y) for y in solved.y.T])
+        y = solved.y[:, -1]
+        apart = np.abs(segment.voltages[:, outputs] - expected).max()
+        distance.append(apart / np.abs(expected).max())
+    at_limit = [(s.voltages[-1, outputs] < opamp.headroom_negative).any() for s in segments]
+    assert any(at_limit)
+    measured("largest distance, fraction of full scale", max(distance))
+    assert max(distance) < 5e-4
+
+
+def test_a_slewing_output_is_a_ramp(measured):
+    """1 x 1: the output leaves at the slew rate until it is within reach of the answer."""
+    slew = 1e5
+    circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew))
+    (segment,), (x,) = integrate(circuit, np.array([2.0]))
+    ramp = (segment.voltages[:, x] > 0.1) & (segment.voltages[:, x] < 1.9)
+    assert ramp.any()
+    distance = np.abs(segment.voltages[ramp, x] - slew * segment.time[ramp]).max()
+    measured("distance from the ramp [V]", distance)
+    assert distance < 1e-3
+    assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("slew", [1e1, 1e2, 1e3])
+def test_slewing_is_not_taken_for_rest(slew):
+    """However slow: the distance to go is not what the linear circuit would make of the rate."""
+    circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew, gbw=1e9))
+    (segment,), (x,) = integrate(circuit, np.array([2.0]))
+    assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_a_rail_stops_the_output_and_lets_go_without_windup(circuit_type):
+    """Four times the rail, then a fifth of it: as fast as an output that was never at the rail."""
+    opamp = amc.OpAmp(gain=1e5, supply_positive=1.0, supply_negative=-1.0)
+    circuit = circuit_type([[1.0]], opamp=opamp)
+    (saturated, back), (*_, x) = integrate(circuit, np.array([[4.0, 0.2]]))
+    assert saturated.voltages[-1, x] == pytest.approx(1.0, abs=1e-3)
+    assert saturated.voltages[:, x].max() < 1.0 + 1e-9
+    assert back.voltages[-1, x] == pytest.approx(0.2, rel=1e-3)
+    (_, fresh), _ = integrate(circuit, np.array([[0.99, 0.2]]))
+
+    def settling(segment):
+        return amc.measure.measure_settling(segment.time, segment.voltages[:, [x]]).time
+
+    assert settling(back) == pytest.approx(settling(fresh), rel=0.1)
+
+
+def test_a_small_right_hand_side_after_a_large_one_is_as_exact():
+    A, b = random_problem(3, rows=16, columns=4)
+    circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e5))
+    run = amc.simulate(circuit, np.stack([b, 1e-2 * b], axis=1), fidelity="behavioural")
+    np.testing.assert_allclose(
+        100 * run.x[:, 1], run.x[:, 0], atol=1e-4 * np.abs(run.x[:, 0]).max()
+    )

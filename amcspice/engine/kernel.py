@@ -53,6 +53,9 @@ LARGEST_ROOM = 2**28
 FIRST_LEVEL = 11
 """Of the first step that is tried after an input step."""
 
+STALL = 0.1
+"""Largest correction of a step for slewing, as a fraction of the step."""
+
 SMALLEST_SCALE = 1e-3
 """Volts; as for settling bands."""
 
@@ -657,6 +660,9 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 break
             _copy(constant, rate)
             _add(pieces.rate[slot], u, rate)
+            # The way to equilibrium, where nothing slews: what slews is as far away as it is.
+            _clear(way)
+            _add(pieces.inverse[slot], rate, way)
             active = False
             if slews:
                 _copy(difference_0, difference)
@@ -664,8 +670,6 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 active = _slewing(eq, difference, lost) > 0.0
                 for i in range(k):
                     rate[i] += lost[i]
-            _clear(way)
-            _add(pieces.inverse[slot], rate, way)
             distance, output_distance, largest = 0.0, 0.0, SMALLEST_SCALE
             for i in range(n):
                 distance = max(distance, abs(way[i]))
@@ -704,6 +708,8 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 moved = 0.0
                 for i in range(n):
                     moved = max(moved, abs(trial[i] - u[i]))
+                # A step much longer than the time constants gets nowhere while an output slews.
+                stalls = error > STALL * moved and error > control.rest * control.tolerance * scale
                 moved /= allowed
                 for i in outputs:
                     moved = max(moved, abs(trial[i] - u[i]) / output_allowed)
@@ -711,7 +717,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 _add(pieces.watched[slot], trial, watched)
                 worst = _events(eq, code, trial, watched, sources, currents, over)
                 landed = worst <= landing
-                fine = error <= control.tolerance * scale and moved <= 2
+                                fine = error <= control.tolerance * scale and moved <= 2 and not stalls
                 if level == 0 or (landed and fine):
                     break
                 if landed:

@@ -1,0 +1,254 @@
+"""Invariants of the behavioural engine, and what measures many segments at once."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import nnls, random_problem
+
+import amcspice as amc
+from amcspice.engine import Behavioural, Segment, Stream
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.measure import measure_settling
+from amcspice.measure.settling import measure_settlings
+from amcspice.reduction import reduce_to_ports
+
+GOOD = amc.OpAmp(gain=1e5)
+CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
+
+
+def behavioural(circuit, b, **options):
+    return amc.simulate(circuit, b, fidelity="behavioural", **options)
+
+
+def same_waveforms(first, second):
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.time, other.time)
+        np.testing.assert_array_equal(one.voltages, other.voltages)
+        np.testing.assert_array_equal(one.supply, other.supply)
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_chunks_change_nothing(circuit_type):
+    A, b = random_problem(13, rows=12, columns=3, vectors=11)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=GOOD)
+    model = reduce_to_ports(circuit.schematic)
+    currents = circuit.schematic.currents(b.T, 0.5)
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+
+    def run(chunk):
+        engine = Behavioural(circuit, model, longest=1.0, chunk=chunk)
+        return [segment for stream in engine.run(currents) for segment in stream]
+
+    whole = run(256)
+    scale = max(np.abs(segment.voltages).max() for segment in whole)
+    for chunk in (1, 4):
+        for one, other in zip(whole, run(chunk), strict=True):
+            np.testing.assert_allclose(
+                one.voltages[-1], other.voltages[-1], rtol=0, atol=1e-5 * scale
+            )
+            settled, again = (
+                measure_settling(s.time, s.voltages[:, outputs]).time for s in (one, other)
+            )
+            assert again == pytest.approx(settled, rel=2e-3, abs=1e-12)
+    with pytest.raises(InputError, match="chunk = 0"):
+        run(0)
+
+
+def test_jobs_change_nothing():
+    A, b = random_problem(13, rows=8, columns=3, vectors=600)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=GOOD)
+    one, two = (behavioural(circuit, b, jobs=jobs) for jobs in (1, 2))
+    np.testing.assert_array_equal(one.x, two.x)
+    np.testing.assert_array_equal(one.settling_time, two.settling_time)
+    np.testing.assert_array_equal(one.energy, two.energy)
+    for name, values in one.power.items():
+        np.testing.assert_array_equal(values, two.power[name])
+    same_waveforms(one.waveforms.segments, two.waveforms.segments)
+
+
+@pytest.mark.parametrize("opamp", [GOOD, amc.OpAmp.preset("onchip-1g")], ids=["linear", "slewing"])
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_pieces_met_before_change_nothing(circuit_type, opamp):
+    A, b = random_problem(13, rows=12, columns=4, vectors=20)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp)
+    model = reduce_to_ports(circuit.schematic)
+    currents = circuit.schematic.currents(b.T, 0.1 * opamp.highest_output)
+
+    def fresh():
+        return Behavioural(circuit, model, longest=1.0)
+
+    used = fresh()
+    first, again, other = (
+        [segment for stream in engine.run(currents) for segment in stream]
+        for engine in (used, used, fresh())
+    )
+    same_waveforms(first, again)
+    same_waveforms(first, other)
+    # Others in between fill the room for pieces with theirs.
+    list(used.run(-currents[::-1]))
+    same_waveforms(first, [segment for stream in used.run(currents) for segment in stream])
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_voltages_scale_with_the_currents(circuit_type):
+    """Without slew limit and upper rail a constraint at zero has no scale."""
+    A, b = random_problem(5, rows=12, columns=4, vectors=3)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=GOOD)
+    full, half = (behavioural(circuit, b, full_scale=scale) for scale in (0.4, 0.2))
+    np.testing.assert_allclose(full.x, half.x, atol=1e-6 * np.abs(full.x).max())
+    np.testing.assert_allclose(full.settling_time, half.settling_time, rtol=1e-6)
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_permuting_rows_and_columns_permutes_the_answer(circuit_type):
+    A, b = random_problem(6, rows=16, columns=5)
+    draw = np.random.default_rng(0)
+    rows, columns = draw.permutation(16), draw.permutation(5)
+    options = {"constraint": amc.NonNegative(), "opamp": GOOD}
+    plain = behavioural(circuit_type(A, **options), b)
+    moved = behavioural(circuit_type(A[rows][:, columns], **options), b[rows])
+    np.testing.assert_allclose(moved.x, plain.x[columns], atol=1e-7 * np.abs(plain.x).max())
+    np.testing.assert_allclose(moved.settling_time, plain.settling_time, rtol=1e-3)
+
+
+@pytest.mark.parametrize("circuit_type", CIRCUITS)
+def test_the_order_of_right_hand_sides_changes_the_way_but_no_answer(circuit_type):
+    A, b = random_problem(7, rows=16, columns=4, vectors=12)
+    circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=GOOD)
+    forward, backward = behavioural(circuit, b), behavioural(circuit, b[:, ::-1])
+    scale = np.abs(forward.x).max()
+    np.testing.assert_allclose(backward.x[:, ::-1], forward.x, atol=1e-5 * scale)
+    assert not np.array_equal(backward.settling_time[::-1], forward.settling_time)
+
+
+def test_an_amplifier_with_a_current_limit_is_refused():
+    A, b = random_problem(7, rows=6, columns=2)
+    circuit = amc.CompactGINV(A, opamp=amc.OpAmp(output_current_limit=1e-2))
+    with pytest.raises(UnsupportedError, match="no output current limit; use reduced or flat"):
+        behavioural(circuit, b)
+
+
+def test_an_unstable_circuit_is_refused_unless_a_constraint_holds_it():
+    """The same circuit as in ngspice: unequal write noise makes a mode grow."""
+    draw = np.random.default_rng(3)
+    column = draw.random((5, 1))
+    A = np.hstack([column, column + 0.02 * draw.random((5, 1)), draw.random((5, 2))])
+    device = amc.Memristor(levels=16, write_noise=0.03, seed=3)
+    b = A @ draw.random(4)
+    with pytest.raises(UnsupportedError, match="unstable: eigenvalue"):
+        behavioural(amc.CompactGINV(A, device=device), b)
+    run = behavioural(amc.CompactGINV(A, device=device, constraint=amc.NonNegative()), b)
+    assert run.all_settled
+    assert run.x.min() > -1e-6
+
+
+def test_too_short_a_window_is_told():
+    A, b = random_problem(14, rows=12, columns=3, vectors=2)
+    run = behavioural(amc.CompactGINV(A), b, window=1e-9)
+    assert not run.settled.any()
+    assert np.isnan(run.settling_time).all()
+    assert np.isnan(run.energy).all()
+
+
+@pytest.mark.parametrize(
+    "opamp",
+    [
+        amc.OpAmp.preset("onchip-1g"),
+        amc.OpAmp(gain=1e5, input_capacitance=1e-13),
+        amc.OpAmp(gain=1e5, second_pole=1e9),
+    ],
+    ids=["slewing", "input capacitance", "second pole"],
+)
+@pytest.mark.parametrize("hold", [True, False])
+def test_stiff_pieces_keep_their_digits(opamp, hold, measured):
+    """Limits and capacitances are a thousand times faster than the circuit; all come to rest."""
+    A, b = random_problem(3, rows=16, columns=4, vectors=60)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=hold), opamp=opamp)
+    run = behavioural(circuit, b)
+    samples = [len(segment.time) for segment in run.waveforms.segments]
+    measured("most samples", max(samples))
+    assert run.all_settled
+    assert max(samples) < 600
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(64, 24), (128, 32)])
+def test_more_columns_agree_with_scipy(shape, measured):
+    """More than 24 states: matrices go through BLAS and LAPACK."""
+    A, b = random_problem(2, *shape, vectors=5)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=amc.OpAmp(gain=1e6))
+    run = behavioural(circuit, b)
+    assert run.all_settled
+    for x, vector in zip(run.x.T, b.T, strict=True):
+        expected = nnls(A, vector)
+        error = np.linalg.norm(x - expected) / np.linalg.norm(expected)
+        measured("relative error", error)
+        assert error < 1e-3
+    better = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=amc.OpAmp(gain=1e7))
+    # What remains is the finite gain.
+    assert (behavioural(better, b).relative_error < 0.2 * run.relative_error).all()
+
+
+@pytest.mark.parametrize("vectors", [40])
+def test_classic_circuits_of_forty_states_agree_with_scipy(vectors, measured):
+    A, b = random_problem(3, vectors=vectors)
+    run = behavioural(amc.ClassicGINV(A, constraint=amc.NonNegative(), opamp=GOOD), b)
+    assert run.all_settled
+    measured("largest relative error", run.relative_error.max())
+    assert run.relative_error.max() < 5e-4
+
+
+# Many segments at once.
+
+
+@st.composite
+def segments(draw):
+    """One to six segments of random lengths: steps that decay, ring, or do not end."""
+    made = []
+    seed = draw(st.integers(0, 2**32 - 1))
+    random = np.random.default_rng(seed)
+    for _ in range(draw(st.integers(1, 6))):
+        count = draw(st.integers(2, 40))
+        time = np.append(0.0, np.cumsum(random.uniform(1e-9, 1e-7, count - 1)))
+        rate = random.uniform(0.1, 20, 3) / time[-1]
+        turn = random.uniform(0, 30) / time[-1]
+        decay = np.exp(-np.outer(time, rate)) * np.cos(turn * time)[:, None]
+        voltages = random.standard_normal(3) + decay * random.standard_normal(3)
+        made.append(Segment(time, voltages, random.standard_normal((count, 2))))
+    return made
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(segments(), st.sampled_from([0.1, 0.01, 0.001]))
+def test_segments_measured_at_once_are_those_measured_one_by_one(made, tolerance):
+    stream = Stream.join(made)
+    found = measure_settlings(stream.time, stream.voltages, stream.starts, tolerance)
+    for index, segment in enumerate(made):
+        alone = measure_settling(segment.time, segment.voltages, tolerance)
+        assert found.settled[index] == alone.settled
+        np.testing.assert_array_equal(found.time[index], alone.time)
+        np.testing.assert_array_equal(found.final[index], alone.final)
+        assert found.band[index] == alone.band
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(segments())
+def test_joined_segments_come_back(made):
+    stream = Stream.join(made)
+    assert len(stream) == len(made)
+    assert stream.starts[-1] == len(stream.time)
+    same_waveforms(stream, made)
+    same_waveforms([stream[len(made) - 1]], made[-1:])
+
+
+def test_what_the_engine_knows_to_rest_needs_no_flat_tail():
+    time, outputs = np.array([0.0, 1.0, 2.0]), np.array([[0.0], [0.9], [1.0]])
+    starts = np.array([0, 3])
+    judged = measure_settlings(time, outputs, starts, 0.01)
+    known = measure_settlings(time, outputs, starts, 0.01, np.array([True]))
+    assert not judged.settled[0]
+    assert known.settled[0]
+    assert 1 < known.time[0] <= 2
+    moving = measure_settlings(time, outputs, starts, 0.01, np.array([False]))
+    assert np.isnan(moving.time[0])
