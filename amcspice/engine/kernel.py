@@ -717,7 +717,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 _add(pieces.watched[slot], trial, watched)
                 worst = _events(eq, code, trial, watched, sources, currents, over)
                 landed = worst <= landing
-                                fine = error <= control.tolerance * scale and moved <= 2 and not stalls
+                fine = error <= control.tolerance * scale and moved <= 2 and not stalls
                 if level == 0 or (landed and fine):
                     break
                 if landed:
