@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from amcspice.errors import InputError, SimulationError
 
-__all__ = ["Pool", "Report", "map_tasks"]
+__all__ = ["Pool", "Report", "map_tasks", "usable_cores"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -119,6 +119,13 @@ class Pool:
             for process in workers.values():
                 process.join(_PATIENCE)
         _end(workers.values())
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def map_tasks(

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.bench.problems import hubble, usable_cores
+from amcspice.bench.problems import hubble
 from amcspice.bench.row import NotRun, Row
 from amcspice.bench.timing import side_by_side
+from amcspice.pool import usable_cores
 from amcspice.workload import ImageFactorisation, factorise_image
 
 __all__ = ["compare", "rows"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from amcspice.bench.behavioural import behavioural_analysis
-from amcspice.bench.problems import hubble, usable_cores
+from amcspice.bench.problems import hubble
 from amcspice.bench.row import NotRun, Row
 from amcspice.bench.timing import side_by_side
+from amcspice.pool import usable_cores
 from amcspice.workload import factorise_image
 
 __all__ = ["measure", "rows"]

@@ -1,13 +1,11 @@
-"""What the comparisons share: problems, and how many cores there are."""
+"""The problems that the comparisons share."""
 
 from __future__ import annotations
-
-import os
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["hubble", "regressions", "usable_cores"]
+__all__ = ["hubble", "regressions"]
 
 Array = NDArray[np.float64]
 
@@ -37,10 +35,3 @@ def hubble(rows: int, columns: int, *, grey: bool = False) -> Array:
     whole = hubble_deep_field()  # type: ignore[no-untyped-call]
     picture: Array = whole[272 : 272 + rows, 64 : 64 + columns] / 255.0
     return picture.mean(axis=2, keepdims=True) if grey else picture
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,10 +17,10 @@ from amcspice.bench import (
     streaming,
     wired_circuit,
 )
-from amcspice.bench.problems import usable_cores
 from amcspice.bench.row import NotRun, Row
 from amcspice.engine import find_installation
 from amcspice.errors import InputError
+from amcspice.pool import usable_cores
 
 __all__ = ["COMPARISONS", "Comparison", "choose", "measure"]
 

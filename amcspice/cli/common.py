@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from amcspice.cli.output import check_target, write_json
 from amcspice.device import Memristor, OpAmp, Wire
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.pool import usable_cores
 from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.verify import Verifier
 
@@ -31,7 +31,6 @@ __all__ = [
     "debug_option",
     "json_option",
     "shared_options",
-    "usable_cores",
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -306,10 +305,3 @@ def _wire(values: Mapping[str, Any]) -> Wire:
             "give either --wire-resistance or --row-resistance and --column-resistance"
         )
     return Wire(row=both or row, column=both or column)
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
