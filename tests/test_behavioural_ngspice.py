@@ -194,5 +194,5 @@ def test_verification_runs_some_again_at_the_next_fidelity(fidelity, higher, mea
 @pytest.mark.parametrize("fidelity", ["flat", "ideal"])
 def test_nothing_verifies_the_highest_fidelity(fidelity):
     A, b = random_problem(6, rows=8, columns=3)
-    with pytest.raises(InputError, match=f"nothing verifies the {fidelity} fidelity"):
+    with pytest.raises(InputError, match=f"nothing to verify the {fidelity} fidelity"):
         amc.simulate(amc.CompactGINV(A), b, fidelity=fidelity, verify=1)

@@ -38,7 +38,10 @@ LANDING, LANDING_SHARE = 1e-3, 0.1
 """How far an event may be overstepped, as a fraction of the scale (an error of its square) and of
 the way to equilibrium (so that pieces cannot take turns around it)."""
 
-MOST_STEPS = 20_000
+TAIL = 3
+"""Samples after a right-hand side has come to rest."""
+
+MOST_STEPS = 500_000
 """For one right-hand side; then it counts as not at rest."""
 
 SLACK = 1e-9
@@ -645,7 +648,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 for i in range(c):
                     constant[n - c + i] += charge_j[r, i]
                 changed = False
-            if used == room:
+            if used + TAIL >= room:
                 room *= 2
                 larger = np.empty((room, kept.shape[1]))
                 _copy_matrix(kept, larger)
@@ -656,20 +659,28 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             for i in range(c):
                 kept[used, 1 + 2 * k + i] = u[n - c + i]
             used += 1
+            if at_rest[r]:
+                # What rests stays: samples enough to see it by the waveform alone.
+                for _ in range(TAIL):
+                    _copy(kept[used - 1], kept[used])
+                    kept[used, 0] += 0.04 * max(t, 1 / eq.unity)
+                    used += 1
             if at_rest[r] or t >= control.longest or used - starts[r] > MOST_STEPS:
                 break
             _copy(constant, rate)
             _add(pieces.rate[slot], u, rate)
-            # The way to equilibrium, where nothing slews: what slews is as far away as it is.
-            _clear(way)
-            _add(pieces.inverse[slot], rate, way)
-            active = False
+            active, slewing = False, False
             if slews:
                 _copy(difference_0, difference)
                 _add(pieces.difference[slot], u, difference)
                 active = _slewing(eq, difference, lost) > 0.0
                 for i in range(k):
                     rate[i] += lost[i]
+                    # At its limit an internal node may rest although its input stage slews.
+                    inside = (code[i] >> 2) & 3 == 1
+                    slewing = slewing or (inside and abs(lost[i]) > eq.slew)
+            _clear(way)
+            _add(pieces.inverse[slot], rate, way)
             distance, output_distance, largest = 0.0, 0.0, SMALLEST_SCALE
             for i in range(n):
                 distance = max(distance, abs(way[i]))
@@ -682,7 +693,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             landing = min(LANDING * scale, LANDING_SHARE * distance) / 2.0 ** (events // (4 * k))
             landing = max(landing, 10 * SLACK * scale)
             share = control.resolution
-            if output_distance < 0.2 * band:
+            if output_distance < 0.2 * band and not slewing:
                 share *= 3
             elif 0.5 * band < output_distance < 2 * band:
                 share /= 2
@@ -736,7 +747,8 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 level, wanted = max(level, wanted), 0
             else:
                 _copy_matrix(over, prior)
-                at_rest[r] = distance < control.rest * scale
+                near = distance < control.rest * scale and output_distance < control.rest * largest
+                at_rest[r] = near and not slewing
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
     starts[total] = used

@@ -34,7 +34,6 @@ STEP_OF_OSCILLATION = 0.7
 SHORTEST_WINDOW = 0.5
 """Of a forecast window, as a fraction of the window without forecast."""
 
-FORECAST_MARGIN = 1.1
 SOLVER_CROSSOVER = 16
 """Columns above which KLU is the faster solver of a reduced deck; flat decks always gain."""
 
@@ -170,7 +169,7 @@ class Streamer:
         window = self.transient.window
         if self.forecast is None:
             return np.full(len(currents), window)
-        wanted = FORECAST_MARGIN * self.forecast(currents)
+        wanted = self.forecast(currents)
         return np.clip(wanted, SHORTEST_WINDOW * window, window)
 
     def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
