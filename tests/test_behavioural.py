@@ -12,8 +12,8 @@ import scipy.integrate
 from oracles import compact_operating_point, random_problem
 
 import amcspice as amc
-import amcspice.measure
 from amcspice.engine import Behavioural, LinearModel
+from amcspice.measure.settling import measure_settlings
 from amcspice.reduction import reduce_to_ports
 
 G_MAX = 100e-6
@@ -266,22 +266,24 @@ def test_every_piece_agrees_with_an_implicit_integrator(topology, opamp, right_s
         constraint = amc.NonNegative(hold=topology == "hold")
     circuit = circuit(SMALL, opamp=opamp, constraint=constraint)
     (segment,), outputs = integrate(circuit, b, tolerance=1e-6)
+    some = np.append(np.arange(0, len(segment.time) - 1, 1 + len(segment.time) // 300), -1)
+    time, voltages = segment.time[some], segment.voltages[some][:, outputs]
     oracle = by_hand(SMALL, -G_MAX * b, opamp, topology == "hold")
     solved = scipy.integrate.solve_ivp(
         oracle.rates,
-        (0, segment.time[-1]),
+        (0, time[-1]),
         np.zeros(circuit.amplifier_count),
         method="Radau",
-        t_eval=segment.time,
+        t_eval=time,
         rtol=1e-7,
         atol=1e-9,
     )
     expected = np.array([oracle.outputs(y) for y in solved.y.T])
-    distance = np.abs(segment.voltages[:, outputs] - expected).max()
-    measured("largest distance [V]", distance)
-    measured("the same at rest [V]", np.abs(segment.voltages[-1, outputs] - expected[-1]).max())
-    assert distance < 1e-3
-    assert np.abs(segment.voltages[-1, outputs] - expected[-1]).max() < 1e-5
+    distance = np.abs(voltages - expected)
+    measured("largest distance [V]", distance.max())
+    measured("the same at rest [V]", distance[-1].max())
+    assert distance.max() < 1e-4
+    assert distance[-1].max() < 1e-6
 
 
 @pytest.mark.parametrize("preset", ["ad823", "onchip-1g"])
@@ -309,25 +311,26 @@ def test_a_limit_lets_go_at_once(preset, measured):
     assert max(distance) < 5e-4
 
 
-def test_a_slewing_output_is_a_ramp(measured):
+@pytest.mark.parametrize(("slew", "tolerance"), [(1e5, 1e-4), (1e7, 1e-4), (1e7, 1e-6)])
+def test_a_slewing_output_is_a_ramp(slew, tolerance, measured):
     """1 x 1: the output leaves at the slew rate until it is within reach of the answer."""
-    slew = 1e5
     circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew))
-    (segment,), (x,) = integrate(circuit, np.array([2.0]))
-    ramp = (segment.voltages[:, x] > 0.1) & (segment.voltages[:, x] < 1.9)
-    assert ramp.any()
+    (segment,), (x,) = integrate(circuit, np.array([2.0]), tolerance=tolerance)
+    ramp = (segment.voltages[:, x] > 0.1) & (segment.voltages[:, x] < 1.5)
+    assert ramp.sum() > 100
     distance = np.abs(segment.voltages[ramp, x] - slew * segment.time[ramp]).max()
     measured("distance from the ramp [V]", distance)
-    assert distance < 1e-3
+    assert distance < (2e-2 if tolerance > 1e-6 else 3e-4)
     assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
 
 
-@pytest.mark.parametrize("slew", [1e1, 1e2, 1e3])
+@pytest.mark.parametrize("slew", [1e1, 1e3])
 def test_slewing_is_not_taken_for_rest(slew):
     """However slow: the distance to go is not what the linear circuit would make of the rate."""
     circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew, gbw=1e9))
-    (segment,), (x,) = integrate(circuit, np.array([2.0]))
-    assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
+    model = reduce_to_ports(circuit.schematic)
+    engine = Behavioural(circuit, model, longest=1e-7)
+    assert engine.rest_times(circuit.schematic.currents(np.array([[2.0]]), 1.0)) == np.inf
 
 
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
@@ -342,7 +345,9 @@ def test_a_rail_stops_the_output_and_lets_go_without_windup(circuit_type):
     (_, fresh), _ = integrate(circuit, np.array([[0.99, 0.2]]))
 
     def settling(segment):
-        return amc.measure.measure_settling(segment.time, segment.voltages[:, [x]]).time
+        starts, at_rest = np.array([0, len(segment.time)]), np.array([True])
+        outputs = segment.voltages[:, [x]]
+        return measure_settlings(segment.time, outputs, starts, at_rest=at_rest).time[0]
 
     assert settling(back) == pytest.approx(settling(fresh), rel=0.1)
 

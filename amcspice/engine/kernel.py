@@ -611,16 +611,18 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 break
             rate[:] = constant
             _add(pieces.rate[slot], u, rate)
-            # The way to equilibrium, where nothing slews: what slews is as far away as it is.
-            way[:] = 0.0
-            _add(pieces.inverse[slot], rate, way)
-            active = False
+            active, slewing = False, False
             if slews:
                 difference[:] = difference_0
                 _add(pieces.difference[slot], u, difference)
                 active = _slewing(eq, difference, lost) > 0.0
                 for i in range(k):
                     rate[i] += lost[i]
+                    # At its limit an internal node may rest although its input stage slews.
+                    inside = (code[i] >> 2) & 3 == 1
+                    slewing = slewing or (inside and abs(lost[i]) > eq.slew)
+            way[:] = 0.0
+            _add(pieces.inverse[slot], rate, way)
             distance, output_distance, largest = 0.0, 0.0, SMALLEST_SCALE
             for i in range(n):
                 distance = max(distance, abs(way[i]))
@@ -676,7 +678,7 @@ def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contro
                 changed = True
                 level, wanted = max(level, wanted), 0
             else:
-                at_rest[r] = distance < control.rest * scale
+                at_rest[r] = distance < control.rest * scale and not slewing
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
     starts[total] = used
