@@ -4,19 +4,17 @@ Its agreement with ngspice is in ``test_behavioural_ngspice.py``, its invariants
 ``test_kernel.py``.
 """
 
-import itertools
-
 import numpy as np
 import pytest
 import scipy.integrate
+from node_equations import G_MAX, Classic, Compact
 from oracles import compact_operating_point, random_problem
 
 import amcspice as amc
-import amcspice.measure
 from amcspice.engine import Behavioural, LinearModel
+from amcspice.measure.settling import measure_settlings
 from amcspice.reduction import reduce_to_ports
 
-G_MAX = 100e-6
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
 
 
@@ -123,121 +121,6 @@ def test_second_pole_and_input_capacitance_are_states_of_their_own(circuit_type,
 
 # What is not linear: an implicit integrator on equations written by hand.
 
-
-class Compact:
-    """Nodes of a compact circuit from the voltages y of the internal nodes."""
-
-    def __init__(self, A, current, opamp, hold):
-        G = G_MAX * A / A.max()
-        m, n = G.shape
-        self.n, self.R, self.hold, self.opamp = n, opamp.output_resistance, hold, opamp
-        T, S = np.diag(G.sum(axis=0)), 2 * G.sum(axis=1).max()
-        zero = np.zeros((n, n))
-        system = np.block(
-            [
-                [S * np.eye(m), -G, -G],
-                [-G.T, T, zero],
-                [-self.R * G.T, zero, np.eye(n) + self.R * T],
-            ]
-        )
-        # Rows of the known side: current into the rows, held currents, sources.
-        known = np.block(
-            [
-                [current[:, None], np.zeros((m, 2 * n))],
-                [np.zeros((n, 1)), -np.eye(n), zero],
-                [np.zeros((n, 1)), zero, np.eye(n)],
-            ]
-        )
-        self.answer = np.linalg.solve(system, known)[m:]
-        self.series = 1 / 0.1 + self.R
-        # For every combination of hold devices that conduct and outputs above zero: the hold
-        # currents w = on (u - stage) / series with sources up (stage + R w), for (1, stage).
-        self.pieces = []
-        combinations = itertools.product((0.0, 1.0), repeat=n)
-        for on, up in itertools.product(map(np.diag, combinations), repeat=2) if hold else []:
-            u = self.answer[:n]
-            slope = self.series * np.eye(n) - on @ (u[:, 1 : n + 1] + self.R * u[:, n + 1 :] @ up)
-            given = np.c_[on @ u[:, 0], on @ (u[:, n + 1 :] @ up - np.eye(n))]
-            self.pieces.append((up, np.linalg.solve(slope, given)))
-
-    def lines(self, w, sources):
-        found = self.answer @ np.concatenate([[1.0], w, sources])
-        return found[: self.n], found[self.n :]
-
-    def nodes(self, y):
-        """Column wires and outputs; the hold devices by trying every combination."""
-        low = self.opamp.lowest_output if self.hold else self.opamp.headroom_negative
-        stage = np.clip(y, low, self.opamp.highest_output)
-        if not self.hold:
-            return self.lines(np.zeros(self.n), stage)
-        best, found = np.inf, None
-        for up, currents in self.pieces:
-            w = currents @ np.concatenate([[1.0], stage])
-            inside = stage + self.R * w
-            u, x = self.lines(w, up @ inside)
-            wrong = max(
-                np.abs(w * self.series - np.maximum(u - stage, 0)).max(),
-                np.abs(up @ inside - np.maximum(inside, 0)).max(),
-            )
-            if wrong < best:
-                best, found = wrong, (u, x)
-        assert best < 1e-9
-        return found
-
-    def rates(self, _, y):
-        u, _ = self.nodes(y)
-        low = self.opamp.lowest_output if self.hold else self.opamp.headroom_negative
-        return amplifier(self.opamp, -u, y, low)
-
-    def outputs(self, y):
-        return self.nodes(y)[1]
-
-
-class Classic:
-    """The same of a classic circuit; floored solution, residual amplifiers on both supplies."""
-
-    def __init__(self, A, current, opamp, _):
-        G = G_MAX * A / A.max()
-        m, n = G.shape
-        R, one, zero = opamp.output_resistance, np.eye, np.zeros
-        row, column = np.diag(G.sum(axis=1)), np.diag(G.sum(axis=0))
-        # Unknowns: summing nodes s, column wires c, r, x.
-        system = np.block(
-            [
-                [row + G_MAX * one(m), zero((m, n)), -G_MAX * one(m), -G],
-                [zero((n, m)), column, -G.T, zero((n, n))],
-                [-R * G_MAX * one(m), -R * G, one(m) * (1 + R * G_MAX) + R * row, zero((m, n))],
-                [-R * G.T, zero((n, n)), zero((n, m)), one(n) + R * column],
-            ]
-        )
-        known = np.vstack([np.c_[current, zero((m, m + n))], zero((n, 1 + m + n)),
-                           np.c_[zero(m + n), one(m + n)]])  # fmt: skip
-        self.answer, self.m, self.n, self.opamp = np.linalg.solve(system, known), m, n, opamp
-        self.low = np.r_[np.full(m, opamp.lowest_output), np.full(n, opamp.headroom_negative)]
-
-    def lines(self, y):
-        stage = np.clip(y, self.low, self.opamp.highest_output)
-        return self.answer @ np.concatenate([[1.0], stage])
-
-    def rates(self, _, y):
-        found = self.lines(y)
-        difference = np.r_[-found[: self.m], found[self.m : self.m + self.n]]
-        return amplifier(self.opamp, difference, y, self.low)
-
-    def outputs(self, y):
-        return self.lines(y)[-self.n :]
-
-
-def amplifier(opamp, difference, y, low):
-    """Rate of the internal nodes: slewing input stage, finite gain, clamp at the output range."""
-    unity = 2 * np.pi * opamp.gbw
-    drive = unity * (difference + opamp.offset)
-    if opamp.slew_rate is not None:
-        drive = opamp.slew_rate * np.tanh(drive / opamp.slew_rate)
-    outside = np.maximum(y - opamp.highest_output, 0) + np.minimum(y - low, 0)
-    return drive - unity / opamp.gain * y - 100 * unity * outside
-
-
 SMALL = np.array([[1.0, 0.3], [0.2, 0.9], [0.6, 0.5]])
 TOWARDS = np.array([1.0, 0.5, -0.2])
 """A positive solution; turned round it is all zero, and one of each sign for the last."""
@@ -266,22 +149,24 @@ def test_every_piece_agrees_with_an_implicit_integrator(topology, opamp, right_s
         constraint = amc.NonNegative(hold=topology == "hold")
     circuit = circuit(SMALL, opamp=opamp, constraint=constraint)
     (segment,), outputs = integrate(circuit, b, tolerance=1e-6)
+    some = np.append(np.arange(0, len(segment.time) - 1, 1 + len(segment.time) // 300), -1)
+    time, voltages = segment.time[some], segment.voltages[some][:, outputs]
     oracle = by_hand(SMALL, -G_MAX * b, opamp, topology == "hold")
     solved = scipy.integrate.solve_ivp(
         oracle.rates,
-        (0, segment.time[-1]),
+        (0, time[-1]),
         np.zeros(circuit.amplifier_count),
         method="Radau",
-        t_eval=segment.time,
+        t_eval=time,
         rtol=1e-7,
         atol=1e-9,
     )
     expected = np.array([oracle.outputs(y) for y in solved.y.T])
-    distance = np.abs(segment.voltages[:, outputs] - expected).max()
-    measured("largest distance [V]", distance)
-    measured("the same at rest [V]", np.abs(segment.voltages[-1, outputs] - expected[-1]).max())
-    assert distance < 1e-3
-    assert np.abs(segment.voltages[-1, outputs] - expected[-1]).max() < 1e-5
+    distance = np.abs(voltages - expected)
+    measured("largest distance [V]", distance.max())
+    measured("the same at rest [V]", distance[-1].max())
+    assert distance.max() < 1e-4
+    assert distance[-1].max() < 1e-6
 
 
 @pytest.mark.parametrize("preset", ["ad823", "onchip-1g"])
@@ -309,25 +194,26 @@ def test_a_limit_lets_go_at_once(preset, measured):
     assert max(distance) < 5e-4
 
 
-def test_a_slewing_output_is_a_ramp(measured):
+@pytest.mark.parametrize(("slew", "tolerance"), [(1e5, 1e-4), (1e7, 1e-4), (1e7, 1e-6)])
+def test_a_slewing_output_is_a_ramp(slew, tolerance, measured):
     """1 x 1: the output leaves at the slew rate until it is within reach of the answer."""
-    slew = 1e5
     circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew))
-    (segment,), (x,) = integrate(circuit, np.array([2.0]))
-    ramp = (segment.voltages[:, x] > 0.1) & (segment.voltages[:, x] < 1.9)
-    assert ramp.any()
+    (segment,), (x,) = integrate(circuit, np.array([2.0]), tolerance=tolerance)
+    ramp = (segment.voltages[:, x] > 0.1) & (segment.voltages[:, x] < 1.5)
+    assert ramp.sum() > 100
     distance = np.abs(segment.voltages[ramp, x] - slew * segment.time[ramp]).max()
     measured("distance from the ramp [V]", distance)
-    assert distance < 1e-3
+    assert distance < (2e-2 if tolerance > 1e-6 else 3e-4)
     assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
 
 
-@pytest.mark.parametrize("slew", [1e1, 1e2, 1e3])
+@pytest.mark.parametrize("slew", [1e1, 1e3])
 def test_slewing_is_not_taken_for_rest(slew):
     """However slow: the distance to go is not what the linear circuit would make of the rate."""
     circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew, gbw=1e9))
-    (segment,), (x,) = integrate(circuit, np.array([2.0]))
-    assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
+    model = reduce_to_ports(circuit.schematic)
+    engine = Behavioural(circuit, model, longest=1e-7)
+    assert engine.rest_times(circuit.schematic.currents(np.array([[2.0]]), 1.0)) == np.inf
 
 
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
@@ -342,7 +228,9 @@ def test_a_rail_stops_the_output_and_lets_go_without_windup(circuit_type):
     (_, fresh), _ = integrate(circuit, np.array([[0.99, 0.2]]))
 
     def settling(segment):
-        return amc.measure.measure_settling(segment.time, segment.voltages[:, [x]]).time
+        starts, at_rest = np.array([0, len(segment.time)]), np.array([True])
+        outputs = segment.voltages[:, [x]]
+        return measure_settlings(segment.time, outputs, starts, at_rest=at_rest).time[0]
 
     assert settling(back) == pytest.approx(settling(fresh), rel=0.1)
 

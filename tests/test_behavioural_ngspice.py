@@ -123,12 +123,14 @@ def test_settling_of_many_problems_agrees(measured):
         here, there = (amc.simulate(circuit, b, fidelity=f) for f in ("behavioural", "reduced"))
         assert here.all_settled
         solutions.append(np.linalg.norm(here.x - there.x) / np.linalg.norm(there.x))
-        # What does not move at all settles as soon as the input has risen.
-        least = 1 / (2 * np.pi * circuit.opamp.gbw)
-        duration = max(there.settling_time[0], least)
-        settling.append(abs(here.settling_time[0] - there.settling_time[0]) / duration)
-        spent = max(there.energy[0], there.power["total"][0] * least)
-        energy.append(abs(here.energy[0] - there.energy[0]) / spent)
+        difference = abs(here.settling_time[0] - there.settling_time[0])
+        if not here.reference.any():
+            # What does not move is at rest once the input has risen.
+            assert difference < 2 * chosen(circuit).rise
+            continue
+        settling.append(difference / there.settling_time[0])
+        energy.append(abs(here.energy[0] / there.energy[0] - 1))
+    assert len(settling) > 90
     measured("settling, 95th percentile", np.percentile(settling, 95))
     measured("settling, largest", max(settling))
     measured("solutions, largest", max(solutions))
@@ -136,7 +138,7 @@ def test_settling_of_many_problems_agrees(measured):
     assert np.percentile(settling, 95) < 0.02
     assert max(settling) < 0.05
     assert max(solutions) < 1e-4
-    assert max(energy) < 0.05
+    assert max(energy) < 0.03
 
 
 @pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
