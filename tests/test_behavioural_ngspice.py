@@ -152,7 +152,8 @@ def test_forecast_windows_change_no_answer(circuit_type, measured):
     windows, window = streamer.windows(currents), streamer.transient.window
     assert (windows >= SHORTEST_WINDOW * window).all()
     assert (windows <= window).all()
-    assert windows.min() < window
+    if circuit_type is amc.CompactGINV:  # in the classic one every mode decays alike
+        assert windows.min() < window
     short = simulation.attempt(b.T, 1.0)
     streamer.forecast = None
     assert (streamer.windows(currents) == window).all()

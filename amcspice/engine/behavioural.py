@@ -27,7 +27,7 @@ CHUNK = 128
 BASE_STEP = 0.03
 """Smallest step, over the time constant of an internal node that its output range limits."""
 
-RESOLUTION, RINGING_RESOLUTION = 0.2, 0.1
+RESOLUTION, RINGING_RESOLUTION = 0.4, 0.1
 """Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
 leave the settling band again."""
 
@@ -123,7 +123,9 @@ class Behavioural:
     def rest_times(self, currents: Array) -> Array:
         """Return when each right-hand side is at rest, inf where it never is, shape (K,) [s]."""
         samples, _ = self._integrate(currents)
-        times: Array = np.where(samples.at_rest, samples.time[samples.starts[1:] - 1], np.inf)
+        # Those at rest have samples after it.
+        last = samples.starts[1:] - 1 - self._kernel.TAIL * samples.at_rest
+        times: Array = np.where(samples.at_rest, samples.time[last], np.inf)
         return times
 
     def _integrate(self, currents: Array, expected: int = 0) -> tuple[Samples, Array]:
