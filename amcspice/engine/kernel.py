@@ -317,7 +317,7 @@ def _inverse(matrix):
     """Invert by elimination with row exchange; what is singular gives inf and nan."""
     n = len(matrix)
     if n > SMALL:
-        return np.linalg.inv(matrix)
+        return np.ascontiguousarray(np.linalg.inv(matrix))
     left, right = np.empty((n, n)), np.zeros((n, n))
     _copy_matrix(matrix, left)
     for p in range(n):
