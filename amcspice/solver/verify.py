@@ -102,7 +102,6 @@ def _deviation(regression: _Regression, analysis: Analysis) -> Sequence[float]:
         regression.vectors, regression.volts_per_unit, lead=len(regression.vectors) - 1
     )
     solution = found.outputs / regression.volts_per_unit * circuit.mapping.column_scale
-    return (
-        float(relative_error(regression.solution[None], solution)[0]),
-        float(regression.settling_time / found.settling_time[0] - 1),
-    )
+    here, there = regression.settling_time, float(found.settling_time[0])
+    apart = 0.0 if here == there else here / there - 1 if there else float("nan")
+    return float(relative_error(regression.solution[None], solution)[0]), apart
