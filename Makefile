@@ -53,6 +53,8 @@ $(ENV_STAMP): requirements-dev.lock | ngspice
 
 $(STAMP): pyproject.toml $(ENV_STAMP)
 	@$(PIP) --no-deps --no-build-isolation --force-reinstall -e .
+	@echo "Compiling the behavioural engine, once; this takes about half a minute"
+	@$(BIN)/python -c "from amcspice.engine.diagnosis import try_behavioural; assert try_behavioural().ok"
 	@touch $@
 
 demo: setup ## factorize the Hubble picture on the simulated circuit

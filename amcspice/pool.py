@@ -12,7 +12,6 @@ import multiprocessing
 import os
 import pickle
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +23,7 @@ from typing import Any, Self, TypeVar
 from threadpoolctl import threadpool_limits
 
 from amcspice.errors import InputError, SimulationError
+from amcspice.signals import terminable
 
 __all__ = ["Pool", "Report", "map_tasks", "usable_cores"]
 
@@ -206,9 +206,8 @@ def _end(processes: Iterable[SpawnProcess]) -> None:
 
 def _serve(parent: Connection) -> None:
     """Serve tasks until the parent closes the connection, asks for an end or is gone."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
+    with terminable(), threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, task = parent.recv()
             parent.send(_answer(parent, function, task))

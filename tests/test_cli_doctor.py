@@ -25,7 +25,7 @@ def test_all_is_well(tmp_path):
         "klu": found.klu,
     }
     assert {"amcspice", "Python", "PySpice", "numpy", "scipy"} <= set(content["versions"])
-    for simulator in ("batch", "shared"):
+    for simulator in ("batch", "shared", "behavioural"):
         assert content["simulators"][simulator]["ok"]
         assert content["simulators"][simulator]["wall_time_s"] > 0
         assert f"{simulator} simulator" in result.stdout
@@ -41,6 +41,7 @@ def test_no_ngspice(monkeypatch):
     content = json.loads(run("doctor", "--json", "-").stdout)
     assert content["ngspice"] is None
     assert not content["usable"]
+    assert content["simulators"]["behavioural"]["ok"]
 
 
 def test_ngspice_without_library_that_fails(tmp_path, monkeypatch):

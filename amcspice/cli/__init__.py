@@ -7,25 +7,18 @@ Only ``--debug`` shows a traceback.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import os
-import signal
 import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from types import FrameType
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from amcspice.errors import AmcspiceError
+from amcspice.signals import Terminated, terminable
 
 __all__ = ["LazyGroup", "main"]
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived: unwind, so that children end and temporary files go."""
 
 
 class LazyGroup(click.Group):
@@ -71,7 +64,7 @@ class LazyGroup(click.Group):
 
     def _run(self, args: Sequence[str] | None, state: dict[str, Any], extra: dict[str, Any]) -> int:
         try:
-            with _terminable():
+            with terminable():
                 code = super().main(args, standalone_mode=False, obj=state, **extra)
                 return code if isinstance(code, int) else 0
         except (click.Abort, KeyboardInterrupt):
@@ -101,27 +94,6 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         traceback.print_exc()
     click.echo(f"amcspice: {message}", err=True)
     return code
-
-
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception for the length of the block."""
-    owner = os.getpid()
-
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
-        if os.getpid() != owner:  # a child between fork and exec
-            os._exit(143)
-        raise Terminated
-
-    try:
-        previous = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread: whoever runs us handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 @click.group(

@@ -17,7 +17,7 @@ __all__ = ["doctor"]
 @json_option
 @debug_option
 def doctor(json_file: Path | None) -> int:
-    """Show versions, and run a three-line deck through each simulator.
+    """Show versions, and try each simulator: ngspice with a short deck, and the equations.
 
     The exit code is 0 if everything is there and works, else 1.
     """

@@ -13,10 +13,10 @@ import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.waveforms import Stream
-from amcspice.errors import InputError
 from amcspice.reduction import PortModel
 
 __all__ = ["Behavioural"]
@@ -72,8 +72,7 @@ class Behavioural:
         tolerance: float = 1e-4,
         chunk: int = CHUNK,
     ) -> None:
-        if chunk < 1:
-            raise InputError(f"chunk = {chunk} must be at least 1")
+        check_chunk(chunk)
         self.circuit, self.model, self.chunk = circuit, model, chunk
         self.piecewise = PiecewiseLinear.of(circuit, model)
         # Compiled code takes a second to load: only those who run it wait for it.
@@ -106,19 +105,9 @@ class Behavioural:
         )
 
     def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
-        """Yield streams of segments, one segment a row of the injected currents (K, q).
-
-        Parameters
-        ----------
-        currents : ndarray, shape (lead + K, q)
-            [A].
-        lead : {0, 1}
-            Whether the first row only leads in.
-        """
-        for first in range(lead, len(currents), self.chunk):
-            # The predecessor leads in, so that chunks do not change where a segment starts.
-            before = min(first, 1)
-            yield self._stream(currents[first - before : first + self.chunk], before, len(currents))
+        """Yield streams of segments, one a right-hand side; `chunks` explains the arguments."""
+        for _, block, before in chunks(currents, self.chunk, lead):
+            yield self._stream(block, before, len(currents))
 
     def rest_times(self, currents: Array) -> Array:
         """Return when each right-hand side is at rest, inf where it never is, shape (K,) [s]."""

@@ -1,4 +1,4 @@
-"""What is installed and whether it works: versions, and a short deck through each simulator."""
+"""What is installed and whether it works: versions, and a short run of each simulator."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.circuit import Deck
+from amcspice.circuit import CompactGINV, Deck
 from amcspice.engine.batch import BatchSimulator
+from amcspice.engine.behavioural import Behavioural
 from amcspice.engine.installation import SHARED_MODE_BROKEN, Installation, find_installation
+from amcspice.engine.linear import LinearModel
 from amcspice.engine.shared import SharedSimulator
 from amcspice.engine.simulator import Simulator
 from amcspice.errors import AmcspiceError, InputError
+from amcspice.reduction import reduce_to_ports
 
-__all__ = ["Check", "Diagnosis", "diagnose"]
+__all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]
 
-PACKAGES = ("PySpice", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
+PACKAGES = ("PySpice", "numba", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
 
 NO_LIBRARY = (
     "libngspice not found: run scripts/install-ngspice.sh, or install the package libngspice0"
@@ -47,10 +50,10 @@ class Check:
     Parameters
     ----------
     name : str
-        shared or batch.
+        batch, shared or behavioural.
     ok : bool
     seconds : float
-        That the deck took, start-up included.
+        That the run took, start-up included.
     message : str
         What is wrong and what to do; empty if nothing.
     """
@@ -109,7 +112,7 @@ class Diagnosis:
 
 
 def diagnose() -> Diagnosis:
-    """Look at versions and run a short deck through each simulator."""
+    """Look at versions and try each simulator."""
     versions: dict[str, str | None] = {
         "amcspice": _version("amcspice"),
         "Python": platform.python_version(),
@@ -118,13 +121,33 @@ def diagnose() -> Diagnosis:
     try:
         installation = find_installation()
     except InputError as error:
-        checks = tuple(Check(name, False, 0.0, str(error)) for name in ("batch", "shared"))
-        return Diagnosis(versions, None, checks)
+        missing = (Check(name, False, 0.0, str(error)) for name in ("batch", "shared"))
+        return Diagnosis(versions, None, (*missing, try_behavioural()))
     return Diagnosis(
         versions,
         installation,
-        (_try("batch", lambda: BatchSimulator(installation)), _try_shared(installation)),
+        (
+            _try("batch", lambda: BatchSimulator(installation)),
+            _try_shared(installation),
+            try_behavioural(),
+        ),
     )
+
+
+def try_behavioural() -> Check:
+    """Run one right-hand side of a 1 x 1 circuit; the first time compiles the kernel."""
+    started = time.perf_counter()
+    circuit = CompactGINV([[1.0]])
+    model = reduce_to_ports(circuit.schematic)
+    currents = circuit.schematic.currents(np.ones((1, 1)), 1.0)
+    expected = LinearModel.of(circuit, model).operating_point(model.port_currents(currents))[0]
+    try:
+        (stream,) = Behavioural(circuit, model, longest=1.0).run(currents)
+    except ImportError as error:
+        return Check("behavioural", False, time.perf_counter() - started, str(error))
+    ok = bool(np.allclose(stream.voltages[-1], expected, atol=1e-4))
+    message = "" if ok else f"it answers {stream.voltages[-1]} V where {expected} V is right"
+    return Check("behavioural", ok, time.perf_counter() - started, message)
 
 
 def _try_shared(installation: Installation) -> Check:

@@ -13,8 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from amcspice.circuit import GROUND, Circuit
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.pins import Pins
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
@@ -51,30 +52,11 @@ class LinearModel:
     def of(cls, circuit: Circuit, model: PortModel) -> LinearModel:
         """Return the model of a circuit whose network has been reduced."""
         opamp = circuit.opamp
-        banks = circuit.schematic.amplifiers
-        position = {int(node): k for k, node in enumerate(model.nodes)}
-        plus, minus, out = (
-            np.concatenate([getattr(bank, pin) for bank in banks])
-            for pin in ("plus", "minus", "out")
-        )
-        count, ports = len(out), len(model.nodes)
-
-        def incidence(pins: Array) -> Array:
-            matrix = np.zeros((count, ports))
-            for row, node in enumerate(pins.tolist()):
-                if node != GROUND:
-                    matrix[row, position[node]] = 1.0
-            return matrix
-
-        at_plus, at_minus, at_out = incidence(plus), incidence(minus), incidence(out)
-        output = 1 / opamp.output_resistance
-        loaded = model.conductance + output * at_out.T @ at_out
-        difference = at_plus - at_minus
-        if opamp.input_resistance is not None:
-            loaded = loaded + difference.T @ difference / opamp.input_resistance
-        resistance: Array = np.linalg.inv(loaded).astype(float)
-        observe = output * resistance @ at_out.T
-        bias = -opamp.bias_current * resistance @ (at_plus + at_minus).sum(axis=0)
+        pins = Pins.of(circuit, model)
+        difference, count = pins.difference, len(pins.out)
+        resistance: Array = np.linalg.inv(pins.loaded).astype(float)
+        observe = resistance @ pins.out.T / opamp.output_resistance
+        bias = -opamp.bias_current * resistance @ pins.inputs
         unity = 2 * np.pi * opamp.gbw
         return cls(
             state=unity * (difference @ observe - np.eye(count) / opamp.gain),

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit import GROUND, Circuit
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.circuit.network import Nodes
 from amcspice.engine.equations import Equations
+from amcspice.engine.pins import Pins
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
@@ -78,15 +78,9 @@ class PiecewiseLinear:
                 "the behavioural fidelity has no output current limit; use reduced or flat"
             )
         ports, rout = len(model.nodes), opamp.output_resistance
-        plus, minus, out = (
-            _incidence(np.concatenate([getattr(bank, pin) for bank in banks]), model.nodes)
-            for pin in ("plus", "minus", "out")
-        )
-        difference = plus - minus
-        loaded = model.conductance + out.T @ out / rout
-        if opamp.input_resistance is not None:
-            loaded = loaded + difference.T @ difference / opamp.input_resistance
-        capacitance = opamp.input_capacitance * (plus + minus).sum(axis=0)
+        pins = Pins.of(circuit, model)
+        loaded, difference = pins.loaded, pins.difference
+        capacitance = opamp.input_capacitance * pins.inputs
         kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
         # Without states a port follows at once: free ports are eliminated, states are given.
         resistance = np.zeros((ports, ports))
@@ -97,8 +91,8 @@ class PiecewiseLinear:
         into = np.eye(ports)[kept] - loaded[kept] @ resistance
         rate = into / capacitance[kept][:, None]
         hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
-        held = minus * (hold > 0)[:, None]
-        source, bias = out.T / rout, -opamp.bias_current * (plus + minus).sum(axis=0)
+        held = pins.minus * (hold > 0)[:, None]
+        source, bias = pins.out.T / rout, -opamp.bias_current * pins.inputs
         grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
         unity = 2 * np.pi * opamp.gbw
 
@@ -121,7 +115,7 @@ class PiecewiseLinear:
             charge_q=np.ascontiguousarray(-(loaded[kept] @ from_states) / capacitance[kept, None]),
             hold=hold,
             lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(out), opamp.highest_output),
+            highest=np.full(len(hold), opamp.highest_output),
             unity=unity,
             leak=unity / opamp.gain,
             slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,
@@ -144,14 +138,6 @@ class PiecewiseLinear:
             out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
             on_negative=np.where(grounded, 0.0, 1.0),
         )
-
-
-def _incidence(pins: Nodes, nodes: Nodes) -> Array:
-    """Return a one for every pin at its port, shape (k, P)."""
-    matrix = np.zeros((len(pins), len(nodes)))
-    at = np.flatnonzero(pins != GROUND)
-    matrix[at, np.searchsorted(nodes, pins[at])] = 1.0
-    return matrix
 
 
 def _series(hold: float | None, rout: float) -> float:

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit, Deck, Transient, draw, write_deck
 from amcspice.circuit.base import Array
 from amcspice.circuit.deck import SUPPLIES
+from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.linear import LinearModel
 from amcspice.engine.simulator import Simulator, Vectors
 from amcspice.engine.waveforms import Segment, Stream
-from amcspice.errors import InputError
 from amcspice.reduction import PortModel
 
 __all__ = ["Streamer", "choose_transient"]
@@ -128,8 +128,7 @@ class Streamer:
 
     def __post_init__(self) -> None:
         """Validate."""
-        if self.chunk < 1:
-            raise InputError(f"chunk = {self.chunk} must be at least 1")
+        check_chunk(self.chunk)
         self.deck_sha256: str | None = None
 
     def deck(
@@ -173,24 +172,14 @@ class Streamer:
         return np.clip(wanted, SHORTEST_WINDOW * window, window)
 
     def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
-        """Yield streams of segments, one segment a row of the injected currents (K, q).
-
-        Parameters
-        ----------
-        currents : ndarray, shape (lead + K, q)
-            [A].
-        lead : {0, 1}
-            Whether the first row only leads in.
+        """Yield streams of segments, one a right-hand side; `chunks` explains the arguments.
 
         Raises
         ------
         SimulationError
             If a simulation fails.
         """
-        for first in range(lead, len(currents), self.chunk):
-            # The predecessor leads in, so that chunks do not change where a segment starts.
-            before = min(first, 1)
-            block = currents[first - before : first + self.chunk]
+        for first, block, before in chunks(currents, self.chunk, lead):
             stream = self._simulate(block, self.transient, self.windows(block), before)
             moving = np.flatnonzero(~self.at_rest(stream))
             if moving.size:

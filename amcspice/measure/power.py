@@ -71,13 +71,10 @@ def source_power(
     starts : ndarray of int, shape (K + 1,)
         First sample of each segment, and the number of samples.
     """
-    rails = np.array([circuit.opamp.supply_positive, circuit.opamp.supply_negative])
     counts = np.diff(starts)
     into = np.repeat(model.port_currents(currents), counts, axis=0)
-    delivered: Array = supply @ rails
-    delivered += np.einsum("tp,tp->t", voltages, into)
-    delivered += np.repeat(local, counts)
-    return delivered
+    from_supply, arriving = _delivered(circuit, voltages, supply, into)
+    return from_supply + arriving + np.repeat(local, counts)
 
 
 def measure_power(
@@ -105,9 +102,8 @@ def measure_power(
         `PortModel.local_power` of them [W].
     """
     opamp = circuit.opamp
-    from_supply = supply @ np.array([opamp.supply_positive, opamp.supply_negative])
-    delivered = (voltages * model.port_currents(currents)).sum(axis=1)
-    from_input = delivered + local
+    from_supply, arriving = _delivered(circuit, voltages, supply, model.port_currents(currents))
+    from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
     in_array = np.einsum("tp,tp->t", voltages, voltages @ model.conductance) + local
     static = sum(
@@ -125,6 +121,14 @@ def measure_power(
         amplifier_output=total - static - in_array,
         array=in_array,
     )
+
+
+def _delivered(
+    circuit: Circuit, voltages: Array, supply: Array, into: Array
+) -> tuple[Array, Array]:
+    """Return what the supplies deliver, and what the inputs do through the ports [W]."""
+    rails = np.array([circuit.opamp.supply_positive, circuit.opamp.supply_negative])
+    return supply @ rails, (voltages * into).sum(axis=1)
 
 
 def energy(

@@ -60,25 +60,6 @@ class PortModel:
         """Return what injected currents (K, q) amount to at the ports, shape (K, P) [A]."""
         return currents @ self.transfer
 
-    def input_power(self, voltages: Array, current: Array, local: float) -> Array:
-        """Return the power that one set of injected currents delivers over time.
-
-        Parameters
-        ----------
-        voltages : ndarray, shape (T, P)
-            Of the ports [V].
-        current : ndarray, shape (q,)
-            Injected [A].
-        local : float
-            `local_power` of it [W].
-
-        Returns
-        -------
-        ndarray, shape (T,)
-            [W].
-        """
-        return voltages @ self.port_currents(current) + local
-
     @cached_property
     def network(self) -> Network:
         """The same as a network of conductances between the ports and to ground."""

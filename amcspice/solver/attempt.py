@@ -132,7 +132,7 @@ class Simulation:
         analysis = self.analysis
         flat = analysis.fidelity == "flat"
         assert self.simulator is not None
-        streamer = Streamer(
+        return Streamer(
             circuit=self.circuit,
             model=self.model,
             simulator=self.simulator,
@@ -143,10 +143,8 @@ class Simulation:
             at_rest=lambda stream: self._settling(stream).settled,
             forecast=None if analysis.window or not self._equations else self._equations.rest_times,
             timeout=analysis.timeout,
+            chunk=FLAT_CHUNK if flat else Streamer.chunk,
         )
-        if flat:
-            streamer.chunk = FLAT_CHUNK
-        return streamer
 
     @cached_property
     def _equations(self) -> Behavioural | None:
