@@ -261,7 +261,8 @@ class Circuit(abc.ABC):
             if item.name in ("matrix", "rows"):
                 continue
             if dataclasses.is_dataclass(value):
-                described[item.name] = {"type": type(value).__name__, **dataclasses.asdict(value)}  # type: ignore[arg-type]
+                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
+                described[item.name] = {"type": type(value).__name__, **plain}
             else:
                 described[item.name] = value
         return described
