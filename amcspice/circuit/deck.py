@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.network import Network, Nodes
 from amcspice.device import OpAmp
 
@@ -112,7 +113,7 @@ class Deck:
     text : str
         As the simulator reads it.
     saved : tuple of str
-        Vectors that the result must hold: node names and ``SUPPLIES``.
+        Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
     stop_time : float
         Last time of the transient [s].
     """
@@ -144,6 +145,8 @@ def write_deck(
     stimulus: Stimulus,
     transient: Transient,
     save: Nodes,
+    *,
+    with_supplies: bool = True,
 ) -> Deck:
     """Return the deck of one streamed transient.
 
@@ -163,23 +166,37 @@ def write_deck(
         Windows and accuracy.
     save : ndarray of int
         Nodes whose voltages are kept.
+    with_supplies : bool
+        Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
+        are single elements, see `amcspice.circuit.elements`, and the nodes that their hold
+        devices sink into are kept instead.
     """
-    saved = tuple(network.names[node] for node in save)
+    nodes = tuple(network.names[node] for node in save)
     stop = float(stimulus.edges(transient)[-1])
+    if with_supplies:
+        supplies = [
+            f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
+            f"Vvss vss 0 {_number(opamp.supply_negative)}",
+        ]
+        head, amplifier_lines = [model_library().rstrip(), *supplies], _amplifiers
+        saved = nodes + SUPPLIES
+        saving = [f"v({name})" for name in nodes] + ["i(vvdd)", "i(vvss)"]
+    else:
+        head, amplifier_lines = [], write_elements
+        saved = nodes + held_stages(amplifiers)
+        saving = [f"v({name})" for name in saved]
     lines = [
         f"* {title}",
-        model_library().rstrip(),
-        f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
-        f"Vvss vss 0 {_number(opamp.supply_negative)}",
+        *head,
         *_resistors(network),
-        *_amplifiers(network, amplifiers, opamp),
+        *amplifier_lines(network, amplifiers, opamp),
         *_sources(network, stimulus, transient),
         f".options {transient.options}",
-        *_folded(".save", [f"v({name})" for name in saved] + ["i(vvdd)", "i(vvss)"]),
+        *_folded(".save", saving),
         f".tran {_number(transient.max_step)} {_number(stop)} 0 {_number(transient.max_step)} uic",
         ".end",
     ]
-    return Deck(text="\n".join(lines) + "\n", saved=saved + SUPPLIES, stop_time=stop)
+    return Deck(text="\n".join(lines) + "\n", saved=saved, stop_time=stop)
 
 
 def opamp_parameters(opamp: OpAmp) -> tuple[str, str]:

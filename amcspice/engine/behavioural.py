@@ -16,6 +16,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
+from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream
 from amcspice.reduction import PortModel
 
@@ -139,7 +140,7 @@ class Behavioural:
 
     def _stream(self, currents: Array, lead: int, expected: int) -> Stream:
         samples, injected = self._integrate(currents, expected)
-        made, opamp = self.piecewise, self.circuit.opamp
+        made = self.piecewise
         from_inputs = injected @ made.local.T + made.bias
         begin = int(samples.starts[lead])
         starts = samples.starts[lead:] - begin
@@ -148,16 +149,11 @@ class Behavioural:
         if samples.states.shape[1]:
             voltages += samples.states[begin:] @ made.from_states.T
         voltages += np.repeat(from_inputs[lead:], np.diff(starts), axis=0)
-        # Sourced out of the positive supply; sunk into the negative one, or into ground where
-        # the output range starts there.  Hold devices end in the outputs of their amplifiers.
-        out = (sources - voltages[:, made.out]) / opamp.output_resistance
-        static = opamp.quiescent_current
-        positive = np.maximum(out, 0.0).sum(axis=1) + static * len(made.out)
-        negative = np.minimum(out, 0.0) @ made.on_negative - held.sum(axis=1)
+        delivered = (sources - voltages[:, made.out]) / self.circuit.opamp.output_resistance
         return Stream(
             time=samples.time[begin:],
             voltages=voltages,
-            supply=np.stack([positive, negative - static * made.on_negative.sum()], axis=1),
+            supply=supply_currents(self.circuit, delivered, held),
             starts=starts,
             at_rest=samples.at_rest[lead:],
         )

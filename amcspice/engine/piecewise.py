@@ -44,8 +44,6 @@ class PiecewiseLinear:
         The same without any current: offsets and bias currents.
     out : ndarray of int, shape (k,)
         Ports of the outputs.
-    on_negative : ndarray, shape (k,)
-        One where the amplifier stands on the negative supply, zero where on ground.
     """
 
     equations: Equations
@@ -61,7 +59,6 @@ class PiecewiseLinear:
     held_0: Array
     charge_0: Array
     out: NDArray[np.intp]
-    on_negative: Array
 
     @classmethod
     def of(cls, circuit: Circuit, model: PortModel) -> PiecewiseLinear:
@@ -136,7 +133,6 @@ class PiecewiseLinear:
             held_0=held @ resistance @ bias,
             charge_0=rate @ bias,
             out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
-            on_negative=np.where(grounded, 0.0, 1.0),
         )
 
 

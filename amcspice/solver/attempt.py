@@ -143,6 +143,7 @@ class Simulation:
             at_rest=lambda stream: self._settling(stream).settled,
             forecast=None if analysis.window or not self._equations else self._equations.rest_times,
             timeout=analysis.timeout,
+            amplifiers=analysis.amplifiers,
             chunk=FLAT_CHUNK if flat else Streamer.chunk,
         )
 
