@@ -19,15 +19,16 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.lattice import Lattice
-from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.programmed import Programmed
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
@@ -68,7 +69,10 @@ class CompactGINV(Circuit):
             raise InputError(f"column_load = {self.column_load} must be zero or positive")
         if self.array_rows is not None and self.array_rows < 1:
             raise InputError(f"array_rows = {self.array_rows} must be at least 1")
-        if self.programmed is not None and self.programmed.mapping.target.shape != self.matrix.shape:
+        if (
+            self.programmed is not None
+            and self.programmed.mapping.target.shape != self.matrix.shape
+        ):
             raise InputError("programmed does not fit the matrix: use select()")
 
     @cached_property
@@ -86,7 +90,7 @@ class CompactGINV(Circuit):
         """How the matrix stands in both arrays."""
         return self.arrays.mapping
 
-    def select(self, rows: ArrayLike, columns: ArrayLike = slice(None), **changes: Any) -> CompactGINV:
+    def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> CompactGINV:
         """Return the circuit with these word and bit lines connected and all others off.
 
         The arrays are not programmed anew: conductances, their noise, the scale of the columns
@@ -170,7 +174,7 @@ class CompactGINV(Circuit):
                 column_leads=np.repeat([wire.driver or 0.0, wire.termination or 0.0], n),
                 row_ground=grounded[first:last],
             )
-            for index, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True))
+            for index, (first, last) in enumerate(pairwise(edges))
         )
         # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
         gradient = self.mapping.scale**2 / arrays.largest

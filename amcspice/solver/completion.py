@@ -173,7 +173,9 @@ class _State:
     def to_mapping(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return arrays and plain values for a checkpoint."""
         arrays = {name: getattr(self, name) for name in ("W", "H", "digital_W", "digital_H")}
-        measured = {f"measured_{f.name}": getattr(self.measured, f.name) for f in fields(Statistics)}
+        measured = {
+            f"measured_{f.name}": getattr(self.measured, f.name) for f in fields(Statistics)
+        }
         values = {
             "history": [asdict(item) for item in self.history],
             "scores": self.scores,
@@ -185,9 +187,11 @@ class _State:
     @classmethod
     def from_mapping(cls, arrays: dict[str, Array], values: dict[str, Any]) -> _State:
         """Reverse `to_mapping`."""
-        measured = Statistics(**{f.name: arrays.pop(f"measured_{f.name}") for f in fields(Statistics)})
+        measured = Statistics(
+            **{f.name: arrays.pop(f"measured_{f.name}") for f in fields(Statistics)}
+        )
         history = [Iteration(**item) for item in values.pop("history")]
-        return cls(**arrays, **values, measured=measured, history=history)
+        return cls(**{**arrays, **values, "measured": measured, "history": history})
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,7 +267,8 @@ class _Alternation:
         verifier: Verifier | None = None,
         drawn: set[tuple[int, int]] = frozenset(),  # type: ignore[assignment]
     ) -> tuple[Array, Array, Statistics, int, dict[str, Any]]:
-        factor, measured, reseeded, provenance = W, [], 0, {}
+        factor, measured, reseeded = W, [], 0
+        provenance: dict[str, Any] = {}
         for half, known in enumerate((self.turned, self.known), 2 * number):
             matrix, dead = revive(factor, [self.seed, half])
             solved = step(matrix, known, half)

@@ -164,7 +164,8 @@ class AnalogSelection:
     def __call__(self, matrix: Array, known: sp.csr_array, cycle: int) -> Solved:
         """See `Selection`."""
         solutions = np.zeros((known.shape[0], matrix.shape[1]))
-        measured, provenance = [], {}
+        measured = []
+        provenance: dict[str, Any] = {}
         # A column of the matrix without any entry is undetermined, and stays zero.
         columns = np.flatnonzero(matrix.any(axis=0))
         if columns.size:
@@ -173,7 +174,7 @@ class AnalogSelection:
             piece = functools.partial(made.select, ridge=1.0)
             batches = _batches(made.matrix, piece, known, self.ridge, self.analysis)
             for batch, found in _map(self.jobs, _solve_analog, batches, self.progress):
-                solutions[np.ix_(batch, columns)] = found.solutions
+                solutions[np.ix_(np.array(batch), columns)] = found.solutions
                 measured.append(found.measured)
                 provenance = found.provenance or provenance
         return Solved(solutions, Statistics.join(measured), provenance)
@@ -224,7 +225,8 @@ def _batches(
 def _row(known: sp.csr_array, number: int) -> tuple[NDArray[np.intp], Array]:
     """Return the rows that are known for one right-hand side, ascending, and their values."""
     here = slice(known.indptr[number], known.indptr[number + 1])
-    rows, values = np.asarray(known.indices[here]), np.asarray(known.data[here], dtype=float)
+    rows = np.asarray(known.indices[here], dtype=np.intp)
+    values = np.asarray(known.data[here], dtype=float)
     order = np.argsort(rows)
     return rows[order], values[order]
 
