@@ -192,7 +192,8 @@ class Circuit(abc.ABC):
                 f"rows must be {len(matrix)} booleans, at least one true (one for every row)"
             )
         object.__setattr__(self, "rows", rows)
-        empty = np.flatnonzero(~self.selected.any(axis=0))
+        # With ridge such a column is determined: it is zero.
+        empty = np.flatnonzero(~self.selected.any(axis=0) & (self.ridge == 0))
         if empty.size:
             raise InputError(
                 f"column {empty[0]} of the matrix is all zero (in the selected rows): "
@@ -258,7 +259,7 @@ class Circuit(abc.ABC):
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in ("matrix", "rows"):
+            if item.name in ("matrix", "rows", "programmed"):
                 continue
             if dataclasses.is_dataclass(value):
                 plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
