@@ -15,7 +15,7 @@ from pydantic import Field
 
 from amcspice.device.cells import Conductances, Stuck, WriteErrors, of_array
 from amcspice.device.draws import normals, uniforms
-from amcspice.errors import InputError, parameters
+from amcspice.errors import InputError, UnsupportedError, parameters
 
 __all__ = ["REFERENCE_TEMPERATURE", "Memristor"]
 
@@ -73,11 +73,11 @@ class Memristor:
         Relative change of conductance per kelvin, from 300 K on [1/K].
     read_noise : float
         Standard deviation of a conductance when it is read, as a fraction of itself.
-    read_noise_bandwidth : float, optional
-        None: read noise is one draw, frozen during a simulation.  Otherwise it fluctuates in
-        time, white up to this frequency [Hz]: flat decks only.
+    noise_bandwidth : float, optional
+        None: read noise is one draw, frozen during a simulation.  Otherwise noise fluctuates in
+        time, white up to this frequency [Hz], in ngspice; read noise then in flat decks only.
     thermal_noise : bool
-        Johnson noise of every cell and wire at ``temperature``, in ngspice.
+        Johnson noise of every cell and wire at ``temperature``, up to ``noise_bandwidth``.
     sinh_voltage : float, optional
         v0 of the current-voltage curve g v0 sinh(v / v0) [V]: flat decks only; None is linear.
     seed : int
@@ -102,7 +102,7 @@ class Memristor:
     temperature: Positive = REFERENCE_TEMPERATURE
     temperature_coefficient: float = 0.0
     read_noise: NonNegative = 0.0
-    read_noise_bandwidth: Positive | None = None
+    noise_bandwidth: Positive | None = None
     thermal_noise: bool = False
     sinh_voltage: Positive | None = None
     seed: Annotated[int, Field(ge=0)] = 0
@@ -121,8 +121,10 @@ class Memristor:
                 f"at {self.temperature:g} K a temperature coefficient of "
                 f"{self.temperature_coefficient:g} / K leaves no conductance"
             )
-        if self.read_noise_bandwidth is not None and not self.read_noise:
-            raise ValueError("read_noise_bandwidth needs read_noise")
+        if self.noise_bandwidth is not None and not (self.read_noise or self.thermal_noise):
+            raise ValueError("noise_bandwidth needs read_noise or thermal_noise")
+        if self.thermal_noise and self.noise_bandwidth is None:
+            raise ValueError("thermal_noise needs noise_bandwidth: there is none without a band")
 
     @property
     def temperature_factor(self) -> float:
@@ -132,12 +134,27 @@ class Memristor:
     @property
     def fluctuates(self) -> bool:
         """Whether conductances change during a simulation."""
-        return self.read_noise_bandwidth is not None
+        return self.noise_bandwidth is not None and self.read_noise > 0
 
     @property
     def linear(self) -> bool:
         """True if a cell is a constant conductance during a simulation."""
         return self.sinh_voltage is None and not self.fluctuates
+
+    def refuse_unless_linear(self, fidelity: str) -> None:
+        """Refuse cells that are no constant conductances.
+
+        Raises
+        ------
+        UnsupportedError
+            If they are none; names ``fidelity`` and what to use.
+        """
+        if not self.linear:
+            what = "with a sinh I-V curve" if self.sinh_voltage else "that fluctuate in time"
+            raise UnsupportedError(
+                f"cells {what} cannot be reduced to port conductances, so {fidelity} fidelity "
+                "does not know them; use flat fidelity"
+            )
 
     def quantise(self, target: Array) -> Array:
         """Return the programmable conductances nearest to ``target``.

@@ -17,6 +17,7 @@ from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.waveforms import Stream
+from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
 __all__ = ["Behavioural"]
@@ -58,7 +59,7 @@ class Behavioural:
     Raises
     ------
     UnsupportedError
-        If the amplifier has limits that the equations do not know.
+        If the amplifier has limits, or the cells properties, that the equations do not know.
     """
 
     def __init__(
@@ -73,6 +74,11 @@ class Behavioural:
         chunk: int = CHUNK,
     ) -> None:
         check_chunk(chunk)
+        circuit.device.refuse_unless_linear("behavioural")
+        if circuit.device.thermal_noise:
+            raise UnsupportedError(
+                "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
+            )
         self.circuit, self.model, self.chunk = circuit, model, chunk
         self.piecewise = PiecewiseLinear.of(circuit, model)
         # Compiled code takes a second to load: only those who run it wait for it.
