@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -19,7 +20,8 @@ import numpy as np
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.network import Network, Nodes
-from amcspice.device import OpAmp
+from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Stimulus", "Transient", "model_library", "write_deck"]
 
@@ -129,12 +131,12 @@ class Deck:
 
 
 @functools.cache
-def model_library() -> str:
-    """Return the text of ``models/opamp.lib``."""
-    packaged = resources.files("amcspice") / "models" / "opamp.lib"
+def model_library(name: str = "opamp") -> str:
+    """Return the text of ``models/<name>.lib``."""
+    packaged = resources.files("amcspice") / "models" / f"{name}.lib"
     if packaged.is_file():
         return packaged.read_text()
-    return (Path(__file__).parents[2] / "models" / "opamp.lib").read_text()
+    return (Path(__file__).parents[2] / "models" / f"{name}.lib").read_text()
 
 
 def write_deck(
@@ -145,6 +147,7 @@ def write_deck(
     stimulus: Stimulus,
     transient: Transient,
     save: Nodes,
+    device: Memristor | None = None,
     *,
     with_supplies: bool = True,
 ) -> Deck:
@@ -166,6 +169,8 @@ def write_deck(
         Windows and accuracy.
     save : ndarray of int
         Nodes whose voltages are kept.
+    device : Memristor, optional
+        Its current-voltage curve and its noise in time; None is linear cells without noise.
     with_supplies : bool
         Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
         are single elements, see `amcspice.circuit.elements`, and the nodes that their hold
@@ -188,7 +193,8 @@ def write_deck(
     lines = [
         f"* {title}",
         *head,
-        *_resistors(network),
+        *_resistors(network, device),
+        *_noise(network, device, stimulus, stop),
         *amplifier_lines(network, amplifiers, opamp),
         *_sources(network, stimulus, transient),
         f".options {transient.options}",
@@ -234,13 +240,32 @@ def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network) -> Iterator[str]:
+def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
+    special = np.zeros(len(a), bool)
+    if device is not None and not device.linear:
+        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        if special[index]:
+            assert device is not None
+            yield cell_source(index, names[at], names[to], 1 / ohm, device)
+        else:
+            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _noise(
+    network: Network, device: Memristor | None, stimulus: Stimulus, stop: float
+) -> Iterator[str]:
+    """Yield the noise of cells and network; each set of inputs meets noise of its own."""
+    if device is None or device.noise_bandwidth is None:
+        return
+    stream = zlib.crc32(np.ascontiguousarray(stimulus.currents).tobytes())
+    for head, waveform in noise_sources(network, device, stop, stream):
+        points = [f"{at!r} {value!r}" for at, value in waveform]
+        yield from _folded(f"{head} PWL(", [*points, ")"])
 
 
 def _amplifiers(

@@ -18,7 +18,7 @@ from amcspice.circuit.base import Amplifiers, Circuit, as_vectors
 from amcspice.circuit.deck import Transient, model_library, opamp_parameters, rectifier_parameters
 from amcspice.circuit.drawing import Drawing, PortNetwork, draw
 from amcspice.device import OpAmp
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["to_pyspice"]
 
@@ -57,6 +57,8 @@ def to_pyspice(
     ------
     InputError
         If several right-hand sides are given without their windows.
+    UnsupportedError
+        If cells are no constant resistors, or have noise in time.
 
     Notes
     -----
@@ -77,6 +79,10 @@ def to_pyspice(
         raise InputError(f"{len(vectors)} right-hand sides need a transient that gives the windows")
     if not (np.isfinite(volts_per_unit) and volts_per_unit > 0):
         raise InputError(f"volts_per_unit = {volts_per_unit} must be positive")
+    if not circuit.device.linear or circuit.device.thermal_noise:
+        raise UnsupportedError(
+            "the export to PySpice has resistors only: no sinh I-V curve and no noise in time"
+        )
     schematic = circuit.schematic
     drawing = draw(schematic, schematic.currents(vectors, volts_per_unit), model)
     m, n = circuit.matrix.shape

@@ -18,6 +18,7 @@ from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream
+from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
 __all__ = ["Behavioural"]
@@ -59,7 +60,7 @@ class Behavioural:
     Raises
     ------
     UnsupportedError
-        If the amplifier has limits that the equations do not know.
+        If the amplifier has limits, or the cells properties, that the equations do not know.
     """
 
     def __init__(
@@ -74,6 +75,11 @@ class Behavioural:
         chunk: int = CHUNK,
     ) -> None:
         check_chunk(chunk)
+        circuit.device.refuse_unless_linear("behavioural")
+        if circuit.device.thermal_noise:
+            raise UnsupportedError(
+                "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
+            )
         self.circuit, self.model, self.chunk = circuit, model, chunk
         self.piecewise = PiecewiseLinear.of(circuit, model)
         # Compiled code takes a second to load: only those who run it wait for it.

@@ -117,6 +117,11 @@ class Streamer:
         Right-hand sides in one simulation.
     doublings : int
         How often the window may be doubled.
+
+    Raises
+    ------
+    UnsupportedError
+        If cells that are no constant conductances are to be reduced.
     """
 
     circuit: Circuit
@@ -134,6 +139,8 @@ class Streamer:
     def __post_init__(self) -> None:
         """Validate."""
         check_chunk(self.chunk)
+        if self.fidelity == "reduced":
+            self.circuit.device.refuse_unless_linear("reduced")
         self.deck_sha256: str | None = None
 
     def deck(
@@ -153,6 +160,7 @@ class Streamer:
             drawing.stimulus,
             transient or self.transient,
             drawing.ports,
+            self.circuit.device,
             with_supplies=self.amplifiers == "subcircuits",
         )
 
