@@ -2,7 +2,7 @@
 
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import Memristor
-from amcspice.device.opamp import PRESETS, OpAmp
+from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
 from amcspice.device.wire import Wire
 
-__all__ = ["PRESETS", "Mapping", "Memristor", "OpAmp", "Wire", "map_matrix"]
+__all__ = ["PRESETS", "Mapping", "Memristor", "OpAmp", "Subcircuit", "Wire", "map_matrix"]
