@@ -53,16 +53,18 @@ def write_elements(
         Names the nodes of the pins.
     amplifiers : tuple of Amplifiers
     opamp : OpAmp
-        Parameters of every amplifier.
+        With its mismatch: amplifiers are counted over all banks, in their order.
     """
     names = network.names
+    count = sum(len(bank.out) for bank in amplifiers)
+    own = iter(zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True))
     for bank in amplifiers:
         lowest = opamp.headroom_negative if bank.floor_at_ground else opamp.lowest_output
         for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
             label = f"{bank.name}{index}"
             plus, minus, out = (names[pin] for pin in pins)
             yield from _inputs(label, plus, minus, opamp)
-            yield from _gain(label, plus, minus, opamp, lowest)
+            yield from _gain(label, plus, minus, opamp, lowest, *next(own))
             inner = f"i_{label}" if opamp.second_pole is None else f"z_{label}"
             limited = f"max(min(v({inner}),{_text(opamp.highest_output)}),{_text(lowest)})"
             if bank.hold is None:
@@ -86,20 +88,22 @@ def _inputs(label: str, plus: str, minus: str, opamp: OpAmp) -> Iterator[str]:
             yield f"C{name}_{label} {pin} 0 {_text(opamp.input_capacitance)}"
 
 
-def _gain(label: str, plus: str, minus: str, opamp: OpAmp, lowest: float) -> Iterator[str]:
+def _gain(
+    label: str, plus: str, minus: str, opamp: OpAmp, lowest: float, offset: float, gain: float
+) -> Iterator[str]:
     node, gm = f"i_{label}", TRANSCONDUCTANCE
     capacitance = gm / (2 * np.pi * opamp.gbw)
     if opamp.slew_rate is None:
         yield f"Gi_{label} 0 {node} {plus} {minus} {_text(gm)}"
-        if opamp.offset:
-            yield f"Io_{label} 0 {node} {_text(gm * opamp.offset)}"
+        if offset:
+            yield f"Io_{label} 0 {node} {_text(gm * offset)}"
     else:
         most = opamp.slew_rate * capacitance
         signals = [f"v({plus})"] if plus != "0" else []
         signals += [f"-v({minus})"] if minus != "0" else []
-        drive = "".join(signals) + (f"+({_text(opamp.offset)})" if opamp.offset else "")
+        drive = "".join(signals) + (f"+({_text(offset)})" if offset else "")
         yield f"Bi_{label} 0 {node} I={_text(most)}*tanh({_text(gm / most)}*({drive}))"
-    yield f"Ry_{label} {node} 0 {_text(opamp.gain / gm)}"
+    yield f"Ry_{label} {node} 0 {_text(gain / gm)}"
     yield f"Cy_{label} {node} 0 {_text(capacitance)}"
     high, low = _text(opamp.highest_output), _text(lowest)
     yield f"Bc_{label} {node} 0 I={_text(CLAMP)}*(v({node})-max(min(v({node}),{high}),{low}))"

@@ -3,7 +3,7 @@
 from amcspice.device.cells import WriteErrors
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import Memristor
-from amcspice.device.opamp import PRESETS, OpAmp
+from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
@@ -13,6 +13,7 @@ __all__ = [
     "Mapping",
     "Memristor",
     "OpAmp",
+    "Subcircuit",
     "SwitchingCell",
     "Wire",
     "WriteErrors",

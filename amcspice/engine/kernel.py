@@ -250,7 +250,7 @@ def _linearise(pieces, slot, eq):
             rates[i, j] = eq.unity * along[i, j]
             if conducts:
                 node[i, j] = current[i, j]
-        rates[i, i] -= eq.leak
+        rates[i, i] -= eq.leak[i]
         if clamp != 1:
             edge = eq.highest[i] if clamp == 2 else eq.lowest[i]
             rates[i, i] -= CLAMP * eq.unity

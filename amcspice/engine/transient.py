@@ -161,8 +161,20 @@ class Streamer:
             transient or self.transient,
             drawing.ports,
             self.circuit.device,
-            with_supplies=self.amplifiers == "subcircuits",
+            with_supplies=self.with_supplies,
         )
+
+    @property
+    def with_supplies(self) -> bool:
+        """Whether decks hold supplies: asked for, or needed.
+
+        What supplies deliver follows from the outputs only where the network is the linear one
+        that was reduced, and the amplifiers are the macro-model.
+        """
+        opamp, device = self.circuit.opamp, self.circuit.device
+        special = opamp.subcircuit is not None or opamp.input_noise > 0
+        linear = device.linear and not device.thermal_noise
+        return self.amplifiers == "subcircuits" or special or not linear
 
     @property
     def options(self) -> str:
@@ -220,7 +232,7 @@ class Streamer:
         vectors = self.simulator.run(deck, self.timeout)
         edges = np.concatenate([[0.0], np.cumsum(windows)])
         voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
-        if self.amplifiers == "subcircuits":
+        if self.with_supplies:
             supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
         else:
             supply = self._supply(vectors, voltages, currents, edges, transient.rise)
