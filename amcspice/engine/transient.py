@@ -74,7 +74,11 @@ def choose_transient(
     # The slowest mode may grow with every output active and still end at the constraint; its
     # time is at most that of the amplifiers by themselves.
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = min(linear.slowest_mode, alone) if circuit.non_negative else linear.slowest
+    slowest = (
+        min(linear.slowest_mode, alone)
+        if circuit.non_negative or circuit.rail_limited
+        else linear.slowest
+    )
     window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate

@@ -74,7 +74,7 @@ def standalone_deck(
         raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
     if fidelity == "reduced":
         circuit.device.refuse_unless_linear("reduced")
-    vectors = as_vectors(b, len(circuit.matrix))
+    vectors = as_vectors(b, circuit.input_size)
     answer = reference(circuit, vectors)
     volts = _rounded(circuit.volts_per_unit(vectors, answer, analysis.full_scale))
     model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp
