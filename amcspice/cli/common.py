@@ -7,7 +7,6 @@ argument, ``settings``, with the library objects made from them.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,10 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
+from amcspice.cli.number import Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.cli.wire_options import WIRE_OPTIONS, make_wire
+from amcspice.device import Memristor, OpAmp
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import usable_cores
@@ -42,43 +43,8 @@ DEVICES: dict[str, dict[str, Any]] = {
 """Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
 
 
-class Number(click.ParamType):  # type: ignore[type-arg]
-    """A finite number with a lower limit.
-
-    Parameters
-    ----------
-    lowest : float
-        Limit.
-    included : bool
-        Whether the limit itself is allowed.
-    reason : str
-        Why, added to the message.
-    """
-
-    name = "number"
-
-    def __init__(self, lowest: float = 0.0, *, included: bool = False, reason: str = "") -> None:
-        self.lowest, self.included, self.reason = lowest, included, reason
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or fail with a message."""
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number", param, ctx)
-        inside = number >= self.lowest if self.included else number > self.lowest
-        if not (math.isfinite(number) and inside):
-            relation = "at least" if self.included else "above"
-            text = f"{value} must be a finite number {relation} {self.lowest:g}"
-            self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
-        return number
-
-
 _ABOVE_ZERO = Number()
 _FROM_ZERO = Number(included=True)
-_RESISTANCE = Number(reason="leave the option out for ideal wires")
 
 
 @dataclass(frozen=True)
@@ -185,12 +151,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         "--write-noise", type=_FROM_ZERO, metavar="FRACTION",
         help="Standard deviation of a programmed conductance, as a fraction of g-max.",
     ),
-    click.option(
-        "--wire-resistance", type=_RESISTANCE, metavar="OHM",
-        help="Of one segment of every line; default: ideal wires.",
-    ),
-    click.option("--row-resistance", type=_RESISTANCE, metavar="OHM", help="Word lines only."),
-    click.option("--column-resistance", type=_RESISTANCE, metavar="OHM", help="Bit lines only."),
+    *WIRE_OPTIONS,
     click.option(
         "--ridge", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
@@ -270,7 +231,7 @@ def _names() -> tuple[str, ...]:
 def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
         "device": _device(values),
-        "wire": _wire(values),
+        "wire": make_wire(values),
         "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }
@@ -295,13 +256,3 @@ def _device(values: Mapping[str, Any]) -> Memristor:
         raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
     changes = _given(values, "g_max", "g_min", "levels", "write_noise")
     return Memristor(**{**DEVICES[name], **changes, "seed": values["seed"]})
-
-
-def _wire(values: Mapping[str, Any]) -> Wire:
-    both = values["wire_resistance"]
-    row, column = values["row_resistance"], values["column_resistance"]
-    if both is not None and (row is not None or column is not None):
-        raise InputError(
-            "give either --wire-resistance or --row-resistance and --column-resistance"
-        )
-    return Wire(row=both or row, column=both or column)

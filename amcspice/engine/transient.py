@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,14 @@ WINDOW_TIME_CONSTANTS = 16.0
 STEPS_PER_WINDOW = 48
 STEP_OF_OSCILLATION = 0.7
 """Radians: nine samples a period show when a ringing output stays inside the settling band."""
+
+SHORTEST_RISE = 1e-6
+"""Of an input step, over the slowest time constant: a capacitor right at an output is far faster
+than anything that can be seen, and steps that resolve it drown in rounding errors."""
+
+LINE_CHARGE = 1e-14
+"""``chgtol`` of decks with line capacitance [C], the simulator's own default: the charge of lines
+that start at 0 V is lost in rounding errors, and steps chosen by a smaller one shrink to nothing."""
 
 SHORTEST_WINDOW = 0.5
 """Of a forecast window, as a fraction of the window without forecast."""
@@ -89,9 +98,10 @@ def choose_transient(
     return Transient(
         window=window,
         max_step=step,
-        rise=min(slowest / 1000, linear.fastest / 10),
+        rise=min(slowest / 1000, max(linear.fastest / 10, SHORTEST_RISE * slowest)),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
+        charge_tolerance=LINE_CHARGE if len(circuit.schematic.capacitors[0]) else 1e-16,
     )
 
 
@@ -165,6 +175,7 @@ class Streamer:
             transient or self.transient,
             drawing.ports,
             self.circuit.device,
+            capacitors=drawing.capacitors,
             with_supplies=self.with_supplies,
         )
 
@@ -173,12 +184,22 @@ class Streamer:
         """Whether decks hold supplies: asked for, or needed.
 
         What supplies deliver follows from the outputs only where the network is the linear one
-        that was reduced, and the amplifiers are the macro-model.
+        that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
+        if self._charges_capacitors:
+            return True
         special = opamp.subcircuit is not None or opamp.input_noise > 0
         linear = device.linear and not device.thermal_noise
         return self.amplifiers == "subcircuits" or special or not linear
+
+    @cached_property
+    def _charges_capacitors(self) -> bool:
+        """Whether outputs drive capacitors directly, or others than the reduced network has."""
+        schematic = self.circuit.schematic
+        out = np.concatenate([bank.out for bank in schematic.amplifiers])
+        others = self.fidelity == "flat" and schematic.flat_capacitors is not None
+        return others or bool(np.isin(schematic.capacitors[0], out).any())
 
     @property
     def options(self) -> str:

@@ -107,6 +107,7 @@ def standalone_deck(
         transient,
         drawing.ports,
         circuit.device,
+        capacitors=drawing.capacitors,
     )
     text = write_listing(
         circuit,
