@@ -133,7 +133,7 @@ def test_word_lines_that_are_off_keep_their_share_of_the_bit_lines():
 
 def test_decks_and_exports_hold_the_capacitors():
     circuit = made("ginv-compact")
-    nodes, farads = circuit.schematic.capacitors
+    nodes, _ = circuit.schematic.capacitors
     deck = standalone_deck(circuit, B).text
     cards = [line for line in deck.splitlines() if line.startswith("Cline_")]
     assert len(cards) == len(nodes) == 8 + 2 * 4

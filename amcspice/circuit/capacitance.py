@@ -73,15 +73,16 @@ def distributed(
 
 
 def _sections(length: int, wanted: int | None) -> tuple[Nodes, Array]:
-    """Return the middle crossing of each section of a line, and how many crossings it stands for."""
+    """Return the middle crossing of each section, and how many crossings it stands for."""
     count = length if wanted is None else min(wanted, length)
     at = np.floor((np.arange(count) + 0.5) * length / count).astype(np.intp)
     if count == 1:
-        return at, np.array([float(length)])
+        return at, np.full(1, float(length))
     crossing = np.arange(length)
     left = np.clip(np.searchsorted(at, crossing, "right") - 1, 0, count - 2)
     share = (crossing - at[left]) / (at[left + 1] - at[left])
-    return at, np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
+    own: Array = np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
+    return at, own
 
 
 def without(capacitors: Capacitors, held: Nodes) -> Capacitors:

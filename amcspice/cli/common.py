@@ -173,6 +173,10 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
+        "--allow-unstable", is_flag=True,
+        help="Simulate unstable circuits instead of refusing them.",
+    ),
+    click.option(
         "--timeout", type=_ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
     ),
     click.option(
@@ -200,7 +204,7 @@ debug_option = click.option(
     help="Show a traceback with an error.",
 )  # fmt: skip
 
-_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout")
+_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout", "allow_unstable")
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:

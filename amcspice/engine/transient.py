@@ -40,7 +40,7 @@ than anything that can be seen, and steps that resolve it drown in rounding erro
 
 LINE_CHARGE = 1e-14
 """``chgtol`` of decks with line capacitance [C], the simulator's own default: the charge of lines
-that start at 0 V is lost in rounding errors, and steps chosen by a smaller one shrink to nothing."""
+that start at 0 V drowns in rounding errors, and steps chosen by a smaller one shrink to nothing."""
 
 SHORTEST_WINDOW = 0.5
 """Of a forecast window, as a fraction of the window without forecast."""
@@ -57,6 +57,7 @@ def choose_transient(
     fidelity: Literal["flat", "reduced"],
     relative_tolerance: float = 1e-4,
     swing: float = 1.0,
+    allow_unstable: bool = False,
 ) -> Transient:
     """Choose window, time step and matrix solver from the circuit.
 
@@ -74,20 +75,20 @@ def choose_transient(
         Of the simulator.
     swing : float
         Largest change of an output [V]; it takes swing / slew rate at the least.
+    allow_unstable : bool
+        Take one that nothing holds, too: it ends at the rails, or never rests.
 
     Raises
     ------
     UnsupportedError
-        If the circuit is unstable and no constraint can hold it.
+        If the circuit is unstable, no constraint can hold it, and that was not asked for.
     """
     # The slowest mode may grow with every output active and still end at the constraint; its
     # time is at most that of the amplifiers by themselves.
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = (
-        min(linear.slowest_mode, alone)
-        if circuit.non_negative or circuit.rail_limited
-        else linear.slowest
-    )
+    held = circuit.non_negative or circuit.rail_limited
+    may_grow = held or (allow_unstable and not linear.stable)
+    slowest = min(linear.slowest_mode, alone) if may_grow else linear.slowest
     window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
