@@ -81,8 +81,8 @@ def _sections(length: int, wanted: int | None) -> tuple[Nodes, Array]:
     crossing = np.arange(length)
     left = np.clip(np.searchsorted(at, crossing, "right") - 1, 0, count - 2)
     share = (crossing - at[left]) / (at[left + 1] - at[left])
-    own: Array = np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
-    return at, own
+    own = np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
+    return at, np.asarray(own, dtype=float)
 
 
 def without(capacitors: Capacitors, held: Nodes) -> Capacitors:

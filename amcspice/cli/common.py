@@ -17,7 +17,7 @@ import click
 from amcspice.circuit import Circuit
 from amcspice.cli.number import Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.wire_options import WIRE_OPTIONS, make_wire
+from amcspice.cli.wire_options import WIRE_OPTIONS, make_switches, make_wire
 from amcspice.device import Memristor, OpAmp
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
@@ -236,6 +236,7 @@ def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
         "device": _device(values),
         "wire": make_wire(values),
+        **make_switches(values),
         "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }

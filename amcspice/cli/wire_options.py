@@ -1,4 +1,4 @@
-"""Options of the lines of an array, and of the switches of a macro."""
+"""Options of the lines of an array and of the switches between them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import Any, TypeVar
 
 import click
 
+from amcspice.circuit import Switches
 from amcspice.cli.number import Number
 from amcspice.device import Wire
 from amcspice.errors import InputError
 
-__all__ = ["WIRE_OPTIONS", "make_wire"]
+__all__ = ["WIRE_OPTIONS", "make_switches", "make_wire"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
 _RESISTANCE = Number(reason="leave the option out for ideal wires")
+_SWITCH = Number()
 _CAPACITANCE = Number(reason="leave the option out for lines without capacitance")
 
 WIRE_OPTIONS: tuple[Callable[[C], C], ...] = (
@@ -35,6 +37,14 @@ WIRE_OPTIONS: tuple[Callable[[C], C], ...] = (
         "--sections", type=click.IntRange(min=1), metavar="K",
         help="Line capacitance is distributed: at every crossing in flat decks, in K sections a "
         "line in reduced ones [default: lumped at the end of the line].",
+    ),
+    click.option(
+        "--switch-on", type=_SWITCH, metavar="OHM",
+        help="Of a closed switch of a macro circuit [default: 100].",
+    ),
+    click.option(
+        "--switch-off", type=_SWITCH, metavar="OHM",
+        help="Of an open switch of a macro circuit [default: 1e9].",
     ),
 )  # fmt: skip
 
@@ -59,3 +69,13 @@ def make_wire(values: Mapping[str, Any]) -> Wire:
             raise InputError("--sections needs a line capacitance, such as --wire-capacitance")
         made |= {"capacitance": "distributed", "sections": values["sections"]}
     return Wire(**made)
+
+
+def make_switches(values: Mapping[str, Any]) -> dict[str, Switches]:
+    """Return the parameter of a circuit that these options describe; none if none is given."""
+    given = {
+        name: values[f"switch_{name}"]
+        for name in ("on", "off")
+        if values[f"switch_{name}"] is not None
+    }
+    return {"switches": Switches(**given)} if given else {}
