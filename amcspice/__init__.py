@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from amcspice.circuit import (
         CIRCUITS,
+        INV,
+        MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
+        CompensatedINV,
+        Eigen,
+        InverterINV,
+        LeastSquares,
         NonNegative,
         Unconstrained,
     )
@@ -34,13 +40,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CIRCUITS",
+    "INV",
+    "MVM",
     "AmcspiceError",
     "Analysis",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
+    "Eigen",
     "Factorisation",
     "InputError",
+    "InverterINV",
+    "LeastSquares",
     "Memristor",
     "NonNegative",
     "OpAmp",
