@@ -208,6 +208,19 @@ class Circuit(abc.ABC):
         """Length of a right-hand side."""
         return len(self.matrix)
 
+    def vectors(self, b: ArrayLike) -> Array:
+        """Return right-hand sides, shape (m,) or (m, K), as an array of shape (K, m).
+
+        Raises
+        ------
+        InputError
+            If they do not fit, or are several where one stays for ever.
+        """
+        vectors = as_vectors(b, self.input_size)
+        if self.rail_limited and len(vectors) > 1:
+            raise InputError(f"{self.name} takes one start vector: it stays where it has grown to")
+        return vectors
+
     @property
     def objective(self) -> str:
         """What it finds, in words for the header of a deck."""
