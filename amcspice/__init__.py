@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from amcspice.device import Memristor, OpAmp, Wire
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.estimator import AnalogNMF
     from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
 
 __version__ = "0.1.0"
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 __all__ = [
     "CIRCUITS",
     "AmcspiceError",
+    "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
@@ -47,7 +49,7 @@ __all__ = [
     "solve",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "solver")
+_ROOMS = ("errors", "device", "circuit", "solver", "estimator")
 
 
 def __getattr__(name: str) -> Any:
