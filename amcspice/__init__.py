@@ -18,9 +18,17 @@ if TYPE_CHECKING:
         NonNegative,
         Unconstrained,
     )
-    from amcspice.device import Memristor, OpAmp, Wire
+    from amcspice.device import (
+        Memristor,
+        OpAmp,
+        SwitchingCell,
+        Wire,
+        WriteErrors,
+        WriteVerify,
+    )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
     from amcspice.estimator import AnalogNMF
+    from amcspice.programming import Programmed, write_verify
     from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
 
 __version__ = "0.1.0"
@@ -38,18 +46,23 @@ __all__ = [
     "Memristor",
     "NonNegative",
     "OpAmp",
+    "Programmed",
     "Run",
     "SimulationError",
+    "SwitchingCell",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
+    "WriteErrors",
+    "WriteVerify",
     "make_circuit",
     "nmf",
     "simulate",
     "solve",
+    "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "solver", "estimator")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "estimator")
 
 
 def __getattr__(name: str) -> Any:

@@ -259,10 +259,11 @@ class Circuit(abc.ABC):
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in ("matrix", "rows", "programmed"):
+            if item.name in ("matrix", "rows", "pair"):
                 continue
             if dataclasses.is_dataclass(value):
-                described[item.name] = {"type": type(value).__name__, **dataclasses.asdict(value)}  # type: ignore[arg-type]
+                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
+                described[item.name] = {"type": type(value).__name__, **plain}
             else:
                 described[item.name] = value
         return described

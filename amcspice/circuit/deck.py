@@ -7,20 +7,21 @@ byte for byte.
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.elements import held_stages, write_elements
+from amcspice.circuit.instances import amplifier_library, instances, model_library
 from amcspice.circuit.network import Network, Nodes
-from amcspice.device import OpAmp
+from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.device import Memristor, OpAmp
 
-__all__ = ["SUPPLIES", "Deck", "Stimulus", "Transient", "model_library", "write_deck"]
+__all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
 
 SUPPLIES = ("vvdd#branch", "vvss#branch")
 """Names of the supply currents in a simulator's result [A], positive into the source."""
@@ -103,6 +104,22 @@ class Stimulus:
         return np.append(0.0, np.cumsum(windows))
 
 
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Input noise voltages of the amplifiers of a deck, straight lines between samples.
+
+    Parameters
+    ----------
+    step : float
+        Between samples [s].
+    samples : ndarray, shape (k, N)
+        Of every amplifier, from t = 0 on [V].
+    """
+
+    step: float
+    samples: Array
+
+
 @dataclass(frozen=True)
 class Deck:
     """A complete deck.
@@ -112,7 +129,7 @@ class Deck:
     text : str
         As the simulator reads it.
     saved : tuple of str
-        Vectors that the result must hold: node names and ``SUPPLIES``.
+        Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
     stop_time : float
         Last time of the transient [s].
     """
@@ -127,15 +144,6 @@ class Deck:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-@functools.cache
-def model_library() -> str:
-    """Return the text of ``models/opamp.lib``."""
-    packaged = resources.files("amcspice") / "models" / "opamp.lib"
-    if packaged.is_file():
-        return packaged.read_text()
-    return (Path(__file__).parents[2] / "models" / "opamp.lib").read_text()
-
-
 def write_deck(
     title: str,
     network: Network,
@@ -144,6 +152,10 @@ def write_deck(
     stimulus: Stimulus,
     transient: Transient,
     save: Nodes,
+    device: Memristor | None = None,
+    noise: Noise | None = None,
+    *,
+    with_supplies: bool = True,
 ) -> Deck:
     """Return the deck of one streamed transient.
 
@@ -163,84 +175,108 @@ def write_deck(
         Windows and accuracy.
     save : ndarray of int
         Nodes whose voltages are kept.
+    device : Memristor, optional
+        Its current-voltage curve and its noise in time; None is linear cells without noise.
+    noise : Noise, optional
+        In series with the non-inverting inputs; needs supplies.
+    with_supplies : bool
+        Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
+        are single elements, see `amcspice.circuit.elements`, and the nodes that their hold
+        devices sink into are kept instead.
+
+    Raises
+    ------
+    InputError
+        If the file of the amplifier's sub-circuit cannot be used.
+
+    Notes
+    -----
+    Macro-models start from 0 V everywhere.  The inner nodes of a sub-circuit of transistors must
+    not: with one, the transient starts from the operating point without input.
     """
-    saved = tuple(network.names[node] for node in save)
+    nodes = tuple(network.names[node] for node in save)
     stop = float(stimulus.edges(transient)[-1])
+    if with_supplies:
+        supplies = [
+            f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
+            f"Vvss vss 0 {_number(opamp.supply_negative)}",
+        ]
+        head = [amplifier_library(opamp), *supplies]
+        lines_of = _amplifiers(network, amplifiers, opamp, noise)
+        saved = nodes + SUPPLIES
+        saving = [f"v({name})" for name in nodes] + ["i(vvdd)", "i(vvss)"]
+    else:
+        head, lines_of = [], write_elements(network, amplifiers, opamp)
+        saved = nodes + held_stages(amplifiers)
+        saving = [f"v({name})" for name in saved]
+    step = _number(transient.max_step)
+    start = " uic" if opamp.subcircuit is None else ""
     lines = [
         f"* {title}",
-        model_library().rstrip(),
-        f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
-        f"Vvss vss 0 {_number(opamp.supply_negative)}",
-        *_resistors(network),
-        *_amplifiers(network, amplifiers, opamp),
+        *head,
+        *_resistors(network, device),
+        *_noise(network, device, stimulus, stop),
+        *lines_of,
         *_sources(network, stimulus, transient),
         f".options {transient.options}",
-        *_folded(".save", [f"v({name})" for name in saved] + ["i(vvdd)", "i(vvss)"]),
-        f".tran {_number(transient.max_step)} {_number(stop)} 0 {_number(transient.max_step)} uic",
+        *_folded(".save", saving),
+        f".tran {step} {_number(stop)} 0 {step}{start}",
         ".end",
     ]
-    return Deck(text="\n".join(lines) + "\n", saved=saved + SUPPLIES, stop_time=stop)
-
-
-def opamp_parameters(opamp: OpAmp) -> tuple[str, str]:
-    """Return the sub-circuit name and the parameter text of an amplifier."""
-    values = {
-        "a0": opamp.gain,
-        "gbw": opamp.gbw,
-        "slew": opamp.slew_rate,
-        "vos": opamp.offset or None,
-        "ib": opamp.bias_current or None,
-        "rin": opamp.input_resistance,
-        "cin": opamp.input_capacitance or None,
-        "rout": opamp.output_resistance,
-        "ilim": opamp.output_current_limit,
-        "iq": opamp.quiescent_current or None,
-        "hi": opamp.headroom_positive or None,
-        "lo": opamp.headroom_negative or None,
-        "f2": opamp.second_pole,
-    }
-    text = " ".join(f"{key}={_number(value)}" for key, value in values.items() if value is not None)
-    return ("amc_opamp" if opamp.second_pole is None else "amc_opamp_2p"), text
-
-
-def rectifier_parameters(opamp: OpAmp, hold: float) -> str:
-    """Return the parameter text of the output stage that holds the summing node."""
-    values = {
-        "ghold": hold,
-        "rout": opamp.output_resistance,
-        "ilim": opamp.output_current_limit,
-    }
-    return " ".join(f"{key}={_number(value)}" for key, value in values.items() if value is not None)
+    return Deck(text="\n".join(lines) + "\n", saved=saved, stop_time=stop)
 
 
 def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network) -> Iterator[str]:
+def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
+    special = np.zeros(len(a), bool)
+    if device is not None and not device.linear:
+        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        if special[index]:
+            assert device is not None
+            yield cell_source(index, names[at], names[to], 1 / ohm, device)
+        else:
+            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _noise(
+    network: Network, device: Memristor | None, stimulus: Stimulus, stop: float
+) -> Iterator[str]:
+    """Yield the noise of cells and network; each set of inputs meets noise of its own."""
+    if device is None or device.noise_bandwidth is None:
+        return
+    stream = zlib.crc32(np.ascontiguousarray(stimulus.currents).tobytes())
+    for head, waveform in noise_sources(network, device, stop, stream):
+        points = [f"{at!r} {value!r}" for at, value in waveform]
+        yield from _folded(f"{head} PWL(", [*points, ")"])
 
 
 def _amplifiers(
-    network: Network, amplifiers: tuple[Amplifiers, ...], opamp: OpAmp
+    network: Network, amplifiers: tuple[Amplifiers, ...], opamp: OpAmp, noise: Noise | None
 ) -> Iterator[str]:
-    model, values = opamp_parameters(opamp)
-    names = network.names
-    for bank in amplifiers:
-        negative = "0" if bank.floor_at_ground else "vss"
-        for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
-            plus, minus, out = (names[pin] for pin in pins)
-            label = f"{bank.name}{index}"
-            stage = f"y_{out}" if bank.hold is not None else out
-            yield f"X{label} {plus} {minus} {stage} vdd {negative} {model} {values}"
-            if bank.hold is not None:
-                rectifier = rectifier_parameters(opamp, bank.hold)
-                yield f"Xh{label} {stage} {minus} {out} vdd {negative} amc_rectifier {rectifier}"
+    for one in instances(network.names, amplifiers, opamp):
+        nodes, label = one.nodes, one.label
+        if one.series:
+            yield f"Vos_{label} os_{label} {nodes[0]} {_number(one.series)}"
+            nodes = (f"os_{label}", *nodes[1:])
+        if noise is not None and one.number is not None:
+            yield from _noise_source(noise, one.number, label, nodes[0])
+            nodes = (f"n_{label}", *nodes[1:])
+        values = "".join(f" {key}={_number(value)}" for key, value in one.values.items())
+        yield f"X{label} {' '.join(nodes)} {one.model}{values}"
+
+
+def _noise_source(noise: Noise, number: int, label: str, node: str) -> Iterator[str]:
+    samples = noise.samples[number].tolist()
+    words = [f"{k * noise.step!r} {value!r}" for k, value in enumerate(samples)]
+    yield from _folded(f"Vn_{label} n_{label} {node} PWL(", [*words, ")"])
 
 
 def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:

@@ -25,11 +25,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.circuit.array_pair import ArrayPair
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.network import GROUND, Network
-from amcspice.circuit.programmed import Programmed
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
 
@@ -49,7 +49,7 @@ class CompactGINV(Circuit):
         total: divides the leak of a saturated column and multiplies the settling time.
     array_rows : int, optional
         Word lines of one pair of arrays; more rows are split over several pairs (blocks).
-    programmed : Programmed, optional
+    pair : ArrayPair, optional
         Arrays that hold the matrix already; None programs them.  See `select`.
     """
 
@@ -60,7 +60,7 @@ class CompactGINV(Circuit):
     column_load: float = field(default=0.0, kw_only=True)
 
     array_rows: int | None = field(default=None, kw_only=True)
-    programmed: Programmed | None = field(default=None, kw_only=True, repr=False)
+    pair: ArrayPair | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -69,19 +69,16 @@ class CompactGINV(Circuit):
             raise InputError(f"column_load = {self.column_load} must be zero or positive")
         if self.array_rows is not None and self.array_rows < 1:
             raise InputError(f"array_rows = {self.array_rows} must be at least 1")
-        if (
-            self.programmed is not None
-            and self.programmed.mapping.target.shape != self.matrix.shape
-        ):
-            raise InputError("programmed does not fit the matrix: use select()")
+        if self.pair is not None and self.pair.mapping.target.shape != self.matrix.shape:
+            raise InputError("pair does not fit the matrix: use select()")
 
     @cached_property
-    def arrays(self) -> Programmed:
+    def arrays(self) -> ArrayPair:
         """The cells as programmed: those that were given, or the matrix programmed now."""
-        if self.programmed is not None:
-            return self.programmed
+        if self.pair is not None:
+            return self.pair
         mapping = map_matrix(self.selected, self.device.g_max, self.scaling)
-        return Programmed.of(
+        return ArrayPair.of(
             mapping, self.device, self.cycle, rows=self.rows, compensation=self.compensation
         )
 
@@ -117,7 +114,7 @@ class CompactGINV(Circuit):
             self,
             matrix=self.matrix[rows][:, columns],
             rows=None,
-            programmed=self.arrays.take(rows, columns),
+            pair=self.arrays.take(rows, columns),
             **changes,
         )
 

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit.base import Amplifiers, Circuit, as_vectors
-from amcspice.circuit.deck import Transient, model_library, opamp_parameters, rectifier_parameters
+from amcspice.circuit.base import Circuit, as_vectors
+from amcspice.circuit.deck import Transient
 from amcspice.circuit.drawing import Drawing, PortNetwork, draw
+from amcspice.circuit.instances import Instance, amplifier_library, instances
 from amcspice.device import OpAmp
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["to_pyspice"]
 
@@ -57,6 +58,8 @@ def to_pyspice(
     ------
     InputError
         If several right-hand sides are given without their windows.
+    UnsupportedError
+        If cells are no constant resistors, or have noise in time.
 
     Notes
     -----
@@ -77,6 +80,10 @@ def to_pyspice(
         raise InputError(f"{len(vectors)} right-hand sides need a transient that gives the windows")
     if not (np.isfinite(volts_per_unit) and volts_per_unit > 0):
         raise InputError(f"volts_per_unit = {volts_per_unit} must be positive")
+    if not circuit.device.linear or circuit.device.thermal_noise:
+        raise UnsupportedError(
+            "the export to PySpice has resistors only: no sinh I-V curve and no noise in time"
+        )
     schematic = circuit.schematic
     drawing = draw(schematic, schematic.currents(vectors, volts_per_unit), model)
     m, n = circuit.matrix.shape
@@ -87,7 +94,7 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
     from PySpice.Spice.Netlist import Circuit as Netlist
 
     made = Netlist(title)
-    made.raw_spice = model_library().rstrip() + "\n"
+    made.raw_spice = amplifier_library(opamp) + "\n"
     made.V("vdd", "vdd", made.gnd, repr(float(opamp.supply_positive)))
     made.V("vss", "vss", made.gnd, repr(float(opamp.supply_negative)))
     a, b, conductance = drawing.network.elements
@@ -96,8 +103,8 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
         made.R(index, names[at], names[to], repr(ohm))
-    for bank in drawing.amplifiers:
-        _add_amplifiers(made, names, bank, opamp)
+    for one in instances(names, drawing.amplifiers, opamp):
+        _add_instance(made, one)
     for node, values in zip(drawing.stimulus.nodes, drawing.stimulus.currents.T, strict=True):
         if values.any():
             points = _points(values.tolist(), transient, opamp)
@@ -105,19 +112,13 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
     return made
 
 
-def _add_amplifiers(made: Any, names: list[str], bank: Amplifiers, opamp: OpAmp) -> None:
-    subcircuit, text = opamp_parameters(opamp)
-    values = dict(item.split("=") for item in text.split())
-    negative = made.gnd if bank.floor_at_ground else "vss"
-    for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
-        plus, minus, out = (names[pin] for pin in pins)
-        label = f"{bank.name}{index}"
-        stage = f"y_{out}" if bank.hold is not None else out
-        made.X(label, subcircuit, plus, minus, stage, "vdd", negative, **values)
-        if bank.hold is not None:
-            text = rectifier_parameters(opamp, bank.hold)
-            held = dict(item.split("=") for item in text.split())
-            made.X(f"h{label}", "amc_rectifier", stage, minus, out, "vdd", negative, **held)
+def _add_instance(made: Any, one: Instance) -> None:
+    nodes = [made.gnd if node == "0" else node for node in one.nodes]
+    if one.series:
+        made.V(f"os_{one.label}", f"os_{one.label}", nodes[0], repr(one.series))
+        nodes[0] = f"os_{one.label}"
+    values = {key: repr(value) for key, value in one.values.items()}
+    made.X(one.label, one.model, *nodes, **values)
 
 
 def _points(values: list[float], transient: Transient | None, opamp: OpAmp) -> list[float]:

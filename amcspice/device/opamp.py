@@ -3,21 +3,82 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 from typing import Annotated, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.errors import InputError, parameters
 
-__all__ = ["PRESETS", "OpAmp"]
+__all__ = ["PRESETS", "OpAmp", "Subcircuit"]
 
 Positive = Annotated[float, Field(gt=0)]
 NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 
 @parameters
+class Subcircuit:
+    """A sub-circuit in a SPICE library file, named and fixed by the hash of the file.
+
+    Parameters
+    ----------
+    file : str
+        Path of the library.
+    name : str
+        Of the sub-circuit: five pins, in+ in- out vdd vss.
+    sha256 : str
+        Of the file when it was named; a file that has changed since is refused.
+    """
+
+    file: str
+    name: str
+    sha256: str
+
+    @classmethod
+    def of(cls, file: str | Path, name: str) -> Self:
+        """Name a sub-circuit of a file as it is now.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read.
+        """
+        path = Path(file).resolve()
+        return cls(file=str(path), name=name, sha256=_sha256(_read(path)))
+
+    def read(self) -> str:
+        """Return the text of the file.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read or has changed.
+        """
+        content = _read(Path(self.file))
+        if _sha256(content) != self.sha256:
+            raise InputError(f"{self.file} has changed since it was read: name it again")
+        return content.decode("utf-8", errors="replace")
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+@parameters
 class OpAmp:
-    """An operational amplifier: gain, bandwidth, limits and consumption.
+    """An operational amplifier: gain, bandwidth, limits, consumption and mismatch.
 
     Parameters
     ----------
@@ -47,6 +108,17 @@ class OpAmp:
         How close to the rail the output swings [V].
     quiescent_current : float
         From rail to rail [A].
+    input_noise : float
+        Density of the input voltage noise, white, one-sided [V/sqrt(Hz)].
+    offset_sigma : float
+        Standard deviation of the offset from amplifier to amplifier [V].
+    gain_sigma : float
+        Standard deviation of the logarithm of the gain from amplifier to amplifier.
+    mismatch_seed : int
+        Of the draw of offsets and gains.
+    subcircuit : Subcircuit, optional
+        What decks hold in the place of the macro-model, whose parameters then describe it; see
+        `amcspice.characterise.measured_opamp`.
     source : str
         Where the figures come from.
     """
@@ -66,12 +138,19 @@ class OpAmp:
     headroom_positive: NonNegativeFloat = 0.0
     headroom_negative: NonNegativeFloat = 0.0
     quiescent_current: NonNegativeFloat = 0.0
+    input_noise: NonNegativeFloat = 0.0
+    offset_sigma: NonNegativeFloat = 0.0
+    gain_sigma: Annotated[float, Field(ge=0, lt=2)] = 0.0
+    mismatch_seed: Annotated[int, Field(ge=0)] = 0
+    subcircuit: Subcircuit | None = None
     source: str = "user"
 
     def __post_init__(self) -> None:
         """Refuse an amplifier without output range."""
         if self.highest_output <= 0 or self.lowest_output >= 0:
             raise ValueError("headroom leaves no output range on both sides of 0 V")
+        if self.subcircuit is not None and self.gain_sigma:
+            raise ValueError("gain_sigma does not reach into a sub-circuit: use offset_sigma alone")
 
     @property
     def highest_output(self) -> float:
@@ -82,6 +161,26 @@ class OpAmp:
     def lowest_output(self) -> float:
         """Lower end of the output range on the negative supply [V]."""
         return self.supply_negative + self.headroom_negative
+
+    @property
+    def matched(self) -> bool:
+        """Whether all amplifiers of a circuit are equal."""
+        return not (self.offset_sigma or self.gain_sigma)
+
+    def offsets(self, count: int) -> NDArray[np.float64]:
+        """Return the input offset of each of ``count`` amplifiers, normally distributed [V].
+
+        The first ones are the same however many there are.
+        """
+        return self.offset + self.offset_sigma * self._normal(0, count)
+
+    def gains(self, count: int) -> NDArray[np.float64]:
+        """Return the DC gain of each of ``count`` amplifiers, log-normal around `gain`."""
+        drawn: NDArray[np.float64] = self.gain * np.exp(self.gain_sigma * self._normal(1, count))
+        return drawn
+
+    def _normal(self, stream: int, count: int) -> NDArray[np.float64]:
+        return np.random.default_rng([self.mismatch_seed, stream]).standard_normal(count)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:

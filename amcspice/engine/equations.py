@@ -32,7 +32,7 @@ class Equations(NamedTuple):
         Output range [V].
     unity : float
         2 pi GBW [1/s].
-    leak : float
+    leak : ndarray, shape (k,)
         unity / A0 [1/s].
     slew : float
         Slew rate, inf for no limit [V/s].
@@ -55,7 +55,7 @@ class Equations(NamedTuple):
     lowest: Array
     highest: Array
     unity: float
-    leak: float
+    leak: Array
     slew: float
     second: float
     rout: float

@@ -3,7 +3,8 @@
 One state an amplifier, its internal output y:  dy/dt = w_u (v+ - v- + v_os) - (w_u / A0) y, and
 the reduced network gives the pin voltages from y and the injected currents.  It holds inside
 slew limit and output range, without second pole and input capacitance; it chooses window and
-time step of a transient and is the oracle of unconstrained settling.
+time step of a transient and is the oracle of unconstrained settling.  Mismatch between
+amplifiers (offset, gain) is in it.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ class LinearModel:
         bias = -opamp.bias_current * resistance @ pins.inputs
         unity = 2 * np.pi * opamp.gbw
         return cls(
-            state=unity * (difference @ observe - np.eye(count) / opamp.gain),
+            state=unity * (difference @ observe - np.diag(1 / opamp.gains(count))),
             drive=unity * difference @ resistance,
-            constant=unity * (difference @ bias + opamp.offset),
+            constant=unity * (difference @ bias + opamp.offsets(count)),
             observe=observe,
             local=resistance,
             bias=bias,

@@ -44,8 +44,6 @@ class PiecewiseLinear:
         The same without any current: offsets and bias currents.
     out : ndarray of int, shape (k,)
         Ports of the outputs.
-    on_negative : ndarray, shape (k,)
-        One where the amplifier stands on the negative supply, zero where on ground.
     """
 
     equations: Equations
@@ -61,7 +59,6 @@ class PiecewiseLinear:
     held_0: Array
     charge_0: Array
     out: NDArray[np.intp]
-    on_negative: Array
 
     @classmethod
     def of(cls, circuit: Circuit, model: PortModel) -> PiecewiseLinear:
@@ -117,7 +114,7 @@ class PiecewiseLinear:
             lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
             highest=np.full(len(hold), opamp.highest_output),
             unity=unity,
-            leak=unity / opamp.gain,
+            leak=unity / opamp.gains(len(hold)),
             slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,
             second=2 * np.pi * (opamp.second_pole or 0.0),
             rout=rout,
@@ -132,11 +129,10 @@ class PiecewiseLinear:
             difference=difference @ resistance,
             held=held @ resistance,
             charge=rate,
-            difference_0=difference @ resistance @ bias + opamp.offset,
+            difference_0=difference @ resistance @ bias + opamp.offsets(len(hold)),
             held_0=held @ resistance @ bias,
             charge_0=rate @ bias,
             out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
-            on_negative=np.where(grounded, 0.0, 1.0),
         )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from amcspice.circuit.listing import WINDOW_LINE
+from amcspice.circuit.subcircuit import absolute_include
 from amcspice.engine.batch import BatchSimulator
 from amcspice.engine.simulator import Vectors, failure
 from amcspice.errors import InputError
 
 __all__ = ["UserDeck", "read_deck", "run_deck"]
 
-_INCLUDE = re.compile(r"^(\s*\.(?:include|inc|lib)\s+)(\"[^\"]+\"|'[^']+'|\S+)(.*)$", re.IGNORECASE)
 _SKIPPED = re.compile(r"^\s*\.(?:meas|measure|print|plot|four)\b", re.IGNORECASE)
 _LOOKS_LIKE_A_CARD = re.compile(
     r"^(?:\.(?!title\b)[a-z]+\b|[rcl]\w*\s+\S+\s+\S+\s+[\d.{]|"
@@ -81,7 +81,7 @@ def read_deck(path: Path) -> UserDeck:
         notes.append(".meas, .print, .plot and .four cards are skipped")
     stop_time = _stop_time(path, lines, cards)
     ready = [
-        f"* {line}" if inside else _absolute(line, path.resolve().parent)
+        f"* {line}" if inside else absolute_include(line, path.resolve().parent)
         for line, inside in zip(lines, in_control, strict=True)
     ]
     stepped = re.search(rf"^\*.*{WINDOW_LINE}([\d.e+-]+) s", "\n".join(lines), re.MULTILINE)
@@ -161,13 +161,3 @@ def _stop_time(path: Path, lines: list[str], cards: list[str]) -> float | None:
     if number is None:
         return None
     return float(number.group(1)) * _SUFFIXES.get((number.group(2) or "").lower(), 1.0)
-
-
-def _absolute(line: str, folder: Path) -> str:
-    """Make the path of an include absolute, if there is such a file beside the deck."""
-    card = _INCLUDE.match(line)
-    if card is None:
-        return line
-    head, name, rest = card.groups()
-    target = folder / name.strip("\"'")
-    return f'{head}"{target}"{rest}' if target.is_file() else line

@@ -234,7 +234,8 @@ def nmf(
             if not matrix.any() or state.converged(tolerance):
                 break
             state = _iterate(state, matrix, known, number, seed, analog, digital)
-            saved.save(*state.to_mapping())
+            over = number + 1 == iterations or state.converged(tolerance)
+            saved.save(state.to_mapping, last=over)
             if on_iteration is not None:
                 on_iteration(number + 1, state.history[-1])
     return Factorisation(

@@ -143,6 +143,7 @@ class Simulation:
             at_rest=lambda stream: self._settling(stream).settled,
             forecast=None if analysis.window or not self._equations else self._equations.rest_times,
             timeout=analysis.timeout,
+            amplifiers=analysis.amplifiers,
             chunk=FLAT_CHUNK if flat else Streamer.chunk,
         )
 
@@ -229,12 +230,21 @@ class Simulation:
             circuit, model, stream.voltages, stream.supply, currents, local, starts
         )
         final, supply = stream.voltages[starts[1:] - 1], stream.supply[starts[1:] - 1]
+        power = measure_power(circuit, model, final, supply, currents, local).by_name()
+        spent = energy(stream.time, total, settling.time, starts)
+        if not circuit.device.linear:
+            # Voltages inside the array, and so what the inputs deliver, are known from the
+            # reduced network only, which stands for linear cells.
+            unknown = np.full(len(final), np.nan)
+            known = ("supply", "amplifier_static")
+            power = {name: part if name in known else unknown for name, part in power.items()}
+            spent = unknown
         return Found(
             outputs=settling.final,
             settled=settling.settled,
             settling_time=settling.time,
-            power=measure_power(circuit, model, final, supply, currents, local).by_name(),
-            energy=energy(stream.time, total, settling.time, starts),
+            power=power,
+            energy=spent,
             streams=(stream,) if keep else (),
             near_limit=self._near_limit(final, currents),
         )

@@ -132,7 +132,8 @@ def complete(
             if state.converged(tolerance):
                 break
             state = run.iterate(state, number, verifier, drawn)
-            saved.save(*state.to_mapping())
+            over = number + 1 == iterations or state.converged(tolerance)
+            saved.save(state.to_mapping, last=over)
             if on_iteration is not None:
                 on_iteration(number + 1, state.history[-1])
     return Completion(

@@ -1,0 +1,120 @@
+"""Test benches: five-pin amplifiers in small decks of their own.
+
+A bench is a library, an instance line and supplies; `run` adds cards around copies of the
+amplifier and returns what ngspice found.  Every copy is a circuit of its own on shared supplies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from amcspice.circuit.instances import model_library, opamp_parameters
+from amcspice.circuit.subcircuit import subcircuit_library
+from amcspice.device import OpAmp, Subcircuit
+from amcspice.engine import BatchSimulator
+from amcspice.engine.rawfile import Plot
+from amcspice.errors import parameters
+
+__all__ = ["Bench", "Conditions"]
+
+TIMEOUT = 60.0
+"""Seconds for one deck of a few amplifiers."""
+
+
+@parameters
+class Conditions:
+    """Under what an amplifier is measured.
+
+    Parameters
+    ----------
+    supply_positive, supply_negative : float
+        Rails [V].
+    load_resistance : float
+        From the output to ground [ohm].
+    load_capacitance : float
+        From the output to ground [F].
+    """
+
+    supply_positive: Annotated[float, Field(gt=0)] = 5.0
+    supply_negative: Annotated[float, Field(lt=0)] = -5.0
+    load_resistance: Annotated[float, Field(gt=0)] = 1e3
+    load_capacitance: Annotated[float, Field(ge=0)] = 0.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """An amplifier to be measured.
+
+    Parameters
+    ----------
+    label : str
+        What messages call it.
+    library : str
+        Definitions.
+    model : str
+        Name of the sub-circuit, with parameters.
+    conditions : Conditions
+    """
+
+    label: str
+    library: str
+    model: str
+    conditions: Conditions
+
+    @classmethod
+    def of_subcircuit(cls, subcircuit: Subcircuit, conditions: Conditions) -> Bench:
+        """Return the bench of a sub-circuit in a file.
+
+        Raises
+        ------
+        InputError
+            If the file has no such sub-circuit with five pins.
+        """
+        library = subcircuit_library(subcircuit)
+        return cls(f"sub-circuit {subcircuit.name}", library, subcircuit.name, conditions)
+
+    @classmethod
+    def of_macro_model(cls, opamp: OpAmp, load: Conditions) -> Bench:
+        """Return the bench of the macro-model with its parameters, on its own supplies."""
+        name, values = opamp_parameters(opamp)
+        conditions = Conditions(
+            supply_positive=opamp.supply_positive,
+            supply_negative=opamp.supply_negative,
+            load_resistance=load.load_resistance,
+            load_capacitance=load.load_capacitance,
+        )
+        words = [name, *(f"{key}={value!r}" for key, value in values.items())]
+        return cls(f"macro-model {name}", model_library(), " ".join(words), conditions)
+
+    def copy(self, name: str, plus: str, minus: str, *, loaded: bool) -> str:
+        """Return the cards of one copy; its output is ``o_name``."""
+        cards = f"X{name} {plus} {minus} o_{name} vdd vss {self.model}\n"
+        if loaded:
+            cards += f"Rl_{name} o_{name} 0 {self.conditions.load_resistance!r}\n"
+            if self.conditions.load_capacitance:
+                cards += f"Cl_{name} o_{name} 0 {self.conditions.load_capacitance!r}\n"
+        return cards
+
+    def run(self, cards: str) -> list[Plot]:
+        """Run cards and return every plot.
+
+        Raises
+        ------
+        SimulationError
+            If ngspice fails.
+        """
+        text = (
+            f"* {self.label}\n{self.library.rstrip()}\n"
+            f"Vvdd vdd 0 {self.conditions.supply_positive!r}\n"
+            f"Vvss vss 0 {self.conditions.supply_negative!r}\n{cards}\n.end\n"
+        )
+        return BatchSimulator().run_text(text, TIMEOUT)[0]
+
+    def operating_point(self, cards: str) -> dict[str, float]:
+        """Return the DC operating point, by node or branch."""
+        vectors = self.run(f"{cards}.op")[-1].vectors
+        return {name: float(np.real(values[0])) for name, values in vectors.items()}

@@ -1,0 +1,136 @@
+"""Amplifier sub-circuits of a user's own: what of a library file goes into a deck.
+
+A library holds sub-circuits, models and parameters.  Its text is copied into the deck, so that a
+deck stays complete in itself; includes become absolute.  Whether the amplifier works is for
+`amcspice.characterise` to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from amcspice.circuit.base import Amplifiers
+from amcspice.device import OpAmp, Subcircuit
+from amcspice.errors import InputError, UnsupportedError
+
+__all__ = ["absolute_include", "check_banks", "subcircuit_library"]
+
+PINS = ("in+", "in-", "out", "vdd", "vss")
+
+_INCLUDE = re.compile(r"^(\s*\.(?:include|inc|lib)\s+)(\"[^\"]+\"|'[^']+'|\S+)(.*)$", re.IGNORECASE)
+_DEFINITIONS = (
+    ".model", ".param", ".func", ".include", ".inc", ".lib", ".endl", ".global", ".if", ".elseif",
+    ".else", ".endif", ".csparam",
+)  # fmt: skip
+_OWN_NAMES = ("amc_opamp", "amc_opamp_2p", "amc_rectifier")
+
+
+def absolute_include(line: str, folder: Path) -> str:
+    """Make the path of an include absolute, if there is such a file in the folder."""
+    card = _INCLUDE.match(line)
+    if card is None:
+        return line
+    head, name, rest = card.groups()
+    target = folder / name.strip("\"'")
+    return f'{head}"{target}"{rest}' if target.is_file() else line
+
+
+def subcircuit_library(subcircuit: Subcircuit) -> str:
+    """Return the library text that a deck takes in, ready to stand anywhere in it.
+
+    Raises
+    ------
+    InputError
+        If the file does not define the sub-circuit with five pins, or holds more than
+        definitions.
+    """
+    lines = subcircuit.read().splitlines()
+    _check(subcircuit, _outermost(subcircuit.file, lines))
+    folder = Path(subcircuit.file).parent
+    ended = re.compile(r"\s*\.end\s*$", re.IGNORECASE)
+    return "\n".join(absolute_include(line, folder) for line in lines if not ended.match(line))
+
+
+def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:
+    """Return the pins of every sub-circuit of a library that is not inside another one."""
+    pins: dict[str, list[str]] = {}
+    inside: list[str] = []
+    for number, card in _cards(lines):
+        word, *rest = card.lower().split()
+        if word == ".subckt":
+            if not rest:
+                raise InputError(f"{where}, line {number}: .subckt without a name")
+            if not inside:
+                pins[rest[0]] = _pins(rest[1:])
+            inside.append(rest[0])
+        elif word == ".ends":
+            if not inside:
+                raise InputError(f"{where}, line {number}: .ends without .subckt")
+            inside.pop()
+        elif not inside and word != ".end" and not word.startswith(_DEFINITIONS):
+            raise InputError(
+                f"{where}, line {number}: {card.split()[0]!r} stands outside of every .subckt; a "
+                "library holds sub-circuits, models and parameters only"
+            )
+    if inside:
+        raise InputError(f"{where}: .subckt {inside[-1]} has no .ends")
+    return pins
+
+
+def _cards(lines: list[str]) -> list[tuple[int, str]]:
+    """Return cards with their continuations, without comments, and where each begins."""
+    cards: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, 1):
+        text = re.split(r";|\$ ", line, maxsplit=1)[0].strip()
+        if not text or text.startswith(("*", "$")):
+            continue
+        if text.startswith("+") and cards:
+            first, card = cards[-1]
+            cards[-1] = first, f"{card} {text[1:]}"
+        else:
+            cards.append((number, text))
+    return cards
+
+
+def _pins(words: list[str]) -> list[str]:
+    found = []
+    for word in words:
+        if word in ("params:", "optional:") or "=" in word:
+            break
+        found.append(word)
+    # "a = 1" leaves the name of the parameter among the pins
+    following = words[len(found) : len(found) + 1]
+    return found[:-1] if following and following[0].startswith("=") else found
+
+
+def _check(subcircuit: Subcircuit, found: dict[str, list[str]]) -> None:
+    name, where = subcircuit.name.lower(), subcircuit.file
+    taken = [own for own in _OWN_NAMES if own in found]
+    if taken:
+        raise InputError(f"{where} defines {taken[0]}, a name that amcspice needs: rename it")
+    if name not in found:
+        there = f"it has {', '.join(found)}" if found else "it has none"
+        raise InputError(f"{where}: no sub-circuit {subcircuit.name}; {there}")
+    if len(found[name]) != len(PINS):
+        raise InputError(
+            f"{where}: sub-circuit {subcircuit.name} has {len(found[name])} pins "
+            f"({' '.join(found[name])}), but an amplifier has five: {' '.join(PINS)}"
+        )
+
+
+def check_banks(banks: Iterable[Amplifiers], opamp: OpAmp) -> None:
+    """Refuse banks that a sub-circuit cannot serve.
+
+    Raises
+    ------
+    UnsupportedError
+        If a bank grounds the negative supply: transistors do not work so.
+    """
+    if opamp.subcircuit is not None and any(bank.floor_at_ground for bank in banks):
+        raise UnsupportedError(
+            f"sub-circuit {opamp.subcircuit.name}: non-negative outputs by the rail alone need a "
+            "negative supply at ground, on which a transistor amplifier does not work; use "
+            "ginv-compact with hold"
+        )
