@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         WriteVerify,
     )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
 
@@ -43,6 +44,7 @@ __all__ = [
     "INV",
     "MVM",
     "AmcspiceError",
+    "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
@@ -72,7 +74,7 @@ __all__ = [
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "estimator")
 
 
 def __getattr__(name: str) -> Any:

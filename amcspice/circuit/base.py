@@ -277,7 +277,7 @@ class Circuit(abc.ABC):
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in ("matrix", "rows", "programmed"):
+            if item.name in ("matrix", "rows", "pair"):
                 continue
             if dataclasses.is_dataclass(value):
                 plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}

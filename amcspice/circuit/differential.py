@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amcspice.circuit.array_pair import compensating_cells
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.circuit.programmed import compensating_cells
 from amcspice.device import Memristor
 
 __all__ = ["DifferentialLines", "parts"]
