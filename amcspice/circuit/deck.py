@@ -19,7 +19,7 @@ import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.network import Network, Nodes
-from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.circuit.noise import excess_source, noise_sources
 from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Stimulus", "Transient", "model_library", "write_deck"]
@@ -176,7 +176,8 @@ def write_deck(
         model_library().rstrip(),
         f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
         f"Vvss vss 0 {_number(opamp.supply_negative)}",
-        *_resistors(network, device),
+        *_resistors(network),
+        *_excess(network, device),
         *_noise(network, device, stimulus, stop),
         *_amplifiers(network, amplifiers, opamp),
         *_sources(network, stimulus, transient),
@@ -223,20 +224,23 @@ def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
+def _resistors(network: Network) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
-    special = np.zeros(len(a), bool)
-    if device is not None and not device.linear:
-        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        if special[index]:
-            assert device is not None
-            yield cell_source(index, names[at], names[to], 1 / ohm, device)
-        else:
-            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+    """Yield what cells carry beyond their resistors."""
+    if device is None or device.linear:
+        return
+    a, b, conductance = (column.tolist() for column in network.elements)
+    names = network.names
+    for index in np.flatnonzero(network.are_cells).tolist():
+        yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
 
 
 def _noise(
