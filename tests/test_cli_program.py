@@ -89,7 +89,10 @@ def test_the_outcome_serves_a_circuit(tmp_path):
         (["--size", 2, 2, "--errors", "no/E.json"], "there is no folder no"),
         (["--size", 2, 2, "--set-voltage", 2.5], "set_limit = 2.0 is below set_voltage = 2.5"),
         (["--size", 0, 2], "0 is not in the range"),
-        (["--size", 2, 2, "--tolerance", 0], "must be a finite number above 0"),
+        (
+            ["--size", 2, 2, "--tolerance", 0],
+            "WriteVerify.tolerance = 0.0: input should be greater than 0",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path, monkeypatch, arguments, message):

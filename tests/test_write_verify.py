@@ -148,6 +148,7 @@ def test_levels_may_be_collected_from_nearby_targets():
         ([[1e-9]], "a nominal cell reaches"),
         ([[-1e-5]], r"entry \(0, 0\) is -1e-05"),
         ([1e-5], "two-dimensional"),
+        ([[0.0, 0.0]], "nothing to program"),
         ([[float("nan")]], "not finite"),
     ],
 )

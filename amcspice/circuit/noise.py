@@ -1,8 +1,8 @@
 """Cells that are no constant resistors, and noise in time, as elements of a deck.
 
 Noise comes from piecewise linear sources whose samples are drawn here.  ngspice's own ``trnoise``
-does not do: its draws change from run to run and between versions (39 and 46 take no seed from
-the deck), and it costs up to thirty time points a sample.
+does not do: 39 and 46 take no seed for it from the deck, so that every run is another, and it
+costs 46 thirty time points a sample.
 
 Independent samples of variance s^2, a time T apart and joined by straight lines, have the
 single-sided density 2 s^2 T sinc^4(f T); with T = 1/(2 B) that is s^2/B at low frequencies.

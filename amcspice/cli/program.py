@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +28,38 @@ __all__ = ["program"]
 
 Array = NDArray[np.float64]
 
-_SCHEDULE = tuple(item.name for item in dataclasses.fields(WriteVerify))
-_CELL = ("threshold_spread", "conductance_spread", "rate_spread", "pulse_spread")
+_SCHEDULE = {
+    "tolerance": ("S", "Accepted distance from the target."),
+    "max_pulses": ("COUNT", "A cell gets at most."),
+    "set_voltage": ("V", "First pulse of a SET train."),
+    "set_step": ("V", "Added by each further pulse."),
+    "set_width": ("SECONDS", "Of a SET pulse."),
+    "reset_voltage": ("V", "First pulse of a RESET train."),
+    "reset_step": ("V", "Added by each further pulse."),
+    "reset_width": ("SECONDS", "Of a RESET pulse."),
+    "read_voltage": ("V", "Of a verify read."),
+    "read_noise": ("FRACTION", "Deviation of a verify read."),
+}
+_CELL = {
+    "threshold_spread": ("FRACTION", "Deviation of thresholds from cell to cell."),
+    "conductance_spread": ("FRACTION", "Deviation of the on conductance from cell to cell."),
+    "rate_spread": ("FRACTION", "Deviation of rates from cell to cell."),
+    "pulse_spread": ("FRACTION", "Deviation of rates from pulse to pulse."),
+}
+"""Fields that are options: metavar and help."""
+
+
+def _field_options(command: Any) -> Any:
+    """Add the fields of schedule and cell, with their own defaults."""
+    for owner, chosen in reversed(((WriteVerify(), _SCHEDULE), (SwitchingCell(), _CELL))):
+        for name, (metavar, text) in reversed(chosen.items()):
+            default = getattr(owner, name)
+            kind = click.IntRange(min=1) if isinstance(default, int) else FROM_ZERO
+            command = click.option(
+                f"--{name.replace('_', '-')}", type=kind, default=default, show_default=True,
+                metavar=metavar, help=text,
+            )(command)  # fmt: skip
+    return command
 
 
 @click.command(epilog="Example: amcspice program --size 32 32 --levels 16 --out G.npy --plot G.png")
@@ -51,28 +80,15 @@ _CELL = ("threshold_spread", "conductance_spread", "rate_spread", "pulse_spread"
     show_default=True,
     help="Levels, equally spaced from g-min to g-max.",
 )
-@click.option("--g-min", type=ABOVE_ZERO, default=5e-6, show_default=True, metavar="S")
-@click.option("--g-max", type=ABOVE_ZERO, default=100e-6, show_default=True, metavar="S")
 @click.option(
-    "--tolerance", type=ABOVE_ZERO, metavar="S", help="Accepted distance from the target."
-)
-@click.option("--max-pulses", type=click.IntRange(min=1), help="A cell gets at most.")
-@click.option("--set-voltage", type=ABOVE_ZERO, metavar="V", help="First pulse of a SET train.")
-@click.option("--set-step", type=FROM_ZERO, metavar="V", help="Added by each further pulse.")
-@click.option("--set-width", type=ABOVE_ZERO, metavar="SECONDS", help="Of a SET pulse.")
-@click.option("--reset-voltage", type=ABOVE_ZERO, metavar="V", help="First pulse of a RESET train.")
-@click.option("--reset-step", type=FROM_ZERO, metavar="V", help="Added by each further pulse.")
-@click.option("--reset-width", type=ABOVE_ZERO, metavar="SECONDS", help="Of a RESET pulse.")
-@click.option("--read-voltage", type=ABOVE_ZERO, metavar="V", help="Of a verify read.")
+    "--g-min", type=ABOVE_ZERO, default=5e-6, show_default=True, metavar="S",
+    help="Lowest level.",
+)  # fmt: skip
 @click.option(
-    "--read-noise", type=FROM_ZERO, metavar="FRACTION", help="Deviation of a verify read."
-)
-@click.option("--threshold-spread", type=FROM_ZERO, metavar="FRACTION", help="From cell to cell.")
-@click.option("--conductance-spread", type=FROM_ZERO, metavar="FRACTION", help="From cell to cell.")
-@click.option("--rate-spread", type=FROM_ZERO, metavar="FRACTION", help="From cell to cell.")
-@click.option(
-    "--pulse-spread", type=FROM_ZERO, metavar="FRACTION", help="Of rates, from pulse to pulse."
-)
+    "--g-max", type=ABOVE_ZERO, default=100e-6, show_default=True, metavar="S",
+    help="Highest level.",
+)  # fmt: skip
+@_field_options
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -131,9 +147,8 @@ def program(
     """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
     _check_files(out, errors, plot, json_file)
     wanted, half_level = _target(target, size, levels, g_min, g_max, seed)
-    given = {name: value for name, value in options.items() if value is not None}
-    schedule = WriteVerify(**{name: given[name] for name in _SCHEDULE if name in given})
-    cell = SwitchingCell(**{name: given[name] for name in _CELL if name in given})
+    schedule = WriteVerify(**{name: options[name] for name in _SCHEDULE})
+    cell = SwitchingCell(**{name: options[name] for name in _CELL})
     with progress(int((wanted > 0).sum()), "cells") as advance:
         found = write_verify(
             wanted,
@@ -180,10 +195,7 @@ def _target(
     if (path is None) == (size is None):
         raise InputError("give either --target FILE or --size M N")
     if path is not None:
-        wanted = read_matrix(path)
-        if not wanted.any():
-            raise InputError(f"{path}: every conductance is 0; nothing to program")
-        return wanted, None
+        return read_matrix(path), None
     if g_min >= g_max:
         raise InputError(f"--g-min {g_min:g} must be below --g-max {g_max:g}")
     assert size is not None
