@@ -7,7 +7,6 @@ argument, ``settings``, with the library objects made from them.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,10 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
+from amcspice.cli.device_options import DEVICE_OPTIONS, make_device
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.device import OpAmp, Wire
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import usable_cores
@@ -25,7 +26,6 @@ from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.verify import Verifier
 
 __all__ = [
-    "DEVICES",
     "Number",
     "Settings",
     "debug_option",
@@ -35,49 +35,6 @@ __all__ = [
 
 C = TypeVar("C", bound=Callable[..., Any])
 
-DEVICES: dict[str, dict[str, Any]] = {
-    "ideal": {},
-    "hfo2-16": {"levels": 16, "write_noise": 0.02},
-}
-"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
-
-
-class Number(click.ParamType):  # type: ignore[type-arg]
-    """A finite number with a lower limit.
-
-    Parameters
-    ----------
-    lowest : float
-        Limit.
-    included : bool
-        Whether the limit itself is allowed.
-    reason : str
-        Why, added to the message.
-    """
-
-    name = "number"
-
-    def __init__(self, lowest: float = 0.0, *, included: bool = False, reason: str = "") -> None:
-        self.lowest, self.included, self.reason = lowest, included, reason
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or fail with a message."""
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number", param, ctx)
-        inside = number >= self.lowest if self.included else number > self.lowest
-        if not (math.isfinite(number) and inside):
-            relation = "at least" if self.included else "above"
-            text = f"{value} must be a finite number {relation} {self.lowest:g}"
-            self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
-        return number
-
-
-_ABOVE_ZERO = Number()
-_FROM_ZERO = Number(included=True)
 _RESISTANCE = Number(reason="leave the option out for ideal wires")
 
 
@@ -171,20 +128,10 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         "--opamp", default="ideal", show_default=True, metavar="NAME",
         help="Amplifier preset: ideal, ad823, onchip-1g.",
     ),
-    click.option("--gbw", type=_ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
+    click.option("--gbw", type=ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
     click.option("--gain", type=Number(1.0), metavar="A0", help="Open-loop DC gain."),
-    click.option("--slew-rate", type=_ABOVE_ZERO, metavar="V/S", help="Slew rate."),
-    click.option(
-        "--device", default="ideal", show_default=True, metavar="NAME",
-        help="Memristor preset: ideal, or hfo2-16 (generic assumption: 16 levels, 2 % noise).",
-    ),
-    click.option("--g-max", type=_ABOVE_ZERO, metavar="S", help="Largest conductance."),
-    click.option("--g-min", type=_FROM_ZERO, metavar="S", help="Smallest conductance."),
-    click.option("--levels", type=click.IntRange(min=2), help="Programmable levels."),
-    click.option(
-        "--write-noise", type=_FROM_ZERO, metavar="FRACTION",
-        help="Standard deviation of a programmed conductance, as a fraction of g-max.",
-    ),
+    click.option("--slew-rate", type=ABOVE_ZERO, metavar="V/S", help="Slew rate."),
+    *DEVICE_OPTIONS,
     click.option(
         "--wire-resistance", type=_RESISTANCE, metavar="OHM",
         help="Of one segment of every line; default: ideal wires.",
@@ -192,11 +139,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
     click.option("--row-resistance", type=_RESISTANCE, metavar="OHM", help="Word lines only."),
     click.option("--column-resistance", type=_RESISTANCE, metavar="OHM", help="Bit lines only."),
     click.option(
-        "--ridge", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--ridge", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
     ),
     click.option(
-        "--lasso", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--lasso", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA sum(x) to the objective (non-negative problems).",
     ),
     click.option(
@@ -208,11 +155,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Conductance compensation: equal row totals.",
     ),
     click.option(
-        "--settle-tolerance", type=_ABOVE_ZERO, default=0.01, show_default=True,
+        "--settle-tolerance", type=ABOVE_ZERO, default=0.01, show_default=True,
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
-        "--timeout", type=_ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
+        "--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
     ),
     click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N",
@@ -269,7 +216,7 @@ def _names() -> tuple[str, ...]:
 
 def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
-        "device": _device(values),
+        "device": make_device(values),
         "wire": _wire(values),
         "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
@@ -287,14 +234,6 @@ def _settings(**values: Any) -> Settings:
 
 def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names if values[name] is not None}
-
-
-def _device(values: Mapping[str, Any]) -> Memristor:
-    name = values["device"]
-    if name not in DEVICES:
-        raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
-    changes = _given(values, "g_max", "g_min", "levels", "write_noise")
-    return Memristor(**{**DEVICES[name], **changes, "seed": values["seed"]})
 
 
 def _wire(values: Mapping[str, Any]) -> Wire:
