@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
         Circuit,
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
         NonNegative,
         Unconstrained,
     )
-    from amcspice.device import Memristor, OpAmp, Wire
+    from amcspice.device import Memristor, OpAmp, Subcircuit, Wire
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
-    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
+    from amcspice.solver import (
+        Analysis,
+        Factorisation,
+        Run,
+        make_circuit,
+        nmf,
+        noise_transient,
+        output_noise,
+        simulate,
+        solve,
+    )
 
 __version__ = "0.1.0"
 
@@ -38,16 +49,20 @@ __all__ = [
     "OpAmp",
     "Run",
     "SimulationError",
+    "Subcircuit",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
     "make_circuit",
+    "measured_opamp",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "solver")
+_ROOMS = ("errors", "device", "circuit", "solver", "characterise")
 
 
 def __getattr__(name: str) -> Any:

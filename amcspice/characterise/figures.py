@@ -25,6 +25,9 @@ SWEEP = "dec 20 1e-3 1e12"
 LARGEST_RESISTANCE = 1e11
 """An input resistance above this is none [ohm]: the simulator gives every junction 1e-12 S."""
 
+SMALLEST_CURRENT = 1e-15
+"""An input current below this is none [A]: rounding of the simulator."""
+
 
 @dataclass(frozen=True, eq=False)
 class FrequencyResponse:
@@ -188,8 +191,8 @@ def characterise(bench: Bench) -> Characteristics:
         slew_rate_positive=steps[0].slew_rate(gbw),
         slew_rate_negative=steps[1].slew_rate(gbw),
         offset=rest["o_rest"] * (1 + 1 / dc_gain),
-        bias_current_plus=-rest["vp#branch"],
-        bias_current_minus=rest["vn#branch"],
+        bias_current_plus=_input_current(-rest["vp#branch"]),
+        bias_current_minus=_input_current(rest["vn#branch"]),
         input_resistance=1 / conductance if conductance > 1 / LARGEST_RESISTANCE else None,
         input_capacitance=float(_at(f, admittance.imag, unity) / (2 * np.pi * unity)),
         output_resistance=float(_at(f, np.abs(response.output_impedance), tenth)),
@@ -297,6 +300,10 @@ def _noise(bench: Bench, frequency: float) -> float:
     plots = bench.run(f"{cards}.noise v(o_f) Vin dec 1 {frequency!r} {10 * frequency!r}")
     spectrum = next(plot for plot in plots if "inoise_spectrum" in plot.vectors)
     return float(np.real(spectrum.vectors["inoise_spectrum"][0]))
+
+
+def _input_current(value: float) -> float:
+    return value if abs(value) > SMALLEST_CURRENT else 0.0
 
 
 def _at(frequency: Array, values: Array, where: float) -> float:

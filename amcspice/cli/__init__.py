@@ -104,6 +104,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture or a matrix on a circuit."),
+        "opamp": ("amcspice.cli.opamp:opamp", "Measure an amplifier and fit the macro-model."),
         "bench": ("amcspice.cli.bench:bench", "Time amcspice and its peers side by side."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
