@@ -1,8 +1,8 @@
 """`characterise`: what a data sheet states of an amplifier, measured in ngspice.
 
-Loop gain is found with a source inside the closed loop, between the output and the inverting
-input, so that nothing floats and the input loads the loop as in use: A = -v(out)/v(in-).  The
-open-loop output resistance is that of the follower times 1 + A.
+Gain is found in the closed loop: the inverting input is driven with output less input by an
+ideal source, so that the operating point holds itself, and A = -v(out)/v(in-) whatever the loop.
+The open-loop output resistance is that of the closed loop times 1 + A.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ class FrequencyResponse:
     loaded: Complex
     output_impedance: Complex
     input_admittance: Complex
+
+    @property
+    def useful(self) -> slice:
+        """Up to where the gain first falls below one half: beyond it, what feeds through."""
+        return slice(0, int(np.argmax(np.abs(self.loaded) < 0.5)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +157,8 @@ def characterise(bench: Bench) -> Characteristics:
     Raises
     ------
     InputError
-        If it does not work as a follower: pins in another order, wrong supplies, no gain.
+        If it does not work as a follower: pins in another order, wrong supplies, no gain, no
+        phase margin.
     SimulationError
         If ngspice fails.
 
@@ -171,6 +177,11 @@ def characterise(bench: Bench) -> Characteristics:
     dc_gain = float(np.abs(gain[0]))
     gbw = _gain_bandwidth(bench, f, gain)
     unity, margin = _phase_margin(f, response.loaded)
+    if margin <= 0:
+        raise InputError(
+            f"{bench.label} oscillates as a follower with {bench.conditions.load_resistance:g} ohm "
+            f"and {bench.conditions.load_capacitance:g} F: its phase margin is {margin:.1f} degrees"
+        )
     tenth = unity / 10
     admittance = response.input_admittance
     conductance = float(admittance[0].real)
@@ -243,9 +254,10 @@ def check_follower(bench: Bench) -> None:
 def _frequency_response(bench: Bench) -> FrequencyResponse:
     cards = ""
     for name, loaded in (("a", False), ("b", True)):
-        cards += f"Vt_{name} o_{name} n_{name} dc 0 ac 1\n"
+        cards += f"Vin_{name} in_{name} 0 dc 0 ac 1\nEn_{name} n_{name} 0 o_{name} in_{name} 1\n"
         cards += bench.copy(name, "0", f"n_{name}", loaded=loaded)
-    cards += "Iz 0 o_z dc 0 ac 1\n" + bench.copy("z", "0", "o_z", loaded=False)
+    cards += "Iz 0 o_z dc 0 ac 1\nEn_z n_z 0 o_z 0 1\n"
+    cards += bench.copy("z", "0", "n_z", loaded=False)
     found = bench.run(f"{cards}.ac {SWEEP}")[-1].vectors
     unloaded = -found["o_a"] / found["n_a"]
     return FrequencyResponse(
@@ -253,13 +265,15 @@ def _frequency_response(bench: Bench) -> FrequencyResponse:
         unloaded=unloaded.astype(complex),
         loaded=(-found["o_b"] / found["n_b"]).astype(complex),
         output_impedance=(found["o_z"] * (1 + unloaded)).astype(complex),
-        input_admittance=(found["vt_a#branch"] / found["n_a"]).astype(complex),
+        input_admittance=(-found["en_a#branch"] / found["n_a"]).astype(complex),
     )
 
 
 def _gain_bandwidth(bench: Bench, frequency: Array, gain: Complex) -> float:
     """Return |A| f half way, on a logarithmic scale, between the DC gain and one."""
     size = np.abs(gain)
+    if gain[0].real < 0:
+        raise InputError(f"{bench.label}: its inputs are swapped; the first pin must be in+")
     below = np.flatnonzero(size < max(np.sqrt(size[0]), 1.5))
     if size[0] < 2 or below.size == 0 or below[0] == 0:
         raise InputError(f"{bench.label}: no amplifier, its DC gain is {size[0]:.3g}")

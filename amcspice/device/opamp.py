@@ -241,8 +241,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "miller-cmos": {
         "gain": 2.45e5,
         "gbw": 29.4e6,
-        "slew_rate": 24.9e6,
-        "second_pole": 75.3e6,
+        "slew_rate": 24.8e6,
+        "second_pole": 76.3e6,
         "input_capacitance": 0.223e-12,
         "output_resistance": 81.2,
         "quiescent_current": 0.777e-3,
