@@ -19,8 +19,17 @@ if TYPE_CHECKING:
         NonNegative,
         Unconstrained,
     )
-    from amcspice.device import Memristor, OpAmp, Subcircuit, Wire
+    from amcspice.device import (
+        Memristor,
+        OpAmp,
+        Subcircuit,
+        SwitchingCell,
+        Wire,
+        WriteErrors,
+        WriteVerify,
+    )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
         Analysis,
         Factorisation,
@@ -47,12 +56,16 @@ __all__ = [
     "Memristor",
     "NonNegative",
     "OpAmp",
+    "Programmed",
     "Run",
     "SimulationError",
     "Subcircuit",
+    "SwitchingCell",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
+    "WriteErrors",
+    "WriteVerify",
     "make_circuit",
     "measured_opamp",
     "nmf",
@@ -60,9 +73,10 @@ __all__ = [
     "output_noise",
     "simulate",
     "solve",
+    "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "solver", "characterise")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise")
 
 
 def __getattr__(name: str) -> Any:

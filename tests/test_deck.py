@@ -27,6 +27,22 @@ CIRCUITS = {
         A, opamp=amc.OpAmp.preset("ad823"), constraint=amc.NonNegative(hold=False)
     ),
     "classic-flat": amc.ClassicGINV(A, opamp=amc.OpAmp(second_pole=3e8, offset=1e-3)),
+    "compact-elements-flat": amc.CompactGINV(
+        A,
+        constraint=amc.NonNegative(hold=True),
+        opamp=amc.OpAmp.preset(
+            "ad823",
+            second_pole=3e8,
+            offset=1e-3,
+            bias_current=1e-9,
+            input_resistance=1e9,
+            input_capacitance=1e-12,
+            output_current_limit=1e-2,
+        ),
+    ),
+    "classic-elements-flat": amc.ClassicGINV(
+        A, constraint=amc.NonNegative(), opamp=amc.OpAmp(offset=1e-3)
+    ),
 }
 
 
@@ -37,7 +53,7 @@ def deck(name, transient=TRANSIENT):
     drawing = draw(schematic, schematic.currents(B, 0.5), model)
     return write_deck(
         f"test {name}", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus,
-        transient, drawing.ports,
+        transient, drawing.ports, with_supplies="elements" not in name,
     )  # fmt: skip
 
 

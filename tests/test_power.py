@@ -24,12 +24,15 @@ CASES = [
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("quiescent", [0.0, 1e-4])
+@pytest.mark.parametrize("amplifiers", ["elements", "subcircuits"])
 @pytest.mark.parametrize(("circuit_type", "constraint"), CASES)
-def test_source_power_equals_dissipated_power(circuit_type, constraint, quiescent, measured):
+def test_source_power_equals_dissipated_power(
+    circuit_type, constraint, amplifiers, quiescent, measured
+):
     A, b = random_problem(3, rows=16, columns=5)
     opamp = amc.OpAmp(gain=1e5, quiescent_current=quiescent, supply_negative=-4.0)
     circuit = circuit_type(A, wire=WIRE, constraint=constraint, opamp=opamp)
-    run = amc.simulate(circuit, b, fidelity="flat")
+    run = amc.simulate(circuit, b, fidelity="flat", amplifiers=amplifiers)
     last = run.waveforms.segments[0]
     currents = circuit.schematic.currents(b[None], run.volts_per_unit)[0]
     parts = dissipated(circuit, run.waveforms.names, last.voltages[-1], currents)

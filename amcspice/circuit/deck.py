@@ -8,15 +8,19 @@ byte for byte.
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.instances import amplifier_library, instances, model_library
 from amcspice.circuit.network import Network, Nodes
-from amcspice.device import OpAmp
+from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
 
@@ -78,21 +82,24 @@ class Transient:
 
 @dataclass(frozen=True, eq=False)
 class Stimulus:
-    """Currents injected into nodes, one row a right-hand side.
+    """Sources at nodes, one row a right-hand side.
 
     Parameters
     ----------
     nodes : ndarray of int, shape (p,)
         Node of each current.
     currents : ndarray, shape (K, p)
-        Injected into the node [A].
+        Injected into the node [A], or its voltage [V].
     windows : ndarray, shape (K,), optional
         Time given to each right-hand side [s]; None is that of the transient.
+    is_driven : ndarray of bool, shape (p,), optional
+        Which are voltage sources; None is none.
     """
 
     nodes: Nodes
     currents: Array
     windows: Array | None = None
+    is_driven: NDArray[np.bool_] | None = None
 
     def edges(self, transient: Transient) -> Array:
         """Return the times of the input steps and the end, shape (K + 1,) [s]."""
@@ -126,7 +133,7 @@ class Deck:
     text : str
         As the simulator reads it.
     saved : tuple of str
-        Vectors that the result must hold: node names and ``SUPPLIES``.
+        Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
     stop_time : float
         Last time of the transient [s].
     """
@@ -149,7 +156,10 @@ def write_deck(
     stimulus: Stimulus,
     transient: Transient,
     save: Nodes,
+    device: Memristor | None = None,
     noise: Noise | None = None,
+    *,
+    with_supplies: bool = True,
 ) -> Deck:
     """Return the deck of one streamed transient.
 
@@ -169,8 +179,14 @@ def write_deck(
         Windows and accuracy.
     save : ndarray of int
         Nodes whose voltages are kept.
+    device : Memristor, optional
+        Its current-voltage curve and its noise in time; None is linear cells without noise.
     noise : Noise, optional
-        In series with the non-inverting inputs.
+        In series with the non-inverting inputs; needs supplies.
+    with_supplies : bool
+        Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
+        are single elements, see `amcspice.circuit.elements`, and the nodes that their hold
+        devices sink into are kept instead.
 
     Raises
     ------
@@ -182,37 +198,68 @@ def write_deck(
     Macro-models start from 0 V everywhere.  The inner nodes of a sub-circuit of transistors must
     not: with one, the transient starts from the operating point without input.
     """
-    saved = tuple(network.names[node] for node in save)
+    nodes = tuple(network.names[node] for node in save)
     stop = float(stimulus.edges(transient)[-1])
+    if with_supplies:
+        supplies = [
+            f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
+            f"Vvss vss 0 {_number(opamp.supply_negative)}",
+        ]
+        head = [amplifier_library(opamp), *supplies]
+        lines_of = _amplifiers(network, amplifiers, opamp, noise)
+        saved = nodes + SUPPLIES
+        saving = [f"v({name})" for name in nodes] + ["i(vvdd)", "i(vvss)"]
+    else:
+        head, lines_of = [], write_elements(network, amplifiers, opamp)
+        saved = nodes + held_stages(amplifiers)
+        saving = [f"v({name})" for name in saved]
     step = _number(transient.max_step)
     start = " uic" if opamp.subcircuit is None else ""
     lines = [
         f"* {title}",
-        amplifier_library(opamp),
-        f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
-        f"Vvss vss 0 {_number(opamp.supply_negative)}",
-        *_resistors(network),
-        *_amplifiers(network, amplifiers, opamp, noise),
+        *head,
+        *_resistors(network, device),
+        *_noise(network, device, stimulus, stop),
+        *lines_of,
         *_sources(network, stimulus, transient),
         f".options {transient.options}",
-        *_folded(".save", [f"v({name})" for name in saved] + ["i(vvdd)", "i(vvss)"]),
+        *_folded(".save", saving),
         f".tran {step} {_number(stop)} 0 {step}{start}",
         ".end",
     ]
-    return Deck(text="\n".join(lines) + "\n", saved=saved + SUPPLIES, stop_time=stop)
+    return Deck(text="\n".join(lines) + "\n", saved=saved, stop_time=stop)
 
 
 def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network) -> Iterator[str]:
+def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
+    special = np.zeros(len(a), bool)
+    if device is not None and not device.linear:
+        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        if special[index]:
+            assert device is not None
+            yield cell_source(index, names[at], names[to], 1 / ohm, device)
+        else:
+            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _noise(
+    network: Network, device: Memristor | None, stimulus: Stimulus, stop: float
+) -> Iterator[str]:
+    """Yield the noise of cells and network; each set of inputs meets noise of its own."""
+    if device is None or device.noise_bandwidth is None:
+        return
+    stream = zlib.crc32(np.ascontiguousarray(stimulus.currents).tobytes())
+    for head, waveform in noise_sources(network, device, stop, stream):
+        points = [f"{at!r} {value!r}" for at, value in waveform]
+        yield from _folded(f"{head} PWL(", [*points, ")"])
 
 
 def _amplifiers(
@@ -239,14 +286,20 @@ def _noise_source(noise: Noise, number: int, label: str, node: str) -> Iterator[
 def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:
     edges = stimulus.edges(transient)
     times = np.stack([edges[:-1] + transient.rise, edges[1:]], axis=1)
-    for node, values in zip(stimulus.nodes, stimulus.currents.T, strict=True):
-        if not values.any():
+    driven = np.zeros(len(stimulus.nodes), bool)
+    if stimulus.is_driven is not None:
+        driven = stimulus.is_driven
+    for node, values, is_voltage in zip(
+        stimulus.nodes, stimulus.currents.T, driven.tolist(), strict=True
+    ):
+        if not (is_voltage or values.any()):
             continue
         name = network.names[node]
+        head = f"Vin_{name} {name} 0" if is_voltage else f"I{name} 0 {name}"
         points = ["0 0"]
         for (risen, end), value in zip(times.tolist(), values.tolist(), strict=True):
             points += [f"{risen!r} {value!r}", f"{end!r} {value!r}"]
-        yield from _folded(f"I{name} 0 {name} PWL(", [*points, ")"])
+        yield from _folded(f"{head} PWL(", [*points, ")"])
 
 
 def _folded(head: str, words: list[str], per_line: int = 6) -> Iterator[str]:

@@ -8,29 +8,42 @@ makes every S equal and the answer exact.
 
 Ridge is a conductance from x_j to column wire j, ridge * scale^2 / S; L1 a constant current
 into column wire j.
+
+Rows may be split over blocks: separate pairs of arrays whose column wires are joined at the
+amplifiers, so that the currents of all blocks add up at the inverting inputs.  Without bit-line
+resistance that is the same network as one tall pair.
+
+A signed matrix takes two word lines a row and both inputs of every amplifier, see
+`amcspice.circuit.compact_signed`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from itertools import pairwise
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.base import Amplifiers, Array, Schematic
+from amcspice.circuit.compact_signed import SignedArrays
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.lattice import Lattice
-from amcspice.circuit.network import GROUND, Network
-from amcspice.device import Mapping, Memristor, map_matrix
-from amcspice.errors import InputError
+from amcspice.circuit.least_squares import LeastSquares
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.programmed import Programmed
+from amcspice.device import Mapping, map_matrix
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["CompactGINV"]
 
 
 @dataclass(frozen=True, eq=False)
-class CompactGINV(Circuit):
-    """Compact two-array generalised-inverse circuit; see `Circuit` for the other parameters.
+class CompactGINV(LeastSquares):
+    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others.
 
     Parameters
     ----------
@@ -39,30 +52,101 @@ class CompactGINV(Circuit):
     column_load : float
         Extra grounded conductance on every column wire, as a multiple of the largest column
         total: divides the leak of a saturated column and multiplies the settling time.
+    array_rows : int, optional
+        Word lines of one pair of arrays; more rows are split over several pairs (blocks).
+    programmed : Programmed, optional
+        Arrays that hold the matrix already; None programs them.  See `select`.
     """
 
     name: ClassVar[str] = "ginv-compact"
-    problems: ClassVar[tuple[str, ...]] = ("lstsq", "nnls")
+    signed: ClassVar[bool] = True
 
     compensation: bool = field(default=True, kw_only=True)
     column_load: float = field(default=0.0, kw_only=True)
+
+    array_rows: int | None = field(default=None, kw_only=True)
+    programmed: Programmed | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
         if not (np.isfinite(self.column_load) and self.column_load >= 0):
             raise InputError(f"column_load = {self.column_load} must be zero or positive")
+        if self.array_rows is not None and self.array_rows < 1:
+            raise InputError(f"array_rows = {self.array_rows} must be at least 1")
+        if (
+            self.programmed is not None
+            and self.programmed.mapping.target.shape != self.matrix.shape
+        ):
+            raise InputError("programmed does not fit the matrix: use select()")
+        if self.holds_signs:
+            self._refuse_signed()
+
+    def _refuse_signed(self) -> None:
+        if isinstance(self.constraint, NonNegative) and self.constraint.hold:
+            raise UnsupportedError(
+                "hold needs a non-negative matrix: the columns of a signed one are not at virtual "
+                "ground, so a hold device would conduct all the time; leave it out"
+            )
+        if self.array_rows is not None or self.programmed is not None:
+            raise UnsupportedError(
+                "blocks of rows and selected word lines need a non-negative matrix"
+            )
 
     @cached_property
-    def mapping(self) -> Mapping:
-        """How the matrix stands in both arrays."""
-        return map_matrix(self.selected, self.device.g_max, self.scaling)
+    def holds_signs(self) -> bool:
+        """Whether the matrix has negative entries."""
+        return bool((self.matrix < 0).any())
+
+    @cached_property
+    def arrays(self) -> Any:
+        """The cells as programmed: those that were given, or the matrix programmed now."""
+        if self.programmed is not None:
+            return self.programmed
+        mapping = map_matrix(self.selected, self.device.g_max, self.scaling)
+        kind = SignedArrays if self.holds_signs else Programmed
+        return kind.of(
+            mapping, self.device, self.cycle, rows=self.rows, compensation=self.compensation
+        )
 
     @property
-    def row_totals(self) -> Array:
-        """Conductance of each row in both arrays, without compensation, shape (m,) [S]."""
-        totals: Array = 2 * self.device.quantise(self.mapping.target).sum(axis=1) * self.rows
-        return totals
+    def mapping(self) -> Mapping:
+        """How the matrix stands in both arrays."""
+        mapping: Mapping = self.arrays.mapping
+        return mapping
+
+    def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> CompactGINV:
+        """Return the circuit with these word and bit lines connected and all others off.
+
+        The arrays are not programmed anew: conductances, their noise, the scale of the columns
+        and the compensation stay those of the whole matrix.  Right-hand sides and solutions of
+        the result are those of the selected lines.
+
+        Parameters
+        ----------
+        rows : array_like of int, shape (k,)
+            Ascending.
+        columns : array_like of int, optional
+            None are left out by default.
+        **changes
+            Of parameters that programming does not depend on, such as ``ridge``.
+
+        Examples
+        --------
+        >>> import numpy as np, amcspice as amc
+        >>> whole = amc.CompactGINV(np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]]))
+        >>> amc.simulate(whole.select([0, 2], ridge=0.1), [1.0, 0.5]).reference.round(3)
+        array([0.905, 0.194])
+        """
+        if self.holds_signs:
+            raise UnsupportedError("selected word lines need a non-negative matrix")
+        return dataclasses.replace(
+            self,
+            matrix=self.matrix[rows][:, columns],
+            rows=None,
+            programmed=self.arrays.take(rows, columns),
+            **changes,
+        )
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the lines: what the injected currents alone would raise them to.
@@ -70,76 +154,107 @@ class CompactGINV(Circuit):
         A line must not leave the rails of whatever drives it; this matters where the solution
         is zero, or far smaller than the input.
         """
-        scale, total = self.mapping.scale, float(self.row_totals.max())
+        scale, total = self.mapping.scale, float(self.arrays.largest)
         rows = float(np.abs(vectors[:, self.rows]).max()) * scale / total
-        column_total = self.device.quantise(self.mapping.target).sum(axis=0)
+        largest = max(super()._largest_swing(vectors, scaled), rows)
+        if not self.lasso:
+            return largest
         bias = self.lasso * self.mapping.column_scale * scale**2 / total
-        columns = float((bias / column_total).max())
-        return max(super()._largest_swing(vectors, scaled), rows, columns)
+        return max(largest, float((bias / self.arrays.column_totals).max()))
+
+    def _word_lines(self) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
+        """Return the word lines of every block, and where the rows of the matrix stand in them.
+
+        Without bit-line wires a word line that is off contributes nothing, so only the
+        selected ones are built; with them it keeps its segments.  A block without any selected
+        line is disconnected as a whole.
+        """
+        at, height = self.arrays.positions, self.arrays.height
+        size = self.array_rows or height
+        lines = at if self.wire.column is None else np.arange(height)
+        blocks = [
+            lines[lines // size == block] for block in np.unique(at // size)
+        ]  # fmt: skip
+        return blocks, np.searchsorted(np.concatenate(blocks), at)
 
     def _wire_up(self) -> Schematic:
-        target, device, wire = self.mapping.target, self.device, self.wire
-        m, n = target.shape
+        return self._wire_signed() if self.holds_signs else self._wire_unsigned()
+
+    def _wire_unsigned(self) -> Schematic:
+        arrays, device, wire = self.arrays, self.device, self.wire
+        blocks, at = self._word_lines()
+        m, n = sum(map(len, blocks)), self.matrix.shape[1]
         network = Network()
         x, sense, row = network.nodes("x", n), network.nodes("c", n), network.nodes("r", m)
-        totals = self.row_totals
-        largest = float(totals.max())
+        cells = np.zeros((m, 2 * n))
+        cells[at] = arrays.cells * self.rows[:, None]
         # An unselected word line has no cells left; it is grounded, so that it does not float.
-        grounded = np.where(self.rows, 0.0, device.g_max)
-        cells_used = 2 * target.size
-        if self.compensation:
-            extra, parts = _compensate(device, (largest - totals) * self.rows, self.cycle)
-            grounded = grounded + extra
-            cells_used += m * parts
-        lattice = Lattice(
-            name="",
-            cells=np.hstack([device.program(target, k, self.cycle) for k in (0, 1)])
-            * self.rows[:, None],
-            rows=row,
-            columns=np.concatenate([x, sense]),
-            row_segment=wire.row,
-            column_segment=wire.column,
-            row_lead=wire.termination,
-            column_leads=np.repeat([wire.driver or 0.0, wire.termination or 0.0], n),
-            row_ground=grounded,
+        grounded = np.full(m, device.g_max)
+        grounded[at] = np.where(self.rows, arrays.compensation, device.g_max)
+        edges = np.cumsum([0, *map(len, blocks)])
+        lattices = tuple(
+            Lattice(
+                name="" if len(blocks) == 1 else f"k{index}",
+                cells=cells[first:last],
+                rows=row[first:last],
+                columns=np.concatenate([x, sense]),
+                row_segment=wire.row,
+                column_segment=wire.column,
+                row_lead=wire.termination,
+                column_leads=np.repeat([wire.driver or 0.0, wire.termination or 0.0], n),
+                row_ground=grounded[first:last],
+            )
+            for index, (first, last) in enumerate(pairwise(edges))
         )
-        # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
-        gradient = self.mapping.scale**2 / largest
-        scale = self.mapping.column_scale
-        network.connect(x, sense, self.ridge * scale**2 * gradient)
-        load = self.column_load * float(device.quantise(target).sum(axis=0).max())
-        network.connect(sense, GROUND, load)
         hold = None
         if isinstance(self.constraint, NonNegative) and self.constraint.hold is not False:
             hold = self.constraint.hold_conductance
+        bank = Amplifiers(
+            "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
+            floor_at_ground=self.non_negative and hold is None,
+        )  # fmt: skip
+        return self._finish(network, lattices, bank, row[at])
+
+    def _wire_signed(self) -> Schematic:
+        arrays, wire, network = self.arrays, self.wire, Network()
+        m, n = self.matrix.shape
+        x, sense, opposite = (network.nodes(prefix, n) for prefix in ("x", "c", "p"))
+        row = np.concatenate([network.nodes("r", m), network.nodes("q", m)])
+        off = np.tile(~self.rows, 2) * self.device.g_max
+        lattice = Lattice(
+            name="",
+            cells=arrays.cells,
+            rows=row,
+            columns=np.concatenate([x, sense, opposite]),
+            row_segment=wire.row,
+            column_segment=wire.column,
+            row_lead=wire.termination,
+            column_leads=np.repeat([wire.driver or 0.0, *[wire.termination or 0.0] * 2], n),
+            row_ground=arrays.compensation + off,
+        )
+        bank = Amplifiers("x", plus=opposite, minus=sense, out=x, floor_at_ground=self.non_negative)
+        return self._finish(network, (lattice,), bank, row[:m])
+
+    def _finish(
+        self, network: Network, lattices: tuple[Lattice, ...], bank: Amplifiers, inputs: Nodes
+    ) -> Schematic:
+        """Add ridge, load and L1 term at the columns."""
+        arrays, scale = self.arrays, self.mapping.column_scale
+        # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
+        gradient = self.mapping.scale**2 / arrays.largest
+        network.connect(bank.out, bank.minus, self.ridge * scale**2 * gradient)
+        load = self.column_load * float(arrays.column_totals.max())
+        network.connect(bank.minus, GROUND, load)
+        if self.holds_signs:  # the columns of a pair must carry the same load
+            network.connect(bank.plus, GROUND, self.ridge * scale**2 * gradient + load)
         return Schematic(
             peripheral=network,
-            lattices=(lattice,),
-            amplifiers=(
-                Amplifiers(
-                    "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
-                    floor_at_ground=self.non_negative and hold is None,
-                ),
-            ),
-            inputs=row,
+            lattices=lattices,
+            amplifiers=(bank,),
+            inputs=inputs,
             input_gain=-self.mapping.scale * self.rows,
-            outputs=x,
-            bias=sense if self.lasso else sense[:0],
+            outputs=bank.out,
+            bias=bank.minus if self.lasso else bank.minus[:0],
             bias_gain=self.lasso * scale * gradient if self.lasso else np.empty(0),
-            cells=cells_used,
-        )  # fmt: skip
-
-
-def _compensate(device: Memristor, wanted: Array, cycle: int) -> tuple[Array, int]:
-    """Build grounded conductances of parallel cells: full ones and one for the remainder.
-
-    Returns
-    -------
-    conductance : ndarray, shape (m,)
-        As programmed [S].
-    parts : int
-        Parallel cells a row.
-    """
-    parts = max(1, int(np.ceil(wanted.max() / device.g_max * (1 - 1e-12))))
-    filled = np.clip(wanted[:, None] - device.g_max * np.arange(parts), 0.0, device.g_max)
-    return device.program(filled, 2, cycle).sum(axis=1), parts
+            cells=arrays.count,
+        )

@@ -48,12 +48,12 @@ class Instance:
 
 
 @functools.cache
-def model_library() -> str:
-    """Return the text of ``models/opamp.lib``."""
-    packaged = resources.files("amcspice") / "models" / "opamp.lib"
+def model_library(name: str = "opamp") -> str:
+    """Return the text of ``models/<name>.lib``."""
+    packaged = resources.files("amcspice") / "models" / f"{name}.lib"
     if packaged.is_file():
         return packaged.read_text()
-    return (Path(__file__).parents[2] / "models" / "opamp.lib").read_text()
+    return (Path(__file__).parents[2] / "models" / f"{name}.lib").read_text()
 
 
 def amplifier_library(opamp: OpAmp) -> str:

@@ -38,7 +38,7 @@ class Lattice:
     column_leads : ndarray, shape (N,)
         In series at the terminal of each bit line, 0 for none [ohm].
     row_ground : ndarray, shape (M,)
-        Grounded conductance at the terminal of each word line [S].
+        Grounded conductance at the terminal of each word line, of cells too [S].
     """
 
     name: str
@@ -70,8 +70,8 @@ class Lattice:
         bit = _lines(
             network, self.columns, m, self.column_segment, self.column_first, f"{self.name}b"
         )
-        network.connect(word, bit.T, self.cells)
-        network.connect(self.rows, GROUND, self.row_ground)
+        network.connect(word, bit.T, self.cells, cells=True)
+        network.connect(self.rows, GROUND, self.row_ground, cells=True)
 
 
 def _lines(

@@ -24,12 +24,14 @@ class Network:
     def __init__(self) -> None:
         self.names: list[str] = ["0"]
         self._parts: list[tuple[Nodes, Nodes, NDArray[np.float64]]] = []
+        self._cells: list[bool] = []
 
     def copy(self) -> Network:
         """Return a network that can be extended on its own."""
         network = Network()
         network.names = list(self.names)
         network._parts = list(self._parts)
+        network._cells = list(self._cells)
         return network
 
     def __len__(self) -> int:
@@ -47,8 +49,16 @@ class Network:
         self.names += [prefix + "_".join(map(str, index)) for index in np.ndindex(*shape)]
         return np.arange(first, len(self.names)).reshape(shape)
 
-    def connect(self, a: ArrayLike, b: ArrayLike, conductance: ArrayLike) -> None:
+    def connect(
+        self, a: ArrayLike, b: ArrayLike, conductance: ArrayLike, *, cells: bool = False
+    ) -> None:
         """Join nodes by conductances [S]; the arguments are broadcast, zeros are left out.
+
+        Parameters
+        ----------
+        a, b, conductance : array_like
+        cells : bool
+            Whether they are memristors, and not wires or fixed resistors.
 
         Raises
         ------
@@ -66,6 +76,7 @@ class Network:
             )
         keep = (value > 0) & (at != to)
         self._parts.append((at[keep], to[keep], value[keep]))
+        self._cells.append(cells)
 
     @property
     def elements(self) -> tuple[Nodes, Nodes, NDArray[np.float64]]:
@@ -74,6 +85,12 @@ class Network:
             return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
         a, b, value = (np.concatenate(column) for column in zip(*self._parts, strict=True))
         return a, b, value
+
+    @property
+    def are_cells(self) -> NDArray[np.bool_]:
+        """Which of the elements are memristors."""
+        counts = [len(value) for _, _, value in self._parts]
+        return np.repeat(np.array(self._cells, dtype=bool), counts)
 
     def laplacian(self) -> sp.csc_array:
         """Return the node conductance matrix without ground; row ``k`` is node ``k + 1``."""

@@ -19,7 +19,7 @@ from amcspice.circuit.deck import Transient
 from amcspice.circuit.drawing import Drawing, PortNetwork, draw
 from amcspice.circuit.instances import Instance, amplifier_library, instances
 from amcspice.device import OpAmp
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["to_pyspice"]
 
@@ -58,6 +58,8 @@ def to_pyspice(
     ------
     InputError
         If several right-hand sides are given without their windows.
+    UnsupportedError
+        If cells are no constant resistors, or have noise in time.
 
     Notes
     -----
@@ -73,11 +75,15 @@ def to_pyspice(
     >>> made.title
     'amcspice ginv-compact 2x2'
     """
-    vectors = as_vectors(vector, len(circuit.matrix))
+    vectors = as_vectors(vector, circuit.input_size)
     if transient is None and len(vectors) > 1:
         raise InputError(f"{len(vectors)} right-hand sides need a transient that gives the windows")
     if not (np.isfinite(volts_per_unit) and volts_per_unit > 0):
         raise InputError(f"volts_per_unit = {volts_per_unit} must be positive")
+    if not circuit.device.linear or circuit.device.thermal_noise:
+        raise UnsupportedError(
+            "the export to PySpice has resistors only: no sinh I-V curve and no noise in time"
+        )
     schematic = circuit.schematic
     drawing = draw(schematic, schematic.currents(vectors, volts_per_unit), model)
     m, n = circuit.matrix.shape
@@ -99,6 +105,11 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
         made.R(index, names[at], names[to], repr(ohm))
     for one in instances(names, drawing.amplifiers, opamp):
         _add_instance(made, one)
+    driven = drawing.stimulus.is_driven
+    if driven is not None and driven.any():
+        raise UnsupportedError(
+            "the export to PySpice has current inputs only; use fidelity reduced"
+        )
     for node, values in zip(drawing.stimulus.nodes, drawing.stimulus.currents.T, strict=True):
         if values.any():
             points = _points(values.tolist(), transient, opamp)

@@ -14,6 +14,7 @@ __all__ = ["nmf"]
     commands_at={
         "image": ("amcspice.cli.nmf_image:image", "Factorise a picture, tile by tile."),
         "matrix": ("amcspice.cli.nmf_matrix:matrix", "Factorise a matrix."),
+        "ratings": ("amcspice.cli.nmf_ratings:ratings", "Factorise ratings, most are missing."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: amcspice nmf matrix V.csv --rank 4 --out out",

@@ -65,6 +65,16 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     if "psnr_db" in metrics:
         yield "PSNR", f"{metrics['psnr_db']:.2f} dB", f"{digital['psnr_db']:.2f} dB"
         yield "SSIM", _plain(metrics["ssim"]), _plain(digital["ssim"])
+    names = {
+        "rmse_test": "RMSE, held out",
+        "mae_test": "MAE, held out",
+        "rmse_train": "RMSE, training",
+    }
+    for key, name in names.items():
+        if metrics.get(key) is not None:
+            yield name, _plain(metrics[key]), _plain(digital[key])
+    if metrics.get("coverage") is not None:
+        yield "coverage", f"{100 * metrics['coverage']:.2f} %", "same"
     yield (
         "relative residual",
         f"{metrics['relative_residual']:.4g}",

@@ -1,8 +1,22 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
+from amcspice.device.cells import WriteErrors
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import Memristor
 from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
+from amcspice.device.schedule import WriteVerify
+from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
 
-__all__ = ["PRESETS", "Mapping", "Memristor", "OpAmp", "Subcircuit", "Wire", "map_matrix"]
+__all__ = [
+    "PRESETS",
+    "Mapping",
+    "Memristor",
+    "OpAmp",
+    "Subcircuit",
+    "SwitchingCell",
+    "Wire",
+    "WriteErrors",
+    "WriteVerify",
+    "map_matrix",
+]

@@ -16,7 +16,9 @@ from amcspice.circuit.base import Array
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations import Control, Samples
 from amcspice.engine.piecewise import PiecewiseLinear
+from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream
+from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
 __all__ = ["Behavioural"]
@@ -54,11 +56,15 @@ class Behavioural:
         Steps are finer around this fraction of the final value.
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
+    chunk : int
+        Right-hand sides in one call of the compiled kernel.
+    piecewise : PiecewiseLinear, optional
+        The equations, where they were made before.
 
     Raises
     ------
     UnsupportedError
-        If the amplifier has limits that the equations do not know.
+        If the amplifier has limits, or the cells properties, that the equations do not know.
     """
 
     def __init__(
@@ -71,10 +77,20 @@ class Behavioural:
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
         chunk: int = CHUNK,
+        piecewise: PiecewiseLinear | None = None,
     ) -> None:
         check_chunk(chunk)
+        circuit.device.refuse_unless_linear("behavioural")
+        if circuit.device.thermal_noise:
+            raise UnsupportedError(
+                "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
+            )
         self.circuit, self.model, self.chunk = circuit, model, chunk
-        self.piecewise = PiecewiseLinear.of(circuit, model)
+        if circuit.opamp.output_current_limit is not None:
+            raise UnsupportedError(
+                "the behavioural fidelity has no output current limit; use reduced or flat"
+            )
+        self.piecewise = piecewise or PiecewiseLinear.of(circuit, model)
         # Compiled code takes a second to load: only those who run it wait for it.
         from amcspice.engine import kernel
 
@@ -139,7 +155,7 @@ class Behavioural:
 
     def _stream(self, currents: Array, lead: int, expected: int) -> Stream:
         samples, injected = self._integrate(currents, expected)
-        made, opamp = self.piecewise, self.circuit.opamp
+        made = self.piecewise
         from_inputs = injected @ made.local.T + made.bias
         begin = int(samples.starts[lead])
         starts = samples.starts[lead:] - begin
@@ -148,16 +164,11 @@ class Behavioural:
         if samples.states.shape[1]:
             voltages += samples.states[begin:] @ made.from_states.T
         voltages += np.repeat(from_inputs[lead:], np.diff(starts), axis=0)
-        # Sourced out of the positive supply; sunk into the negative one, or into ground where
-        # the output range starts there.  Hold devices end in the outputs of their amplifiers.
-        out = (sources - voltages[:, made.out]) / opamp.output_resistance
-        static = opamp.quiescent_current
-        positive = np.maximum(out, 0.0).sum(axis=1) + static * len(made.out)
-        negative = np.minimum(out, 0.0) @ made.on_negative - held.sum(axis=1)
+        delivered = (sources - voltages[:, made.out]) / self.circuit.opamp.output_resistance
         return Stream(
             time=samples.time[begin:],
             voltages=voltages,
-            supply=np.stack([positive, negative - static * made.on_negative.sum()], axis=1),
+            supply=supply_currents(self.circuit, delivered, held),
             starts=starts,
             at_rest=samples.at_rest[lead:],
         )

@@ -7,9 +7,10 @@ order (S. Cox, P. Matthews, Exponential time differencing for stiff systems, J. 
 
     v = u + h phi1(hJ) u',    u <- v + h phi2(hJ) (g(v) - g(u)),
 
-exact where nothing slews, however stiff.  Steps are powers of two of one base step, so that the
-matrices of a piece are made once and serve all right-hand sides; an event is approached by
-smaller steps until it is overstepped by next to nothing.
+exact where nothing slews, however stiff.  Where nothing can slew it is the same as
+u + (e^hJ - 1) J^-1 u', which takes half of the matrices.  Steps are powers of two of one base
+step, so that the matrices of a piece are made once and serve all right-hand sides; an event is
+approached by smaller steps until it is overstepped by next to nothing.
 
 The state u holds the internal node of every amplifier, then those of the second poles, then the
 voltages of ports that have a capacitance.  `amcspice.engine.piecewise` makes the equations.
@@ -56,6 +57,9 @@ LARGEST_ROOM = 2**28
 FIRST_LEVEL = 11
 """Of the first step that is tried after an input step."""
 
+USUAL_LEVEL = 8
+"""From here on levels are made by doubling; the few steps below take a series each."""
+
 STALL = 0.1
 """Largest correction of a step for slewing, as a fraction of the step."""
 
@@ -77,8 +81,10 @@ class _Pieces(NamedTuple):
     nothing slewing, ``inverse`` its inverse, ``difference`` gives the input differences,
     ``watched`` the currents of the hold devices that conduct and the nodes of those that do not;
     their parts by held-node voltages without any feedback end in ``_held``, their constants in
-    ``_fixed``.  ``phi1`` and ``phi2`` are by level and times the step, ``growth`` is
-    of the last level.
+    ``_fixed``.  ``forward`` and ``phi2`` are by level: growth is e^hJ - 1, and forward is h phi1
+    where an amplifier can slew, else the growth itself; ``growth`` is of the last level then.
+    ``levels`` tells up to which level they are made, ``low`` has a bit for each of those below
+    the usual ones.
     """
 
     codes: NDArray[np.uint8]
@@ -92,10 +98,11 @@ class _Pieces(NamedTuple):
     watched: Array
     watched_held: Array
     watched_fixed: Array
-    phi1: Array
+    forward: Array
     phi2: Array
     growth: Array
     levels: NDArray[np.int64]
+    low: NDArray[np.int64]
     table: NDArray[np.int64]
     used: NDArray[np.int64]
 
@@ -122,8 +129,9 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
         np.empty((slots, LEVELS, n, n)), np.empty((slots if slews else 1, LEVELS, n, n)),
-        np.empty((slots, n, n)),
-        np.zeros(slots, np.int64), np.full(4 * slots, -1), np.zeros(1, np.int64),
+        np.empty((slots if slews else 1, n, n)),
+        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.full(4 * slots, -1),
+        np.zeros(1, np.int64),
     )  # fmt: skip
 
 
@@ -170,7 +178,8 @@ def _slot(pieces, eq, code):
     table[at] = slot
     for i in range(k):
         codes[slot, i] = code[i]
-    pieces.levels[slot] = 0
+    pieces.levels[slot] = USUAL_LEVEL
+    pieces.low[slot] = 0
     _linearise(pieces, slot, eq)
     return slot
 
@@ -358,40 +367,98 @@ def _add(transposed, vector, out):
 
 @_jit
 def _build_level(pieces, slot, level, base, slews):
-    """Make phi1 and phi2 of a piece up to a level, each from the last by doubling the step.
-
-    Growth is e^z - 1.  All are transposed, and phi1 and phi2 times the step once they are kept.
-    """
+    """Make the matrices of a piece at a level, and at the usual ones below it."""
+    forward, phi2 = pieces.forward[slot], pieces.phi2[slot if slews else 0]
+    rate = pieces.rate[slot]
+    if level < USUAL_LEVEL:
+        if not (pieces.low[slot] >> level) & 1:
+            pieces.low[slot] |= 1 << level
+            if slews:
+                spare = np.empty(rate.shape)
+                _phis(rate, base * 2.0**level, forward[level], phi2[level], spare)
+            else:
+                _grow(rate, base * 2.0**level, forward[level])
+        return
     while pieces.levels[slot] <= level:
         at = pieces.levels[slot]
-        phi1, phi2 = pieces.phi1[slot, at], pieces.phi2[slot if slews else 0, at]
-        if at == 0:
-            _series(pieces.rate[slot], base, phi1, phi2, pieces.growth[slot])
-        else:
-            _copy_matrix(pieces.phi1[slot, at - 1], phi1)
-            if slews:
-                _copy_matrix(pieces.phi2[slot, at - 1], phi2)
-            _double(phi1, phi2, pieces.growth[slot], slews)
         pieces.levels[slot] += 1
+        if not slews:
+            if at == USUAL_LEVEL:
+                _grow(rate, base * 2.0**at, forward[at])
+            else:
+                _double_growth(forward[at - 1], forward[at])
+        elif at == USUAL_LEVEL:
+            _phis(rate, base * 2.0**at, forward[at], phi2[at], pieces.growth[slot])
+        else:
+            _copy_matrix(forward[at - 1], forward[at])
+            _copy_matrix(phi2[at - 1], phi2[at])
+            _double(forward[at], phi2[at], pieces.growth[slot])
+
+
+ORDER = 6
+"""Of the series; exact to rounding up to the norm below."""
+
+SMALL_NORM = 0.05
 
 
 @_jit
-def _series(rate, base, phi1, phi2, growth):
-    """Fill in phi1, phi2 and growth of the base step.
-
-    From the series at a step so small that six terms are exact, doubled up to the base step.
-    """
-    n = len(rate)
-    norm = 0.0
+def _halve(rate, step):
+    """Return how often a step must be halved for the series to be exact."""
+    n, norm, halvings = len(rate), 0.0, 0
     for i in range(n):
         total = 0.0
         for j in range(n):
             total += abs(rate[j, i])
-        norm = max(norm, total * base)
-    halvings = 0
-    while norm > 0.05:
+        norm = max(norm, total * step)
+    while norm > SMALL_NORM:
         norm /= 2
         halvings += 1
+    return halvings
+
+
+@_jit
+def _grow(rate, step, growth):
+    """Fill in the growth over a step, all matrices transposed: a series, doubled.
+
+    The series by Horner's rule: e^z - 1 = z (1 + z/2 (1 + z/3 (...))).
+    """
+    n, halvings = len(rate), _halve(rate, step)
+    z, product = np.empty((n, n)), np.empty((n, n))
+    scale = step / 2.0**halvings
+    for i in range(n):
+        for j in range(n):
+            z[i, j] = rate[i, j] * scale
+            growth[i, j] = z[i, j] / (ORDER + 1)
+    for order in range(ORDER, 0, -1):
+        for i in range(n):
+            for j in range(n):
+                product[i, j] = z[i, j]
+        _accumulate(growth, z, product)
+        for i in range(n):
+            for j in range(n):
+                growth[i, j] = product[i, j] / order
+    for _ in range(halvings):
+        _double_growth(growth, product)
+        _copy_matrix(product, growth)
+
+
+@_jit
+def _double_growth(growth, doubled):
+    """growth(2z) = growth^2 + 2 growth."""
+    n = len(growth)
+    for i in range(n):
+        for j in range(n):
+            doubled[i, j] = 2 * growth[i, j]
+    _accumulate(growth, growth, doubled)
+
+
+@_jit
+def _phis(rate, base, phi1, phi2, growth):
+    """Fill in phi1 and phi2, times the step, and growth of a step, all transposed.
+
+    From the series at a step so small that it is exact, doubled.
+    """
+    n, halvings = len(rate), _halve(rate, base)
     step = base / 2.0**halvings
     z, term, next_term = np.empty((n, n)), np.zeros((n, n)), np.zeros((n, n))
     for i in range(n):
@@ -404,7 +471,7 @@ def _series(rate, base, phi1, phi2, growth):
         for j in range(n):
             phi2[i, j] = 0.5 * term[i, j]
     one, two = 1.0, 2.0
-    for order in range(1, 7):
+    for order in range(1, ORDER + 1):
         for i in range(n):
             for j in range(n):
                 next_term[i, j] = 0.0
@@ -422,11 +489,11 @@ def _series(rate, base, phi1, phi2, growth):
             phi1[i, j] *= step
             phi2[i, j] *= step
     for _ in range(halvings):
-        _double(phi1, phi2, growth, True)
+        _double(phi1, phi2, growth)
 
 
 @_jit
-def _double(phi1, phi2, growth, slews):
+def _double(phi1, phi2, growth):
     """Double the step.
 
     phi1(2z) = (growth phi1 + 2 phi1) / 2, phi2(2z) = (growth phi2 + phi1 + 2 phi2) / 4 and
@@ -435,23 +502,17 @@ def _double(phi1, phi2, growth, slews):
     """
     n = len(growth)
     product = np.empty((n, n))
-    if slews:
-        for i in range(n):
-            for j in range(n):
-                product[i, j] = 2 * phi2[i, j] + phi1[i, j]
-        _accumulate(phi2, growth, product)
-        for i in range(n):
-            for j in range(n):
-                phi2[i, j] = product[i, j] / 2
     for i in range(n):
         for j in range(n):
+            product[i, j] = 2 * phi2[i, j] + phi1[i, j]
+    _accumulate(phi2, growth, product)
+    for i in range(n):
+        for j in range(n):
+            phi2[i, j] = product[i, j] / 2
             product[i, j] = 2 * phi1[i, j]
     _accumulate(phi1, growth, product)
     _copy_matrix(product, phi1)
-    for i in range(n):
-        for j in range(n):
-            product[i, j] = 2 * growth[i, j]
-    _accumulate(growth, growth, product)
+    _double_growth(growth, product)
     _copy_matrix(product, growth)
 
 
@@ -612,6 +673,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     difference, difference_0 = np.empty(k), np.empty(k)
     lost, lost_then = np.zeros(k), np.zeros(k)
     rate, constant, trial, way = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    correction = np.empty(n)
     used = 0
     for r in range(total):
         scale = SMALLEST_SCALE
@@ -700,10 +762,10 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             allowed = share * max(distance, 1e-3 * scale)
             output_allowed = share * max(output_distance, 0.05 * band)
             while True:
-                if pieces.levels[slot] <= level:
+                if level < USUAL_LEVEL or pieces.levels[slot] <= level:
                     _build_level(pieces, slot, level, control.base, slews)
                 _copy(u, trial)
-                _add(pieces.phi1[slot, level], rate, trial)
+                _add(pieces.forward[slot, level], rate if slews else way, trial)
                 error = 0.0
                 if active:
                     _copy(difference_0, difference)
@@ -711,11 +773,11 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                     _slewing(eq, difference, lost_then)
                     for i in range(k):
                         lost_then[i] -= lost[i]
-                    _clear(way)
-                    _add(pieces.phi2[slot, level, :k], lost_then, way)
+                    _clear(correction)
+                    _add(pieces.phi2[slot, level, :k], lost_then, correction)
                     for i in range(n):
-                        trial[i] += way[i]
-                        error = max(error, abs(way[i]))
+                        trial[i] += correction[i]
+                        error = max(error, abs(correction[i]))
                 moved = 0.0
                 for i in range(n):
                     moved = max(moved, abs(trial[i] - u[i]))

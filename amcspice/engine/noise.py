@@ -15,14 +15,12 @@ import scipy.linalg
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.circuit.noise import BOLTZMANN
 from amcspice.engine.linear import LinearModel
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.reduction import PortModel
 
 __all__ = ["noise_covariance"]
-
-BOLTZMANN = 1.380649e-23
-"""J/K, exact in the SI."""
 
 
 def noise_covariance(circuit: Circuit, model: PortModel, temperature: float = 0.0) -> Array:
@@ -31,7 +29,7 @@ def noise_covariance(circuit: Circuit, model: PortModel, temperature: float = 0.
     Parameters
     ----------
     circuit : Circuit
-        Its amplifiers give input noise, gain-bandwidth product and second pole.
+        Its amplifiers give the input noise.
     model : PortModel
         Its network, reduced.
     temperature : float
@@ -40,8 +38,8 @@ def noise_covariance(circuit: Circuit, model: PortModel, temperature: float = 0.
     Notes
     -----
     Thermal noise counts as far as it passes through an amplifier.  What reaches a port directly
-    is white in this model, without capacitance, and has no finite power.  Input capacitance and
-    limits (slew rate, rails, hold devices) are left out, as in `LinearModel`.
+    is white in this model and has no finite power.  Limits (slew rate, rails, hold devices) are
+    left out, as in `LinearModel`.
 
     Raises
     ------
@@ -53,19 +51,11 @@ def noise_covariance(circuit: Circuit, model: PortModel, temperature: float = 0.
     if not (np.isfinite(temperature) and temperature >= 0):
         raise InputError(f"temperature = {temperature} must be zero or positive")
     linear, opamp = LinearModel.of(circuit, model), circuit.opamp
-    count = len(linear.state)
-    unity = 2 * np.pi * opamp.gbw
-    # Two-sided densities are half of the one-sided ones.
-    driven = np.eye(count) * (unity * opamp.input_noise) ** 2 / 2
-    driven += linear.drive @ (2 * BOLTZMANN * temperature * model.conductance) @ linear.drive.T
     matrix, seen = linear.state, linear.observe
-    if opamp.second_pole is not None:
-        # The network is driven by z, which follows the internal nodes y.
-        second = 2 * np.pi * opamp.second_pole * np.eye(count)
-        leak = unity * np.diag(1 / opamp.gains(count))
-        matrix = np.block([[-leak, matrix + leak], [second, -second]])
-        driven = scipy.linalg.block_diag(driven, np.zeros((count, count)))
-        seen = np.hstack([np.zeros_like(seen), seen])
+    # Two-sided densities are half of the one-sided ones; internal nodes are the first states.
+    driven = linear.drive @ (2 * BOLTZMANN * temperature * model.conductance) @ linear.drive.T
+    inner = np.arange(circuit.amplifier_count)
+    driven[inner, inner] += (2 * np.pi * opamp.gbw * opamp.input_noise) ** 2 / 2
     fastest = float(np.linalg.eigvals(matrix).real.max())
     if fastest >= 0:
         raise UnsupportedError(

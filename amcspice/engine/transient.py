@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit, Deck, Transient, draw, write_deck
 from amcspice.circuit.base import Array
 from amcspice.circuit.deck import SUPPLIES
+from amcspice.circuit.elements import held_stages
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.linear import LinearModel
 from amcspice.engine.simulator import Simulator, Vectors
+from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Segment, Stream
 from amcspice.reduction import PortModel
 
@@ -72,7 +74,11 @@ def choose_transient(
     # The slowest mode may grow with every output active and still end at the constraint; its
     # time is at most that of the amplifiers by themselves.
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = min(linear.slowest_mode, alone) if circuit.non_negative else linear.slowest
+    slowest = (
+        min(linear.slowest_mode, alone)
+        if circuit.non_negative or circuit.rail_limited
+        else linear.slowest
+    )
     window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
@@ -109,10 +115,17 @@ class Streamer:
         is not known, shape (K,) [s].
     timeout : float, optional
         Of one simulation [s].
+    amplifiers : {"elements", "subcircuits"}
+        What they are in the deck.
     chunk : int
         Right-hand sides in one simulation.
     doublings : int
         How often the window may be doubled.
+
+    Raises
+    ------
+    UnsupportedError
+        If cells that are no constant conductances are to be reduced.
     """
 
     circuit: Circuit
@@ -123,12 +136,15 @@ class Streamer:
     at_rest: Callable[[Stream], NDArray[np.bool_]]
     forecast: Callable[[Array], Array] | None = None
     timeout: float | None = None
+    amplifiers: Literal["elements", "subcircuits"] = "elements"
     chunk: int = 64
     doublings: int = 4
 
     def __post_init__(self) -> None:
         """Validate."""
         check_chunk(self.chunk)
+        if self.fidelity == "reduced":
+            self.circuit.device.refuse_unless_linear("reduced")
         self.deck_sha256: str | None = None
 
     def deck(
@@ -148,7 +164,21 @@ class Streamer:
             drawing.stimulus,
             transient or self.transient,
             drawing.ports,
+            self.circuit.device,
+            with_supplies=self.with_supplies,
         )
+
+    @property
+    def with_supplies(self) -> bool:
+        """Whether decks hold supplies: asked for, or needed.
+
+        What supplies deliver follows from the outputs only where the network is the linear one
+        that was reduced, and the amplifiers are the macro-model.
+        """
+        opamp, device = self.circuit.opamp, self.circuit.device
+        linear = device.linear and not device.thermal_noise
+        special = opamp.subcircuit is not None or not linear
+        return self.amplifiers == "subcircuits" or special
 
     @property
     def options(self) -> str:
@@ -205,20 +235,48 @@ class Streamer:
         self.deck_sha256 = self.deck_sha256 or deck.sha256
         vectors = self.simulator.run(deck, self.timeout)
         edges = np.concatenate([[0.0], np.cumsum(windows)])
-        return _split(vectors, self.model.names, edges, transient.rise, lead)
+        voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
+        if self.with_supplies:
+            supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
+        else:
+            supply = self._supply(vectors, voltages, currents, edges, transient.rise)
+        return _split(vectors["time"], voltages, supply, edges, transient.rise, lead)
+
+    def _supply(
+        self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
+    ) -> Array:
+        """Return the supply currents of a deck without supplies, shape (T, 2) [A]."""
+        banks = self.circuit.schematic.amplifiers
+        time, into = vectors["time"], self.model.port_currents(currents)
+        steps = np.vstack([np.zeros_like(into[:1]), into])
+        number = np.clip(np.searchsorted(edges, time, "right") - 1, 0, len(into) - 1)
+        risen = np.clip((time - edges[number]) / rise, 0.0, 1.0)[:, None]
+        arriving = steps[number] + risen * (steps[number + 1] - steps[number])
+        delivered = voltages @ self.model.conductance - arriving
+        out = np.searchsorted(self.model.nodes, np.concatenate([bank.out for bank in banks]))
+        held = [bank for bank in banks if bank.hold is not None]
+        current = np.empty((len(voltages), 0))
+        if held:
+            minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in held]))
+            hold = np.repeat([b.hold for b in held], [len(b.minus) for b in held])
+            stage = np.stack([vectors[name] for name in held_stages(banks)], axis=1)
+            current = hold * np.maximum(voltages[:, minus] - stage, 0.0)
+        return supply_currents(self.circuit, delivered[:, out], current)
 
 
 def _split(
-    vectors: Vectors, names: tuple[str, ...], edges: Array, rise: float, lead: int
+    time: Array, voltages: Array, supply: Array, edges: Array, rise: float, lead: int
 ) -> Stream:
     """Cut a transient at the input steps; both ends of a window belong to its segment.
 
     Parameters
     ----------
-    vectors : dict
-        Result of the simulator.
-    names : tuple of str
-        Of the ports.
+    time : ndarray, shape (T,)
+        From the start [s].
+    voltages : ndarray, shape (T, P)
+        Of the ports [V].
+    supply : ndarray, shape (T, 2)
+        Currents out of the supplies [A].
     edges : ndarray, shape (K + 1,)
         Input steps and end [s].
     rise : float
@@ -226,7 +284,6 @@ def _split(
     lead : int
         Number of segments at the beginning that are left out.
     """
-    time = vectors["time"]
     cuts = np.searchsorted(time, edges * (1 - 1e-12) - rise / 4)
     cuts[-1] = len(time) - 1
     cuts, edges = cuts[lead:], edges[lead:]
@@ -236,7 +293,7 @@ def _split(
     taken = np.arange(starts[-1]) + np.repeat(cuts[:-1] - starts[:-1], counts)
     return Stream(
         time=np.maximum(time[taken] - np.repeat(edges[:-1], counts), 0.0),
-        voltages=np.stack([vectors[name][taken] for name in names], axis=1),
-        supply=-np.stack([vectors[name][taken] for name in SUPPLIES], axis=1),
+        voltages=voltages[taken],
+        supply=supply[taken],
         starts=starts,
     )

@@ -24,7 +24,7 @@ from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, Regression
 from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.verify import Verifier
 
-__all__ = ["Factorisation", "Iteration", "nmf"]
+__all__ = ["Factorisation", "Iteration", "nmf", "revive"]
 
 DEAD = 1e-9
 """A column whose largest entry is below this fraction of the factor's largest is all zero."""
@@ -65,6 +65,32 @@ class Iteration:
     error_median: float
     error_max: float
     reseeded: int
+
+    @classmethod
+    def of(
+        cls,
+        measured: Statistics,
+        *,
+        relative_residual: float,
+        digital_relative_residual: float,
+        reseeded: int,
+    ) -> Iteration:
+        """Return the figures of an iteration from what was measured over its regressions."""
+        times = measured.settling_time[measured.settled]
+        errors = measured.relative_error[np.isfinite(measured.relative_error)]
+        return cls(
+            relative_residual=relative_residual,
+            digital_relative_residual=digital_relative_residual,
+            regressions=len(measured.settled),
+            settled=int(measured.settled.sum()),
+            settling_time_median=_reduce(np.nanmedian, times),
+            settling_time_max=_reduce(np.nanmax, times),
+            energy=_reduce(np.nansum, measured.energy),
+            power_mean=_reduce(np.nanmean, measured.power),
+            error_median=_reduce(np.median, errors),
+            error_max=_reduce(np.max, errors),
+            reseeded=reseeded,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +234,8 @@ def nmf(
             if not matrix.any() or state.converged(tolerance):
                 break
             state = _iterate(state, matrix, known, number, seed, analog, digital)
-            saved.save(*state.to_mapping())
+            over = number + 1 == iterations or state.converged(tolerance)
+            saved.save(state.to_mapping, last=over)
             if on_iteration is not None:
                 on_iteration(number + 1, state.history[-1])
     return Factorisation(
@@ -273,19 +300,10 @@ def _iterate(
     W, H, runs, reseeded = _alternate(analog, V, mask, state.W, number, seed)
     digital_W, digital_H, _, _ = _alternate(digital, V, mask, state.digital_W, number, seed)
     measured = Statistics.of(runs)
-    times = measured.settling_time[measured.settled]
-    errors = measured.relative_error[np.isfinite(measured.relative_error)]
-    iteration = Iteration(
+    iteration = Iteration.of(
+        measured,
         relative_residual=_residual(V, mask, W, H),
         digital_relative_residual=_residual(V, mask, digital_W, digital_H),
-        regressions=len(measured.settled),
-        settled=int(measured.settled.sum()),
-        settling_time_median=_reduce(np.nanmedian, times),
-        settling_time_max=_reduce(np.nanmax, times),
-        energy=_reduce(np.nansum, measured.energy),
-        power_mean=_reduce(np.nanmean, measured.power),
-        error_median=_reduce(np.median, errors),
-        error_max=_reduce(np.max, errors),
         reseeded=reseeded,
     )
     provenance = runs[-1].provenance if runs else {}
@@ -295,14 +313,14 @@ def _iterate(
 def _alternate(
     step: RegressionStep, V: Array, mask: Mask | None, W: Array, number: int, seed: int
 ) -> tuple[Array, Array, list[Run], int]:
-    W, first_dead = _revive(W, [seed, 2 * number])
+    W, first_dead = revive(W, [seed, 2 * number])
     H_columns, first = step(W, V.T, None if mask is None else mask.T, 2 * number)
-    H_columns, second_dead = _revive(H_columns, [seed, 2 * number + 1])
+    H_columns, second_dead = revive(H_columns, [seed, 2 * number + 1])
     W, second = step(H_columns, V, mask, 2 * number + 1)
     return W, H_columns.T, first + second, first_dead + second_dead
 
 
-def _revive(factor: Array, stream: list[int]) -> tuple[Array, int]:
+def revive(factor: Array, stream: list[int]) -> tuple[Array, int]:
     """Give all-zero columns of a factor a new random start, of the size of the others."""
     peak = factor.max(axis=0)
     dead = peak <= DEAD * peak.max()

@@ -16,6 +16,7 @@ from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import (
     Behavioural,
     LinearModel,
+    PiecewiseLinear,
     Simulator,
     Stream,
     Streamer,
@@ -107,7 +108,8 @@ class Simulation:
         self.simulator: Simulator | None = (
             None if behavioural else get_simulator(analysis.simulator)
         )
-        opamp, self._linear = circuit.opamp, LinearModel.of(circuit, self.model)
+        self._made = PiecewiseLinear.of(circuit, self.model)
+        opamp, self._linear = circuit.opamp, LinearModel.of_equations(self._made)
         self._transient = choose_transient(
             circuit,
             self._linear,
@@ -128,6 +130,7 @@ class Simulation:
             rings=self._linear.oscillation > 0,
             settle_tolerance=analysis.settle_tolerance,
             tolerance=analysis.relative_tolerance,
+            piecewise=self._made,
         )
 
     def _streamer(self) -> Streamer:
@@ -145,6 +148,7 @@ class Simulation:
             at_rest=lambda stream: self._settling(stream).settled,
             forecast=None if analysis.window or not self._equations else self._equations.rest_times,
             timeout=analysis.timeout,
+            amplifiers=analysis.amplifiers,
             chunk=FLAT_CHUNK if flat else Streamer.chunk,
         )
 
@@ -231,12 +235,21 @@ class Simulation:
             circuit, model, stream.voltages, stream.supply, currents, local, starts
         )
         final, supply = stream.voltages[starts[1:] - 1], stream.supply[starts[1:] - 1]
+        power = measure_power(circuit, model, final, supply, currents, local).by_name()
+        spent = energy(stream.time, total, settling.time, starts)
+        if not circuit.device.linear:
+            # Voltages inside the array, and so what the inputs deliver, are known from the
+            # reduced network only, which stands for linear cells.
+            unknown = np.full(len(final), np.nan)
+            known = ("supply", "amplifier_static")
+            power = {name: part if name in known else unknown for name, part in power.items()}
+            spent = unknown
         return Found(
             outputs=settling.final,
             settled=settling.settled,
             settling_time=settling.time,
-            power=measure_power(circuit, model, final, supply, currents, local).by_name(),
-            energy=energy(stream.time, total, settling.time, starts),
+            power=power,
+            energy=spent,
             streams=(stream,) if keep else (),
             near_limit=self._near_limit(final, currents),
         )
@@ -246,6 +259,8 @@ class Simulation:
 
         What reaches a rail is the stage behind the output resistance, not the output itself.
         """
+        if self.circuit.rail_limited:
+            return False
         opamp = self.circuit.opamp
         delivered = final @ self.model.conductance - self.model.port_currents(currents)
         for bank in self.circuit.schematic.amplifiers:

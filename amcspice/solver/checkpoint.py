@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ from amcspice.errors import InputError
 from amcspice.files import replacing
 
 __all__ = ["Checkpoint"]
+
+SAVE_EVERY = 1.0
+"""Seconds of work that may be lost; small problems would spend their time on writing files."""
 
 
 class Checkpoint:
@@ -37,14 +42,27 @@ class Checkpoint:
                 content = f"{item.dtype.str} {item.shape} ".encode() + item.tobytes()
             digest.update(hashlib.sha256(content).digest())
         self.identity = digest.hexdigest()
+        self._saved = time.monotonic()
 
-    def save(self, arrays: dict[str, Array], values: dict[str, Any]) -> None:
-        """Replace the checkpoint by arrays and plain values."""
-        if self.path is None:
+    def save(
+        self, state: Callable[[], tuple[dict[str, Array], dict[str, Any]]], *, last: bool = False
+    ) -> None:
+        """Replace the checkpoint, unless that was done a moment ago.
+
+        Parameters
+        ----------
+        state : callable
+            Returns arrays and plain values.
+        last : bool
+            Save in any case.
+        """
+        if self.path is None or not (last or time.monotonic() - self._saved > SAVE_EVERY):
             return
+        arrays, values = state()
         text = json.dumps({"identity": self.identity, **values})
         with replacing(self.path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, values=np.array(text), **arrays)  # type: ignore[arg-type]
+        self._saved = time.monotonic()
 
     def load(self) -> tuple[dict[str, Array], dict[str, Any]] | None:
         """Return what was saved, or None if there is no checkpoint.

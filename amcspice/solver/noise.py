@@ -126,7 +126,7 @@ def noise_transient(
     deck = write_deck(
         f"amcspice {circuit.name} with noise, seed {seed}",
         drawing.network, drawing.amplifiers, opamp, drawing.stimulus, transient, drawing.ports,
-        noise,
+        noise=noise,
     )  # fmt: skip
     found = runner.run(deck)
     outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)

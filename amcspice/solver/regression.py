@@ -6,8 +6,8 @@ factorisation is the same code with another step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 from amcspice.solver.verify import Verifier
 
-__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics"]
+__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics", "read_out"]
 
 Mask = NDArray[np.bool_]
 
@@ -65,6 +65,14 @@ class Statistics:
                 [run.power.get("total", np.full(len(run.settled), np.nan)) for run in runs]
             ),
         )
+
+    @classmethod
+    def join(cls, parts: Sequence[Statistics]) -> Statistics:
+        """Return several as one."""
+        if not parts:
+            return cls.of([])
+        names = [item.name for item in fields(cls)]
+        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
 
 class RegressionStep(Protocol):
@@ -152,23 +160,24 @@ class AnalogStep:
                 )  # fmt: skip
                 if self.verifier is not None:
                     self.verifier.offer(made, vectors[members], run)
-                solutions[np.ix_(members, columns)] = self._read_out(made, run)
+                solutions[np.ix_(members, columns)] = read_out(made, run, self.analysis)
                 runs.append(run)
             if self.progress is not None:
                 self.progress(len(members))
         return solutions, runs
 
-    def _read_out(self, made: Circuit, run: Run) -> Array:
-        """Return factors: not negative, and zero where an amplifier rests at zero.
 
-        What an offset, or a drop over the output resistance, leaves there is no component:
-        taken for one, it would be scaled up to the full range in the next half-step.
-        """
-        solutions = np.maximum(run.x.T, 0.0)
-        if self.analysis.fidelity == "ideal":
-            return solutions
-        volts = solutions / made.mapping.column_scale * run.volts_per_unit
-        return np.where(volts < RESOLUTION * made.opamp.highest_output, 0.0, solutions)
+def read_out(made: Circuit, run: Run, analysis: Analysis) -> Array:
+    """Return factors (K, n), or (n,) of one: not negative, zero where an amplifier rests at zero.
+
+    What an offset, or a drop over the output resistance, leaves there is no component: taken
+    for one, it would be scaled up to the full range in the next half-step.
+    """
+    solutions = np.maximum(run.x.T, 0.0)
+    if analysis.fidelity == "ideal":
+        return solutions
+    volts = solutions / made.mapping.column_scale * run.volts_per_unit
+    return np.where(volts < RESOLUTION * made.opamp.highest_output, 0.0, solutions)
 
 
 def _groups(mask: Mask | None, vectors: Array) -> Iterator[tuple[Mask, NDArray[np.intp]]]:

@@ -41,6 +41,10 @@ class Analysis:
         Of the simulator; behavioural, of a step while an amplifier slews.
     matrix_solver : {"sparse", "klu"}, optional
         None is chosen by deck and installation.
+    amplifiers : {"elements", "subcircuits"}
+        Decks hold amplifiers as the fewest elements that give the same waveforms, and supply
+        currents follow from what the outputs deliver; or as the sub-circuits of
+        ``models/opamp.lib`` with their supply pins, which takes two to three times as long.
     timeout : float, optional
         Of one simulation [s].
     """
@@ -53,6 +57,7 @@ class Analysis:
     max_step: Positive | None = None
     relative_tolerance: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
     matrix_solver: Literal["sparse", "klu"] | None = None
+    amplifiers: Literal["elements", "subcircuits"] = "elements"
     timeout: Positive | None = None
 
 

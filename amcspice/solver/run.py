@@ -88,7 +88,9 @@ def simulate(
         raise InputError("give either an analysis or its fields as keywords, not both")
     verifier = Verifier(verify, analysis, circuit.device.seed)
     started = time.perf_counter()
-    vectors = as_vectors(b, len(circuit.matrix))
+    vectors = as_vectors(b, circuit.input_size)
+    if circuit.rail_limited and len(vectors) > 1:
+        raise InputError(f"{circuit.name} takes one start vector: it stays where it has grown to")
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
@@ -106,7 +108,7 @@ def simulate(
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
             found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
     simulation = streaming.simulation
-    solutions = found.outputs / volts_per_unit * circuit.mapping.column_scale
+    solutions = circuit.read_out(found.outputs, volts_per_unit)
     waveforms = None
     if keep_waveforms:
         waveforms = Waveforms(

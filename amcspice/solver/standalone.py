@@ -66,13 +66,15 @@ def standalone_deck(
     Raises
     ------
     UnsupportedError
-        If the fidelity has no deck.
+        If the fidelity has no deck, or reduces cells that are no constant conductances.
     """
     analysis = analysis or Analysis(fidelity="flat")
     fidelity = analysis.fidelity
     if fidelity not in ("flat", "reduced"):
         raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
-    vectors = as_vectors(b, len(circuit.matrix))
+    if fidelity == "reduced":
+        circuit.device.refuse_unless_linear("reduced")
+    vectors = as_vectors(b, circuit.input_size)
     answer = reference(circuit, vectors)
     volts = _rounded(circuit.volts_per_unit(vectors, answer, analysis.full_scale))
     model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp
@@ -104,6 +106,7 @@ def standalone_deck(
         drawing.stimulus,
         transient,
         drawing.ports,
+        circuit.device,
     )
     text = write_listing(
         circuit,

@@ -1,0 +1,178 @@
+"""``amcspice nmf ratings``: users, items, and a few of their ratings."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+from threadpoolctl import threadpool_limits
+
+from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_options import iteration_options
+from amcspice.cli.nmf_table import print_table
+from amcspice.cli.output import write_json
+from amcspice.cli.progress import progress
+from amcspice.errors import InputError
+from amcspice.files import writable_folder
+from amcspice.solver import PROBLEMS
+from amcspice.solver.record import verification_record
+from amcspice.workload import history, summarise
+from amcspice.workload.factorise_ratings import (
+    RatingFactorisation,
+    distributions,
+    error_by_count,
+    factorise_ratings,
+    rating_regressions,
+)
+from amcspice.workload.ratings import Ratings, read_ratings
+
+__all__ = ["ratings"]
+
+MODEL = "recommender.npz"
+
+
+@click.command(
+    epilog="Example: amcspice nmf ratings u1.base --test u1.test --fidelity behavioural --out out",
+    context_settings={"default_map": {"ridge": 0.1}},
+)
+@click.argument("train", type=click.Path(path_type=Path))
+@click.option("--test", type=click.Path(path_type=Path), metavar="FILE", help="Held-out ratings.")
+@click.option("--rank", default=8, show_default=True, type=int, help="Columns of the factors.")
+@click.option(
+    "--scale", nargs=2, type=float, metavar="LOW HIGH",
+    help="Lowest and highest rating; others are refused [default: those of TRAIN].",
+)  # fmt: skip
+@click.option(
+    "--array-rows", type=click.IntRange(min=1), metavar="N",
+    help="Word lines of one pair of arrays: longer factors are split over several pairs whose "
+    "column currents add up [default: no limit].",
+)  # fmt: skip
+@iteration_options(iterations=8, tolerance=0.0)
+@shared_options
+def ratings(
+    train: Path,
+    test: Path | None,
+    rank: int,
+    scale: tuple[float, float] | None,
+    array_rows: int | None,
+    iterations: int,
+    tolerance: float,
+    folder: Path,
+    resume: bool,
+    settings: Settings,
+) -> None:
+    """Factorise the ratings in TRAIN: lines of user, item, rating[, time], or MatrixMarket.
+
+    What was not rated is left out of every regression.  The ridge (default here: 0.1) counts
+    for each rating of a regression.  Predictions are clipped to the scale; users and items that
+    TRAIN does not hold are predicted by damped means.
+
+    Writes to DIR: recommender.npz (for amcspice recommend), learning.png, error_by_count.png,
+    settling.png, metrics.json and checkpoint/.
+    """
+    started = time.perf_counter()
+    if scale is not None and not 0 <= scale[0] < scale[1]:
+        raise InputError(f"--scale {scale[0]:g} {scale[1]:g}: must be 0 <= LOW < HIGH")
+    table = read_ratings(train, scale)
+    held_out = None if test is None else read_ratings(test, scale)
+    known = Ratings.of(table, scale)
+    _check(known, rank, tolerance)
+    settings.check("nnls")
+    parameters = dict(settings.parameters)
+    if array_rows is not None:
+        settings.make_circuit("nnls", ((1.0,), (1.0,)), array_rows=array_rows)
+        parameters["array_rows"] = array_rows
+    checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "ratings.npz"
+    if not resume:
+        checkpoint.unlink(missing_ok=True)
+    total = rating_regressions(known, iterations)
+    with progress(total, "regressions") as advance, threadpool_limits(1):
+        found = factorise_ratings(
+            known, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
+            seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
+            checkpoint=checkpoint, resume=resume, jobs=settings.jobs, verify=settings.verify,
+            progress=advance, **parameters,
+        )  # fmt: skip
+    chosen = {
+        "file": train.name, "test": None if test is None else test.name,
+        "shape": list(known.matrix.shape), "ratings": known.matrix.nnz, "scale": known.scale,
+        "duplicates": table.duplicates, "rank": rank, "ridge": parameters["ridge"],
+        "iterations": iterations, "tolerance": tolerance, "array_rows": array_rows,
+        "seed": settings.seed, "jobs": settings.jobs,
+    }  # fmt: skip
+    metrics = _metrics(found, settings, chosen)
+    _write(folder, found)
+    metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
+    write_json(folder / "metrics.json", metrics)
+    settings.write_json(metrics)
+    verification = found.completion.verification
+    print_table(metrics, folder, verification, stderr=str(settings.json) == "-")
+
+
+def _check(known: Ratings, rank: int, tolerance: float) -> None:
+    """Refuse before anything is written what the factorisation would refuse."""
+    m, n = known.matrix.shape
+    if not 1 <= rank <= min(m, n):
+        raise InputError(f"rank = {rank} must be from 1 to {min(m, n)} ({m} users rated {n} items)")
+    if not 0 <= tolerance < 1:
+        raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
+
+
+def _metrics(
+    found: RatingFactorisation, settings: Settings, chosen: dict[str, Any]
+) -> dict[str, Any]:
+    completion = found.completion
+    analog, digital = history([completion], [1.0])
+    summary = summarise([completion], settings.analysis.fidelity)
+    for name, quantiles in distributions(completion.measured).items():
+        summary[name] |= quantiles
+    nothing = {"rmse_test": None, "mae_test": None}
+    size = completion.W.size + completion.H.size
+    return {
+        "problem": "nmf ratings",
+        "circuit": settings.circuit or PROBLEMS["nnls"],
+        "fidelity": settings.analysis.fidelity,
+        "simulator": completion.provenance.get("simulator"),
+        **nothing,
+        **completion.scores[-1],
+        "coverage": None if found.held_out is None else found.coverage,
+        "relative_residual": analog[-1],
+        "compression_ratio": found.ratings.matrix.nnz / size,
+        "digital": {
+            **nothing, **completion.digital_scores[-1], "relative_residual": digital[-1],
+        },
+        **summary,
+        **verification_record(completion.verification),
+        "history": {
+            "relative_residual": analog, "digital_relative_residual": digital,
+            "scores": completion.scores, "digital_scores": completion.digital_scores,
+        },
+        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "provenance": {**completion.provenance, "seed": settings.seed},
+    }  # fmt: skip
+
+
+def _write(folder: Path, found: RatingFactorisation) -> None:
+    from amcspice.view import ratings as view
+    from amcspice.view import save
+
+    completion, held_out = found.completion, found.held_out
+    found.analog.save(folder / MODEL)
+    save(view.learning_curve(completion.scores, completion.digital_scores), folder / "learning.png")
+    for name in ("error_by_count.png", "settling.png"):  # of an earlier run, if not drawn now
+        (folder / name).unlink(missing_ok=True)
+    if held_out is not None:
+        analog, digital = (
+            {axis: error_by_count(one, held_out, axis) for axis in ("user", "item")}
+            for one in (found.analog, found.digital)
+        )
+        save(view.error_by_count(analog, digital), folder / "error_by_count.png")
+    measured = completion.measured
+    if completion.provenance.get("simulator"):
+        times = measured.settling_time[measured.settled]
+        unsettled = len(measured.settled) - int(measured.settled.sum())
+        figure = view.histogram(times, what="settling time", unit="s", unsettled=unsettled)
+        save(figure, folder / "settling.png")

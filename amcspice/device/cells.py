@@ -1,0 +1,136 @@
+"""What is known of single cells: maps of stuck cells, programmed conductances, write errors.
+
+All are plain nested tuples once they are parameters, so that a device stays frozen, comparable
+and printable.  Maps and conductances carry the index of the array first: shape (arrays, m, n).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from amcspice.errors import InputError, parameters
+
+__all__ = ["Conductances", "Stuck", "WriteErrors", "of_array"]
+
+Values = NDArray[Any]
+
+
+def of_array(maps: Any, array: int, shape: tuple[int, ...], what: str) -> Values | None:
+    """Return the map of one array, cut to its shape from the first row and column on.
+
+    Parameters
+    ----------
+    maps : nested tuple, shape (arrays, m, n)
+    array : int
+        Index of the array.
+    shape : tuple of int
+        Rows and columns that are used.
+    what : str
+        Name of the parameter, for the error.
+
+    Returns
+    -------
+    ndarray, or None if there is no map for this array.
+
+    Raises
+    ------
+    InputError
+        If the map is smaller than the array.
+    """
+    if array >= len(maps):
+        return None
+    found = np.array(maps[array])
+    if len(shape) != 2 or found.shape[0] < shape[0] or found.shape[1] < shape[1]:
+        raise InputError(
+            f"Memristor.{what}: the map of array {array} has shape {found.shape}, but the array "
+            f"uses {shape}; give at least as many rows and columns"
+        )
+    return found[: shape[0], : shape[1]]
+
+
+def _nested(values: Any, kind: str) -> Any:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"not an array ({error})") from None
+    if array.ndim != 3 or not array.size:
+        raise ValueError(
+            f"shape {array.shape} must be (arrays, rows, columns); for one array, add a leading "
+            "axis: values[None]"
+        )
+    if kind == "bool":
+        if array.dtype != bool:
+            raise ValueError(f"must be booleans, not {array.dtype}")
+    elif not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():
+        raise ValueError("must be finite numbers")
+    elif array.min() < 0:
+        raise ValueError(f"a conductance is negative ({array.min():g} S)")
+    return tuple(tuple(map(tuple, one)) for one in array.tolist())
+
+
+def _stuck(value: Any) -> Any:
+    if np.ndim(value):
+        return _nested(value, "bool")
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise ValueError("must be a fraction from 0 to 1, or booleans of shape (arrays, m, n)")
+    if not 0 <= value <= 1:
+        raise ValueError("a fraction must be from 0 to 1")
+    return float(value)
+
+
+def _conductances(value: Any) -> Any:
+    return None if value is None else _nested(value, "number")
+
+
+Stuck = Annotated[Any, BeforeValidator(_stuck)]
+Conductances = Annotated[Any, BeforeValidator(_conductances)]
+
+
+@parameters
+class WriteErrors:
+    """Measured write errors: how far cells end from the level that was aimed at.
+
+    Parameters
+    ----------
+    levels : tuple of float, shape (L,)
+        Conductances aimed at, ascending [S].
+    errors : tuple of tuple of float
+        For each level the errors found: conductance minus level, at least one [S].
+    """
+
+    levels: Annotated[tuple[float, ...], Field(min_length=1)]
+    errors: tuple[Annotated[tuple[float, ...], Field(min_length=1)], ...]
+
+    def __post_init__(self) -> None:
+        """Check that the levels are in order and each has its errors."""
+        if len(self.levels) != len(self.errors):
+            raise ValueError(f"{len(self.levels)} levels, but errors of {len(self.errors)}")
+        if any(low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)):
+            raise ValueError("levels must ascend")
+
+    def draw(self, aimed: NDArray[np.float64], chance: NDArray[np.float64]) -> Values:
+        """Return an error of the level nearest to each conductance.
+
+        Parameters
+        ----------
+        aimed : ndarray
+            Conductances aimed at [S].
+        chance : ndarray
+            Same shape, uniform from 0 to 1: chooses among the errors found.
+
+        Returns
+        -------
+        ndarray
+            Same shape [S].
+        """
+        levels = np.array(self.levels)
+        at = np.searchsorted((levels[1:] + levels[:-1]) / 2, aimed)
+        counts = np.array([len(found) for found in self.errors])
+        starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
+        flat = np.concatenate([np.array(found) for found in self.errors])
+        drawn: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
+        return drawn

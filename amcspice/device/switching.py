@@ -1,0 +1,121 @@
+"""A switching memristor behind a selector: parameters of ``models/memristor.lib``.
+
+The equations and their source stand in that file.  Cells differ: thresholds, rates and the on
+conductance of each are drawn once; rates once more for every pulse.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from amcspice.device.draws import normals
+from amcspice.errors import parameters
+
+__all__ = ["SELECTOR_THRESHOLD", "SELECTOR_TRANSCONDUCTANCE", "SwitchingCell"]
+
+Array = NDArray[np.float64]
+Positive = Annotated[float, Field(gt=0)]
+Spread = Annotated[float, Field(ge=0, le=0.5)]
+Exponent = Annotated[float, Field(ge=1)]
+
+SELECTOR_THRESHOLD = 0.5
+"""``vto`` of the card ``amc_nmos`` [V]."""
+
+SELECTOR_TRANSCONDUCTANCE = 200e-6
+"""``kp`` of the card ``amc_nmos`` [A/V^2]."""
+
+_DRAWN = ("gon", "vset", "vreset", "kset", "kreset")
+_SMALLEST = 0.1
+"""A threshold or conductance of a drawn cell is at least this fraction of the nominal one."""
+
+
+@parameters
+class SwitchingCell:
+    """A 1T1R cell with a threshold-type voltage-controlled memristor.
+
+    Parameters
+    ----------
+    g_on, g_off : float
+        Conductance of the memristor at state 1 and at state 0 [S].
+    set_threshold, reset_threshold : float
+        Magnitudes, across the memristor [V].
+    set_rate, reset_rate : float
+        Of the state at twice the threshold [1/s].
+    set_exponent, reset_exponent : float
+        Of the overdrive; at least 1.
+    window : float
+        Exponent of the window functions.
+    initial_state : float
+        Before the first pulse, of every cell.
+    selector_width : float
+        Channel width over length.
+    threshold_spread, conductance_spread : float
+        Standard deviation from cell to cell, as a fraction (thresholds, ``g_on``).
+    rate_spread : float
+        Standard deviation from cell to cell of the logarithm of the rates.
+    pulse_spread : float
+        The same from pulse to pulse.
+    source : str
+        Where the figures come from.
+    """
+
+    g_on: Positive = 150e-6
+    g_off: Positive = 1e-6
+    set_threshold: Positive = 0.7
+    reset_threshold: Positive = 0.7
+    set_rate: Positive = 2e6
+    reset_rate: Positive = 2e6
+    set_exponent: Exponent = 3.0
+    reset_exponent: Exponent = 3.0
+    window: Exponent = 2.0
+    initial_state: Annotated[float, Field(ge=0, le=1)] = 0.01
+    selector_width: Positive = 10.0
+    threshold_spread: Spread = 0.05
+    conductance_spread: Spread = 0.05
+    rate_spread: Spread = 0.2
+    pulse_spread: Spread = 0.1
+    source: str = "assumed filamentary oxide cell of 10 kohm; no measured part"
+
+    def __post_init__(self) -> None:
+        """Check the conductances."""
+        if self.g_off >= self.g_on:
+            raise ValueError(f"g_off = {self.g_off} must be below g_on = {self.g_on}")
+
+    def read_conductance(self, state: Any, gate: float) -> Any:
+        """Return memristor and selector in series, for a small voltage [S].
+
+        Parameters
+        ----------
+        state : array_like
+            From 0 to 1.
+        gate : float
+            Word-line voltage, above the threshold of the selector [V].
+        """
+        memristor = self.g_off + (self.g_on - self.g_off) * np.asarray(state)
+        overdrive = gate - SELECTOR_THRESHOLD
+        selector = SELECTOR_TRANSCONDUCTANCE * self.selector_width * overdrive
+        return 1 / (1 / memristor + 1 / selector)
+
+    def draw(self, shape: tuple[int, int], seed: int) -> dict[str, Array]:
+        """Return the sub-circuit's parameters of every cell that vary, each of that shape."""
+        one = {name: normals(seed, "switching", shape, index) for index, name in enumerate(_DRAWN)}
+
+        def near(nominal: float, spread: float, name: str) -> Array:
+            return nominal * np.maximum(1 + spread * one[name], _SMALLEST)
+
+        return {
+            "gon": np.maximum(near(self.g_on, self.conductance_spread, "gon"), 2 * self.g_off),
+            "vset": near(self.set_threshold, self.threshold_spread, "vset"),
+            "vreset": near(self.reset_threshold, self.threshold_spread, "vreset"),
+            "kset": self.set_rate * np.exp(self.rate_spread * one["kset"]),
+            "kreset": self.reset_rate * np.exp(self.rate_spread * one["kreset"]),
+        }
+
+    def pulse_factor(self, shape: tuple[int, int], seed: int, pulse: int) -> Array:
+        """Return the factor of the rates of every cell during one pulse."""
+        factor: Array = np.exp(self.pulse_spread * normals(seed, "pulse", shape, pulse))
+        return factor

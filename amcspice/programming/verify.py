@@ -1,0 +1,265 @@
+"""Write-verify: pulse, read, and again, until every cell reads within the tolerance.
+
+Every round is one transient with a pulse and a read of all cells that are not done; the states
+of the memristors pass from one deck to the next.  What the next pulse is depends on the read,
+so the loop is outside the simulator, where a real controller's would be.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from amcspice.circuit import as_matrix
+from amcspice.device import SwitchingCell, WriteVerify
+from amcspice.device.draws import normals
+from amcspice.engine import Simulator, get_simulator
+from amcspice.errors import InputError
+from amcspice.pool import Report, map_tasks
+from amcspice.programming.pulse import Pulse, PulseResult
+from amcspice.programming.result import Programmed
+
+__all__ = ["write_verify"]
+
+Array = NDArray[np.float64]
+
+CHUNK = 128
+"""Cells in one deck; fixed, because cells that share a time axis must not depend on jobs."""
+
+REACH = 0.95
+"""A target may not come closer to the range of a nominal cell than this fraction of its top."""
+
+
+def write_verify(
+    target: ArrayLike,
+    *,
+    cell: SwitchingCell | None = None,
+    schedule: WriteVerify | None = None,
+    seed: int = 0,
+    simulator: str | None = None,
+    jobs: int = 1,
+    timeout: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Programmed:
+    """Program an array of 1T1R cells by write-verify in ngspice.
+
+    Parameters
+    ----------
+    target : array_like, shape (m, n)
+        Conductances aimed at; 0 is a cell that its selector switches off and that gets no
+        pulse [S].
+    cell : SwitchingCell, optional
+        Default: `SwitchingCell` as it is.
+    schedule : WriteVerify, optional
+        Default: `WriteVerify` as it is.
+    seed : int
+        Of cells, pulses and verify reads.
+    simulator : {"shared", "batch"}, optional
+        See `amcspice.engine.get_simulator`.
+    jobs : int
+        Processes; changes no result.
+    timeout : float, optional
+        Of one simulation [s].
+    progress : callable, optional
+        Called with the number of cells finished since the last call.
+
+    Returns
+    -------
+    Programmed
+
+    Raises
+    ------
+    InputError
+        If a target cannot be reached by a nominal cell.
+    SimulationError
+        If a simulation fails.
+
+    Notes
+    -----
+    The verify read measures memristor and selector in series: that is the conductance which a
+    circuit with this word-line voltage sees.  Left out: capacitance and resistance of the lines,
+    energy of the word lines, disturb of unselected cells (their selectors are off).
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> found = amc.write_verify([[20e-6, 60e-6]], seed=1)
+    >>> bool(abs(found.error).max() <= 1e-6)
+    True
+    """
+    started = time.perf_counter()
+    cell, schedule = cell or SwitchingCell(), schedule or WriteVerify()
+    wanted = as_matrix(target, "target conductances")
+    _check_reach(wanted, cell, schedule)
+    drawn = cell.draw((wanted.shape[0], wanted.shape[1]), seed)
+    chosen = np.flatnonzero(wanted.ravel() > 0)
+    groups = [chosen[first : first + CHUNK] for first in range(0, len(chosen), CHUNK)]
+    tasks = [
+        _Chunk(group, wanted, cell, schedule, drawn, seed, simulator, timeout) for group in groups
+    ]
+    parts = map_tasks(_program_chunk, tasks, jobs, progress)
+    columns = _assemble(wanted, cell, chosen, parts)
+    return Programmed(
+        target=wanted,
+        **columns,
+        provenance=_provenance(cell, schedule, seed, simulator, parts, started),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Chunk:
+    """Some cells of an array, by their flat indices, for a process of its own."""
+
+    cells: NDArray[np.intp]
+    target: Array
+    cell: SwitchingCell
+    schedule: WriteVerify
+    drawn: dict[str, Array]
+    seed: int
+    simulator: str | None
+    timeout: float | None
+
+
+@dataclass(eq=False)
+class _Progress:
+    """Where the cells of a chunk stand; every array has shape (k,)."""
+
+    conductance: Array
+    state: Array
+    set_pulses: NDArray[np.int_]
+    reset_pulses: NDArray[np.int_]
+    converged: NDArray[np.bool_]
+    pulse_energy: Array
+    read_energy: Array
+    deck_sha256: str = ""
+
+    @classmethod
+    def start(cls, count: int, state: float) -> _Progress:
+        zeros = np.zeros(count)
+        return cls(
+            conductance=zeros.copy(), state=np.full(count, state),
+            set_pulses=zeros.astype(int), reset_pulses=zeros.astype(int),
+            converged=zeros.astype(bool), pulse_energy=zeros.copy(), read_energy=zeros.copy(),
+        )  # fmt: skip
+
+    def note(self, active: NDArray[np.intp], result: PulseResult) -> None:
+        """Take over what a pulse did to some of the cells."""
+        self.conductance[active], self.state[active] = result.conductance, result.state
+        self.pulse_energy[active] += result.pulse_energy
+        self.read_energy[active] += result.read_energy
+
+
+def _program_chunk(chunk: _Chunk, report: Report) -> _Progress:
+    """Run the rounds of one chunk; round 0 reads only."""
+    simulator, schedule = get_simulator(chunk.simulator), chunk.schedule
+    target = chunk.target.ravel()[chunk.cells]
+    stand = _Progress.start(len(target), chunk.cell.initial_state)
+    active = np.arange(len(target))
+    direction, train = np.zeros(len(target), int), np.zeros(len(target), int)
+    for number in range(schedule.max_pulses + 1):
+        amplitude = np.zeros(len(active))
+        if number:
+            amplitude = schedule.amplitude(direction[active], train[active])
+        pulse = _pulse(chunk, active, amplitude, stand.state[active], number)
+        stand.note(active, _run(pulse, simulator, chunk.timeout, stand))
+        error = _verify(chunk, stand.conductance, number) - target
+        stand.converged[active] = np.abs(error[active]) <= schedule.tolerance
+        report(int(stand.converged[active].sum()))
+        active = active[~stand.converged[active]]
+        if not active.size or number == schedule.max_pulses:
+            break
+        wanted = np.where(error[active] < 0, 1, -1)
+        train[active] = np.where(wanted == direction[active], train[active] + 1, 0)
+        direction[active] = wanted
+        stand.set_pulses[active] += wanted > 0
+        stand.reset_pulses[active] += wanted < 0
+    report(len(active))
+    return stand
+
+
+def _pulse(
+    chunk: _Chunk, active: NDArray[np.intp], amplitude: Array, state: Array, number: int
+) -> Pulse:
+    at = chunk.cells[active]
+    shape = (chunk.target.shape[0], chunk.target.shape[1])
+    factor = chunk.cell.pulse_factor(shape, chunk.seed, number).ravel()[at]
+    drawn = {name: values.ravel()[at] for name, values in chunk.drawn.items()}
+    for name in ("kset", "kreset"):
+        drawn[name] = drawn[name] * factor
+    return Pulse(chunk.cell, chunk.schedule, amplitude, state, drawn)
+
+
+def _run(
+    pulse: Pulse, simulator: Simulator, timeout: float | None, stand: _Progress
+) -> PulseResult:
+    deck = pulse.deck()
+    stand.deck_sha256 = stand.deck_sha256 or deck.sha256
+    return pulse.evaluate(simulator.run(deck, timeout))
+
+
+def _verify(chunk: _Chunk, conductance: Array, number: int) -> Array:
+    """Return what the controller reads."""
+    if not chunk.schedule.read_noise:
+        return conductance
+    noise = normals(chunk.seed, "read", chunk.target.shape, number).ravel()[chunk.cells]
+    return conductance * (1 + chunk.schedule.read_noise * noise)
+
+
+def _check_reach(wanted: Array, cell: SwitchingCell, schedule: WriteVerify) -> None:
+    lowest, highest = cell.read_conductance([0.0, 1.0], schedule.read_gate)
+    lowest, highest = lowest / REACH, REACH * highest
+    outside = (wanted != 0) & ((wanted < lowest) | (wanted > highest))
+    if outside.any():
+        where = tuple(int(k) for k in np.argwhere(outside)[0])
+        raise InputError(
+            f"target conductances: entry {where} is {wanted[where]:.4g} S; a nominal cell reaches "
+            f"{lowest:.3g} to {highest:.3g} S (or 0: switched off)"
+        )
+
+
+def _assemble(
+    wanted: Array, cell: SwitchingCell, chosen: NDArray[np.intp], parts: list[_Progress]
+) -> dict[str, Any]:
+    """Return the fields of `Programmed` that the chunks hold, in the shape of the array."""
+    rest = _Progress.start(wanted.size, cell.initial_state)
+    rest.converged[:] = True
+    columns = {}
+    for item in dataclasses.fields(_Progress):
+        if item.name == "deck_sha256":
+            continue
+        whole = getattr(rest, item.name)
+        if parts:
+            whole[chosen] = np.concatenate([getattr(part, item.name) for part in parts])
+        columns[item.name] = whole.reshape(wanted.shape)
+    return columns
+
+
+def _provenance(
+    cell: SwitchingCell,
+    schedule: WriteVerify,
+    seed: int,
+    simulator: str | None,
+    parts: list[_Progress],
+    started: float,
+) -> dict[str, Any]:
+    used = get_simulator(simulator)
+    return {
+        "amcspice": metadata.version("amcspice"),
+        "ngspice": used.installation.version,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "simulator": used.name,
+        "deck_sha256": parts[0].deck_sha256 if parts else None,
+        "cell": dataclasses.asdict(cell),
+        "schedule": dataclasses.asdict(schedule),
+        "seed": seed,
+        "wall_time_s": time.perf_counter() - started,
+    }
