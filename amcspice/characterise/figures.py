@@ -191,7 +191,7 @@ def characterise(bench: Bench) -> Characteristics:
         "Vp p 0 0\nVn o_rest n 0\n" + bench.copy("rest", "p", "n", loaded=False)
     )
     current = min(-rest["vvdd#branch"], rest["vvss#branch"])
-    steps = measure_steps(bench, gbw, min(limits["high"], -limits["low"]))
+    steps = measure_steps(bench, gbw, reach(bench, limits["high"], limits["low"]))
     return Characteristics(
         bench=bench,
         dc_gain=dc_gain,
@@ -219,6 +219,12 @@ def characterise(bench: Bench) -> Characteristics:
         response=response,
         steps=steps,
     )
+
+
+def reach(bench: Bench, highest: float, lowest: float) -> float:
+    """Return the smaller end of the output range, at most that of the supplies [V]."""
+    conditions = bench.conditions
+    return min(highest, -lowest, conditions.supply_positive, -conditions.supply_negative)
 
 
 def check_follower(bench: Bench) -> None:

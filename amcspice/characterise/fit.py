@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from amcspice.characterise.bench import Bench, Conditions
-from amcspice.characterise.figures import Array, Characteristics, characterise
+from amcspice.characterise.figures import Array, Characteristics, characterise, reach
 from amcspice.characterise.steps import Step, measure_steps
 from amcspice.device import OpAmp, Subcircuit
 
@@ -182,9 +182,9 @@ def _with_slew_rate(opamp: OpAmp, found: Characteristics) -> OpAmp:
     stage's.
     """
     conditions, wanted = found.bench.conditions, _rise(found.steps)
-    reach = min(found.highest_output, -found.lowest_output)
+    most = reach(found.bench, found.highest_output, found.lowest_output)
     for _ in range(SLEW_ITERATIONS if opamp.slew_rate is not None else 0):
-        steps = measure_steps(Bench.of_macro_model(opamp, conditions), found.gbw, reach)
+        steps = measure_steps(Bench.of_macro_model(opamp, conditions), found.gbw, most)
         assert opamp.slew_rate is not None
         opamp = dataclasses.replace(opamp, slew_rate=opamp.slew_rate * _rise(steps) / wanted)
     return opamp
