@@ -235,7 +235,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "input_capacitance": 8.8e-12,
         "input_noise": 8e-9,
         "source": "AD8605/AD8606/AD8608 data sheet (GBW, gain 1000 V/mV, noise); slew rate 5 V/us, "
-        "1 mA, +-2.5 V, swing to within 20 mV, 8.8 pF typical, taken from memory of its tables; "
+        "1 mA, +-2.5 V, swing to within 20 mV and 8.8 pF as remembered from its tables, unchecked; "
         "output resistance 0.1 ohm is an assumption",
     },
     "miller-cmos": {
