@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
         INV,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from amcspice.device import (
         Memristor,
         OpAmp,
+        Subcircuit,
         SwitchingCell,
         Wire,
         WriteErrors,
@@ -35,7 +37,17 @@ if TYPE_CHECKING:
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
     from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
-    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
+    from amcspice.solver import (
+        Analysis,
+        Factorisation,
+        Run,
+        make_circuit,
+        nmf,
+        noise_transient,
+        output_noise,
+        simulate,
+        solve,
+    )
 
 __version__ = "0.1.0"
 
@@ -61,6 +73,7 @@ __all__ = [
     "Programmed",
     "Run",
     "SimulationError",
+    "Subcircuit",
     "SwitchingCell",
     "Unconstrained",
     "UnsupportedError",
@@ -68,13 +81,16 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "make_circuit",
+    "measured_opamp",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver", "estimator")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
 
 
 def __getattr__(name: str) -> Any:

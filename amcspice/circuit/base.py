@@ -279,11 +279,9 @@ class Circuit(abc.ABC):
             value = getattr(self, item.name)
             if item.name in ("matrix", "rows", "pair"):
                 continue
+            described[item.name] = value
             if dataclasses.is_dataclass(value):
-                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
-                described[item.name] = {"type": type(value).__name__, **plain}
-            else:
-                described[item.name] = value
+                described[item.name] = {"type": type(value).__name__, **_by_name(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -291,6 +289,13 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+def _by_name(value: Any) -> Any:
+    """Return a dataclass as a mapping, those in it as well; values are not copied."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {item.name: _by_name(getattr(value, item.name)) for item in dataclasses.fields(value)}
 
 
 def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:

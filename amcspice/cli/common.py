@@ -15,10 +15,12 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
+from amcspice.circuit.subcircuit import check_banks
+from amcspice.cli.amplifier import make_opamp
 from amcspice.cli.device_options import DEVICE_OPTIONS, make_device
 from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.device import OpAmp, Wire
+from amcspice.device import PRESETS, OpAmp, Wire
 from amcspice.engine import find_installation
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import usable_cores
@@ -67,6 +69,14 @@ class Settings:
     seed: int
     json: Path | None
 
+    @property
+    def stand_in(self) -> str | None:
+        """What stands for a sub-circuit that the fidelity cannot simulate; None for nothing."""
+        opamp: OpAmp = self.parameters["opamp"]
+        if opamp.subcircuit is None or self.analysis.fidelity != "behavioural":
+            return None
+        return opamp.source
+
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
@@ -85,7 +95,8 @@ class Settings:
         InputError
             If circuit and options do not fit together, or the simulator is not installed.
         """
-        self.make_circuit(problem, matrix)
+        made = self.make_circuit(problem, matrix)
+        check_banks(made.schematic.amplifiers, made.opamp)
         Verifier(self.verify, self.analysis, self.seed)
         if self.json is not None:
             check_target(self.json)
@@ -125,12 +136,32 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="ngspice as a library or as a process [default: shared where it works].",
     ),
     click.option(
-        "--opamp", default="ideal", show_default=True, metavar="NAME",
-        help="Amplifier preset: ideal, ad823, onchip-1g.",
+        "--opamp", metavar="NAME",
+        help=f"Amplifier preset: {', '.join(PRESETS)} [default: ideal].",
     ),
     click.option("--gbw", type=ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
     click.option("--gain", type=Number(1.0), metavar="A0", help="Open-loop DC gain."),
     click.option("--slew-rate", type=ABOVE_ZERO, metavar="V/S", help="Slew rate."),
+    click.option(
+        "--opamp-lib", metavar="FILE",
+        help="SPICE library with an amplifier of your own, in the place of a preset.",
+    ),
+    click.option(
+        "--opamp-subckt", metavar="NAME",
+        help="Its sub-circuit; pins in+ in- out vdd vss. It is measured first: amcspice opamp.",
+    ),
+    click.option(
+        "--opamp-supply", nargs=2, type=float, metavar="V V",
+        help="Its positive and negative rail [default: 5 -5].",
+    ),
+    click.option(
+        "--offset-sigma", type=FROM_ZERO, metavar="V",
+        help="Standard deviation of the input offset from amplifier to amplifier.",
+    ),
+    click.option(
+        "--gain-sigma", type=FROM_ZERO, metavar="FRACTION",
+        help="Standard deviation of the DC gain (of its logarithm) from amplifier to amplifier.",
+    ),
     *DEVICE_OPTIONS,
     click.option(
         "--wire-resistance", type=_RESISTANCE, metavar="OHM",
@@ -218,7 +249,7 @@ def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
         "device": make_device(values),
         "wire": _wire(values),
-        "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
+        "opamp": make_opamp(values),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }
     return Settings(

@@ -154,6 +154,8 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
     if run.verification is not None:
         console.print(verification_line(run.verification))
+    if settings.stand_in is not None:
+        click.echo(f"note: behavioural fidelity: {settings.stand_in}", err=True)
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)

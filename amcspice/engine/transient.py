@@ -176,9 +176,9 @@ class Streamer:
         that was reduced, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
-        special = opamp.subcircuit is not None or opamp.input_noise > 0
         linear = device.linear and not device.thermal_noise
-        return self.amplifiers == "subcircuits" or special or not linear
+        special = opamp.subcircuit is not None or not linear
+        return self.amplifiers == "subcircuits" or special
 
     @property
     def options(self) -> str:
