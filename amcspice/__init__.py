@@ -10,11 +10,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
+        INV,
+        MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
+        CompensatedINV,
+        Eigen,
+        InverterINV,
+        LeastSquares,
         Macro,
         NonNegative,
         Switches,
@@ -23,26 +30,45 @@ if TYPE_CHECKING:
     from amcspice.device import (
         Memristor,
         OpAmp,
+        Subcircuit,
         SwitchingCell,
         Wire,
         WriteErrors,
         WriteVerify,
     )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
-    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
+    from amcspice.solver import (
+        Analysis,
+        Factorisation,
+        Run,
+        make_circuit,
+        nmf,
+        noise_transient,
+        output_noise,
+        simulate,
+        solve,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CIRCUITS",
+    "INV",
+    "MVM",
     "AmcspiceError",
+    "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
+    "Eigen",
     "Factorisation",
     "InputError",
+    "InverterINV",
+    "LeastSquares",
     "Macro",
     "Memristor",
     "NonNegative",
@@ -50,6 +76,7 @@ __all__ = [
     "Programmed",
     "Run",
     "SimulationError",
+    "Subcircuit",
     "Switches",
     "SwitchingCell",
     "Unconstrained",
@@ -58,13 +85,16 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "make_circuit",
+    "measured_opamp",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
 
 
 def __getattr__(name: str) -> Any:

@@ -29,18 +29,24 @@ def problem_of(name):
         b = A @ np.array([[0.8, 0.2], [0.5, 0.9], [-0.4, -0.1]])
         return ("nnls" if "nnls" in problems else "lstsq"), A, b.round(3)
     A = draw.random((4, 4)).round(2) + 2 * np.eye(4)
-    return problems[0], A, draw.random((4, 2)).round(2)
+    if problems == ("eig",):
+        return "eig", (A + A.T) / 2, draw.random((4, 1)).round(2)
+    if amc.CIRCUITS[name].signed:
+        A = A - np.triu(A, 1)[:, ::-1]
+    return problems[0], A.round(2), draw.random((4, 2)).round(2)
 
 
 def circuit_of(name):
     """Return the circuit, with wires; every parameter is written out in its deck."""
     problem, A, _ = problem_of(name)
+    switches = {"switches": amc.Switches(on=10.0)} if name.startswith("macro") else {}
     return amc.make_circuit(
         problem,
         A,
         circuit=name,
         wire=amc.Wire(row=1.0, column=1.5),
         opamp=amc.OpAmp.preset("ideal", slew_rate=500e6, quiescent_current=1e-3),
+        **switches,
     )
 
 

@@ -228,6 +228,19 @@ class Circuit(abc.ABC):
         """Length of a right-hand side."""
         return len(self.matrix)
 
+    def vectors(self, b: ArrayLike) -> Array:
+        """Return right-hand sides, shape (m,) or (m, K), as an array of shape (K, m).
+
+        Raises
+        ------
+        InputError
+            If they do not fit, or are several where one stays for ever.
+        """
+        vectors = as_vectors(b, self.input_size)
+        if self.rail_limited and len(vectors) > 1:
+            raise InputError(f"{self.name} takes one start vector: it stays where it has grown to")
+        return vectors
+
     @property
     def objective(self) -> str:
         """What it finds, in words for the header of a deck."""
@@ -284,13 +297,11 @@ class Circuit(abc.ABC):
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in ("matrix", "rows", "programmed"):
+            if item.name in ("matrix", "rows", "pair"):
                 continue
+            described[item.name] = value
             if dataclasses.is_dataclass(value):
-                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
-                described[item.name] = {"type": type(value).__name__, **plain}
-            else:
-                described[item.name] = value
+                described[item.name] = {"type": type(value).__name__, **_by_name(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -298,6 +309,13 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+def _by_name(value: Any) -> Any:
+    """Return a dataclass as a mapping, those in it as well; values are not copied."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {item.name: _by_name(getattr(value, item.name)) for item in dataclasses.fields(value)}
 
 
 def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:

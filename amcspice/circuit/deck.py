@@ -20,7 +20,7 @@ from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.instances import amplifier_library, instances, model_library
 from amcspice.circuit.network import Network, Nodes
-from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.circuit.noise import excess_source, noise_sources
 from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
@@ -225,8 +225,9 @@ def write_deck(
     lines = [
         f"* {title}",
         *head,
-        *_resistors(network, device),
+        *_resistors(network),
         *_capacitors(network, capacitors),
+        *_excess(network, device),
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
@@ -242,20 +243,23 @@ def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
+def _resistors(network: Network) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
-    special = np.zeros(len(a), bool)
-    if device is not None and not device.linear:
-        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        if special[index]:
-            assert device is not None
-            yield cell_source(index, names[at], names[to], 1 / ohm, device)
-        else:
-            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+    """Yield what cells carry beyond their resistors."""
+    if device is None or device.linear:
+        return
+    a, b, conductance = (column.tolist() for column in network.elements)
+    names = network.names
+    for index in np.flatnonzero(network.are_cells).tolist():
+        yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
 
 
 def _capacitors(network: Network, capacitors: Capacitors | None) -> Iterator[str]:

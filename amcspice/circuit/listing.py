@@ -80,7 +80,8 @@ def _header(
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
     yield f"               x_j = v(xj) / {volts!r}{_unscaled(circuit.output_scale)}"
-    yield f"Input          1 unit of b is {mapping.scale * volts!r} A"
+    gain, unit = np.abs(schematic.input_gain).max(), "V" if schematic.driven else "A"
+    yield f"Input          1 unit of b is {float(gain) * volts!r} {unit}"
     yield f"Time           {WINDOW_LINE}{transient.window!r} s, one after the other"
     yield ""
     yield "Run it with:  ngspice -b FILE"
@@ -180,9 +181,17 @@ def _control(
         f"abs(peak - {SMALLEST_SCALE!r}))/2",
     )
     scale = circuit.output_scale / volts
-    for index, (name, factor) in enumerate(zip(outputs, scale.tolist(), strict=True)):
+    for index, name in enumerate(outputs):
         yield f"  let volt_{index} = v({name})[last]"
-        yield f"  let x_{index} = volt_{index}*{factor!r}"
+    if circuit.rail_limited:  # only the direction is a result
+        yield "  let square = 0"
+        yield from (
+            f"  let square = square + ({factor!r}*volt_{index})^2"
+            for index, factor in enumerate(scale.tolist())
+        )
+    length = "/sqrt(square)" if circuit.rail_limited else ""
+    for index, factor in enumerate(scale.tolist()):
+        yield f"  let x_{index} = volt_{index}*{factor!r}{length}"
     for prefix in ("volt", "x"):
         yield from (f"  print {prefix}_{index}" for index in range(len(outputs)))
     yield from _settling(transient)

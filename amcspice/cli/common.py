@@ -15,18 +15,20 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
-from amcspice.cli.number import Number
+from amcspice.circuit.subcircuit import check_banks
+from amcspice.cli.amplifier import make_opamp
+from amcspice.cli.device_options import DEVICE_OPTIONS, make_device
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.wire_options import WIRE_OPTIONS, make_switches, make_wire
-from amcspice.device import Memristor, OpAmp
+from amcspice.device import PRESETS, OpAmp
 from amcspice.engine import find_installation
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import UnsupportedError
 from amcspice.pool import usable_cores
 from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.verify import Verifier
 
 __all__ = [
-    "DEVICES",
     "Number",
     "Settings",
     "debug_option",
@@ -35,16 +37,6 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-DEVICES: dict[str, dict[str, Any]] = {
-    "ideal": {},
-    "hfo2-16": {"levels": 16, "write_noise": 0.02},
-}
-"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
-
-
-_ABOVE_ZERO = Number()
-_FROM_ZERO = Number(included=True)
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,14 @@ class Settings:
     seed: int
     json: Path | None
 
+    @property
+    def stand_in(self) -> str | None:
+        """What stands for a sub-circuit that the fidelity cannot simulate; None for nothing."""
+        opamp: OpAmp = self.parameters["opamp"]
+        if opamp.subcircuit is None or self.analysis.fidelity != "behavioural":
+            return None
+        return opamp.source
+
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
@@ -94,7 +94,8 @@ class Settings:
         InputError
             If circuit and options do not fit together, or the simulator is not installed.
         """
-        self.make_circuit(problem, matrix)
+        made = self.make_circuit(problem, matrix)
+        check_banks(made.schematic.amplifiers, made.opamp)
         Verifier(self.verify, self.analysis, self.seed)
         if self.json is not None:
             check_target(self.json)
@@ -134,30 +135,40 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="ngspice as a library or as a process [default: shared where it works].",
     ),
     click.option(
-        "--opamp", default="ideal", show_default=True, metavar="NAME",
-        help="Amplifier preset: ideal, ad823, onchip-1g.",
+        "--opamp", metavar="NAME",
+        help=f"Amplifier preset: {', '.join(PRESETS)} [default: ideal].",
     ),
-    click.option("--gbw", type=_ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
+    click.option("--gbw", type=ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
     click.option("--gain", type=Number(1.0), metavar="A0", help="Open-loop DC gain."),
-    click.option("--slew-rate", type=_ABOVE_ZERO, metavar="V/S", help="Slew rate."),
+    click.option("--slew-rate", type=ABOVE_ZERO, metavar="V/S", help="Slew rate."),
     click.option(
-        "--device", default="ideal", show_default=True, metavar="NAME",
-        help="Memristor preset: ideal, or hfo2-16 (generic assumption: 16 levels, 2 % noise).",
+        "--opamp-lib", metavar="FILE",
+        help="SPICE library with an amplifier of your own, in the place of a preset.",
     ),
-    click.option("--g-max", type=_ABOVE_ZERO, metavar="S", help="Largest conductance."),
-    click.option("--g-min", type=_FROM_ZERO, metavar="S", help="Smallest conductance."),
-    click.option("--levels", type=click.IntRange(min=2), help="Programmable levels."),
     click.option(
-        "--write-noise", type=_FROM_ZERO, metavar="FRACTION",
-        help="Standard deviation of a programmed conductance, as a fraction of g-max.",
+        "--opamp-subckt", metavar="NAME",
+        help="Its sub-circuit; pins in+ in- out vdd vss. It is measured first: amcspice opamp.",
     ),
+    click.option(
+        "--opamp-supply", nargs=2, type=float, metavar="V V",
+        help="Its positive and negative rail [default: 5 -5].",
+    ),
+    click.option(
+        "--offset-sigma", type=FROM_ZERO, metavar="V",
+        help="Standard deviation of the input offset from amplifier to amplifier.",
+    ),
+    click.option(
+        "--gain-sigma", type=FROM_ZERO, metavar="FRACTION",
+        help="Standard deviation of the DC gain (of its logarithm) from amplifier to amplifier.",
+    ),
+    *DEVICE_OPTIONS,
     *WIRE_OPTIONS,
     click.option(
-        "--ridge", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--ridge", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
     ),
     click.option(
-        "--lasso", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--lasso", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA sum(x) to the objective (non-negative problems).",
     ),
     click.option(
@@ -169,7 +180,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Conductance compensation: equal row totals.",
     ),
     click.option(
-        "--settle-tolerance", type=_ABOVE_ZERO, default=0.01, show_default=True,
+        "--settle-tolerance", type=ABOVE_ZERO, default=0.01, show_default=True,
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
@@ -177,7 +188,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Simulate unstable circuits instead of refusing them.",
     ),
     click.option(
-        "--timeout", type=_ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
+        "--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
     ),
     click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N",
@@ -234,10 +245,10 @@ def _names() -> tuple[str, ...]:
 
 def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
-        "device": _device(values),
+        "device": make_device(values),
         "wire": make_wire(values),
         **make_switches(values),
-        "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
+        "opamp": make_opamp(values),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }
     return Settings(
@@ -253,11 +264,3 @@ def _settings(**values: Any) -> Settings:
 
 def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names if values[name] is not None}
-
-
-def _device(values: Mapping[str, Any]) -> Memristor:
-    name = values["device"]
-    if name not in DEVICES:
-        raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
-    changes = _given(values, "g_max", "g_min", "levels", "write_noise")
-    return Memristor(**{**DEVICES[name], **changes, "seed": values["seed"]})

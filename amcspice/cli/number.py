@@ -1,4 +1,4 @@
-"""A number as an option."""
+"""Numbers on the command line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["Number"]
+__all__ = ["ABOVE_ZERO", "FROM_ZERO", "Number"]
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]
@@ -42,3 +42,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]
             text = f"{value} must be a finite number {relation} {self.lowest:g}"
             self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
         return number
+
+
+ABOVE_ZERO = Number()
+FROM_ZERO = Number(included=True)

@@ -188,11 +188,9 @@ class Streamer:
         that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
-        if self._charges_capacitors:
-            return True
-        special = opamp.subcircuit is not None or opamp.input_noise > 0
         linear = device.linear and not device.thermal_noise
-        return self.amplifiers == "subcircuits" or special or not linear
+        special = opamp.subcircuit is not None or not linear or self._charges_capacitors
+        return self.amplifiers == "subcircuits" or special
 
     @cached_property
     def _charges_capacitors(self) -> bool:

@@ -1,6 +1,7 @@
 """Solvers: one problem, and alternating non-negative least squares."""
 
 from amcspice.solver.anls import Factorisation, Iteration, nmf
+from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
 from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.run import simulate
@@ -14,6 +15,8 @@ __all__ = [
     "Verification",
     "make_circuit",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
 ]

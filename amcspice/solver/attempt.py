@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import (
     Behavioural,
     LinearModel,
@@ -102,6 +103,7 @@ class Simulation:
     """
 
     def __init__(self, circuit: Circuit, analysis: Analysis) -> None:
+        check_banks(circuit.schematic.amplifiers, circuit.opamp)
         self.circuit, self.analysis = circuit, analysis
         self.model: PortModel = reduce_to_ports(circuit.schematic)
         self.outputs = np.searchsorted(self.model.nodes, circuit.schematic.outputs)

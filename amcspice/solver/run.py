@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, as_vectors
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError
@@ -88,9 +88,7 @@ def simulate(
         raise InputError("give either an analysis or its fields as keywords, not both")
     verifier = Verifier(verify, analysis, circuit.device.seed)
     started = time.perf_counter()
-    vectors = as_vectors(b, circuit.input_size)
-    if circuit.rail_limited and len(vectors) > 1:
-        raise InputError(f"{circuit.name} takes one start vector: it stays where it has grown to")
+    vectors = circuit.vectors(b)
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
