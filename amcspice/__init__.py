@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
     from amcspice.programming import Programmed, write_verify
-    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
+    from amcspice.solver import (
+        Analysis,
+        Factorisation,
+        Run,
+        Trials,
+        make_circuit,
+        monte_carlo,
+        nmf,
+        simulate,
+        solve,
+    )
 
 __version__ = "0.1.0"
 
@@ -48,12 +58,14 @@ __all__ = [
     "Run",
     "SimulationError",
     "SwitchingCell",
+    "Trials",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
     "WriteErrors",
     "WriteVerify",
     "make_circuit",
+    "monte_carlo",
     "nmf",
     "simulate",
     "solve",
