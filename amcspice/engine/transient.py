@@ -68,7 +68,7 @@ def choose_transient(
 
     Raises
     ------
-    UnsupportedError
+    UnstableError
         If the circuit is unstable and no constraint can hold it.
     """
     # The slowest mode may grow with every output active and still end at the constraint; its
