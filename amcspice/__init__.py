@@ -22,7 +22,9 @@ if TYPE_CHECKING:
         Eigen,
         InverterINV,
         LeastSquares,
+        Macro,
         NonNegative,
+        Switches,
         Unconstrained,
     )
     from amcspice.device import (
@@ -69,6 +71,7 @@ __all__ = [
     "InputError",
     "InverterINV",
     "LeastSquares",
+    "Macro",
     "Memristor",
     "NonNegative",
     "OpAmp",
@@ -76,6 +79,7 @@ __all__ = [
     "Run",
     "SimulationError",
     "Subcircuit",
+    "Switches",
     "SwitchingCell",
     "Trials",
     "Unconstrained",

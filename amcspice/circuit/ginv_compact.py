@@ -163,12 +163,13 @@ class CompactGINV(LeastSquares):
         """Return the word lines of every block, and where the rows of the matrix stand in them.
 
         Without bit-line wires a word line that is off contributes nothing, so only the
-        selected ones are built; with them it keeps its segments.  A block without any selected
-        line is disconnected as a whole.
+        selected ones are built; with them it keeps its segments and its capacitance.  A block
+        without any selected line is disconnected as a whole.
         """
         at, height = self.arrays.positions, self.arrays.height
         size = self.array_rows or height
-        lines = at if self.wire.column is None else np.arange(height)
+        plain = self.wire.column is None and self.wire.column_capacitance is None
+        lines = at if plain else np.arange(height)
         blocks = [
             lines[lines // size == block] for block in np.unique(at // size)
         ]  # fmt: skip

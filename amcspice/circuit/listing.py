@@ -18,7 +18,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
 from amcspice.circuit.deck import Deck, Transient
-from amcspice.device import OpAmp
+from amcspice.device import OpAmp, Wire
 
 __all__ = ["WINDOW_LINE", "write_listing"]
 
@@ -75,6 +75,7 @@ def _header(
     yield f"It finds {circuit.objective}."
     yield f"{circuit.amplifier_count} amplifiers, {schematic.cells} cells."
     yield from _amplifier(circuit.opamp)
+    yield from _line_capacitance(circuit.wire)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
@@ -104,6 +105,16 @@ def _amplifier(opamp: OpAmp) -> Iterator[str]:
         f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
         f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."
     )
+
+
+def _line_capacitance(wire: Wire) -> Iterator[str]:
+    row, column = wire.row_capacitance, wire.column_capacitance
+    if row is not None or column is not None:
+        where = "at its end" if wire.capacitance == "lumped" else "distributed"
+        yield (
+            f"Lines to ground, a crossing: word {row or 0.0:g} F, bit {column or 0.0:g} F; that "
+            f"of a line stands {where} (the Cline cards)."
+        )
 
 
 def _names(circuit: Circuit) -> str:

@@ -20,9 +20,10 @@ from amcspice.cli.amplifier import make_opamp
 from amcspice.cli.device_options import DEVICE_OPTIONS, make_device
 from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.device import PRESETS, OpAmp, Wire
+from amcspice.cli.wire_options import WIRE_OPTIONS, make_switches, make_wire
+from amcspice.device import PRESETS, OpAmp
 from amcspice.engine import find_installation
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import UnsupportedError
 from amcspice.pool import usable_cores
 from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.verify import Verifier
@@ -36,8 +37,6 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-_RESISTANCE = Number(reason="leave the option out for ideal wires")
 
 
 @dataclass(frozen=True)
@@ -163,12 +162,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Standard deviation of the DC gain (of its logarithm) from amplifier to amplifier.",
     ),
     *DEVICE_OPTIONS,
-    click.option(
-        "--wire-resistance", type=_RESISTANCE, metavar="OHM",
-        help="Of one segment of every line; default: ideal wires.",
-    ),
-    click.option("--row-resistance", type=_RESISTANCE, metavar="OHM", help="Word lines only."),
-    click.option("--column-resistance", type=_RESISTANCE, metavar="OHM", help="Bit lines only."),
+    *WIRE_OPTIONS,
     click.option(
         "--ridge", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
@@ -188,6 +182,10 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
     click.option(
         "--settle-tolerance", type=ABOVE_ZERO, default=0.01, show_default=True,
         metavar="FRACTION", help="Half-width of the settling band.",
+    ),
+    click.option(
+        "--allow-unstable", is_flag=True,
+        help="Simulate unstable circuits instead of refusing them.",
     ),
     click.option(
         "--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
@@ -217,7 +215,7 @@ debug_option = click.option(
     help="Show a traceback with an error.",
 )  # fmt: skip
 
-_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout")
+_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout", "allow_unstable")
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -248,7 +246,8 @@ def _names() -> tuple[str, ...]:
 def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
         "device": make_device(values),
-        "wire": _wire(values),
+        "wire": make_wire(values),
+        **make_switches(values),
         "opamp": make_opamp(values),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }
@@ -265,13 +264,3 @@ def _settings(**values: Any) -> Settings:
 
 def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names if values[name] is not None}
-
-
-def _wire(values: Mapping[str, Any]) -> Wire:
-    both = values["wire_resistance"]
-    row, column = values["row_resistance"], values["column_resistance"]
-    if both is not None and (row is not None or column is not None):
-        raise InputError(
-            "give either --wire-resistance or --row-resistance and --column-resistance"
-        )
-    return Wire(row=both or row, column=both or column)

@@ -96,15 +96,13 @@ def simulate(
     with as_pool(jobs) as pool:
         streaming = _Streaming(circuit, analysis, vectors, keep_waveforms, pool, progress)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
-        halvings = 0
-        while halvings < MAX_HALVINGS and streaming.simulation.expects_limit(
-            vectors, volts_per_unit
-        ):
+        halvings, most = 0, 0 if streaming.simulation.runs_away else MAX_HALVINGS
+        while halvings < most and streaming.simulation.expects_limit(vectors, volts_per_unit):
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-        found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
-        while found.near_limit and halvings < MAX_HALVINGS:
+        found = streaming.attempt(volts_per_unit, give_up=halvings < most)
+        while found.near_limit and halvings < most:
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-            found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
+            found = streaming.attempt(volts_per_unit, give_up=halvings < most)
     simulation = streaming.simulation
     solutions = circuit.read_out(found.outputs, volts_per_unit)
     waveforms = None

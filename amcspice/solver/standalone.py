@@ -85,6 +85,7 @@ def standalone_deck(
         fidelity=fidelity,
         relative_tolerance=analysis.relative_tolerance,
         swing=opamp.highest_output - opamp.lowest_output,
+        allow_unstable=analysis.allow_unstable,
     )
     window = analysis.window or _rounded(MARGIN * transient.window)
     step = analysis.max_step or _rounded(transient.max_step)
@@ -107,6 +108,7 @@ def standalone_deck(
         transient,
         drawing.ports,
         circuit.device,
+        capacitors=drawing.capacitors,
     )
     text = write_listing(
         circuit,
