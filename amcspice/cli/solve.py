@@ -12,8 +12,9 @@ from rich.table import Table
 import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
-from amcspice.cli.progress import progress
+from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
+from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
@@ -43,6 +44,10 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="Write the solution, a column a right-hand side: .npy or .csv.",
 )  # fmt: skip
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N",
+    help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
+)  # fmt: skip
 @waveform_options
 @shared_options
 def solve(
@@ -50,6 +55,7 @@ def solve(
     matrix: str,
     rhs: str | None,
     out: Path | None,
+    trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
     settings: Settings,
@@ -65,7 +71,11 @@ def solve(
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     check_waveform_targets(waveforms, plot)
     if out is not None:
-        _check_solution_file(out)
+        _check_solution_file(out, trials)
+    if trials is not None and waveforms is not None:
+        raise UnsupportedError(
+            "waveforms of trials are not kept: leave --waveforms or --trials out"
+        )
     A = read_matrix(matrix)
     given = None if rhs is None else read_matrix(rhs)
     settings.check(problem, A)
@@ -73,20 +83,16 @@ def solve(
         raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
     circuit = settings.make_circuit(problem, A)
     B = start_vector(circuit)[:, None] if given is None else given
+    if trials is not None:
+        solve_trials(problem, circuit, B, trials, out, plot, settings)
+        return
     with progress(B.shape[1], "right-hand sides") as advance:
-        finished = 0
-
-        def report(count: int) -> None:
-            nonlocal finished
-            advance(max(count - finished, 0))
-            finished = max(count, finished)
-
         run = amc.simulate(
             circuit,
             B,
             analysis=settings.analysis,
             keep_waveforms=waveforms is not None or plot is not None,
-            progress=report,
+            progress=cumulative(advance),
             jobs=settings.jobs,
             verify=settings.verify,
         )
@@ -98,7 +104,9 @@ def solve(
     settings.write_json(record(run, problem=problem, fidelity=settings.analysis.fidelity))
 
 
-def _check_solution_file(path: Path) -> None:
+def _check_solution_file(path: Path, trials: int | None) -> None:
+    if trials is not None and path.suffix.lower() != ".npy":
+        raise InputError(f"{path}: the solutions of all trials fit into .npy only")
     if path.suffix.lower() not in (".npy", ".csv"):
         raise InputError(f"{path}: unknown type {path.suffix!r}; use .npy, .csv")
     check_target(path)

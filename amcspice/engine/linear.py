@@ -17,7 +17,7 @@ import numpy as np
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.piecewise import PiecewiseLinear
-from amcspice.errors import UnsupportedError
+from amcspice.errors import UnstableError
 from amcspice.reduction import PortModel
 
 __all__ = ["LinearModel"]
@@ -93,12 +93,12 @@ class LinearModel:
 
         Raises
         ------
-        UnsupportedError
+        UnstableError
             If the circuit is unstable.
         """
         rate = -float(self.eigenvalues.real.max())
         if rate <= 0:
-            raise UnsupportedError(
+            raise UnstableError(
                 f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
                 "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
                 "circuit; or allow unstable circuits, to see where it goes"

@@ -80,7 +80,7 @@ def choose_transient(
 
     Raises
     ------
-    UnsupportedError
+    UnstableError
         If the circuit is unstable, no constraint can hold it, and that was not asked for.
     """
     # The slowest mode may grow with every output active and still end at the constraint; its

@@ -23,7 +23,7 @@ from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.verify import Verifier
 
-__all__ = ["simulate"]
+__all__ = ["as_pool", "simulate"]
 
 MAX_HALVINGS = 12
 PARTS_PER_JOB = 4
@@ -93,7 +93,7 @@ def simulate(
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
         return _ideal(circuit, analysis, answer, shape, started)
-    with _as_pool(jobs) as pool:
+    with as_pool(jobs) as pool:
         streaming = _Streaming(circuit, analysis, vectors, keep_waveforms, pool, progress)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
         halvings, most = 0, 0 if streaming.simulation.runs_away else MAX_HALVINGS
@@ -133,7 +133,8 @@ def simulate(
 
 
 @contextlib.contextmanager
-def _as_pool(jobs: int | Pool) -> Iterator[Pool]:
+def as_pool(jobs: int | Pool) -> Iterator[Pool]:
+    """Yield a pool: the given one, or one of its own for the length of the block."""
     if isinstance(jobs, Pool):
         yield jobs
         return
