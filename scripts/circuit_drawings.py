@@ -5,6 +5,7 @@ Needs schemdraw (``pip install .[dev]``).  Lines that end in the same name are c
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import schemdraw
@@ -20,7 +21,7 @@ def name(letter, *index):
 
 
 def line(d, *points):
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in pairwise(points):
         d += elm.Line().at(a).to(b)
 
 
