@@ -187,7 +187,7 @@ def ginv_compact(d):
     array(d, 0, 0, rows, ["x₁", "x₂"])
     array(d, start, 0, rows, [None, None], to=start + PITCH + 2.2)
     for i, y in enumerate(rows):
-        injection(d, -1.3, y, name("b", i))
+        injection(d, -1.3, y, "−" + name("b", i))
         line(d, (PITCH + 0.5, y), (start - 1.3, y))
         d += elm.Label().at((PITCH + 1.2, y + 0.2)).label(name("v", i), fontsize=10)
         grounded(d, start + PITCH + 1.2, y, name("c", i))
@@ -243,7 +243,7 @@ def macro(d):
         switch(d, (-2.8, y), (-0.9, y), mode)
         line(d, (-0.9, y), (0, y))
     line(d, (0, 3.6), (0, -1.3))
-    terminal(d, -2.8, 0, "input current", left=True)
+    terminal(d, -2.8, 0, "−b", left=True)
     line(d, (-2.8, 0), (3.4, 0))
     cell(d, 0, 0, "A")
     _, end = amplifier(d, 3.4, 0, None)

@@ -5,6 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.linalg
+from cli_helpers import run as command
+from cli_helpers import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,6 +166,22 @@ def test_fidelities_agree(name, measured):
 
 
 @pytest.mark.ngspice
+@pytest.mark.parametrize("wire", [LUMPED, distributed(2)], ids=["lumped", "distributed"])
+@pytest.mark.parametrize("hold", [True, False])
+def test_fidelities_agree_at_the_constraint(hold, wire):
+    """Hold devices and rails with states at every port."""
+    circuit = amc.CompactGINV(A, wire=wire, opamp=OPAMP, constraint=amc.NonNegative(hold=hold))
+    vectors = np.stack([B - 0.6 * A[:, 0], B], axis=1)
+    reduced, behavioural = (
+        amc.simulate(circuit, vectors, fidelity=f) for f in ("reduced", "behavioural")
+    )
+    assert (reduced.reference == 0).any()
+    np.testing.assert_allclose(behavioural.x, reduced.x, rtol=0, atol=3e-4)
+    np.testing.assert_allclose(behavioural.settling_time, reduced.settling_time, rtol=0.05)
+    np.testing.assert_allclose(behavioural.energy, reduced.energy, rtol=0.05)
+
+
+@pytest.mark.ngspice
 def test_supplies_charge_the_lines(measured):
     """Charge out of the supplies, against the charge that reaches cells and capacitors.
 
@@ -276,3 +294,28 @@ def test_input_capacitance_destabilises_like_that_of_lines():
 def test_bad_values_are_refused(changes):
     with pytest.raises(InputError, match="Wire"):
         amc.Wire(**changes)
+
+
+def test_command_line(tmp_path):
+    deck = tmp_path / "deck.cir"
+    words = ["generate", "ginv-compact", *write(tmp_path), "--out", deck, "--wire-resistance", 2,
+             "--fidelity", "flat"]  # fmt: skip
+    assert command(*words, "--wire-capacitance", 1e-15).exit_code == 0
+    text = deck.read_text()
+    assert text.count("\nCline_") == 4 + 2 * 3
+    assert "at its end" in text
+    distributed_words = ("--row-capacitance", 1e-15, "--sections", 2)
+    assert command(*words, *distributed_words).exit_code == 0
+    text = deck.read_text()
+    assert text.count("\nCline_") == 4 * 6
+    assert "distributed" in text
+    assert command(*words, *distributed_words, "--fidelity", "reduced").exit_code == 0
+    assert deck.read_text().count("\nCline_") == 4 * 2
+    for wrong, message in (
+        (("--sections", 2), "--sections needs a line capacitance"),
+        (("--wire-capacitance", 1e-15, "--row-capacitance", 1e-15), "give either"),
+        (("--wire-capacitance", 0), "must be a finite number above 0"),
+    ):
+        refused = command(*words, *wrong)
+        assert refused.exit_code == 2
+        assert message in refused.output

@@ -7,9 +7,11 @@ gives what ngspice gives, without its models' smooth edges and numerical damping
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
@@ -108,6 +110,10 @@ class Behavioural:
         every = np.concatenate([bank.out for bank in banks])
         # An output follows the last stage before the output resistance.
         behind = len(every) if self.piecewise.equations.second else 0
+        nodes, farads = circuit.schematic.capacitors
+        at_nodes = np.zeros(len(circuit.schematic.network) if len(nodes) else every.max() + 1)
+        at_nodes[nodes] = farads
+        self._capacitance = at_nodes[every]
         self._outputs = behind + np.flatnonzero(np.isin(every, circuit.schematic.outputs))
 
     @property
@@ -165,6 +171,15 @@ class Behavioural:
             voltages += samples.states[begin:] @ made.from_states.T
         voltages += np.repeat(from_inputs[lead:], np.diff(starts), axis=0)
         delivered = (sources - voltages[:, made.out]) / self.circuit.opamp.output_resistance
+        charged = np.flatnonzero(self._capacitance > 0)
+        if charged.size:
+            # Behind a small output resistance that difference is lost in the error of a step; the
+            # current into network and capacitor is not.
+            at = made.out[charged]
+            into = voltages @ self.model.conductance[:, at]
+            into -= np.repeat(injected[lead:, at], np.diff(starts), axis=0)
+            rate = _slopes(samples.time[begin:], voltages[:, at], starts)
+            delivered[:, charged] = into + self._capacitance[charged] * rate
         return Stream(
             time=samples.time[begin:],
             voltages=voltages,
@@ -172,3 +187,14 @@ class Behavioural:
             starts=starts,
             at_rest=samples.at_rest[lead:],
         )
+
+
+def _slopes(time: Array, values: Array, starts: NDArray[np.intp]) -> Array:
+    """Return the time derivative of samples (T, p), each segment by itself."""
+    slopes = np.zeros_like(values)
+    for first, last in pairwise(starts):
+        at, kept = np.unique(time[first:last], return_index=True)
+        if len(at) > 1:
+            rate = np.gradient(values[first:last][kept], at, axis=0)
+            slopes[first:last] = rate[np.searchsorted(at, time[first:last])]
+    return slopes
