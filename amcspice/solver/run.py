@@ -100,7 +100,7 @@ def simulate(
         while halvings < most and streaming.simulation.expects_limit(vectors, volts_per_unit):
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
         found = streaming.attempt(volts_per_unit, give_up=halvings < most)
-        while found.near_limit and halvings < most:
+        while found.near_limit.any() and halvings < most:
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
             found = streaming.attempt(volts_per_unit, give_up=halvings < most)
     simulation = streaming.simulation
@@ -123,7 +123,7 @@ def simulate(
         waveforms=waveforms,
         volts_per_unit=volts_per_unit,
         range_halvings=halvings,
-        near_limit=found.near_limit,
+        near_limit=bool(found.near_limit.any()),
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
         provenance=simulation.provenance(vectors, volts_per_unit, started),
