@@ -13,10 +13,18 @@ if TYPE_CHECKING:
     from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
+        INV,
+        MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
+        CompensatedINV,
+        Eigen,
+        InverterINV,
+        LeastSquares,
+        Macro,
         NonNegative,
+        Switches,
         Unconstrained,
     )
     from amcspice.device import (
@@ -29,12 +37,15 @@ if TYPE_CHECKING:
         WriteVerify,
     )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
         Analysis,
         Factorisation,
         Run,
+        Trials,
         make_circuit,
+        monte_carlo,
         nmf,
         noise_transient,
         output_noise,
@@ -46,13 +57,21 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CIRCUITS",
+    "INV",
+    "MVM",
     "AmcspiceError",
+    "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
+    "Eigen",
     "Factorisation",
     "InputError",
+    "InverterINV",
+    "LeastSquares",
+    "Macro",
     "Memristor",
     "NonNegative",
     "OpAmp",
@@ -60,7 +79,9 @@ __all__ = [
     "Run",
     "SimulationError",
     "Subcircuit",
+    "Switches",
     "SwitchingCell",
+    "Trials",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
@@ -68,6 +89,7 @@ __all__ = [
     "WriteVerify",
     "make_circuit",
     "measured_opamp",
+    "monte_carlo",
     "nmf",
     "noise_transient",
     "output_noise",
@@ -76,7 +98,7 @@ __all__ = [
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ import numpy as np
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.piecewise import PiecewiseLinear
-from amcspice.errors import UnsupportedError
+from amcspice.errors import UnstableError
 from amcspice.reduction import PortModel
 
 __all__ = ["LinearModel"]
@@ -83,19 +83,25 @@ class LinearModel:
         return np.linalg.eigvals(self.state)
 
     @property
+    def stable(self) -> bool:
+        """Whether every mode decays."""
+        return bool(self.eigenvalues.real.max() < 0)
+
+    @property
     def slowest(self) -> float:
         """Largest time constant [s].
 
         Raises
         ------
-        UnsupportedError
+        UnstableError
             If the circuit is unstable.
         """
         rate = -float(self.eigenvalues.real.max())
         if rate <= 0:
-            raise UnsupportedError(
+            raise UnstableError(
                 f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
-                "(compensation, smaller gain-bandwidth ratio) or another circuit"
+                "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
+                "circuit; or allow unstable circuits, to see where it goes"
             )
         return 1 / rate
 

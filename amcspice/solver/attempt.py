@@ -31,6 +31,9 @@ from amcspice.solver.result import Analysis
 
 __all__ = ["Found", "Simulation"]
 
+DOUBLINGS, RUNAWAY_DOUBLINGS = 4, 1
+"""How often a window may be doubled, and that of a circuit that may never rest."""
+
 RAIL_MARGIN = 0.05
 """An output this close to a rail, as a fraction of it, asks for a smaller range."""
 
@@ -117,6 +120,7 @@ class Simulation:
             fidelity="flat" if analysis.fidelity == "flat" else "reduced",
             relative_tolerance=analysis.relative_tolerance,
             swing=opamp.highest_output - opamp.lowest_output,
+            allow_unstable=analysis.allow_unstable,
         )
         self.engine = self._behavioural() if self.simulator is None else self._streamer()
         self.chunk = self.engine.chunk
@@ -126,7 +130,7 @@ class Simulation:
         return Behavioural(
             self.circuit,
             self.model,
-            longest=analysis.window or 16 * self._transient.window,
+            longest=analysis.window or 2**self._doublings * self._transient.window,
             rings=self._linear.oscillation > 0,
             settle_tolerance=analysis.settle_tolerance,
             tolerance=analysis.relative_tolerance,
@@ -150,6 +154,7 @@ class Simulation:
             timeout=analysis.timeout,
             amplifiers=analysis.amplifiers,
             chunk=FLAT_CHUNK if flat else Streamer.chunk,
+            doublings=self._doublings,
         )
 
     @cached_property
@@ -161,6 +166,16 @@ class Simulation:
             return self._behavioural()
         except UnsupportedError:
             return None
+
+    @property
+    def _doublings(self) -> int:
+        return RUNAWAY_DOUBLINGS if self.runs_away else DOUBLINGS
+
+    @property
+    def runs_away(self) -> bool:
+        """Whether it leaves every range: unstable, and nothing holds it."""
+        held = self.circuit.non_negative or self.circuit.rail_limited
+        return not (held or self._linear.stable)
 
     def expects_limit(self, vectors: Array, volts_per_unit: float) -> bool:
         """Whether an amplifier will rest near a limit, by the circuit's equations.

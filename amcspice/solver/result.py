@@ -47,6 +47,9 @@ class Analysis:
         ``models/opamp.lib`` with their supply pins, which takes two to three times as long.
     timeout : float, optional
         Of one simulation [s].
+    allow_unstable : bool
+        Simulate circuits without a stable operating point, too, instead of refusing them: they
+        end at the rails (``near_limit``) or never settle.  Their range is not halved.
     """
 
     fidelity: Literal["flat", "reduced", "behavioural", "ideal"] = "reduced"
@@ -59,6 +62,7 @@ class Analysis:
     matrix_solver: Literal["sparse", "klu"] | None = None
     amplifiers: Literal["elements", "subcircuits"] = "elements"
     timeout: Positive | None = None
+    allow_unstable: bool = False
 
 
 @dataclass(frozen=True, eq=False)
