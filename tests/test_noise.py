@@ -75,12 +75,13 @@ def test_what_is_no_temperature_is_refused():
 
 
 @pytest.mark.ngspice
-def test_thermal_noise_of_the_array_against_ngspice(batch):
+@pytest.mark.parametrize("capacitance", [0.0, 2e-12])
+def test_thermal_noise_of_the_array_against_ngspice(batch, capacitance):
     """ngspice integrates the noise of every resistor.
 
     Up to 1 GHz: beyond it there is nothing but the white noise of resistors in the macro-model.
     """
-    opamp = dataclasses.replace(NOISY, input_noise=0.0)
+    opamp = dataclasses.replace(NOISY, input_noise=0.0, input_capacitance=capacitance)
     circuit = small(opamp)
     expected = amc.output_noise(circuit, temperature=TEMPERATURE)
     drawing = draw(circuit.schematic, np.zeros((1, 4)))
