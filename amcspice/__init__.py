@@ -19,6 +19,8 @@ if TYPE_CHECKING:
         Unconstrained,
     )
     from amcspice.device import (
+        ADC,
+        DAC,
         Memristor,
         OpAmp,
         SwitchingCell,
@@ -43,7 +45,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ADC",
     "CIRCUITS",
+    "DAC",
     "AmcspiceError",
     "Analysis",
     "Circuit",

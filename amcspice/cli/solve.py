@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -11,6 +13,7 @@ from rich.table import Table
 
 import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.converter_options import converter_options
 from amcspice.cli.output import check_target
 from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
@@ -19,7 +22,7 @@ from amcspice.cli.waveform_options import check_waveform_targets, waveform_optio
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
-from amcspice.solver import PROBLEMS, Run
+from amcspice.solver import PROBLEMS, Conversion, Run
 from amcspice.solver.record import record
 from amcspice.workload.matrix_file import read_matrix
 
@@ -46,6 +49,7 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )  # fmt: skip
 @waveform_options
+@converter_options
 @shared_options
 def solve(
     problem: str,
@@ -55,9 +59,11 @@ def solve(
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
+    converters: dict[str, Any],
     settings: Settings,
 ) -> None:
     """Solve PROBLEM (lstsq, nnls, ...) for A and every column of B on a simulated circuit."""
+    settings = replace(settings, analysis=replace(settings.analysis, **converters))
     _check_problem(problem)
     check_waveform_targets(waveforms, plot)
     if out is not None:
@@ -160,8 +166,33 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(power)
     if count > MOST_ROWS:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
+    if run.conversion is not None:
+        console.print(_shares(run.conversion))
     if run.verification is not None:
         console.print(verification_line(run.verification))
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)
+
+
+def _shares(conversion: Conversion) -> Table:
+    """Return whose share of the error is whose."""
+    table = Table(title="shares of the error (power of converters is not included)")
+    for name in ("rhs", "input", "analog", "sampling", "output", "saturated in", "out"):
+        table.add_column(name, justify="right")
+    shares = np.stack(
+        [
+            conversion.input_error,
+            conversion.analog_error,
+            conversion.sampling_error,
+            conversion.output_error,
+        ]
+    )
+    for k in range(min(shares.shape[1], MOST_ROWS)):
+        table.add_row(
+            str(k),
+            *(f"{value:.2e}" for value in shares[:, k]),
+            str(conversion.input_saturated[k]),
+            str(conversion.output_saturated[k]),
+        )
+    return table

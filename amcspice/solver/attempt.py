@@ -23,7 +23,14 @@ from amcspice.engine import (
     get_simulator,
 )
 from amcspice.errors import UnsupportedError
-from amcspice.measure import Settlings, energy, measure_power, measure_settlings, source_power
+from amcspice.measure import (
+    Settlings,
+    energy,
+    measure_power,
+    measure_settlings,
+    sample,
+    source_power,
+)
 from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.solver.provenance import provenance
 from amcspice.solver.result import Analysis
@@ -48,6 +55,8 @@ class Found:
     ----------
     outputs : ndarray, shape (K, n)
         Solution voltages at the end [V].
+    sampled : ndarray, shape (K, n)
+        When the converters sample them: at the end, or at a fixed time [V].
     settled : ndarray of bool, shape (K,)
     settling_time : ndarray, shape (K,)
         [s].
@@ -62,6 +71,7 @@ class Found:
     """
 
     outputs: Array
+    sampled: Array
     settled: NDArray[np.bool_]
     settling_time: Array
     power: dict[str, Array]
@@ -76,6 +86,7 @@ class Found:
             return parts[0]
         return cls(
             outputs=np.concatenate([part.outputs for part in parts]),
+            sampled=np.concatenate([part.sampled for part in parts]),
             settled=np.concatenate([part.settled for part in parts]),
             settling_time=np.concatenate([part.settling_time for part in parts]),
             power={
@@ -244,6 +255,7 @@ class Simulation:
             spent = unknown
         return Found(
             outputs=settling.final,
+            sampled=self._sampled(stream, settling),
             settled=settling.settled,
             settling_time=settling.time,
             power=power,
@@ -251,6 +263,13 @@ class Simulation:
             streams=(stream,) if keep else (),
             near_limit=self._near_limit(final, currents),
         )
+
+    def _sampled(self, stream: Stream, settling: Settlings) -> Array:
+        adc = self.analysis.adc
+        if adc is None or adc.sample_time is None:
+            return settling.final
+        outputs = stream.voltages[:, self.outputs]
+        return sample(stream.time, outputs, stream.starts, adc.sample_time, settling.settled)
 
     def _near_limit(self, final: Array, currents: Array) -> bool:
         """Whether an amplifier comes to rest close to a limit that is no constraint.
