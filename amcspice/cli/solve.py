@@ -23,8 +23,9 @@ from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.solver import PROBLEMS, Conversion, Run
+from amcspice.solver.complex_form import as_complex, real_form
 from amcspice.solver.record import record
-from amcspice.workload.matrix_file import read_matrix
+from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
 
@@ -72,13 +73,16 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
-    A, B = read_matrix(matrix), read_matrix(rhs)
+    A, B = read_numbers(matrix), read_numbers(rhs)
+    is_complex = np.iscomplexobj(A) or np.iscomplexobj(B)
+    if is_complex:
+        A, B = real_form(problem, A, B)
     settings.check(problem, A)
     if settings.analysis.fidelity == "ideal" and (waveforms or plot):
         raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
     circuit = settings.make_circuit(problem, A)
     if trials is not None:
-        solve_trials(problem, circuit, B, trials, out, plot, settings)
+        solve_trials(problem, circuit, B, trials, out, plot, settings, is_complex=is_complex)
         return
     with progress(B.shape[1], "right-hand sides") as advance:
         run = amc.simulate(
@@ -90,6 +94,8 @@ def solve(
             jobs=settings.jobs,
             verify=settings.verify,
         )
+    if is_complex:
+        run = as_complex(run)
     if str(settings.json) != "-":
         _show(run, problem, circuit.name, settings)
     if out is not None:
@@ -123,7 +129,8 @@ def _write_solution(path: Path, run: Run) -> None:
         if path.suffix.lower() == ".npy":
             np.save(temporary, run.x)
         else:
-            np.savetxt(temporary, run.x, fmt="%.17g", delimiter=",")
+            number = "%.17g%+.17gj" if np.iscomplexobj(run.x) else "%.17g"
+            np.savetxt(temporary, run.x, fmt=[number] * run.x.shape[1], delimiter=",")
 
 
 def _write_waveforms(
