@@ -30,6 +30,7 @@ from amcspice.measure import (
     energy,
     measure_power,
     measure_settlings,
+    sample,
     source_power,
 )
 from amcspice.reduction import PortModel, reduce_to_ports
@@ -59,6 +60,8 @@ class Found:
     ----------
     outputs : ndarray, shape (K, n)
         Solution voltages at the end [V].
+    sampled : ndarray, shape (K, n)
+        When the converters sample them: at the end, or at a fixed time [V].
     settled : ndarray of bool, shape (K,)
     settling_time : ndarray, shape (K,)
         [s].
@@ -73,6 +76,7 @@ class Found:
     """
 
     outputs: Array
+    sampled: Array
     settled: NDArray[np.bool_]
     settling_time: Array
     power: dict[str, Array]
@@ -87,6 +91,7 @@ class Found:
             return parts[0]
         return cls(
             outputs=np.concatenate([part.outputs for part in parts]),
+            sampled=np.concatenate([part.sampled for part in parts]),
             settled=np.concatenate([part.settled for part in parts]),
             settling_time=np.concatenate([part.settling_time for part in parts]),
             power={
@@ -318,6 +323,7 @@ def measure(
         spent = unknown
     return Found(
         outputs=settling.final,
+        sampled=_sampled(stream, outputs, settling, analysis),
         settled=settling.settled,
         settling_time=settling.time,
         power=power,
@@ -325,6 +331,16 @@ def measure(
         streams=(stream,) if keep else (),
         near_limit=near_limits(circuit, model, final, currents),
     )
+
+
+def _sampled(
+    stream: Stream, outputs: NDArray[np.intp], settling: Settlings, analysis: Analysis
+) -> Array:
+    adc = analysis.adc
+    if adc is None or adc.sample_time is None:
+        return settling.final
+    voltages = stream.voltages[:, outputs]
+    return sample(stream.time, voltages, stream.starts, adc.sample_time, settling.settled)
 
 
 def _settlings(stream: Stream, outputs: NDArray[np.intp], analysis: Analysis) -> Settlings:

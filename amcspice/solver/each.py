@@ -56,7 +56,7 @@ def simulate_each(
             report(1)
         return item
 
-    if analysis.fidelity != "behavioural":
+    if analysis.fidelity != "behavioural" or analysis.converts:
         return [
             one_more(simulate(one, b, analysis=analysis, keep_waveforms=False)) for one, b in pairs
         ]
