@@ -10,17 +10,25 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
+        INV,
+        MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
+        CompensatedINV,
+        Eigen,
+        InverterINV,
+        LeastSquares,
         NonNegative,
         Unconstrained,
     )
     from amcspice.device import (
         Memristor,
         OpAmp,
+        Subcircuit,
         SwitchingCell,
         Wire,
         WriteErrors,
@@ -29,40 +37,64 @@ if TYPE_CHECKING:
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
     from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
-    from amcspice.solver import Analysis, Factorisation, Run, make_circuit, nmf, simulate, solve
+    from amcspice.solver import (
+        Analysis,
+        Factorisation,
+        Run,
+        Trials,
+        make_circuit,
+        monte_carlo,
+        nmf,
+        noise_transient,
+        output_noise,
+        simulate,
+        solve,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CIRCUITS",
+    "INV",
+    "MVM",
     "AmcspiceError",
     "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
+    "Eigen",
     "Factorisation",
     "InputError",
+    "InverterINV",
+    "LeastSquares",
     "Memristor",
     "NonNegative",
     "OpAmp",
     "Programmed",
     "Run",
     "SimulationError",
+    "Subcircuit",
     "SwitchingCell",
+    "Trials",
     "Unconstrained",
     "UnsupportedError",
     "Wire",
     "WriteErrors",
     "WriteVerify",
     "make_circuit",
+    "measured_opamp",
+    "monte_carlo",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver", "estimator")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,14 @@ from typing import Any, TypeVar, dataclass_transform
 import pydantic
 from pydantic.dataclasses import dataclass as _validated_dataclass
 
-__all__ = ["AmcspiceError", "InputError", "SimulationError", "UnsupportedError", "parameters"]
+__all__ = [
+    "AmcspiceError",
+    "InputError",
+    "SimulationError",
+    "UnstableError",
+    "UnsupportedError",
+    "parameters",
+]
 
 T = TypeVar("T")
 
@@ -32,6 +39,10 @@ class InputError(AmcspiceError, ValueError):
 
 class UnsupportedError(InputError):
     """A combination that the support matrix excludes."""
+
+
+class UnstableError(UnsupportedError):
+    """A circuit, with the cells it was given, has no stable answer."""
 
 
 class SimulationError(AmcspiceError, RuntimeError):

@@ -4,25 +4,36 @@ from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_
 from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.circuit.deck import Deck, Stimulus, Transient, write_deck
 from amcspice.circuit.drawing import Drawing, PortNetwork, draw
+from amcspice.circuit.eigen import Eigen
 from amcspice.circuit.ginv_classic import ClassicGINV
 from amcspice.circuit.ginv_compact import CompactGINV
+from amcspice.circuit.inverse import INV, CompensatedINV, InverterINV
+from amcspice.circuit.least_squares import LeastSquares
+from amcspice.circuit.mvm import MVM
 from amcspice.circuit.network import GROUND, Network
 
 CIRCUITS: dict[str, type[Circuit]] = {
-    circuit.name: circuit for circuit in (ClassicGINV, CompactGINV)
+    circuit.name: circuit
+    for circuit in (MVM, INV, CompensatedINV, InverterINV, ClassicGINV, CompactGINV, Eigen)
 }
 """Every topology by its name on the command line."""
 
 __all__ = [
     "CIRCUITS",
     "GROUND",
+    "INV",
+    "MVM",
     "Amplifiers",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
     "Constraint",
     "Deck",
     "Drawing",
+    "Eigen",
+    "InverterINV",
+    "LeastSquares",
     "Network",
     "NonNegative",
     "PortNetwork",

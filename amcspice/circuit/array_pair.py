@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from amcspice.device import Mapping, Memristor
 
-__all__ = ["ArrayPair"]
+__all__ = ["ArrayPair", "compensating_cells"]
 
 Array = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ class ArrayPair:
         largest = float(totals.max())
         extra, parts = np.zeros(m), 0
         if compensation:
-            extra, parts = _compensate(device, (largest - totals) * rows, cycle)
+            extra, parts = compensating_cells(device, (largest - totals) * rows, cycle)
         return cls(
             mapping=mapping,
             cells=np.hstack([device.program(mapping.target, k, cycle) for k in (0, 1)]),
@@ -112,8 +112,18 @@ class ArrayPair:
         )
 
 
-def _compensate(device: Memristor, wanted: Array, cycle: int) -> tuple[Array, int]:
+def compensating_cells(
+    device: Memristor, wanted: Array, cycle: int, array: int = 2
+) -> tuple[Array, int]:
     """Build grounded conductances of parallel cells: full ones and one for the remainder.
+
+    Parameters
+    ----------
+    device : Memristor
+    wanted : ndarray, shape (m,)
+        [S].
+    cycle, array : int
+        See `Memristor.program`.
 
     Returns
     -------
@@ -124,4 +134,4 @@ def _compensate(device: Memristor, wanted: Array, cycle: int) -> tuple[Array, in
     """
     parts = max(1, int(np.ceil(wanted.max() / device.g_max * (1 - 1e-12))))
     filled = np.clip(wanted[:, None] - device.g_max * np.arange(parts), 0.0, device.g_max)
-    return device.program(filled, 2, cycle).sum(axis=1), parts
+    return device.program(filled, array, cycle).sum(axis=1), parts

@@ -15,11 +15,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, Memristor, OpAmp, Wire
-from amcspice.device.mapping import Scaling
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Amplifiers", "Circuit", "Schematic", "as_matrix", "as_vectors"]
@@ -65,9 +63,10 @@ class Schematic:
     amplifiers : tuple of Amplifiers
         Whose pins are the ports of the network.
     inputs : ndarray of int, shape (m,)
-        Nodes into which the right-hand side is injected.
+        Nodes into which the right-hand side is injected, or which it drives.
     input_gain : ndarray, shape (m,)
-        Injected siemens: current = input_gain * volts_per_unit * b [A].
+        Injected siemens: current = input_gain * volts_per_unit * b [A].  Or a voltage, see
+        ``driven``.
     outputs : ndarray of int, shape (n,)
         Nodes that hold the solution.
     bias : ndarray of int, shape (p,)
@@ -76,6 +75,11 @@ class Schematic:
         current = bias_gain * volts_per_unit [A].
     cells : int
         Number of programmed cells.
+    driven : bool
+        Inputs are voltages, not currents: input_gain is in volts then, and nothing else holds
+        the input nodes.
+    capacitors : tuple of (ndarray, ndarray)
+        Nodes with a capacitance to ground, and the capacitances [F].
     """
 
     peripheral: Network
@@ -87,6 +91,8 @@ class Schematic:
     bias: Nodes
     bias_gain: Array
     cells: int
+    driven: bool = False
+    capacitors: tuple[Nodes, Array] = (np.empty(0, np.intp), np.empty(0))
 
     @cached_property
     def network(self) -> Network:
@@ -98,17 +104,22 @@ class Schematic:
 
     @cached_property
     def ports(self) -> Nodes:
-        """Nodes that amplifiers touch, without ground, in order of node number."""
+        """Nodes that amplifiers or capacitors touch, without ground, in order of node number."""
         pins = [np.concatenate([bank.plus, bank.minus, bank.out]) for bank in self.amplifiers]
-        return np.setdiff1d(np.concatenate(pins), [GROUND])
+        return np.setdiff1d(np.concatenate([*pins, self.capacitors[0]]), [GROUND])
 
     @cached_property
     def injected(self) -> Nodes:
-        """Nodes into which current is injected: inputs, then bias."""
+        """Nodes of the sources: inputs, then bias."""
         return np.concatenate([self.inputs, self.bias])
 
+    @cached_property
+    def is_driven(self) -> NDArray[np.bool_]:
+        """Which of the sources are voltages; the others are currents into their nodes."""
+        return np.repeat([self.driven, False], [len(self.inputs), len(self.bias)])
+
     def currents(self, vectors: Array, volts_per_unit: float) -> Array:
-        """Return the injected currents of every right-hand side.
+        """Return what the sources give for every right-hand side.
 
         Parameters
         ----------
@@ -120,7 +131,7 @@ class Schematic:
         Returns
         -------
         ndarray, shape (K, m + p)
-            In the order of `injected` [A].
+            In the order of `injected` [A], or [V] where `is_driven`.
         """
         inputs = vectors * self.input_gain * volts_per_unit
         bias = np.broadcast_to(self.bias_gain * volts_per_unit, (len(vectors), len(self.bias)))
@@ -134,23 +145,13 @@ class Circuit(abc.ABC):
     Parameters
     ----------
     matrix : array_like, shape (m, n)
-        Problem matrix, non-negative.
-    constraint : Constraint
-        `Unconstrained` or `NonNegative`.
+        Problem matrix.
     device : Memristor
         Cells of the arrays.
     wire : Wire
         Resistances of the lines.
     opamp : OpAmp
         Every amplifier.
-    ridge : float
-        Adds ``ridge / 2 * |x|^2`` to the objective ``|A x - b|^2 / 2``.
-    lasso : float
-        Adds ``lasso * sum(x)`` to the objective.
-    rows : array_like of bool, shape (m,), optional
-        Word lines that are selected; the others are disconnected.
-    scaling : {"matrix", "columns"}
-        See `amcspice.device.map_matrix`.
     cycle : int
         Number of the programming cycle: another cycle draws other write noise.
 
@@ -164,58 +165,75 @@ class Circuit(abc.ABC):
 
     name: ClassVar[str]
     problems: ClassVar[tuple[str, ...]]
+    signed: ClassVar[bool] = False
+    """Whether it holds matrices with negative entries."""
+    square: ClassVar[bool] = False
+    """Whether the matrix must be square."""
+    rail_limited: ClassVar[bool] = False
+    """Whether outputs end at the rails by design."""
 
     matrix: Any
-    constraint: Constraint = field(default_factory=Unconstrained, kw_only=True)
     device: Memristor = field(default_factory=Memristor, kw_only=True)
     wire: Wire = field(default_factory=Wire, kw_only=True)
     opamp: OpAmp = field(default_factory=OpAmp, kw_only=True)
-    ridge: float = field(default=0.0, kw_only=True)
-    lasso: float = field(default=0.0, kw_only=True)
-    rows: Any = field(default=None, kw_only=True)
-    scaling: Scaling = field(default="matrix", kw_only=True)
     cycle: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Validate the matrix and what is asked of the circuit."""
+        """Validate the matrix."""
         matrix = as_matrix(self.matrix)
-        if matrix.min() < 0:
+        if matrix.min() < 0 and not self.signed:
             where = tuple(int(k) for k in np.argwhere(matrix < 0)[0])
             raise UnsupportedError(
                 f"{self.name} holds non-negative matrices only, but entry {where} is "
                 f"{matrix[where]:g}"
             )
+        if self.square and matrix.shape[0] != matrix.shape[1]:
+            raise InputError(f"{self.name} needs a square matrix, not {matrix.shape}")
+        if not matrix.any():
+            raise InputError("matrix: every entry is zero; there is nothing to solve")
         object.__setattr__(self, "matrix", matrix)
-        rows = np.ones(len(matrix), bool) if self.rows is None else np.asarray(self.rows)
-        if rows.shape != (len(matrix),) or rows.dtype != bool or not rows.any():
-            raise InputError(
-                f"rows must be {len(matrix)} booleans, at least one true (one for every row)"
-            )
-        object.__setattr__(self, "rows", rows)
-        # With ridge such a column is determined: it is zero.
-        empty = np.flatnonzero(~self.selected.any(axis=0) & (self.ridge == 0))
-        if empty.size:
-            raise InputError(
-                f"column {empty[0]} of the matrix is all zero (in the selected rows): "
-                "its solution is undetermined; leave the column out"
-            )
-        for name in ("ridge", "lasso"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise InputError(f"{name} = {value} must be zero or positive")
-        if self.lasso and not isinstance(self.constraint, NonNegative):
-            raise UnsupportedError("lasso needs the non-negative constraint (problem nnls)")
 
     @property
-    def selected(self) -> Array:
-        """The matrix with unselected rows zero, shape (m, n)."""
-        matrix: Array = self.matrix * self.rows[:, None]
-        return matrix
+    def problem(self) -> str:
+        """What it solves, one of `problems`."""
+        return self.problems[0]
 
     @property
     def non_negative(self) -> bool:
         """Whether the solution is held at or above zero."""
-        return isinstance(self.constraint, NonNegative)
+        return False
+
+    @property
+    def input_size(self) -> int:
+        """Length of a right-hand side."""
+        return len(self.matrix)
+
+    def vectors(self, b: ArrayLike) -> Array:
+        """Return right-hand sides, shape (m,) or (m, K), as an array of shape (K, m).
+
+        Raises
+        ------
+        InputError
+            If they do not fit, or are several where one stays for ever.
+        """
+        vectors = as_vectors(b, self.input_size)
+        if self.rail_limited and len(vectors) > 1:
+            raise InputError(f"{self.name} takes one start vector: it stays where it has grown to")
+        return vectors
+
+    @property
+    def objective(self) -> str:
+        """What it finds, in words for the header of a deck."""
+        return f"x of problem {self.problem}"
+
+    @property
+    def output_scale(self) -> Array:
+        """Factor of each output beside the volts for a unit, shape (n,)."""
+        return self.mapping.column_scale
+
+    def read_out(self, outputs: Array, volts_per_unit: float) -> Array:
+        """Return solutions (K, n) for output voltages (K, n); they are never fitted."""
+        return outputs / volts_per_unit * self.output_scale
 
     @property
     @abc.abstractmethod
@@ -247,7 +265,7 @@ class Circuit(abc.ABC):
         full_scale : float
             Largest voltage aimed at, as a fraction of the positive output range.
         """
-        swing = self._largest_swing(vectors, solutions / self.mapping.column_scale)
+        swing = self._largest_swing(vectors, solutions / self.output_scale)
         return full_scale * self.opamp.highest_output / (swing or 1.0)
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
@@ -261,11 +279,9 @@ class Circuit(abc.ABC):
             value = getattr(self, item.name)
             if item.name in ("matrix", "rows", "pair"):
                 continue
+            described[item.name] = value
             if dataclasses.is_dataclass(value):
-                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
-                described[item.name] = {"type": type(value).__name__, **plain}
-            else:
-                described[item.name] = value
+                described[item.name] = {"type": type(value).__name__, **_by_name(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -273,6 +289,13 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+def _by_name(value: Any) -> Any:
+    """Return a dataclass as a mapping, those in it as well; values are not copied."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {item.name: _by_name(getattr(value, item.name)) for item in dataclasses.fields(value)}
 
 
 def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:

@@ -13,12 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.instances import amplifier_library, instances, model_library
 from amcspice.circuit.network import Network, Nodes
-from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.circuit.noise import excess_source, noise_sources
 from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
@@ -81,21 +82,24 @@ class Transient:
 
 @dataclass(frozen=True, eq=False)
 class Stimulus:
-    """Currents injected into nodes, one row a right-hand side.
+    """Sources at nodes, one row a right-hand side.
 
     Parameters
     ----------
     nodes : ndarray of int, shape (p,)
         Node of each current.
     currents : ndarray, shape (K, p)
-        Injected into the node [A].
+        Injected into the node [A], or its voltage [V].
     windows : ndarray, shape (K,), optional
         Time given to each right-hand side [s]; None is that of the transient.
+    is_driven : ndarray of bool, shape (p,), optional
+        Which are voltage sources; None is none.
     """
 
     nodes: Nodes
     currents: Array
     windows: Array | None = None
+    is_driven: NDArray[np.bool_] | None = None
 
     def edges(self, transient: Transient) -> Array:
         """Return the times of the input steps and the end, shape (K + 1,) [s]."""
@@ -214,7 +218,8 @@ def write_deck(
     lines = [
         f"* {title}",
         *head,
-        *_resistors(network, device),
+        *_resistors(network),
+        *_excess(network, device),
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
@@ -230,20 +235,23 @@ def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
+def _resistors(network: Network) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
-    special = np.zeros(len(a), bool)
-    if device is not None and not device.linear:
-        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        if special[index]:
-            assert device is not None
-            yield cell_source(index, names[at], names[to], 1 / ohm, device)
-        else:
-            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+    """Yield what cells carry beyond their resistors."""
+    if device is None or device.linear:
+        return
+    a, b, conductance = (column.tolist() for column in network.elements)
+    names = network.names
+    for index in np.flatnonzero(network.are_cells).tolist():
+        yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
 
 
 def _noise(
@@ -282,14 +290,20 @@ def _noise_source(noise: Noise, number: int, label: str, node: str) -> Iterator[
 def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:
     edges = stimulus.edges(transient)
     times = np.stack([edges[:-1] + transient.rise, edges[1:]], axis=1)
-    for node, values in zip(stimulus.nodes, stimulus.currents.T, strict=True):
-        if not values.any():
+    driven = np.zeros(len(stimulus.nodes), bool)
+    if stimulus.is_driven is not None:
+        driven = stimulus.is_driven
+    for node, values, is_voltage in zip(
+        stimulus.nodes, stimulus.currents.T, driven.tolist(), strict=True
+    ):
+        if not (is_voltage or values.any()):
             continue
         name = network.names[node]
+        head = f"Vin_{name} {name} 0" if is_voltage else f"I{name} 0 {name}"
         points = ["0 0"]
         for (risen, end), value in zip(times.tolist(), values.tolist(), strict=True):
             points += [f"{risen!r} {value!r}", f"{end!r} {value!r}"]
-        yield from _folded(f"I{name} 0 {name} PWL(", [*points, ")"])
+        yield from _folded(f"{head} PWL(", [*points, ")"])
 
 
 def _folded(head: str, words: list[str], per_line: int = 6) -> Iterator[str]:

@@ -80,7 +80,7 @@ def draw(
         return Drawing(
             network=schematic.network,
             amplifiers=schematic.amplifiers,
-            stimulus=Stimulus(schematic.injected, currents, windows),
+            stimulus=Stimulus(schematic.injected, currents, windows, schematic.is_driven),
             ports=schematic.ports,
         )
     ports = np.arange(1, len(model.network))

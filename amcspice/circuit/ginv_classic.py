@@ -6,7 +6,8 @@ non-inverting inputs of the amplifiers that drive x.  At rest G' r = 0: x is the
 solution, and with outputs that stop at 0 V the non-negative one, because the column of a
 saturated amplifier loads nothing.
 
-Ridge appends n rows that hold sqrt(ridge) times the identity.
+Ridge appends n rows that hold sqrt(ridge) times the identity.  A signed matrix takes both inputs
+of every amplifier and conductance compensation, see `amcspice.circuit.differential`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.array_pair import compensating_cells
+from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.constraint import NonNegative
+from amcspice.circuit.differential import DifferentialLines, parts
 from amcspice.circuit.lattice import Lattice
-from amcspice.circuit.network import GROUND, Network
+from amcspice.circuit.least_squares import LeastSquares
+from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError, UnsupportedError
 
@@ -28,19 +32,23 @@ __all__ = ["ClassicGINV"]
 
 
 @dataclass(frozen=True, eq=False)
-class ClassicGINV(Circuit):
-    """Classic two-array generalised-inverse circuit; see `Circuit` for the other parameters.
+class ClassicGINV(LeastSquares):
+    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others.
 
     Parameters
     ----------
     feedback : float
         Conductance of every transimpedance amplifier, as a multiple of ``g_max``.
+    compensation : bool
+        Equalise the totals at both inputs of an amplifier (matrices with negative entries).
     """
 
     name: ClassVar[str] = "ginv-classic"
-    problems: ClassVar[tuple[str, ...]] = ("lstsq", "nnls")
+
+    signed: ClassVar[bool] = True
 
     feedback: float = field(default=1.0, kw_only=True)
+    compensation: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -71,52 +79,89 @@ class ClassicGINV(Circuit):
         if self.ridge:
             target = np.vstack([target, np.diag(self._ridge_entries() * self.mapping.scale)])
         rows = np.append(self.rows, np.ones(len(target) - m, bool))
-        network = Network()
+        network, feedback = Network(), self.feedback * self.device.g_max
         x, sense = network.nodes("x", n), network.nodes("c", n)
-        summing, residual = network.nodes("s", len(target)), network.nodes("r", len(target))
+        lines = DifferentialLines.of(
+            network, ("s", "p"), target, self.device, cycle=self.cycle, arrays=(0, 3, 5),
+            extra=feedback, compensation=self.compensation,
+        )  # fmt: skip
+        residual = network.nodes("r", len(target))
+        second, opposite, used = self._second_array(network, target, sense)
+        pairs = len(lines.lines) // len(target)
         lattices = tuple(
             Lattice(
                 name=f"a{index + 1}",
-                cells=self.device.program(target, index, self.cycle) * rows[:, None],
+                cells=cells * np.tile(rows, len(cells) // len(target))[:, None],
                 rows=terminals,
                 columns=columns,
                 row_segment=self.wire.row,
                 column_segment=self.wire.column,
                 row_lead=row_lead,
-                column_leads=np.full(n, column_lead or 0.0),
-                row_ground=np.zeros(len(target)),
+                column_leads=np.full(len(columns), column_lead or 0.0),
+                row_ground=grounded,
             )
-            for index, (terminals, columns, row_lead, column_lead) in enumerate(
+            for index, (cells, terminals, columns, row_lead, column_lead, grounded) in enumerate(
                 [
-                    (summing, x, self.wire.termination, self.wire.driver),
-                    (residual, sense, self.wire.driver, self.wire.termination),
+                    (
+                        lines.cells, lines.lines, x, self.wire.termination, self.wire.driver,
+                        lines.grounded,
+                    ),
+                    (
+                        second, residual, np.concatenate([sense, opposite]) if pairs > 1 else sense,
+                        self.wire.driver, self.wire.termination, np.zeros(len(target)),
+                    ),
                 ]
             )
-        )
-        network.connect(summing, residual, self.feedback * self.device.g_max)
-        ground_m, ground_n = np.full(len(target), GROUND), np.full(n, GROUND)
+        )  # fmt: skip
+        network.connect(lines.minus, residual, feedback)
         return Schematic(
             peripheral=network,
             lattices=lattices,
             amplifiers=(
-                Amplifiers("r", plus=ground_m, minus=summing, out=residual),
+                Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
                 Amplifiers(
-                    "x", plus=sense, minus=ground_n, out=x, floor_at_ground=self.non_negative
+                    "x", plus=sense, minus=opposite, out=x, floor_at_ground=self.non_negative
                 ),
             ),
-            inputs=summing[:m],
+            inputs=lines.minus[:m],
             input_gain=-self.mapping.scale * self.rows,
             outputs=x,
             bias=sense if self.lasso else sense[:0],
             bias_gain=self._bias_gain() if self.lasso else np.empty(0),
-            cells=2 * target.size,
+            cells=lines.count + used,
         )
+
+    def _second_array(
+        self, network: Network, target: Array, sense: Nodes
+    ) -> tuple[Array, Nodes, int]:
+        """Return the cells, the nodes of the inverting inputs, and the number of cells.
+
+        Of a signed matrix the positive part ends at the non-inverting inputs and the negative
+        part at the inverting ones; grounded cells make both columns of a pair carry the same.
+        """
+        device, n = self.device, target.shape[1]
+        positive, negative = parts(target)
+        above = device.program(positive, 1, self.cycle)
+        if not negative.any():
+            return above, np.full(n, GROUND), target.size
+        opposite = network.nodes("d", n)
+        totals = [device.quantise(part).sum(axis=0) for part in (positive, negative)]
+        used = 2 * target.size
+        if self.compensation:
+            wanted = np.concatenate([np.maximum(*totals) - total for total in totals])
+            grounded, stacked = compensating_cells(device, wanted, self.cycle, 6)
+            network.connect(np.concatenate([sense, opposite]), GROUND, grounded, cells=True)
+            used += 2 * n * stacked
+        for nodes, total in zip((sense, opposite), totals, strict=True):
+            # A line without any cell is grounded, so that it does not float.
+            network.connect(nodes, GROUND, np.where(total == 0, device.g_max, 0.0))
+        return np.hstack([above, device.program(negative, 4, self.cycle)]), opposite, used
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the residual amplifiers, which start at b scale / g_f, and the L1 currents."""
         feedback = self.feedback * self.device.g_max
         residual = float(np.abs(vectors).max()) * self.mapping.scale / feedback
-        column_total = self.device.quantise(self.mapping.target).sum(axis=0)
+        column_total = self.device.quantise(np.abs(self.mapping.target)).sum(axis=0)
         columns = float(np.abs(self._bias_gain() / column_total).max())
         return max(super()._largest_swing(vectors, scaled), residual, columns)
 

@@ -12,6 +12,9 @@ into column wire j.
 Rows may be split over blocks: separate pairs of arrays whose column wires are joined at the
 amplifiers, so that the currents of all blocks add up at the inverting inputs.  Without bit-line
 resistance that is the same network as one tall pair.
+
+A signed matrix takes two word lines a row and both inputs of every amplifier, see
+`amcspice.circuit.compact_signed`.
 """
 
 from __future__ import annotations
@@ -26,19 +29,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.array_pair import ArrayPair
-from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.base import Amplifiers, Array, Schematic
+from amcspice.circuit.compact_signed import SignedArrays
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.lattice import Lattice
-from amcspice.circuit.network import GROUND, Network
+from amcspice.circuit.least_squares import LeastSquares
+from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, map_matrix
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["CompactGINV"]
 
 
 @dataclass(frozen=True, eq=False)
-class CompactGINV(Circuit):
-    """Compact two-array generalised-inverse circuit; see `Circuit` for the other parameters.
+class CompactGINV(LeastSquares):
+    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others.
 
     Parameters
     ----------
@@ -54,7 +59,7 @@ class CompactGINV(Circuit):
     """
 
     name: ClassVar[str] = "ginv-compact"
-    problems: ClassVar[tuple[str, ...]] = ("lstsq", "nnls")
+    signed: ClassVar[bool] = True
 
     compensation: bool = field(default=True, kw_only=True)
     column_load: float = field(default=0.0, kw_only=True)
@@ -71,21 +76,41 @@ class CompactGINV(Circuit):
             raise InputError(f"array_rows = {self.array_rows} must be at least 1")
         if self.pair is not None and self.pair.mapping.target.shape != self.matrix.shape:
             raise InputError("pair does not fit the matrix: use select()")
+        if self.holds_signs:
+            self._refuse_signed()
+
+    def _refuse_signed(self) -> None:
+        if isinstance(self.constraint, NonNegative) and self.constraint.hold:
+            raise UnsupportedError(
+                "hold needs a non-negative matrix: the columns of a signed one are not at virtual "
+                "ground, so a hold device would conduct all the time; leave it out"
+            )
+        if self.array_rows is not None or self.pair is not None:
+            raise UnsupportedError(
+                "blocks of rows and selected word lines need a non-negative matrix"
+            )
 
     @cached_property
-    def arrays(self) -> ArrayPair:
+    def holds_signs(self) -> bool:
+        """Whether the matrix has negative entries."""
+        return bool((self.matrix < 0).any())
+
+    @cached_property
+    def arrays(self) -> Any:
         """The cells as programmed: those that were given, or the matrix programmed now."""
         if self.pair is not None:
             return self.pair
         mapping = map_matrix(self.selected, self.device.g_max, self.scaling)
-        return ArrayPair.of(
+        kind = SignedArrays if self.holds_signs else ArrayPair
+        return kind.of(
             mapping, self.device, self.cycle, rows=self.rows, compensation=self.compensation
         )
 
     @property
     def mapping(self) -> Mapping:
         """How the matrix stands in both arrays."""
-        return self.arrays.mapping
+        mapping: Mapping = self.arrays.mapping
+        return mapping
 
     def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> CompactGINV:
         """Return the circuit with these word and bit lines connected and all others off.
@@ -110,6 +135,8 @@ class CompactGINV(Circuit):
         >>> amc.simulate(whole.select([0, 2], ridge=0.1), [1.0, 0.5]).reference.round(3)
         array([0.88 , 0.139])
         """
+        if self.holds_signs:
+            raise UnsupportedError("selected word lines need a non-negative matrix")
         return dataclasses.replace(
             self,
             matrix=self.matrix[rows][:, columns],
@@ -124,7 +151,7 @@ class CompactGINV(Circuit):
         A line must not leave the rails of whatever drives it; this matters where the solution
         is zero, or far smaller than the input.
         """
-        scale, total = self.mapping.scale, self.arrays.largest
+        scale, total = self.mapping.scale, float(self.arrays.largest)
         rows = float(np.abs(vectors[:, self.rows]).max()) * scale / total
         largest = max(super()._largest_swing(vectors, scaled), rows)
         if not self.lasso:
@@ -148,6 +175,9 @@ class CompactGINV(Circuit):
         return blocks, np.searchsorted(np.concatenate(blocks), at)
 
     def _wire_up(self) -> Schematic:
+        return self._wire_signed() if self.holds_signs else self._wire_unsigned()
+
+    def _wire_unsigned(self) -> Schematic:
         arrays, device, wire = self.arrays, self.device, self.wire
         blocks, at = self._word_lines()
         m, n = sum(map(len, blocks)), self.matrix.shape[1]
@@ -173,28 +203,55 @@ class CompactGINV(Circuit):
             )
             for index, (first, last) in enumerate(pairwise(edges))
         )
-        # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
-        gradient = self.mapping.scale**2 / arrays.largest
-        scale = self.mapping.column_scale
-        network.connect(x, sense, self.ridge * scale**2 * gradient)
-        load = self.column_load * float(arrays.column_totals.max())
-        network.connect(sense, GROUND, load)
         hold = None
         if isinstance(self.constraint, NonNegative) and self.constraint.hold is not False:
             hold = self.constraint.hold_conductance
+        bank = Amplifiers(
+            "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
+            floor_at_ground=self.non_negative and hold is None,
+        )  # fmt: skip
+        return self._finish(network, lattices, bank, row[at])
+
+    def _wire_signed(self) -> Schematic:
+        arrays, wire, network = self.arrays, self.wire, Network()
+        m, n = self.matrix.shape
+        x, sense, opposite = (network.nodes(prefix, n) for prefix in ("x", "c", "p"))
+        row = np.concatenate([network.nodes("r", m), network.nodes("q", m)])
+        off = np.tile(~self.rows, 2) * self.device.g_max
+        lattice = Lattice(
+            name="",
+            cells=arrays.cells,
+            rows=row,
+            columns=np.concatenate([x, sense, opposite]),
+            row_segment=wire.row,
+            column_segment=wire.column,
+            row_lead=wire.termination,
+            column_leads=np.repeat([wire.driver or 0.0, *[wire.termination or 0.0] * 2], n),
+            row_ground=arrays.compensation + off,
+        )
+        bank = Amplifiers("x", plus=opposite, minus=sense, out=x, floor_at_ground=self.non_negative)
+        return self._finish(network, (lattice,), bank, row[:m])
+
+    def _finish(
+        self, network: Network, lattices: tuple[Lattice, ...], bank: Amplifiers, inputs: Nodes
+    ) -> Schematic:
+        """Add ridge, load and L1 term at the columns."""
+        arrays, scale = self.arrays, self.mapping.column_scale
+        # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
+        gradient = self.mapping.scale**2 / arrays.largest
+        network.connect(bank.out, bank.minus, self.ridge * scale**2 * gradient)
+        load = self.column_load * float(arrays.column_totals.max())
+        network.connect(bank.minus, GROUND, load)
+        if self.holds_signs:  # the columns of a pair must carry the same load
+            network.connect(bank.plus, GROUND, self.ridge * scale**2 * gradient + load)
         return Schematic(
             peripheral=network,
             lattices=lattices,
-            amplifiers=(
-                Amplifiers(
-                    "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
-                    floor_at_ground=self.non_negative and hold is None,
-                ),
-            ),
-            inputs=row[at],
+            amplifiers=(bank,),
+            inputs=inputs,
             input_gain=-self.mapping.scale * self.rows,
-            outputs=x,
-            bias=sense if self.lasso else sense[:0],
+            outputs=bank.out,
+            bias=bank.minus if self.lasso else bank.minus[:0],
             bias_gain=self.lasso * scale * gradient if self.lasso else np.empty(0),
             cells=arrays.count,
-        )  # fmt: skip
+        )

@@ -72,14 +72,15 @@ def _header(
     m, n = circuit.matrix.shape
     yield ""
     yield f"Circuit {circuit.name}: A is {m} x {n}, {len(vectors)} right-hand side(s) b of {m}."
-    yield f"It finds x that minimises {_objective(circuit)}."
+    yield f"It finds {circuit.objective}."
     yield f"{circuit.amplifier_count} amplifiers, {schematic.cells} cells."
     yield from _amplifier(circuit.opamp)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
-    yield f"               x_j = v(xj) / {volts!r}{_unscaled(mapping.column_scale)}"
-    yield f"Input          1 unit of b is {mapping.scale * volts!r} A"
+    yield f"               x_j = v(xj) / {volts!r}{_unscaled(circuit.output_scale)}"
+    gain, unit = np.abs(schematic.input_gain).max(), "V" if schematic.driven else "A"
+    yield f"Input          1 unit of b is {float(gain) * volts!r} {unit}"
     yield f"Time           {WINDOW_LINE}{transient.window!r} s, one after the other"
     yield ""
     yield "Run it with:  ngspice -b FILE"
@@ -103,14 +104,6 @@ def _amplifier(opamp: OpAmp) -> Iterator[str]:
         f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
         f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."
     )
-
-
-def _objective(circuit: Circuit) -> str:
-    ridge = f" + {circuit.ridge!r} |x|^2 / 2" if circuit.ridge else ""
-    lasso = f" + {circuit.lasso!r} sum(x)" if circuit.lasso else ""
-    bound = " subject to x >= 0" if circuit.non_negative else ""
-    rows = "" if circuit.rows.all() else f" over {int(circuit.rows.sum())} selected rows"
-    return f"|A x - b|^2 / 2{ridge}{lasso}{bound}{rows}"
 
 
 def _names(circuit: Circuit) -> str:
@@ -176,10 +169,18 @@ def _control(
         f"  let band = {tolerance!r}*(peak + {SMALLEST_SCALE!r} + "
         f"abs(peak - {SMALLEST_SCALE!r}))/2",
     )
-    scale = circuit.mapping.column_scale / volts
-    for index, (name, factor) in enumerate(zip(outputs, scale.tolist(), strict=True)):
+    scale = circuit.output_scale / volts
+    for index, name in enumerate(outputs):
         yield f"  let volt_{index} = v({name})[last]"
-        yield f"  let x_{index} = volt_{index}*{factor!r}"
+    if circuit.rail_limited:  # only the direction is a result
+        yield "  let square = 0"
+        yield from (
+            f"  let square = square + ({factor!r}*volt_{index})^2"
+            for index, factor in enumerate(scale.tolist())
+        )
+    length = "/sqrt(square)" if circuit.rail_limited else ""
+    for index, factor in enumerate(scale.tolist()):
+        yield f"  let x_{index} = volt_{index}*{factor!r}{length}"
     for prefix in ("volt", "x"):
         yield from (f"  print {prefix}_{index}" for index in range(len(outputs)))
     yield from _settling(transient)

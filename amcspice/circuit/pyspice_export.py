@@ -75,7 +75,7 @@ def to_pyspice(
     >>> made.title
     'amcspice ginv-compact 2x2'
     """
-    vectors = as_vectors(vector, len(circuit.matrix))
+    vectors = as_vectors(vector, circuit.input_size)
     if transient is None and len(vectors) > 1:
         raise InputError(f"{len(vectors)} right-hand sides need a transient that gives the windows")
     if not (np.isfinite(volts_per_unit) and volts_per_unit > 0):
@@ -105,6 +105,11 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
         made.R(index, names[at], names[to], repr(ohm))
     for one in instances(names, drawing.amplifiers, opamp):
         _add_instance(made, one)
+    driven = drawing.stimulus.is_driven
+    if driven is not None and driven.any():
+        raise UnsupportedError(
+            "the export to PySpice has current inputs only; use fidelity reduced"
+        )
     for node, values in zip(drawing.stimulus.nodes, drawing.stimulus.currents.T, strict=True):
         if values.any():
             points = _points(values.tolist(), transient, opamp)

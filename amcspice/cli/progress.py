@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["progress"]
+__all__ = ["cumulative", "progress"]
 
 PATIENCE = 2.0
 """Seconds before anything is shown."""
@@ -48,6 +48,18 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
             yield advance
     else:
         yield _Lines(total, what)
+
+
+def cumulative(advance: Callable[[int], None]) -> Callable[[int], None]:
+    """Return a function that is told how many were finished so far; it may start again."""
+    finished = 0
+
+    def report(count: int) -> None:
+        nonlocal finished
+        advance(max(count - finished, 0))
+        finished = max(count, finished)
+
+    return report
 
 
 @contextlib.contextmanager

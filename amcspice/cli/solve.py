@@ -12,19 +12,20 @@ from rich.table import Table
 import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
-from amcspice.cli.progress import progress
+from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
+from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.solver import PROBLEMS, Run
+from amcspice.solver.problem import start_vector
 from amcspice.solver.record import record
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["solve"]
 
-KNOWN = ("mvm", "inv", "lstsq", "nnls", "eig")
 MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
 
@@ -35,46 +36,63 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 )
 @click.argument("problem")
 @click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
-@click.option("--rhs", required=True, metavar="FILE", help="B: a right-hand side a column.")
+@click.option(
+    "--rhs", metavar="FILE",
+    help="B: a right-hand side a column; for eig the start, drawn with the seed if left out.",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="Write the solution, a column a right-hand side: .npy or .csv.",
+)  # fmt: skip
+@click.option(
+    "--trials", type=click.IntRange(min=1), metavar="N",
+    help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )  # fmt: skip
 @waveform_options
 @shared_options
 def solve(
     problem: str,
     matrix: str,
-    rhs: str,
+    rhs: str | None,
     out: Path | None,
+    trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
     settings: Settings,
 ) -> None:
-    """Solve PROBLEM (lstsq, nnls, ...) for A and every column of B on a simulated circuit."""
-    _check_problem(problem)
+    """Solve PROBLEM for A and every column of B on a simulated circuit.
+
+    PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares) or eig (dominant
+    eigenvector).
+    """
+    if problem not in PROBLEMS:
+        raise InputError(f"unknown problem {problem!r}; choose from {', '.join(PROBLEMS)}")
+    if rhs is None and problem != "eig":
+        raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     check_waveform_targets(waveforms, plot)
     if out is not None:
-        _check_solution_file(out)
-    A, B = read_matrix(matrix), read_matrix(rhs)
+        _check_solution_file(out, trials)
+    if trials is not None and waveforms is not None:
+        raise UnsupportedError(
+            "waveforms of trials are not kept: leave --waveforms or --trials out"
+        )
+    A = read_matrix(matrix)
+    given = None if rhs is None else read_matrix(rhs)
     settings.check(problem, A)
     if settings.analysis.fidelity == "ideal" and (waveforms or plot):
         raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
     circuit = settings.make_circuit(problem, A)
+    B = start_vector(circuit)[:, None] if given is None else given
+    if trials is not None:
+        solve_trials(problem, circuit, B, trials, out, plot, settings)
+        return
     with progress(B.shape[1], "right-hand sides") as advance:
-        finished = 0
-
-        def report(count: int) -> None:
-            nonlocal finished
-            advance(max(count - finished, 0))
-            finished = max(count, finished)
-
         run = amc.simulate(
             circuit,
             B,
             analysis=settings.analysis,
             keep_waveforms=waveforms is not None or plot is not None,
-            progress=report,
+            progress=cumulative(advance),
             jobs=settings.jobs,
             verify=settings.verify,
         )
@@ -86,19 +104,9 @@ def solve(
     settings.write_json(record(run, problem=problem, fidelity=settings.analysis.fidelity))
 
 
-def _check_problem(problem: str) -> None:
-    supported = "; ".join(
-        f"{name} ({', '.join(c.name for c in amc.CIRCUITS.values() if name in c.problems)})"
-        for name in PROBLEMS
-    )
-    if problem in PROBLEMS:
-        return
-    if problem in KNOWN:
-        raise UnsupportedError(f"problem {problem} has no circuit yet; supported: {supported}")
-    raise InputError(f"unknown problem {problem!r}; supported: {supported}")
-
-
-def _check_solution_file(path: Path) -> None:
+def _check_solution_file(path: Path, trials: int | None) -> None:
+    if trials is not None and path.suffix.lower() != ".npy":
+        raise InputError(f"{path}: the solutions of all trials fit into .npy only")
     if path.suffix.lower() not in (".npy", ".csv"):
         raise InputError(f"{path}: unknown type {path.suffix!r}; use .npy, .csv")
     check_target(path)
@@ -154,6 +162,8 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
     if run.verification is not None:
         console.print(verification_line(run.verification))
+    if settings.stand_in is not None:
+        click.echo(f"note: behavioural fidelity: {settings.stand_in}", err=True)
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)

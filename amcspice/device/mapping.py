@@ -24,7 +24,7 @@ class Mapping:
     Parameters
     ----------
     target : ndarray, shape (m, n)
-        Wanted conductances [S].
+        Wanted conductances; of two arrays' difference where they are negative [S].
     scale : float
         Siemens for one unit of the column-scaled matrix.
     column_scale : ndarray, shape (n,)
@@ -39,12 +39,12 @@ class Mapping:
 def map_matrix(
     matrix: NDArray[np.float64], g_max: float, scaling: Scaling = "matrix", largest: float = 0.0
 ) -> Mapping:
-    """Map a non-negative matrix onto the conductance range from 0 to ``g_max``.
+    """Map a matrix onto conductances of magnitude 0 to ``g_max``; signs are kept.
 
     Parameters
     ----------
     matrix : ndarray, shape (m, n)
-        Non-negative, not all zero.
+        Not all zero.
     g_max : float
         Conductance of the largest entry [S].
     scaling : {"matrix", "columns"}
@@ -57,10 +57,10 @@ def map_matrix(
     -------
     Mapping
     """
-    peak = matrix.max(axis=0)
+    peak = np.abs(matrix).max(axis=0)
     column_scale = np.ones(matrix.shape[1])
     if scaling == "columns":
         column_scale = peak.max() / np.where(peak > 0, peak, peak.max())
     scaled = matrix * column_scale
-    scale = g_max / max(float(scaled.max()), largest)
+    scale = g_max / max(float(np.abs(scaled).max()), largest)
     return Mapping(target=scaled * scale, scale=scale, column_scale=column_scale)

@@ -137,6 +137,19 @@ class Memristor:
         return self.noise_bandwidth is not None and self.read_noise > 0
 
     @property
+    def drawn(self) -> bool:
+        """Whether anything depends on the seed."""
+        written = self.programmed is None and (
+            self.write_noise
+            or self.write_errors is not None
+            or self.device_variation
+            or self.cycle_variation
+            or any(isinstance(x, float) and x for x in (self.stuck_on, self.stuck_off))
+        )
+        drifts = self.drift_time > 1 and self.drift_spread
+        return bool(written or drifts or self.read_noise or self.thermal_noise)
+
+    @property
     def linear(self) -> bool:
         """True if a cell is a constant conductance during a simulation."""
         return self.sinh_voltage is None and not self.fluctuates

@@ -6,6 +6,7 @@ from amcspice.engine.batch import BatchSimulator
 from amcspice.engine.behavioural import Behavioural
 from amcspice.engine.installation import Installation, find_installation
 from amcspice.engine.linear import LinearModel
+from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.shared import SharedSimulator
 from amcspice.engine.simulator import Simulator
 from amcspice.engine.transient import Streamer, choose_transient
@@ -17,6 +18,7 @@ __all__ = [
     "Behavioural",
     "Installation",
     "LinearModel",
+    "PiecewiseLinear",
     "Segment",
     "SharedSimulator",
     "Simulator",

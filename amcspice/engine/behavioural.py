@@ -56,6 +56,10 @@ class Behavioural:
         Steps are finer around this fraction of the final value.
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
+    chunk : int
+        Right-hand sides in one call of the compiled kernel.
+    piecewise : PiecewiseLinear, optional
+        The equations, where they were made before.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Behavioural:
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
         chunk: int = CHUNK,
+        piecewise: PiecewiseLinear | None = None,
     ) -> None:
         check_chunk(chunk)
         circuit.device.refuse_unless_linear("behavioural")
@@ -81,7 +86,11 @@ class Behavioural:
                 "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
             )
         self.circuit, self.model, self.chunk = circuit, model, chunk
-        self.piecewise = PiecewiseLinear.of(circuit, model)
+        if circuit.opamp.output_current_limit is not None:
+            raise UnsupportedError(
+                "the behavioural fidelity has no output current limit; use reduced or flat"
+            )
+        self.piecewise = piecewise or PiecewiseLinear.of(circuit, model)
         # Compiled code takes a second to load: only those who run it wait for it.
         from amcspice.engine import kernel
 

@@ -1,10 +1,10 @@
 """The linear state-space model of a circuit: time constants, DC answer, exact step response.
 
-One state an amplifier, its internal output y:  dy/dt = w_u (v+ - v- + v_os) - (w_u / A0) y, and
-the reduced network gives the pin voltages from y and the injected currents.  It holds inside
-slew limit and output range, without second pole and input capacitance; it chooses window and
-time step of a transient and is the oracle of unconstrained settling.  Mismatch between
-amplifiers (offset, gain) is in it.
+States are the internal node y of every amplifier, dy/dt = w_u (v+ - v- + v_os) - (w_u / A0) y,
+those of the second poles, and the voltages of nodes that have a capacitance; the reduced network
+gives the pin voltages from these and the injected currents.  It holds inside slew limit and
+output range; it chooses window and time step of a transient, tells whether a circuit is stable
+and is the oracle of unconstrained settling.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine.pins import Pins
-from amcspice.errors import UnsupportedError
+from amcspice.engine.piecewise import PiecewiseLinear
+from amcspice.errors import UnstableError
 from amcspice.reduction import PortModel
 
 __all__ = ["LinearModel"]
@@ -25,17 +25,17 @@ __all__ = ["LinearModel"]
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """dy/dt = state @ y + drive @ J + constant; port voltages = observe @ y + local @ J + bias.
+    """du/dt = state @ u + drive @ J + constant; port voltages = observe @ u + local @ J + bias.
 
     Parameters
     ----------
-    state : ndarray, shape (k, k)
+    state : ndarray, shape (s, s)
         [1/s].
-    drive : ndarray, shape (k, P)
+    drive : ndarray, shape (s, P)
         Volts a second for one ampere into a port.
-    constant : ndarray, shape (k,)
+    constant : ndarray, shape (s,)
         From offsets and bias currents [V/s].
-    observe : ndarray, shape (P, k)
+    observe : ndarray, shape (P, s)
     local : ndarray, shape (P, P)
         [ohm].
     bias : ndarray, shape (P,)
@@ -52,21 +52,30 @@ class LinearModel:
     @classmethod
     def of(cls, circuit: Circuit, model: PortModel) -> LinearModel:
         """Return the model of a circuit whose network has been reduced."""
-        opamp = circuit.opamp
-        pins = Pins.of(circuit, model)
-        difference, count = pins.difference, len(pins.out)
-        resistance: Array = np.linalg.inv(pins.loaded).astype(float)
-        observe = resistance @ pins.out.T / opamp.output_resistance
-        bias = -opamp.bias_current * resistance @ pins.inputs
-        unity = 2 * np.pi * opamp.gbw
-        return cls(
-            state=unity * (difference @ observe - np.diag(1 / opamp.gains(count))),
-            drive=unity * difference @ resistance,
-            constant=unity * (difference @ bias + opamp.offsets(count)),
-            observe=observe,
-            local=resistance,
-            bias=bias,
-        )
+        return cls.of_equations(PiecewiseLinear.of(circuit, model))
+
+    @classmethod
+    def of_equations(cls, made: PiecewiseLinear) -> LinearModel:
+        """Return the linear piece of a circuit's equations, with all outputs inside the rails."""
+        eq = made.equations
+        k, c = eq.difference_q.shape
+        size = (2 * k if eq.second else k) + c
+        inner, last, ports = slice(0, k), slice(size - k - c, size - c), slice(size - c, size)
+        state = np.zeros((size, size))
+        state[inner, last] += eq.unity * eq.difference_a
+        state[inner, inner] -= np.diag(eq.leak)
+        state[inner, ports] = eq.unity * eq.difference_q
+        if eq.second:
+            state[last, inner] += eq.second * np.eye(k)
+            state[last, last] -= eq.second * np.eye(k)
+        state[ports, last] = eq.charge_a
+        state[ports, ports] = eq.charge_q
+        drive, constant = np.zeros((size, len(made.bias))), np.zeros(size)
+        drive[inner], constant[inner] = eq.unity * made.difference, eq.unity * made.difference_0
+        drive[ports], constant[ports] = made.charge, made.charge_0
+        observe = np.zeros((len(made.bias), size))
+        observe[:, last], observe[:, ports] = made.from_sources, made.from_states
+        return cls(state, drive, constant, observe, made.local, made.bias)
 
     @cached_property
     def eigenvalues(self) -> np.ndarray:
@@ -79,12 +88,12 @@ class LinearModel:
 
         Raises
         ------
-        UnsupportedError
+        UnstableError
             If the circuit is unstable.
         """
         rate = -float(self.eigenvalues.real.max())
         if rate <= 0:
-            raise UnsupportedError(
+            raise UnstableError(
                 f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
                 "(compensation, smaller gain-bandwidth ratio) or another circuit"
             )

@@ -17,7 +17,6 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.equations import Equations
 from amcspice.engine.pins import Pins
-from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
 __all__ = ["PiecewiseLinear"]
@@ -64,20 +63,15 @@ class PiecewiseLinear:
     def of(cls, circuit: Circuit, model: PortModel) -> PiecewiseLinear:
         """Return the equations of a circuit whose network has been reduced.
 
-        Raises
-        ------
-        UnsupportedError
-            If the amplifier has a current limit.
+        They know no limit of the output current.
         """
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
-        if opamp.output_current_limit is not None:
-            raise UnsupportedError(
-                "the behavioural fidelity has no output current limit; use reduced or flat"
-            )
         ports, rout = len(model.nodes), opamp.output_resistance
         pins = Pins.of(circuit, model)
         loaded, difference = pins.loaded, pins.difference
         capacitance = opamp.input_capacitance * pins.inputs
+        nodes, farads = circuit.schematic.capacitors
+        np.add.at(capacitance, np.searchsorted(model.nodes, nodes), farads)
         kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
         # Without states a port follows at once: free ports are eliminated, states are given.
         resistance = np.zeros((ports, ports))

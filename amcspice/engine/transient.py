@@ -68,13 +68,17 @@ def choose_transient(
 
     Raises
     ------
-    UnsupportedError
+    UnstableError
         If the circuit is unstable and no constraint can hold it.
     """
     # The slowest mode may grow with every output active and still end at the constraint; its
     # time is at most that of the amplifiers by themselves.
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = min(linear.slowest_mode, alone) if circuit.non_negative else linear.slowest
+    slowest = (
+        min(linear.slowest_mode, alone)
+        if circuit.non_negative or circuit.rail_limited
+        else linear.slowest
+    )
     window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
@@ -172,9 +176,9 @@ class Streamer:
         that was reduced, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
-        special = opamp.subcircuit is not None or opamp.input_noise > 0
         linear = device.linear and not device.thermal_noise
-        return self.amplifiers == "subcircuits" or special or not linear
+        special = opamp.subcircuit is not None or not linear
+        return self.amplifiers == "subcircuits" or special
 
     @property
     def options(self) -> str:

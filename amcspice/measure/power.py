@@ -72,7 +72,7 @@ def source_power(
         First sample of each segment, and the number of samples.
     """
     counts = np.diff(starts)
-    into = np.repeat(model.port_currents(currents), counts, axis=0)
+    into = np.repeat(_signed(model, currents), counts, axis=0)
     from_supply, arriving = _delivered(circuit, voltages, supply, into)
     return from_supply + arriving + np.repeat(local, counts)
 
@@ -102,10 +102,11 @@ def measure_power(
         `PortModel.local_power` of them [W].
     """
     opamp = circuit.opamp
-    from_supply, arriving = _delivered(circuit, voltages, supply, model.port_currents(currents))
+    from_supply, arriving = _delivered(circuit, voltages, supply, _signed(model, currents))
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    in_array = np.einsum("tp,tp->t", voltages, voltages @ model.conductance) + local
+    taken_in = voltages @ model.conductance - 2 * model.driven_currents(currents)
+    in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
     static = sum(
         len(bank.out)
         * opamp.quiescent_current
@@ -121,6 +122,15 @@ def measure_power(
         amplifier_output=total - static - in_array,
         array=in_array,
     )
+
+
+def _signed(model: PortModel, currents: Array) -> Array:
+    """Return the port currents, negative where a voltage source sends them.
+
+    Port voltages times that is what the sources deliver beside their local power: a current
+    source works against the port, a voltage source is relieved by it.
+    """
+    return model.port_currents(currents) - 2 * model.driven_currents(currents)
 
 
 def _delivered(

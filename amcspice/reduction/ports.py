@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
+from numpy.typing import NDArray
 from scipy.sparse.linalg import splu
 
 from amcspice.circuit.base import Array, Schematic
@@ -44,10 +45,13 @@ class PortModel:
     conductance : ndarray, shape (P, P)
         Port conductance matrix Y, symmetric [S].
     transfer : ndarray, shape (q, P)
-        Share of each injected current that arrives at each port.
+        Share of each injected current that arrives at each port; of a voltage source the current
+        that one volt of it sends there [S].
     local_power : callable
-        Takes injected currents (K, q); returns what they deliver with all ports at 0 V,
+        Takes what the sources give (K, q); returns what they deliver with all ports at 0 V,
         shape (K,) [W].
+    is_driven : ndarray of bool, shape (q,)
+        Which of the sources are voltages.
     """
 
     names: tuple[str, ...]
@@ -55,10 +59,15 @@ class PortModel:
     conductance: Array
     transfer: Array
     local_power: Callable[[Array], Array]
+    is_driven: NDArray[np.bool_]
 
     def port_currents(self, currents: Array) -> Array:
-        """Return what injected currents (K, q) amount to at the ports, shape (K, P) [A]."""
+        """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
         return currents @ self.transfer
+
+    def driven_currents(self, currents: Array) -> Array:
+        """Return the part of `port_currents` that voltage sources send, shape (K, P) [A]."""
+        return currents[:, self.is_driven] @ self.transfer[self.is_driven]
 
     @cached_property
     def network(self) -> Network:
@@ -94,29 +103,50 @@ def reduce_to_ports(
         If a node is connected to nothing, so that its voltage is undetermined, or if ``rows``
         is asked for where there are interior nodes outside crossbars.
     """
-    by_rows = _fits_rows(schematic)
+    driven = schematic.injected[schematic.is_driven]
+    terminals = np.union1d(schematic.ports, driven)
+    by_rows = _fits_rows(schematic, terminals)
     if method == "rows" and not by_rows:
         raise InputError(
             "reduction along the rows needs crossbars without other nodes between the amplifiers"
         )
-    if method == "auto" and by_rows and np.isin(schematic.lattices[0].rows, schematic.ports).all():
+    if method == "auto" and by_rows and np.isin(schematic.lattices[0].rows, terminals).all():
         by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
-    model = _reduce_by_rows(schematic) if by_rows and method != "lu" else _reduce_by_lu(schematic)
+    reduce = _reduce_by_rows if by_rows and method != "lu" else _reduce_by_lu
+    model = reduce(schematic, terminals)
     floating = np.flatnonzero(model.conductance.diagonal() <= 0)
     if floating.size:
         raise InputError(
             f"node {model.names[floating[0]]} is connected to nothing: after programming all "
             "cells of a line are off; use more levels, column scaling or a larger g_max"
         )
-    return model
+    return _with_driven(model, schematic.ports, driven) if len(driven) else model
 
 
-def _fits_rows(schematic: Schematic) -> bool:
+def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
+    """Take voltage sources off the ports of a model, where every source is one."""
+    keep, sources = np.searchsorted(model.nodes, ports), np.searchsorted(model.nodes, driven)
+    own = model.conductance[np.ix_(sources, sources)]
+
+    def local_power(voltages: Array) -> Array:
+        power: Array = np.einsum("kd,kd->k", voltages, voltages @ own)
+        return power
+
+    return PortModel(
+        names=tuple(model.names[index] for index in keep),
+        nodes=ports,
+        conductance=model.conductance[np.ix_(keep, keep)],
+        transfer=-model.conductance[np.ix_(sources, keep)],
+        local_power=local_power,
+        is_driven=np.ones(len(driven), bool),
+    )
+
+
+def _fits_rows(schematic: Schematic, ports: Nodes) -> bool:
     """Whether every interior node belongs to one lattice.
 
     The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
     """
-    ports = schematic.ports
     is_port = np.zeros(len(schematic.peripheral), bool)
     is_port[ports] = True
     free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
@@ -129,8 +159,7 @@ def _fits_rows(schematic: Schematic) -> bool:
     return bool(schematic.lattices) and not touched and bool((ends == ~is_port)[1:].all())
 
 
-def _reduce_by_rows(schematic: Schematic) -> PortModel:
-    ports = schematic.ports
+def _reduce_by_rows(schematic: Schematic, ports: Nodes) -> PortModel:
     position = np.full(len(schematic.peripheral), -1)
     position[ports] = np.arange(len(ports))
     conductance = _between_ports(schematic.peripheral, position, len(ports))
@@ -163,7 +192,7 @@ def _reduce_by_rows(schematic: Schematic) -> PortModel:
             power += reduction.local_power(at_rows)
         return power
 
-    return _model(schematic, conductance, transfer, local_power)
+    return _model(schematic, ports, conductance, transfer, local_power)
 
 
 def _between_ports(network: Network, position: Nodes, count: int) -> Array:
@@ -180,8 +209,8 @@ def _between_ports(network: Network, position: Nodes, count: int) -> Array:
     return conductance
 
 
-def _reduce_by_lu(schematic: Schematic) -> PortModel:
-    network, ports = schematic.network, schematic.ports
+def _reduce_by_lu(schematic: Schematic, ports: Nodes) -> PortModel:
+    network = schematic.network
     laplacian = network.laplacian()
     interior = np.setdiff1d(np.arange(1, len(network)), ports)
     place, position = np.full((2, len(network)), -1)
@@ -210,22 +239,23 @@ def _reduce_by_lu(schematic: Schematic) -> PortModel:
         power: Array = np.einsum("ek,ek->k", load, factor.solve(load))
         return power
 
-    return _model(schematic, conductance, transfer, local_power)
+    return _model(schematic, ports, conductance, transfer, local_power)
 
 
 def _model(
     schematic: Schematic,
+    ports: Nodes,
     conductance: Array,
     transfer: Array,
     local_power: Callable[[Array], Array],
 ) -> PortModel:
-    ports = schematic.ports
     return PortModel(
         names=tuple(schematic.peripheral.names[port] for port in ports),
         nodes=ports,
         conductance=(conductance + conductance.T) / 2,
         transfer=transfer,
         local_power=local_power,
+        is_driven=np.zeros(len(transfer), bool),
     )
 
 

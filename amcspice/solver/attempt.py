@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import (
     Behavioural,
     LinearModel,
+    PiecewiseLinear,
     Simulator,
     Stream,
     Streamer,
@@ -98,6 +100,7 @@ class Simulation:
     """
 
     def __init__(self, circuit: Circuit, analysis: Analysis) -> None:
+        check_banks(circuit.schematic.amplifiers, circuit.opamp)
         self.circuit, self.analysis = circuit, analysis
         self.model: PortModel = reduce_to_ports(circuit.schematic)
         self.outputs = np.searchsorted(self.model.nodes, circuit.schematic.outputs)
@@ -105,7 +108,8 @@ class Simulation:
         self.simulator: Simulator | None = (
             None if behavioural else get_simulator(analysis.simulator)
         )
-        opamp, self._linear = circuit.opamp, LinearModel.of(circuit, self.model)
+        self._made = PiecewiseLinear.of(circuit, self.model)
+        opamp, self._linear = circuit.opamp, LinearModel.of_equations(self._made)
         self._transient = choose_transient(
             circuit,
             self._linear,
@@ -126,6 +130,7 @@ class Simulation:
             rings=self._linear.oscillation > 0,
             settle_tolerance=analysis.settle_tolerance,
             tolerance=analysis.relative_tolerance,
+            piecewise=self._made,
         )
 
     def _streamer(self) -> Streamer:
@@ -254,6 +259,8 @@ class Simulation:
 
         What reaches a rail is the stage behind the output resistance, not the output itself.
         """
+        if self.circuit.rail_limited:
+            return False
         opamp = self.circuit.opamp
         delivered = final @ self.model.conductance - self.model.port_currents(currents)
         for bank in self.circuit.schematic.amplifiers:

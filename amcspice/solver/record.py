@@ -1,4 +1,4 @@
-"""`record`: a run as plain values, with units in the names, for files."""
+"""Runs, and trials of runs, as plain values with units in the names, for files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from amcspice.solver.result import Run, Verification
+from amcspice.solver.trials import Distribution, Trials
 
-__all__ = ["record", "verification_record"]
+__all__ = ["record", "trials_record", "verification_record"]
 
 
 def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
@@ -48,6 +49,56 @@ def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
         **verification_record(run.verification),
         "provenance": run.provenance,
     }
+
+
+def trials_record(trials: Trials, *, problem: str, fidelity: str) -> dict[str, Any]:
+    """Return trials as a mapping of arrays and plain values.
+
+    Parameters
+    ----------
+    trials : Trials
+    problem : str
+        What was solved.
+    fidelity : str
+        How it was simulated.
+
+    Returns
+    -------
+    dict
+        One entry of every list is one trial; it holds one entry a right-hand side.
+    """
+    return {
+        "problem": problem,
+        "circuit": trials.provenance["circuit"]["name"],
+        "fidelity": fidelity,
+        "simulator": trials.provenance["simulator"],
+        "trials": len(trials),
+        "distributions": {
+            "relative_error": _distribution(trials.relative_error),
+            "settling_time_s": _distribution(trials.settling_time),
+            "power_w": {name: _distribution(values) for name, values in trials.power.items()},
+            "energy_j": _distribution(trials.energy),
+        },
+        "not_settled": trials.not_settled,
+        "failed": trials.failures,
+        "near_limit": np.flatnonzero(trials.near_limit),
+        "trial_seed": trials.seeds,
+        "reference": np.atleast_2d(trials.reference.T),
+        "relative_error": trials.relative_error,
+        "settled": trials.settled,
+        "settling_time_s": trials.settling_time,
+        "power_w": trials.power,
+        "energy_j": trials.energy,
+        "amplifiers": trials.amplifiers,
+        "cells": trials.cells,
+        **verification_record(trials.verification),
+        "provenance": trials.provenance,
+    }
+
+
+def _distribution(values: Any) -> dict[str, float]:
+    found = Distribution.of(values)
+    return {"median": found.median, "p05": found.low, "p95": found.high, "values": found.count}
 
 
 def verification_record(verification: Verification | None) -> dict[str, Any]:

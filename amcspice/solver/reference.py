@@ -1,7 +1,7 @@
-"""The ideal fidelity: the algebraic answer to what a circuit was asked, from scipy.
+"""The ideal fidelity: the algebraic answer to what a circuit was asked, from numpy and scipy.
 
-``|A x - b|^2 / 2 + ridge |x|^2 / 2 + lasso sum(x)`` over the selected rows, with or without
-``x >= 0``.
+For least squares that minimises ``|A x - b|^2 / 2 + ridge |x|^2 / 2 + lasso sum(x)`` over the
+selected rows, with or without ``x >= 0``.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import numpy as np
 import scipy.linalg
 import scipy.optimize
 
-from amcspice.circuit import Circuit
+from amcspice.circuit import Circuit, LeastSquares
 from amcspice.circuit.base import Array
+from amcspice.circuit.eigen import dominant
 from amcspice.errors import InputError
 
 __all__ = ["least_squares", "nonnegative_least_squares", "reference"]
@@ -29,6 +30,8 @@ def reference(circuit: Circuit, vectors: Array) -> Array:
     -------
     ndarray, shape (K, n)
     """
+    if not isinstance(circuit, LeastSquares):
+        return _ANSWERS[circuit.problem](circuit.matrix, vectors)
     matrix, rows = circuit.matrix[circuit.rows], vectors[:, circuit.rows]
     if circuit.non_negative:
         return nonnegative_least_squares(matrix, rows, ridge=circuit.ridge, lasso=circuit.lasso)
@@ -79,6 +82,25 @@ def nonnegative_least_squares(
         )
         tall = lower.T
     return np.array([scipy.optimize.nnls(tall, vector)[0] for vector in right])
+
+
+def _product(matrix: Array, vectors: Array) -> Array:
+    product: Array = vectors @ matrix.T
+    return product
+
+
+def _inverse(matrix: Array, vectors: Array) -> Array:
+    return np.asarray(scipy.linalg.solve(matrix, vectors.T).T, dtype=float)
+
+
+def _eigenvector(matrix: Array, vectors: Array) -> Array:
+    """Return the dominant eigenvector with the sign that each start vector grows into."""
+    direction = dominant(matrix)[1]
+    sign = np.where(vectors @ direction < 0, -1.0, 1.0)
+    return np.outer(sign, direction)
+
+
+_ANSWERS = {"mvm": _product, "inv": _inverse, "eig": _eigenvector}
 
 
 def _with_ridge(matrix: Array, vectors: Array, ridge: float) -> tuple[Array, Array]:

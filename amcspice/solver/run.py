@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, as_vectors
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError
@@ -23,7 +23,7 @@ from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.verify import Verifier
 
-__all__ = ["simulate"]
+__all__ = ["as_pool", "simulate"]
 
 MAX_HALVINGS = 12
 PARTS_PER_JOB = 4
@@ -88,12 +88,12 @@ def simulate(
         raise InputError("give either an analysis or its fields as keywords, not both")
     verifier = Verifier(verify, analysis, circuit.device.seed)
     started = time.perf_counter()
-    vectors = as_vectors(b, len(circuit.matrix))
+    vectors = circuit.vectors(b)
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
         return _ideal(circuit, analysis, answer, shape, started)
-    with _as_pool(jobs) as pool:
+    with as_pool(jobs) as pool:
         streaming = _Streaming(circuit, analysis, vectors, keep_waveforms, pool, progress)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
         halvings = 0
@@ -106,7 +106,7 @@ def simulate(
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
             found = streaming.attempt(volts_per_unit, give_up=halvings < MAX_HALVINGS)
     simulation = streaming.simulation
-    solutions = found.outputs / volts_per_unit * circuit.mapping.column_scale
+    solutions = circuit.read_out(found.outputs, volts_per_unit)
     waveforms = None
     if keep_waveforms:
         waveforms = Waveforms(
@@ -135,7 +135,8 @@ def simulate(
 
 
 @contextlib.contextmanager
-def _as_pool(jobs: int | Pool) -> Iterator[Pool]:
+def as_pool(jobs: int | Pool) -> Iterator[Pool]:
+    """Yield a pool: the given one, or one of its own for the length of the block."""
     if isinstance(jobs, Pool):
         yield jobs
         return

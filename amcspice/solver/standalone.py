@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, Transient, as_vectors, draw, write_deck
+from amcspice.circuit import Circuit, Transient, draw, write_deck
 from amcspice.circuit.listing import write_listing
 from amcspice.engine import LinearModel, choose_transient
 from amcspice.engine.transient import STEPS_PER_WINDOW
@@ -74,7 +74,7 @@ def standalone_deck(
         raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
     if fidelity == "reduced":
         circuit.device.refuse_unless_linear("reduced")
-    vectors = as_vectors(b, len(circuit.matrix))
+    vectors = circuit.vectors(b)
     answer = reference(circuit, vectors)
     volts = _rounded(circuit.volts_per_unit(vectors, answer, analysis.full_scale))
     model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp

@@ -1,0 +1,107 @@
+"""``amcspice solve --trials``: many draws of cells and amplifiers, and their distributions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.cli.common import Settings
+from amcspice.cli.progress import cumulative, progress
+from amcspice.cli.quantity import si, verification_line
+from amcspice.files import replacing
+from amcspice.solver import Distribution, Trials, monte_carlo
+from amcspice.solver.record import trials_record
+
+__all__ = ["solve_trials"]
+
+UNITS = {"settling_time": "s", "energy": "J"}
+MOST_REASONS = 3
+"""Failed trials whose reason is printed."""
+
+
+def solve_trials(
+    problem: str,
+    circuit: Circuit,
+    right: Array,
+    count: int,
+    out: Path | None,
+    plot: Path | None,
+    settings: Settings,
+) -> None:
+    """Run trials, show their distributions and write what was asked for.
+
+    Parameters
+    ----------
+    problem : str
+    circuit : Circuit
+    right : ndarray, shape (m, K)
+        Right-hand sides.
+    count : int
+        Trials.
+    out, plot : Path, optional
+        Where solutions and picture go.
+    settings : Settings
+    """
+    with progress(count, "trials") as advance:
+        trials = monte_carlo(
+            circuit,
+            right,
+            trials=count,
+            seed=settings.seed,
+            analysis=settings.analysis,
+            progress=cumulative(advance),
+            jobs=settings.jobs,
+            verify=settings.verify,
+        )
+    if str(settings.json) != "-":
+        _show(trials, f"{problem} on {circuit.name}", settings)
+    if out is not None:
+        with replacing(out) as temporary:
+            np.save(temporary, trials.x)
+    if plot is not None:
+        from amcspice.view.style import save
+        from amcspice.view.trials import distributions
+
+        save(distributions(trials), plot)
+    settings.write_json(trials_record(trials, problem=problem, fidelity=settings.analysis.fidelity))
+
+
+def _show(trials: Trials, what: str, settings: Settings) -> None:
+    console = Console(highlight=False)
+    right = trials.settled.shape[1]
+    table = Table(
+        title=f"{what}: {len(trials)} trials of {right} right-hand side{'s' * (right > 1)}, "
+        f"{trials.amplifiers} amplifiers, {trials.cells} cells, {settings.analysis.fidelity}"
+    )
+    for name in ("", "median", "5 %", "95 %", "values"):
+        table.add_column(name, justify="right")
+    for name, found in trials.distributions().items():
+        label = name.replace("_", " ").replace(".", ", ")
+        table.add_row(label, *_cells(name, found), str(found.count))
+    console.print(table)
+    if trials.verification is not None:
+        console.print(verification_line(trials.verification))
+    if trials.not_settled.size:
+        click.echo(
+            f"note: {trials.not_settled.size} of {len(trials)} trials did not settle; settling "
+            "times and energies are those of the others",
+            err=True,
+        )
+    if trials.failures:
+        click.echo(f"note: {len(trials.failures)} of {len(trials)} trials failed", err=True)
+        for number, reason in list(trials.failures.items())[:MOST_REASONS]:
+            click.echo(f"  trial {number}: {reason}", err=True)
+
+
+def _cells(name: str, found: Distribution) -> list[str]:
+    values = (found.median, found.low, found.high)
+    if name == "relative_error":
+        return [f"{value:.2e}" for value in values]
+    unit = UNITS.get(name, "W")
+    return [si(value, unit) for value in values]

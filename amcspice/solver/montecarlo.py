@@ -1,0 +1,211 @@
+"""`monte_carlo`: one circuit many times over, with cells and amplifiers drawn anew.
+
+Matrix and right-hand sides stay the same in every trial.  The seed of a trial follows from the
+seed of the run and the number of the trial alone, so that neither the number of processes nor
+the number of trials changes any of them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from amcspice.circuit import Circuit, as_vectors
+from amcspice.circuit.base import Array
+from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
+from amcspice.pool import Pool, Report
+from amcspice.solver.result import Analysis, Run, Verification
+from amcspice.solver.run import as_pool, simulate
+from amcspice.solver.trials import Trials
+from amcspice.solver.verify import Verifier
+
+__all__ = ["monte_carlo", "trial_seed"]
+
+
+def monte_carlo(
+    circuit: Circuit,
+    b: ArrayLike,
+    *,
+    trials: int = 200,
+    seed: int | None = None,
+    analysis: Analysis | None = None,
+    progress: Callable[[int], None] | None = None,
+    jobs: int | Pool = 1,
+    verify: int = 0,
+    **options: Any,
+) -> Trials:
+    """Simulate a circuit many times, each time with cells and amplifiers drawn anew.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The seeds of its device and of its amplifiers are replaced in every trial.
+    b : array_like, shape (m,) or (m, K)
+        Right-hand sides, all of them in every trial.
+    trials : int
+    seed : int, optional
+        Of the whole run; None takes the device's.
+    analysis : Analysis, optional
+        Or its fields as keywords: ``fidelity="behavioural"``.
+    progress : callable, optional
+        Called with the number of trials finished.
+    jobs : int or Pool
+        Processes that share the trials; changes no result.
+    verify : int
+        In how many trials, drawn with the seed, a right-hand side is run again at the next
+        higher fidelity.
+    **options
+        Fields of `Analysis`.
+
+    Returns
+    -------
+    Trials
+
+    Raises
+    ------
+    InputError
+        If the input cannot be used, or nothing of the circuit is drawn.
+    UnstableError, SimulationError
+        If every trial fails, what the first one says.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]])
+    >>> circuit = amc.CompactGINV(A, device=amc.Memristor(write_noise=0.02))
+    >>> run = amc.monte_carlo(circuit, A @ [0.5, 0.25], trials=20, fidelity="behavioural")
+    >>> run.distributions()["relative_error"].median > 1e-3
+    True
+    """
+    if analysis is None:
+        analysis = Analysis(**options)
+    elif options:
+        raise InputError("give either an analysis or its fields as keywords, not both")
+    base = circuit.device.seed if seed is None else seed
+    _check(circuit, b, trials, base, analysis, verify)
+    started = time.perf_counter()
+    verified = set(np.random.default_rng(base).permutation(trials)[:verify].tolist())
+    bare = replace(circuit)  # a copy without what was worked out already, to send to processes
+    tasks = [
+        _Trial(bare, b, analysis, trial_seed(base, k), verify=int(k in verified))
+        for k in range(trials)
+    ]
+    done = 0
+
+    def report(count: int) -> None:
+        nonlocal done
+        done += count
+        if progress is not None:
+            progress(done)
+
+    with as_pool(jobs) as pool:
+        outcomes = pool.map(_run_trial, tasks, report)
+    found = _join(outcomes, [task.seed for task in tasks])
+    provenance = {
+        **found.provenance,
+        "circuit": circuit.describe(),
+        "seed": base,
+        "trials": trials,
+        "wall_time_s": time.perf_counter() - started,
+    }
+    return replace(found, provenance=provenance)
+
+
+def trial_seed(seed: int, trial: int) -> int:
+    """Return the seed of a trial: below 2^53, so that every reader of JSON keeps it."""
+    sequence = np.random.SeedSequence(seed, spawn_key=(trial,))
+    return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(11))
+
+
+def _check(
+    circuit: Circuit, b: ArrayLike, trials: int, seed: int, analysis: Analysis, verify: int
+) -> None:
+    if trials < 1:
+        raise InputError(f"trials = {trials} must be at least 1")
+    if seed < 0:
+        raise InputError(f"seed = {seed} must be zero or positive")
+    if analysis.fidelity == "ideal":
+        raise UnsupportedError(
+            "the ideal fidelity knows no cells, so every trial would be the same; use "
+            "behavioural, reduced or flat"
+        )
+    if getattr(circuit, "programmed", None) is not None:
+        raise InputError("the arrays of this circuit are programmed already: leave programmed out")
+    if not circuit.device.drawn and circuit.opamp.matched:
+        raise InputError(
+            "nothing of this circuit is drawn at random, so every trial would be the same: give "
+            "write noise, variation, stuck cells, read noise, or a mismatch of the amplifiers"
+        )
+    as_vectors(b, circuit.input_size)
+    Verifier(verify, analysis, seed)
+    if verify > trials:
+        raise InputError(f"verify = {verify} is more than there are trials ({trials})")
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    circuit: Circuit
+    b: ArrayLike
+    analysis: Analysis
+    seed: int
+    verify: int
+
+    @property
+    def drawn(self) -> Circuit:
+        """The circuit with cells and amplifiers of this trial."""
+        device = replace(self.circuit.device, seed=self.seed)
+        opamp = replace(self.circuit.opamp, mismatch_seed=self.seed)
+        return replace(self.circuit, device=device, opamp=opamp)
+
+
+def _run_trial(trial: _Trial, report: Report) -> Run | UnstableError | SimulationError:
+    """Return the run of a trial, or why these cells have none."""
+    try:
+        return simulate(
+            trial.drawn, trial.b, analysis=trial.analysis, keep_waveforms=False,
+            verify=trial.verify,
+        )  # fmt: skip
+    except (UnstableError, SimulationError) as error:
+        return error
+    finally:
+        report(1)
+
+
+def _join(outcomes: Sequence[Run | UnstableError | SimulationError], seeds: list[int]) -> Trials:
+    runs = {k: outcome for k, outcome in enumerate(outcomes) if isinstance(outcome, Run)}
+    failures = {k: outcome for k, outcome in enumerate(outcomes) if not isinstance(outcome, Run)}
+    if not runs:
+        raise failures[0]
+    first = next(iter(runs.values()))
+
+    def every(value: Callable[[Run], Any], missing: Any = np.nan) -> Any:
+        blank = np.full(np.shape(value(first)), missing)
+        return np.array([value(runs[k]) if k in runs else blank for k in range(len(outcomes))])
+
+    def power(name: str) -> Array:
+        values: Array = every(lambda run: run.power[name])
+        return values
+
+    return Trials(
+        x=every(lambda run: run.x),
+        reference=first.reference,
+        relative_error=every(lambda run: run.relative_error),
+        settled=every(lambda run: run.settled, missing=False),
+        settling_time=every(lambda run: run.settling_time),
+        power={name: power(name) for name in first.power},
+        energy=every(lambda run: run.energy),
+        near_limit=every(lambda run: run.near_limit, missing=False),
+        seeds=np.array(seeds),
+        failures={k: str(error) for k, error in failures.items()},
+        amplifiers=first.amplifiers,
+        cells=first.cells,
+        provenance=first.provenance,
+        verification=Verification.join(
+            [run.verification for run in runs.values() if run.verification is not None]
+        ),
+    )
