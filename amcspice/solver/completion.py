@@ -239,6 +239,8 @@ class _Alternation:
 
     def draw(self, count: int, done: int, iterations: int) -> set[tuple[int, int]]:
         """Draw which regressions, by half-step and number, are verified."""
+        if done >= iterations:
+            return set()
         m, n = self.known.shape
         draw = np.random.default_rng(self.seed)
         places = draw.integers([2 * done, 0], [2 * iterations, max(m, n)], size=(count, 2))
