@@ -164,10 +164,12 @@ class CompactGINV(LeastSquares):
 
         Without bit-line wires a word line that is off contributes nothing, so only the
         selected ones are built; with them it keeps its segments.  A block without any selected
-        line is disconnected as a whole.
+        line is disconnected as a whole; blocks whose columns meet without any resistance are one
+        network, and built as one.
         """
-        at, height = self.arrays.positions, self.arrays.height
-        size = self.array_rows or height
+        at, height, wire = self.arrays.positions, self.arrays.height, self.wire
+        apart = (wire.column, wire.driver, wire.termination) != (None, None, None)
+        size = (self.array_rows if apart else None) or height
         lines = at if self.wire.column is None else np.arange(height)
         blocks = [
             lines[lines // size == block] for block in np.unique(at // size)
