@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         Unconstrained,
     )
     from amcspice.device import (
+        ADC,
+        DAC,
         Memristor,
         OpAmp,
         Subcircuit,
@@ -56,7 +58,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ADC",
     "CIRCUITS",
+    "DAC",
     "INV",
     "MVM",
     "AmcspiceError",

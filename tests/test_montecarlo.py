@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 from cli_helpers import files, refused, run, write
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import random_problem
 
@@ -85,6 +85,7 @@ def test_more_trials_leave_the_first_ones_as_they_are():
     assert not np.intersect1d(other.seeds, many.seeds).size
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**70), st.integers(0, 10**6))
 def test_seeds_survive_json(seed, trial):
     drawn = trial_seed(seed, trial)

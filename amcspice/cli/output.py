@@ -47,13 +47,18 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value with arrays as lists and nan and infinity as None."""
+    """Return a value with arrays as lists and nan and infinity as None.
+
+    A complex number is a list of its real and its imaginary part.
+    """
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, complex):
+        return plain([value.real, value.imag])
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return os.fspath(value) if isinstance(value, os.PathLike) else value

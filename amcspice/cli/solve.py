@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -11,6 +13,7 @@ from rich.table import Table
 
 import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.converter_options import converter_options
 from amcspice.cli.output import check_target
 from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
@@ -19,10 +22,11 @@ from amcspice.cli.waveform_options import check_waveform_targets, waveform_optio
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
-from amcspice.solver import PROBLEMS, Run
+from amcspice.solver import PROBLEMS, Conversion, Run
+from amcspice.solver.complex_form import as_complex, real_form
 from amcspice.solver.problem import start_vector
 from amcspice.solver.record import record
-from amcspice.workload.matrix_file import read_matrix
+from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
 
@@ -49,6 +53,7 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )  # fmt: skip
 @waveform_options
+@converter_options
 @shared_options
 def solve(
     problem: str,
@@ -58,6 +63,7 @@ def solve(
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
+    converters: dict[str, Any],
     settings: Settings,
 ) -> None:
     """Solve PROBLEM for A and every column of B on a simulated circuit.
@@ -69,6 +75,7 @@ def solve(
         raise InputError(f"unknown problem {problem!r}; choose from {', '.join(PROBLEMS)}")
     if rhs is None and problem != "eig":
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
+    settings = replace(settings, analysis=replace(settings.analysis, **converters))
     check_waveform_targets(waveforms, plot)
     if out is not None:
         _check_solution_file(out, trials)
@@ -76,15 +83,18 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
-    A = read_matrix(matrix)
-    given = None if rhs is None else read_matrix(rhs)
+    A = read_numbers(matrix)
+    given = None if rhs is None else read_numbers(rhs)
+    is_complex = np.iscomplexobj(A) or (given is not None and np.iscomplexobj(given))
+    if is_complex:
+        A, given = real_form(problem, A, given)
     settings.check(problem, A)
     if settings.analysis.fidelity == "ideal" and (waveforms or plot):
         raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
     circuit = settings.make_circuit(problem, A)
     B = start_vector(circuit)[:, None] if given is None else given
     if trials is not None:
-        solve_trials(problem, circuit, B, trials, out, plot, settings)
+        solve_trials(problem, circuit, B, trials, out, plot, settings, is_complex=is_complex)
         return
     with progress(B.shape[1], "right-hand sides") as advance:
         run = amc.simulate(
@@ -96,6 +106,8 @@ def solve(
             jobs=settings.jobs,
             verify=settings.verify,
         )
+    if is_complex:
+        run = as_complex(run)
     if str(settings.json) != "-":
         _show(run, problem, circuit.name, settings)
     if out is not None:
@@ -117,7 +129,8 @@ def _write_solution(path: Path, run: Run) -> None:
         if path.suffix.lower() == ".npy":
             np.save(temporary, run.x)
         else:
-            np.savetxt(temporary, run.x, fmt="%.17g", delimiter=",")
+            number = "%.17g%+.17gj" if np.iscomplexobj(run.x) else "%.17g"
+            np.savetxt(temporary, run.x, fmt=[number] * run.x.shape[1], delimiter=",")
 
 
 def _write_waveforms(
@@ -160,6 +173,8 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(power)
     if count > MOST_ROWS:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
+    if run.conversion is not None:
+        console.print(_shares(run.conversion))
     if run.verification is not None:
         console.print(verification_line(run.verification))
     if settings.stand_in is not None:
@@ -167,3 +182,26 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)
+
+
+def _shares(conversion: Conversion) -> Table:
+    """Return whose share of the error is whose."""
+    table = Table(title="shares of the error (power of converters is not included)")
+    for name in ("rhs", "input", "analog", "sampling", "output", "saturated in", "out"):
+        table.add_column(name, justify="right")
+    shares = np.stack(
+        [
+            conversion.input_error,
+            conversion.analog_error,
+            conversion.sampling_error,
+            conversion.output_error,
+        ]
+    )
+    for k in range(min(shares.shape[1], MOST_ROWS)):
+        table.add_row(
+            str(k),
+            *(f"{value:.2e}" for value in shares[:, k]),
+            str(conversion.input_saturated[k]),
+            str(conversion.output_saturated[k]),
+        )
+    return table

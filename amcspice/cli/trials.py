@@ -16,6 +16,7 @@ from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
 from amcspice.files import replacing
 from amcspice.solver import Distribution, Trials, monte_carlo
+from amcspice.solver.complex_form import as_complex
 from amcspice.solver.record import trials_record
 
 __all__ = ["solve_trials"]
@@ -33,6 +34,8 @@ def solve_trials(
     out: Path | None,
     plot: Path | None,
     settings: Settings,
+    *,
+    is_complex: bool = False,
 ) -> None:
     """Run trials, show their distributions and write what was asked for.
 
@@ -47,6 +50,8 @@ def solve_trials(
     out, plot : Path, optional
         Where solutions and picture go.
     settings : Settings
+    is_complex : bool
+        Whether the circuit holds the real form of a complex problem.
     """
     with progress(count, "trials") as advance:
         trials = monte_carlo(
@@ -59,6 +64,8 @@ def solve_trials(
             jobs=settings.jobs,
             verify=settings.verify,
         )
+    if is_complex:
+        trials = as_complex(trials)
     if str(settings.json) != "-":
         _show(trials, f"{problem} on {circuit.name}", settings)
     if out is not None:

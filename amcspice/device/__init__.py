@@ -1,6 +1,7 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
 from amcspice.device.cells import WriteErrors
+from amcspice.device.converter import ADC, DAC
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import Memristor
 from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
@@ -9,6 +10,8 @@ from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
 
 __all__ = [
+    "ADC",
+    "DAC",
     "PRESETS",
     "Mapping",
     "Memristor",

@@ -6,7 +6,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 
-__all__ = ["relative_error"]
+__all__ = ["relative_error", "relative_size"]
 
 
 def relative_error(solutions: Array, references: Array) -> Array:
@@ -22,7 +22,21 @@ def relative_error(solutions: Array, references: Array) -> Array:
     -------
     ndarray, shape (K,)
     """
-    distance = np.linalg.norm(solutions - references, axis=1)
+    return relative_size(solutions - references, references)
+
+
+def relative_size(differences: Array, references: Array) -> Array:
+    """Return |difference| / |reference| in the 2-norm, one value a row; see `relative_error`.
+
+    Parameters
+    ----------
+    differences, references : ndarray, shape (K, n)
+
+    Returns
+    -------
+    ndarray, shape (K,)
+    """
+    distance = np.linalg.norm(differences, axis=1)
     size = np.linalg.norm(references, axis=1)
     zero = size == 0
     error = distance / np.where(zero, 1.0, size)

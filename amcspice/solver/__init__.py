@@ -4,13 +4,14 @@ from amcspice.solver.anls import Factorisation, Iteration, nmf
 from amcspice.solver.montecarlo import monte_carlo
 from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
-from amcspice.solver.result import Analysis, Run, Verification
+from amcspice.solver.result import Analysis, Conversion, Run, Verification
 from amcspice.solver.run import simulate
 from amcspice.solver.trials import Distribution, Trials
 
 __all__ = [
     "PROBLEMS",
     "Analysis",
+    "Conversion",
     "Distribution",
     "Factorisation",
     "Iteration",

@@ -13,6 +13,7 @@ from amcspice.circuit import CIRCUITS, Circuit, LeastSquares, NonNegative, Uncon
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
+from amcspice.solver.complex_form import as_complex, real_form
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 
@@ -103,6 +104,7 @@ def solve(
     ----------
     problem : {"mvm", "inv", "lstsq", "nnls", "eig"}
     A : array_like, shape (m, n)
+        Complex for ``mvm``, ``inv`` and ``lstsq`` too: see `amcspice.solver.complex_form`.
     b : array_like, shape (m,) or (m, K), optional
         Right-hand sides; for ``mvm`` the vectors, for ``eig`` the start, which may be left out.
     analysis : Analysis, optional
@@ -123,15 +125,23 @@ def solve(
     >>> amc.solve("nnls", A, [1.0, 0.0, 0.1]).x.round(3)
     array([0.784, 0.   ])
     """
+    is_complex = problem in PROBLEMS and any(
+        np.iscomplexobj(values) for values in (A, b) if values is not None
+    )
+    if is_complex:
+        A, b = real_form(problem, A, b)
+        if parameters.get("rows") is not None:
+            parameters["rows"] = np.tile(parameters["rows"], 2)
     made = make_circuit(problem, A, **parameters)
     if b is None:
         if problem != "eig":
             raise InputError(f"problem {problem} needs right-hand sides")
         b = start_vector(made)
-    return simulate(
+    run = simulate(
         made, b, analysis=analysis, keep_waveforms=keep_waveforms, progress=progress, jobs=jobs,
         verify=verify,
     )  # fmt: skip
+    return as_complex(run) if is_complex else run
 
 
 def start_vector(circuit: Circuit) -> Array:

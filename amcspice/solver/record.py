@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.solver.result import Run, Verification
+from amcspice.solver.result import Conversion, Run, Verification
 from amcspice.solver.trials import Distribution, Trials
 
 __all__ = ["record", "trials_record", "verification_record"]
@@ -46,8 +46,29 @@ def record(run: Run, *, problem: str, fidelity: str) -> dict[str, Any]:
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,
+        **_conversion_record(run.conversion),
         **verification_record(run.verification),
         "provenance": run.provenance,
+    }
+
+
+def _conversion_record(conversion: Conversion | None) -> dict[str, Any]:
+    """Return shares of error and steps as an entry for a mapping; no entry for None.
+
+    Input scales are amperes, or volts where the circuit drives its inputs.
+    """
+    if conversion is None:
+        return {}
+    names = (
+        "input_error", "analog_error", "sampling_error", "output_error", "input_saturated",
+        "output_saturated", "input_full_scale", "input_step",
+    )  # fmt: skip
+    return {
+        "conversion": {
+            **{name: getattr(conversion, name) for name in names},
+            "output_full_scale_v": conversion.output_full_scale,
+            "output_step_v": conversion.output_step,
+        }
     }
 
 

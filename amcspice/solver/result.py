@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.circuit.base import Array
+from amcspice.device import ADC, DAC
 from amcspice.engine import Waveforms
 from amcspice.errors import parameters
 
-__all__ = ["Analysis", "Run", "Verification"]
+__all__ = ["Analysis", "Conversion", "Run", "Verification"]
 
 Positive = Annotated[float, Field(gt=0)]
 
@@ -50,6 +51,10 @@ class Analysis:
     allow_unstable : bool
         Simulate circuits without a stable operating point, too, instead of refusing them: they
         end at the rails (``near_limit``) or never settle.  Their range is not halved.
+    dac : DAC, optional
+        Converters of the inputs; None sends what the problem says.
+    adc : ADC, optional
+        Converters of the outputs; None reads them at rest, without rounding.
     """
 
     fidelity: Literal["flat", "reduced", "behavioural", "ideal"] = "reduced"
@@ -63,6 +68,13 @@ class Analysis:
     amplifiers: Literal["elements", "subcircuits"] = "elements"
     timeout: Positive | None = None
     allow_unstable: bool = False
+    dac: DAC | None = None
+    adc: ADC | None = None
+
+    @property
+    def converts(self) -> bool:
+        """Whether there are converters."""
+        return self.dac is not None or self.adc is not None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +119,44 @@ class Verification:
 
 
 @dataclass(frozen=True, eq=False)
+class Conversion:
+    """What converters did to K right-hand sides, and whose share of the error is whose.
+
+    The difference between solution and reference is the sum of four: ideal answer to what was
+    sent, minus reference (input); outputs at rest, minus that (analog); as sampled, minus that
+    (sampling); as rounded, minus that (output).  Each is given as its 2-norm over that of the
+    reference, so the total is at most their sum.
+
+    Parameters
+    ----------
+    input_error, analog_error, sampling_error, output_error : ndarray, shape (K,)
+    input_saturated, output_saturated : ndarray of int, shape (K,)
+        Values that ended at full scale, or at zero where there are no negative codes.
+    input_full_scale, input_step : float
+        [A], or [V] where the circuit drives its inputs; nan without converters.
+    output_full_scale, output_step : float
+        [V]; nan without rounding.
+    sent : ndarray, shape (K, m)
+        Right-hand sides as the circuit got them.
+    at_rest : ndarray, shape (K, n)
+        Solutions as they were before sampling and rounding.
+    """
+
+    input_error: Array
+    analog_error: Array
+    sampling_error: Array
+    output_error: Array
+    input_saturated: NDArray[np.intp]
+    output_saturated: NDArray[np.intp]
+    input_full_scale: float
+    input_step: float
+    output_full_scale: float
+    output_step: float
+    sent: Array
+    at_rest: Array
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """Result of a simulation; K right-hand sides.
 
@@ -141,6 +191,8 @@ class Run:
         Versions, options, hash of the deck, seed, wall time.
     verification : Verification, optional
         If some were run again at a higher fidelity.
+    conversion : Conversion, optional
+        If there are converters; ``x`` is what they give then.
     """
 
     x: Array
@@ -158,6 +210,7 @@ class Run:
     cells: int
     provenance: dict[str, Any]
     verification: Verification | None = None
+    conversion: Conversion | None = None
 
     @property
     def all_settled(self) -> bool:

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import relative_error
 from amcspice.pool import Pool, Report
 from amcspice.solver.attempt import Found, Simulation
+from amcspice.solver.conversion import Inputs, convert
 from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
@@ -92,17 +93,26 @@ def simulate(
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
+        if analysis.converts:
+            raise UnsupportedError(
+                "the ideal fidelity has no volts to convert; use behavioural, reduced or flat"
+            )
         return _ideal(circuit, analysis, answer, shape, started)
     with as_pool(jobs) as pool:
-        streaming = _Streaming(circuit, analysis, vectors, keep_waveforms, pool, progress)
+        streaming = _Streaming(circuit, analysis, keep_waveforms, pool, progress)
+        inputs = Inputs(circuit, vectors, analysis.dac)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
         halvings, most = 0, 0 if streaming.simulation.runs_away else MAX_HALVINGS
-        while halvings < most and streaming.simulation.expects_limit(vectors, volts_per_unit):
+        while halvings < most and streaming.simulation.expects_limit(
+            inputs.at(volts_per_unit), volts_per_unit
+        ):
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-        found = streaming.attempt(volts_per_unit, give_up=halvings < most)
-        while found.near_limit and halvings < most:
+        sent = inputs.at(volts_per_unit)
+        found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
+        while found.near_limit.any() and halvings < most:
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-            found = streaming.attempt(volts_per_unit, give_up=halvings < most)
+            sent = inputs.at(volts_per_unit)
+            found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
     simulation = streaming.simulation
     solutions = circuit.read_out(found.outputs, volts_per_unit)
     waveforms = None
@@ -123,11 +133,16 @@ def simulate(
         waveforms=waveforms,
         volts_per_unit=volts_per_unit,
         range_halvings=halvings,
-        near_limit=found.near_limit,
+        near_limit=bool(found.near_limit.any()),
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
-        provenance=simulation.provenance(vectors, volts_per_unit, started),
+        provenance=simulation.provenance(sent, volts_per_unit, started),
     )
+    if analysis.converts:
+        read, conversion = convert(inputs, analysis.adc, found, answer, volts_per_unit)
+        run = replace(
+            run, x=shape(read), relative_error=relative_error(read, answer), conversion=conversion
+        )
     verifier.offer(circuit, vectors, run)
     return replace(run, verification=verifier.verify())
 
@@ -169,16 +184,15 @@ class _Streaming:
         self,
         circuit: Circuit,
         analysis: Analysis,
-        vectors: Array,
         keep: bool,
         pool: Pool,
         progress: Callable[[int], None] | None,
     ) -> None:
-        self.circuit, self.analysis, self.vectors = circuit, analysis, vectors
+        self.circuit, self.analysis = circuit, analysis
         self.keep, self.pool, self.progress = keep, pool, progress
         self.simulation = Simulation(circuit, analysis)
 
-    def attempt(self, volts_per_unit: float, *, give_up: bool) -> Found:
+    def attempt(self, vectors: Array, volts_per_unit: float, *, give_up: bool) -> Found:
         """Run every right-hand side in one range; see `Simulation.attempt`."""
         done = 0
 
@@ -188,17 +202,17 @@ class _Streaming:
             if self.progress is not None:
                 self.progress(done)
 
-        count, chunk = len(self.vectors), self.simulation.chunk
+        count, chunk = len(vectors), self.simulation.chunk
         chunks = -(-count // chunk)
         if self.pool.jobs == 1 or chunks == 1:
             return self.simulation.attempt(
-                self.vectors, volts_per_unit, keep=self.keep, give_up=give_up, report=report
+                vectors, volts_per_unit, keep=self.keep, give_up=give_up, report=report
             )
         # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
         size = chunk * max(1, chunks // (PARTS_PER_JOB * self.pool.jobs))
         parts = [
             _Part(
-                self.circuit, self.analysis, self.vectors[max(first - 1, 0) : first + size],
+                self.circuit, self.analysis, vectors[max(first - 1, 0) : first + size],
                 volts_per_unit, min(first, 1), self.keep, give_up,
             )
             for first in range(0, count, size)

@@ -72,6 +72,8 @@ def standalone_deck(
     fidelity = analysis.fidelity
     if fidelity not in ("flat", "reduced"):
         raise UnsupportedError(f"fidelity {fidelity} has no deck; choose flat or reduced")
+    if analysis.converts:
+        raise UnsupportedError("a deck of its own holds no converters; leave dac and adc out")
     if fidelity == "reduced":
         circuit.device.refuse_unless_linear("reduced")
     vectors = circuit.vectors(b)

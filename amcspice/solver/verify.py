@@ -69,6 +69,9 @@ class Verifier:
         """Show the regressions of a run; vectors are its right-hand sides, shape (K, m)."""
         if not self.count:
             return
+        solutions = np.atleast_2d(run.x.T)
+        if run.conversion is not None:  # what is verified is the circuit between the converters
+            vectors, solutions = run.conversion.sent, run.conversion.at_rest
         for index in range(len(vectors)):
             self._seen += 1
             place = len(self._kept)
@@ -81,7 +84,7 @@ class Verifier:
                     circuit=circuit,
                     vectors=vectors[max(index - 1, 0) : index + 1].copy(),
                     volts_per_unit=run.volts_per_unit,
-                    solution=np.atleast_2d(run.x.T)[index],
+                    solution=solutions[index],
                     settling_time=float(run.settling_time[index]),
                 )
             ]

@@ -1,0 +1,319 @@
+"""Converters: rounding, saturation, sampling, and whose share of the error is whose."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import scipy.optimize
+from cli_helpers import MATRIX, RIGHT, refused, run, write
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from oracles import random_problem
+
+import amcspice as amc
+from amcspice.circuit import INV, MVM
+from amcspice.device.converter import Quantiser
+from amcspice.engine import LinearModel
+from amcspice.measure import measure_settling, sample
+from amcspice.reduction import reduce_to_ports
+from amcspice.solver.standalone import standalone_deck
+
+BEHAVIOURAL = "behavioural"
+FIDELITIES = [BEHAVIOURAL, pytest.param("reduced", marks=pytest.mark.ngspice)]
+
+
+@settings(deadline=None)
+@given(
+    st.integers(2, 24),
+    st.floats(1e-9, 1e9),
+    st.booleans(),
+    arrays(float, 20, elements=st.floats(-1.5, 1.5)),
+)
+def test_rounding(bits, full_scale, bipolar, relative):
+    quantiser = Quantiser(bits, full_scale, bipolar)
+    values = relative * full_scale
+    codes, saturated = quantiser.codes(values)
+    assert codes.max() <= 2**bits - 1
+    assert quantiser.largest * (1 + bipolar) + 1 <= 2**bits
+    lowest = -1.0 if bipolar else 0.0
+    inside = (relative >= lowest) & (relative <= 1.0)
+    away = np.abs(codes * quantiser.step - values)
+    assert (away[inside] <= quantiser.step * (0.5 + 1e-6)).all()
+    assert not saturated[inside].any()
+    half = 0.5 / quantiser.largest
+    assert saturated[(relative > 1 + 1.01 * half) | (relative < lowest - 1.01 * half)].all()
+    np.testing.assert_array_equal(quantiser.codes(codes * quantiser.step)[0], codes)
+
+
+def test_zero_and_both_ends_are_codes():
+    for bipolar, ends in ((True, [-1.0, 0.0, 1.0]), (False, [0.0, 1.0])):
+        quantiser = Quantiser(3, 1.0, bipolar)
+        np.testing.assert_allclose(quantiser.codes(np.array(ends))[0] * quantiser.step, ends)
+    assert Quantiser(3, 1.0, True).largest == 3
+    assert Quantiser(3, 1.0, False).largest == 7
+
+
+def test_inputs_are_rounded_to_the_largest_right_hand_side():
+    A = np.array([[1.0, 0.5, 0.2], [0.3, 0.9, 0.4]])
+    x = np.array([0.93, -0.41, 0.07])
+    circuit = MVM(A, opamp=amc.OpAmp(gain=1e8))
+    found = amc.simulate(circuit, x, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=4))
+    step = 0.93 / 7  # negative values: codes from -7 to 7
+    sent = np.rint(x / step) * step
+    np.testing.assert_allclose(found.x, A @ sent, rtol=1e-6)
+    conversion = found.conversion
+    np.testing.assert_allclose(conversion.sent, [sent], rtol=1e-12)
+    expected = np.linalg.norm(A @ (sent - x)) / np.linalg.norm(A @ x)
+    assert conversion.input_error == pytest.approx(expected)
+    assert found.relative_error == pytest.approx(expected, rel=1e-5)
+    assert conversion.analog_error < 1e-6
+    assert conversion.sampling_error == conversion.output_error == 0
+    # mvm drives voltages: the scale is in volts.
+    assert conversion.input_full_scale == pytest.approx(0.93 * circuit._input_volts
+                                                        * found.volts_per_unit)  # fmt: skip
+    assert np.isnan(conversion.output_step)
+
+
+def test_offset_is_in_steps():
+    A = np.array([[1.0, 0.5], [0.3, 0.9]])
+    circuit, x = MVM(A, opamp=amc.OpAmp(gain=1e8)), np.array([1.0, 0.25])
+    plain, shifted = (
+        amc.simulate(circuit, x, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=6, offset=offset)).x
+        for offset in (0.0, 2.0)
+    )
+    np.testing.assert_allclose(shifted - plain, A @ [2 / 63, 2 / 63], rtol=1e-5)
+    plain, shifted = (
+        amc.simulate(circuit, x, fidelity=BEHAVIOURAL, adc=amc.ADC(bits=8, offset=offset))
+        for offset in (0.0, -3.0)
+    )
+    step = shifted.conversion.output_step / shifted.volts_per_unit
+    np.testing.assert_allclose(plain.x - shifted.x, 3 * step)
+
+
+def test_what_is_beyond_full_scale_saturates_and_is_counted():
+    A = np.array([[2.0, 0.5], [0.3, 1.5]])
+    circuit, b = INV(A), np.array([[1.0, 0.1], [0.2, 0.3]])
+    plain = amc.simulate(circuit, b, fidelity=BEHAVIOURAL)
+    unit = circuit.mapping.scale * plain.volts_per_unit  # amperes for one unit of b
+    cut = amc.simulate(
+        circuit, b, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=12, full_scale=0.25 * unit)
+    ).conversion
+    assert cut.input_saturated.tolist() == [1, 1]
+    np.testing.assert_allclose(cut.sent, np.minimum(b, 0.25).T, atol=0.5 * cut.input_step / unit)
+    top = 0.5 * plain.x.max()
+    held = amc.simulate(
+        circuit, b, fidelity=BEHAVIOURAL,
+        adc=amc.ADC(bits=12, full_scale=top * plain.volts_per_unit),
+    )  # fmt: skip
+    assert held.conversion.output_saturated.tolist() == (plain.x > top).sum(axis=0).tolist()
+    assert held.x.max() == pytest.approx(top)
+
+
+def test_unipolar_converters_know_no_negative_values():
+    A, b = np.array([[2.0, 0.5], [0.3, 1.5]]), np.array([1.0, -0.5])
+    found = amc.simulate(
+        INV(A), b, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=8, bipolar=False),
+        adc=amc.ADC(bits=8, bipolar=False),
+    )  # fmt: skip
+    assert found.conversion.input_saturated == 1
+    np.testing.assert_allclose(found.conversion.sent, [[1.0, 0.0]])
+    assert found.x.min() == 0
+    # Chosen by the problem: codes for negative values where there are any.
+    chosen = amc.simulate(INV(A), b, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=8), adc=amc.ADC(bits=8))
+    assert not chosen.conversion.input_saturated.any()
+    assert chosen.x.min() < 0
+    held = amc.CompactGINV(A, constraint=amc.NonNegative())
+    above = amc.simulate(held, b, fidelity=BEHAVIOURAL, adc=amc.ADC(bits=8)).conversion
+    assert above.output_step == pytest.approx(held.opamp.highest_output / 255)
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+def test_shares_of_a_constrained_regression(fidelity, measured):
+    A, b = random_problem(7, rows=12, columns=4, vectors=3)
+    circuit = amc.CompactGINV(
+        A, constraint=amc.NonNegative(), device=amc.Memristor(levels=16),
+        opamp=amc.OpAmp(gain=1e5),
+    )  # fmt: skip
+    plain = amc.simulate(circuit, b, fidelity=fidelity)
+    found = amc.simulate(circuit, b, fidelity=fidelity, dac=amc.DAC(bits=6), adc=amc.ADC(bits=8))
+    conversion = found.conversion
+    step = np.abs(b).max() / (31 if b.min() < 0 else 63)
+    sent = np.rint(b / step) * step
+    np.testing.assert_allclose(conversion.sent.T, sent, atol=1e-12)
+    ideal = np.array([scipy.optimize.nnls(A, column)[0] for column in sent.T]).T
+    size = np.linalg.norm(plain.reference, axis=0)
+    input_error = np.linalg.norm(ideal - plain.reference, axis=0) / size
+    np.testing.assert_allclose(conversion.input_error, input_error, rtol=1e-9)
+    analog = np.linalg.norm(conversion.at_rest.T - ideal, axis=0) / size
+    np.testing.assert_allclose(conversion.analog_error, analog, rtol=1e-9)
+    # Rounding: half a step an output at the most; the default scale is the output range.
+    volts = found.x * found.volts_per_unit / conversion.output_step
+    np.testing.assert_allclose(volts, np.rint(volts), atol=1e-6)
+    away = np.abs(found.x - conversion.at_rest.T) * found.volts_per_unit
+    assert away.max() <= 0.5 * conversion.output_step * (1 + 1e-9)
+    total = input_error + analog + conversion.output_error
+    assert (found.relative_error <= total * (1 + 1e-9)).all()
+    expected = np.linalg.norm(found.x - plain.reference, axis=0) / size
+    np.testing.assert_allclose(found.relative_error, expected, rtol=1e-9)
+    measured("input share", conversion.input_error.max())
+    measured("output share", conversion.output_error.max())
+
+
+@pytest.mark.parametrize("share", ["input_error", "output_error"])
+def test_six_decibels_a_bit(share):
+    A, b = random_problem(1, rows=16, columns=6, vectors=40)
+    circuit = amc.CompactGINV(A)
+    errors = []
+    for bits in (6, 10, 14):
+        found = amc.simulate(circuit, b, fidelity=BEHAVIOURAL, keep_waveforms=False,
+                             dac=amc.DAC(bits=bits), adc=amc.ADC(bits=bits))  # fmt: skip
+        errors.append(np.median(getattr(found.conversion, share)))
+    np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 4, atol=0.3)
+
+
+def test_sampling_an_exponential_is_exact_between_samples():
+    time = np.linspace(0, 5.0, 11)
+    outputs = np.exp(-time)[:, None] * [1.0, -2.0] + [0.0, 3.0]
+    outputs[-1] = [0.0, 3.0]  # at rest
+    for at in (0.0, 0.2, 1.37, 4.0):
+        found = sample(time, outputs, np.array([0, 11]), at, np.array([True]))
+        expected = np.exp(-at) * np.array([1.0, -2.0]) + [0.0, 3.0]
+        np.testing.assert_allclose(found, [expected], atol=1e-12)
+
+
+def test_sampling_where_an_output_passes_its_final_value():
+    time, outputs = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.0, 1.5, 0.5, 1.0])[:, None]
+    starts = np.array([0, 4])
+    assert sample(time, outputs, starts, 0.5, np.array([True])) == pytest.approx(0.75)
+    assert sample(time, outputs, starts, 1.5, np.array([True])) == pytest.approx(1.0)
+
+
+def test_sampling_after_the_end_is_known_at_rest_only():
+    time = np.array([0.0, 1.0, 2.0, 0.0, 1.0])
+    outputs = np.arange(5.0)[:, None]
+    found = sample(time, outputs, np.array([0, 3, 5]), 1.5, np.array([True, False]))
+    np.testing.assert_allclose(found, [[1.5], [np.nan]])
+    found = sample(time, outputs, np.array([0, 3, 5]), 9.0, np.array([True, False]))
+    np.testing.assert_allclose(found, [[2.0], [np.nan]])
+
+
+def test_sampled_at_the_settling_time_an_output_stands_at_the_band():
+    A, b = random_problem(2, rows=10, columns=3)
+    run = amc.simulate(amc.CompactGINV(A), b, fidelity=BEHAVIOURAL)
+    time, outputs = run.waveforms.solution()
+    settled = measure_settling(time, outputs)
+    found = sample(time, outputs, np.array([0, len(time)]), settled.time, np.array([True]))
+    assert np.abs(found - settled.final).max() == pytest.approx(settled.band, rel=1e-6)
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+@pytest.mark.parametrize("time_constants", [0.5, 2.0, 5.0])
+def test_sampled_outputs_follow_the_linear_step_response(fidelity, time_constants):
+    A, b = random_problem(3, rows=12, columns=4)
+    circuit = amc.CompactGINV(A)
+    model = reduce_to_ports(circuit.schematic)
+    linear = LinearModel.of(circuit, model)
+    at = time_constants * linear.slowest
+    run = amc.simulate(circuit, b, fidelity=fidelity, adc=amc.ADC(sample_time=at))
+    currents = circuit.schematic.currents(b[None], run.volts_per_unit)
+    response = linear.step_response(model.port_currents(currents)[0], np.array([at]))
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    expected = response[0, outputs] / run.volts_per_unit
+    away = np.linalg.norm(run.conversion.at_rest[0] - expected)
+    assert np.linalg.norm(run.x - expected) < 0.05 * away
+    assert run.conversion.sampling_error == pytest.approx(
+        away / np.linalg.norm(run.reference), rel=0.05
+    )
+    assert run.settled.all()
+
+
+def test_long_after_settling_sampling_costs_nothing():
+    A, b = random_problem(3, rows=12, columns=4, vectors=3)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    plain = amc.simulate(circuit, b, fidelity=BEHAVIOURAL)
+    late = amc.simulate(circuit, b, fidelity=BEHAVIOURAL, adc=amc.ADC(sample_time=1.0))
+    np.testing.assert_array_equal(late.x, plain.x)
+    assert not late.conversion.sampling_error.any()
+
+
+@pytest.mark.ngspice
+def test_jobs_change_nothing_and_converters_are_not_verified():
+    A, b = random_problem(3, rows=8, columns=3, vectors=130)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    given = {"dac": amc.DAC(bits=5), "adc": amc.ADC(bits=5, sample_time=300e-9)}
+    alone, shared = (
+        amc.simulate(circuit, b, jobs=jobs, verify=3, keep_waveforms=False, **given)
+        for jobs in (1, 2)
+    )
+    np.testing.assert_array_equal(alone.x, shared.x)
+    np.testing.assert_array_equal(alone.conversion.sampling_error, shared.conversion.sampling_error)
+    assert alone.provenance["deck_sha256"] == shared.provenance["deck_sha256"]
+    # Five bits are off by percents, the circuit between them is not.
+    assert np.median(alone.relative_error) > 1e-2
+    assert alone.verification.largest_solution_deviation < 1e-4
+
+
+def test_trials_see_converters():
+    A, b = random_problem(3, rows=8, columns=3)
+    circuit = amc.CompactGINV(A, device=amc.Memristor(write_noise=1e-4))
+    fine, coarse = (
+        amc.monte_carlo(circuit, b, trials=3, fidelity=BEHAVIOURAL, adc=adc).relative_error
+        for adc in (None, amc.ADC(bits=5))
+    )
+    assert fine.max() < 0.1 * coarse.min()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: amc.DAC(bits=0), "DAC.bits = 0"),
+        (lambda: amc.DAC(bits=1, bipolar=True), "one bit holds no negative codes"),
+        (lambda: amc.DAC(bits=8, full_scale=-1.0), "DAC.full_scale"),
+        (lambda: amc.ADC(full_scale=1.0), "full_scale and offset need bits"),
+        (lambda: amc.ADC(bits=8, sample_time=0.0), "ADC.sample_time"),
+        (lambda: amc.simulate(INV(np.eye(2)), [1, -1], fidelity=BEHAVIOURAL, dac=amc.DAC(bits=1)),
+         "a DAC of one bit has no negative codes"),
+        (lambda: amc.simulate(INV(np.eye(2)), [1, 1], fidelity="ideal", adc=amc.ADC(bits=8)),
+         "the ideal fidelity has no volts to convert"),
+        (lambda: standalone_deck(INV(np.eye(2)), [1, 1], amc.Analysis(adc=amc.ADC(bits=8))),
+         "holds no converters"),
+    ],
+)  # fmt: skip
+def test_refused(make, message):
+    with pytest.raises(amc.InputError, match=message):
+        make()
+
+
+def test_command_line(tmp_path):
+    result = run("solve", "nnls", *write(tmp_path), "--fidelity", BEHAVIOURAL, "--dac-bits", 10,
+                 "--adc-bits", 8, "--adc-full-scale", 2.0, "--sample-time", 1e-3,
+                 "--json", tmp_path / "r.json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "power of converters is not included" in result.stdout
+    content = json.loads((tmp_path / "r.json").read_text())
+    conversion = content["conversion"]
+    assert conversion["output_step_v"] == pytest.approx(2 / 255)
+    assert conversion["sampling_error"] == [0, 0]
+    assert conversion["output_saturated"] == [0, 0]
+    assert all(0 < value < 1e-2 for value in conversion["input_error"])
+    volts = np.array(content["solution"]) * content["volts_per_unit"] / (2 / 255)
+    np.testing.assert_allclose(volts, np.rint(volts), atol=1e-6)
+    expected = np.array([scipy.optimize.nnls(MATRIX, column)[0] for column in RIGHT.T])
+    np.testing.assert_allclose(content["reference"], expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dac-full-scale", 1e-3], "need --dac-bits"),
+        (["--adc-offset", 1], "full_scale and offset need bits"),
+        (["--adc-bits", 0], "--adc-bits"),
+        (["--sample-time", 0], "must be a finite number above 0"),
+        (["--adc-bits", 8, "--fidelity", "ideal"], "has no volts to convert"),
+    ],
+)
+def test_refused_on_the_command_line(tmp_path, options, message):
+    refused(run("solve", "nnls", *write(tmp_path), *options), message)
