@@ -10,12 +10,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
+        INV,
+        MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
+        CompensatedINV,
+        Eigen,
+        InverterINV,
+        LeastSquares,
+        Macro,
         NonNegative,
+        Switches,
         Unconstrained,
     )
     from amcspice.device import (
@@ -23,12 +32,14 @@ if TYPE_CHECKING:
         DAC,
         Memristor,
         OpAmp,
+        Subcircuit,
         SwitchingCell,
         Wire,
         WriteErrors,
         WriteVerify,
     )
     from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
         Analysis,
@@ -38,6 +49,8 @@ if TYPE_CHECKING:
         make_circuit,
         monte_carlo,
         nmf,
+        noise_transient,
+        output_noise,
         simulate,
         solve,
     )
@@ -48,19 +61,29 @@ __all__ = [
     "ADC",
     "CIRCUITS",
     "DAC",
+    "INV",
+    "MVM",
     "AmcspiceError",
+    "AnalogNMF",
     "Analysis",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
+    "CompensatedINV",
+    "Eigen",
     "Factorisation",
     "InputError",
+    "InverterINV",
+    "LeastSquares",
+    "Macro",
     "Memristor",
     "NonNegative",
     "OpAmp",
     "Programmed",
     "Run",
     "SimulationError",
+    "Subcircuit",
+    "Switches",
     "SwitchingCell",
     "Trials",
     "Unconstrained",
@@ -69,14 +92,17 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "make_circuit",
+    "measured_opamp",
     "monte_carlo",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver")
+_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
 
 
 def __getattr__(name: str) -> Any:

@@ -29,7 +29,11 @@ def problem_of(name):
         b = A @ np.array([[0.8, 0.2], [0.5, 0.9], [-0.4, -0.1]])
         return ("nnls" if "nnls" in problems else "lstsq"), A, b.round(3)
     A = draw.random((4, 4)).round(2) + 2 * np.eye(4)
-    return problems[0], A, draw.random((4, 2)).round(2)
+    if problems == ("eig",):
+        return "eig", (A + A.T) / 2, draw.random((4, 1)).round(2)
+    if amc.CIRCUITS[name].signed:
+        A = A - np.triu(A, 1)[:, ::-1]
+    return problems[0], A.round(2), draw.random((4, 2)).round(2)
 
 
 def circuit_of(name):

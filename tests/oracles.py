@@ -129,13 +129,16 @@ def dissipated(circuit, names, voltages, currents):
     laplacian = sp.coo_array(
         (np.r_[g, g, -g, -g], (np.r_[a, b, a, b], np.r_[a, b, b, a])), shape=(size, size)
     ).tocsr()
-    injected = np.zeros(size)
-    np.add.at(injected, schematic.injected, currents)
-    v = np.zeros(size)
+    injected, held, v = np.zeros(size), ports, np.zeros(size)
     v[ports] = voltages
-    free = np.setdiff1d(np.arange(size), np.append(0, ports))
+    if schematic.driven:
+        held = np.append(ports, schematic.inputs)
+        v[schematic.inputs] = currents
+    else:
+        np.add.at(injected, schematic.injected, currents)
+    free = np.setdiff1d(np.arange(size), np.append(0, held))
     if len(free):
-        known = laplacian[free][:, ports] @ voltages
+        known = laplacian[free][:, held] @ v[held]
         v[free] = scipy.sparse.linalg.spsolve(
             laplacian[free][:, free].tocsc(), injected[free] - known
         )
@@ -154,5 +157,7 @@ def dissipated(circuit, names, voltages, currents):
         "stages": float(stages),
         "hold": float(hold),
         "quiescent": quiescent,
-        "input": float(v[schematic.injected] @ currents),
+        "input": float(currents @ delivered[schematic.inputs])
+        if schematic.driven
+        else float(v[schematic.injected] @ currents),
     }

@@ -5,7 +5,7 @@ import pytest
 from oracles import nnls
 
 import amcspice as amc
-from amcspice.solver.anls import _revive
+from amcspice.solver.anls import revive
 
 DRAW = np.random.default_rng(11)
 W0, H0 = DRAW.random((12, 2)), DRAW.random((2, 9))
@@ -135,17 +135,17 @@ def test_all_zero_rows_and_columns_of_the_matrix():
 
 def test_revive_gives_dead_columns_a_new_start():
     factor = np.array([[0.0, 1.0, 1e-12], [0.0, 4.0, 0.0]])
-    revived, count = _revive(factor, [3, 1])
+    revived, count = revive(factor, [3, 1])
     assert count == 2
     np.testing.assert_array_equal(revived[:, 1], factor[:, 1])
     assert (revived[:, [0, 2]] > 0).all()
     assert revived.max() <= 4.0
-    np.testing.assert_array_equal(_revive(factor, [3, 1])[0], revived)
-    assert not np.array_equal(_revive(factor, [3, 2])[0], revived)
-    same, none = _revive(revived, [3, 1])
+    np.testing.assert_array_equal(revive(factor, [3, 1])[0], revived)
+    assert not np.array_equal(revive(factor, [3, 2])[0], revived)
+    same, none = revive(revived, [3, 1])
     assert none == 0
     np.testing.assert_array_equal(same, revived)
-    everything, count = _revive(np.zeros((2, 2)), [0])
+    everything, count = revive(np.zeros((2, 2)), [0])
     assert count == 2
     assert (everything > 0).all()
 

@@ -10,7 +10,7 @@ import pytest
 
 import amcspice
 
-HEAVY = ["matplotlib", "skimage", "PySpice", "pandas", "xarray", "click", "rich", "dask"]
+HEAVY = ["matplotlib", "skimage", "sklearn", "PySpice", "pandas", "xarray", "click", "rich", "dask"]
 
 
 def modules():

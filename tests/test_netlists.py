@@ -53,8 +53,10 @@ def test_plain_ngspice_solves_the_problem(script, name, tmp_path):
             expected = np.linalg.lstsq(A, column, rcond=None)[0]
         else:
             expected = amc.simulate(script.circuit_of(name), column, fidelity="ideal").x
-        # The wires (1 and 1.5 ohm a segment, cells of 10 kohm and more) account for 0.6 %.
-        np.testing.assert_allclose(measured["x"], expected, atol=0.01 * np.abs(expected).max())
+        # The wires (1 and 1.5 ohm a segment, cells of 10 kohm and more) account for 0.6 %, the
+        # detuning of the eigenvector circuit for more.
+        share = 0.03 if problem == "eig" else 0.01
+        np.testing.assert_allclose(measured["x"], expected, atol=share * np.abs(expected).max())
 
 
 def test_check_tells_what_differs(script, tmp_path, monkeypatch, capsys):

@@ -123,3 +123,17 @@ def test_row_ground_is_at_the_terminal():
     found = emitted(row_segment=2.0, row_ground=np.array([0.0, 7.0]))
     assert found[frozenset(("r1", "0"))] == 7.0
     assert frozenset(("r0", "0")) not in found
+
+
+def test_cells_are_told_from_wires():
+    network = Network()
+    a, b = network.nodes("a", 2), network.nodes("b", 3)
+    network.connect(a[0], b[0], 1.0)
+    network.connect(a[:, None], b, [[1.0, 0.0, 2.0], [3.0, 4.0, 0.0]], cells=True)
+    longer = network.copy()
+    longer.connect(b, GROUND, 5.0)
+    _, _, value = longer.elements
+    np.testing.assert_array_equal(longer.are_cells, [False] + [True] * 4 + [False] * 3)
+    np.testing.assert_array_equal(value[longer.are_cells], [1.0, 2.0, 3.0, 4.0])
+    assert len(network.are_cells) == 5
+    assert len(Network().are_cells) == 0

@@ -18,7 +18,7 @@ def test_every_problem_has_a_circuit_that_solves_it():
 @pytest.mark.parametrize(
     ("problem", "constraint"), [("lstsq", amc.Unconstrained), ("nnls", amc.NonNegative)]
 )
-@pytest.mark.parametrize("circuit", [None, *amc.CIRCUITS])
+@pytest.mark.parametrize("circuit", [None, "ginv-compact", "ginv-classic"])
 def test_circuit_and_constraint_follow_the_problem(problem, constraint, circuit):
     made = amc.make_circuit(problem, A, circuit=circuit, ridge=0.5)
     assert made.name == (circuit or "ginv-compact")

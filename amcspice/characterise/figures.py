@@ -1,8 +1,8 @@
 """`characterise`: what a data sheet states of an amplifier, measured in ngspice.
 
-Loop gain is found with a source inside the closed loop, between the output and the inverting
-input, so that nothing floats and the input loads the loop as in use: A = -v(out)/v(in-).  The
-open-loop output resistance is that of the follower times 1 + A.
+Gain is found in the closed loop: the inverting input is driven with output less input by an
+ideal source, so that the operating point holds itself, and A = -v(out)/v(in-) whatever the loop.
+The open-loop output resistance is that of the closed loop times 1 + A.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 SWEEP = "dec 20 1e-3 1e12"
 LARGEST_RESISTANCE = 1e11
 """An input resistance above this is none [ohm]: the simulator gives every junction 1e-12 S."""
+
+SMALLEST_CURRENT = 1e-15
+"""An input current below this is none [A]: rounding of the simulator."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +50,11 @@ class FrequencyResponse:
     loaded: Complex
     output_impedance: Complex
     input_admittance: Complex
+
+    @property
+    def useful(self) -> slice:
+        """Up to where the gain first falls below one half: beyond it, what feeds through."""
+        return slice(0, int(np.argmax(np.abs(self.loaded) < 0.5)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +157,8 @@ def characterise(bench: Bench) -> Characteristics:
     Raises
     ------
     InputError
-        If it does not work as a follower: pins in another order, wrong supplies, no gain.
+        If it does not work as a follower: pins in another order, wrong supplies, no gain, no
+        phase margin.
     SimulationError
         If ngspice fails.
 
@@ -168,6 +177,11 @@ def characterise(bench: Bench) -> Characteristics:
     dc_gain = float(np.abs(gain[0]))
     gbw = _gain_bandwidth(bench, f, gain)
     unity, margin = _phase_margin(f, response.loaded)
+    if margin <= 0:
+        raise InputError(
+            f"{bench.label} oscillates as a follower with {bench.conditions.load_resistance:g} ohm "
+            f"and {bench.conditions.load_capacitance:g} F: its phase margin is {margin:.1f} degrees"
+        )
     tenth = unity / 10
     admittance = response.input_admittance
     conductance = float(admittance[0].real)
@@ -177,7 +191,7 @@ def characterise(bench: Bench) -> Characteristics:
         "Vp p 0 0\nVn o_rest n 0\n" + bench.copy("rest", "p", "n", loaded=False)
     )
     current = min(-rest["vvdd#branch"], rest["vvss#branch"])
-    steps = measure_steps(bench, gbw, min(limits["high"], -limits["low"]))
+    steps = measure_steps(bench, gbw, reach(bench, limits["high"], limits["low"]))
     return Characteristics(
         bench=bench,
         dc_gain=dc_gain,
@@ -188,8 +202,8 @@ def characterise(bench: Bench) -> Characteristics:
         slew_rate_positive=steps[0].slew_rate(gbw),
         slew_rate_negative=steps[1].slew_rate(gbw),
         offset=rest["o_rest"] * (1 + 1 / dc_gain),
-        bias_current_plus=-rest["vp#branch"],
-        bias_current_minus=rest["vn#branch"],
+        bias_current_plus=_input_current(-rest["vp#branch"]),
+        bias_current_minus=_input_current(rest["vn#branch"]),
         input_resistance=1 / conductance if conductance > 1 / LARGEST_RESISTANCE else None,
         input_capacitance=float(_at(f, admittance.imag, unity) / (2 * np.pi * unity)),
         output_resistance=float(_at(f, np.abs(response.output_impedance), tenth)),
@@ -205,6 +219,12 @@ def characterise(bench: Bench) -> Characteristics:
         response=response,
         steps=steps,
     )
+
+
+def reach(bench: Bench, highest: float, lowest: float) -> float:
+    """Return the smaller end of the output range, at most that of the supplies [V]."""
+    conditions = bench.conditions
+    return min(highest, -lowest, conditions.supply_positive, -conditions.supply_negative)
 
 
 def check_follower(bench: Bench) -> None:
@@ -240,9 +260,10 @@ def check_follower(bench: Bench) -> None:
 def _frequency_response(bench: Bench) -> FrequencyResponse:
     cards = ""
     for name, loaded in (("a", False), ("b", True)):
-        cards += f"Vt_{name} o_{name} n_{name} dc 0 ac 1\n"
+        cards += f"Vin_{name} in_{name} 0 dc 0 ac 1\nEn_{name} n_{name} 0 o_{name} in_{name} 1\n"
         cards += bench.copy(name, "0", f"n_{name}", loaded=loaded)
-    cards += "Iz 0 o_z dc 0 ac 1\n" + bench.copy("z", "0", "o_z", loaded=False)
+    cards += "Iz 0 o_z dc 0 ac 1\nEn_z n_z 0 o_z 0 1\n"
+    cards += bench.copy("z", "0", "n_z", loaded=False)
     found = bench.run(f"{cards}.ac {SWEEP}")[-1].vectors
     unloaded = -found["o_a"] / found["n_a"]
     return FrequencyResponse(
@@ -250,13 +271,15 @@ def _frequency_response(bench: Bench) -> FrequencyResponse:
         unloaded=unloaded.astype(complex),
         loaded=(-found["o_b"] / found["n_b"]).astype(complex),
         output_impedance=(found["o_z"] * (1 + unloaded)).astype(complex),
-        input_admittance=(found["vt_a#branch"] / found["n_a"]).astype(complex),
+        input_admittance=(-found["en_a#branch"] / found["n_a"]).astype(complex),
     )
 
 
 def _gain_bandwidth(bench: Bench, frequency: Array, gain: Complex) -> float:
     """Return |A| f half way, on a logarithmic scale, between the DC gain and one."""
     size = np.abs(gain)
+    if gain[0].real < 0:
+        raise InputError(f"{bench.label}: its inputs are swapped; the first pin must be in+")
     below = np.flatnonzero(size < max(np.sqrt(size[0]), 1.5))
     if size[0] < 2 or below.size == 0 or below[0] == 0:
         raise InputError(f"{bench.label}: no amplifier, its DC gain is {size[0]:.3g}")
@@ -297,6 +320,10 @@ def _noise(bench: Bench, frequency: float) -> float:
     plots = bench.run(f"{cards}.noise v(o_f) Vin dec 1 {frequency!r} {10 * frequency!r}")
     spectrum = next(plot for plot in plots if "inoise_spectrum" in plot.vectors)
     return float(np.real(spectrum.vectors["inoise_spectrum"][0]))
+
+
+def _input_current(value: float) -> float:
+    return value if abs(value) > SMALLEST_CURRENT else 0.0
 
 
 def _at(frequency: Array, values: Array, where: float) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from amcspice.characterise.bench import Bench, Conditions
-from amcspice.characterise.figures import Array, Characteristics, characterise
+from amcspice.characterise.figures import Array, Characteristics, characterise, reach
 from amcspice.characterise.steps import Step, measure_steps
 from amcspice.device import OpAmp, Subcircuit
 
@@ -154,10 +154,9 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
 def _poles(found: Characteristics) -> tuple[float, float | None]:
     """Fit gain-bandwidth product and second pole to the gain without load [Hz]."""
     response = found.response
-    size = np.abs(response.unloaded)
-    first = found.gbw / found.dc_gain
-    chosen = (size > 0.5) & (response.frequency > min(10 * first, found.gbw / 100))
-    f, gain = response.frequency[chosen], response.unloaded[chosen]
+    f, gain = response.frequency[response.useful], response.unloaded[response.useful]
+    chosen = f > min(10 * found.gbw / found.dc_gain, found.gbw / 100)
+    f, gain = f[chosen], gain[chosen]
 
     def model(logarithms: Array) -> Array:
         gbw, second = np.exp(logarithms)
@@ -183,9 +182,9 @@ def _with_slew_rate(opamp: OpAmp, found: Characteristics) -> OpAmp:
     stage's.
     """
     conditions, wanted = found.bench.conditions, _rise(found.steps)
-    reach = min(found.highest_output, -found.lowest_output)
+    most = reach(found.bench, found.highest_output, found.lowest_output)
     for _ in range(SLEW_ITERATIONS if opamp.slew_rate is not None else 0):
-        steps = measure_steps(Bench.of_macro_model(opamp, conditions), found.gbw, reach)
+        steps = measure_steps(Bench.of_macro_model(opamp, conditions), found.gbw, most)
         assert opamp.slew_rate is not None
         opamp = dataclasses.replace(opamp, slew_rate=opamp.slew_rate * _rise(steps) / wanted)
     return opamp
@@ -209,7 +208,7 @@ def _current_limit(found: Characteristics) -> float | None:
 
 def _residual(found: Characteristics, model: Characteristics) -> Residual:
     gain, other = found.response.loaded, model.response.loaded
-    apart = np.log(other / gain)[np.abs(gain) > 0.5]
+    apart = np.log(other / gain)[found.response.useful]
     large, small = found.steps[0], found.steps[-1]
     return Residual(
         gain_db=float(20 / np.log(10) * np.sqrt(np.mean(apart.real**2))),

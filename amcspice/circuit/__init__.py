@@ -9,12 +9,26 @@ from amcspice.circuit.ginv_classic import ClassicGINV
 from amcspice.circuit.ginv_compact import CompactGINV
 from amcspice.circuit.inverse import INV, CompensatedINV, InverterINV
 from amcspice.circuit.least_squares import LeastSquares
+from amcspice.circuit.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.mvm import MVM
 from amcspice.circuit.network import GROUND, Network
+from amcspice.circuit.switches import Switches
 
 CIRCUITS: dict[str, type[Circuit]] = {
     circuit.name: circuit
-    for circuit in (MVM, INV, CompensatedINV, InverterINV, ClassicGINV, CompactGINV, Eigen)
+    for circuit in (
+        MVM,
+        INV,
+        CompensatedINV,
+        InverterINV,
+        ClassicGINV,
+        CompactGINV,
+        Eigen,
+        MacroMVM,
+        MacroINV,
+        MacroGINV,
+        MacroEigen,
+    )
 }
 """Every topology by its name on the command line."""
 
@@ -34,11 +48,17 @@ __all__ = [
     "Eigen",
     "InverterINV",
     "LeastSquares",
+    "Macro",
+    "MacroEigen",
+    "MacroGINV",
+    "MacroINV",
+    "MacroMVM",
     "Network",
     "NonNegative",
     "PortNetwork",
     "Schematic",
     "Stimulus",
+    "Switches",
     "Transient",
     "Unconstrained",
     "as_matrix",

@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amcspice.circuit.lattice import Lattice
+from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
+from amcspice.circuit.lattice import Crossings, Lattice
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, Memristor, OpAmp, Wire
 from amcspice.errors import InputError, UnsupportedError
@@ -80,6 +81,8 @@ class Schematic:
         the input nodes.
     capacitors : tuple of (ndarray, ndarray)
         Nodes with a capacitance to ground, and the capacitances [F].
+    flat_capacitors : tuple of (ndarray, ndarray), optional
+        Those of a deck that holds every cell; None is the same ones.
     """
 
     peripheral: Network
@@ -92,15 +95,32 @@ class Schematic:
     bias_gain: Array
     cells: int
     driven: bool = False
-    capacitors: tuple[Nodes, Array] = (np.empty(0, np.intp), np.empty(0))
+    capacitors: Capacitors = (np.empty(0, np.intp), np.empty(0))
+    flat_capacitors: Capacitors | None = None
 
     @cached_property
+    def _emitted(self) -> tuple[Network, list[Crossings]]:
+        network = self.peripheral.copy()
+        return network, [lattice.emit(network) for lattice in self.lattices]
+
+    @property
     def network(self) -> Network:
         """Everything as one network: the peripheral one with the lattices emitted into it."""
-        network = self.peripheral.copy()
-        for lattice in self.lattices:
-            lattice.emit(network)
-        return network
+        return self._emitted[0]
+
+    def with_line_capacitance(self, wire: Wire) -> Schematic:
+        """Return it with the capacitance of its lines, see `amcspice.circuit.capacitance`."""
+        if wire.row_capacitance is None and wire.column_capacitance is None:
+            return self
+        held = self.inputs if self.driven else self.inputs[:0]
+        if wire.capacitance == "lumped":
+            return dataclasses.replace(self, capacitors=without(lumped(self.lattices, wire), held))
+        crossings = self._emitted[1]
+        return dataclasses.replace(
+            self,
+            capacitors=without(distributed(crossings, wire, wire.sections), held),
+            flat_capacitors=without(distributed(crossings, wire), held),
+        )
 
     @cached_property
     def ports(self) -> Nodes:
@@ -208,6 +228,19 @@ class Circuit(abc.ABC):
         """Length of a right-hand side."""
         return len(self.matrix)
 
+    def vectors(self, b: ArrayLike) -> Array:
+        """Return right-hand sides, shape (m,) or (m, K), as an array of shape (K, m).
+
+        Raises
+        ------
+        InputError
+            If they do not fit, or are several where one stays for ever.
+        """
+        vectors = as_vectors(b, self.input_size)
+        if self.rail_limited and len(vectors) > 1:
+            raise InputError(f"{self.name} takes one start vector: it stays where it has grown to")
+        return vectors
+
     @property
     def objective(self) -> str:
         """What it finds, in words for the header of a deck."""
@@ -230,7 +263,7 @@ class Circuit(abc.ABC):
     @cached_property
     def schematic(self) -> Schematic:
         """The circuit wired up: network, amplifiers, inputs, outputs."""
-        return self._wire_up()
+        return self._wire_up().with_line_capacitance(self.wire)
 
     @abc.abstractmethod
     def _wire_up(self) -> Schematic: ...
@@ -264,13 +297,11 @@ class Circuit(abc.ABC):
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
         for item in dataclasses.fields(self):
             value = getattr(self, item.name)
-            if item.name in ("matrix", "rows", "programmed"):
+            if item.name in ("matrix", "rows", "pair"):
                 continue
+            described[item.name] = value
             if dataclasses.is_dataclass(value):
-                plain = {part.name: getattr(value, part.name) for part in dataclasses.fields(value)}
-                described[item.name] = {"type": type(value).__name__, **plain}
-            else:
-                described[item.name] = value
+                described[item.name] = {"type": type(value).__name__, **_by_name(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -278,6 +309,13 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+def _by_name(value: Any) -> Any:
+    """Return a dataclass as a mapping, those in it as well; values are not copied."""
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {item.name: _by_name(getattr(value, item.name)) for item in dataclasses.fields(value)}
 
 
 def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amcspice.circuit.array_pair import compensating_cells
 from amcspice.circuit.base import Array
 from amcspice.circuit.differential import parts
-from amcspice.circuit.programmed import compensating_cells
 from amcspice.device import Mapping, Memristor
 
 __all__ = ["SignedArrays"]
@@ -56,7 +56,7 @@ class SignedArrays:
     def of(
         cls, mapping: Mapping, device: Memristor, cycle: int, *, rows: Array, compensation: bool
     ) -> SignedArrays:
-        """Program arrays; see `amcspice.circuit.programmed.Programmed.of`."""
+        """Program arrays; see `amcspice.circuit.array_pair.ArrayPair.of`."""
         positive, negative = parts(mapping.target * rows[:, None])
         # Which part stands on each word line of a pair, for every group of bit lines.
         groups = ((positive, negative), (positive, negative), (negative, positive))

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.elements import held_stages, write_elements
 from amcspice.circuit.instances import amplifier_library, instances, model_library
 from amcspice.circuit.network import Network, Nodes
-from amcspice.circuit.noise import cell_source, noise_sources
+from amcspice.circuit.noise import excess_source, noise_sources
 from amcspice.device import Memristor, OpAmp
 
 __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
@@ -44,6 +45,8 @@ class Transient:
         ``reltol`` of the simulator.
     solver : {"sparse", "klu"}
         Matrix solver.
+    charge_tolerance : float
+        ``chgtol`` of the simulator [C].
     """
 
     window: float
@@ -51,6 +54,7 @@ class Transient:
     rise: float
     relative_tolerance: float = 1e-4
     solver: str = "sparse"
+    charge_tolerance: float = 1e-16
 
     def with_changes(
         self,
@@ -75,8 +79,8 @@ class Transient:
         """Simulator options as they stand in the deck."""
         solver = " klu" if self.solver == "klu" else ""
         return (
-            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 chgtol=1e-16 "
-            f"method=trap xmu=0.49{solver}"
+            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
+            f"chgtol={self.charge_tolerance:g} method=trap xmu=0.49{solver}"
         )
 
 
@@ -159,6 +163,7 @@ def write_deck(
     device: Memristor | None = None,
     noise: Noise | None = None,
     *,
+    capacitors: Capacitors | None = None,
     with_supplies: bool = True,
 ) -> Deck:
     """Return the deck of one streamed transient.
@@ -183,6 +188,8 @@ def write_deck(
         Its current-voltage curve and its noise in time; None is linear cells without noise.
     noise : Noise, optional
         In series with the non-inverting inputs; needs supplies.
+    capacitors : tuple of (ndarray, ndarray), optional
+        Nodes with a capacitance to ground, and the capacitances [F].
     with_supplies : bool
         Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
         are single elements, see `amcspice.circuit.elements`, and the nodes that their hold
@@ -218,7 +225,9 @@ def write_deck(
     lines = [
         f"* {title}",
         *head,
-        *_resistors(network, device),
+        *_resistors(network),
+        *_excess(network, device),
+        *_capacitors(network, capacitors),
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
@@ -234,20 +243,31 @@ def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network, device: Memristor | None) -> Iterator[str]:
+def _resistors(network: Network) -> Iterator[str]:
     a, b, conductance = network.elements
     names = network.names
-    special = np.zeros(len(a), bool)
-    if device is not None and not device.linear:
-        special = network.are_cells
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        if special[index]:
-            assert device is not None
-            yield cell_source(index, names[at], names[to], 1 / ohm, device)
-        else:
-            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+    """Yield what cells carry beyond their resistors."""
+    if device is None or device.linear:
+        return
+    a, b, conductance = (column.tolist() for column in network.elements)
+    names = network.names
+    for index in np.flatnonzero(network.are_cells).tolist():
+        yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
+
+
+def _capacitors(network: Network, capacitors: Capacitors | None) -> Iterator[str]:
+    if capacitors is None:
+        return
+    for node, farad in zip(*(part.tolist() for part in capacitors), strict=True):
+        name = network.names[node]
+        yield f"Cline_{name} {name} 0 {farad!r}"
 
 
 def _noise(

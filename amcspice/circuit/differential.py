@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amcspice.circuit.array_pair import compensating_cells
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.circuit.programmed import compensating_cells
 from amcspice.device import Memristor
 
 __all__ = ["DifferentialLines", "parts"]
@@ -97,9 +97,9 @@ class DifferentialLines:
             grounded, stacked = compensating_cells(device, wanted, cycle, arrays[2])
             used += 2 * m * stacked
         cells = np.vstack([above, below])
-        # A line on which nothing hangs is grounded, so that it does not float.
-        hanging = cells.sum(axis=1) + grounded + np.append(np.zeros(m) + extra, np.zeros(m))
-        grounded[hanging == 0] = device.g_max
+        # A line without any cell is grounded, so that it does not float.
+        beside = np.concatenate([np.zeros(m) + extra, np.zeros(m)])
+        grounded[cells.sum(axis=1) + grounded + beside == 0] = device.g_max
         return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
+from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.deck import Stimulus
 from amcspice.circuit.network import Network, Nodes
 
@@ -49,13 +50,17 @@ class Drawing:
     stimulus : Stimulus
         Nodes are nodes of ``network``.
     ports : ndarray of int
-        Nodes that amplifiers touch, in the order of the schematic's ports.
+        Nodes that amplifiers or capacitors of the reduced network touch, in the order of the
+        schematic's ports.
+    capacitors : tuple of (ndarray, ndarray)
+        Nodes of ``network`` with a capacitance to ground, and the capacitances [F].
     """
 
     network: Network
     amplifiers: tuple[Amplifiers, ...]
     stimulus: Stimulus
     ports: Nodes
+    capacitors: Capacitors
 
 
 def draw(
@@ -82,18 +87,21 @@ def draw(
             amplifiers=schematic.amplifiers,
             stimulus=Stimulus(schematic.injected, currents, windows, schematic.is_driven),
             ports=schematic.ports,
+            capacitors=schematic.flat_capacitors or schematic.capacitors,
         )
     ports = np.arange(1, len(model.network))
+    place = np.zeros(model.nodes.max() + 1, dtype=np.intp)
+    place[model.nodes] = ports
+    nodes, farads = schematic.capacitors
     return Drawing(
         network=model.network,
-        amplifiers=tuple(_at_ports(schematic, model)),
+        amplifiers=tuple(_at_ports(schematic, place)),
         stimulus=Stimulus(ports, model.port_currents(currents), windows),
         ports=ports,
+        capacitors=(place[nodes], farads),
     )
 
 
-def _at_ports(schematic: Schematic, model: PortNetwork) -> Iterator[Amplifiers]:
-    place = np.zeros(len(schematic.network), dtype=np.intp)
-    place[model.nodes] = np.arange(1, len(model.nodes) + 1)
+def _at_ports(schematic: Schematic, place: Nodes) -> Iterator[Amplifiers]:
     for bank in schematic.amplifiers:
         yield replace(bank, plus=place[bank.plus], minus=place[bank.minus], out=place[bank.out])

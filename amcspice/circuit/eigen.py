@@ -1,11 +1,16 @@
 """Dominant eigenvector by a loop that grows until a rail stops it.
 
 Rows end at transimpedance amplifiers with feedback g_lambda, each followed by an inverter that
-drives the same-numbered column; the negative part of a matrix is driven by the transimpedance
-amplifiers themselves, which give -x.  With g_lambda a little below the largest eigenvalue (the
+drives the same-numbered column.  With the feedback a little below the largest eigenvalue (the
 detuning) the loop gain along the dominant eigenvector is above one: the outputs grow along it
-until the largest one reaches a rail.  The direction is read; the smaller the detuning, the less
-the rail bends it, and the slower it grows.
+until the largest inverter reaches a rail.
+
+With that output p held, (1 - d) lambda x_i = sum_j A_ij x_j for the others: x is off by about
+d sqrt(1 - v_p^2) / v_p, v being the eigenvector.  The inverters amplify a little, so that they
+meet the rail before the transimpedance amplifiers; these give A x, one step of power iteration
+nearer, and there the direction is read: its error is smaller by the ratio of the second
+eigenvalue to the first.  The smaller the detuning, the smaller the error and the slower the
+growth, both in proportion.
 """
 
 from __future__ import annotations
@@ -17,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
-from amcspice.circuit.differential import parts
+from amcspice.circuit.differential import DifferentialLines
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.network import GROUND, Network
 from amcspice.device import Mapping, map_matrix
@@ -50,6 +55,11 @@ class Eigen(Circuit):
         That the feedback is set by; None takes the largest one of the matrix.
     kick : float
         Size of the start, as a fraction of the output range.
+    inverter_gain : float
+        How much of the output range the transimpedance amplifiers leave unused: they reach its
+        inverse.
+    compensation : bool
+        Equalise the totals of both lines of a row (matrices with negative entries).
     """
 
     name: ClassVar[str] = "eigen"
@@ -61,6 +71,8 @@ class Eigen(Circuit):
     detuning: float = field(default=0.01, kw_only=True)
     eigenvalue: float | None = field(default=None, kw_only=True)
     kick: float = field(default=1e-5, kw_only=True)
+    inverter_gain: float = field(default=1.25, kw_only=True)
+    compensation: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -72,6 +84,8 @@ class Eigen(Circuit):
             raise InputError(f"detuning = {self.detuning} must be between 0 and 1")
         if not 0 < self.kick < 1:
             raise InputError(f"kick = {self.kick} must be between 0 and 1")
+        if not 1 < self.inverter_gain < np.inf:
+            raise InputError(f"inverter_gain = {self.inverter_gain} must be above 1")
         if self._eigenvalue <= 0:
             raise InputError(
                 f"the largest eigenvalue, {self._eigenvalue:g}, is not positive: nothing grows"
@@ -83,7 +97,7 @@ class Eigen(Circuit):
 
     @cached_property
     def mapping(self) -> Mapping:
-        """How the matrix stands in the array; the feedback must fit in too."""
+        """How the matrix stands in the array."""
         return map_matrix(self.matrix, self.device.g_max)
 
     @property
@@ -93,51 +107,55 @@ class Eigen(Circuit):
 
     def volts_per_unit(self, vectors: Array, solutions: Array, full_scale: float) -> float:
         """Return the range in which the largest entry ends at the rail."""
-        return self.opamp.highest_output / float(np.abs(solutions).max())
+        largest = self.inverter_gain * float(np.abs(solutions).max())
+        return self.opamp.highest_output / largest
+
+    @property
+    def output_scale(self) -> Array:
+        """Outputs have the opposite sign."""
+        return -np.ones(len(self.matrix))
 
     def read_out(self, outputs: Array, volts_per_unit: float) -> Array:
-        """Return directions, shape (K, n), each of length one."""
+        """Return directions, shape (K, n), each of length one; outputs have the opposite sign."""
         length = np.linalg.norm(outputs, axis=1, keepdims=True)
-        direction: Array = outputs / np.where(length > 0, length, 1.0)
+        direction: Array = -outputs / np.where(length > 0, length, 1.0)
         return direction
 
     def _wire_up(self) -> Schematic:
         device, wire, network = self.device, self.wire, Network()
         n = len(self.matrix)
-        positive, negative = parts(self.mapping.target)
         x, residual = network.nodes("x", n), network.nodes("r", n)
-        summing, middle = network.nodes("s", n), network.nodes("m", n)
         feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
-        network.connect(summing, residual, feedback)
+        lines = DifferentialLines.of(
+            network, ("s", "p"), self.mapping.target, device, cycle=self.cycle, arrays=(0, 1, 2),
+            extra=self.inverter_gain * feedback, compensation=self.compensation,
+        )  # fmt: skip
+        middle = network.nodes("m", n)
+        network.connect(lines.minus, residual, self.inverter_gain * feedback)
         network.connect(middle, residual, device.g_max)
-        network.connect(middle, x, device.g_max)
-        cells, columns = device.program(positive, 0, self.cycle), x
-        if negative.any():
-            cells = np.hstack([cells, device.program(negative, 1, self.cycle)])
-            columns = np.concatenate([x, residual])
+        network.connect(middle, x, device.g_max / self.inverter_gain)
         lattice = Lattice(
             name="",
-            cells=cells,
-            rows=summing,
-            columns=columns,
+            cells=lines.cells,
+            rows=lines.lines,
+            columns=x,
             row_segment=wire.row,
             column_segment=wire.column,
             row_lead=wire.termination,
-            column_leads=np.full(len(columns), wire.driver or 0.0),
-            row_ground=np.zeros(n),
+            column_leads=np.full(n, wire.driver or 0.0),
+            row_ground=lines.grounded,
         )
-        ground = np.full(n, GROUND)
         return Schematic(
             peripheral=network,
             lattices=(lattice,),
             amplifiers=(
-                Amplifiers("r", plus=ground, minus=summing, out=residual),
-                Amplifiers("x", plus=ground, minus=middle, out=x),
+                Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
+                Amplifiers("x", plus=np.full(n, GROUND), minus=middle, out=x),
             ),
-            inputs=summing,
+            inputs=lines.minus,
             input_gain=np.full(n, self.kick * self.mapping.scale),
-            outputs=x,
+            outputs=residual,
             bias=x[:0],
             bias_gain=np.empty(0),
-            cells=cells.size,
+            cells=lines.count,
         )

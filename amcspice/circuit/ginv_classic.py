@@ -18,13 +18,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from amcspice.circuit.array_pair import compensating_cells
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.differential import DifferentialLines, parts
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.least_squares import LeastSquares
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.circuit.programmed import compensating_cells
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError, UnsupportedError
 

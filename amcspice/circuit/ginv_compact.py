@@ -28,13 +28,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.circuit.array_pair import ArrayPair
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.compact_signed import SignedArrays
 from amcspice.circuit.constraint import NonNegative
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.least_squares import LeastSquares
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.circuit.programmed import Programmed
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError, UnsupportedError
 
@@ -54,7 +54,7 @@ class CompactGINV(LeastSquares):
         total: divides the leak of a saturated column and multiplies the settling time.
     array_rows : int, optional
         Word lines of one pair of arrays; more rows are split over several pairs (blocks).
-    programmed : Programmed, optional
+    pair : ArrayPair, optional
         Arrays that hold the matrix already; None programs them.  See `select`.
     """
 
@@ -65,7 +65,7 @@ class CompactGINV(LeastSquares):
     column_load: float = field(default=0.0, kw_only=True)
 
     array_rows: int | None = field(default=None, kw_only=True)
-    programmed: Programmed | None = field(default=None, kw_only=True, repr=False)
+    pair: ArrayPair | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -74,11 +74,8 @@ class CompactGINV(LeastSquares):
             raise InputError(f"column_load = {self.column_load} must be zero or positive")
         if self.array_rows is not None and self.array_rows < 1:
             raise InputError(f"array_rows = {self.array_rows} must be at least 1")
-        if (
-            self.programmed is not None
-            and self.programmed.mapping.target.shape != self.matrix.shape
-        ):
-            raise InputError("programmed does not fit the matrix: use select()")
+        if self.pair is not None and self.pair.mapping.target.shape != self.matrix.shape:
+            raise InputError("pair does not fit the matrix: use select()")
         if self.holds_signs:
             self._refuse_signed()
 
@@ -88,7 +85,7 @@ class CompactGINV(LeastSquares):
                 "hold needs a non-negative matrix: the columns of a signed one are not at virtual "
                 "ground, so a hold device would conduct all the time; leave it out"
             )
-        if self.array_rows is not None or self.programmed is not None:
+        if self.array_rows is not None or self.pair is not None:
             raise UnsupportedError(
                 "blocks of rows and selected word lines need a non-negative matrix"
             )
@@ -101,10 +98,10 @@ class CompactGINV(LeastSquares):
     @cached_property
     def arrays(self) -> Any:
         """The cells as programmed: those that were given, or the matrix programmed now."""
-        if self.programmed is not None:
-            return self.programmed
+        if self.pair is not None:
+            return self.pair
         mapping = map_matrix(self.selected, self.device.g_max, self.scaling)
-        kind = SignedArrays if self.holds_signs else Programmed
+        kind = SignedArrays if self.holds_signs else ArrayPair
         return kind.of(
             mapping, self.device, self.cycle, rows=self.rows, compensation=self.compensation
         )
@@ -136,7 +133,7 @@ class CompactGINV(LeastSquares):
         >>> import numpy as np, amcspice as amc
         >>> whole = amc.CompactGINV(np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]]))
         >>> amc.simulate(whole.select([0, 2], ridge=0.1), [1.0, 0.5]).reference.round(3)
-        array([0.905, 0.194])
+        array([0.88 , 0.139])
         """
         if self.holds_signs:
             raise UnsupportedError("selected word lines need a non-negative matrix")
@@ -144,7 +141,7 @@ class CompactGINV(LeastSquares):
             self,
             matrix=self.matrix[rows][:, columns],
             rows=None,
-            programmed=self.arrays.take(rows, columns),
+            pair=self.arrays.take(rows, columns),
             **changes,
         )
 
@@ -166,12 +163,13 @@ class CompactGINV(LeastSquares):
         """Return the word lines of every block, and where the rows of the matrix stand in them.
 
         Without bit-line wires a word line that is off contributes nothing, so only the
-        selected ones are built; with them it keeps its segments.  A block without any selected
-        line is disconnected as a whole.
+        selected ones are built; with them it keeps its segments and its capacitance.  A block
+        without any selected line is disconnected as a whole.
         """
         at, height = self.arrays.positions, self.arrays.height
         size = self.array_rows or height
-        lines = at if self.wire.column is None else np.arange(height)
+        plain = self.wire.column is None and self.wire.column_capacitance is None
+        lines = at if plain else np.arange(height)
         blocks = [
             lines[lines // size == block] for block in np.unique(at // size)
         ]  # fmt: skip

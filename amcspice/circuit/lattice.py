@@ -14,9 +14,25 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.network import GROUND, Network, Nodes
 
-__all__ = ["Lattice"]
+__all__ = ["Crossings", "Lattice"]
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Crossings:
+    """Nodes of the crossing points of a lattice in a network.
+
+    Parameters
+    ----------
+    word : ndarray of int, shape (M, N)
+        Of each word line.
+    bit : ndarray of int, shape (N, M)
+        Of each bit line.
+    """
+
+    word: Nodes
+    bit: Nodes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +78,8 @@ class Lattice:
         first: Array = (self.column_segment or 0.0) + self.column_leads
         return first
 
-    def emit(self, network: Network) -> None:
-        """Add nodes and conductances to a network."""
+    def emit(self, network: Network) -> Crossings:
+        """Add nodes and conductances to a network; return where the crossing points are."""
         m, n = self.cells.shape
         first = np.full(m, self.row_first)
         word = _lines(network, self.rows, n, self.row_segment, first, f"{self.name}w")
@@ -72,6 +88,7 @@ class Lattice:
         )
         network.connect(word, bit.T, self.cells, cells=True)
         network.connect(self.rows, GROUND, self.row_ground, cells=True)
+        return Crossings(word, bit)
 
 
 def _lines(

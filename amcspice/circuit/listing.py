@@ -18,7 +18,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
 from amcspice.circuit.deck import Deck, Transient
-from amcspice.device import OpAmp
+from amcspice.device import OpAmp, Wire
 
 __all__ = ["WINDOW_LINE", "write_listing"]
 
@@ -75,11 +75,13 @@ def _header(
     yield f"It finds {circuit.objective}."
     yield f"{circuit.amplifier_count} amplifiers, {schematic.cells} cells."
     yield from _amplifier(circuit.opamp)
+    yield from _line_capacitance(circuit.wire)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
     yield f"               x_j = v(xj) / {volts!r}{_unscaled(circuit.output_scale)}"
-    yield f"Input          1 unit of b is {mapping.scale * volts!r} A"
+    gain, unit = np.abs(schematic.input_gain).max(), "V" if schematic.driven else "A"
+    yield f"Input          1 unit of b is {float(gain) * volts!r} {unit}"
     yield f"Time           {WINDOW_LINE}{transient.window!r} s, one after the other"
     yield ""
     yield "Run it with:  ngspice -b FILE"
@@ -103,6 +105,16 @@ def _amplifier(opamp: OpAmp) -> Iterator[str]:
         f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
         f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."
     )
+
+
+def _line_capacitance(wire: Wire) -> Iterator[str]:
+    row, column = wire.row_capacitance, wire.column_capacitance
+    if row is not None or column is not None:
+        where = "at its end" if wire.capacitance == "lumped" else "distributed"
+        yield (
+            f"Lines to ground, a crossing: word {row or 0.0:g} F, bit {column or 0.0:g} F; that "
+            f"of a line stands {where} (the Cline cards)."
+        )
 
 
 def _names(circuit: Circuit) -> str:
@@ -169,9 +181,17 @@ def _control(
         f"abs(peak - {SMALLEST_SCALE!r}))/2",
     )
     scale = circuit.output_scale / volts
-    for index, (name, factor) in enumerate(zip(outputs, scale.tolist(), strict=True)):
+    for index, name in enumerate(outputs):
         yield f"  let volt_{index} = v({name})[last]"
-        yield f"  let x_{index} = volt_{index}*{factor!r}"
+    if circuit.rail_limited:  # only the direction is a result
+        yield "  let square = 0"
+        yield from (
+            f"  let square = square + ({factor!r}*volt_{index})^2"
+            for index, factor in enumerate(scale.tolist())
+        )
+    length = "/sqrt(square)" if circuit.rail_limited else ""
+    for index, factor in enumerate(scale.tolist()):
+        yield f"  let x_{index} = volt_{index}*{factor!r}{length}"
     for prefix in ("volt", "x"):
         yield from (f"  print {prefix}_{index}" for index in range(len(outputs)))
     yield from _settling(transient)

@@ -1,8 +1,8 @@
 """Cells that are no constant resistors, and noise in time, as elements of a deck.
 
 Noise comes from piecewise linear sources whose samples are drawn here.  ngspice's own ``trnoise``
-does not do: its draws change from run to run and between versions (39 and 46 take no seed from
-the deck), and it costs up to thirty time points a sample.
+does not do: 39 and 46 take no seed for it from the deck, so that every run is another, and it
+costs 46 thirty time points a sample.
 
 Independent samples of variance s^2, a time T apart and joined by straight lines, have the
 single-sided density 2 s^2 T sinc^4(f T); with T = 1/(2 B) that is s^2/B at low frequencies.
@@ -31,7 +31,7 @@ from amcspice.device import Memristor
 from amcspice.device.draws import normals
 from amcspice.errors import InputError
 
-__all__ = ["BOLTZMANN", "cell_source", "noise_sources", "thermal_currents"]
+__all__ = ["BOLTZMANN", "excess_source", "noise_sources", "thermal_currents"]
 
 Array = NDArray[np.float64]
 
@@ -42,8 +42,10 @@ MOST_POINTS = 5_000_000
 """Samples in one deck; more would take ngspice hours."""
 
 
-def cell_source(index: int, a: str, b: str, conductance: float, device: Memristor) -> str:
-    """Return the element of a cell that is not a resistor.
+def excess_source(index: int, a: str, b: str, conductance: float, device: Memristor) -> str:
+    """Return the element beside a cell's resistor: its current beyond that of the resistor.
+
+    The resistor stays, because Newton's method converges from it.
 
     Parameters
     ----------
@@ -54,13 +56,14 @@ def cell_source(index: int, a: str, b: str, conductance: float, device: Memristo
     conductance : float
         Small-signal, without noise [S].
     device : Memristor
+        With a sinh curve, noise in time, or both.
     """
-    drop = f"v({a})" if b == "0" else f"-v({b})" if a == "0" else f"v({a},{b})"
-    factor = f"*(1+v(noise{index}))" if device.fluctuates else ""
-    if device.sinh_voltage is not None:
-        scale = device.sinh_voltage
-        drop = f"{scale!r}*sinh(({drop})/{scale!r})"
-    return f"B{index} {a} {b} I={conductance!r}{factor}*({drop})"
+    drop = f"v({a})" if b == "0" else f"(-v({b}))" if a == "0" else f"v({a},{b})"
+    factor = f"(1+v(noise{index}))*" if device.fluctuates else ""
+    if device.sinh_voltage is None:
+        return f"B{index} {a} {b} I={conductance!r}*v(noise{index})*{drop}"
+    scale = device.sinh_voltage
+    return f"B{index} {a} {b} I={conductance!r}*({factor}{scale!r}*sinh({drop}/{scale!r})-{drop})"
 
 
 def noise_sources(

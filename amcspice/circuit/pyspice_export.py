@@ -52,7 +52,7 @@ def to_pyspice(
     Returns
     -------
     PySpice.Spice.Netlist.Circuit
-        Of elements R, I, V and X; the amplifier models are raw SPICE.
+        Of elements R, C, I, V and X; the amplifier models are raw SPICE.
 
     Raises
     ------
@@ -103,6 +103,8 @@ def _build(title: str, drawing: Drawing, opamp: OpAmp, transient: Transient | No
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
         made.R(index, names[at], names[to], repr(ohm))
+    for node, farad in zip(*(part.tolist() for part in drawing.capacitors), strict=True):
+        made.C(f"line_{names[node]}", names[node], made.gnd, repr(farad))
     for one in instances(names, drawing.amplifiers, opamp):
         _add_instance(made, one)
     driven = drawing.stimulus.is_driven

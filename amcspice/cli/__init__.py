@@ -105,6 +105,12 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
+        "robustness": (
+            "amcspice.cli.robustness:study",
+            "Quality against noise, levels and drift of the devices.",
+        ),
+        "program": ("amcspice.cli.program:program", "Program an array by write-verify."),
+        "opamp": ("amcspice.cli.opamp:opamp", "Measure an amplifier and fit the macro-model."),
         "bench": ("amcspice.cli.bench:bench", "Time amcspice and its peers side by side."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -7,7 +7,6 @@ argument, ``settings``, with the library objects made from them.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,20 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
+from amcspice.circuit.subcircuit import check_banks
+from amcspice.cli.amplifier import make_opamp
+from amcspice.cli.device_options import DEVICE_OPTIONS, make_device
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.cli.wire_options import WIRE_OPTIONS, make_switches, make_wire
+from amcspice.device import PRESETS, OpAmp
 from amcspice.engine import find_installation
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import UnsupportedError
 from amcspice.pool import usable_cores
 from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.verify import Verifier
 
 __all__ = [
-    "DEVICES",
     "Number",
     "Settings",
     "debug_option",
@@ -34,51 +37,6 @@ __all__ = [
 ]
 
 C = TypeVar("C", bound=Callable[..., Any])
-
-DEVICES: dict[str, dict[str, Any]] = {
-    "ideal": {},
-    "hfo2-16": {"levels": 16, "write_noise": 0.02},
-}
-"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
-
-
-class Number(click.ParamType):  # type: ignore[type-arg]
-    """A finite number with a lower limit.
-
-    Parameters
-    ----------
-    lowest : float
-        Limit.
-    included : bool
-        Whether the limit itself is allowed.
-    reason : str
-        Why, added to the message.
-    """
-
-    name = "number"
-
-    def __init__(self, lowest: float = 0.0, *, included: bool = False, reason: str = "") -> None:
-        self.lowest, self.included, self.reason = lowest, included, reason
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number, or fail with a message."""
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number", param, ctx)
-        inside = number >= self.lowest if self.included else number > self.lowest
-        if not (math.isfinite(number) and inside):
-            relation = "at least" if self.included else "above"
-            text = f"{value} must be a finite number {relation} {self.lowest:g}"
-            self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
-        return number
-
-
-_ABOVE_ZERO = Number()
-_FROM_ZERO = Number(included=True)
-_RESISTANCE = Number(reason="leave the option out for ideal wires")
 
 
 @dataclass(frozen=True)
@@ -110,6 +68,14 @@ class Settings:
     seed: int
     json: Path | None
 
+    @property
+    def stand_in(self) -> str | None:
+        """What stands for a sub-circuit that the fidelity cannot simulate; None for nothing."""
+        opamp: OpAmp = self.parameters["opamp"]
+        if opamp.subcircuit is None or self.analysis.fidelity != "behavioural":
+            return None
+        return opamp.source
+
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
@@ -128,7 +94,8 @@ class Settings:
         InputError
             If circuit and options do not fit together, or the simulator is not installed.
         """
-        self.make_circuit(problem, matrix)
+        made = self.make_circuit(problem, matrix)
+        check_banks(made.schematic.amplifiers, made.opamp)
         Verifier(self.verify, self.analysis, self.seed)
         if self.json is not None:
             check_target(self.json)
@@ -168,35 +135,40 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="ngspice as a library or as a process [default: shared where it works].",
     ),
     click.option(
-        "--opamp", default="ideal", show_default=True, metavar="NAME",
-        help="Amplifier preset: ideal, ad823, onchip-1g.",
+        "--opamp", metavar="NAME",
+        help=f"Amplifier preset: {', '.join(PRESETS)} [default: ideal].",
     ),
-    click.option("--gbw", type=_ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
+    click.option("--gbw", type=ABOVE_ZERO, metavar="HZ", help="Gain-bandwidth product."),
     click.option("--gain", type=Number(1.0), metavar="A0", help="Open-loop DC gain."),
-    click.option("--slew-rate", type=_ABOVE_ZERO, metavar="V/S", help="Slew rate."),
+    click.option("--slew-rate", type=ABOVE_ZERO, metavar="V/S", help="Slew rate."),
     click.option(
-        "--device", default="ideal", show_default=True, metavar="NAME",
-        help="Memristor preset: ideal, or hfo2-16 (generic assumption: 16 levels, 2 % noise).",
-    ),
-    click.option("--g-max", type=_ABOVE_ZERO, metavar="S", help="Largest conductance."),
-    click.option("--g-min", type=_FROM_ZERO, metavar="S", help="Smallest conductance."),
-    click.option("--levels", type=click.IntRange(min=2), help="Programmable levels."),
-    click.option(
-        "--write-noise", type=_FROM_ZERO, metavar="FRACTION",
-        help="Standard deviation of a programmed conductance, as a fraction of g-max.",
+        "--opamp-lib", metavar="FILE",
+        help="SPICE library with an amplifier of your own, in the place of a preset.",
     ),
     click.option(
-        "--wire-resistance", type=_RESISTANCE, metavar="OHM",
-        help="Of one segment of every line; default: ideal wires.",
+        "--opamp-subckt", metavar="NAME",
+        help="Its sub-circuit; pins in+ in- out vdd vss. It is measured first: amcspice opamp.",
     ),
-    click.option("--row-resistance", type=_RESISTANCE, metavar="OHM", help="Word lines only."),
-    click.option("--column-resistance", type=_RESISTANCE, metavar="OHM", help="Bit lines only."),
     click.option(
-        "--ridge", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--opamp-supply", nargs=2, type=float, metavar="V V",
+        help="Its positive and negative rail [default: 5 -5].",
+    ),
+    click.option(
+        "--offset-sigma", type=FROM_ZERO, metavar="V",
+        help="Standard deviation of the input offset from amplifier to amplifier.",
+    ),
+    click.option(
+        "--gain-sigma", type=FROM_ZERO, metavar="FRACTION",
+        help="Standard deviation of the DC gain (of its logarithm) from amplifier to amplifier.",
+    ),
+    *DEVICE_OPTIONS,
+    *WIRE_OPTIONS,
+    click.option(
+        "--ridge", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA/2 |x|^2 to the objective |A x - b|^2 / 2.",
     ),
     click.option(
-        "--lasso", type=_FROM_ZERO, default=0.0, metavar="LAMBDA",
+        "--lasso", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
         help="Adds LAMBDA sum(x) to the objective (non-negative problems).",
     ),
     click.option(
@@ -208,11 +180,15 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Conductance compensation: equal row totals.",
     ),
     click.option(
-        "--settle-tolerance", type=_ABOVE_ZERO, default=0.01, show_default=True,
+        "--settle-tolerance", type=ABOVE_ZERO, default=0.01, show_default=True,
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
-        "--timeout", type=_ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
+        "--allow-unstable", is_flag=True,
+        help="Simulate unstable circuits instead of refusing them.",
+    ),
+    click.option(
+        "--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation [default: none]."
     ),
     click.option(
         "--jobs", type=click.IntRange(min=1), metavar="N",
@@ -239,7 +215,7 @@ debug_option = click.option(
     help="Show a traceback with an error.",
 )  # fmt: skip
 
-_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout")
+_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout", "allow_unstable")
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -269,9 +245,10 @@ def _names() -> tuple[str, ...]:
 
 def _settings(**values: Any) -> Settings:
     circuit: dict[str, Any] = {
-        "device": _device(values),
-        "wire": _wire(values),
-        "opamp": OpAmp.preset(values["opamp"], **_given(values, "gbw", "gain", "slew_rate")),
+        "device": make_device(values),
+        "wire": make_wire(values),
+        **make_switches(values),
+        "opamp": make_opamp(values),
         **_given(values, "ridge", "lasso", "hold", "compensation"),
     }
     return Settings(
@@ -287,21 +264,3 @@ def _settings(**values: Any) -> Settings:
 
 def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names if values[name] is not None}
-
-
-def _device(values: Mapping[str, Any]) -> Memristor:
-    name = values["device"]
-    if name not in DEVICES:
-        raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
-    changes = _given(values, "g_max", "g_min", "levels", "write_noise")
-    return Memristor(**{**DEVICES[name], **changes, "seed": values["seed"]})
-
-
-def _wire(values: Mapping[str, Any]) -> Wire:
-    both = values["wire_resistance"]
-    row, column = values["row_resistance"], values["column_resistance"]
-    if both is not None and (row is not None or column is not None):
-        raise InputError(
-            "give either --wire-resistance or --row-resistance and --column-resistance"
-        )
-    return Wire(row=both or row, column=both or column)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from amcspice.cli.common import Settings, shared_options
@@ -19,6 +20,7 @@ from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.solver import PROBLEMS
 from amcspice.solver.record import verification_record
+from amcspice.solver.selection import AnalogSelection
 from amcspice.workload import history, summarise
 from amcspice.workload.factorise_ratings import (
     RatingFactorisation,
@@ -83,8 +85,8 @@ def ratings(
     settings.check("nnls")
     parameters = dict(settings.parameters)
     if array_rows is not None:
-        settings.make_circuit("nnls", ((1.0,), (1.0,)), array_rows=array_rows)
         parameters["array_rows"] = array_rows
+    AnalogSelection(circuit=settings.circuit, parameters=parameters).program(np.ones((1, 1)), 0)
     checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "ratings.npz"
     if not resume:
         checkpoint.unlink(missing_ok=True)

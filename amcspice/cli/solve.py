@@ -24,12 +24,12 @@ from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.solver import PROBLEMS, Conversion, Run
 from amcspice.solver.complex_form import as_complex, real_form
+from amcspice.solver.problem import start_vector
 from amcspice.solver.record import record
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
 
-KNOWN = ("mvm", "inv", "lstsq", "nnls", "eig")
 MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
 
@@ -40,7 +40,10 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 )
 @click.argument("problem")
 @click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
-@click.option("--rhs", required=True, metavar="FILE", help="B: a right-hand side a column.")
+@click.option(
+    "--rhs", metavar="FILE",
+    help="B: a right-hand side a column; for eig the start, drawn with the seed if left out.",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE",
     help="Write the solution, a column a right-hand side: .npy or .csv.",
@@ -55,7 +58,7 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 def solve(
     problem: str,
     matrix: str,
-    rhs: str,
+    rhs: str | None,
     out: Path | None,
     trials: int | None,
     waveforms: Path | None,
@@ -63,9 +66,16 @@ def solve(
     converters: dict[str, Any],
     settings: Settings,
 ) -> None:
-    """Solve PROBLEM (lstsq, nnls, ...) for A and every column of B on a simulated circuit."""
+    """Solve PROBLEM for A and every column of B on a simulated circuit.
+
+    PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares) or eig (dominant
+    eigenvector).
+    """
     settings = replace(settings, analysis=replace(settings.analysis, **converters))
-    _check_problem(problem)
+    if problem not in PROBLEMS:
+        raise InputError(f"unknown problem {problem!r}; choose from {', '.join(PROBLEMS)}")
+    if rhs is None and problem != "eig":
+        raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     check_waveform_targets(waveforms, plot)
     if out is not None:
         _check_solution_file(out, trials)
@@ -73,14 +83,16 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
-    A, B = read_numbers(matrix), read_numbers(rhs)
-    is_complex = np.iscomplexobj(A) or np.iscomplexobj(B)
+    A = read_numbers(matrix)
+    given = None if rhs is None else read_numbers(rhs)
+    is_complex = np.iscomplexobj(A) or (given is not None and np.iscomplexobj(given))
     if is_complex:
-        A, B = real_form(problem, A, B)
+        A, given = real_form(problem, A, given)
     settings.check(problem, A)
     if settings.analysis.fidelity == "ideal" and (waveforms or plot):
         raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
     circuit = settings.make_circuit(problem, A)
+    B = start_vector(circuit)[:, None] if given is None else given
     if trials is not None:
         solve_trials(problem, circuit, B, trials, out, plot, settings, is_complex=is_complex)
         return
@@ -102,18 +114,6 @@ def solve(
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
     settings.write_json(record(run, problem=problem, fidelity=settings.analysis.fidelity))
-
-
-def _check_problem(problem: str) -> None:
-    supported = "; ".join(
-        f"{name} ({', '.join(c.name for c in amc.CIRCUITS.values() if name in c.problems)})"
-        for name in PROBLEMS
-    )
-    if problem in PROBLEMS:
-        return
-    if problem in KNOWN:
-        raise UnsupportedError(f"problem {problem} has no circuit yet; supported: {supported}")
-    raise InputError(f"unknown problem {problem!r}; supported: {supported}")
 
 
 def _check_solution_file(path: Path, trials: int | None) -> None:
@@ -177,6 +177,8 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(_shares(run.conversion))
     if run.verification is not None:
         console.print(verification_line(run.verification))
+    if settings.stand_in is not None:
+        click.echo(f"note: behavioural fidelity: {settings.stand_in}", err=True)
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)

@@ -207,8 +207,52 @@ PRESETS: dict[str, dict[str, Any]] = {
         "quiescent_current": 2.6e-3,
         "headroom_positive": 0.05,
         "headroom_negative": 0.05,
+        "input_noise": 16e-9,
         "source": "AD823 data sheet (GBW, slew rate, supply current, +-5 V, swing to within 50 mV "
-        "of either rail); gain 5e4 and output resistance 0.1 ohm are assumptions",
+        "of either rail, noise at 10 kHz); gain 5e4 and output resistance 0.1 ohm are assumptions",
+    },
+    "opa690": {
+        "gain": 2800,
+        "gbw": 300e6,
+        "slew_rate": 1800e6,
+        "quiescent_current": 5.5e-3,
+        "headroom_positive": 1.0,
+        "headroom_negative": 1.0,
+        "input_noise": 5.5e-9,
+        "source": "OPA690 data sheet SBOS223 (GBW, slew rate, supply current, +-5 V, swing to "
+        "within 1 V of either rail, noise); gain 69 dB and output resistance 0.1 ohm are "
+        "assumptions; its current limit of 190 mA is left out",
+    },
+    "ad8606": {
+        "gain": 1e6,
+        "gbw": 10e6,
+        "slew_rate": 5e6,
+        "quiescent_current": 1e-3,
+        "supply_positive": 2.5,
+        "supply_negative": -2.5,
+        "headroom_positive": 0.02,
+        "headroom_negative": 0.02,
+        "input_capacitance": 8.8e-12,
+        "input_noise": 8e-9,
+        "source": "AD8605/AD8606/AD8608 data sheet (GBW, gain 1000 V/mV, noise); slew rate 5 V/us, "
+        "1 mA, +-2.5 V, swing to within 20 mV and 8.8 pF as remembered from its tables, unchecked; "
+        "output resistance 0.1 ohm is an assumption",
+    },
+    "miller-cmos": {
+        "gain": 2.45e5,
+        "gbw": 29.4e6,
+        "slew_rate": 24.8e6,
+        "second_pole": 76.3e6,
+        "input_capacitance": 0.223e-12,
+        "output_resistance": 81.2,
+        "quiescent_current": 0.777e-3,
+        "supply_positive": 2.5,
+        "supply_negative": -2.5,
+        "headroom_positive": 0.827,
+        "headroom_negative": 0.817,
+        "input_noise": 6.53e-9,
+        "source": "fitted to amc_miller of models/miller.lib, a transistor-level amplifier of our "
+        "own, under 1 kohm (scripts/characterise_models.py)",
     },
     "onchip-1g": {
         "gain": 1e4,
@@ -220,6 +264,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "headroom_positive": 0.05,
         "headroom_negative": 0.05,
         "output_resistance": 10.0,
+        "input_noise": 10e-9,
         "source": "assumed on-chip amplifier of the 1 GHz class on a 1.2 V supply; no real part",
     },
 }

@@ -1,8 +1,8 @@
-"""Wire resistances of a crossbar."""
+"""Wire resistances and capacitances of a crossbar."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,15 +10,15 @@ from amcspice.errors import parameters
 
 __all__ = ["Wire"]
 
-Resistance = Annotated[float, Field(gt=0)] | None
+Positive = Annotated[float, Field(gt=0)] | None
 
 
 @parameters
 class Wire:
-    """Resistances of the lines of an array.
+    """Resistances and capacitances of the lines of an array.
 
-    ``None`` is an ideal connection.  Zero is refused: a simulator silently replaces it
-    by a value of its own.
+    ``None`` is an ideal connection, or no capacitance.  Zero is refused: a simulator silently
+    replaces it by a value of its own.
 
     Parameters
     ----------
@@ -29,14 +29,26 @@ class Wire:
         In series at the terminal of every line that is driven (amplifier or source) [ohm].
     termination : float, optional
         In series at the terminal of every line that is sensed (amplifier input) [ohm].
+    row_capacitance, column_capacitance : float, optional
+        To ground, of a word line or a bit line at every crossing [F].
+    capacitance : {"lumped", "distributed"}
+        Where it stands: that of a whole line at its terminal, or at every crossing.
+    sections : int
+        Order of the reduction of distributed capacitance: flat decks have a capacitor at every
+        crossing, reduced ones and the equations this many a line (no more than it has
+        crossings).  See `amcspice.circuit.capacitance`.
     """
 
-    row: Resistance = None
-    column: Resistance = None
-    driver: Resistance = None
-    termination: Resistance = None
+    row: Positive = None
+    column: Positive = None
+    driver: Positive = None
+    termination: Positive = None
+    row_capacitance: Positive = None
+    column_capacitance: Positive = None
+    capacitance: Literal["lumped", "distributed"] = "lumped"
+    sections: Annotated[int, Field(ge=1)] = 4
 
     @property
     def ideal(self) -> bool:
-        """True if no resistance is modelled."""
+        """True if neither resistance nor capacitance is modelled."""
         return self == Wire()

@@ -778,9 +778,14 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                     for i in range(n):
                         trial[i] += correction[i]
                         error = max(error, abs(correction[i]))
-                moved = 0.0
+                moved, finite = 0.0, True
                 for i in range(n):
-                    moved = max(moved, abs(trial[i] - u[i]))
+                    change = abs(trial[i] - u[i])
+                    finite = finite and change < np.inf
+                    moved = max(moved, change)
+                if not finite and level > 0:  # a growing mode, over far too long a step
+                    level -= 1
+                    continue
                 # A step much longer than the time constants gets nowhere while an output slews.
                 stalls = error > STALL * moved and error > control.rest * control.tolerance * scale
                 moved /= allowed

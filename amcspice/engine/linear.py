@@ -83,6 +83,11 @@ class LinearModel:
         return np.linalg.eigvals(self.state)
 
     @property
+    def stable(self) -> bool:
+        """Whether every mode decays."""
+        return bool(self.eigenvalues.real.max() < 0)
+
+    @property
     def slowest(self) -> float:
         """Largest time constant [s].
 
@@ -95,7 +100,8 @@ class LinearModel:
         if rate <= 0:
             raise UnstableError(
                 f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
-                "(compensation, smaller gain-bandwidth ratio) or another circuit"
+                "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
+                "circuit; or allow unstable circuits, to see where it goes"
             )
         return 1 / rate
 

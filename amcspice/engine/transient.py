@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,14 @@ STEPS_PER_WINDOW = 48
 STEP_OF_OSCILLATION = 0.7
 """Radians: nine samples a period show when a ringing output stays inside the settling band."""
 
+SHORTEST_RISE = 1e-6
+"""Of an input step, over the slowest time constant: a capacitor right at an output is far faster
+than anything that can be seen, and steps that resolve it drown in rounding errors."""
+
+LINE_CHARGE = 1e-14
+"""``chgtol`` of decks with line capacitance [C], the simulator's own default: the charge of lines
+that start at 0 V drowns in rounding errors, and steps chosen by a smaller one shrink to nothing."""
+
 SHORTEST_WINDOW = 0.5
 """Of a forecast window, as a fraction of the window without forecast."""
 
@@ -48,6 +57,7 @@ def choose_transient(
     fidelity: Literal["flat", "reduced"],
     relative_tolerance: float = 1e-4,
     swing: float = 1.0,
+    allow_unstable: bool = False,
 ) -> Transient:
     """Choose window, time step and matrix solver from the circuit.
 
@@ -65,20 +75,20 @@ def choose_transient(
         Of the simulator.
     swing : float
         Largest change of an output [V]; it takes swing / slew rate at the least.
+    allow_unstable : bool
+        Take one that nothing holds, too: it ends at the rails, or never rests.
 
     Raises
     ------
     UnstableError
-        If the circuit is unstable and no constraint can hold it.
+        If the circuit is unstable, no constraint can hold it, and that was not asked for.
     """
     # The slowest mode may grow with every output active and still end at the constraint; its
     # time is at most that of the amplifiers by themselves.
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = (
-        min(linear.slowest_mode, alone)
-        if circuit.non_negative or circuit.rail_limited
-        else linear.slowest
-    )
+    held = circuit.non_negative or circuit.rail_limited
+    may_grow = held or (allow_unstable and not linear.stable)
+    slowest = min(linear.slowest_mode, alone) if may_grow else linear.slowest
     window = WINDOW_TIME_CONSTANTS * slowest
     if circuit.opamp.slew_rate is not None:
         window += 2 * swing / circuit.opamp.slew_rate
@@ -89,9 +99,10 @@ def choose_transient(
     return Transient(
         window=window,
         max_step=step,
-        rise=min(slowest / 1000, linear.fastest / 10),
+        rise=min(slowest / 1000, max(linear.fastest / 10, SHORTEST_RISE * slowest)),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
+        charge_tolerance=LINE_CHARGE if len(circuit.schematic.capacitors[0]) else 1e-16,
     )
 
 
@@ -165,6 +176,7 @@ class Streamer:
             transient or self.transient,
             drawing.ports,
             self.circuit.device,
+            capacitors=drawing.capacitors,
             with_supplies=self.with_supplies,
         )
 
@@ -173,12 +185,22 @@ class Streamer:
         """Whether decks hold supplies: asked for, or needed.
 
         What supplies deliver follows from the outputs only where the network is the linear one
-        that was reduced, and the amplifiers are the macro-model.
+        that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
-        special = opamp.subcircuit is not None or opamp.input_noise > 0
+        if self._charges_capacitors:
+            return True
         linear = device.linear and not device.thermal_noise
-        return self.amplifiers == "subcircuits" or special or not linear
+        special = opamp.subcircuit is not None or not linear
+        return self.amplifiers == "subcircuits" or special
+
+    @cached_property
+    def _charges_capacitors(self) -> bool:
+        """Whether outputs drive capacitors directly, or others than the reduced network has."""
+        schematic = self.circuit.schematic
+        out = np.concatenate([bank.out for bank in schematic.amplifiers])
+        others = self.fidelity == "flat" and schematic.flat_capacitors is not None
+        return others or bool(np.isin(schematic.capacitors[0], out).any())
 
     @property
     def options(self) -> str:

@@ -36,7 +36,8 @@ class Power:
     amplifier_static : ndarray
         Quiescent.
     amplifier_output : ndarray
-        Dissipated in output stages and inputs of the amplifiers.
+        Dissipated in output stages and inputs of the amplifiers; while voltages change also what
+        capacitors take up.
     array : ndarray
         Dissipated in cells, wires and compensation.
     """

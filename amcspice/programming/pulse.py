@@ -22,7 +22,10 @@ __all__ = ["Pulse", "PulseResult"]
 Array = NDArray[np.float64]
 Points = tuple[tuple[float, float], ...]
 
-STEPS_PER_PULSE = 20
+STEPS_PER_PULSE = 25
+"""Gives a pulse to a thousandth of the state's range, an energy to a hundredth; the errors fall
+with the square of the step."""
+
 OPTIONS = "reltol=1e-4 abstol=1e-12 vntol=1e-6 chgtol=1e-16 method=trap"
 
 
@@ -81,7 +84,7 @@ class Pulse:
     def deck(self) -> Deck:
         """Return the deck."""
         schedule = self.schedule
-        step = min(schedule.set_width, schedule.reset_width, schedule.read_width) / STEPS_PER_PULSE
+        step = min(schedule.set_width, schedule.reset_width) / STEPS_PER_PULSE
         saved: list[str] = []
         lines = [
             f"* amcspice write-verify, {len(self.state)} cells",

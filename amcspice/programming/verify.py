@@ -78,7 +78,7 @@ def write_verify(
     Raises
     ------
     InputError
-        If a target cannot be reached by a nominal cell.
+        If a target cannot be reached by a nominal cell, or every target is 0.
     SimulationError
         If a simulation fails.
 
@@ -99,6 +99,8 @@ def write_verify(
     cell, schedule = cell or SwitchingCell(), schedule or WriteVerify()
     wanted = as_matrix(target, "target conductances")
     _check_reach(wanted, cell, schedule)
+    if not wanted.any():
+        raise InputError("target conductances: all are 0 (switched off); nothing to program")
     drawn = cell.draw((wanted.shape[0], wanted.shape[1]), seed)
     chosen = np.flatnonzero(wanted.ravel() > 0)
     groups = [chosen[first : first + CHUNK] for first in range(0, len(chosen), CHUNK)]
@@ -236,8 +238,7 @@ def _assemble(
         if item.name == "deck_sha256":
             continue
         whole = getattr(rest, item.name)
-        if parts:
-            whole[chosen] = np.concatenate([getattr(part, item.name) for part in parts])
+        whole[chosen] = np.concatenate([getattr(part, item.name) for part in parts])
         columns[item.name] = whole.reshape(wanted.shape)
     return columns
 
@@ -257,7 +258,7 @@ def _provenance(
         "python": platform.python_version(),
         "numpy": np.__version__,
         "simulator": used.name,
-        "deck_sha256": parts[0].deck_sha256 if parts else None,
+        "deck_sha256": parts[0].deck_sha256,
         "cell": dataclasses.asdict(cell),
         "schedule": dataclasses.asdict(schedule),
         "seed": seed,

@@ -147,6 +147,8 @@ def _fits_rows(schematic: Schematic, ports: Nodes) -> bool:
 
     The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
     """
+    if ports.max() >= len(schematic.peripheral):  # a port inside a lattice
+        return False
     is_port = np.zeros(len(schematic.peripheral), bool)
     is_port[ports] = True
     free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
@@ -249,8 +251,10 @@ def _model(
     transfer: Array,
     local_power: Callable[[Array], Array],
 ) -> PortModel:
+    outside = ports.max() < len(schematic.peripheral)  # spares writing out large lattices
+    names = (schematic.peripheral if outside else schematic.network).names
     return PortModel(
-        names=tuple(schematic.peripheral.names[port] for port in ports),
+        names=tuple(names[port] for port in ports),
         nodes=ports,
         conductance=(conductance + conductance.T) / 2,
         transfer=transfer,

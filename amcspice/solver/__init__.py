@@ -2,6 +2,7 @@
 
 from amcspice.solver.anls import Factorisation, Iteration, nmf
 from amcspice.solver.montecarlo import monte_carlo
+from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
 from amcspice.solver.result import Analysis, Conversion, Run, Verification
 from amcspice.solver.run import simulate
@@ -20,6 +21,8 @@ __all__ = [
     "make_circuit",
     "monte_carlo",
     "nmf",
+    "noise_transient",
+    "output_noise",
     "simulate",
     "solve",
 ]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import (
     Behavioural,
     LinearModel,
@@ -36,6 +37,9 @@ from amcspice.solver.provenance import provenance
 from amcspice.solver.result import Analysis
 
 __all__ = ["Found", "Simulation"]
+
+DOUBLINGS, RUNAWAY_DOUBLINGS = 4, 1
+"""How often a window may be doubled, and that of a circuit that may never rest."""
 
 RAIL_MARGIN = 0.05
 """An output this close to a rail, as a fraction of it, asks for a smaller range."""
@@ -110,6 +114,7 @@ class Simulation:
     """
 
     def __init__(self, circuit: Circuit, analysis: Analysis) -> None:
+        check_banks(circuit.schematic.amplifiers, circuit.opamp)
         self.circuit, self.analysis = circuit, analysis
         self.model: PortModel = reduce_to_ports(circuit.schematic)
         self.outputs = np.searchsorted(self.model.nodes, circuit.schematic.outputs)
@@ -126,6 +131,7 @@ class Simulation:
             fidelity="flat" if analysis.fidelity == "flat" else "reduced",
             relative_tolerance=analysis.relative_tolerance,
             swing=opamp.highest_output - opamp.lowest_output,
+            allow_unstable=analysis.allow_unstable,
         )
         self.engine = self._behavioural() if self.simulator is None else self._streamer()
         self.chunk = self.engine.chunk
@@ -135,7 +141,7 @@ class Simulation:
         return Behavioural(
             self.circuit,
             self.model,
-            longest=analysis.window or 16 * self._transient.window,
+            longest=analysis.window or 2**self._doublings * self._transient.window,
             rings=self._linear.oscillation > 0,
             settle_tolerance=analysis.settle_tolerance,
             tolerance=analysis.relative_tolerance,
@@ -159,6 +165,7 @@ class Simulation:
             timeout=analysis.timeout,
             amplifiers=analysis.amplifiers,
             chunk=FLAT_CHUNK if flat else Streamer.chunk,
+            doublings=self._doublings,
         )
 
     @cached_property
@@ -170,6 +177,16 @@ class Simulation:
             return self._behavioural()
         except UnsupportedError:
             return None
+
+    @property
+    def _doublings(self) -> int:
+        return RUNAWAY_DOUBLINGS if self.runs_away else DOUBLINGS
+
+    @property
+    def runs_away(self) -> bool:
+        """Whether it leaves every range: unstable, and nothing holds it."""
+        held = self.circuit.non_negative or self.circuit.rail_limited
+        return not (held or self._linear.stable)
 
     def expects_limit(self, vectors: Array, volts_per_unit: float) -> bool:
         """Whether an amplifier will rest near a limit, by the circuit's equations.

@@ -28,8 +28,9 @@ PROBLEMS: dict[str, str] = {
 }
 """Problems and the circuit that each takes by default."""
 
-SIGNED = {"inv": "inv-compensated"}
-"""The same for matrices with negative entries, where it is another one."""
+SIGNED = {"inv": "inv-compensated", "nnls": "ginv-classic"}
+"""The same for matrices with negative entries, where it is another one: a saturated column of
+ginv-compact leaks, and hold, the remedy, needs a non-negative matrix."""
 
 
 def make_circuit(

@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from amcspice.circuit import Circuit
+from amcspice.device import OpAmp
 from amcspice.engine import Installation
 
 __all__ = ["provenance"]
@@ -46,7 +47,19 @@ def provenance(
         "solver": solver,
         "options": options,
         "deck_sha256": deck_sha256,
+        "amplifier": _amplifier(circuit.opamp, simulator),
         "circuit": circuit.describe(),
         "seed": circuit.device.seed,
         "wall_time_s": time.perf_counter() - started,
     }
+
+
+def _amplifier(opamp: OpAmp, simulator: str | None) -> str | None:
+    """Say what stood for the amplifiers: the behavioural fidelity knows the macro-model only."""
+    if simulator is None:
+        return None
+    if opamp.subcircuit is None:
+        return "macro-model"
+    if simulator == "behavioural":
+        return opamp.source
+    return f"sub-circuit {opamp.subcircuit.name}, file sha256 {opamp.subcircuit.sha256}"

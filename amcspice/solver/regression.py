@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit import Circuit
+from amcspice.circuit import Circuit, CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
@@ -23,7 +23,7 @@ from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 from amcspice.solver.verify import Verifier
 
-__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics", "read_out"]
+__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics", "read_out", "select_lines"]
 
 Mask = NDArray[np.bool_]
 
@@ -146,25 +146,45 @@ class AnalogStep:
         """See `RegressionStep`."""
         solutions = np.zeros((len(vectors), matrix.shape[1]))
         runs = []
+        # A column without an entry is undetermined, and stays zero.
+        held = np.flatnonzero(matrix.any(axis=0))
+        made = self._make(matrix[:, held], cycle) if held.size else None
         for rows, members in _groups(mask, vectors):
-            # A column without an entry in the selected rows is undetermined, and stays zero.
-            columns = np.flatnonzero(matrix[rows].any(axis=0))
-            if columns.size:
-                made = make_circuit(
-                    "nnls", matrix[:, columns], circuit=self.circuit, rows=rows,
-                    scaling="columns", cycle=cycle, **self.parameters,
-                )  # fmt: skip
+            selected = None if made is None else self._select(made, rows, cycle)
+            if selected is not None:
+                one, lines, columns = selected
+                right = vectors[np.ix_(members, lines)]
                 run = simulate(
-                    made, vectors[members].T, analysis=self.analysis, keep_waveforms=False,
-                    jobs=self.jobs,
-                )  # fmt: skip
+                    one, right.T, analysis=self.analysis, keep_waveforms=False, jobs=self.jobs
+                )
                 if self.verifier is not None:
-                    self.verifier.offer(made, vectors[members], run)
-                solutions[np.ix_(members, columns)] = read_out(made, run, self.analysis)
+                    self.verifier.offer(one, right, run)
+                solutions[np.ix_(members, held[columns])] = read_out(one, run, self.analysis)
                 runs.append(run)
             if self.progress is not None:
                 self.progress(len(members))
         return solutions, runs
+
+    def _make(self, matrix: Array, cycle: int, **more: Any) -> Circuit:
+        options = {"scaling": "columns", "cycle": cycle, **self.parameters, **more}
+        return make_circuit("nnls", matrix, circuit=self.circuit, **options)
+
+    def _select(
+        self, made: Circuit, rows: Mask, cycle: int
+    ) -> tuple[Circuit, NDArray[np.intp], NDArray[np.intp]] | None:
+        """Return a circuit for a selection of rows, the rows of its inputs and its columns."""
+        every = np.arange(len(rows))
+        if rows.all():
+            return made, every, np.arange(made.matrix.shape[1])
+        if isinstance(made, CompactGINV):
+            lines = np.flatnonzero(rows)
+            selected = select_lines(made, lines, made.ridge)
+            return None if selected is None else (selected[0], lines, selected[1])
+        # The classic circuit programs its arrays for one selection.
+        columns = np.flatnonzero(made.matrix[rows].any(axis=0))
+        if not columns.size:
+            return None
+        return self._make(made.matrix[:, columns], cycle, rows=rows), every, columns
 
 
 def read_out(made: Circuit, run: Run, analysis: Analysis) -> Array:
@@ -178,6 +198,35 @@ def read_out(made: Circuit, run: Run, analysis: Analysis) -> Array:
         return solutions
     volts = solutions / made.mapping.column_scale * run.volts_per_unit
     return np.where(volts < RESOLUTION * made.opamp.highest_output, 0.0, solutions)
+
+
+def select_lines(
+    made: CompactGINV, rows: NDArray[np.intp], ridge: float
+) -> tuple[CompactGINV, NDArray[np.intp]] | None:
+    """Select word lines of programmed arrays and, where need be, bit lines.
+
+    Ridge makes the solution of a column without an entry in the selected rows zero; without
+    ridge it is undetermined, and its amplifier is disconnected.
+
+    Parameters
+    ----------
+    made : CompactGINV
+    rows : ndarray of int
+        Ascending.
+    ridge : float
+        Of the regression.
+
+    Returns
+    -------
+    circuit : CompactGINV
+    columns : ndarray of int
+        Of its solution; None instead of both if no selected row has an entry.
+    """
+    held = made.matrix[rows].any(axis=0)
+    if not held.any():
+        return None
+    columns = np.arange(len(held)) if ridge else np.flatnonzero(held)
+    return made.select(rows, columns, ridge=ridge), columns
 
 
 def _groups(mask: Mask | None, vectors: Array) -> Iterator[tuple[Mask, NDArray[np.intp]]]:

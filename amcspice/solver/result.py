@@ -52,6 +52,9 @@ class Analysis:
         Converters of the inputs; None sends what the problem says.
     adc : ADC, optional
         Converters of the outputs; None reads them at rest, without rounding.
+    allow_unstable : bool
+        Simulate circuits without a stable operating point, too, instead of refusing them: they
+        end at the rails (``near_limit``) or never settle.  Their range is not halved.
     """
 
     fidelity: Literal["flat", "reduced", "behavioural", "ideal"] = "reduced"
@@ -64,6 +67,7 @@ class Analysis:
     matrix_solver: Literal["sparse", "klu"] | None = None
     amplifiers: Literal["elements", "subcircuits"] = "elements"
     timeout: Positive | None = None
+    allow_unstable: bool = False
     dac: DAC | None = None
     adc: ADC | None = None
 

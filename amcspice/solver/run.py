@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, as_vectors
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError, UnsupportedError
@@ -89,9 +89,7 @@ def simulate(
         raise InputError("give either an analysis or its fields as keywords, not both")
     verifier = Verifier(verify, analysis, circuit.device.seed)
     started = time.perf_counter()
-    vectors = as_vectors(b, circuit.input_size)
-    if circuit.rail_limited and len(vectors) > 1:
-        raise InputError(f"{circuit.name} takes one start vector: it stays where it has grown to")
+    vectors = circuit.vectors(b)
     answer = reference(circuit, vectors)
     shape: Callable[[Array], Array] = (lambda a: a[0]) if np.ndim(b) == 1 else np.transpose
     if analysis.fidelity == "ideal":
@@ -104,17 +102,16 @@ def simulate(
         streaming = _Streaming(circuit, analysis, keep_waveforms, pool, progress)
         inputs = Inputs(circuit, vectors, analysis.dac)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
-        halvings = 0
-        while halvings < MAX_HALVINGS and streaming.simulation.expects_limit(
-            inputs.at(volts_per_unit), volts_per_unit
-        ):
-            volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
+        halvings, most = 0, 0 if streaming.simulation.runs_away else MAX_HALVINGS
         sent = inputs.at(volts_per_unit)
-        found = streaming.attempt(sent, volts_per_unit, give_up=halvings < MAX_HALVINGS)
-        while found.near_limit and halvings < MAX_HALVINGS:
+        while halvings < most and streaming.simulation.expects_limit(sent, volts_per_unit):
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
             sent = inputs.at(volts_per_unit)
-            found = streaming.attempt(sent, volts_per_unit, give_up=halvings < MAX_HALVINGS)
+        found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
+        while found.near_limit and halvings < most:
+            volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
+            sent = inputs.at(volts_per_unit)
+            found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
     simulation = streaming.simulation
     solutions = circuit.read_out(found.outputs, volts_per_unit)
     waveforms = None

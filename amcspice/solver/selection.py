@@ -24,7 +24,7 @@ from amcspice.errors import UnsupportedError
 from amcspice.pool import Pool, Report
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
-from amcspice.solver.regression import Statistics, read_out
+from amcspice.solver.regression import Statistics, read_out, select_lines
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 
@@ -197,7 +197,7 @@ def selected_regression(
     rows, values = _row(known, number)
     if not columns.size or not rows.size:
         return None
-    made = _select(step.program(matrix[:, columns], cycle), rows, step.ridge)
+    made = select_lines(step.program(matrix[:, columns], cycle), rows, step.ridge * len(rows))
     if made is None:
         return None
     return made[0], values, simulate(made[0], values, analysis=step.analysis)
@@ -258,7 +258,7 @@ def _solve_analog(batch: _Batch, report: Report) -> Solved:
     solutions = np.zeros((len(batch.numbers), batch.source.matrix.shape[1]))
     runs = []
     for index, (rows, values) in enumerate(zip(batch.rows, batch.values, strict=True)):
-        selected = _select(batch.source, rows, batch.ridge)
+        selected = select_lines(batch.source, rows, batch.ridge * len(rows))
         if selected is not None:
             made, columns = selected
             run = simulate(made, values, analysis=batch.analysis, keep_waveforms=False)
@@ -266,24 +266,3 @@ def _solve_analog(batch: _Batch, report: Report) -> Solved:
             runs.append(run)
         report(1)
     return Solved(solutions, Statistics.of(runs), runs[-1].provenance if runs else {})
-
-
-def _select(
-    made: CompactGINV, rows: NDArray[np.intp], ridge: float
-) -> tuple[CompactGINV, NDArray[np.intp]] | None:
-    """Select word lines and, where the solution would be undetermined, bit lines.
-
-    Ridge makes the solution of a column without an entry in the selected rows zero; without
-    ridge its amplifier has to be disconnected.
-
-    Returns
-    -------
-    circuit : CompactGINV
-    columns : ndarray of int
-        Of the solution; None instead of both if no selected row has an entry.
-    """
-    held = made.matrix[rows].any(axis=0)
-    if not held.any():
-        return None
-    columns = np.arange(len(held)) if ridge else np.flatnonzero(held)
-    return made.select(rows, columns, ridge=ridge * len(rows)), columns

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, Transient, as_vectors, draw, write_deck
+from amcspice.circuit import Circuit, Transient, draw, write_deck
 from amcspice.circuit.listing import write_listing
 from amcspice.engine import LinearModel, choose_transient
 from amcspice.engine.transient import STEPS_PER_WINDOW
@@ -76,7 +76,7 @@ def standalone_deck(
         raise UnsupportedError("a deck of its own holds no converters; leave dac and adc out")
     if fidelity == "reduced":
         circuit.device.refuse_unless_linear("reduced")
-    vectors = as_vectors(b, circuit.input_size)
+    vectors = circuit.vectors(b)
     answer = reference(circuit, vectors)
     volts = _rounded(circuit.volts_per_unit(vectors, answer, analysis.full_scale))
     model, opamp = reduce_to_ports(circuit.schematic), circuit.opamp
@@ -87,6 +87,7 @@ def standalone_deck(
         fidelity=fidelity,
         relative_tolerance=analysis.relative_tolerance,
         swing=opamp.highest_output - opamp.lowest_output,
+        allow_unstable=analysis.allow_unstable,
     )
     window = analysis.window or _rounded(MARGIN * transient.window)
     step = analysis.max_step or _rounded(transient.max_step)
@@ -109,6 +110,7 @@ def standalone_deck(
         transient,
         drawing.ports,
         circuit.device,
+        capacitors=drawing.capacitors,
     )
     text = write_listing(
         circuit,

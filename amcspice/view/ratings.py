@@ -79,7 +79,7 @@ def _panel(axis: Axes, analog: ErrorByCount, digital: ErrorByCount) -> None:
     axis.bar(places + 0.2, digital.rmse, 0.4, color=DIGITAL, hatch="///", edgecolor="white",
              label="digital twin (scipy)")  # fmt: skip
     labels = [
-        f"{low}\n({number})" if low == high else f"{low}–{high}\n({number})"
+        f"{low}\n\n({number})" if low == high else f"{low}–\n{high}\n({number})"
         for low, high, number in zip(analog.lowest, analog.highest, analog.number, strict=True)
     ]
     axis.set_xticks(places, labels, fontsize=8)

@@ -165,7 +165,7 @@ def load_recommender(path: Path | str) -> Recommender:
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             part = {name: stored[name] for name in stored.files}
         users, items, (low, high) = part["users"], part["items"], part["scale"]
         matrix = sp.csr_array(

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from amcspice.device import Mapping, Memristor
 
-__all__ = ["Programmed", "compensating_cells"]
+__all__ = ["ArrayPair", "compensating_cells"]
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Programmed:
+class ArrayPair:
     """Two arrays that hold the same matrix, and a grounded conductance a row.
 
     Parameters
@@ -40,7 +40,7 @@ class Programmed:
     height : int
         Word lines of the arrays.
     count : int
-        Programmed cells of the arrays, of all word lines.
+        ArrayPair cells of the arrays, of all word lines.
     """
 
     mapping: Mapping
@@ -61,7 +61,7 @@ class Programmed:
         *,
         rows: NDArray[np.bool_],
         compensation: bool,
-    ) -> Programmed:
+    ) -> ArrayPair:
         """Program arrays.
 
         Parameters
@@ -93,7 +93,7 @@ class Programmed:
             count=2 * mapping.target.size + m * parts,
         )
 
-    def take(self, rows: Any, columns: Any = slice(None)) -> Programmed:
+    def take(self, rows: Any, columns: Any = slice(None)) -> ArrayPair:
         """Return some rows and columns; the arrays stay what they are."""
         target, both = self.mapping.target, self.cells.reshape(len(self.cells), 2, -1)
         chosen = both[rows][:, :, columns]

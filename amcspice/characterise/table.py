@@ -1,0 +1,84 @@
+"""Figures of an amplifier and parameters of a macro-model as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from amcspice.characterise.figures import Characteristics
+from amcspice.characterise.fit import Fit
+from amcspice.device import OpAmp
+
+__all__ = ["measured_rows", "model_rows"]
+
+_FIGURES = (
+    ("dc_gain", "DC gain, without load", ""),
+    ("dc_gain_loaded", "DC gain, with load", ""),
+    ("gbw", "gain-bandwidth product, without load", "Hz"),
+    ("unity_gain_frequency", "frequency of gain one, with load", "Hz"),
+    ("phase_margin", "phase margin of a follower, with load", "degrees"),
+    ("slew_rate_positive", "slew rate, rising", "V/s"),
+    ("slew_rate_negative", "slew rate, falling", "V/s"),
+    ("overshoot", "overshoot of a small step", ""),
+    ("offset", "input offset", "V"),
+    ("bias_current_plus", "current into in+", "A"),
+    ("bias_current_minus", "current into in-", "A"),
+    ("input_resistance", "input resistance", "ohm"),
+    ("input_capacitance", "input capacitance", "F"),
+    ("output_resistance", "output resistance, open loop", "ohm"),
+    ("highest_output", "highest output, with load", "V"),
+    ("lowest_output", "lowest output, with load", "V"),
+    ("highest_output_unloaded", "highest output, without load", "V"),
+    ("lowest_output_unloaded", "lowest output, without load", "V"),
+    ("source_current", "current sourced into ground", "A"),
+    ("sink_current", "current sunk from ground", "A"),
+    ("quiescent_current", "quiescent current", "A"),
+    ("quiescent_power", "quiescent power", "W"),
+    ("input_noise", "input noise, white", "V/√Hz"),
+)
+
+_PARAMETERS = (
+    ("gain", ""), ("gbw", "Hz"), ("slew_rate", "V/s"), ("second_pole", "Hz"), ("offset", "V"),
+    ("bias_current", "A"), ("input_resistance", "ohm"), ("input_capacitance", "F"),
+    ("output_resistance", "ohm"), ("output_current_limit", "A"), ("supply_positive", "V"),
+    ("supply_negative", "V"), ("headroom_positive", "V"), ("headroom_negative", "V"),
+    ("quiescent_current", "A"), ("input_noise", "V/√Hz"),
+)  # fmt: skip
+
+NOISELESS = "input_noise"
+"""The sub-circuit of the macro-model has no noise source; noise comes from the deck."""
+
+
+def measured_rows(made: Fit) -> Iterator[tuple[str, str, str]]:
+    """Yield name, measured value and the macro-model's own value of every figure."""
+    for name, words, unit in _FIGURES:
+        own = made.opamp.input_noise if name == NOISELESS else _value(made.model, name)
+        yield words, quantity(_value(made.measured, name), unit), quantity(own, unit)
+
+
+def model_rows(opamp: OpAmp) -> Iterator[tuple[str, str]]:
+    """Yield name and value of every parameter of a macro-model."""
+    for name, unit in _PARAMETERS:
+        yield name, quantity(getattr(opamp, name), unit)
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Return a value with four digits and an SI prefix; a dash for none."""
+    if value is None:
+        return "-"
+    if not unit or unit == "degrees" or value == 0:
+        return f"{value:.4g} {unit}".rstrip()
+    exponent = min(
+        (e for e in _PREFIXES if abs(value) < 10.0 ** (e + 3) * (1 - 5e-5)), default=max(_PREFIXES)
+    )
+    return f"{value / 10.0**exponent:.4g} {_PREFIXES[exponent]}{unit}"
+
+
+_PREFIXES = {
+    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
+    12: "T",
+}  # fmt: skip
+
+
+def _value(found: Characteristics, name: str) -> float | None:
+    value: float | None = getattr(found, name)
+    return value

@@ -1,0 +1,134 @@
+"""``amcspice opamp``: a data sheet of any five-pin sub-circuit, and its macro-model."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from amcspice.characterise import Bench, Conditions, Fit, characterise, fit
+from amcspice.characterise.table import measured_rows, model_rows
+from amcspice.cli.common import Number, debug_option, json_option
+from amcspice.cli.output import check_target, write_json
+from amcspice.cli.waveform_options import check_waveform_targets
+from amcspice.device import Subcircuit
+
+__all__ = ["opamp"]
+
+
+@click.command(
+    epilog="Example: amcspice opamp models/miller.lib --subckt amc_miller --supply 2.5 -2.5"
+)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--subckt", required=True, metavar="NAME", help="Pins: in+ in- out vdd vss.")
+@click.option(
+    "--supply",
+    nargs=2,
+    type=float,
+    default=(5.0, -5.0),
+    show_default=True,
+    metavar="V V",
+    help="Positive and negative rail.",
+)
+@click.option(
+    "--load",
+    type=Number(),
+    default=1e3,
+    show_default=True,
+    metavar="OHM",
+    help="Load to ground.",
+)
+@click.option(
+    "--load-capacitance",
+    type=Number(included=True),
+    default=0.0,
+    show_default=True,
+    metavar="F",
+    help="In parallel with the load.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw gain and steps, measured and of the macro-model: .png, .pdf or .svg.",
+)
+@json_option
+@debug_option
+def opamp(
+    file: Path,
+    subckt: str,
+    supply: tuple[float, float],
+    load: float,
+    load_capacitance: float,
+    plot: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Measure a SPICE sub-circuit as an amplifier and fit the macro-model to it.
+
+    Gain, bandwidth, phase margin, slew rate, swing, output resistance, currents, offset and noise
+    come from ngspice; the fitted parameters are those of models/opamp.lib, and the last table says
+    how far the macro-model is from the sub-circuit.
+    """  # fmt: skip
+    check_waveform_targets(None, plot)
+    if json_file is not None:
+        check_target(json_file)
+    conditions = Conditions(
+        supply_positive=supply[0], supply_negative=supply[1], load_resistance=load,
+        load_capacitance=load_capacitance,
+    )  # fmt: skip
+    subcircuit = Subcircuit.of(file, subckt)
+    made = fit(characterise(Bench.of_subcircuit(subcircuit, conditions)))
+    if str(json_file) != "-":
+        _show(made, f"{subckt} of {file.name}")
+    if plot is not None:
+        from amcspice.view.amplifier import amplifier
+        from amcspice.view.style import save
+
+        save(amplifier(made, title=f"{subckt} of {file.name}"), plot)
+    if json_file is not None:
+        write_json(json_file, _content(made, subcircuit, conditions))
+
+
+def _show(made: Fit, name: str) -> None:
+    console = Console(highlight=False)
+    table = Table(title=name)
+    table.add_column("figure")
+    table.add_column("measured", justify="right")
+    table.add_column("macro-model", justify="right")
+    for row in measured_rows(made):
+        table.add_row(*row)
+    console.print(table)
+    fitted = Table(title="macro-model")
+    fitted.add_column("parameter")
+    fitted.add_column("value", justify="right")
+    for parameter in model_rows(made.opamp):
+        fitted.add_row(*parameter)
+    console.print(fitted)
+    apart = made.residual
+    console.print(
+        f"macro-model off by {apart.gain_db:.2g} dB and {apart.phase:.2g} degrees (rms) in gain, "
+        f"{100 * apart.large_step:.2g} % of a large step and {100 * apart.small_step:.2g} % of a "
+        f"small one; settling times by {100 * apart.large_settling:.2g} % and "
+        f"{100 * apart.small_settling:.2g} %"
+    )
+
+
+def _content(made: Fit, subcircuit: Subcircuit, conditions: Conditions) -> dict[str, Any]:
+    skipped = ("bench", "response", "steps")
+    figures = {
+        item.name: getattr(made.measured, item.name)
+        for item in dataclasses.fields(made.measured)
+        if item.name not in skipped
+    }
+    return {
+        "subcircuit": dataclasses.asdict(subcircuit),
+        "conditions": dataclasses.asdict(conditions),
+        "units": "SI; phase margin in degrees",
+        "measured": {**figures, "overshoot": made.measured.overshoot},
+        "macro_model": dataclasses.asdict(made.opamp),
+        "residual": dataclasses.asdict(made.residual),
+    }

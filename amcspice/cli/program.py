@@ -1,0 +1,243 @@
+"""``amcspice program``: write-verify of an array in ngspice, pulse by pulse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO
+from amcspice.cli.output import check_target, write_json
+from amcspice.cli.progress import progress
+from amcspice.cli.quantity import si
+from amcspice.device import SwitchingCell, WriteVerify
+from amcspice.device.draws import uniforms
+from amcspice.errors import InputError
+from amcspice.files import replacing
+from amcspice.pool import usable_cores
+from amcspice.programming import Programmed, write_verify
+from amcspice.workload.matrix_file import read_matrix
+
+__all__ = ["program"]
+
+Array = NDArray[np.float64]
+
+_SCHEDULE = {
+    "tolerance": ("S", "Accepted distance from the target."),
+    "max_pulses": ("COUNT", "A cell gets at most."),
+    "set_voltage": ("V", "First pulse of a SET train."),
+    "set_step": ("V", "Added by each further pulse."),
+    "set_width": ("SECONDS", "Of a SET pulse."),
+    "reset_voltage": ("V", "First pulse of a RESET train."),
+    "reset_step": ("V", "Added by each further pulse."),
+    "reset_width": ("SECONDS", "Of a RESET pulse."),
+    "read_voltage": ("V", "Of a verify read."),
+    "read_noise": ("FRACTION", "Deviation of a verify read."),
+}
+_CELL = {
+    "threshold_spread": ("FRACTION", "Deviation of thresholds from cell to cell."),
+    "conductance_spread": ("FRACTION", "Deviation of the on conductance from cell to cell."),
+    "rate_spread": ("FRACTION", "Deviation of rates from cell to cell."),
+    "pulse_spread": ("FRACTION", "Deviation of rates from pulse to pulse."),
+}
+"""Fields that are options: metavar and help."""
+
+
+def _field_options(command: Any) -> Any:
+    """Add the fields of schedule and cell, with their own defaults."""
+    for owner, chosen in reversed(((WriteVerify(), _SCHEDULE), (SwitchingCell(), _CELL))):
+        for name, (metavar, text) in reversed(chosen.items()):
+            default = getattr(owner, name)
+            kind = click.IntRange(min=1) if isinstance(default, int) else FROM_ZERO
+            command = click.option(
+                f"--{name.replace('_', '-')}", type=kind, default=default, show_default=True,
+                metavar=metavar, help=text,
+            )(command)  # fmt: skip
+    return command
+
+
+@click.command(epilog="Example: amcspice program --size 32 32 --levels 16 --out G.npy --plot G.png")
+@click.option(
+    "--target", metavar="FILE", help="Conductances [S]: .npy, .csv, .txt or .mtx; 0 is off."
+)
+@click.option(
+    "--size",
+    nargs=2,
+    type=click.IntRange(min=1),
+    metavar="M N",
+    help="Random levels in an array of M x N, in place of --target.",
+)
+@click.option(
+    "--levels",
+    type=click.IntRange(min=2),
+    default=16,
+    show_default=True,
+    help="Levels, equally spaced from g-min to g-max.",
+)
+@click.option(
+    "--g-min", type=ABOVE_ZERO, default=5e-6, show_default=True, metavar="S",
+    help="Lowest level.",
+)  # fmt: skip
+@click.option(
+    "--g-max", type=ABOVE_ZERO, default=100e-6, show_default=True, metavar="S",
+    help="Highest level.",
+)  # fmt: skip
+@_field_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the conductances [S], .npy: for --programmed of other commands.",
+)
+@click.option(
+    "--errors",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the errors by level, JSON: for --write-errors of other commands.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw pulses, errors and energies: .png, .pdf or .svg.",
+)
+@click.option(
+    "--simulator",
+    type=click.Choice(["shared", "batch"]),
+    help="ngspice as a library or as a process [default: shared where it works].",
+)
+@click.option("--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Processes [default: one a usable core].",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of targets, cells, pulses and reads.",
+)
+@json_option
+@debug_option
+def program(
+    target: str | None,
+    size: tuple[int, int] | None,
+    levels: int,
+    g_min: float,
+    g_max: float,
+    out: Path | None,
+    errors: Path | None,
+    plot: Path | None,
+    simulator: str | None,
+    timeout: float | None,
+    jobs: int | None,
+    seed: int,
+    json_file: Path | None,
+    **options: Any,
+) -> None:
+    """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
+    _check_files(out, errors, plot, json_file)
+    wanted, half_level = _target(target, size, levels, g_min, g_max, seed)
+    schedule = WriteVerify(**{name: options[name] for name in _SCHEDULE})
+    cell = SwitchingCell(**{name: options[name] for name in _CELL})
+    with progress(int((wanted > 0).sum()), "cells") as advance:
+        found = write_verify(
+            wanted,
+            cell=cell,
+            schedule=schedule,
+            seed=seed,
+            simulator=simulator,
+            jobs=jobs or usable_cores(),
+            timeout=timeout,
+            progress=advance,
+        )
+    _write(found, out, errors, plot, half_level)
+    content = {**found.summary(half_level), "provenance": found.provenance}
+    if json_file is not None:
+        write_json(json_file, content)
+    if str(json_file) != "-":
+        _show(found, content)
+    missed = int((~found.converged).sum())
+    if missed:
+        click.echo(f"note: {missed} cells ran out of pulses", err=True)
+
+
+def _check_files(
+    out: Path | None, errors: Path | None, plot: Path | None, json_file: Path | None
+) -> None:
+    suffixes = {out: (".npy",), errors: (".json",), plot: (".png", ".pdf", ".svg"), json_file: ()}
+    for path, allowed in suffixes.items():
+        if path is None:
+            continue
+        if allowed and path.suffix.lower() not in allowed:
+            raise InputError(f"{path}: unknown type {path.suffix!r}; use {', '.join(allowed)}")
+        check_target(path)
+
+
+def _target(
+    path: str | None,
+    size: tuple[int, int] | None,
+    levels: int,
+    g_min: float,
+    g_max: float,
+    seed: int,
+) -> tuple[Array, float | None]:
+    """Return the target, and half of the distance between levels where there are any."""
+    if (path is None) == (size is None):
+        raise InputError("give either --target FILE or --size M N")
+    if path is not None:
+        return read_matrix(path), None
+    if g_min >= g_max:
+        raise InputError(f"--g-min {g_min:g} must be below --g-max {g_max:g}")
+    assert size is not None
+    grid = np.linspace(g_min, g_max, levels)
+    drawn = (uniforms(seed, "level", size) * levels).astype(int)
+    return grid[drawn], float(grid[1] - grid[0]) / 2
+
+
+def _write(
+    found: Programmed,
+    out: Path | None,
+    errors: Path | None,
+    plot: Path | None,
+    half_level: float | None,
+) -> None:
+    if out is not None:
+        with replacing(out) as temporary:
+            np.save(temporary, found.conductance)
+    if errors is not None:
+        known = found.write_errors()
+        write_json(errors, {"levels_s": known.levels, "errors_s": known.errors})
+    if plot is not None:
+        from amcspice.view.programming import programming
+        from amcspice.view.style import save
+
+        save(programming(found, half_level=half_level), plot)
+
+
+def _show(found: Programmed, content: dict[str, Any]) -> None:
+    m, n = found.target.shape
+    console = Console(highlight=False)
+    table = Table(
+        title=f"write-verify of {m} x {n} cells: {content['converged']} of "
+        f"{content['programmed']} within the tolerance"
+    )
+    for name in ("a cell", "mean", "5 %", "median", "95 %", "largest"):
+        table.add_column(name, justify="right")
+    keys = ("mean", "p5", "median", "p95", "max")
+    for label, key in (("SET pulses", "set_pulses"), ("RESET pulses", "reset_pulses")):
+        table.add_row(label, *(f"{content[key][part]:.3g}" for part in keys))
+    for label, key, unit in (("error", "error_s", "S"), ("energy", "energy_j", "J")):
+        table.add_row(label, *(si(content[key][part], unit) for part in keys))
+    console.print(table)
+    if "within_half_level" in content:
+        console.print(f"within half a level: {100 * content['within_half_level']:.4g} %")

@@ -1,0 +1,75 @@
+"""An amplifier and its macro-model: open-loop gain and steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from amcspice.characterise import Characteristics, Fit, Step
+from amcspice.view.style import ANALOG, DIGITAL, prefix, styled
+
+__all__ = ["amplifier"]
+
+SHOWN_BEYOND_UNITY = 10.0
+"""Gains are drawn up to this times the frequency of gain one."""
+
+
+@styled
+def amplifier(made: Fit, *, title: str = "") -> Figure:
+    """Draw open-loop gain and phase with load, and steps with all of the output fed back.
+
+    Parameters
+    ----------
+    made : Fit
+    title : str
+
+    Returns
+    -------
+    Figure
+    """
+    figure = Figure(figsize=(9.0, 6.0), layout="constrained")
+    axes = figure.subplots(2, 2)
+    figure.suptitle(title or made.measured.bench.label)
+    pair = ((made.measured, ANALOG, "-", "measured"), (made.model, DIGITAL, "--", "macro-model"))
+    for found, colour, dashes, label in pair:
+        style = {"color": colour, "linestyle": dashes, "label": label}
+        _draw_gain(axes[0, 0], axes[1, 0], found, style)
+        _draw_step(axes[0, 1], found.steps[0], made.measured.steps[0], style)
+        _draw_step(axes[1, 1], found.steps[-1], made.measured.steps[-1], style)
+    conditions = made.measured.bench.conditions
+    axes[0, 0].set_ylabel("open-loop gain (dB)")
+    axes[0, 0].set_title(f"load {conditions.load_resistance:g} Ω")
+    axes[1, 0].set_ylabel("phase (degrees)")
+    axes[1, 0].set_xlabel("frequency (Hz)")
+    axes[0, 0].legend()
+    for axis, word in ((axes[0, 1], "large step"), (axes[1, 1], "small step")):
+        axis.set_title(word)
+        axis.legend(loc="lower right")
+    return figure
+
+
+def _draw_gain(
+    gain_axis: Axes, phase_axis: Axes, found: Characteristics, style: dict[str, str]
+) -> None:
+    frequency, gain = found.response.frequency, found.response.loaded
+    first = found.unity_gain_frequency / found.dc_gain
+    last = SHOWN_BEYOND_UNITY * found.unity_gain_frequency
+    shown = (frequency > first / 10) & (frequency < last)
+    options: Any = style
+    gain_axis.semilogx(frequency[shown], 20 * np.log10(np.abs(gain[shown])), **options)
+    phase = np.degrees(np.unwrap(np.angle(gain)))
+    phase_axis.semilogx(frequency[shown], phase[shown], **options)
+
+
+def _draw_step(axis: Axes, step: Step, measured: Step, style: dict[str, str]) -> None:
+    last = 2.5 * measured.settling_time()
+    to_time, unit = prefix(last)
+    to_volts, volts = prefix(abs(measured.size))
+    shown = step.time <= last
+    options: Any = style
+    axis.plot(to_time * step.time[shown], to_volts * step.out[shown], **options)
+    axis.set_xlabel(f"time ({unit}s)")
+    axis.set_ylabel(f"output ({volts}V)")

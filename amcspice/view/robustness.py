@@ -1,0 +1,65 @@
+"""Quality of a workload against the fields of its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from amcspice.view.style import ANALOG, DIGITAL, styled
+
+__all__ = ["robustness"]
+
+LOG_RATIO = 30.0
+"""Values that span more than this are drawn on a logarithmic axis."""
+
+LABELS = {
+    "write_noise": "write noise (fraction of g_max)",
+    "levels": "programmable levels",
+    "temperature": "temperature (K)",
+    "drift_time": "time since programming (t0)",
+}
+
+
+@styled
+def robustness(summary: Mapping[str, Mapping[str, Any]], *, what: str) -> Figure:
+    """Draw the figure of merit over every field that was varied, a panel each.
+
+    Parameters
+    ----------
+    summary : mapping
+        From `amcspice.workload.robustness.summarise_points`.
+    what : str
+        Name of the figure of merit.
+    """
+    figure = Figure(figsize=(4.2 * len(summary), 3.8), layout="constrained")
+    axes = figure.subplots(1, len(summary), squeeze=False, sharey=True)[0]
+    for axis, (field, found) in zip(axes, summary.items(), strict=True):
+        _panel(axis, field, found)
+    axes[0].set_ylabel(what)
+    axes[0].legend()
+    return figure
+
+
+def _panel(axis: Axes, field: str, found: Mapping[str, Any]) -> None:
+    values = np.array(found["values"], dtype=float)
+    order = np.argsort(values)
+    axis.plot(
+        values[order], np.array(found["digital_mean"])[order], color=DIGITAL, linestyle="--",
+        marker="s", markersize=7, markerfacecolor="none", label="digital twin (scipy)",
+    )  # fmt: skip
+    axis.errorbar(
+        values[order], np.array(found["analog_mean"])[order],
+        yerr=np.array(found["analog_std"])[order], color=ANALOG, marker="o", markersize=4,
+        capsize=3, label="analog circuit, mean and\nstandard deviation of seeds",
+    )  # fmt: skip
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    if values.min() > 0 and values.max() > LOG_RATIO * values.min():
+        axis.set_xscale("log", base=2 if field == "levels" else 10)
+        if field == "levels":
+            axis.xaxis.set_major_formatter("{x:g}")
+    axis.set_xlabel(LABELS.get(field, field.replace("_", " ")))

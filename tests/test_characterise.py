@@ -1,0 +1,209 @@
+"""Characterisation against macro-models whose figures are known, and the amplifier of models/."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracles import random_problem
+
+import amcspice as amc
+from amcspice.characterise import Bench, Conditions, characterise, fit, measured_opamp
+from amcspice.characterise.steps import Step
+from amcspice.characterise.table import quantity
+
+pytestmark = pytest.mark.ngspice
+
+MILLER = Path(__file__).resolve().parents[1] / "models" / "miller.lib"
+SUPPLIES = Conditions(supply_positive=2.5, supply_negative=-2.5)
+
+
+@pytest.fixture(scope="module")
+def miller():
+    """Return the transistor-level amplifier as it is used in circuits, and its fit."""
+    opamp = measured_opamp(MILLER, "amc_miller", SUPPLIES)
+    return opamp, fit(characterise(Bench.of_subcircuit(opamp.subcircuit, SUPPLIES)))
+
+
+KNOWN = amc.OpAmp(
+    gain=3e4, gbw=2e7, slew_rate=1e7, second_pole=6e7, offset=2e-3, bias_current=3e-9,
+    input_resistance=4e6, input_capacitance=2e-12, output_resistance=50.0,
+    supply_positive=3.0, supply_negative=-2.0, headroom_positive=0.2, headroom_negative=0.1,
+    quiescent_current=1.5e-3,
+)  # fmt: skip
+
+
+def bench(opamp, **conditions):
+    return Bench.of_macro_model(opamp, Conditions(**conditions))
+
+
+def test_figures_of_a_known_amplifier():
+    found = characterise(bench(KNOWN, load_resistance=1e3))
+    assert found.dc_gain == pytest.approx(3e4, rel=1e-4)
+    assert found.dc_gain_loaded == pytest.approx(3e4 / 1.05, rel=1e-4)
+    assert found.gbw == pytest.approx(2e7, rel=1e-3)
+    assert found.offset == pytest.approx(2e-3, rel=1e-3)
+    assert found.bias_current_plus == pytest.approx(3e-9, rel=0.2)  # and 2 mV over 4 Mohm
+    assert found.input_resistance == pytest.approx(4e6, rel=1e-3)
+    assert found.input_capacitance == pytest.approx(2e-12, rel=1e-3)
+    assert found.output_resistance == pytest.approx(50, rel=1e-3)
+    assert found.highest_output_unloaded == pytest.approx(2.8, rel=1e-3)
+    assert found.lowest_output_unloaded == pytest.approx(-1.9, rel=1e-3)
+    assert found.highest_output == pytest.approx(2.8 / 1.05, rel=1e-3)
+    assert found.headroom_negative == pytest.approx(2 - 1.9 / 1.05, rel=1e-3)
+    assert found.source_current == pytest.approx(2.8 / 50, rel=1e-3)
+    assert found.quiescent_current == pytest.approx(1.5e-3, rel=1e-3)
+    assert found.quiescent_power == pytest.approx(7.5e-3, rel=1e-3)
+
+
+def test_phase_margin_of_two_poles():
+    """Where |A| = 1: w^2 (1 + (w/w2)^2) = w_u^2; the margin is 90 degrees less atan(w/w2)."""
+    made = amc.OpAmp(gain=1e6, gbw=1e7, second_pole=1.5e7)
+    found = characterise(bench(made, load_resistance=1e6))
+    square = 1.5**2 * (np.sqrt(1 + 4 / 1.5**2) - 1) / 2
+    assert found.unity_gain_frequency == pytest.approx(1e7 * np.sqrt(square), rel=1e-3)
+    expected = 90 - np.degrees(np.arctan(np.sqrt(square) / 1.5))
+    assert found.phase_margin == pytest.approx(expected, abs=0.1)
+
+
+@pytest.mark.parametrize("slew", [3e5, 3e6])
+def test_slew_rate_of_one_pole(slew):
+    found = characterise(bench(amc.OpAmp(gain=1e5, gbw=1e7, slew_rate=slew), load_resistance=1e5))
+    assert found.slew_rate_positive == pytest.approx(slew, rel=0.01)
+    assert found.slew_rate_negative == pytest.approx(slew, rel=0.01)
+
+
+def test_without_limits_there_is_no_slew_rate():
+    found = characterise(bench(amc.OpAmp(gain=1e5, gbw=1e7), load_resistance=1e5))
+    assert found.slew_rate_positive is None
+    assert found.input_resistance is None
+    made = fit(found).opamp
+    assert made.slew_rate is None
+    assert made.second_pole is None
+    assert made.output_current_limit is None
+
+
+def test_the_fit_finds_the_parameters_again():
+    made = fit(characterise(bench(KNOWN)))
+    for name, tolerance in (
+        ("gain", 1e-3), ("gbw", 2e-3), ("second_pole", 5e-3), ("slew_rate", 0.02),
+        ("offset", 1e-3), ("input_resistance", 1e-3), ("input_capacitance", 1e-3),
+        ("output_resistance", 1e-3), ("headroom_positive", 5e-3), ("headroom_negative", 1e-2),
+        ("quiescent_current", 1e-3),
+    ):  # fmt: skip
+        assert getattr(made.opamp, name) == pytest.approx(getattr(KNOWN, name), rel=tolerance), name
+    apart = made.residual
+    assert apart.gain_db < 0.01
+    assert apart.phase < 0.1
+    assert apart.large_step < 5e-3
+    assert abs(apart.large_settling) < 0.01
+
+
+def test_a_current_limit_within_the_load_is_fitted():
+    limited = amc.OpAmp(gain=1e5, gbw=1e7, output_current_limit=2e-3, output_resistance=10.0)
+    made = fit(characterise(bench(limited, load_resistance=1e3)))
+    assert made.opamp.output_current_limit == pytest.approx(2e-3, rel=1e-3)
+
+
+def test_noise_of_a_known_source(tmp_path):
+    """A resistor in series with the input outweighs all other noise: 4 k T R."""
+    library = tmp_path / "noisy.lib"
+    library.write_text(
+        ".subckt noisy p n o vdd vss\nR1 p q 1e6\nG1 0 y q n 1e-3\nR2 y 0 1e8\n"
+        "C1 y 0 1e-11\nE1 e 0 y 0 1\nR3 e o 1\nI1 vdd vss 1e-3\n.ends\n"
+    )
+    found = characterise(
+        Bench.of_subcircuit(amc.Subcircuit.of(library, "noisy"), Conditions(load_resistance=1e6))
+    )
+    expected = np.sqrt(4 * 1.380649e-23 * 300.15 * 1e6)
+    assert found.input_noise == pytest.approx(expected, rel=0.01)
+
+
+def test_the_transistor_level_amplifier(miller, measured):
+    """What its library promises: sizing gives gm1/(2 pi cc) and the tail current over cc."""
+    opamp, made = miller
+    found = made.measured
+    gm1 = np.sqrt(2 * 1.1e-4 * 50 * 50e-6)
+    assert found.gbw == pytest.approx(gm1 / (2 * np.pi * 4e-12), rel=0.05)
+    for rate in (found.slew_rate_positive, found.slew_rate_negative):
+        assert rate == pytest.approx(100e-6 / 4e-12, rel=0.25)
+    assert found.dc_gain > 1e5
+    assert found.phase_margin > 60
+    assert abs(found.offset) < 10e-6
+    assert found.highest_output > 1.4
+    assert found.lowest_output < -1.4
+    assert found.quiescent_power < 5e-3
+    for name in ("large_settling", "small_settling", "large_step", "small_step"):
+        measured(name, getattr(made.residual, name))
+        assert abs(getattr(made.residual, name)) < 0.1
+    preset = amc.OpAmp.preset("miller-cmos")
+    for name in ("gain", "gbw", "slew_rate", "second_pole", "input_capacitance",
+                 "output_resistance", "quiescent_current", "headroom_positive",
+                 "headroom_negative", "input_noise"):  # fmt: skip
+        assert getattr(preset, name) == pytest.approx(getattr(opamp, name), rel=0.01), name
+
+
+@pytest.mark.parametrize("problem", ["nnls", "lstsq"])
+@pytest.mark.parametrize("seed", range(3))
+def test_settling_of_a_circuit_within_ten_percent(miller, problem, seed, measured):
+    """The bar: a 16 x 4 circuit with transistors against the fitted macro-model."""
+    opamp, _ = miller
+    A, _ = random_problem(seed, rows=16, columns=4)
+    draw = np.random.default_rng(seed)
+    b = A @ draw.uniform(-0.5, 1.0, (4, 2))
+    macro = dataclasses.replace(opamp, subcircuit=None)
+    there = amc.solve(problem, A, b, opamp=opamp)
+    assert there.all_settled
+    assert there.provenance["amplifier"].startswith("sub-circuit amc_miller")
+    for other in (
+        amc.solve(problem, A, b, opamp=macro),
+        amc.solve(problem, A, b, opamp=opamp, analysis=amc.Analysis(fidelity="behavioural")),
+    ):
+        apart = np.abs(other.settling_time / there.settling_time - 1).max()
+        measured("settling time, deviation", apart)
+        assert apart < 0.1
+        assert "macro-model" in other.provenance["amplifier"]
+        assert np.abs(other.x - there.x).max() < 1e-4 * np.abs(there.x).max()
+
+
+def test_flat_and_reduced_decks_of_transistors_agree(miller):
+    opamp, _ = miller
+    A, b = random_problem(1, rows=8, columns=3)
+    wire = amc.Wire(row=1.0, column=2.0)
+    flat, reduced = (
+        amc.solve("lstsq", A, b, opamp=opamp, wire=wire, analysis=amc.Analysis(fidelity=fidelity))
+        for fidelity in ("flat", "reduced")
+    )
+    np.testing.assert_allclose(flat.x, reduced.x, rtol=1e-5)
+    np.testing.assert_allclose(flat.settling_time, reduced.settling_time, rtol=1e-2)
+
+
+def test_large_steps_that_the_bandwidth_explains_have_no_slew_rate():
+    time = np.linspace(0, 20, 4001)
+    linear = Step(1.0, time, 1 - np.exp(-time))
+    assert linear.slew_rate(1 / (2 * np.pi)) is None
+    assert linear.settling_time() == pytest.approx(np.log(100), rel=1e-4)
+    slewing = Step(1.0, time, np.minimum(time / 10, 1.0))
+    # The limit is 0.1 V/s; an input stage slows down towards the end, so a little more.
+    assert slewing.slew_rate(100 / (2 * np.pi)) == pytest.approx(0.1, rel=1e-3)
+
+
+def test_oscillation_is_reported(tmp_path):
+    """Three equal poles and a gain of 1000: no phase margin."""
+    library = tmp_path / "three.lib"
+    stages = "".join(
+        f"G{k} 0 {to} {at} 1e-3\nR{k} {to} 0 1e4\nC{k} {to} 0 1e-9\n"
+        for k, (at, to) in enumerate((("p n", "a"), ("a 0", "b"), ("b 0", "c")))
+    )
+    library.write_text(f".subckt three p n o v w\n{stages}E1 o 0 c 0 1\nI1 v w 1e-3\n.ends\n")
+    with pytest.raises(amc.InputError, match="oscillates as a follower"):
+        measured_opamp(library, "three")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [(1.5e-9, "V", "1.5 nV"), (-2e-3, "A", "-2 mA"), (0.0, "V", "0 V"), (None, "A", "-"),
+     (999.99, "Hz", "1 kHz"), (2.449e5, "", "2.449e+05"), (3e-21, "A", "0.003 aA")],
+)  # fmt: skip
+def test_quantities(value, unit, text):
+    assert quantity(value, unit) == text

@@ -1,0 +1,206 @@
+"""What every circuit must satisfy in every fidelity: one contract, a case a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles import dissipated
+
+import amcspice as amc
+from amcspice.circuit import CIRCUITS
+from amcspice.engine import LinearModel
+from amcspice.measure import measure_settling
+from amcspice.reduction import reduce_to_ports
+
+GAIN = 1e5
+OPAMP = amc.OpAmp(gain=GAIN, gbw=1e8, quiescent_current=1e-5)
+WIRED = amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)
+IDEAL = amc.Wire()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A configuration.
+
+    ``bound`` is the largest relative error with ideal wires; None takes it from the closed form
+    of the DC answer with finite gain.
+    """
+
+    circuit: str
+    signed: bool = False
+    bound: float | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        more = "-".join(f"{k}={getattr(v, 'hold', v)}" for k, v in self.more.items())
+        return "-".join(filter(None, [self.circuit, "signed" if self.signed else "", more]))
+
+    def make(self, wire=IDEAL, **changes):
+        """Return the circuit and right-hand sides."""
+        kind = CIRCUITS[self.circuit]
+        draw = np.random.default_rng(11)
+        if self.circuit == "eigen":
+            A = np.cov(draw.standard_normal((5, 30)) * np.arange(1, 6)[:, None])
+            A = A if self.signed else np.abs(A)
+        elif kind.square:
+            A = draw.uniform(-1 if self.signed else 0, 1, (5, 5)) + 4 * np.eye(5)
+        else:
+            A = draw.uniform(-1 if self.signed else 0, 1, (9, 4))
+        circuit = kind(A, **{"wire": wire, "opamp": OPAMP, **self.more, **changes})
+        count = 1 if kind.rail_limited else 3
+        if self.circuit.startswith("ginv"):
+            x = draw.uniform(-0.5, 1.0, (4, count))
+            return circuit, A @ np.maximum(x, 0.0) + 0.1 * draw.standard_normal((9, count))
+        return circuit, draw.uniform(-1, 1, (circuit.input_size, count))
+
+    @property
+    def linear(self):
+        """Whether no output ends at a limit."""
+        return "constraint" not in self.more and self.circuit != "eigen"
+
+
+FLOOR, HOLD = amc.NonNegative(hold=False), amc.NonNegative(hold=True)
+CASES = [
+    Case("mvm"),
+    Case("mvm", signed=True),
+    Case("mvm", signed=True, more={"feedback": 2.0}),
+    Case("inv"),
+    Case("inv", more={"input_conductance": 1.0}),
+    Case("inv-compensated"),
+    Case("inv-compensated", signed=True),
+    Case("inv-compensated", signed=True, more={"input_conductance": 1.0}),
+    Case("inv-inverters", signed=True),
+    Case("ginv-classic"),
+    Case("ginv-classic", more={"ridge": 0.5}),
+    Case("ginv-classic", bound=1e-3, more={"constraint": FLOOR}),
+    Case("ginv-classic", bound=1e-3, more={"constraint": FLOOR, "lasso": 0.1}),
+    Case("ginv-classic", signed=True),
+    Case("ginv-classic", signed=True, bound=1e-3, more={"constraint": FLOOR}),
+    Case("ginv-compact"),
+    Case("ginv-compact", more={"ridge": 0.5}),
+    Case("ginv-compact", bound=1e-3, more={"constraint": HOLD}),
+    Case("ginv-compact", bound=1e-3, more={"constraint": HOLD, "lasso": 0.1}),
+    Case("ginv-compact", bound=0.1, more={"constraint": FLOOR}),
+    Case("ginv-compact", signed=True),
+    Case("ginv-compact", signed=True, more={"ridge": 0.5}),
+    Case("ginv-compact", signed=True, bound=0.1, more={"constraint": FLOOR}),
+    Case("eigen", bound=5e-2),
+    Case("eigen", signed=True, bound=5e-2),
+]
+WIRES = [pytest.param(IDEAL, id="ideal"), pytest.param(WIRED, id="wired")]
+FIDELITIES = ("flat", "reduced", "behavioural")
+
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+linear_cases = pytest.mark.parametrize("case", [c for c in CASES if c.linear], ids=str)
+
+
+def test_every_circuit_is_in_the_contract():
+    assert {case.circuit for case in CASES} == set(CIRCUITS)
+    for name, kind in CIRCUITS.items():
+        assert {case.signed for case in CASES if case.circuit == name} >= ({True} & {kind.signed})
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("wire", WIRES)
+@every_case
+def test_fidelities_agree(case, wire, measured):
+    circuit, b = case.make(wire)
+    flat, reduced, behavioural = (amc.simulate(circuit, b, fidelity=f) for f in FIDELITIES)
+    scale = np.abs(flat.x).max()
+    assert flat.all_settled
+    assert reduced.all_settled
+    assert behavioural.all_settled
+    np.testing.assert_allclose(reduced.x, flat.x, rtol=0, atol=1e-6 * scale)
+    np.testing.assert_allclose(behavioural.x, flat.x, rtol=0, atol=1e-4 * scale)
+    np.testing.assert_allclose(reduced.settling_time, flat.settling_time, rtol=0.01)
+    apart = np.abs(behavioural.settling_time / flat.settling_time - 1).max()
+    measured("settling apart, behavioural", apart)
+    assert apart < 0.05
+    for part, watts in flat.power.items():
+        total = flat.power["total"].max()
+        np.testing.assert_allclose(reduced.power[part], watts, rtol=0, atol=1e-4 * total)
+        np.testing.assert_allclose(behavioural.power[part], watts, rtol=0, atol=1e-3 * total)
+
+
+@every_case
+def test_solution_is_within_the_finite_gain_bound(case, measured):
+    circuit, b = case.make()
+    run = amc.simulate(circuit, b, fidelity="behavioural")
+    measured("relative error", run.relative_error.max())
+    if case.bound is not None:
+        assert run.relative_error.max() < case.bound
+        return
+    bound = finite_gain_error(circuit, b, run)
+    assert bound.max() < 1e-2
+    np.testing.assert_allclose(run.relative_error, bound, rtol=0.05, atol=2e-6)
+    # and the closed form approaches the ideal answer in proportion to 1/gain
+    better, _ = case.make(opamp=amc.OpAmp(gain=100 * GAIN))
+    assert (finite_gain_error(better, b, run) < 0.02 * bound + 1e-9).all()
+
+
+def finite_gain_error(circuit, b, run):
+    """Relative error of the closed form of the DC answer with finite gain, shape (K,)."""
+    model = reduce_to_ports(circuit.schematic)
+    currents = model.port_currents(circuit.schematic.currents(b.T, run.volts_per_unit))
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    rest = LinearModel.of(circuit, model).operating_point(currents)[:, outputs]
+    x, ideal = circuit.read_out(rest, run.volts_per_unit), run.reference.T
+    return np.linalg.norm(x - ideal, axis=1) / np.linalg.norm(ideal, axis=1)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("wire", WIRES)
+@every_case
+def test_what_sources_deliver_is_dissipated(case, wire, measured):
+    """Tellegen's theorem, with the supplies measured by the simulator."""
+    circuit, b = case.make(wire)
+    run = amc.simulate(circuit, b, fidelity="flat", amplifiers="subcircuits")
+    given = circuit.schematic.currents(b.T, run.volts_per_unit)
+    for k, segment in enumerate(run.waveforms.segments):
+        parts = dissipated(circuit, run.waveforms.names, segment.voltages[-1], given[k])
+        sinks = sum(parts[name] for name in ("array", "stages", "hold", "quiescent"))
+        rails = [circuit.opamp.supply_positive, circuit.opamp.supply_negative]
+        sources = segment.supply[-1] @ rails + parts["input"]
+        measured("relative imbalance", abs(sources / sinks - 1))
+        assert sources == pytest.approx(sinks, rel=1e-4)
+        assert run.power["total"][k] == pytest.approx(sources, rel=1e-9)
+        assert run.power["array"][k] == pytest.approx(parts["array"], rel=1e-5, abs=1e-9 * sinks)
+        assert run.power["input"][k] == pytest.approx(parts["input"], abs=1e-6 * sinks)
+
+
+@pytest.mark.ngspice
+@linear_cases
+def test_settling_agrees_with_the_state_space(case, measured):
+    circuit, b = case.make()
+    model = reduce_to_ports(circuit.schematic)
+    linear = LinearModel.of(circuit, model)
+    run = amc.simulate(circuit, b[:, :1])
+    currents = model.port_currents(circuit.schematic.currents(b[:, :1].T, run.volts_per_unit))
+    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    times = np.linspace(0, 20 * linear.slowest, 40001)
+    response = linear.step_response(currents[0], times)[:, outputs]
+    expected = measure_settling(times, response).time
+    measured("settling apart from the state space", abs(run.settling_time[0] / expected - 1))
+    assert run.settling_time[0] == pytest.approx(expected, rel=0.02)
+
+
+@every_case
+def test_seed_fixes_the_result(case):
+    noisy = {"device": amc.Memristor(write_noise=0.02, seed=5)}
+    first, again, other = (
+        amc.simulate(case.make(**device)[0], case.make()[1], fidelity="behavioural").x
+        for device in (noisy, noisy, {"device": amc.Memristor(write_noise=0.02, seed=6)})
+    )
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+@every_case
+def test_ideal_fidelity_is_the_reference(case):
+    circuit, b = case.make()
+    ideal = amc.simulate(circuit, b, fidelity="ideal")
+    run = amc.simulate(circuit, b, fidelity="behavioural")
+    np.testing.assert_array_equal(ideal.x, run.reference)

@@ -1,0 +1,110 @@
+"""The eigenvector circuit: its direction, what the detuning costs, what it refuses."""
+
+import numpy as np
+import pytest
+
+import amcspice as amc
+from amcspice.circuit import Eigen
+from amcspice.errors import InputError
+from amcspice.solver.problem import start_vector
+
+OPAMP = amc.OpAmp(gain=1e6)
+
+
+def covariance(seed, n=8, samples=60):
+    """Return the covariance of data with one strong direction, as principal components have."""
+    draw = np.random.default_rng(seed)
+    strong = np.outer(draw.standard_normal(samples), draw.standard_normal(n))
+    return np.cov((2 * strong + draw.standard_normal((samples, n))).T)
+
+
+def clipped_direction(matrix, detuning):
+    """Return where the loop rests with its largest output at the rail, by hand.
+
+    With the largest entry p held at one, g x_i = sum_j A_ij x_j for the others; A x is read.
+    """
+    values, vectors = np.linalg.eigh(matrix)
+    p = int(np.abs(vectors[:, -1]).argmax())
+    others = np.delete(np.arange(len(matrix)), p)
+    g = (1 - detuning) * values[-1]
+    rest = g * np.eye(len(others)) - matrix[np.ix_(others, others)]
+    x = np.ones(len(matrix))
+    x[others] = np.linalg.solve(rest, matrix[others, p])
+    return matrix @ x / np.linalg.norm(matrix @ x)
+
+
+def error(circuit, fidelity="behavioural"):
+    run = amc.simulate(circuit, start_vector(circuit), fidelity=fidelity)
+    assert run.all_settled
+    return float(run.relative_error[0]), float(run.settling_time[0]), run.x
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_direction_is_within_one_percent_at_one_percent_detuning(seed, measured):
+    apart, _, _ = error(Eigen(covariance(seed), opamp=OPAMP))
+    measured("distance of the direction", apart)
+    assert apart < 1e-2
+
+
+@pytest.mark.parametrize("detuning", [0.005, 0.02])
+def test_direction_is_that_of_the_clipped_loop(detuning):
+    matrix = covariance(1)
+    _, _, x = error(Eigen(matrix, detuning=detuning, opamp=OPAMP))
+    expected = clipped_direction(matrix, detuning)
+    np.testing.assert_allclose(x * np.sign(x @ expected), expected, atol=1e-4)
+
+
+def test_error_shrinks_with_the_detuning_and_time_grows(measured):
+    matrix = covariance(2)
+    found = [error(Eigen(matrix, detuning=d, opamp=OPAMP))[:2] for d in (0.04, 0.02, 0.01)]
+    errors, times = np.array(found).T
+    for detuning, apart, time in zip((4, 2, 1), errors, times, strict=True):
+        measured(f"error at {detuning} %", apart)
+        measured(f"settling time at {detuning} %", time)
+    np.testing.assert_allclose(errors[:-1] / errors[1:], 2.0, rtol=0.15)
+    assert (np.diff(times) > 0).all()
+    np.testing.assert_allclose(times[1:] / times[:-1], 2.0, rtol=0.25)
+
+
+@pytest.mark.ngspice
+def test_ngspice_finds_the_same_direction():
+    circuit = Eigen(covariance(3), opamp=OPAMP)
+    by_equations, ngspice = (error(circuit, f) for f in ("behavioural", "reduced"))
+    np.testing.assert_allclose(ngspice[2], by_equations[2], atol=1e-4)
+    assert ngspice[1] == pytest.approx(by_equations[1], rel=0.05)
+
+
+def test_start_chooses_the_sign():
+    circuit = Eigen(covariance(4), opamp=OPAMP)
+    start = start_vector(circuit)
+    one, other = (amc.simulate(circuit, s, fidelity="behavioural").x for s in (start, -start))
+    np.testing.assert_allclose(one, -other, atol=1e-6)
+
+
+def test_solve_needs_no_start():
+    run = amc.solve(
+        "eig", covariance(0), opamp=OPAMP, analysis=amc.Analysis(fidelity="behavioural")
+    )
+    assert run.relative_error[0] < 1e-2
+
+
+@pytest.mark.parametrize(
+    ("matrix", "more", "message"),
+    [
+        ([[1.0, 2.0], [0.0, 1.0]], {}, "not symmetric"),
+        ([[-1.0, 0.0], [0.0, -2.0]], {}, "not positive"),
+        ([[1.0, 0.0], [0.0, 2.0]], {"detuning": 0.0}, "detuning"),
+        ([[1.0, 0.0], [0.0, 2.0]], {"kick": 2.0}, "kick"),
+        ([[1.0, 0.0], [0.0, 2.0]], {"inverter_gain": 1.0}, "inverter_gain"),
+        ([[1.0, 0.0]], {}, "square"),
+    ],
+)
+def test_bad_input_is_refused(matrix, more, message):
+    with pytest.raises(InputError, match=message):
+        Eigen(matrix, **more)
+
+
+def test_several_starts_are_refused():
+    circuit = Eigen(covariance(0))
+    with pytest.raises(InputError, match="one start"):
+        amc.simulate(circuit, np.ones((8, 2)), fidelity="behavioural")

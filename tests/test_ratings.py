@@ -1,0 +1,142 @@
+"""Ratings from files: every format gives the same, every fault its line."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import amcspice as amc
+from amcspice.workload.ratings import Ratings, RatingTable, read_ratings, read_titles
+
+MARKET = "%%MatrixMarket matrix coordinate {} general\n% written by hand\n5 7 2\n1 2 3\n5 7 4{}\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\t2\t3\t99\n5\t7\t4.5\t98\n",
+        "user,item,rating\n1,2,3\n5,7,4.5\n",
+        "userId\tmovieId\trating\ttimestamp\n5\t7\t4.5\t1\n1\t2\t3\t1",
+        "1 2 3\n 5  7 4.5 \n",
+        "1::2::3::99\n5::7::4.5::98\n",
+        "\ufeff1,2,3\r\n5,7,4.5\r\n",
+        "\n1, 2, 3\n\n5, 7, 4.5\n\n",
+        "1.0,2,3\n5,7.0,4.5e0\n",
+        MARKET.format("real", ".5"),
+    ],
+)
+def test_formats_agree(tmp_path, text):
+    (tmp_path / "r").write_text(text)
+    table = read_ratings(tmp_path / "r")
+    assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])
+    assert table.values.tolist() == [3.0, 4.5]
+    assert table.duplicates == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ("", 1, "the file is empty"),
+        (" \n\n", 1, "the file is empty"),
+        ("user,item,rating\n", 1, "is not user, item and rating"),
+        ("1\t2\t3\t4\n1\t3\n", 2, r"2 fields in '1\\t3', expected 4"),
+        ("1\t2\t3\t4\n1\t3\t3\n", 2, "3 fields .* expected 4"),
+        ("1,2,3\n1,2,3,4,5\n", 2, "5 fields .* expected 3"),
+        ("1,2,3\n1\t2\t3\n", 2, "expected 3"),
+        ("1,2,3\n1,3,bad\n", 2, "rating 'bad' is not a number"),
+        ("1,2,bad\n", 1, "rating 'bad' is not a number"),
+        ("1,2,3\n1,3,nan\n", 2, "rating 'nan' is not a number"),
+        ("1,2,3\n1,3,1_0\n", 2, "rating '1_0' is not a number"),
+        ("1,2,3\n1,3,-1\n", 2, "rating '-1' is negative"),
+        ("1,2,3\n\nx,3,1\n", 3, "user 'x' is not a whole number"),
+        ("1,2,3\n1,2.5,1\n", 2, "item '2.5' is not a whole number"),
+        ("1,2,3\n1,,1\n", 2, "item '' is not a whole number"),
+        ("1,2,3\n-1,2,1\n", 2, "user '-1' must be from 0"),
+        ("1,2,3,9\n1,3,1,\n", 2, "time '' is not a number"),
+        ("%%MatrixMarket matrix array real general\n2 2\n", 1, "must be 'matrix coordinate"),
+        ("%%MatrixMarket matrix coordinate real general\n", 2, "expected the numbers of rows"),
+        (MARKET.format("real", "")[:-6], 4, "ends after 1 of 2 ratings"),
+        (MARKET.format("integer", "") + "1 3 1\n", 6, "ends after 3 of 2 ratings"),
+        (MARKET.format("real", "").replace("5 7 4", "6 7 4"), 5, "user '6' must be from 1 to 5"),
+        (MARKET.format("real", "").replace("5 7 4", "5 7 -4"), 5, "rating '-4' is negative"),
+    ],
+)
+def test_fault_is_refused_with_its_line(tmp_path, text, line, reason):
+    (tmp_path / "r").write_text(text)
+    with pytest.raises(amc.InputError, match=f"r, line {line}: .*{reason}"):
+        read_ratings(tmp_path / "r")
+
+
+@pytest.mark.parametrize("alphabet", [bytes(range(256)), b"0123456789,\t\n:.-", b"abc \n"])
+def test_random_bytes_are_refused_with_one_short_message(tmp_path, alphabet):
+    content = bytes(random.Random(0).choices(alphabet, k=10_000_000))
+    (tmp_path / "r").write_bytes(content)
+    with pytest.raises(amc.InputError, match=r"r, line \d+: ") as caught:
+        read_ratings(tmp_path / "r")
+    assert len(str(caught.value)) < 300
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(amc.InputError, match="no such file"):
+        read_ratings(tmp_path / "r")
+    with pytest.raises(amc.InputError, match="not a file"):
+        read_ratings(tmp_path)
+
+
+def test_latest_rating_of_a_pair_counts(tmp_path):
+    (tmp_path / "timed").write_text("1,2,5,20\n1,2,3,10\n5,7,1,1\n")
+    (tmp_path / "untimed").write_text("1,2,5\n1,2,3\n5,7,1\n")
+    timed, untimed = read_ratings(tmp_path / "timed"), read_ratings(tmp_path / "untimed")
+    assert timed.values.tolist() == [5, 1]
+    assert untimed.values.tolist() == [3, 1]
+    assert timed.duplicates == untimed.duplicates == 1
+
+
+def test_rating_outside_the_scale_is_refused(tmp_path):
+    (tmp_path / "r").write_text("1,2,3\n1,3,6\n")
+    assert read_ratings(tmp_path / "r", (1, 6)).values.max() == 6
+    with pytest.raises(amc.InputError, match="line 2: rating '6' is outside the scale from 1 to 5"):
+        read_ratings(tmp_path / "r", (1, 5))
+
+
+def test_gaps_between_ids_make_no_rows():
+    table = RatingTable(np.array([3, 900, 3]), np.array([7, 7, 10**9]), np.array([1.0, 0.0, 5.0]))
+    ratings = Ratings.of(table)
+    assert ratings.matrix.shape == (2, 2)
+    assert ratings.matrix.nnz == 3  # a rating of zero is a rating
+    assert ratings.scale == (0.0, 5.0)
+    rows, columns = ratings.places(
+        RatingTable(np.array([900, 4]), np.array([8, 10**9]), np.ones(2))
+    )
+    assert rows.tolist() == [1, -1]
+    assert columns.tolist() == [-1, 1]
+
+
+line = st.tuples(st.integers(0, 2**40), st.integers(0, 99), st.sampled_from([0, 0.5, 1, 4.25]))
+
+
+@settings(deadline=None, max_examples=50)
+@given(lines=st.lists(line, min_size=1), separator=st.sampled_from(["\t", ",", " ", "::"]))
+def test_what_is_written_is_read(tmp_path_factory, lines, separator):
+    path = tmp_path_factory.mktemp("r") / "r"
+    path.write_text("\n".join(separator.join(map(str, one)) for one in lines))
+    expected = {(user, item): value for user, item, value in lines}
+    table = read_ratings(path)
+    pairs = zip(table.users.tolist(), table.items.tolist(), strict=True)
+    assert dict(zip(pairs, table.values.tolist(), strict=True)) == expected
+    assert table.duplicates == len(lines) - len(expected)
+
+
+def test_titles(tmp_path):
+    (tmp_path / "u.item").write_bytes("1|Toy Story (1995)|01-Jan\n7|Café|x\n".encode("latin-1"))
+    assert read_titles(tmp_path / "u.item") == {1: "Toy Story (1995)", 7: "Café"}
+    (tmp_path / "movies.dat").write_text("1::A | B::Comedy\n")
+    assert read_titles(tmp_path / "movies.dat") == {1: "A | B"}
+    (tmp_path / "bad").write_text("1|a\nfilm\n")
+    with pytest.raises(amc.InputError, match="line 2: 'film' is not an item and its title"):
+        read_titles(tmp_path / "bad")

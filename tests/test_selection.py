@@ -1,0 +1,240 @@
+"""Word lines of programmed arrays: selected, split over blocks, and solved with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from oracles import nnls
+
+import amcspice as amc
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.pool import Pool
+from amcspice.reduction import reduce_to_ports
+from amcspice.solver.regression import Statistics
+from amcspice.solver.selection import AnalogSelection, DigitalSelection, selected_regression
+
+DRAW = np.random.default_rng(3)
+MATRIX = DRAW.random((12, 3))
+NOISY = amc.Memristor(levels=16, write_noise=0.05, seed=4)
+GOOD = {"opamp": amc.OpAmp(gain=1e7)}
+BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
+WIRED = amc.Wire(row=2.0, column=3.0)
+
+
+def known(count=7, share=0.5, rows=12, seed=0):
+    """Return right-hand sides of which some entries are known; the first has none."""
+    draw = np.random.default_rng(seed)
+    V = draw.random((count, 3)) @ MATRIX[:rows].T
+    mask = draw.random(V.shape) < share
+    mask[0] = False
+    mask[1] = True
+    V[2] = 0.0
+    at, to = np.nonzero(mask)
+    return sp.csr_array((V[mask], (at, to)), shape=V.shape), mask
+
+
+def circuit(**options):
+    return amc.CompactGINV(MATRIX, constraint=amc.NonNegative(), scaling="columns", **options)
+
+
+def test_selected_lines_keep_what_was_programmed():
+    whole = circuit(device=NOISY)
+    part = whole.select([1, 4, 9], ridge=0.3)
+    both = whole.schematic.lattices[0].cells
+    np.testing.assert_array_equal(part.schematic.lattices[0].cells, both[[1, 4, 9]])
+    np.testing.assert_array_equal(
+        part.schematic.lattices[0].row_ground, whole.schematic.lattices[0].row_ground[[1, 4, 9]]
+    )
+    assert part.mapping.scale == whole.mapping.scale
+    np.testing.assert_array_equal(part.mapping.column_scale, whole.mapping.column_scale)
+    assert part.schematic.cells == whole.schematic.cells
+    # Selecting again counts from the rows that were selected.
+    again = part.select([0, 2], [1, 2], ridge=0.3)
+    np.testing.assert_array_equal(
+        again.schematic.lattices[0].cells, both[np.ix_([1, 9], [1, 2, 4, 5])]
+    )
+
+
+@pytest.mark.parametrize(
+    "fidelity", ["behavioural", pytest.param("flat", marks=pytest.mark.ngspice)]
+)
+@pytest.mark.parametrize("wire", [amc.Wire(), WIRED], ids=["ideal", "wired"])
+def test_selection_solves_the_rows_that_are_left(fidelity, wire):
+    rows = [0, 3, 4, 7, 11]
+    b = np.random.default_rng(1).random(5)
+    part = circuit(wire=wire, **GOOD).select(rows, ridge=0.2)
+    run = amc.simulate(part, b, fidelity=fidelity)
+    expected = nnls(np.vstack([MATRIX[rows], np.sqrt(0.2) * np.eye(3)]), np.append(b, np.zeros(3)))
+    np.testing.assert_allclose(run.reference, expected, atol=1e-12)
+    # Wires of a few ohms at cells of 10 kohm and more cost some per cent.
+    np.testing.assert_allclose(run.x, expected, atol=(0.05 if wire.row else 1e-4) * expected.max())
+
+
+def test_line_that_is_off_keeps_its_wire_only():
+    """With bit-line wires the distance to the amplifiers counts, without them it does not."""
+    for wire, equal in ((amc.Wire(row=2.0), True), (WIRED, False)):
+        far, near = (
+            reduce_to_ports(
+                amc.CompactGINV(
+                    np.vstack([MATRIX[:1] if first else MATRIX[:0], MATRIX[:6], MATRIX[:1]]),
+                    wire=wire, constraint=amc.NonNegative(),
+                ).select(np.arange(6) + first).schematic
+            ).conductance
+            for first in (1, 0)
+        )  # fmt: skip
+        assert np.allclose(far, near, rtol=1e-9, atol=0) == equal
+
+
+@pytest.mark.parametrize("rows", [None, [0, 5, 6, 7]])
+def test_blocks_are_one_array_where_bit_lines_are_ideal(rows):
+    options = {"wire": amc.Wire(row=2.0, driver=5.0), "device": NOISY, "ridge": 0.1}
+    models = []
+    for array_rows in (None, 5):
+        made = circuit(array_rows=array_rows, **options)
+        made = made if rows is None else made.select(rows)
+        models.append(reduce_to_ports(made.schematic))
+    assert len(made.schematic.lattices) == (3 if rows is None else 2)
+    # A lead at each block's column splits in parallel; without leads the network is the same.
+    bare = []
+    for array_rows in (None, 5):
+        made = circuit(array_rows=array_rows, **{**options, "wire": amc.Wire(row=2.0)})
+        made = made if rows is None else made.select(rows)
+        bare.append(reduce_to_ports(made.schematic))
+    np.testing.assert_allclose(bare[0].conductance, bare[1].conductance, rtol=1e-9, atol=1e-18)
+    np.testing.assert_allclose(bare[0].transfer, bare[1].transfer, rtol=1e-9, atol=1e-15)
+    assert models[0].conductance.shape == models[1].conductance.shape
+
+
+def test_blocks_shorten_the_bit_lines():
+    b = np.random.default_rng(1).random(12)
+    errors = [
+        amc.simulate(
+            circuit(wire=amc.Wire(column=20.0), array_rows=n), b, fidelity="behavioural"
+        ).relative_error[0]
+        for n in (None, 4)
+    ]
+    assert errors[1] < errors[0]
+
+
+@pytest.mark.ngspice
+def test_blocks_reduce_to_what_the_flat_deck_gives():
+    made = circuit(wire=WIRED, array_rows=5, device=NOISY).select([0, 6, 7, 8], ridge=0.1)
+    assert len(made.schematic.lattices) == 2  # nothing is selected in the third block
+    b = np.random.default_rng(1).random(4)
+    flat, reduced = (amc.simulate(made, b, fidelity=f) for f in ("flat", "reduced"))
+    np.testing.assert_allclose(flat.x, reduced.x, atol=1e-5 * reduced.x.max())
+
+
+def test_bad_array_rows_and_foreign_cells_are_refused():
+    with pytest.raises(InputError, match="array_rows = 0 must be at least 1"):
+        circuit(array_rows=0)
+    with pytest.raises(InputError, match="pair does not fit the matrix"):
+        amc.CompactGINV(MATRIX[:4], pair=circuit().arrays)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_digital_step_is_nnls_on_the_known_rows(ridge):
+    V, mask = known()
+    solved = DigitalSelection(ridge)(MATRIX, V, 0)
+    for x, v, rows in zip(solved.solutions, V.toarray(), mask, strict=True):
+        if v[rows].any():
+            tall = np.vstack([MATRIX[rows], np.sqrt(ridge * rows.sum()) * np.eye(3)])
+            np.testing.assert_allclose(x, nnls(tall, np.append(v[rows], np.zeros(3))), atol=1e-10)
+    assert not solved.solutions[0].any()  # nothing is known
+    assert not solved.solutions[2].any()  # known to be zero
+
+
+@pytest.mark.parametrize(
+    "analysis",
+    [BEHAVIOURAL, pytest.param(amc.Analysis(), marks=pytest.mark.ngspice)],
+    ids=["behavioural", "reduced"],
+)
+def test_analog_step_agrees_with_the_digital_one(analysis):
+    V, _ = known()
+    heard = []
+    step = AnalogSelection(analysis, parameters=GOOD, ridge=0.1, progress=heard.append)
+    solved = step(MATRIX, V, 0)
+    expected = DigitalSelection(0.1)(MATRIX, V, 0).solutions
+    np.testing.assert_allclose(solved.solutions, expected, atol=2e-4 * expected.max())
+    assert sum(heard) == len(solved.measured.settled) == 6
+    assert solved.measured.settled.all()
+    assert solved.provenance["simulator"] is not None
+
+
+def test_number_of_jobs_changes_no_bit():
+    V, _ = known(80)
+    with Pool(2) as pool:
+        one, two = (
+            AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1, jobs=jobs)(
+                MATRIX, V, 3
+            )
+            for jobs in (Pool(), pool)
+        )
+    np.testing.assert_array_equal(one.solutions, two.solutions)
+    np.testing.assert_array_equal(one.measured.energy, two.measured.energy)
+
+
+def test_noise_belongs_to_the_cycle_and_not_to_the_regression():
+    """Two users with the same ratings get the same factor, whatever else is solved."""
+    V, _ = known()
+    twice = sp.csr_array(sp.vstack([V, V[[4]]]))
+    step = AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1)
+    found = step(MATRIX, twice, 0).solutions
+    np.testing.assert_array_equal(found[4], found[-1])
+    assert np.abs(step(MATRIX, twice, 1).solutions[4] - found[4]).max() > 1e-4
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_column_without_entry_in_the_selected_rows_is_zero(ridge):
+    matrix = MATRIX.copy()
+    matrix[:6, 1] = 0
+    V = sp.csr_array((np.ones(5), ([0] * 3 + [1] * 2, [0, 2, 5, 3, 8])), shape=(2, 12))
+    expected = DigitalSelection(ridge)(matrix, V, 0).solutions
+    found = AnalogSelection(BEHAVIOURAL, parameters=GOOD, ridge=ridge)(matrix, V, 0).solutions
+    np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
+    assert found[0, 1] == 0
+
+
+def test_row_of_zeros_and_matrix_of_zeros_give_zeros():
+    matrix = MATRIX.copy()
+    matrix[4] = 0
+    V = sp.csr_array((np.ones(2), ([0, 1], [4, 5])), shape=(2, 12))
+    found = AnalogSelection(BEHAVIOURAL, ridge=0.1)(matrix, V, 0)
+    assert not found.solutions[0].any()
+    assert found.solutions[1].any()
+    assert len(found.measured.settled) == 1
+    nothing = AnalogSelection(BEHAVIOURAL, ridge=0.1)(np.zeros((12, 3)), V, 0)
+    assert not nothing.solutions.any()
+
+
+def test_sparse_input_may_lie_on_disk(tmp_path):
+    V, _ = known(40)
+    parts = []
+    for name in ("data", "indices", "indptr"):
+        np.save(tmp_path / name, getattr(V, name))
+        parts.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
+    mapped = sp.csr_array(tuple(parts), shape=V.shape, copy=False)
+    assert np.shares_memory(mapped.data, parts[0])  # nothing was read into memory
+    found, expected = (DigitalSelection(0.1)(MATRIX, one, 0).solutions for one in (mapped, V))
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_one_regression_can_be_run_again():
+    V, mask = known()
+    step = AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1)
+    solved = step(MATRIX, V, 5)
+    made, vector, run = selected_regression(step, MATRIX, V, 3, 5)
+    np.testing.assert_array_equal(run.x, solved.solutions[3])
+    np.testing.assert_array_equal(vector, V.toarray()[3][mask[3]])
+    assert len(made.matrix) == mask[3].sum()
+    assert selected_regression(step, MATRIX, V, 0, 5) is None
+
+
+def test_classic_circuit_is_refused():
+    with pytest.raises(UnsupportedError, match=r"ginv-classic .* use ginv-compact"):
+        AnalogSelection(BEHAVIOURAL, circuit="ginv-classic").program(MATRIX, 0)
+
+
+def test_joined_statistics_of_nothing_are_empty():
+    assert Statistics.join([]).settled.shape == (0,)
