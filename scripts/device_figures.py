@@ -106,14 +106,14 @@ def problem(seed):
     return A, A @ (draw.random(8) * (draw.random(8) > 0.4)) + 0.1 * draw.standard_normal(32)
 
 
-def errors(device, seeds=SEEDS):
+def errors(device, seeds=SEEDS, **options):
     """Return the relative errors of regressions on a circuit with such cells."""
     found = []
     for seed in seeds:
         A, b = problem(seed)
         chosen = device(A) if callable(device) else dataclasses.replace(device, seed=seed)
         circuit = amc.ClassicGINV(A, constraint=amc.NonNegative(), device=chosen)
-        found.append(amc.simulate(circuit, b).relative_error[0])
+        found.append(amc.simulate(circuit, b, **options).relative_error[0])
     return np.array(found)
 
 
@@ -155,9 +155,8 @@ def drift():
     axis = figure.subplots()
     for index, spread in enumerate((0.0, 0.002, 0.005)):
         drifting = amc.Memristor(drift_exponent=0.01, drift_spread=spread)
-        medians = [
-            np.median(errors(dataclasses.replace(drifting, drift_time=float(t)))) for t in times
-        ]
+        aged = [dataclasses.replace(drifting, drift_time=float(t)) for t in times]
+        medians = [np.median(errors(device, fidelity="behavioural")) for device in aged]
         axis.semilogx(times, medians, "o-", color=COLOURS[index], label=f"0.01 ± {spread:g}")
     axis.set_xlabel("time since programming, t / t0")
     axis.set_ylabel("median relative error")

@@ -39,12 +39,14 @@ def problem_of(name):
 def circuit_of(name):
     """Return the circuit, with wires; every parameter is written out in its deck."""
     problem, A, _ = problem_of(name)
+    switches = {"switches": amc.Switches(on=10.0)} if name.startswith("macro") else {}
     return amc.make_circuit(
         problem,
         A,
         circuit=name,
         wire=amc.Wire(row=1.0, column=1.5),
         opamp=amc.OpAmp.preset("ideal", slew_rate=500e6, quiescent_current=1e-3),
+        **switches,
     )
 
 

@@ -96,6 +96,9 @@ def test_resumed_run_gives_the_same_factors(tmp_path, stop):
     np.testing.assert_array_equal(resumed.measured.energy, whole.measured.energy)
     assert resumed.history == whole.history
     assert resumed.scores == whole.scores
+    again = complete(RATINGS, iterations=3, checkpoint=path, resume=True, verify=1, **options)
+    np.testing.assert_array_equal(again.W, whole.W)  # nothing was left to do
+    assert again.verification is None
 
 
 def test_checkpoint_of_other_ratings_is_refused(tmp_path):

@@ -42,7 +42,7 @@ class Case:
         """Return the circuit and right-hand sides."""
         kind = CIRCUITS[self.circuit]
         draw = np.random.default_rng(11)
-        if self.circuit == "eigen":
+        if "eigen" in self.circuit:
             A = np.cov(draw.standard_normal((5, 30)) * np.arange(1, 6)[:, None])
             A = A if self.signed else np.abs(A)
         elif kind.square:
@@ -51,7 +51,7 @@ class Case:
             A = draw.uniform(-1 if self.signed else 0, 1, (9, 4))
         circuit = kind(A, **{"wire": wire, "opamp": OPAMP, **self.more, **changes})
         count = 1 if kind.rail_limited else 3
-        if self.circuit.startswith("ginv"):
+        if "ginv" in self.circuit:
             x = draw.uniform(-0.5, 1.0, (4, count))
             return circuit, A @ np.maximum(x, 0.0) + 0.1 * draw.standard_normal((9, count))
         return circuit, draw.uniform(-1, 1, (circuit.input_size, count))
@@ -59,9 +59,11 @@ class Case:
     @property
     def linear(self):
         """Whether no output ends at a limit."""
-        return "constraint" not in self.more and self.circuit != "eigen"
+        return "constraint" not in self.more and "eigen" not in self.circuit
 
 
+IDEAL_SWITCHES = {"switches": amc.Switches(on=None, off=None)}
+SWITCHES = {"switches": amc.Switches(on=20.0, off=1e8)}
 FLOOR, HOLD = amc.NonNegative(hold=False), amc.NonNegative(hold=True)
 CASES = [
     Case("mvm"),
@@ -89,6 +91,14 @@ CASES = [
     Case("ginv-compact", signed=True, bound=0.1, more={"constraint": FLOOR}),
     Case("eigen", bound=5e-2),
     Case("eigen", signed=True, bound=5e-2),
+    Case("macro-mvm", more=IDEAL_SWITCHES),
+    Case("macro-mvm", bound=1e-2, more=SWITCHES),
+    Case("macro-inv", more=IDEAL_SWITCHES),
+    Case("macro-inv", bound=1e-2, more=SWITCHES),
+    Case("macro-ginv", more=IDEAL_SWITCHES),
+    Case("macro-ginv", bound=1e-2, more=SWITCHES),
+    Case("macro-ginv", bound=1e-2, more={"constraint": FLOOR, **SWITCHES}),
+    Case("macro-eigen", bound=5e-2, more=SWITCHES),
 ]
 WIRES = [pytest.param(IDEAL, id="ideal"), pytest.param(WIRED, id="wired")]
 FIDELITIES = ("flat", "reduced", "behavioural")

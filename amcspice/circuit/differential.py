@@ -97,9 +97,9 @@ class DifferentialLines:
             grounded, stacked = compensating_cells(device, wanted, cycle, arrays[2])
             used += 2 * m * stacked
         cells = np.vstack([above, below])
-        # A line without any cell is grounded, so that it does not float.
-        beside = np.concatenate([np.zeros(m) + extra, np.zeros(m)])
-        grounded[cells.sum(axis=1) + grounded + beside == 0] = device.g_max
+        # A line on which nothing hangs is grounded, so that it does not float.
+        hanging = cells.sum(axis=1) + grounded + np.append(np.zeros(m) + extra, np.zeros(m))
+        grounded[hanging == 0] = device.g_max
         return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
 
 

@@ -164,11 +164,13 @@ class CompactGINV(LeastSquares):
 
         Without bit-line wires a word line that is off contributes nothing, so only the
         selected ones are built; with them it keeps its segments and its capacitance.  A block
-        without any selected line is disconnected as a whole.
+        without any selected line is disconnected as a whole; blocks whose columns meet without
+        any resistance or capacitance are one network, and built as one.
         """
-        at, height = self.arrays.positions, self.arrays.height
-        size = self.array_rows or height
-        plain = self.wire.column is None and self.wire.column_capacitance is None
+        at, height, wire = self.arrays.positions, self.arrays.height, self.wire
+        plain = wire.column is None and wire.column_capacitance is None
+        together = plain and wire.driver is None and wire.termination is None
+        size = (None if together else self.array_rows) or height
         lines = at if plain else np.arange(height)
         blocks = [
             lines[lines // size == block] for block in np.unique(at // size)

@@ -101,6 +101,8 @@ def _header(
 
 def _amplifier(opamp: OpAmp) -> Iterator[str]:
     slew = "no slew limit" if opamp.slew_rate is None else f"slew rate {opamp.slew_rate:g} V/s"
+    if opamp.subcircuit is not None:
+        yield f"Amplifier: sub-circuit {opamp.subcircuit.name}, described by its macro-model:"
     yield (
         f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
         f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."

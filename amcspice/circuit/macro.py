@@ -13,8 +13,8 @@ array 2, bit line j     ground      ground      input + of X_j  ground
 input + of X_j          (off)       (off)       bit line 2      ground
 input - of X_j          (off)       (off)       ground          inverter
 inverter of X_j: two    open        open        open            closed
-g_max, from R_j and
-from X_j
+resistors, from R_j
+and from X_j
 ======================  ==========  ==========  ==============  ==============
 
 Every entry that changes along its row is a switch of its own, closed where it is named and open
@@ -254,15 +254,16 @@ class MacroEigen(Eigen):
 
     def _wire_up(self) -> Schematic:
         switches, g_max = self.switches, self.device.g_max
+        feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
         bench = _Bench(self, switches, "r")
         network, n = bench.network, len(self.matrix)
         x, minus = network.nodes("x", n), network.nodes("m", n)
         bits = switches.closed(network, "t", x)
         bench.leak(bits, from_r=True, others=1)
-        bench.feed_back((1 - self.detuning) * self._eigenvalue * self.mapping.scale, branches=1)
+        bench.feed_back(self.inverter_gain * feedback, branches=1)
         switches.opened(network, bench.r)  # to array 2
-        for end in (bench.r, x):
-            network.connect(minus, end, switches.in_series(g_max))
+        network.connect(minus, bench.r, switches.in_series(g_max))
+        network.connect(minus, x, switches.in_series(g_max / self.inverter_gain))
         switches.opened(network, minus)
         plus = switches.grounded(network, "c", n)
         switches.opened(network, plus)
@@ -272,7 +273,7 @@ class MacroEigen(Eigen):
             amplifiers=(bench.bank("r"), Amplifiers("x", plus=plus, minus=minus, out=x)),
             inputs=bench.summing,
             input_gain=np.full(n, self.kick * self.mapping.scale),
-            outputs=x,
+            outputs=bench.r,
             bias=x[:0],
             bias_gain=np.empty(0),
             cells=self.matrix.size,

@@ -71,11 +71,11 @@ def solve(
     PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares) or eig (dominant
     eigenvector).
     """
-    settings = replace(settings, analysis=replace(settings.analysis, **converters))
     if problem not in PROBLEMS:
         raise InputError(f"unknown problem {problem!r}; choose from {', '.join(PROBLEMS)}")
     if rhs is None and problem != "eig":
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
+    settings = replace(settings, analysis=replace(settings.analysis, **converters))
     check_waveform_targets(waveforms, plot)
     if out is not None:
         _check_solution_file(out, trials)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Switches
-from amcspice.cli.number import Number
+from amcspice.cli.number import ABOVE_ZERO, Number
 from amcspice.device import Wire
 from amcspice.errors import InputError
 
@@ -17,7 +17,6 @@ __all__ = ["WIRE_OPTIONS", "make_switches", "make_wire"]
 C = TypeVar("C", bound=Callable[..., Any])
 
 _RESISTANCE = Number(reason="leave the option out for ideal wires")
-_SWITCH = Number()
 _CAPACITANCE = Number(reason="leave the option out for lines without capacitance")
 
 WIRE_OPTIONS: tuple[Callable[[C], C], ...] = (
@@ -39,11 +38,11 @@ WIRE_OPTIONS: tuple[Callable[[C], C], ...] = (
         "line in reduced ones [default: lumped at the end of the line].",
     ),
     click.option(
-        "--switch-on", type=_SWITCH, metavar="OHM",
+        "--switch-on", type=ABOVE_ZERO, metavar="OHM",
         help="Of a closed switch of a macro circuit [default: 100].",
     ),
     click.option(
-        "--switch-off", type=_SWITCH, metavar="OHM",
+        "--switch-off", type=ABOVE_ZERO, metavar="OHM",
         help="Of an open switch of a macro circuit [default: 1e9].",
     ),
 )  # fmt: skip

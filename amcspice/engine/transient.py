@@ -188,10 +188,8 @@ class Streamer:
         that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
         """
         opamp, device = self.circuit.opamp, self.circuit.device
-        if self._charges_capacitors:
-            return True
         linear = device.linear and not device.thermal_noise
-        special = opamp.subcircuit is not None or not linear
+        special = opamp.subcircuit is not None or not linear or self._charges_capacitors
         return self.amplifiers == "subcircuits" or special
 
     @cached_property

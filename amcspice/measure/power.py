@@ -8,15 +8,36 @@ programming.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.reduction import PortModel
 
-__all__ = ["Power", "energy", "measure_power", "source_power"]
+__all__ = ["Ports", "Power", "energy", "measure_power", "source_power"]
+
+
+class Ports(Protocol):
+    """What is measured at the ports of a network; `amcspice.reduction.PortModel` is one."""
+
+    @property
+    def nodes(self) -> NDArray[np.intp]:
+        """Nodes of the ports, shape (P,)."""
+        ...
+
+    def port_currents(self, currents: Array, /) -> Array:
+        """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
+        ...
+
+    def driven_currents(self, currents: Array, /) -> Array:
+        """Return the part of it that voltage sources send, shape (K, P) [A]."""
+        ...
+
+    def into_network(self, voltages: Array, /) -> Array:
+        """Return what flows into the network at the ports, shape (K, P) [A]."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +77,7 @@ class Power:
 
 def source_power(
     circuit: Circuit,
-    model: PortModel,
+    model: Ports,
     voltages: Array,
     supply: Array,
     currents: Array,
@@ -80,7 +101,7 @@ def source_power(
 
 def measure_power(
     circuit: Circuit,
-    model: PortModel,
+    model: Ports,
     voltages: Array,
     supply: Array,
     currents: Array,
@@ -91,7 +112,7 @@ def measure_power(
     Parameters
     ----------
     circuit : Circuit
-    model : PortModel
+    model : Ports
         Its reduced network.
     voltages : ndarray, shape (T, P)
         Of the ports [V].
@@ -106,7 +127,7 @@ def measure_power(
     from_supply, arriving = _delivered(circuit, voltages, supply, _signed(model, currents))
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    taken_in = voltages @ model.conductance - 2 * model.driven_currents(currents)
+    taken_in = model.into_network(voltages) - 2 * model.driven_currents(currents)
     in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
     static = sum(
         len(bank.out)
@@ -125,7 +146,7 @@ def measure_power(
     )
 
 
-def _signed(model: PortModel, currents: Array) -> Array:
+def _signed(model: Ports, currents: Array) -> Array:
     """Return the port currents, negative where a voltage source sends them.
 
     Port voltages times that is what the sources deliver beside their local power: a current

@@ -65,6 +65,10 @@ class PortModel:
         """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
         return currents @ self.transfer
 
+    def into_network(self, voltages: Array) -> Array:
+        """Return what flows into the network at the ports for voltages (K, P), (K, P) [A]."""
+        return voltages @ self.conductance
+
     def driven_currents(self, currents: Array) -> Array:
         """Return the part of `port_currents` that voltage sources send, shape (K, P) [A]."""
         return currents[:, self.is_driven] @ self.transfer[self.is_driven]

@@ -25,6 +25,7 @@ from amcspice.engine import (
 )
 from amcspice.errors import UnsupportedError
 from amcspice.measure import (
+    Ports,
     Settlings,
     energy,
     measure_power,
@@ -36,7 +37,7 @@ from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.solver.provenance import provenance
 from amcspice.solver.result import Analysis
 
-__all__ = ["Found", "Simulation"]
+__all__ = ["Found", "Simulation", "measure"]
 
 DOUBLINGS, RUNAWAY_DOUBLINGS = 4, 1
 """How often a window may be doubled, and that of a circuit that may never rest."""
@@ -70,7 +71,7 @@ class Found:
         [J].
     streams : tuple of Stream
         Empty if they were not kept.
-    near_limit : bool
+    near_limit : ndarray of bool, shape (K,)
         Whether an amplifier rests near a limit that is no constraint.
     """
 
@@ -81,7 +82,7 @@ class Found:
     power: dict[str, Array]
     energy: Array
     streams: tuple[Stream, ...]
-    near_limit: bool
+    near_limit: NDArray[np.bool_]
 
     @classmethod
     def join(cls, parts: Sequence[Found]) -> Found:
@@ -99,7 +100,7 @@ class Found:
             },
             energy=np.concatenate([part.energy for part in parts]),
             streams=tuple(stream for part in parts for stream in part.streams),
-            near_limit=any(part.near_limit for part in parts),
+            near_limit=np.concatenate([part.near_limit for part in parts]),
         )
 
 
@@ -201,18 +202,13 @@ class Simulation:
         for stream in self._equations.run(currents):
             here = currents[first : first + len(stream)]
             first += len(stream)
-            if self._near_limit(stream.voltages[stream.starts[1:] - 1], here):
+            final = stream.voltages[stream.starts[1:] - 1]
+            if near_limits(self.circuit, self.model, final, here).any():
                 return True
         return False
 
     def _settling(self, stream: Stream) -> Settlings:
-        return measure_settlings(
-            stream.time,
-            stream.voltages[:, self.outputs],
-            stream.starts,
-            self.analysis.settle_tolerance,
-            stream.at_rest,
-        )
+        return _settlings(stream, self.outputs, self.analysis)
 
     def attempt(
         self,
@@ -250,65 +246,14 @@ class Simulation:
             parts.append(self._measure(stream, currents[here], local[here], keep))
             if report is not None:
                 report(len(stream))
-            if give_up and parts[-1].near_limit:
+            if give_up and parts[-1].near_limit.any():
                 break
         return Found.join(parts)
 
     def _measure(self, stream: Stream, currents: Array, local: Array, keep: bool) -> Found:
-        settling = self._settling(stream)
-        circuit, model, starts = self.circuit, self.model, stream.starts
-        total = source_power(
-            circuit, model, stream.voltages, stream.supply, currents, local, starts
+        return measure(
+            self.circuit, self.model, self.outputs, stream, currents, local, self.analysis, keep
         )
-        final, supply = stream.voltages[starts[1:] - 1], stream.supply[starts[1:] - 1]
-        power = measure_power(circuit, model, final, supply, currents, local).by_name()
-        spent = energy(stream.time, total, settling.time, starts)
-        if not circuit.device.linear:
-            # Voltages inside the array, and so what the inputs deliver, are known from the
-            # reduced network only, which stands for linear cells.
-            unknown = np.full(len(final), np.nan)
-            known = ("supply", "amplifier_static")
-            power = {name: part if name in known else unknown for name, part in power.items()}
-            spent = unknown
-        return Found(
-            outputs=settling.final,
-            sampled=self._sampled(stream, settling),
-            settled=settling.settled,
-            settling_time=settling.time,
-            power=power,
-            energy=spent,
-            streams=(stream,) if keep else (),
-            near_limit=self._near_limit(final, currents),
-        )
-
-    def _sampled(self, stream: Stream, settling: Settlings) -> Array:
-        adc = self.analysis.adc
-        if adc is None or adc.sample_time is None:
-            return settling.final
-        outputs = stream.voltages[:, self.outputs]
-        return sample(stream.time, outputs, stream.starts, adc.sample_time, settling.settled)
-
-    def _near_limit(self, final: Array, currents: Array) -> bool:
-        """Whether an amplifier comes to rest close to a limit that is no constraint.
-
-        What reaches a rail is the stage behind the output resistance, not the output itself.
-        """
-        if self.circuit.rail_limited:
-            return False
-        opamp = self.circuit.opamp
-        delivered = final @ self.model.conductance - self.model.port_currents(currents)
-        for bank in self.circuit.schematic.amplifiers:
-            at = np.searchsorted(self.model.nodes, bank.out)
-            stage = final[:, at] + opamp.output_resistance * delivered[:, at]
-            if stage.max() > (1 - RAIL_MARGIN) * opamp.highest_output:
-                return True
-            bounded = bank.floor_at_ground or bank.hold is not None
-            if not bounded and stage.min() < (1 - RAIL_MARGIN) * opamp.lowest_output:
-                return True
-            limit = opamp.output_current_limit
-            if limit is not None and np.abs(delivered[:, at]).max() > (1 - RAIL_MARGIN) * limit:
-                return True
-        return False
 
     def provenance(self, vectors: Array, volts_per_unit: float, started: float) -> dict[str, Any]:
         """Return what is needed to repeat the run; the hash is of the first chunk's deck."""
@@ -334,3 +279,105 @@ class Simulation:
             deck_sha256=sha256,
             started=started,
         )
+
+
+def measure(
+    circuit: Circuit,
+    model: Ports,
+    outputs: NDArray[np.intp],
+    stream: Stream,
+    currents: Array,
+    local: Array,
+    analysis: Analysis,
+    keep: bool = False,
+) -> Found:
+    """Measure a stream of K right-hand sides.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    model : Ports
+        Its network, reduced.
+    outputs : ndarray of int, shape (n,)
+        Ports that hold the solution.
+    stream : Stream
+    currents : ndarray, shape (K, q)
+        What the sources gave.
+    local : ndarray, shape (K,)
+        `PortModel.local_power` of it [W].
+    analysis : Analysis
+    keep : bool
+        Keep the waveforms.
+    """
+    starts, settling = stream.starts, _settlings(stream, outputs, analysis)
+    total = source_power(circuit, model, stream.voltages, stream.supply, currents, local, starts)
+    final, supply = stream.voltages[starts[1:] - 1], stream.supply[starts[1:] - 1]
+    power = measure_power(circuit, model, final, supply, currents, local).by_name()
+    spent = energy(stream.time, total, settling.time, starts)
+    if not circuit.device.linear:
+        # Voltages inside the array, and so what the inputs deliver, are known from the reduced
+        # network only, which stands for linear cells.
+        unknown = np.full(len(final), np.nan)
+        known = ("supply", "amplifier_static")
+        power = {name: part if name in known else unknown for name, part in power.items()}
+        spent = unknown
+    return Found(
+        outputs=settling.final,
+        sampled=_sampled(stream, outputs, settling, analysis),
+        settled=settling.settled,
+        settling_time=settling.time,
+        power=power,
+        energy=spent,
+        streams=(stream,) if keep else (),
+        near_limit=near_limits(circuit, model, final, currents),
+    )
+
+
+def _sampled(
+    stream: Stream, outputs: NDArray[np.intp], settling: Settlings, analysis: Analysis
+) -> Array:
+    adc = analysis.adc
+    if adc is None or adc.sample_time is None:
+        return settling.final
+    voltages = stream.voltages[:, outputs]
+    return sample(stream.time, voltages, stream.starts, adc.sample_time, settling.settled)
+
+
+def _settlings(stream: Stream, outputs: NDArray[np.intp], analysis: Analysis) -> Settlings:
+    return measure_settlings(
+        stream.time,
+        stream.voltages[:, outputs],
+        stream.starts,
+        analysis.settle_tolerance,
+        stream.at_rest,
+    )
+
+
+def near_limits(circuit: Circuit, model: Ports, final: Array, currents: Array) -> NDArray[np.bool_]:
+    """Tell where an amplifier comes to rest close to a limit that is no constraint, shape (K,).
+
+    What reaches a rail is the stage behind the output resistance, not the output itself.
+
+    Parameters
+    ----------
+    circuit, model
+        As for `measure`.
+    final : ndarray, shape (K, P)
+        Port voltages at the end [V].
+    currents : ndarray, shape (K, q)
+    """
+    near = np.zeros(len(final), bool)
+    if circuit.rail_limited:
+        return near
+    opamp = circuit.opamp
+    delivered = model.into_network(final) - model.port_currents(currents)
+    for bank in circuit.schematic.amplifiers:
+        at = np.searchsorted(model.nodes, bank.out)
+        stage = final[:, at] + opamp.output_resistance * delivered[:, at]
+        near |= stage.max(axis=1) > (1 - RAIL_MARGIN) * opamp.highest_output
+        if not (bank.floor_at_ground or bank.hold is not None):
+            near |= stage.min(axis=1) < (1 - RAIL_MARGIN) * opamp.lowest_output
+        if opamp.output_current_limit is not None:
+            limit = (1 - RAIL_MARGIN) * opamp.output_current_limit
+            near |= np.abs(delivered[:, at]).max(axis=1) > limit
+    return near

@@ -66,6 +66,7 @@ def complete(
     ridge: float = 0.1,
     circuit: str | None = None,
     analysis: Analysis | None = None,
+    turned: sp.csr_array | None = None,
     score: Callable[[Array, Array], Scores] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -89,6 +90,8 @@ def complete(
         Of a regression, for each entry that is known in it.
     circuit, analysis
         See `amcspice.nmf`; the classic circuit is refused.
+    turned : csr_array, shape (n, m), optional
+        Transpose of ``known``, where it is at hand, such as on disk.
     score : callable, optional
         Takes W (m, rank) and H' (n, rank) after an iteration; returns figures to keep.
     checkpoint, resume, jobs, verify, progress, on_iteration, **parameters
@@ -116,13 +119,19 @@ def complete(
     1.0
     """
     known = sp.csr_array(known)
-    _check(known, rank, iterations, tolerance, ridge)
+    _check(known, turned, rank, iterations, tolerance, ridge)
     chosen = analysis or Analysis()
     verifier = Verifier(verify, chosen, seed)
     with Pool(jobs) as pool:
         analog = AnalogSelection(chosen, circuit, parameters, ridge, pool, progress)
         run = _Alternation(
-            known, rank, seed, analog, DigitalSelection(ridge, pool), score or (lambda _w, _h: {})
+            known,
+            sp.csr_array(known.T) if turned is None else turned,
+            rank,
+            seed,
+            analog,
+            DigitalSelection(ridge, pool),
+            score or (lambda _w, _h: {}),
         )
         saved = Checkpoint(checkpoint, run.identity(tolerance))
         stored = saved.load() if resume else None
@@ -200,6 +209,7 @@ class _Alternation:
     """One factorisation: its input and how its regressions are solved."""
 
     known: sp.csr_array
+    turned: sp.csr_array
     rank: int
     seed: int
     analog: AnalogSelection
@@ -207,11 +217,8 @@ class _Alternation:
     score: Callable[[Array, Array], Scores]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "turned", sp.csr_array(self.known.T))
         # The circuit is refused before any work if it cannot select rows.
         self.analog.program(np.ones((1, 1)), 0)
-
-    turned: sp.csr_array = field(init=False)
 
     def identity(self, tolerance: float) -> list[Any]:
         """Return everything that the result depends on."""
@@ -225,13 +232,15 @@ class _Alternation:
     def start(self) -> _State:
         """Draw W such that W H has the size of V for an H of about one; H is not used yet."""
         m, n = self.known.shape
-        mean = float(self.known.data.mean()) or 1.0
+        mean = float(self.known.data.mean(dtype=float)) or 1.0
         W = np.random.default_rng(self.seed).random((m, self.rank)) * 2 * mean / self.rank
         H = np.zeros((n, self.rank))
         return _State(W, H, W, H, Statistics.of([]), [], [], [], {})
 
     def draw(self, count: int, done: int, iterations: int) -> set[tuple[int, int]]:
         """Draw which regressions, by half-step and number, are verified."""
+        if done >= iterations:
+            return set()
         m, n = self.known.shape
         draw = np.random.default_rng(self.seed)
         places = draw.integers([2 * done, 0], [2 * iterations, max(m, n)], size=(count, 2))
@@ -300,7 +309,7 @@ class _Alternation:
         V = self.known
         rows = np.repeat(np.arange(V.shape[0]), np.diff(V.indptr))
         error = V.data - inner_products(W, H, rows, V.indices)
-        return float(np.linalg.norm(error) / (np.linalg.norm(V.data) or 1.0))
+        return float(np.linalg.norm(error) / (np.sqrt(np.square(V.data, dtype=float).sum()) or 1.0))
 
 
 def inner_products(W: Array, H: Array, rows: Any, columns: Any) -> Array:
@@ -312,11 +321,20 @@ def inner_products(W: Array, H: Array, rows: Any, columns: Any) -> Array:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _check(known: sp.csr_array, rank: int, iterations: int, tolerance: float, ridge: float) -> None:
+def _check(
+    known: sp.csr_array,
+    turned: sp.csr_array | None,
+    rank: int,
+    iterations: int,
+    tolerance: float,
+    ridge: float,
+) -> None:
     if not known.nnz:
         raise InputError("V: no entry is known; there is nothing to factorise")
     if not (np.isfinite(known.data).all() and known.data.min() >= 0):
         raise InputError("V: a known entry is negative or not finite; NMF needs V >= 0")
+    if turned is not None and (turned.shape, turned.nnz) != (known.shape[::-1], known.nnz):
+        raise InputError(f"turned: {turned.shape} is not the transpose of {known.shape}")
     if not 1 <= rank <= min(known.shape):
         raise InputError(f"rank = {rank} must be from 1 to {min(known.shape)} (V is {known.shape})")
     if iterations < 1:

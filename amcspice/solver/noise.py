@@ -44,7 +44,7 @@ def output_noise(circuit: Circuit, *, temperature: float = 0.0) -> Array:
     >>> import amcspice as amc
     >>> circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp.preset("ad823"))
     >>> f"{1e6 * amc.output_noise(circuit)[0]:.0f} uV"
-    '113 uV'
+    '80 uV'
     """
     model = reduce_to_ports(circuit.schematic)
     covariance = noise_covariance(circuit, model, temperature)

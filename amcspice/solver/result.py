@@ -48,13 +48,13 @@ class Analysis:
         ``models/opamp.lib`` with their supply pins, which takes two to three times as long.
     timeout : float, optional
         Of one simulation [s].
+    allow_unstable : bool
+        Simulate circuits without a stable operating point, too, instead of refusing them: they
+        end at the rails (``near_limit``) or never settle.  Their range is not halved.
     dac : DAC, optional
         Converters of the inputs; None sends what the problem says.
     adc : ADC, optional
         Converters of the outputs; None reads them at rest, without rounding.
-    allow_unstable : bool
-        Simulate circuits without a stable operating point, too, instead of refusing them: they
-        end at the rails (``near_limit``) or never settle.  Their range is not halved.
     """
 
     fidelity: Literal["flat", "reduced", "behavioural", "ideal"] = "reduced"

@@ -103,12 +103,13 @@ def simulate(
         inputs = Inputs(circuit, vectors, analysis.dac)
         volts_per_unit = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
         halvings, most = 0, 0 if streaming.simulation.runs_away else MAX_HALVINGS
-        sent = inputs.at(volts_per_unit)
-        while halvings < most and streaming.simulation.expects_limit(sent, volts_per_unit):
+        while halvings < most and streaming.simulation.expects_limit(
+            inputs.at(volts_per_unit), volts_per_unit
+        ):
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
-            sent = inputs.at(volts_per_unit)
+        sent = inputs.at(volts_per_unit)
         found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
-        while found.near_limit and halvings < most:
+        while found.near_limit.any() and halvings < most:
             volts_per_unit, halvings = volts_per_unit / 2, halvings + 1
             sent = inputs.at(volts_per_unit)
             found = streaming.attempt(sent, volts_per_unit, give_up=halvings < most)
@@ -132,7 +133,7 @@ def simulate(
         waveforms=waveforms,
         volts_per_unit=volts_per_unit,
         range_halvings=halvings,
-        near_limit=found.near_limit,
+        near_limit=bool(found.near_limit.any()),
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
         provenance=simulation.provenance(sent, volts_per_unit, started),

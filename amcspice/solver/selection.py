@@ -22,6 +22,7 @@ from amcspice.circuit import CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.errors import UnsupportedError
 from amcspice.pool import Pool, Report
+from amcspice.solver.each import simulate_each
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
 from amcspice.solver.regression import Statistics, read_out, select_lines
@@ -256,13 +257,18 @@ def _solve_digital(batch: _Batch, report: Report) -> Array:
 
 def _solve_analog(batch: _Batch, report: Report) -> Solved:
     solutions = np.zeros((len(batch.numbers), batch.source.matrix.shape[1]))
-    runs = []
-    for index, (rows, values) in enumerate(zip(batch.rows, batch.values, strict=True)):
-        selected = select_lines(batch.source, rows, batch.ridge * len(rows))
-        if selected is not None:
-            made, columns = selected
-            run = simulate(made, values, analysis=batch.analysis, keep_waveforms=False)
-            solutions[index, columns] = read_out(made, run, batch.analysis)
-            runs.append(run)
-        report(1)
+    chosen = [
+        (index, *selected, values)
+        for index, (rows, values) in enumerate(zip(batch.rows, batch.values, strict=True))
+        if (selected := select_lines(batch.source, rows, batch.ridge * len(rows))) is not None
+    ]
+    runs = simulate_each(
+        [made for _, made, _, _ in chosen],
+        [values for *_, values in chosen],
+        batch.analysis,
+        report,
+    )
+    for (index, made, columns, _), run in zip(chosen, runs, strict=True):
+        solutions[index, columns] = read_out(made, run, batch.analysis)
+    report(len(batch.numbers) - len(chosen))
     return Solved(solutions, Statistics.of(runs), runs[-1].provenance if runs else {})
