@@ -336,3 +336,27 @@ def test_interrupted_trials_leave_nothing(tmp_path):
     assert said.strip().splitlines()[-1] == "amcspice: interrupted"
     assert not psutil.wait_procs(children, timeout=20)[1]
     assert files(tmp_path) == before
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_one_command_for_a_designer(tmp_path, measured):
+    """128 x 32, 16 levels, 2 % noise, 1 ohm wires, ad823: equations give what ngspice does."""
+    draw = np.random.default_rng(0)
+    A = draw.random((128, 32))
+    np.save(tmp_path / "A.npy", A)
+    np.save(tmp_path / "b.npy", A @ np.maximum(draw.normal(size=32), 0) + 0.1 * draw.random(128))
+    options = ["--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.npy", "--levels", 16,
+               "--write-noise", 0.02, "--wire-resistance", 1, "--opamp", "ad823", "--trials", 4,
+               "--plot", tmp_path / "t.svg", "--json", "-", "--jobs", 1]  # fmt: skip
+    results = []
+    for fidelity in ("reduced", "behavioural"):
+        result = run("solve", "nnls", *options, "--fidelity", fidelity)
+        assert result.exit_code == 0, result.output
+        results.append(json.loads(result.stdout))
+        assert results[-1]["not_settled"] == []
+    ngspice, equations = results
+    np.testing.assert_allclose(ngspice["relative_error"], equations["relative_error"], rtol=1e-3)
+    np.testing.assert_allclose(ngspice["settling_time_s"], equations["settling_time_s"], rtol=0.02)
+    assert (tmp_path / "t.svg").stat().st_size > 1000
+    measured("median error", ngspice["distributions"]["relative_error"]["median"])

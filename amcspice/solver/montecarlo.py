@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, as_vectors
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
 from amcspice.pool import Pool, Report
@@ -141,7 +141,7 @@ def _check(
             "nothing of this circuit is drawn at random, so every trial would be the same: give "
             "write noise, variation, stuck cells, read noise, or a mismatch of the amplifiers"
         )
-    as_vectors(b, circuit.input_size)
+    circuit.vectors(b)
     Verifier(verify, analysis, seed)
     if verify > trials:
         raise InputError(f"verify = {verify} is more than there are trials ({trials})")
