@@ -41,7 +41,8 @@ def robustness(summary: Mapping[str, Mapping[str, Any]], *, what: str) -> Figure
     for axis, (field, found) in zip(axes, summary.items(), strict=True):
         _panel(axis, field, found)
     axes[0].set_ylabel(what)
-    axes[0].legend()
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(summary)))
     return figure
 
 
@@ -55,7 +56,7 @@ def _panel(axis: Axes, field: str, found: Mapping[str, Any]) -> None:
     axis.errorbar(
         values[order], np.array(found["analog_mean"])[order],
         yerr=np.array(found["analog_std"])[order], color=ANALOG, marker="o", markersize=4,
-        capsize=3, label="analog circuit, mean and\nstandard deviation of seeds",
+        capsize=3, label="analog circuit, mean and standard deviation of seeds",
     )  # fmt: skip
     axis.xaxis.set_major_locator(MaxNLocator(5))
     if values.min() > 0 and values.max() > LOG_RATIO * values.min():
