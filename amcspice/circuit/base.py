@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -301,7 +302,7 @@ class Circuit(abc.ABC):
                 continue
             described[item.name] = value
             if dataclasses.is_dataclass(value):
-                described[item.name] = {"type": type(value).__name__, **_by_name(value)}
+                described[item.name] = {"type": type(value).__name__, **_plain(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -309,6 +310,19 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+def _plain(parameters: Any) -> Any:
+    try:
+        return _known(parameters)
+    except TypeError:  # it holds arrays
+        return _by_name(parameters)
+
+
+@functools.lru_cache(maxsize=32)
+def _known(parameters: Any) -> Any:
+    """Return `_by_name` of it; thousands of circuits share one device and one amplifier."""
+    return _by_name(parameters)
 
 
 def _by_name(value: Any) -> Any:

@@ -172,15 +172,18 @@ class OpAmp:
 
         The first ones are the same however many there are.
         """
-        return self.offset + self.offset_sigma * self._normal(0, count)
+        return self.offset + self._spread(self.offset_sigma, 0, count)
 
     def gains(self, count: int) -> NDArray[np.float64]:
         """Return the DC gain of each of ``count`` amplifiers, log-normal around `gain`."""
-        drawn: NDArray[np.float64] = self.gain * np.exp(self.gain_sigma * self._normal(1, count))
+        drawn: NDArray[np.float64] = self.gain * np.exp(self._spread(self.gain_sigma, 1, count))
         return drawn
 
-    def _normal(self, stream: int, count: int) -> NDArray[np.float64]:
-        return np.random.default_rng([self.mismatch_seed, stream]).standard_normal(count)
+    def _spread(self, sigma: float, stream: int, count: int) -> NDArray[np.float64]:
+        if not sigma:
+            return np.zeros(count)
+        draw = np.random.default_rng([self.mismatch_seed, stream])
+        return sigma * draw.standard_normal(count)
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
