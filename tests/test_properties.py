@@ -1,5 +1,8 @@
 """Properties that hold for every problem, checked on drawn ones."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,6 +94,27 @@ def test_wires_that_become_ideal(kind, seed):
     scale = np.abs(ideal).max()
     assert error(1e-2) < 1e-3 * scale
     assert error(1e-3) < 0.11 * error(1e-2) + 1e-9 * scale
+
+
+BADCROSSBAR = json.loads((Path(__file__).parent / "golden" / "badcrossbar.json").read_text())
+
+
+@pytest.mark.parametrize("case", BADCROSSBAR["cases"], ids=lambda case: None)
+def test_currents_of_badcrossbar(case):
+    """Unequal lines, driven from either side; ``scripts/badcrossbar_reference.py`` wrote them."""
+    G, voltages = np.array(case["conductance"]), np.array(case["voltages"])
+    row, column = case["word_line_ohm"], case["bit_line_ohm"]
+    expected = np.array(case["outputs"])
+    peer = WiredCrossbar(G, amc.Wire(row=row, column=column))
+    np.testing.assert_allclose(peer @ voltages, expected, rtol=1e-10)
+    # mvm drives bit lines and reads word lines: the same array turned over.
+    opamp = amc.OpAmp(gain=1e9, output_resistance=1e-6)
+    # Its cells are G times g_max / max(G): wires in the same ratio to them give the same shares.
+    scale = G.max() / amc.Memristor().g_max
+    wire = amc.Wire(row=column * scale, column=row * scale)
+    circuit = amc.MVM(G[::-1].T, opamp=opamp, wire=wire)
+    for voltage, currents in zip(voltages.T, expected.T, strict=True):
+        np.testing.assert_allclose(dc(circuit, voltage[::-1]), currents, rtol=1e-5)
 
 
 @given(seed=seeds, row=st.floats(0.1, 20), column=st.floats(0.1, 20))
