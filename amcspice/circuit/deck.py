@@ -47,6 +47,9 @@ class Transient:
         Matrix solver.
     charge_tolerance : float
         ``chgtol`` of the simulator [C].
+    damped : bool
+        Integrate by Gear's method, which loses what the trapezoidal rule lets ring for many
+        steps: the node of an amplifier that has just reached its rail.
     """
 
     window: float
@@ -55,6 +58,7 @@ class Transient:
     relative_tolerance: float = 1e-4
     solver: str = "sparse"
     charge_tolerance: float = 1e-16
+    damped: bool = False
 
     def with_changes(
         self,
@@ -78,9 +82,10 @@ class Transient:
     def options(self) -> str:
         """Simulator options as they stand in the deck."""
         solver = " klu" if self.solver == "klu" else ""
+        method = "gear" if self.damped else "trap xmu=0.49"
         return (
             f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
-            f"chgtol={self.charge_tolerance:g} method=trap xmu=0.49{solver}"
+            f"chgtol={self.charge_tolerance:g} method={method}{solver}"
         )
 
 
