@@ -134,17 +134,10 @@ class Eigen(Circuit):
         network.connect(lines.minus, residual, self.inverter_gain * feedback)
         network.connect(middle, residual, device.g_max)
         network.connect(middle, x, device.g_max / self.inverter_gain)
-        lattice = Lattice(
-            name="",
-            cells=lines.cells,
-            rows=lines.lines,
-            columns=x,
-            row_segment=wire.row,
-            column_segment=wire.column,
-            row_lead=wire.termination,
-            column_leads=np.full(n, wire.driver or 0.0),
-            row_ground=lines.grounded,
-        )
+        lattice = Lattice.of(
+            wire, lines.cells, lines.lines, x,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
         return Schematic(
             peripheral=network,
             lattices=(lattice,),
@@ -155,7 +148,5 @@ class Eigen(Circuit):
             inputs=lines.minus,
             input_gain=np.full(n, self.kick * self.mapping.scale),
             outputs=residual,
-            bias=x[:0],
-            bias_gain=np.empty(0),
             cells=lines.count,
         )

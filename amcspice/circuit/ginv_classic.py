@@ -26,7 +26,7 @@ from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.least_squares import LeastSquares
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Mapping, map_matrix
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import UnsupportedError
 
 __all__ = ["ClassicGINV"]
 
@@ -53,8 +53,7 @@ class ClassicGINV(LeastSquares):
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        if not (np.isfinite(self.feedback) and self.feedback > 0):
-            raise InputError(f"feedback = {self.feedback} must be positive")
+        self._check_positive("feedback")
         if isinstance(self.constraint, NonNegative) and self.constraint.hold:
             raise UnsupportedError(
                 "ginv-classic does not take hold: a saturated amplifier loads no row there, so "
@@ -87,31 +86,19 @@ class ClassicGINV(LeastSquares):
         )  # fmt: skip
         residual = network.nodes("r", len(target))
         second, opposite, used = self._second_array(network, target, sense)
-        pairs = len(lines.lines) // len(target)
-        lattices = tuple(
-            Lattice(
-                name=f"a{index + 1}",
-                cells=cells * np.tile(rows, len(cells) // len(target))[:, None],
-                rows=terminals,
-                columns=columns,
-                row_segment=self.wire.row,
-                column_segment=self.wire.column,
-                row_lead=row_lead,
-                column_leads=np.full(len(columns), column_lead or 0.0),
-                row_ground=grounded,
-            )
-            for index, (cells, terminals, columns, row_lead, column_lead, grounded) in enumerate(
-                [
-                    (
-                        lines.cells, lines.lines, x, self.wire.termination, self.wire.driver,
-                        lines.grounded,
-                    ),
-                    (
-                        second, residual, np.concatenate([sense, opposite]) if pairs > 1 else sense,
-                        self.wire.driver, self.wire.termination, np.zeros(len(target)),
-                    ),
-                ]
-            )
+        wire, on = self.wire, rows[:, None]
+        signed = len(lines.lines) > len(target)
+        columns = np.concatenate([sense, opposite]) if signed else sense
+        lattices = (
+            Lattice.of(
+                wire, lines.cells * (np.tile(on, (2, 1)) if signed else on), lines.lines, x,
+                row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+                name="a1",
+            ),
+            Lattice.of(
+                wire, second * on, residual, columns,
+                row_lead=wire.driver, column_leads=wire.termination, name="a2",
+            ),
         )  # fmt: skip
         network.connect(lines.minus, residual, feedback)
         return Schematic(

@@ -70,8 +70,7 @@ class CompactGINV(LeastSquares):
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        if not (np.isfinite(self.column_load) and self.column_load >= 0):
-            raise InputError(f"column_load = {self.column_load} must be zero or positive")
+        self._check_not_negative("column_load")
         if self.array_rows is not None and self.array_rows < 1:
             raise InputError(f"array_rows = {self.array_rows} must be at least 1")
         if self.pair is not None and self.pair.mapping.target.shape != self.matrix.shape:
@@ -193,19 +192,13 @@ class CompactGINV(LeastSquares):
         grounded[at] = np.where(self.rows, arrays.compensation, device.g_max)
         edges = np.cumsum([0, *map(len, blocks)])
         lattices = tuple(
-            Lattice(
-                name="" if len(blocks) == 1 else f"k{index}",
-                cells=cells[first:last],
-                rows=row[first:last],
-                columns=np.concatenate([x, sense]),
-                row_segment=wire.row,
-                column_segment=wire.column,
-                row_lead=wire.termination,
-                column_leads=np.repeat([wire.driver or 0.0, wire.termination or 0.0], n),
-                row_ground=grounded[first:last],
+            Lattice.of(
+                wire, cells[first:last], row[first:last], np.concatenate([x, sense]),
+                row_lead=wire.termination, column_leads=self._leads(2),
+                row_ground=grounded[first:last], name="" if len(blocks) == 1 else f"k{index}",
             )
             for index, (first, last) in enumerate(pairwise(edges))
-        )
+        )  # fmt: skip
         hold = None
         if isinstance(self.constraint, NonNegative) and self.constraint.hold is not False:
             hold = self.constraint.hold_conductance
@@ -221,19 +214,18 @@ class CompactGINV(LeastSquares):
         x, sense, opposite = (network.nodes(prefix, n) for prefix in ("x", "c", "p"))
         row = np.concatenate([network.nodes("r", m), network.nodes("q", m)])
         off = np.tile(~self.rows, 2) * self.device.g_max
-        lattice = Lattice(
-            name="",
-            cells=arrays.cells,
-            rows=row,
-            columns=np.concatenate([x, sense, opposite]),
-            row_segment=wire.row,
-            column_segment=wire.column,
-            row_lead=wire.termination,
-            column_leads=np.repeat([wire.driver or 0.0, *[wire.termination or 0.0] * 2], n),
+        lattice = Lattice.of(
+            wire, arrays.cells, row, np.concatenate([x, sense, opposite]),
+            row_lead=wire.termination, column_leads=self._leads(3),
             row_ground=arrays.compensation + off,
-        )
+        )  # fmt: skip
         bank = Amplifiers("x", plus=opposite, minus=sense, out=x, floor_at_ground=self.non_negative)
         return self._finish(network, (lattice,), bank, row[:m])
+
+    def _leads(self, groups: int) -> Array:
+        """Return the leads of the bit lines: the first group is driven, the others are sensed."""
+        driver, termination = self.wire.driver or 0.0, self.wire.termination or 0.0
+        return np.repeat([driver, *[termination] * (groups - 1)], self.matrix.shape[1])
 
     def _finish(
         self, network: Network, lattices: tuple[Lattice, ...], bank: Amplifiers, inputs: Nodes

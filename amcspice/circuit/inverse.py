@@ -50,10 +50,7 @@ class INV(Circuit):
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        if not (np.isfinite(self.input_conductance) and self.input_conductance >= 0):
-            raise InputError(
-                f"input_conductance = {self.input_conductance} must be zero or positive"
-            )
+        self._check_not_negative("input_conductance")
         if np.linalg.cond(self.matrix) > SINGULAR:
             raise InputError("matrix: it is singular; there is no solution to settle to")
 
@@ -106,17 +103,10 @@ class INV(Circuit):
         more: tuple[Amplifiers, ...] = (),
     ) -> Schematic:
         wire = self.wire
-        lattice = Lattice(
-            name="",
-            cells=cells,
-            rows=lines.lines,
-            columns=columns,
-            row_segment=wire.row,
-            column_segment=wire.column,
-            row_lead=wire.termination,
-            column_leads=np.full(len(columns), wire.driver or 0.0),
-            row_ground=lines.grounded,
-        )
+        lattice = Lattice.of(
+            wire, cells, lines.lines, columns,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
         return Schematic(
             peripheral=network,
             lattices=(lattice,),
@@ -124,8 +114,6 @@ class INV(Circuit):
             inputs=lines.minus,
             input_gain=np.full(len(x), -self.mapping.scale),
             outputs=x,
-            bias=x[:0],
-            bias_gain=np.empty(0),
             cells=count,
         )
 

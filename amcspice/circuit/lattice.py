@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.device import Wire
 
 __all__ = ["Crossings", "Lattice"]
 
@@ -66,6 +67,41 @@ class Lattice:
     row_lead: float | None
     column_leads: Array
     row_ground: Array
+
+    @classmethod
+    def of(
+        cls,
+        wire: Wire,
+        cells: Array,
+        rows: Nodes,
+        columns: Nodes,
+        *,
+        row_lead: float | None,
+        column_leads: Array | float | None,
+        row_ground: Array | float = 0.0,
+        name: str = "",
+    ) -> Lattice:
+        """Return a lattice with the segments of a wire; single leads and grounds serve all lines.
+
+        Parameters
+        ----------
+        wire : Wire
+        cells, rows, columns, row_lead, column_leads, row_ground, name
+            See `Lattice`; None is no lead.
+        """
+        return cls(
+            name=name,
+            cells=cells,
+            rows=rows,
+            columns=columns,
+            row_segment=wire.row,
+            column_segment=wire.column,
+            row_lead=row_lead,
+            column_leads=np.broadcast_to(
+                0.0 if column_leads is None else column_leads, len(columns)
+            ),
+            row_ground=np.broadcast_to(row_ground, len(rows)),
+        )
 
     @property
     def row_first(self) -> float:

@@ -51,10 +51,7 @@ class LeastSquares(Circuit):
                 f"rows must be {len(matrix)} booleans, at least one true (one for every row)"
             )
         object.__setattr__(self, "rows", rows)
-        for name in ("ridge", "lasso"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise InputError(f"{name} = {value} must be zero or positive")
+        self._check_not_negative("ridge", "lasso")
         # With ridge such a column is determined: it is zero.
         empty = np.flatnonzero(~self.selected.any(axis=0) & (self.ridge == 0))
         if empty.size:

@@ -155,8 +155,6 @@ class MacroMVM(MVM):
             inputs=inputs,
             input_gain=np.full(n, -self._input_volts),
             outputs=bench.r,
-            bias=bench.r[:0],
-            bias_gain=np.empty(0),
             cells=m * n,
             driven=True,
         )
@@ -184,8 +182,6 @@ class MacroINV(INV):
             inputs=bench.summing,
             input_gain=np.full(len(bench.r), -self.mapping.scale),
             outputs=bench.r,
-            bias=bench.r[:0],
-            bias_gain=np.empty(0),
             cells=self.matrix.size,
         )
 
@@ -274,8 +270,6 @@ class MacroEigen(Eigen):
             inputs=bench.summing,
             input_gain=np.full(n, self.kick * self.mapping.scale),
             outputs=bench.r,
-            bias=x[:0],
-            bias_gain=np.empty(0),
             cells=self.matrix.size,
         )
 
@@ -322,17 +316,10 @@ class _Bench:
         column_lead: float | None,
     ) -> Lattice:
         """Return an array; leads are those of its word lines and of its bit lines [ohm]."""
-        return Lattice(
-            name=name,
-            cells=cells,
-            rows=rows,
-            columns=columns,
-            row_segment=self.circuit.wire.row,
-            column_segment=self.circuit.wire.column,
-            row_lead=row_lead,
-            column_leads=np.full(len(columns), column_lead or 0.0),
-            row_ground=np.zeros(len(rows)),
-        )
+        return Lattice.of(
+            self.circuit.wire, cells, rows, columns,
+            row_lead=row_lead, column_leads=column_lead, name=name,
+        )  # fmt: skip
 
     def bank(self, name: str) -> Amplifiers:
         """Return the amplifiers R."""

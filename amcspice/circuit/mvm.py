@@ -18,7 +18,6 @@ from amcspice.circuit.differential import DifferentialLines
 from amcspice.circuit.lattice import Lattice
 from amcspice.circuit.network import Network
 from amcspice.device import Mapping, map_matrix
-from amcspice.errors import InputError
 
 __all__ = ["MVM"]
 
@@ -45,8 +44,7 @@ class MVM(Circuit):
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        if not (np.isfinite(self.feedback) and self.feedback > 0):
-            raise InputError(f"feedback = {self.feedback} must be positive")
+        self._check_positive("feedback")
 
     @cached_property
     def mapping(self) -> Mapping:
@@ -88,17 +86,10 @@ class MVM(Circuit):
             extra=feedback, compensation=self.compensation,
         )  # fmt: skip
         network.connect(lines.minus, y, feedback)
-        lattice = Lattice(
-            name="",
-            cells=lines.cells,
-            rows=lines.lines,
-            columns=inputs,
-            row_segment=wire.row,
-            column_segment=wire.column,
-            row_lead=wire.termination,
-            column_leads=np.full(n, wire.driver or 0.0),
-            row_ground=lines.grounded,
-        )
+        lattice = Lattice.of(
+            wire, lines.cells, lines.lines, inputs,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
         return Schematic(
             peripheral=network,
             lattices=(lattice,),
@@ -106,8 +97,6 @@ class MVM(Circuit):
             inputs=inputs,
             input_gain=np.full(n, -self._input_volts),
             outputs=y,
-            bias=y[:0],
-            bias_gain=np.empty(0),
             cells=lines.count,
             driven=True,
         )

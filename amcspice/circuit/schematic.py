@@ -1,0 +1,159 @@
+"""What a circuit is wired up to: a network with amplifiers, inputs and outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
+from amcspice.circuit.lattice import Crossings, Lattice
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.device import Wire
+
+__all__ = ["Amplifiers", "Array", "Schematic"]
+
+Array = NDArray[np.float64]
+
+
+def _no_nodes() -> Nodes:
+    return np.empty(0, np.intp)
+
+
+def _no_values() -> Array:
+    return np.empty(0)
+
+
+@dataclass(frozen=True, eq=False)
+class Amplifiers:
+    """A bank of equal amplifiers.
+
+    Parameters
+    ----------
+    name : str
+        Prefix of the instance names.
+    plus, minus, out : ndarray of int, shape (k,)
+        Nodes of the inputs and the output.
+    floor_at_ground : bool
+        Output range starts at 0 V: the negative supply pin is grounded.
+    hold : float, optional
+        The output passes a rectifier whose one-way device of this conductance [S] holds the
+        inverting node at virtual ground.
+    """
+
+    name: str
+    plus: Nodes
+    minus: Nodes
+    out: Nodes
+    floor_at_ground: bool = False
+    hold: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Schematic:
+    """A network with amplifiers, inputs and outputs.
+
+    Parameters
+    ----------
+    peripheral : Network
+        Every node that is not inside a lattice, and the conductances beside the lattices.
+    lattices : tuple of Lattice
+        Wired crossbars.
+    amplifiers : tuple of Amplifiers
+        Whose pins are the ports of the network.
+    inputs : ndarray of int, shape (m,)
+        Nodes into which the right-hand side is injected, or which it drives.
+    input_gain : ndarray, shape (m,)
+        Injected siemens: current = input_gain * volts_per_unit * b [A].  Or a voltage, see
+        ``driven``.
+    outputs : ndarray of int, shape (n,)
+        Nodes that hold the solution.
+    cells : int
+        Number of programmed cells.
+    bias : ndarray of int, shape (p,)
+        Nodes into which a constant is injected (L1 term).
+    bias_gain : ndarray, shape (p,)
+        current = bias_gain * volts_per_unit [A].
+    driven : bool
+        Inputs are voltages, not currents: input_gain is in volts then, and nothing else holds
+        the input nodes.
+    capacitors : tuple of (ndarray, ndarray)
+        Nodes with a capacitance to ground, and the capacitances [F].
+    flat_capacitors : tuple of (ndarray, ndarray), optional
+        Those of a deck that holds every cell; None is the same ones.
+    """
+
+    peripheral: Network
+    lattices: tuple[Lattice, ...]
+    amplifiers: tuple[Amplifiers, ...]
+    inputs: Nodes
+    input_gain: Array
+    outputs: Nodes
+    cells: int
+    bias: Nodes = field(default_factory=_no_nodes)
+    bias_gain: Array = field(default_factory=_no_values)
+    driven: bool = False
+    capacitors: Capacitors = field(default_factory=lambda: (_no_nodes(), _no_values()))
+    flat_capacitors: Capacitors | None = None
+
+    @cached_property
+    def _emitted(self) -> tuple[Network, list[Crossings]]:
+        network = self.peripheral.copy()
+        return network, [lattice.emit(network) for lattice in self.lattices]
+
+    @property
+    def network(self) -> Network:
+        """Everything as one network: the peripheral one with the lattices emitted into it."""
+        return self._emitted[0]
+
+    def with_line_capacitance(self, wire: Wire) -> Schematic:
+        """Return it with the capacitance of its lines, see `amcspice.circuit.capacitance`."""
+        if wire.row_capacitance is None and wire.column_capacitance is None:
+            return self
+        held = self.inputs if self.driven else self.inputs[:0]
+        if wire.capacitance == "lumped":
+            return dataclasses.replace(self, capacitors=without(lumped(self.lattices, wire), held))
+        crossings = self._emitted[1]
+        return dataclasses.replace(
+            self,
+            capacitors=without(distributed(crossings, wire, wire.sections), held),
+            flat_capacitors=without(distributed(crossings, wire), held),
+        )
+
+    @cached_property
+    def ports(self) -> Nodes:
+        """Nodes that amplifiers or capacitors touch, without ground, in order of node number."""
+        pins = [np.concatenate([bank.plus, bank.minus, bank.out]) for bank in self.amplifiers]
+        return np.setdiff1d(np.concatenate([*pins, self.capacitors[0]]), [GROUND])
+
+    @cached_property
+    def injected(self) -> Nodes:
+        """Nodes of the sources: inputs, then bias."""
+        return np.concatenate([self.inputs, self.bias])
+
+    @cached_property
+    def is_driven(self) -> NDArray[np.bool_]:
+        """Which of the sources are voltages; the others are currents into their nodes."""
+        return np.repeat([self.driven, False], [len(self.inputs), len(self.bias)])
+
+    def currents(self, vectors: Array, volts_per_unit: float) -> Array:
+        """Return what the sources give for every right-hand side.
+
+        Parameters
+        ----------
+        vectors : ndarray, shape (K, m)
+            Right-hand sides.
+        volts_per_unit : float
+            Volts for one unit of the (scaled) solution.
+
+        Returns
+        -------
+        ndarray, shape (K, m + p)
+            In the order of `injected` [A], or [V] where `is_driven`.
+        """
+        inputs = vectors * self.input_gain * volts_per_unit
+        bias = np.broadcast_to(self.bias_gain * volts_per_unit, (len(vectors), len(self.bias)))
+        return np.hstack([inputs, bias])
