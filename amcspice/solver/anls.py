@@ -7,7 +7,7 @@ solver from the same start, runs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, Regression
 from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.verify import Verifier
 
-__all__ = ["Factorisation", "Iteration", "nmf", "revive"]
+__all__ = ["Factorisation", "Iteration", "has_converged", "nmf", "revive"]
 
 DEAD = 1e-9
 """A column whose largest entry is below this fraction of the factor's largest is all zero."""
@@ -173,7 +173,7 @@ def nmf(
     analysis : Analysis, optional
         How each regression is simulated.
     checkpoint : Path, optional
-        File that is replaced after every iteration.
+        File that is replaced after an iteration, at most once a second, and at the end.
     resume : bool
         Continue from the checkpoint if there is one; the result is the same as without a stop.
     jobs : int
@@ -249,6 +249,14 @@ def nmf(
     )
 
 
+def has_converged(history: Sequence[Iteration], tolerance: float) -> bool:
+    """Whether the last iteration lowered the residual by too little; never for tolerance 0."""
+    if tolerance == 0 or len(history) < 2:
+        return False
+    before, after = (item.relative_residual for item in history[-2:])
+    return before - after < tolerance * before
+
+
 @dataclass(frozen=True, eq=False)
 class _State:
     """Everything that one iteration hands to the next."""
@@ -269,11 +277,8 @@ class _State:
         return cls(W, H, W, H, [], {})
 
     def converged(self, tolerance: float) -> bool:
-        """Whether the last iteration lowered the residual by too little."""
-        if tolerance == 0 or len(self.history) < 2:
-            return False
-        before, after = (item.relative_residual for item in self.history[-2:])
-        return before - after < tolerance * before
+        """See `has_converged`."""
+        return has_converged(self.history, tolerance)
 
     def to_mapping(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return arrays and plain values for a checkpoint."""

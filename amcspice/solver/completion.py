@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
-from amcspice.solver.anls import Factorisation, Iteration, revive
+from amcspice.solver.anls import Factorisation, Iteration, has_converged, revive
 from amcspice.solver.checkpoint import Checkpoint
 from amcspice.solver.regression import Statistics
 from amcspice.solver.result import Analysis
@@ -174,11 +174,8 @@ class _State:
     provenance: dict[str, Any]
 
     def converged(self, tolerance: float) -> bool:
-        """Whether the last iteration lowered the residual by too little."""
-        if tolerance == 0 or len(self.history) < 2:
-            return False
-        before, after = (item.relative_residual for item in self.history[-2:])
-        return before - after < tolerance * before
+        """See `has_converged`."""
+        return has_converged(self.history, tolerance)
 
     def to_mapping(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """Return arrays and plain values for a checkpoint."""

@@ -12,7 +12,7 @@ from amcspice.circuit.base import Array
 from amcspice.device.converter import ADC, DAC, Quantiser
 from amcspice.errors import InputError
 from amcspice.measure import relative_size
-from amcspice.solver.attempt import Found
+from amcspice.solver.found import Found
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Conversion
 

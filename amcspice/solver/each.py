@@ -18,7 +18,8 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Stream
 from amcspice.measure import relative_error
-from amcspice.solver.attempt import Found, Simulation, measure
+from amcspice.solver.attempt import Simulation
+from amcspice.solver.found import Found, measure
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate

@@ -17,8 +17,9 @@ from amcspice.engine import Waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import relative_error
 from amcspice.pool import Pool, Report
-from amcspice.solver.attempt import Found, Simulation
+from amcspice.solver.attempt import Simulation
 from amcspice.solver.conversion import Inputs, convert
+from amcspice.solver.found import Found
 from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run

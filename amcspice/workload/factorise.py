@@ -142,7 +142,7 @@ def factorise_image(
     verify : int
         How many regressions, of tiles drawn at random, are run again at the next higher fidelity.
     checkpoints : Path, optional
-        Folder for one file a tile, replaced after every iteration.  It must exist.
+        Folder for one file a tile, replaced at most once a second.  It must exist.
     resume : bool
         Continue from the checkpoints; otherwise those of an earlier run are removed.
     progress : callable, optional
