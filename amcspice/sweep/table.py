@@ -86,7 +86,9 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
             _refuse_unknown(connection, name)
             left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
         choices = []
-        for value in [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted:
+        for value in (
+            [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted
+        ):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 choices.append(f"abs({left} - ?) <= {TOLERANCE} * abs(?)")
                 values += [value, value]
