@@ -172,7 +172,9 @@ def make_grid(spec: Spec) -> Grid:
         places = tuple(zip(*columns.values(), strict=True))
         if len(set(places)) < len(places):
             twice = next(place for place in places if places.count(place) > 1)
-            shown = ", ".join(f"{name} = {value}" for name, value in zip(columns, twice, strict=True))
+            shown = ", ".join(
+                f"{name} = {value}" for name, value in zip(columns, twice, strict=True)
+            )
             raise spec.error([*given.place, next(iter(columns))], f"{shown} stands there twice")
         axes.append(Axis(tuple(columns), places))
     if spec.repeats > 1:
@@ -203,7 +205,8 @@ def make_plan(
     """
     complete = complete or _complete
     _check_each_value(grid, complete)
-    keys, seen = [], {}
+    keys: list[str] = []
+    seen: dict[str, int] = {}
     for number, places in enumerate(itertools.product(*(range(len(axis)) for axis in grid.axes))):
         key = point_key(_completed(grid, places, complete, ()))
         keys.append(key)

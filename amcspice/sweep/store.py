@@ -301,7 +301,8 @@ class Store:
         Returns
         -------
         pandas.DataFrame
-            Columns ``key``, ``status``, each parameter, each metric, ``error``, ``deck``,
+            The index is the place in the sweep, if one is given.  Columns ``key``,
+            ``status``, each parameter, each metric, ``error``, ``deck``,
             ``seconds``, ``finished_at``.
 
         Raises
@@ -314,18 +315,20 @@ class Store:
         with _explained(self.path):
             return frame(self._connection, where, sweep, self.axes)
 
-    def dataset(self, sweep: int | None = None) -> xr.Dataset:
+    def dataset(self, sweep: int | None = None, where: Where | None = None) -> xr.Dataset:
         """Return a sweep with its axes as dimensions, units as attributes.
 
         Parameters
         ----------
         sweep : int, optional
             Its number; default: the one that was last run.
+        where : mapping, optional
+            See `frame`.
 
         Raises
         ------
         InputError
-            If there is no such sweep.
+            If there is no such sweep, or it has no such point.
         """
         from amcspice.sweep.export import dataset
 
@@ -333,7 +336,7 @@ class Store:
         if not sweeps:
             raise InputError(f"{self.path} has no sweep {sweep or ''}".rstrip())
         chosen = sweeps[-1]
-        return dataset(self.frame(sweep=chosen.number), chosen, self.units, self.provenance)
+        return dataset(self.frame(where, chosen.number), chosen, self.units, self.provenance)
 
     # Plumbing
 
