@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amcspice.circuit.base import Array
 from amcspice.sweep.executors import Batch, Local, Lost
-from amcspice.sweep.outcome import Outcome, Scalar, canonical
-from amcspice.sweep.plan import Complete, Grid
+from amcspice.sweep.outcome import Outcome, Scalar, canonical, point_key
+from amcspice.sweep.plan import Complete, Grid, complete
 from amcspice.sweep.worker import Function
 
 __all__ = ["Estimate", "estimate", "probe_indices"]
@@ -20,6 +20,9 @@ __all__ = ["Estimate", "estimate", "probe_indices"]
 MOST_PROBES = 12
 MOST_SECONDS = 60.0
 """For all probes; the point that is being run then is counted as if it had ended."""
+
+WARM_UP = 120.0
+"""Seconds more for the first point, which may have to wait for a compiler."""
 
 ROW_BYTES = 400
 """Of a row besides its JSON, with its places in the indices."""
@@ -34,7 +37,9 @@ class Estimate:
     points : int
         How many.
     seconds : float
-        Wall time of all of them with one process [s].
+        Of all of them, one after the other [s].
+    start : float
+        Until a process is ready for its first one [s].
     size : float
         Of the store [bytes].
     outcomes : tuple of Outcome
@@ -45,17 +50,22 @@ class Estimate:
 
     points: int
     seconds: float
+    start: float
     size: float
     outcomes: tuple[Outcome, ...]
     complete: bool
+
+    def wall_time(self, jobs: int) -> float:
+        """Return the time with a number of processes [s]."""
+        return self.start + self.seconds / min(jobs, max(self.points, 1))
 
 
 def estimate(
     grid: Grid,
     indices: Sequence[int],
-    complete: Complete,
-    key: Callable[[dict[str, Scalar]], str],
     function: Function,
+    *,
+    complete: Complete = complete,
     most_seconds: float = MOST_SECONDS,
 ) -> Estimate:
     """Run probes, one after the other in a process of their own, and extrapolate.
@@ -68,10 +78,10 @@ def estimate(
     grid : Grid
     indices : sequence of int
         The points that are to be run.
-    complete, key : callable
-        Parameters of a point, and their key.
     function : callable
         Runs a point.
+    complete : callable, optional
+        See `make_plan`.
     most_seconds : float
         For all probes [s].
     """
@@ -79,14 +89,18 @@ def estimate(
     executor = Local(function, 1)
     outcomes: list[Outcome] = []
     seconds: list[float] = []
-    deadline = time.monotonic() + most_seconds
+    began = time.monotonic()
+    start, deadline = 0.0, began + WARM_UP + most_seconds
     ended = True
     try:
         # The first point of a process pays for what it imports and compiles: it runs twice.
         for number, index in enumerate([probes[0], *probes]):
             parameters = complete(grid.given(grid.places(index)))
+            if number == 1:
+                start = time.monotonic() - began
+                deadline = time.monotonic() + most_seconds
             left = max(deadline - time.monotonic(), 0.1)
-            executor.submit(Batch(((key(parameters), parameters),), left))
+            executor.submit(Batch(((point_key(parameters), parameters),), left))
             received = None
             while received is None:
                 received = executor.receive(1.0)
@@ -105,7 +119,8 @@ def estimate(
         executor.close()
     measured = probes[: len(seconds)] or probes[:1]
     total = _extrapolate(grid, measured, seconds or [most_seconds], indices)
-    return Estimate(len(indices), total, _size(outcomes) * len(indices), tuple(outcomes), ended)
+    size = _size(outcomes) * len(indices)
+    return Estimate(len(indices), total, start, size, tuple(outcomes), ended)
 
 
 def probe_indices(grid: Grid, indices: Sequence[int]) -> list[int]:

@@ -18,7 +18,7 @@ from amcspice.sweep.outcome import Scalar, point_key
 from amcspice.sweep.parameters import PARAMETERS, convert
 from amcspice.sweep.spec import Range, Spec, Values, did_you_mean
 
-__all__ = ["MOST_POINTS", "Axis", "Grid", "Plan", "make_plan"]
+__all__ = ["MOST_POINTS", "Axis", "Grid", "Plan", "complete", "make_grid", "make_plan"]
 
 MOST_POINTS = 100_000
 """Of a sweep that nobody confirmed."""
@@ -143,6 +143,11 @@ class Plan:
         return self.complete(self.grid.given(self.grid.places(index)))
 
 
+def complete(given: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return all parameters of the point that some describe; see `Experiment.of`."""
+    return Experiment.of(given).parameters()
+
+
 def make_grid(spec: Spec) -> Grid:
     """Return the axes of a specification in SI units.
 
@@ -186,7 +191,7 @@ def make_grid(spec: Spec) -> Grid:
 
 
 def make_plan(
-    grid: Grid, *, complete: Complete | None = None, report: Callable[[int], None] | None = None
+    grid: Grid, *, complete: Complete = complete, report: Callable[[int], None] | None = None
 ) -> Plan:
     """Validate every point of a grid and return the plan.
 
@@ -203,7 +208,6 @@ def make_plan(
     InputError
         If a combination is impossible, with the line of a parameter that takes part in it.
     """
-    complete = complete or _complete
     _check_each_value(grid, complete)
     keys: list[str] = []
     seen: dict[str, int] = {}
@@ -215,10 +219,6 @@ def make_plan(
         if report is not None and number % 1000 == 999:
             report(1000)
     return Plan(grid, tuple(keys), complete)
-
-
-def _complete(given: Mapping[str, Any]) -> dict[str, Scalar]:
-    return Experiment.of(given).parameters()
 
 
 def _check_each_value(grid: Grid, complete: Complete) -> None:
