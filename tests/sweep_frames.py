@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 
@@ -52,7 +54,7 @@ def make_frame(axes=None, *, failures=True, spread=0.15, seed=0):
     error = 4e-5 * columns**0.8 * np.exp(2 * spread * draw.standard_normal(count))
     amplifiers = np.where(points["circuit"] == "ginv-classic", 5, 1) * points["columns"]
     frame = points.assign(
-        key=[f"{17 * k + 3:016x}{k:048x}" for k in range(count)],
+        key=[hashlib.sha256(str(k).encode()).hexdigest() for k in range(count)],
         status="done",
         problem="nnls",
         fidelity="reduced",
@@ -76,7 +78,8 @@ def make_frame(axes=None, *, failures=True, spread=0.15, seed=0):
         wall_time_s=1e-3 * columns,
         error=None,
         deck=None,
-        finished_at="2026-11-22T13:00:00+00:00",
+        seconds=2e-3 * points["columns"],
+        finished_at=[f"2026-11-22T13:{k // 60 % 60:02d}:{k % 60:02d}.000+00:00" for k in range(count)],
     )
     frame = frame.astype({"error": object, "deck": object})
     if failures:

@@ -23,7 +23,7 @@ __all__ = ["REPEAT", "Points", "engineering", "label", "spacing"]
 
 Values = NDArray[np.float64]
 
-BOOKKEEPING = ("key", "status", "error", "deck", "finished_at")
+BOOKKEEPING = ("key", "status", "error", "deck", "seconds", "finished_at")
 """Columns that are neither parameter nor metric."""
 
 REPEAT = "seed"
@@ -63,6 +63,11 @@ class Points:
     parameters: Sequence[str] = ()
 
     @property
+    def axis_names(self) -> list[str]:
+        """The axes; one of parameters that advance together, ``a+b``, as its parameters."""
+        return [part for name in self.axes for part in name.split("+")]
+
+    @property
     def failed(self) -> pd.DataFrame:
         """The points that failed."""
         return self.frame[self.frame["status"] == "failed"]
@@ -70,7 +75,7 @@ class Points:
     @property
     def metrics(self) -> list[str]:
         """Columns of measured numbers, those that are shown first in front."""
-        known = {*BOOKKEEPING, *self.parameters, *self.axes}
+        known = {*BOOKKEEPING, *self.parameters, *self.axes, *self.axis_names}
         found = [name for name in self.frame.columns if name not in known and self._counts(name)]
         first = [name for name in HEADLINES if name in found]
         return first + [name for name in found if name not in first]
@@ -78,15 +83,15 @@ class Points:
     @property
     def varied(self) -> dict[str, list[Any]]:
         """Axes, then other parameters, that have more than one value in the table."""
-        names = list(dict.fromkeys([*self.axes, *self.parameters]))
+        names = dict.fromkeys([*self.axis_names, *self.parameters])
         values = {name: self.values(name) for name in names if name in self.frame}
         return {name: found for name, found in values.items() if len(found) > 1}
 
     @property
     def constants(self) -> dict[str, Any]:
         """Parameters that have one value in the whole table."""
-        names = [name for name in (*self.axes, *self.parameters) if name in self.frame]
-        found = {name: self.values(name) for name in dict.fromkeys(names)}
+        names = dict.fromkeys([*self.axis_names, *self.parameters])
+        found = {name: self.values(name) for name in names if name in self.frame}
         return {name: held[0] for name, held in found.items() if len(held) == 1}
 
     def values(self, name: str) -> list[Any]:
@@ -99,7 +104,8 @@ class Points:
 
     def numbers(self, name: str) -> Values:
         """Return a column as floats; what failed or has no value is nan."""
-        return pd.to_numeric(self.frame[name], errors="coerce").to_numpy(dtype=np.float64)
+        numbers: Values = pd.to_numeric(self.frame[name], errors="coerce").to_numpy(np.float64)
+        return numbers
 
     def is_number(self, name: str) -> bool:
         """Return whether a column holds numbers, and not only yes and no."""

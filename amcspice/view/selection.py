@@ -210,8 +210,8 @@ def _curve(points: Points, choice: Choice, value: Any, rows: pd.DataFrame) -> Cu
     name = "" if choice.by is None else engineering(value, points.unit(choice.by))
     if choice.x is None:
         values = rows["_y"].to_numpy()
-        quartiles = np.quantile(values, [0.25, 0.5, 0.75])[:, None]
-        return Curve(value, name, [None], quartiles[1], *quartiles[::2], np.array([len(values)]))
+        low, median, high = np.quantile(values, [0.25, 0.5, 0.75])[:, None]
+        return Curve(value, name, [None], median, low, high, np.array([len(values)]))
     at = points.values(choice.x)
     grouped = rows.groupby(choice.x)["_y"]
     table = grouped.quantile([0.25, 0.5, 0.75]).unstack().reindex(at)
@@ -224,7 +224,7 @@ def _curve(points: Points, choice: Choice, value: Any, rows: pd.DataFrame) -> Cu
 def _candidates(points: Points, names_first: bool) -> list[str]:
     """Axes that vary: those of numbers before or after those of names, repeats last."""
     varied = points.varied
-    axes = [name for name in points.axes if name in varied] or list(varied)
+    axes = [name for name in points.axis_names if name in varied] or list(varied)
     axes = [name for name in axes if not _repeats_another(points, axes, name)]
     return sorted(
         axes,
@@ -251,7 +251,7 @@ def _take(free: list[str], points: Points, most: int | None = None) -> str | Non
 
 
 def _last_resort(points: Points, *taken: str | None) -> str:
-    for name in (*points.varied, *points.axes, *points.parameters):
+    for name in (*points.varied, *points.axis_names, *points.parameters):
         if name in points.frame and name not in taken:
             return name
     raise InputError("the sweep has no parameter to draw over; name one with --x")

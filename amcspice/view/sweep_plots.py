@@ -35,6 +35,8 @@ MOST_TICKS = 10
 MOST_NUMBERS = 150
 """A heat map with at most so many cells has their numbers in them."""
 
+MOST_BINS = 60
+
 COLUMNS = 3
 """Panels side by side."""
 
@@ -108,7 +110,7 @@ def caption(points: Points, choice: Choice) -> str:
     held = [
         f"{label(name)} {engineering(value, points.unit(name))}"
         for name, value in points.constants.items()
-        if name in points.axes
+        if name in points.axis_names
     ]
     return f"{text}. At {', '.join(held)}." if held else f"{text}."
 
@@ -176,12 +178,12 @@ def _bars(axis: Axes, curve: Curve, at: list[Any], look: dict[str, Any], rank: f
 
 def _legend(figure: Figure, by: str, grid: list[Axes]) -> None:
     """One legend for all panels, beside them."""
-    handles = {}
+    handles: dict[Any, Any] = {}
     for axis in grid:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     figure.legend(
-        handles.values(), handles.keys(), title=label(by), loc="outside right upper",
+        list(handles.values()), list(handles), title=label(by), loc="outside right upper",
         alignment="left",
     )  # fmt: skip
 
@@ -190,7 +192,7 @@ def _looks(points: Points, choice: Choice) -> dict[Any, dict[str, Any]]:
     """Colour, dashes and marker of each curve, the same in every panel."""
     values = [None] if choice.by is None else points.values(choice.by)
     if choice.by is not None and points.is_number(choice.by) and len(values) > len(COLOURS):
-        colours: Sequence[Any] = mpl.colormaps["viridis"](np.linspace(0, 0.9, len(values)))
+        colours: Sequence[Any] = list(mpl.colormaps["viridis"](np.linspace(0, 0.9, len(values))))
     else:
         colours = COLOURS
     return {
@@ -345,9 +347,9 @@ def _histograms(
     looks = _looks(points, choice)
     values = points.numbers(choice.y)
     values = values[np.isfinite(values)]
-    bins = np.histogram_bin_edges(np.log10(values) if log else values, bins="auto")
-    bins = np.linspace(bins[0], bins[-1], min(len(bins), 60))
-    bins = 10.0**bins if log else bins
+    edges = np.histogram_bin_edges(np.log10(values) if log else values, bins="auto")
+    edges = np.linspace(edges[0], edges[-1], min(len(edges), MOST_BINS))
+    bins = list(10.0**edges if log else edges)
     for axis, (value, members) in zip(grid, panels, strict=False):
         for curve in members:
             look = looks[curve.value]
