@@ -12,7 +12,7 @@ from typing import Any, Literal
 import amcspice
 from amcspice.circuit.instances import model_library
 
-__all__ = ["Outcome", "Scalar", "canonical", "point_key"]
+__all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
 Scalar = str | int | float | bool | None
 
@@ -68,10 +68,11 @@ def canonical(parameters: Mapping[str, Scalar]) -> str:
 
 def point_key(parameters: Mapping[str, Scalar]) -> str:
     """Return the key of a point: SHA-256 of its parameters, the version and the model libraries."""
-    return hashlib.sha256((canonical(parameters) + _surroundings()).encode()).hexdigest()
+    return hashlib.sha256((canonical(parameters) + surroundings()).encode()).hexdigest()
 
 
 @functools.cache
-def _surroundings() -> str:
+def surroundings() -> str:
+    """Return what the result of a point depends on besides its parameters, as text."""
     models = hashlib.sha256("".join(model_library(name) for name in LIBRARIES).encode()).hexdigest()
     return f"\namcspice {amcspice.__version__}\nmodels {models}"

@@ -199,8 +199,7 @@ class Store:
         """Return the keys that need not run again, with or without the failed ones."""
         states = ("done", "failed") if failed else ("done", "done")
         return {
-            key
-            for (key,) in self._query("SELECT key FROM point WHERE status IN (?, ?)", states)
+            key for (key,) in self._query("SELECT key FROM point WHERE status IN (?, ?)", states)
         }
 
     def counts(self, sweep: int | None = None) -> dict[str, int]:
@@ -217,9 +216,7 @@ class Store:
 
     def sweeps(self) -> list[StoredSweep]:
         """Return the sweeps, the one that was last run last."""
-        rows = self._query(
-            "SELECT id, name, spec, axes, added_at FROM sweep ORDER BY added_at, id"
-        )
+        rows = self._query("SELECT id, name, spec, axes, added_at FROM sweep ORDER BY added_at, id")
         return [
             StoredSweep(number, name, spec, json.loads(axes), added)
             for number, name, spec, axes, added in rows

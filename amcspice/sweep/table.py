@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import pyarrow
+import pyarrow.json
 
 from amcspice.errors import InputError
 from amcspice.sweep.outcome import Scalar
@@ -19,6 +22,9 @@ Where = Mapping[str, Scalar | Sequence[Scalar]]
 
 TOLERANCE = 1e-6
 """Relative, of numbers that are compared: people type fewer digits than an axis has."""
+
+BLOCK = 1 << 24
+"""Bytes that are decoded at once: more than any row has."""
 
 ROW = ("key", "status", "error", "deck", "seconds", "finished_at")
 
@@ -58,13 +64,17 @@ def label(values: Sequence[Scalar]) -> str:
 
 
 def _columns(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the columns of JSON objects; equal texts of parameters are rare, equal names not."""
-    rows = json.loads(f"[{','.join(texts)}]")
-    names: dict[str, None] = {}
-    for row in rows:
-        if len(row) != len(names) or row.keys() != names.keys():
-            names |= dict.fromkeys(row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    """Return the columns of JSON objects, one text a row."""
+    if not texts:
+        return {}
+    content = io.BytesIO("\n".join(texts).encode())
+    try:
+        read = pyarrow.json.read_json(content, pyarrow.json.ReadOptions(block_size=BLOCK))
+    except pyarrow.ArrowInvalid:  # a parameter that is a word here and a number there
+        rows = [json.loads(text) for text in texts]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+    return {name: read[name].to_pandas().array for name in read.column_names}
 
 
 def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str], list[Any]]:
@@ -76,7 +86,9 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
             _refuse_unknown(connection, name)
             left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
         choices = []
-        for value in [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted:
+        for value in (
+            [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted
+        ):
             if isinstance(value, int | float) and not isinstance(value, bool):
                 choices.append(f"abs({left} - ?) <= {TOLERANCE} * abs(?)")
                 values += [value, value]
