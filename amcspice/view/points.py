@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,17 @@ class Points:
         return {name: found for name, found in values.items() if len(found) > 1}
 
     @property
+    def leading(self) -> dict[str, list[Any]]:
+        """What varies, without parameters that follow from the axes."""
+        varied = self.varied
+        axes = [name for name in self.axis_names if name in varied]
+        return {
+            name: values
+            for name, values in varied.items()
+            if name in axes or not self.follows(name, axes)
+        }
+
+    @property
     def constants(self) -> dict[str, Any]:
         """Parameters that have one value in the whole table."""
         names = dict.fromkeys([*self.axis_names, *self.parameters])
@@ -95,12 +106,35 @@ class Points:
         return {name: held[0] for name, held in found.items() if len(held) == 1}
 
     def values(self, name: str) -> list[Any]:
-        """Return the values of a column, each once: numbers sorted, others as the axis has them."""
-        held = list(pd.unique(self.frame[name].dropna()))
+        """Return the values of a column, each once: numbers sorted, others as the axis has them.
+
+        None stands last, for points that have no value where others have one.
+        """
+        column = self.frame[name]
+        held = list(pd.unique(column.dropna()))
         if self.is_number(name):
-            return sorted(held)
-        order = {value: k for k, value in enumerate(self.axes.get(name, ()))}
-        return sorted(held, key=lambda value: order.get(value, len(order)))
+            held = sorted(held)
+        else:
+            order = {value: k for k, value in enumerate(self.axes.get(name, ()))}
+            held = sorted(held, key=lambda value: order.get(value, len(order)))
+        return [*held, None] if held and column.isna().any() else held
+
+    def places(self, name: str) -> list[Any]:
+        """Return the values of a column that have a place on an axis."""
+        return [value for value in self.values(name) if value is not None]
+
+    def where(self, name: str, value: Any) -> NDArray[np.bool_]:
+        """Return which points have a value; None: which have none."""
+        column = self.frame[name]
+        chosen: NDArray[np.bool_] = (column.isna() if value is None else column == value).to_numpy()
+        return chosen
+
+    def follows(self, name: str, others: Collection[str]) -> bool:
+        """Return whether a parameter is fixed by others, as one that advances with them is."""
+        if not others:
+            return False
+        groups = self.frame.groupby(sorted(others), dropna=False, observed=True)[name]
+        return bool((groups.nunique(dropna=False) <= 1).all())
 
     def numbers(self, name: str) -> Values:
         """Return a column as floats; what failed or has no value is nan."""
@@ -161,6 +195,8 @@ def engineering(value: Any, unit: str = "") -> str:
     """Return a value as people write it: ``10 MHz``; a number without unit as it is."""
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
+    if value is None:
+        return "none"
     if not isinstance(value, int | float | np.number):
         return str(value)
     number = float(value)

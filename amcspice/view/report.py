@@ -148,13 +148,15 @@ def _column(points: Points, name: str) -> dict[str, Any]:
     numeric = points.is_number(name)
     parameter = name in points.varied
     values = points.values(name) if parameter else []
+    places = [value for value in values if value is not None]
     return {
         "name": name,
         "label": label(name, points.unit(name)),
         "unit": {"ohm": "Ω"}.get(points.unit(name), points.unit(name)),
         "role": "parameter" if parameter else "metric",
         "numeric": numeric,
-        "scale": spacing(values) if numeric and parameter else "linear",
+        "scale": spacing(places) if numeric and parameter else "linear",
+        "leading": name in points.leading,
         "order": [_plain(value, exact=True) for value in values],
     }
 
@@ -232,7 +234,7 @@ def _duration(seconds: float) -> str:
 def _axes(points: Points) -> list[tuple[str, int, str]]:
     """Return each axis with its number of values and the values, in words."""
     rows = []
-    for name, values in points.varied.items():
+    for name, values in points.leading.items():
         texts = [engineering(value, points.unit(name)) for value in values]
         shown = texts if len(texts) <= 12 else [*texts[:5], "…", *texts[-3:]]
         rows.append((label(name), len(values), ", ".join(shown)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -68,16 +68,9 @@ class Choice:
         """Return what varies but is not told apart, with its number of values."""
         return {
             name: len(values)
-            for name, values in points.varied.items()
-            if name not in self.shown and not self._follows(points, name)
+            for name, values in points.leading.items()
+            if name not in self.shown and not points.follows(name, self.shown)
         }
-
-    def _follows(self, points: Points, name: str) -> bool:
-        """Whether a parameter is fixed by those that are shown, as zipped ones are."""
-        if not self.shown:
-            return False
-        groups = points.frame.groupby(sorted(self.shown), dropna=False)[name]
-        return bool((groups.nunique(dropna=False) <= 1).all())
 
 
 @dataclass(frozen=True)
@@ -201,7 +194,7 @@ def _split(
         yield None, frame
         return
     for value in points.values(name):
-        part = frame[frame[name] == value]
+        part = frame[frame[name].isna() if value is None else frame[name] == value]
         if len(part):
             yield value, part
 
@@ -212,7 +205,7 @@ def _curve(points: Points, choice: Choice, value: Any, rows: pd.DataFrame) -> Cu
         values = rows["_y"].to_numpy()
         low, median, high = np.quantile(values, [0.25, 0.5, 0.75])[:, None]
         return Curve(value, name, [None], median, low, high, np.array([len(values)]))
-    at = points.values(choice.x)
+    at = points.places(choice.x)
     grouped = rows.groupby(choice.x)["_y"]
     table = grouped.quantile([0.25, 0.5, 0.75]).unstack().reindex(at)
     held = table[0.5].notna().to_numpy()
@@ -239,7 +232,7 @@ def _candidates(points: Points, names_first: bool) -> list[str]:
 def _repeats_another(points: Points, axes: list[str], name: str) -> bool:
     """Whether an axis advances together with one before it."""
     before = axes[: axes.index(name)]
-    return any(replace(Choice(name), x=other)._follows(points, name) for other in before)
+    return any(points.follows(name, [other]) for other in before)
 
 
 def _take(free: list[str], points: Points, most: int | None = None) -> str | None:

@@ -92,14 +92,21 @@ def caption(points: Points, choice: Choice) -> str:
     """Return in words how many points are drawn, what is missing, and over what is averaged."""
     values = points.numbers(choice.y)
     failed = (points.frame["status"] == "failed").to_numpy()
-    drawn = np.isfinite(values) & ~failed
     missing = int((~np.isfinite(values) & ~failed).sum())
+    drawn = np.isfinite(values) & ~failed
+    if choice.x is not None:
+        placed = points.frame[choice.x].notna().to_numpy()
+        unplaced, drawn = int((drawn & ~placed).sum()), drawn & placed
+    else:
+        unplaced = 0
     text = f"{drawn.sum()} of {len(values)} points drawn"
     if failed.any():
         text += f"; {failed.sum()} failed"
     if missing:
         why = " (not settled)" if "settling" in choice.y or "energy" in choice.y else ""
         text += f"; {missing} without a value{why}"
+    if unplaced and choice.x is not None:
+        text += f"; {unplaced} with no {label(choice.x)}"
     over = choice.over(points)
     if over:
         names = ", ".join(f"{label(name)} ({count})" for name, count in over.items())
@@ -127,7 +134,7 @@ def _is_log(points: Points, choice: Choice, panels: Sequence[tuple[Any, list[Cur
         choice.kind == "line"
         and choice.x is not None
         and points.is_number(choice.x)
-        and spacing(points.values(choice.x)) == "log"
+        and spacing(points.places(choice.x)) == "log"
     )
     return bool(values.max() > (LOG_RATIO_OVER_LOG if over_log else LOG_RATIO) * values.min())
 
@@ -138,7 +145,7 @@ def _lines(
 ) -> None:  # fmt: skip
     assert choice.x is not None
     numeric = points.is_number(choice.x)
-    at = points.values(choice.x)
+    at = points.places(choice.x)
     power = log and numeric and spacing(at) == "log"
     looks = _looks(points, choice)
     for axis, (_, members) in zip(grid, panels, strict=False):
@@ -206,7 +213,7 @@ def _looks(points: Points, choice: Choice) -> dict[Any, dict[str, Any]]:
 
 
 def _horizontal(axis: Axes, points: Points, name: str) -> None:
-    values = points.values(name)
+    values = points.places(name)
     if not points.is_number(name):
         axis.set_xticks(range(len(values)), [engineering(value) for value in values])
         axis.margins(x=0.1)
@@ -278,7 +285,7 @@ def _maps(
 ) -> None:  # fmt: skip
     assert choice.x is not None
     assert choice.by is not None
-    across, up = points.values(choice.x), points.values(choice.by)
+    across, up = points.places(choice.x), points.values(choice.by)
     tables = [_table(members, across, up) for _, members in panels]
     held = np.concatenate([table[np.isfinite(table)] for table in tables] or [np.ones(1)])
     limits = (held.min(), held.max()) if held.size else (0.0, 1.0)
@@ -307,8 +314,9 @@ def _table(members: list[Curve], across: list[Any], up: list[Any]) -> Values:
 
 
 def _cell_ticks(axis: Axes, points: Points, x: str, y: str) -> None:
-    for name, own in ((x, axis.xaxis), (y, axis.yaxis)):
-        values = points.values(name)
+    for name, own, values in (
+        (x, axis.xaxis, points.places(x)), (y, axis.yaxis, points.values(y)),
+    ):  # fmt: skip
         step = math.ceil(len(values) / (2 * MOST_TICKS))
         own.set_ticks(
             np.arange(len(values))[::step] + 0.5,
@@ -336,7 +344,7 @@ def _samples(points: Points, choice: Choice, panel: Any, curve: Curve) -> Values
     chosen = np.isfinite(values := points.numbers(choice.y))
     for name, value in ((choice.panel, panel), (choice.by, curve.value)):
         if name is not None:
-            chosen &= (points.frame[name] == value).to_numpy()
+            chosen &= points.where(name, value)
     return np.sort(values[chosen])
 
 

@@ -4,6 +4,7 @@ const failed = new Set(data.failed);
 const count = data.keys.length;
 const byKey = new Map(data.keys.map((key, index) => [key, index]));
 const MOST_MARKERS = 2000;
+const MOST_METRICS = 7;
 
 // Colours of Okabe and Ito, on dark ground their lighter relatives; markers and dashes differ too.
 const LIGHT = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B57D00", "#56B4E9", "#000000", "#8C6D31"];
@@ -22,7 +23,7 @@ const make = (tag, properties = {}, ...children) => {
 const PREFIXES = { "-18": "a", "-15": "f", "-12": "p", "-9": "n", "-6": "µ", "-3": "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T" };
 
 function readable(value, unit = "", digits = 4) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined) return "none";
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value !== "number") return String(value);
   if (value === 0) return unit ? `0 ${unit}` : "0";
@@ -61,13 +62,14 @@ function growth(x, y) {
 
 // ---- what is drawn ----------------------------------------------------------
 
-function groups(indices, name) {
+// Points with no value have no place on an axis, but a curve or a panel of their own.
+function groups(indices, name, placed = false) {
   if (!name) return [[null, indices]];
   const values = data.values[name];
   const found = new Map();
   for (const index of indices) {
     const value = values[index];
-    if (value === null) continue;
+    if (value === null && placed) continue;
     if (!found.has(value)) found.set(value, []);
     found.get(value).push(index);
   }
@@ -93,10 +95,11 @@ function isLog(choice, indices) {
 // A logarithmic axis that begins with zero is drawn over its exponents, with zero one step before.
 function placing(column) {
   if (!column.numeric) return { place: (value) => readable(value), axis: { type: "category", categoryorder: "array", categoryarray: column.order.map((v) => readable(v)) } };
-  const ticks = column.order.length && column.order.length <= 10 ? column.order : null;
+  const order = column.order.filter((value) => value !== null);
+  const ticks = order.length && order.length <= 10 ? order : null;
   const text = ticks?.map((value) => readable(value, column.unit, 3));
   if (column.scale === "symlog") {
-    const positive = column.order.filter((value) => value > 0);
+    const positive = order.filter((value) => value > 0);
     const [first, last] = [Math.log10(positive[0]), Math.log10(positive.at(-1))];
     const place = (value) => (value > 0 ? Math.log10(value) : first - (last - first) / (positive.length - 1));
     const at = ticks ?? [0, ...positive.filter((_, k) => k % Math.ceil(positive.length / 8) === 0)];
@@ -115,7 +118,7 @@ const valueAxis = (column, log) => ({
 
 function about(index, y) {
   const lines = [`<b>${columns.get(y).label}: ${shown(y, index)}</b>`];
-  for (const column of data.columns) if (column.role === "parameter") lines.push(`${column.label}: ${shown(column.name, index)}`);
+  for (const column of data.columns) if (column.leading) lines.push(`${column.label}: ${shown(column.name, index)}`);
   lines.push(`key ${data.keys[index].slice(0, 12)} – click for the command`);
   return lines.join("<br>");
 }
@@ -130,7 +133,7 @@ function lineTraces(choice, members, looks, log, most) {
   for (const [value, indices] of groups(members, choice.by)) {
     const look = looks.get(value);
     const name = choice.by ? readable(value, columns.get(choice.by).unit) : columns.get(choice.y).label;
-    const at = groups(indices, choice.x).map(([x, own]) => {
+    const at = groups(indices, choice.x, true).map(([x, own]) => {
       const sorted = own.map((k) => Number(values[k])).sort((a, b) => a - b);
       return { x, n: own.length, low: quantile(sorted, 0.25), median: quantile(sorted, 0.5), high: quantile(sorted, 0.75) };
     });
@@ -145,7 +148,7 @@ function lineTraces(choice, members, looks, log, most) {
         legendgroup: name, showlegend: false, type: "scatter",
       });
     }
-    const few = thin(indices, most);
+    const few = thin(indices.filter((k) => data.values[choice.x][k] !== null), most);
     traces.push({
       x: few.map((k) => place(data.values[choice.x][k])), y: few.map((k) => Number(values[k])), mode: "markers", type: "scatter",
       marker: { color: look.color, symbol: repeated ? "circle" : look.symbol, size: repeated ? 5 : 8, opacity: repeated ? 0.5 : 1 },
@@ -168,11 +171,11 @@ function heatTraces(choice, members, limits, log) {
   const [across, up] = [columns.get(choice.x), columns.get(choice.by)];
   const unit = columns.get(choice.y).unit;
   const rows = groups(members, choice.by);
-  const median = rows.map(([, own]) => new Map(groups(own, choice.x).map(([x, at]) => [x, quantile(at.map((k) => Number(data.values[choice.y][k])).sort((a, b) => a - b), 0.5)])));
-  const xs = across.order, ys = up.order;
+  const median = rows.map(([, own]) => new Map(groups(own, choice.x, true).map(([x, at]) => [x, quantile(at.map((k) => Number(data.values[choice.y][k])).sort((a, b) => a - b), 0.5)])));
+  const xs = across.order.filter((value) => value !== null), ys = up.order;
   const at = new Map(rows.map(([value], k) => [value, median[k]]));
   const z = ys.map((y) => xs.map((x) => at.get(y)?.get(x) ?? null));
-  const text = z.map((row) => row.map((value) => readable(value, unit, 2)));
+  const text = z.map((row) => row.map((value) => (value === null ? "" : readable(value, unit, 2))));
   const scaled = log ? z.map((row) => row.map((value) => (value > 0 ? Math.log10(value) : null))) : z;
   const [low, high] = log ? limits.map(Math.log10) : limits;
   const ticks = log ? [...Array(Math.floor(high) - Math.ceil(low) + 1).keys()].map((k) => k + Math.ceil(low)) : null;
@@ -242,9 +245,11 @@ function caption(choice, found) {
   const missing = count - found.indices.length - failed.size;
   const parts = [`${found.indices.length.toLocaleString("en")} of ${count.toLocaleString("en")} points`];
   if (failed.size) parts.push(`${failed.size} failed`);
+  const unplaced = choice.x ? found.indices.filter((k) => data.values[choice.x][k] === null).length : 0;
+  if (unplaced) parts.push(`${unplaced} with no ${columns.get(choice.x).label}`);
   if (missing) parts.push(`${missing} without a value${/settling|energy/.test(choice.y) ? " (not settled)" : ""}`);
   const seen = new Set([choice.x, choice.by, choice.panel].filter(Boolean));
-  const over = data.columns.filter((column) => column.role === "parameter" && !seen.has(column.name) && !follows(column.name, [...seen])).map((column) => `${column.label} (${column.order.length})`);
+  const over = data.columns.filter((column) => column.leading && !seen.has(column.name) && !follows(column.name, [...seen])).map((column) => `${column.label} (${column.order.length})`);
   let text = parts.join("; ") + ".";
   if (over.length) text += choice.kind === "ecdf" ? ` Taken together: ${over.join(", ")}.` : ` Median${choice.kind === "line" ? " and quartiles" : ""} over ${over.join(", ")}.`;
   if (found.fewer) text += " Not every single point is drawn; medians are of all.";
@@ -431,7 +436,7 @@ function fill(DataTable) {
     { title: "status", render: (index, type) => (failed.has(index) ? (type === "display" ? '<span class="failed">failed</span>' : "failed") : "done") },
     ...data.columns.map((column, k) => ({
       title: column.label, className: column.numeric ? "dt-right" : "", type: column.numeric ? "num" : undefined,
-      visible: column.role === "parameter" || k < data.columns.filter((c) => c.role === "parameter").length + 7,
+      visible: column.role === "parameter" ? column.leading : k < data.columns.filter((other) => other.role === "parameter").length + MOST_METRICS,
       render: (index, type) => {
         const value = data.values[column.name][index];
         if (type === "sort" || type === "type") return value === null ? (column.numeric ? -Infinity : "") : typeof value === "boolean" ? Number(value) : value;
