@@ -79,7 +79,9 @@ def make_frame(axes=None, *, failures=True, spread=0.15, seed=0):
         error=None,
         deck=None,
         seconds=2e-3 * points["columns"],
-        finished_at=[f"2026-11-22T13:{k // 60 % 60:02d}:{k % 60:02d}.000+00:00" for k in range(count)],
+        finished_at=[
+            f"2026-11-22T13:{k // 60 % 60:02d}:{k % 60:02d}.000+00:00" for k in range(count)
+        ],
     )
     frame = frame.astype({"error": object, "deck": object})
     if failures:

@@ -91,7 +91,9 @@ def read_points(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) 
 
     frame = store.frame(where or None, None if sweep is None else sweep.number)
     if frame.empty:
-        raise InputError(f"{store.path} holds no point" + (" that --where asks for" if where else ""))
+        raise InputError(
+            f"{store.path} holds no point" + (" that --where asks for" if where else "")
+        )
     axes = {} if sweep is None else sweep.axes
     return Points(frame, axes, store.units, _known(frame.columns))
 

@@ -200,7 +200,10 @@ def _plot(choice: Choice) -> dict[str, Any]:
 def _summary(points: Points, left: int) -> list[tuple[str, str, str]]:
     """Return figures with what they count and a tone: good, bad or plain."""
     total, failed = len(points.frame), len(points.failed)
-    figures = [("points", f"{total:,}", "plain"), ("failed", f"{failed:,}", "bad" if failed else "good")]
+    figures = [
+        ("points", f"{total:,}", "plain"),
+        ("failed", f"{failed:,}", "bad" if failed else "good"),
+    ]
     if "settled" in points.frame:
         settled = points.numbers("settled")
         count = int((settled < 1).sum())
