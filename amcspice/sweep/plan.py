@@ -172,9 +172,7 @@ def make_grid(spec: Spec) -> Grid:
         places = tuple(zip(*columns.values(), strict=True))
         if len(set(places)) < len(places):
             twice = next(place for place in places if places.count(place) > 1)
-            shown = ", ".join(
-                f"{name} = {value}" for name, value in zip(columns, twice, strict=True)
-            )
+            shown = ", ".join(f"{name} = {value}" for name, value in zip(columns, twice, strict=True))
             raise spec.error([*given.place, next(iter(columns))], f"{shown} stands there twice")
         axes.append(Axis(tuple(columns), places))
     if spec.repeats > 1:
