@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import importlib
 import itertools
 import multiprocessing
 import multiprocessing.util
@@ -16,7 +17,6 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from typing import Any, Protocol
@@ -199,14 +199,14 @@ class Dask:
 
     def __init__(self, function: Function, scheduler: str) -> None:
         try:
-            import distributed
+            distributed: Any = importlib.import_module("distributed")
         except ImportError:
             raise InputError(
                 "dask is not installed: pip install 'amcspice[dask]', here and on the workers"
             ) from None
         self._function, self._scheduler = function, scheduler
         try:
-            self._client = distributed.Client(scheduler, timeout=10, set_as_default=False)
+            self._client: Any = distributed.Client(scheduler, timeout=10, set_as_default=False)
         except (OSError, ValueError) as error:
             raise InputError(
                 f"no Dask scheduler answers at {scheduler} ({error}): start one with "
@@ -261,8 +261,7 @@ class Dask:
             self._client.close(timeout=5)
 
     def _answer(self, future: Any) -> Answer:
-        import distributed
-
+        distributed: Any = importlib.import_module("distributed")
         try:
             answer: Answer = future.result(timeout=60)
             return answer
@@ -319,8 +318,3 @@ def _death(code: int | None) -> str:
     name = signal.Signals(-code).name
     hint = "; often memory ran out: try fewer --jobs" if -code == signal.SIGKILL else ""
     return f"its process was ended by {name}{hint}"
-
-
-def describe(tasks: Sequence[Task]) -> str:
-    """Return the keys of tasks, shortened."""
-    return ", ".join(key[:12] for key, _ in tasks)

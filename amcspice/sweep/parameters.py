@@ -73,7 +73,8 @@ class Parameter:
             return None
         if isinstance(raw, list | tuple | dict):
             self.refuse(raw, "one value is needed; several values are an axis")
-        return _KINDS[self.kind](self, raw)
+        value: Scalar = _KINDS[self.kind](self, raw)
+        return value
 
     def refuse(self, raw: Any, reason: str) -> NoReturn:
         """Raise `InputError` for a value."""
@@ -128,10 +129,10 @@ def _converted(name: str, raw: Any) -> Scalar:
 def _number(parameter: Parameter, raw: Any) -> float:
     if isinstance(raw, str):
         value = _quantity(parameter, raw)
-    elif isinstance(raw, numbers.Real) and not isinstance(raw, bool):
-        value = float(raw)
-    else:
+    elif isinstance(raw, bool) or not isinstance(raw, numbers.Real):
         parameter.refuse(raw, "not a number")
+    else:
+        value = float(raw)
     parameter.check(raw, value)
     return value
 
@@ -167,15 +168,13 @@ def _registry() -> Any:
 
 
 def _integer(parameter: Parameter, raw: Any) -> int:
-    value: Any = raw
-    if isinstance(raw, str):
-        try:
-            value = float(raw)
-        except ValueError:
-            parameter.refuse(raw, "not a whole number")
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or value != int(value):
+    try:
+        value = float("nan" if isinstance(raw, bool) else raw)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not value.is_integer():
         parameter.refuse(raw, "not a whole number")
-    parameter.check(raw, float(value))
+    parameter.check(raw, value)
     return int(value)
 
 

@@ -18,7 +18,7 @@ from amcspice.sweep.outcome import Scalar, point_key
 from amcspice.sweep.parameters import PARAMETERS, convert
 from amcspice.sweep.spec import Range, Spec, Values, did_you_mean
 
-__all__ = ["MOST_POINTS", "Axis", "Grid", "Plan", "make_plan"]
+__all__ = ["MOST_POINTS", "Axis", "Grid", "Plan", "complete", "make_grid", "make_plan"]
 
 MOST_POINTS = 100_000
 """Of a sweep that nobody confirmed."""
@@ -143,6 +143,11 @@ class Plan:
         return self.complete(self.grid.given(self.grid.places(index)))
 
 
+def complete(given: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return all parameters of the point that some describe; see `Experiment.of`."""
+    return Experiment.of(given).parameters()
+
+
 def make_grid(spec: Spec) -> Grid:
     """Return the axes of a specification in SI units.
 
@@ -172,7 +177,9 @@ def make_grid(spec: Spec) -> Grid:
         places = tuple(zip(*columns.values(), strict=True))
         if len(set(places)) < len(places):
             twice = next(place for place in places if places.count(place) > 1)
-            shown = ", ".join(f"{name} = {value}" for name, value in zip(columns, twice, strict=True))
+            shown = ", ".join(
+                f"{name} = {value}" for name, value in zip(columns, twice, strict=True)
+            )
             raise spec.error([*given.place, next(iter(columns))], f"{shown} stands there twice")
         axes.append(Axis(tuple(columns), places))
     if spec.repeats > 1:
@@ -184,7 +191,7 @@ def make_grid(spec: Spec) -> Grid:
 
 
 def make_plan(
-    grid: Grid, *, complete: Complete | None = None, report: Callable[[int], None] | None = None
+    grid: Grid, *, complete: Complete = complete, report: Callable[[int], None] | None = None
 ) -> Plan:
     """Validate every point of a grid and return the plan.
 
@@ -201,9 +208,9 @@ def make_plan(
     InputError
         If a combination is impossible, with the line of a parameter that takes part in it.
     """
-    complete = complete or _complete
     _check_each_value(grid, complete)
-    keys, seen = [], {}
+    keys: list[str] = []
+    seen: dict[str, int] = {}
     for number, places in enumerate(itertools.product(*(range(len(axis)) for axis in grid.axes))):
         key = point_key(_completed(grid, places, complete, ()))
         keys.append(key)
@@ -212,10 +219,6 @@ def make_plan(
         if report is not None and number % 1000 == 999:
             report(1000)
     return Plan(grid, tuple(keys), complete)
-
-
-def _complete(given: Mapping[str, Any]) -> dict[str, Scalar]:
-    return Experiment.of(given).parameters()
 
 
 def _check_each_value(grid: Grid, complete: Complete) -> None:

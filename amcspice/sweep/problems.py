@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
@@ -78,7 +79,8 @@ class Problem:
         made = GENERATORS[self.matrix].make(self, draw)
         if self.symmetric:
             made = (made + made.T) / 2
-        return made / np.abs(made).max()
+        scaled: Array = made / np.abs(made).max()
+        return scaled
 
     def vectors(self, matrix: Array) -> Array:
         """Return right-hand sides for a matrix (m, n), shape (m, K).
@@ -137,7 +139,7 @@ def _sparse(problem: Problem, draw: np.random.Generator) -> Array:
     """Keep a fraction of the entries, and at least one in every row and column."""
     m, n = problem.rows, problem.columns
     full = _uniform(problem, draw)
-    kept = draw.random((m, n)) < problem.setting
+    kept: NDArray[np.bool_] = np.less(draw.random((m, n)), problem.setting)
     longer = np.arange(max(m, n))
     kept[draw.permutation(m)[longer % m], draw.permutation(n)[longer % n]] = True
     return full * kept
@@ -157,7 +159,7 @@ def _covariance(problem: Problem, draw: np.random.Generator) -> Array:
     n, shared = problem.columns, problem.setting
     common, own = draw.standard_normal((SAMPLES * n, 1)), draw.standard_normal((SAMPLES * n, n))
     samples = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
-    made = samples.T @ samples / len(samples)
+    made: Array = samples.T @ samples / len(samples)
     return made if problem.signed else np.maximum(made, 0.0)
 
 
@@ -191,7 +193,7 @@ def _conditioned(problem: Problem, draw: np.random.Generator) -> Array:
             values = np.linalg.eigvalsh(sum(w[k] * three[k] for k in range(3)))
             return float(values[-1] / max(values[0], 1e-12 * values[-1]))
         total = sum(w[j] * w[k] * gram[j][k] for j in range(3) for k in range(3))
-        values = np.linalg.eigvalsh(total)
+        values = np.linalg.eigvalsh(np.asarray(total))
         return float(np.sqrt(values[-1] / max(values[0], 1e-14 * values[-1])))
 
     def excess(place: float) -> float:

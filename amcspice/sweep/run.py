@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import amcspice
 from amcspice.errors import AmcspiceError
 from amcspice.files import replacing, writable_folder
 from amcspice.sweep.executors import Answer, Batch, Executor, Local, Lost
@@ -201,8 +202,9 @@ class _Desk:
                 self._single.extend(batch.tasks)
                 return []
             ((key, parameters),) = batch.tasks
-            return [Outcome(key, parameters, "failed", error=answer.reason,
-                            seconds=batch.limit or 0.0)]  # fmt: skip
+            where = {"amcspice": amcspice.__version__}
+            seconds = batch.limit or 0.0
+            return [Outcome(key, parameters, "failed", {}, where, answer.reason, seconds=seconds)]
         mean = sum(outcome.seconds for outcome in answer) / len(answer)
         self._seconds = mean if self._seconds is None else 0.5 * (self._seconds + mean)
         return answer

@@ -259,9 +259,7 @@ def _error(text: str, source: str, path: Sequence[str | int], reason: str) -> In
 def _syntax_error(text: str, source: str, error: tomllib.TOMLDecodeError) -> InputError:
     message = str(error)
     found = re.search(r"\(at line (\d+), column (\d+)\)", message)
-    if found:
-        where = f"line {found[1]}, column {found[2]}"
-    else:
-        where = f"line {len(text.splitlines())}"
+    last = f"line {len(text.splitlines())}"
+    where = f"line {found[1]}, column {found[2]}" if found else last
     reason = message.split(" (at ")[0]
     return InputError(f"{source}, {where}: not valid TOML: {reason[:1].lower()}{reason[1:]}")

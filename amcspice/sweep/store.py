@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ SHARED_PROVENANCE = (
     "solver", "amplifier",
 )  # fmt: skip
 """What is equal for many points and kept once; the rest stands in the row of each point."""
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
 
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
@@ -242,6 +245,55 @@ class Store:
         )
         return [{**json.loads(content), "points": count} for content, count in rows]
 
+    def failures(self) -> list[dict[str, Any]]:
+        """Return why points failed, most frequent first: points, reason, key of one of them.
+
+        Errors that differ in their numbers only are the same reason.
+        """
+        counts: dict[str, list[str]] = {}
+        for key, error in self._query("SELECT key, error FROM point WHERE status = 'failed'"):
+            lines = (error or "").strip().splitlines() or ["no reason given"]
+            told = lines[-1] if lines[0].startswith("internal error") else lines[0]
+            counts.setdefault(_NUMBER.sub("#", told), []).append(key)
+        found = [
+            {"points": len(keys), "reason": reason, "key": keys[0]}
+            for reason, keys in counts.items()
+        ]
+        return sorted(found, key=lambda one: -one["points"])
+
+    def extremes(self, metric: str) -> dict[str, dict[str, Any] | None]:
+        """Return the points with the least (best) and the largest (worst) value of a metric.
+
+        Raises
+        ------
+        InputError
+            If no point has such a metric, although points are done.
+        """
+        found: dict[str, dict[str, Any] | None] = {}
+        value = "metrics ->> ?"
+        for word, order in (("best", "ASC"), ("worst", "DESC")):
+            rows = self._query(
+                f"SELECT key, parameters, {value} FROM point WHERE status = 'done' "
+                f"AND {value} IS NOT NULL ORDER BY 3 {order} LIMIT 1",
+                (f"$.{metric}", f"$.{metric}"),
+            )
+            found[word] = None
+            for key, text, extreme in rows:
+                parameters = json.loads(text)
+                shown = {name: parameters[name] for axis in self.axes for name in axis.split("+")
+                         if name in parameters}  # fmt: skip
+                found[word] = {"key": key, "value": extreme, "axes": shown}
+        if found["best"] is None:
+            self._refuse_unknown(metric)
+        return found
+
+    def _refuse_unknown(self, metric: str) -> None:
+        rows = self._query("SELECT metrics FROM point WHERE status = 'done' LIMIT 1")
+        for (text,) in rows:
+            known = json.loads(text)
+            if metric not in known:
+                raise InputError(f"there is no metric {metric!r}; choose from {', '.join(known)}")
+
     def find(self, key: str) -> str:
         """Return the complete key of a point from its first characters.
 
@@ -301,7 +353,8 @@ class Store:
         Returns
         -------
         pandas.DataFrame
-            Columns ``key``, ``status``, each parameter, each metric, ``error``, ``deck``,
+            The index is the place in the sweep, if one is given.  Columns ``key``,
+            ``status``, each parameter, each metric, ``error``, ``deck``,
             ``seconds``, ``finished_at``.
 
         Raises
@@ -314,18 +367,20 @@ class Store:
         with _explained(self.path):
             return frame(self._connection, where, sweep, self.axes)
 
-    def dataset(self, sweep: int | None = None) -> xr.Dataset:
+    def dataset(self, sweep: int | None = None, where: Where | None = None) -> xr.Dataset:
         """Return a sweep with its axes as dimensions, units as attributes.
 
         Parameters
         ----------
         sweep : int, optional
             Its number; default: the one that was last run.
+        where : mapping, optional
+            See `frame`.
 
         Raises
         ------
         InputError
-            If there is no such sweep.
+            If there is no such sweep, or it has no such point.
         """
         from amcspice.sweep.export import dataset
 
@@ -333,7 +388,7 @@ class Store:
         if not sweeps:
             raise InputError(f"{self.path} has no sweep {sweep or ''}".rstrip())
         chosen = sweeps[-1]
-        return dataset(self.frame(sweep=chosen.number), chosen, self.units, self.provenance)
+        return dataset(self.frame(where, chosen.number), chosen, self.units, self.provenance)
 
     # Plumbing
 

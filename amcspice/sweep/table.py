@@ -37,23 +37,29 @@ def frame(
 ) -> pd.DataFrame:
     """Return points as a table; see `Store.frame`."""
     conditions, values = _conditions(connection, where or {})
-    source, order = "point", "point.key"
+    source, place = "point", "NULL"
     if sweep is not None:
-        source, order = "member JOIN point USING (key)", "place"
+        source, place = "member JOIN point USING (key)", "place"
         conditions.append("sweep = ?")
         values.append(sweep)
     chosen = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     names = ", ".join(f"point.{name}" for name in ROW)
     rows = connection.execute(
-        f"SELECT {names}, parameters, metrics FROM {source} {chosen} ORDER BY {order}", values
+        f"SELECT {names}, parameters, metrics, {place} FROM {source} {chosen} "
+        f"ORDER BY {'point.key' if sweep is None else 'place'}",
+        values,
     ).fetchall()
-    *plain, parameters, metrics = zip(*rows, strict=True) if rows else [()] * (len(ROW) + 2)
-    own = dict(zip(ROW, plain, strict=True))
-    columns: dict[str, Any] = {"key": own.pop("key"), "status": own.pop("status")}
-    columns |= _columns(parameters) | _columns(metrics)
-    made = pd.DataFrame({**columns, **{name: list(own[name]) for name in own}})
+    if not rows:
+        return pd.DataFrame(columns=["key", "status", *_known(connection), *ROW[2:]])
+    *plain, parameters, metrics, places = zip(*rows, strict=True)
+    key, status, *rest = map(list, plain)
+    decoded = _columns(parameters)
+    first = {axis: decoded[axis] for axis in axes if axis in decoded}
+    columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics)}
+    columns |= dict(zip(ROW[2:], rest, strict=True))
+    made = pd.DataFrame(columns, index=None if sweep is None else list(places))
     for axis in axes:
-        if "+" in axis and axis not in made and made.shape[0]:
+        if "+" in axis and axis not in made:
             made[axis] = [label(row) for row in made[axis.split("+")].itertuples(index=False)]
     return made
 
@@ -78,17 +84,18 @@ def _columns(texts: Sequence[str]) -> dict[str, Any]:
 
 
 def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str], list[Any]]:
-    conditions, values = [], []
+    conditions: list[str] = []
+    values: list[Any] = []
+    known = _known(connection) if where else []
     for name, wanted in where.items():
         if name in ROW:
             left = f"point.{name}"
-        else:
-            _refuse_unknown(connection, name)
+        elif name in known or not known:
             left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
+        else:
+            raise InputError(f"there is no column {name!r}; choose from {', '.join(known)}")
         choices = []
-        for value in (
-            [wanted] if isinstance(wanted, str) or not isinstance(wanted, Sequence) else wanted
-        ):
+        for value in [wanted] if isinstance(wanted, Scalar) else wanted:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 choices.append(f"abs({left} - ?) <= {TOLERANCE} * abs(?)")
                 values += [value, value]
@@ -99,13 +106,13 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
     return conditions, values
 
 
-def _refuse_unknown(connection: sqlite3.Connection, name: str) -> None:
-    known: set[str] = set()
-    for kind in ("done", "failed"):
+def _known(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of parameters and metrics, from one done and one failed point."""
+    names: dict[str, None] = {}
+    for status in ("done", "failed"):
         row = connection.execute(
-            "SELECT parameters, metrics FROM point WHERE status = ? LIMIT 1", (kind,)
+            "SELECT parameters, metrics FROM point WHERE status = ? LIMIT 1", (status,)
         ).fetchone()
         for text in row or ():
-            known |= json.loads(text).keys()
-    if known and name not in known:
-        raise InputError(f"there is no column {name!r}; choose from {', '.join(sorted(known))}")
+            names |= dict.fromkeys(json.loads(text))
+    return list(names)

@@ -10,7 +10,7 @@ __all__ = ["line_of"]
 
 
 def line_of(text: str, path: Sequence[str | int]) -> int | None:
-    """Return the line in which the statement that sets a key begins, from 1.
+    r"""Return the line in which the statement that sets a key begins, from 1.
 
     The file is parsed again and again, a line longer each time: the key is set by the lines that
     make it appear.
@@ -29,7 +29,7 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
 
     Examples
     --------
-    >>> line_of("[axes]\\n\\n# sizes\\ncolumns = [\\n  8, 16,\\n]", ["axes", "columns"])
+    >>> line_of("[axes]\n\n# sizes\ncolumns = [\n  8, 16,\n]", ["axes", "columns"])
     4
     """
     lines = text.splitlines(keepends=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import amcspice
 from amcspice.errors import AmcspiceError, InputError, SimulationError
 from amcspice.signals import Terminated, terminable
 from amcspice.sweep.outcome import Outcome, Scalar, surroundings
@@ -75,10 +76,18 @@ def _run(function: Function, key: str, parameters: Mapping[str, Scalar]) -> Outc
         error = f"internal error: {traceback.format_exc().rstrip()}"
     seconds = time.perf_counter() - started
     if result is None:
-        where = {"platform": platform.platform(), "host": platform.node()}
-        return Outcome(key, parameters, "failed", {}, where, error, deck, seconds)
-    provenance = {**result.provenance, "platform": platform.platform(), "host": platform.node()}
+        return Outcome(key, parameters, "failed", {}, _here(), error, deck, seconds)
+    provenance = {**_here(), **result.provenance}
     return Outcome(key, parameters, "done", result.metrics, provenance, seconds=seconds)
+
+
+@functools.cache
+def _here() -> dict[str, str]:
+    return {
+        "amcspice": amcspice.__version__,
+        "platform": platform.platform(),
+        "host": platform.node(),
+    }
 
 
 def _told(error: SimulationError) -> str:
