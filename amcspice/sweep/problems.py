@@ -140,8 +140,10 @@ def _sparse(problem: Problem, draw: np.random.Generator) -> Array:
     m, n = problem.rows, problem.columns
     full = _uniform(problem, draw)
     kept: NDArray[np.bool_] = np.less(draw.random((m, n)), problem.setting)
-    longer = np.arange(max(m, n))
-    kept[draw.permutation(m)[longer % m], draw.permutation(n)[longer % n]] = True
+    for i in np.flatnonzero(~kept.any(axis=1)):
+        kept[i, draw.integers(n)] = True
+    for j in np.flatnonzero(~kept.any(axis=0)):
+        kept[draw.integers(m), j] = True
     return full * kept
 
 
