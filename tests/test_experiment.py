@@ -179,7 +179,7 @@ def test_problems_from_files(tmp_path):
     with pytest.raises(amc.InputError, match="has changed since"):
         Experiment.of(point.parameters())
     assert Experiment.of(given)["matrix_sha256"] != point["matrix_sha256"]
-    with pytest.raises(amc.InputError, match="rows = 4: .*A.npy has 3"):
+    with pytest.raises(amc.InputError, match=r"rows = 4: .*A\.npy has 3"):
         Experiment.of({**given, "rows": 4})
     with pytest.raises(amc.InputError, match="signed: of generated matrices"):
         Experiment.of({**given, "signed": True})
