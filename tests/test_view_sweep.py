@@ -142,10 +142,15 @@ def test_ticks_carry_units():
 
 def test_a_curve_looks_the_same_in_every_panel_and_colours_are_the_safe_ones():
     given = points()
-    given = Points(given.frame.query("circuit != 'inv' or gbw > 1e7"), given.axes, UNITS, PARAMETERS)
+    given = Points(
+        given.frame.query("circuit != 'inv' or gbw > 1e7"), given.axes, UNITS, PARAMETERS
+    )
     panels = drawn(sweep_plot(given, choose(given)))
     looks = [
-        {name.split(",")[0]: (line.get_color(), line.get_linestyle()) for name, line in panel.items()}
+        {
+            name.split(",")[0]: (line.get_color(), line.get_linestyle())
+            for name, line in panel.items()
+        }
         for panel in panels
     ]
     assert looks[2] == {name: look for name, look in looks[0].items() if name != "10 MHz"}
@@ -215,7 +220,9 @@ def test_names_are_not_joined_by_lines():
 
 def test_heat_map_holds_the_medians_and_marks_what_is_missing():
     given = points()
-    lost = (given.frame.circuit == "inv") & (given.frame.gbw == 1e8) & (given.frame["columns"] == 16)
+    lost = (
+        (given.frame.circuit == "inv") & (given.frame.gbw == 1e8) & (given.frame["columns"] == 16)
+    )
     given.frame.loc[lost, "settling_time_median_s"] = np.nan
     figure = sweep_plot(given, choose(given, kind="heat"))
     axis = figure.axes[2]
@@ -240,9 +247,7 @@ def test_distributions_hold_every_value(kind):
     count = int(given.frame.relative_error_median.notna().sum())
     visible = [axis for axis in figure.axes if axis.get_visible()]
     if kind == "hist":
-        heights = sum(
-            patch.get_xy()[:, 1].max() > 0 for axis in visible for patch in axis.patches
-        )
+        heights = sum(patch.get_xy()[:, 1].max() > 0 for axis in visible for patch in axis.patches)
         assert heights
     else:
         steps = sum(len(line.get_ydata()) - 1 for axis in visible for line in axis.lines)
