@@ -19,6 +19,7 @@ import threading
 import time
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol
 
 import pebble
@@ -92,21 +93,47 @@ class Executor(Protocol):
         ...
 
 
+class _Process(SpawnProcess):
+    """A process that a daemonic one may start, which Python refuses: ours end with it anyway."""
+
+    def start(self) -> None:
+        """Start it."""
+        settings: Any = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+        with _starting:
+            daemonic = settings.pop("daemon", None)
+            try:
+                super().start()
+            finally:
+                if daemonic is not None:
+                    settings["daemon"] = daemonic
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+_starting = threading.Lock()
+
+
 class Apart:
     """One process that runs a batch at a time; when it dies or is killed there is a new one."""
 
     def __init__(self) -> None:
         self._pool: Any = None
 
+    @property
+    def broken(self) -> bool:
+        """Whether no batch will ever come back from it."""
+        return self._pool is not None and not self._pool.active
+
     def submit(self, function: Function, batch: Batch, expected: str) -> Any:
         """Start a batch and return its future."""
-        if self._pool is not None and not self._pool.active:
+        if self.broken:
             self.close()
         resource_tracker.ensure_running()  # it would unblock SIGINT if it started below
-        with interrupts_blocked(), _as_parent():
+        with interrupts_blocked():
             if self._pool is None:
-                context = multiprocessing.get_context("spawn")
-                self._pool = pebble.ProcessPool(1, initializer=end_with_parent, context=context)
+                self._pool = pebble.ProcessPool(1, initializer=end_with_parent, context=_Context())
             arguments = (function, batch.tasks, expected)
             return self._pool.schedule(run_batch, args=arguments, timeout=batch.limit)
 
@@ -154,6 +181,7 @@ class Local:
         self._function = function
         self._idle = [Apart() for _ in range(jobs)]
         self._all = tuple(self._idle)
+        self._busy: dict[Apart, Batch] = {}
         self._answers: queue.SimpleQueue[tuple[Batch, Apart, Any]] = queue.SimpleQueue()
 
     def room(self) -> int:
@@ -164,6 +192,7 @@ class Local:
         """Give a batch to an idle process."""
         apart = self._idle.pop()
         future = apart.submit(self._function, batch, surroundings())
+        self._busy[apart] = batch
         future.add_done_callback(lambda done: self._answers.put((batch, apart, done)))
 
     def receive(self, patience: float) -> tuple[Batch, Answer] | None:
@@ -171,7 +200,12 @@ class Local:
         try:
             batch, apart, future = self._answers.get(timeout=patience)
         except queue.Empty:
-            return None
+            broken = [apart for apart in self._busy if apart.broken]
+            if not broken:
+                return None
+            self._idle.append(broken[0])
+            return self._busy.pop(broken[0]), Lost(_death(None))
+        del self._busy[apart]
         self._idle.append(apart)
         return batch, answer_of(future, batch.limit)
 
@@ -294,20 +328,10 @@ def run_apart(function: Function, batch: Batch, expected: str) -> Answer:
         # A Dask worker waits for its children before it ends, and they would for it.
         multiprocessing.util.Finalize(None, apart.close, exitpriority=100)
     future = apart.submit(function, batch, expected)
-    concurrent.futures.wait([future])
+    while not concurrent.futures.wait([future], timeout=1).done:
+        if apart.broken:
+            return Lost(_death(None))
     return answer_of(future, batch.limit)
-
-
-@contextlib.contextmanager
-def _as_parent() -> Any:
-    """Let a daemonic process have children, which Python refuses: ours end with it in any case."""
-    settings: dict[str, Any] = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-    daemonic = settings.pop("daemon", None)
-    try:
-        yield
-    finally:
-        if daemonic is not None:
-            settings["daemon"] = daemonic
 
 
 def _death(code: int | None) -> str:

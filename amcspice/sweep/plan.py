@@ -240,8 +240,8 @@ def _completed(
     except InputError as error:
         varied = [name for axis in grid.axes for name in axis.names]
         point = ", ".join(f"{name} = {given[name]}" for name in varied)
-        reason = f"{error} (at the point {point})" if point else str(error)
-        raise grid.spec.error_about(names, reason) from None
+        remark = f"(at the point {point})" if point else ""
+        raise grid.spec.error_about(str(error), names, given, remark) from None
 
 
 def _same(grid: Grid, first: int, second: int) -> InputError:
@@ -250,7 +250,7 @@ def _same(grid: Grid, first: int, second: int) -> InputError:
     shown = " and ".join(
         ", ".join(f"{name} = {point[name]}" for name in differing) for point in (one, other)
     )
-    return grid.spec.error_about(differing, f"two points are the same experiment: {shown}")
+    return grid.spec.error_about(f"two points are the same experiment: {shown}", differing, {})
 
 
 def _expand(spec: Spec, path: Sequence[str | int], name: str, values: Values) -> tuple[Scalar, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -117,25 +117,32 @@ class Spec:
         """Return the error about a key, with its line."""
         return _error(self.text, self.source, path, reason)
 
-    def error_about(self, names: Collection[str], reason: str) -> InputError:
-        """Return the error about a value, at the parameter that the reason names.
+    def error_about(
+        self, reason: str, names: Collection[str], given: Mapping[str, Any], remark: str = ""
+    ) -> InputError:
+        """Return the error about a point, at a parameter that the reason names.
 
         Parameters
         ----------
-        names : collection of str
-            Those that are blamed first, and at any rate if the reason names none of the file.
         reason : str
+        names : collection of str
+            Parameters that are blamed before others, and at any rate if the reason names none.
+        given : mapping
+            The parameters of the point; one whose value the reason names is blamed, too.
+        remark : str
+            Added to the reason.
         """
-        known = self.paths()
-        spoken = re.findall(r"\w+", reason.replace("-", "_"))
-        blamed = sorted(
-            (name for name in known if name in spoken),
-            key=lambda name: (name not in names, known[name][0] == "base", spoken.index(name)),
-        )
+        places = self.paths()
+        words = re.findall(r"[\w-]+", reason)
+        spoken = [word.replace("-", "_") for word in words]
+        blamed = [name for name in spoken if name in places]
+        blamed += [name for name in places if given.get(name) in words]
+        blamed.sort(key=lambda name: (name not in names, places[name][0] == "base"))
+        text = f"{reason} {remark}".rstrip()
         for name in (*blamed, *names):
-            if name in known:
-                return self.error(known[name], reason)
-        return InputError(f"{self.source}: {reason}")
+            if name in places:
+                return self.error(places[name], text)
+        return InputError(f"{self.source}: {text}")
 
 
 def read_spec(path: str | Path) -> Spec:
