@@ -165,7 +165,7 @@ def test_impossible_combinations_are_refused():
     text = '[base]\nproblem = "inv"\n[axes]\ncolumns = [8, 16]\nrows = [8, 16]\n'
     refused(text, "line 4", "square", "columns = 16", "rows = 8")
     text = '[base]\nproblem = "mvm"\ncircuit = "ginv-compact"\n[axes]\ncolumns = [8]\n'
-    refused(text, "line 3", "ginv-compact", "mvm")
+    refused(text, "line 2", "ginv-compact", "mvm")
     # Possible at the first value of every axis, impossible at one corner only.
     text = (
         '[axes]\ndevice = ["ideal"]\nfidelity = ["flat", "reduced"]\n'

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.json
@@ -80,7 +81,14 @@ def _columns(texts: Sequence[str]) -> dict[str, Any]:
         rows = [json.loads(text) for text in texts]
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
-    return {name: read[name].to_pandas().array for name in read.column_names}
+    return {name: _column(read[name]) for name in read.column_names}
+
+
+def _column(read: Any) -> Any:
+    """Return a column; one that is never known is nan, whatever it would be."""
+    if pyarrow.types.is_null(read.type):
+        return np.full(len(read), np.nan)
+    return read.to_pandas().array
 
 
 def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str], list[Any]]:
