@@ -209,8 +209,9 @@ def engineering(value: Any, unit: str = "") -> str:
     number = float(value)
     if not math.isfinite(number):
         return "-"
-    symbol = {"ohm": "Ω"}.get(unit, unit)
-    return EngFormatter(symbol)(float(f"{number:.4g}")) if unit else f"{number:.4g}"
+    if unit:
+        return EngFormatter({"ohm": "Ω"}.get(unit, unit))(float(f"{number:.4g}"))
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e6 else f"{number:.4g}"
 
 
 def spacing(values: Sequence[float] | Values) -> str:
