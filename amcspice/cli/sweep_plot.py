@@ -84,4 +84,4 @@ def plot(
         points = read_points(opened, chosen_sweep(opened, sweep), wanted)
     choice = choose(points, x=x, y=y, by=by, panel=panel, kind=kind)
     save(sweep_plot(points, choice, log=log_y), out)
-    click.echo(f"{out}: {choice}\n{caption(points, choice)}")
+    click.echo(f"{out}: {choice}\n{caption(points, choice, log=log_y)}")

@@ -115,8 +115,11 @@ def run(
         raise InputError("--executor dask and --scheduler tcp://HOST:PORT go together")
     # The sweep machinery takes pandas and a second: --help does not wait for it.
     from amcspice.sweep.plan import MOST_POINTS, make_grid, make_plan
+    from amcspice.sweep.point import METRICS
     from amcspice.sweep.spec import read_spec
 
+    if options.watch not in METRICS:
+        raise InputError(f"--watch {options.watch}: choose from {', '.join(METRICS)}")
     grid = make_grid(read_spec(spec))
     if len(grid) > MOST_POINTS and not (yes or dry_run):
         raise InputError(_too_many(grid, options.jobs))
@@ -140,7 +143,7 @@ def _run(plan: Plan, options: _Options) -> int:
             plan.name, spec.text, plan.grid.named(), keys=plan.keys, units=units()
         )
         try:
-            with _observer(options) as observer:
+            with _observer(plan, options) as observer:
                 summary = run_sweep(
                     plan, store, executor=executor, jobs=options.jobs, timeout=options.timeout,
                     retry_failed=options.retry_failed, observer=observer,
@@ -191,9 +194,16 @@ def _executor(options: _Options) -> Executor | None:
 
 
 @contextlib.contextmanager
-def _observer(options: _Options) -> Iterator[Observer]:
-    with contextlib.ExitStack() as stack:
-        yield _Bar(stack)
+def _observer(plan: Plan, options: _Options) -> Iterator[Observer]:
+    if not options.live:
+        with contextlib.ExitStack() as stack:
+            yield _Bar(stack)
+        return
+    from amcspice.sweep.units import units
+    from amcspice.view.live import live_view
+
+    with live_view(options.watch, list(plan.grid.named()), units()) as view:
+        yield view
 
 
 class _Bar:

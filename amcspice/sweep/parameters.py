@@ -148,7 +148,8 @@ def _quantity(parameter: Parameter, text: str) -> float:
     unit = parameter.unit
     try:
         made = _registry().Quantity(text)
-        value = float(made.to(unit or "dimensionless").magnitude)
+        # "200 uS" is the same point as 2e-4: without the last digits of the conversion.
+        value = float(f"{made.to(unit or 'dimensionless').magnitude:.15g}")
     except pint.DimensionalityError:
         wanted = f"a quantity in {unit}" if unit else "a number without unit (or %)"
         parameter.refuse(text, f"{wanted} is needed")

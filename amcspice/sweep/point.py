@@ -143,10 +143,11 @@ def command(parameters: Mapping[str, Any]) -> str:
 
 _DERIVED = (
     "matrix_sha256", "rhs_sha256", "row_resistance", "column_resistance", "row_capacitance",
-    "column_capacitance", "rows_per_column", "rows", "problem_seed", "matrix", "circuit",
-    "right_hand_sides", "zeros", "noise", "condition", "density", "dominance", "correlation",
-    "gbw", "gain", "slew_rate", "levels", "write_noise", "switch_on", "switch_off", "hold",
-    "compensation", "scaling", "feedback", "column_load", "detuning",
+    "column_capacitance", "wire_resistance", "wire_capacitance", "rows_per_column", "rows",
+    "problem_seed", "matrix", "circuit", "right_hand_sides", "zeros", "noise", "condition",
+    "density", "dominance", "correlation", "gbw", "gain", "slew_rate", "levels", "write_noise",
+    "switch_on", "switch_off", "hold", "compensation", "scaling", "feedback", "column_load",
+    "detuning",
 )  # fmt: skip
 """What may follow from other parameters."""
 

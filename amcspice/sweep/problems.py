@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
-from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
@@ -95,8 +94,9 @@ class Problem:
         disturbance = np.empty((count, m))
         for k in range(count):
             planted[k] = draw.uniform(lowest, 1.0, n)
-            left = draw.random(n) >= self.zeros
-            left[draw.integers(n)] = True
+            left = np.ones(n)
+            left[draw.random(n) < self.zeros] = 0.0
+            left[draw.integers(n)] = 1.0
             planted[k] *= left
             disturbance[k] = draw.standard_normal(m)
         if self.problem in ("mvm", "eig"):
@@ -139,9 +139,12 @@ def _sparse(problem: Problem, draw: np.random.Generator) -> Array:
     """Keep a fraction of the entries, and at least one in every row and column."""
     m, n = problem.rows, problem.columns
     full = _uniform(problem, draw)
-    kept: NDArray[np.bool_] = np.less(draw.random((m, n)), problem.setting)
-    longer = np.arange(max(m, n))
-    kept[draw.permutation(m)[longer % m], draw.permutation(n)[longer % n]] = True
+    kept = np.zeros((m, n), bool)
+    kept[draw.random((m, n)) < problem.setting] = True
+    for i in np.flatnonzero(~kept.any(axis=1)):
+        kept[i, draw.integers(n)] = True
+    for j in np.flatnonzero(~kept.any(axis=0)):
+        kept[draw.integers(m), j] = True
     return full * kept
 
 

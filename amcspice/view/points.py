@@ -7,6 +7,7 @@ point, with a column for every parameter and every metric.
 from __future__ import annotations
 
 import difflib
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ LOG_FROM = 10.0
 _SUFFIXES = {"s": "s", "W": "w", "J": "j", "V": "v", "A": "a", "Hz": "hz"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Points:
     """The points of a sweep.
 
@@ -61,8 +62,9 @@ class Points:
     axes: Mapping[str, Sequence[Any]]
     units: Mapping[str, str] = field(default_factory=dict)
     parameters: Sequence[str] = ()
+    _values: dict[str, list[Any]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @functools.cached_property
     def axis_names(self) -> list[str]:
         """The axes; one of parameters that advance together, ``a+b``, as its parameters."""
         return [part for name in self.axes for part in name.split("+")]
@@ -72,7 +74,7 @@ class Points:
         """The points that failed."""
         return self.frame[self.frame["status"] == "failed"]
 
-    @property
+    @functools.cached_property
     def metrics(self) -> list[str]:
         """Columns of measured numbers, those that are shown first in front."""
         known = {*BOOKKEEPING, *self.parameters, *self.axes, *self.axis_names}
@@ -80,14 +82,14 @@ class Points:
         first = [name for name in HEADLINES if name in found]
         return first + [name for name in found if name not in first]
 
-    @property
+    @functools.cached_property
     def varied(self) -> dict[str, list[Any]]:
         """Axes, then other parameters, that have more than one value in the table."""
         names = dict.fromkeys([*self.axis_names, *self.parameters])
         values = {name: self.values(name) for name in names if name in self.frame}
         return {name: found for name, found in values.items() if len(found) > 1}
 
-    @property
+    @functools.cached_property
     def leading(self) -> dict[str, list[Any]]:
         """What varies, without parameters that follow from the axes."""
         varied = self.varied
@@ -98,7 +100,7 @@ class Points:
             if name in axes or not self.follows(name, axes)
         }
 
-    @property
+    @functools.cached_property
     def constants(self) -> dict[str, Any]:
         """Parameters that have one value in the whole table."""
         names = dict.fromkeys([*self.axis_names, *self.parameters])
@@ -110,6 +112,11 @@ class Points:
 
         None stands last, for points that have no value where others have one.
         """
+        if name not in self._values:
+            self._values[name] = self._find_values(name)
+        return self._values[name]
+
+    def _find_values(self, name: str) -> list[Any]:
         column = self.frame[name]
         held = list(pd.unique(column.dropna()))
         if self.is_number(name):
@@ -202,8 +209,9 @@ def engineering(value: Any, unit: str = "") -> str:
     number = float(value)
     if not math.isfinite(number):
         return "-"
-    symbol = {"ohm": "Ω"}.get(unit, unit)
-    return EngFormatter(symbol)(float(f"{number:.4g}")) if unit else f"{number:.4g}"
+    if unit:
+        return EngFormatter({"ohm": "Ω"}.get(unit, unit))(float(f"{number:.4g}"))
+    return f"{number:.0f}" if number.is_integer() and abs(number) < 1e6 else f"{number:.4g}"
 
 
 def spacing(values: Sequence[float] | Values) -> str:

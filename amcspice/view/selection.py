@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from amcspice.errors import InputError
 from amcspice.view.points import REPEAT, Points, engineering, label
@@ -80,7 +79,7 @@ class Growth:
     Parameters
     ----------
     exponent, error : float
-        Of ``y`` proportional to ``x ** exponent``; its standard error, zero for two points.
+        Of ``y`` proportional to ``x ** exponent``; its standard error.
     """
 
     exponent: float
@@ -92,8 +91,8 @@ class Growth:
         usable = (x > 0) & (y > 0)
         if len(np.unique(x[usable])) < 3:
             return None
-        found: Any = stats.linregress(np.log(x[usable]), np.log(y[usable]))
-        return cls(float(found.slope), float(found.stderr))
+        fit, spread = np.polyfit(np.log(x[usable]), np.log(y[usable]), 1, cov=True)
+        return cls(float(fit[0]), float(np.sqrt(spread[0, 0])))
 
 
 @dataclass(frozen=True)

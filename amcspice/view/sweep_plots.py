@@ -82,14 +82,24 @@ def sweep_plot(points: Points, choice: Choice, *, log: bool | None = None) -> Fi
     for spare in grid[len(panels) :]:
         spare.set_visible(False)
     figure.supxlabel(
-        textwrap.fill(caption(points, choice), int(15 * wide)),
+        textwrap.fill(caption(points, choice, log=logarithmic), int(15 * wide)),
         fontsize=8, color="0.35", x=0.01, ha="left", linespacing=1.3,
     )  # fmt: skip
     return figure
 
 
-def caption(points: Points, choice: Choice) -> str:
-    """Return in words how many points are drawn, what is missing, and over what is averaged."""
+def caption(points: Points, choice: Choice, *, log: bool | None = None) -> str:
+    """Return in words how many points are drawn, what is missing, and over what is averaged.
+
+    Parameters
+    ----------
+    points : Points
+    choice : Choice
+    log : bool, optional
+        As in `sweep_plot`.
+    """
+    if log is None:
+        log = _is_log(points, choice, list(curves(points, choice)))
     values = points.numbers(choice.y)
     failed = (points.frame["status"] == "failed").to_numpy()
     missing = int((~np.isfinite(values) & ~failed).sum())
@@ -107,6 +117,8 @@ def caption(points: Points, choice: Choice) -> str:
         text += f"; {missing} without a value{why}"
     if unplaced and choice.x is not None:
         text += f"; {unplaced} with no {label(choice.x)}"
+    if log and (below := int((values[drawn] <= 0).sum())):
+        text += f"; {below} at or below zero, not on the logarithmic axis"
     over = choice.over(points)
     if over:
         names = ", ".join(f"{label(name)} ({count})" for name, count in over.items())
