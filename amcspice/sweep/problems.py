@@ -94,8 +94,9 @@ class Problem:
         disturbance = np.empty((count, m))
         for k in range(count):
             planted[k] = draw.uniform(lowest, 1.0, n)
-            left = draw.random(n) >= self.zeros
-            left[draw.integers(n)] = True
+            left = np.ones(n)
+            left[draw.random(n) < self.zeros] = 0.0
+            left[draw.integers(n)] = 1.0
             planted[k] *= left
             disturbance[k] = draw.standard_normal(m)
         if self.problem in ("mvm", "eig"):
