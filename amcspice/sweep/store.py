@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from amcspice.sweep.experiment import Experiment
     from amcspice.sweep.table import Where
 
 __all__ = ["FullError", "Store", "StoredSweep"]
@@ -332,6 +333,12 @@ class Store:
         found["metrics"] = _numbers(json.loads(found["metrics"]))
         found["provenance"] = {**json.loads(content), **json.loads(found.pop("details"))}
         return found
+
+    def experiment(self, key: str) -> Experiment:
+        """Return a point as an experiment, to simulate it again and look into it."""
+        from amcspice.sweep.experiment import Experiment
+
+        return Experiment.of(self.point(key)["parameters"])
 
     def command(self, key: str) -> str:
         """Return the command line that repeats a point."""
