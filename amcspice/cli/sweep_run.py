@@ -140,8 +140,11 @@ def _run(plan: Plan, options: _Options) -> int:
     from amcspice.sweep.store import Store
     from amcspice.sweep.units import units
 
-    executor = _executor(options)
-    with Store.open(options.store, create=True, own=True) as store:
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(Store.open(options.store, create=True, own=True))
+        executor = _executor(options)
+        if executor is not None:
+            stack.callback(executor.close)
         spec = plan.grid.spec
         number = store.add_sweep(
             plan.name, spec.text, plan.grid.named(), keys=plan.keys, units=units()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import numbers
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -65,9 +66,21 @@ def frame(
     return made
 
 
-def label(values: Sequence[Scalar]) -> str:
-    """Return the name of a place on an axis of several parameters."""
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+def label(values: Sequence[Any]) -> str:
+    """Return the name of a place on an axis of several parameters.
+
+    >>> label(["ginv-compact", 100000000, None]) == label(["ginv-compact", 1e8, float("nan")])
+    True
+    """
+    return ", ".join(map(_word, values))
+
+
+def _word(value: Any) -> str:
+    if value is None or value != value:
+        return "none"
+    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+        return f"{value:.10g}"
+    return str(value)
 
 
 def _columns(texts: Sequence[str]) -> dict[str, Any]:
