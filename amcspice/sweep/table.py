@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import numbers
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -78,7 +77,7 @@ def label(values: Sequence[Any]) -> str:
 def _word(value: Any) -> str:
     if value is None or value != value:
         return "none"
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return f"{value:.10g}"
     return str(value)
 
