@@ -464,7 +464,7 @@ function fill(DataTable) {
   definitions.forEach((definition) => { const render = definition.render; definition.data = null; definition.render = (row, type) => render(row[0], type); });
   table = new DataTable("#table", {
     data: data.keys.map((_, index) => [index]), columns: definitions, deferRender: true, autoWidth: false, pageLength: 25, lengthMenu: [10, 25, 100, 500], order: [],
-    layout: { topStart: { buttons: [{ extend: "colvis", text: "Columns" }, { extend: "csv", text: "CSV", filename: "points", exportOptions: { orthogonal: "export" } }] }, topEnd: { search: { placeholder: "failed, ginv, 100 MHz …" } }, bottomStart: ["info", "pageLength"], bottomEnd: "paging" },
+    layout: { topStart: { buttons: [{ extend: "colvis", text: "Columns" }, { extend: "csv", text: "CSV", filename: "points", exportOptions: { orthogonal: "export" } }] }, topEnd: { search: { placeholder: "failed, ginv, 100 MHz …" } }, bottomStart: ["info", "pageLength"], bottomEnd: { paging: { buttons: 5, firstLast: false } } },
     language: { search: "Search", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_ points", infoFiltered: "(of _MAX_)", infoEmpty: "no points", zeroRecords: "No point matches." },
     drawCallback: mark,
   });
