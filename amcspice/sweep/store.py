@@ -434,21 +434,27 @@ def _connect(path: Path, create: bool, read_only: bool) -> sqlite3.Connection:
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:
-    connection = _sqlite(path, "ro")
-    try:
-        version = check_store(connection, str(path))
-    except sqlite3.OperationalError:  # a folder that cannot be written to, so nobody writes
-        connection.close()
-        connection = _sqlite(path, "ro&immutable=1")
-        version = check_store(connection, str(path))
-    except BaseException:
-        connection.close()
-        raise
+    """Connect as writers do if that is allowed: such a reader leaves no files behind."""
+    for mode in ("rw", "ro", "ro&immutable=1"):  # the last for a folder where nobody can write
+        connection = _sqlite(path, mode)
+        try:
+            version = check_store(connection, str(path))
+            connection.execute("PRAGMA query_only = ON")
+            break
+        except sqlite3.OperationalError:
+            connection.close()
+            if mode.endswith("1"):
+                raise
+        except BaseException:
+            connection.close()
+            raise
     if version == len(MIGRATIONS):
         return connection
     connection.close()
+    if version == 0:
+        raise InputError(f"{path} is not an amcspice store: it is empty")
     _connect(path, create=False, read_only=False).close()
-    return _sqlite(path, "ro")
+    return _connect_reader(path)
 
 
 def _sqlite(path: Path, mode: str) -> sqlite3.Connection:
