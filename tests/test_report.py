@@ -155,6 +155,16 @@ def test_a_wheel_holds_the_page(tmp_path):
         assert f"amcspice/view/templates/{name}" in names
 
 
+def test_without_a_browser_tests_are_skipped_or_fail(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv(browser.REQUIRED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="not installed: chromium, chromedriver"):
+        browser.require()
+    monkeypatch.setenv(browser.REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match="not installed"):
+        browser.require()
+
+
 # In a browser
 
 
