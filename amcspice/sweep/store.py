@@ -271,7 +271,7 @@ class Store:
             If no point has such a metric, although points are done.
         """
         found: dict[str, dict[str, Any] | None] = {}
-        value = "metrics ->> ?"
+        value = "json_extract(metrics, ?)"
         for word, order in (("best", "ASC"), ("worst", "DESC")):
             rows = self._query(
                 f"SELECT key, parameters, {value} FROM point WHERE status = 'done' "

@@ -98,10 +98,14 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
     for name, wanted in where.items():
         if name in ROW:
             left = f"point.{name}"
-        elif name in known or not known:
-            left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
-        else:
+        elif name in known:
+            left = "coalesce({}, {})".format(
+                *(f"json_extract({part}, '$.{name}')" for part in ("parameters", "metrics"))
+            )
+        elif known:
             raise InputError(f"there is no column {name!r}; choose from {', '.join(known)}")
+        else:
+            return ["0"], []
         choices = []
         for value in [wanted] if isinstance(wanted, Scalar) else wanted:
             if isinstance(value, int | float) and not isinstance(value, bool):
