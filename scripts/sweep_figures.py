@@ -108,7 +108,11 @@ def run(stores):
     stores.mkdir(parents=True, exist_ok=True)
     for spec in (name for names in SPECS.values() for name in names):
         command = [str(Path(sys.executable).with_name("amcspice")), "sweep", "run"]
-        command += [str(ROOT / "sweeps" / f"{spec}.toml"), "--store", str(stores / f"{spec}.sqlite")]
+        command += [
+            str(ROOT / "sweeps" / f"{spec}.toml"),
+            "--store",
+            str(stores / f"{spec}.sqlite"),
+        ]
         print(" ".join(command), flush=True)
         subprocess.run(command, check=True)
 
@@ -330,7 +334,9 @@ def power_table(frame):
     rows = []
     middle = frame.groupby(["columns", "circuit"]).median(numeric_only=True)
     for columns in sorted(frame["columns"].unique()):
-        classic, compact = (middle.loc[(columns, f"ginv-{kind}")] for kind in ("classic", "compact"))
+        classic, compact = (
+            middle.loc[(columns, f"ginv-{kind}")] for kind in ("classic", "compact")
+        )
         cells = [f"{int(classic['rows'])} x {columns}"]
         for name, unit in (("amplifiers", ""), ("power_total_w", "W"),
                            ("settling_time_median_s", "s"), ("energy_median_j", "J"),
@@ -390,7 +396,10 @@ def check_table(frame):
     rows = [
         [
             f"{point['circuit']}, {point['matrix']}, {point['columns']} columns",
-            *(f"{point['settling_time_median_s' + who] * 1e9:.4g} ns" for who in ("", "_equations")),
+            *(
+                f"{point['settling_time_median_s' + who] * 1e9:.4g} ns"
+                for who in ("", "_equations")
+            ),
             *(f"{point['wall_time_s' + who]:.0f} s" for who in ("", "_equations")),
         ]
         for point in both.to_dict("records")
