@@ -38,10 +38,10 @@ class PortModel:
 
     Parameters
     ----------
-    names : tuple of str
-        Of the ports.
+    original : Network
+        The network that was reduced, or the part of it that holds the ports.
     nodes : ndarray of int, shape (P,)
-        Nodes of the ports in the network that was reduced.
+        Nodes of the ports in it.
     conductance : ndarray, shape (P, P)
         Port conductance matrix Y, symmetric [S].
     transfer : ndarray, shape (q, P)
@@ -54,12 +54,18 @@ class PortModel:
         Which of the sources are voltages.
     """
 
-    names: tuple[str, ...]
+    original: Network
     nodes: Nodes
     conductance: Array
     transfer: Array
     local_power: Callable[[Array], Array]
     is_driven: NDArray[np.bool_]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the ports."""
+        names = self.original.names
+        return tuple(names[node] for node in self.nodes)
 
     def port_currents(self, currents: Array) -> Array:
         """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
@@ -108,14 +114,15 @@ def reduce_to_ports(
         is asked for where there are interior nodes outside crossbars.
     """
     driven = schematic.injected[schematic.is_driven]
-    terminals = np.union1d(schematic.ports, driven)
+    terminals = np.union1d(schematic.ports, driven) if len(driven) else schematic.ports
     by_rows = _fits_rows(schematic, terminals)
     if method == "rows" and not by_rows:
         raise InputError(
             "reduction along the rows needs crossbars without other nodes between the amplifiers"
         )
-    if method == "auto" and by_rows and np.isin(schematic.lattices[0].rows, terminals).all():
-        by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
+    crossings = sum(lattice.cells.size for lattice in schematic.lattices)
+    if method == "auto" and by_rows and crossings <= FEW_CROSSINGS:
+        by_rows = not np.isin(schematic.lattices[0].rows, terminals).all()
     reduce = _reduce_by_rows if by_rows and method != "lu" else _reduce_by_lu
     model = reduce(schematic, terminals)
     floating = np.flatnonzero(model.conductance.diagonal() <= 0)
@@ -137,7 +144,7 @@ def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
         return power
 
     return PortModel(
-        names=tuple(model.names[index] for index in keep),
+        original=model.original,
         nodes=ports,
         conductance=model.conductance[np.ix_(keep, keep)],
         transfer=-model.conductance[np.ix_(sources, keep)],
@@ -156,13 +163,14 @@ def _fits_rows(schematic: Schematic, ports: Nodes) -> bool:
     is_port = np.zeros(len(schematic.peripheral), bool)
     is_port[ports] = True
     free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
+    if not schematic.lattices:
+        return False
     # How often a node ends a word line: interior nodes exactly once, ports never.
-    ends = np.zeros(len(schematic.peripheral), int)
-    for lattice in free:
-        np.add.at(ends, lattice.rows, 1)
+    lines = np.concatenate([schematic.inputs[:0], *[lattice.rows for lattice in free]])
+    ends = np.bincount(lines, minlength=len(is_port))
     a, b, _ = schematic.peripheral.elements
     touched = ends[a].any() or ends[b].any()
-    return bool(schematic.lattices) and not touched and bool((ends == ~is_port)[1:].all())
+    return not touched and bool((ends != is_port)[1:].all())
 
 
 def _reduce_by_rows(schematic: Schematic, ports: Nodes) -> PortModel:
@@ -204,15 +212,15 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes) -> PortModel:
 def _between_ports(network: Network, position: Nodes, count: int) -> Array:
     """Return the conductance matrix of elements that join ports, or ports and ground."""
     a, b, value = network.elements
-    first, second = position[a], position[b]
-    conductance = np.zeros((count, count))
-    for at in (first, second):
-        inside = at >= 0
-        np.add.at(conductance, (at[inside], at[inside]), value[inside])
-    both = (first >= 0) & (second >= 0)
-    for row, column in ((first[both], second[both]), (second[both], first[both])):
-        np.subtract.at(conductance, (row, column), value[both])
-    return conductance
+    # Everything that is no port has a row of its own, which is left out.
+    first, second = np.where(position < 0, count, position)[np.stack([a, b])]
+    rows = np.concatenate([first, second, first, second])
+    columns = np.concatenate([first, second, second, first])
+    entries = np.concatenate([value, value, -value, -value])
+    size = count + 1
+    flat = np.bincount(rows * size + columns, entries, minlength=size * size)
+    # Of nothing it makes integers, whatever the weights.
+    return flat.astype(float).reshape(size, size)[:count, :count]
 
 
 def _reduce_by_lu(schematic: Schematic, ports: Nodes) -> PortModel:
@@ -256,9 +264,8 @@ def _model(
     local_power: Callable[[Array], Array],
 ) -> PortModel:
     outside = ports.max() < len(schematic.peripheral)  # spares writing out large lattices
-    names = (schematic.peripheral if outside else schematic.network).names
     return PortModel(
-        names=tuple(names[port] for port in ports),
+        original=schematic.peripheral if outside else schematic.network,
         nodes=ports,
         conductance=(conductance + conductance.T) / 2,
         transfer=transfer,

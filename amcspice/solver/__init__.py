@@ -1,6 +1,6 @@
 """Solvers: one problem, and alternating non-negative least squares."""
 
-from amcspice.solver.anls import Factorisation, Iteration, nmf
+from amcspice.solver.anls import Factorisation, Iteration, nmf, nmf_each
 from amcspice.solver.montecarlo import monte_carlo
 from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
@@ -21,6 +21,7 @@ __all__ = [
     "make_circuit",
     "monte_carlo",
     "nmf",
+    "nmf_each",
     "noise_transient",
     "output_noise",
     "simulate",

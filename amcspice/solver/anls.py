@@ -7,10 +7,10 @@ solver from the same start, runs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,11 +20,23 @@ from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
 from amcspice.solver.checkpoint import Checkpoint
-from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, RegressionStep, Statistics
+from amcspice.solver.regression import (
+    AnalogStep,
+    DigitalStep,
+    HalfStep,
+    Mask,
+    RegressionStep,
+    Statistics,
+    solve_each,
+)
 from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.verify import Verifier
 
-__all__ = ["Factorisation", "Iteration", "has_converged", "nmf", "revive"]
+__all__ = ["Factorisation", "Iteration", "has_converged", "nmf", "nmf_each", "revive"]
+
+T = TypeVar("T")
+Asking = Generator[HalfStep, tuple[Array, list[Run]], T]
+"""Asks for half-steps to be solved, and returns something in the end."""
 
 DEAD = 1e-9
 """A column whose largest entry is below this fraction of the factor's largest is all zero."""
@@ -206,17 +218,74 @@ def nmf(
     >>> bool(found.history[-1].relative_residual < 1e-3)
     True
     """
+    with Pool(jobs) as pool:
+        problem = {
+            "V": V, "rank": rank, "iterations": iterations, "tolerance": tolerance, "seed": seed,
+            "mask": mask, "ridge": ridge, "lasso": lasso, "circuit": circuit, "analysis": analysis,
+            "checkpoint": checkpoint, "resume": resume, "jobs": pool, "verify": verify,
+            "progress": progress, "on_iteration": on_iteration, **parameters,
+        }  # fmt: skip
+        return nmf_each([problem])[0]
+
+
+def nmf_each(problems: Sequence[dict[str, Any]]) -> list[Factorisation]:
+    """Factorise several matrices step by step together, which changes no result.
+
+    Parameters
+    ----------
+    problems : sequence of dict
+        Arguments of `nmf` for each; analysis and pool are the same for all.
+
+    Returns
+    -------
+    list of Factorisation
+    """
+    running = [_factorise(**problem) for problem in problems]
+    found: dict[int, Factorisation] = {}
+    answers: dict[int, Any] = dict.fromkeys(range(len(running)))
+    while answers:
+        waiting = {}
+        for number, answer in answers.items():
+            try:
+                waiting[number] = running[number].send(answer)
+            except StopIteration as end:
+                found[number] = end.value
+        answers = dict(zip(waiting, solve_each(list(waiting.values())), strict=True))
+    return [found[number] for number in range(len(running))]
+
+
+def _factorise(
+    V: ArrayLike,
+    rank: int,
+    *,
+    iterations: int = 20,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    mask: ArrayLike | None = None,
+    ridge: float = 0.0,
+    lasso: float = 0.0,
+    circuit: str | None = None,
+    analysis: Analysis | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    jobs: int | Pool = 1,
+    verify: int = 0,
+    progress: Callable[[int], None] | None = None,
+    on_iteration: Callable[[int, Iteration], None] | None = None,
+    **parameters: Any,
+) -> Asking[Factorisation]:
+    """Do what `nmf` does, but ask for every half-step to be solved."""
     matrix = as_matrix(V, "V")
     known = None if mask is None else np.asarray(mask, dtype=bool)
     _check(matrix, rank, iterations, tolerance, known)
     chosen = analysis or Analysis()
-    verifier, pool = Verifier(verify, chosen, seed), Pool(jobs)
+    verifier = Verifier(verify, chosen, seed)
     analog = AnalogStep(
         analysis=chosen,
         circuit=circuit,
         parameters={"ridge": ridge, "lasso": lasso, **parameters},
         progress=progress,
-        jobs=pool,
+        jobs=jobs,
         verifier=verifier if verify else None,
     )
     digital = DigitalStep(ridge=ridge, lasso=lasso)
@@ -229,15 +298,14 @@ def nmf(
     )  # fmt: skip
     stored = saved.load() if resume else None
     state = _State.from_mapping(*stored) if stored else _State.start(matrix, rank, seed)
-    with pool:
-        for number in range(len(state.history), iterations):
-            if not matrix.any() or state.converged(tolerance):
-                break
-            state = _iterate(state, matrix, known, number, seed, analog, digital)
-            over = number + 1 == iterations or state.converged(tolerance)
-            saved.save(state.to_mapping, last=over)
-            if on_iteration is not None:
-                on_iteration(number + 1, state.history[-1])
+    for number in range(len(state.history), iterations):
+        if not matrix.any() or state.converged(tolerance):
+            break
+        state = yield from _iterate(state, matrix, known, number, seed, analog, digital)
+        over = number + 1 == iterations or state.converged(tolerance)
+        saved.save(state.to_mapping, last=over)
+        if on_iteration is not None:
+            on_iteration(number + 1, state.history[-1])
     return Factorisation(
         W=state.W,
         H=state.H,
@@ -301,12 +369,13 @@ def _iterate(
     seed: int,
     analog: RegressionStep,
     digital: RegressionStep,
-) -> _State:
-    W, H, runs, reseeded = _alternate(analog, V, mask, state.W, number, seed)
-    digital_W, digital_H, _, _ = _alternate(digital, V, mask, state.digital_W, number, seed)
-    measured = Statistics.of(runs)
+) -> Asking[_State]:
+    W, H, runs, reseeded = yield from _alternate(analog, V, mask, state.W, number, seed)
+    digital_W, digital_H, _, _ = yield from _alternate(
+        digital, V, mask, state.digital_W, number, seed
+    )
     iteration = Iteration.of(
-        measured,
+        Statistics.of(runs),
         relative_residual=_residual(V, mask, W, H),
         digital_relative_residual=_residual(V, mask, digital_W, digital_H),
         reseeded=reseeded,
@@ -317,11 +386,12 @@ def _iterate(
 
 def _alternate(
     step: RegressionStep, V: Array, mask: Mask | None, W: Array, number: int, seed: int
-) -> tuple[Array, Array, list[Run], int]:
+) -> Asking[tuple[Array, Array, list[Run], int]]:
+    turned = None if mask is None else mask.T
     W, first_dead = revive(W, [seed, 2 * number])
-    H_columns, first = step(W, V.T, None if mask is None else mask.T, 2 * number)
+    H_columns, first = yield HalfStep(step, W, V.T, turned, 2 * number)
     H_columns, second_dead = revive(H_columns, [seed, 2 * number + 1])
-    W, second = step(H_columns, V, mask, 2 * number + 1)
+    W, second = yield HalfStep(step, H_columns, V, mask, 2 * number + 1)
     return W, H_columns.T, first + second, first_dead + second_dead
 
 
