@@ -10,6 +10,7 @@ nodes elsewhere by a general sparse LU.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,16 +116,18 @@ def reduce_to_ports(
     """
     driven = schematic.injected[schematic.is_driven]
     terminals = np.union1d(schematic.ports, driven) if len(driven) else schematic.ports
-    by_rows = _fits_rows(schematic, terminals)
-    if method == "rows" and not by_rows:
+    layout = _Layout.of(schematic, terminals)
+    if method == "rows" and layout is None:
         raise InputError(
             "reduction along the rows needs crossbars without other nodes between the amplifiers"
         )
-    crossings = sum(lattice.cells.size for lattice in schematic.lattices)
-    if method == "auto" and by_rows and crossings <= FEW_CROSSINGS:
-        by_rows = not np.isin(schematic.lattices[0].rows, terminals).all()
-    reduce = _reduce_by_rows if by_rows and method != "lu" else _reduce_by_lu
-    model = reduce(schematic, terminals)
+    by_rows = layout is not None and method != "lu"
+    if method == "auto" and layout is not None and layout.places[0].row_ends is not None:
+        by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
+    if by_rows and layout is not None:
+        model = _reduce_by_rows(schematic, terminals, layout)
+    else:
+        model = _reduce_by_lu(schematic, terminals)
     floating = np.flatnonzero(model.conductance.diagonal() <= 0)
     if floating.size:
         raise InputError(
@@ -153,74 +156,135 @@ def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
     )
 
 
-def _fits_rows(schematic: Schematic, ports: Nodes) -> bool:
-    """Whether every interior node belongs to one lattice.
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """Where a lattice stands among the ports.
 
-    The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
+    Parameters
+    ----------
+    columns : tuple of ndarray
+        Index of the bit lines' part of the conductance matrix.
+    row_ends : tuple of ndarray, optional
+        The same of word lines and bit lines, where the word lines end at ports.
+    rows : ndarray of int
+        Word lines with a source, else.
+    sources : ndarray of int
+        Those sources.
+    into : tuple of ndarray
+        Index of their part of the transfer matrix.
     """
-    if ports.max() >= len(schematic.peripheral):  # a port inside a lattice
-        return False
-    is_port = np.zeros(len(schematic.peripheral), bool)
-    is_port[ports] = True
-    free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
-    if not schematic.lattices:
-        return False
+
+    columns: Any
+    row_ends: Any
+    rows: Nodes
+    sources: Nodes
+    into: Any
+
+
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """Where everything stands that a reduction along the rows adds up.
+
+    It follows from the wiring alone, so thousands of circuits may share it.
+
+    Parameters
+    ----------
+    entries : ndarray of int, shape (4 E,)
+        Flat places of the E elements beside the lattices in the conductance matrix, which has one
+        more row and column here, for what is no port.
+    transfer : ndarray, shape (q, P)
+        Of the sources that stand at ports.
+    places : tuple of _Place
+    """
+
+    entries: Nodes
+    transfer: Array
+    places: tuple[_Place, ...]
+
+    @staticmethod
+    def of(schematic: Schematic, ports: Nodes) -> _Layout | None:
+        """Return the layout of a schematic; None if it cannot be reduced along the rows.
+
+        Every interior node must belong to one lattice.  The word lines of a lattice must all end
+        at ports, or at nodes that nothing else touches.
+        """
+        size = len(schematic.peripheral)
+        if not schematic.lattices or ports.max() >= size:  # or a port inside a lattice
+            return None
+        a, b, _ = schematic.peripheral.elements
+        lattices = schematic.lattices
+        nodes = [ports, schematic.injected, a, b]
+        nodes += [part for lattice in lattices for part in (lattice.rows, lattice.columns)]
+        return _layout(size, *(part.tobytes() for part in nodes))
+
+
+@functools.lru_cache(maxsize=256)
+def _layout(size: int, *nodes: bytes) -> _Layout | None:
+    """See `_Layout`; nodes are its ports, sources, ends of elements, then those of lattices."""
+    ports, injected, a, b, *ends = (np.frombuffer(part, np.intp) for part in nodes)
+    count = len(ports)
+    position = np.full(size, count)
+    position[ports] = np.arange(count)
     # How often a node ends a word line: interior nodes exactly once, ports never.
-    lines = np.concatenate([schematic.inputs[:0], *[lattice.rows for lattice in free]])
-    ends = np.bincount(lines, minlength=len(is_port))
-    a, b, _ = schematic.peripheral.elements
-    touched = ends[a].any() or ends[b].any()
-    return not touched and bool((ends != is_port)[1:].all())
+    often = np.zeros(size, int)
+    for rows in ends[::2]:
+        if (position[rows] == count).any():
+            np.add.at(often, rows, 1)
+    if often[a].any() or often[b].any() or (often != (position == count))[1:].any():
+        return None
+    first, second = position[a], position[b]
+    lines = np.concatenate([first, second, first, second])
+    columns = np.concatenate([first, second, second, first])
+    transfer = np.zeros((len(injected), count))
+    at_port = np.flatnonzero(position[injected] < count)
+    transfer[at_port, position[injected[at_port]]] = 1.0
+    places = [
+        _place(position, injected, rows, bits, count)
+        for rows, bits in zip(ends[::2], ends[1::2], strict=True)
+    ]
+    return _Layout(lines * (count + 1) + columns, transfer, tuple(places))
 
 
-def _reduce_by_rows(schematic: Schematic, ports: Nodes) -> PortModel:
-    position = np.full(len(schematic.peripheral), -1)
-    position[ports] = np.arange(len(ports))
-    conductance = _between_ports(schematic.peripheral, position, len(ports))
-    injected = schematic.injected
-    transfer = np.zeros((len(injected), len(ports)))
-    at_port = position[injected] >= 0
-    transfer[np.flatnonzero(at_port), position[injected[at_port]]] = 1.0
-    members: list[tuple[LatticeReduction, Nodes, Nodes]] = []
-    for lattice in schematic.lattices:
+def _place(position: Nodes, injected: Nodes, rows: Nodes, columns: Nodes, count: int) -> _Place:
+    at, word_ends = position[columns], position[rows]
+    row_ends = None
+    if (word_ends < count).all():
+        terminals = np.concatenate([word_ends, at])
+        row_ends = np.ix_(terminals, terminals)
+    # Which source stands at which word line.
+    row_of = np.full(len(position), -1)
+    row_of[rows] = np.arange(len(rows))
+    here = np.flatnonzero(row_of[injected] >= 0)
+    return _Place(np.ix_(at, at), row_ends, row_of[injected[here]], here, np.ix_(here, at))
+
+
+def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: _Layout) -> PortModel:
+    _, _, value = schematic.peripheral.elements
+    side = len(ports) + 1
+    entries = np.concatenate([value, value, -value, -value])
+    flat = np.bincount(layout.entries, entries, minlength=side * side)
+    # Of nothing it makes integers, whatever the weights.
+    conductance = flat.astype(float).reshape(side, side)[:-1, :-1]
+    transfer = layout.transfer.copy()
+    members = []
+    for lattice, place in zip(schematic.lattices, layout.places, strict=True):
         reduction = LatticeReduction(lattice)
-        columns, word_ends = position[lattice.columns], position[lattice.rows]
-        if (word_ends >= 0).all():
-            terminals = np.concatenate([word_ends, columns])
-            np.add.at(conductance, np.ix_(terminals, terminals), reduction.all_terminals)
+        if place.row_ends is not None:
+            np.add.at(conductance, place.row_ends, reduction.all_terminals)
             continue
-        np.add.at(conductance, np.ix_(columns, columns), reduction.conductance)
-        # Which injection stands at which word line.
-        row_of = np.full(len(schematic.peripheral), -1)
-        row_of[lattice.rows] = np.arange(len(lattice.rows))
-        here = np.flatnonzero(row_of[injected] >= 0)
-        rows = row_of[injected[here]]
-        transfer[np.ix_(here, columns)] = reduction.transfer[rows]
-        members.append((reduction, here, rows))
+        np.add.at(conductance, place.columns, reduction.conductance)
+        transfer[place.into] = reduction.transfer[place.rows]
+        members.append((reduction, place))
 
     def local_power(currents: Array) -> Array:
         power = np.zeros(len(currents))
-        for reduction, here, rows in members:
+        for reduction, place in members:
             at_rows = np.zeros((len(currents), len(reduction.lattice.rows)))
-            np.add.at(at_rows.T, rows, currents[:, here].T)
+            np.add.at(at_rows.T, place.rows, currents[:, place.sources].T)
             power += reduction.local_power(at_rows)
         return power
 
     return _model(schematic, ports, conductance, transfer, local_power)
-
-
-def _between_ports(network: Network, position: Nodes, count: int) -> Array:
-    """Return the conductance matrix of elements that join ports, or ports and ground."""
-    a, b, value = network.elements
-    # Everything that is no port has a row of its own, which is left out.
-    first, second = np.where(position < 0, count, position)[np.stack([a, b])]
-    rows = np.concatenate([first, second, first, second])
-    columns = np.concatenate([first, second, second, first])
-    entries = np.concatenate([value, value, -value, -value])
-    size = count + 1
-    flat = np.bincount(rows * size + columns, entries, minlength=size * size)
-    # Of nothing it makes integers, whatever the weights.
-    return flat.astype(float).reshape(size, size)[:count, :count]
 
 
 def _reduce_by_lu(schematic: Schematic, ports: Nodes) -> PortModel:
