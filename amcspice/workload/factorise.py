@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from amcspice.device import Memristor
 from amcspice.errors import InputError
-from amcspice.pool import Report, map_tasks
+from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver import (
     Analysis,
     Factorisation,
@@ -114,7 +114,7 @@ def factorise_image(
     seed: int = 0,
     circuit: str | None = None,
     analysis: Analysis | None = None,
-    jobs: int = 1,
+    jobs: int | Pool = 1,
     verify: int = 0,
     checkpoints: Path | None = None,
     resume: bool = False,
@@ -142,7 +142,7 @@ def factorise_image(
         Of every random draw; each tile draws from a stream of its own.
     circuit, analysis
         See `amcspice.nmf`.
-    jobs : int
+    jobs : int or Pool
         Number of processes; changes no result.
     verify : int
         How many regressions, of tiles drawn at random, are run again at the next higher fidelity.
@@ -185,11 +185,12 @@ def factorise_image(
                 {**options, "checkpoint": path, "verify": int(checked[index])},
             )
         )
-    together = 1
-    if analysis is not None and analysis.fidelity == "behavioural":
-        together = max(1, min(TILES_AT_ONCE, len(tasks) // (4 * jobs)))
-    parts = [tasks[first : first + together] for first in range(0, len(tasks), together)]
-    groups = map_tasks(_factorise_tiles, parts, jobs, progress)
+    with as_pool(jobs) as pool:
+        together = 1
+        if analysis is not None and analysis.fidelity == "behavioural":
+            together = max(1, min(TILES_AT_ONCE, len(tasks) // (4 * pool.jobs)))
+        parts = [tasks[first : first + together] for first in range(0, len(tasks), together)]
+        groups = pool.map(_factorise_tiles, parts, progress)
     return ImageFactorisation(picture, tiling, chosen, tuple(itertools.chain(*groups)))
 
 
