@@ -13,6 +13,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
@@ -25,7 +26,15 @@ from threadpoolctl import threadpool_limits
 from amcspice.errors import InputError, SimulationError
 from amcspice.signals import terminable
 
-__all__ = ["Pool", "Report", "as_pool", "map_tasks", "usable_cores"]
+__all__ = [
+    "Pool",
+    "Report",
+    "as_pool",
+    "end_with_parent",
+    "interrupts_blocked",
+    "map_tasks",
+    "usable_cores",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -102,7 +111,7 @@ class Pool:
         """Start processes up to a number."""
         context = multiprocessing.get_context("spawn")
         resource_tracker.ensure_running()  # it would unblock SIGINT if it started below
-        with _interrupts_blocked():
+        with interrupts_blocked():
             for _ in range(count - len(self._workers)):
                 ours, theirs = context.Pipe()
                 process = context.Process(target=_serve, args=(theirs,), daemon=True)
@@ -194,7 +203,7 @@ def _receive(worker: Connection, process: SpawnProcess) -> tuple[str, Any]:
 
 
 @contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Hold SIGINT back; processes started meanwhile never see it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
@@ -216,7 +225,7 @@ def _end(processes: Iterable[SpawnProcess]) -> None:
 
 def _serve(parent: Connection) -> None:
     """Serve tasks until the parent closes the connection, asks for an end or is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     with terminable(), threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, task = parent.recv()
@@ -237,8 +246,15 @@ def _answer(
         return "failed", RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
+def end_with_parent() -> None:
+    """Let this process ask itself to stop when its parent is gone, and insist after a while."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_PATIENCE)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -111,6 +111,8 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         ),
         "program": ("amcspice.cli.program:program", "Program an array by write-verify."),
         "opamp": ("amcspice.cli.opamp:opamp", "Measure an amplifier and fit the macro-model."),
+        "sweep": ("amcspice.cli.sweep:sweep", "Many experiments over axes; store, export, plots."),
+        "report": ("amcspice.cli.report:report", "Write a sweep as one page to look at."),
         "bench": ("amcspice.cli.bench:bench", "Time amcspice and its peers side by side."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from amcspice.cli.common import Number
-from amcspice.device import ADC, DAC
-from amcspice.errors import InputError
+from amcspice.solver.options import CONVERTER_OPTIONS, make_converters
 
 __all__ = ["converter_options"]
 
@@ -50,23 +49,10 @@ def converter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **values: Any) -> Any:
-        dac = _group(values, dac_bits="bits", dac_full_scale="full_scale", dac_offset="offset")
-        adc = _group(
-            values, adc_bits="bits", adc_full_scale="full_scale", adc_offset="offset",
-            sample_time="sample_time",
-        )  # fmt: skip
-        if dac and "bits" not in dac:
-            raise InputError("--dac-full-scale and --dac-offset need --dac-bits")
-        converters = {"dac": DAC(**dac) if dac else None, "adc": ADC(**adc) if adc else None}
-        return command(*args, converters=converters, **values)
+        own = {name: values.pop(name) for name in CONVERTER_OPTIONS}
+        return command(*args, converters=make_converters(own), **values)
 
     decorated: Callable[..., Any] = wrapped
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
-
-
-def _group(values: dict[str, Any], **names: str) -> dict[str, Any]:
-    """Take options out of ``values`` and return those that were given, under other names."""
-    taken = {name: values.pop(option) for option, name in names.items()}
-    return {name: value for name, value in taken.items() if value is not None}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from amcspice.circuit import Switches
 from amcspice.cli.number import ABOVE_ZERO, Number
-from amcspice.device import Wire
-from amcspice.errors import InputError
 
-__all__ = ["WIRE_OPTIONS", "make_switches", "make_wire"]
+__all__ = ["WIRE_OPTIONS"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -46,35 +43,3 @@ WIRE_OPTIONS: tuple[Callable[[C], C], ...] = (
         help="Of an open switch of a macro circuit [default: 1e9].",
     ),
 )  # fmt: skip
-
-
-def make_wire(values: Mapping[str, Any]) -> Wire:
-    """Return the wires that these options describe.
-
-    Raises
-    ------
-    InputError
-        If the options contradict each other.
-    """
-    made = {}
-    for what, suffix in (("resistance", ""), ("capacitance", "_capacitance")):
-        both, row, column = (values[f"{line}_{what}"] for line in ("wire", "row", "column"))
-        if both is not None and (row is not None or column is not None):
-            raise InputError(f"give either --wire-{what} or --row-{what} and --column-{what}")
-        made[f"row{suffix}"] = row if both is None else both
-        made[f"column{suffix}"] = column if both is None else both
-    if values["sections"] is not None:
-        if made["row_capacitance"] is None and made["column_capacitance"] is None:
-            raise InputError("--sections needs a line capacitance, such as --wire-capacitance")
-        made |= {"capacitance": "distributed", "sections": values["sections"]}
-    return Wire(**made)
-
-
-def make_switches(values: Mapping[str, Any]) -> dict[str, Switches]:
-    """Return the parameter of a circuit that these options describe; none if none is given."""
-    given = {
-        name: values[f"switch_{name}"]
-        for name in ("on", "off")
-        if values[f"switch_{name}"] is not None
-    }
-    return {"switches": Switches(**given)} if given else {}

@@ -9,11 +9,9 @@ from matplotlib.ticker import LogLocator
 
 from amcspice.bench.report import Series
 from amcspice.errors import InputError
-from amcspice.view.style import COLOURS, DASHES, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, styled
 
 __all__ = ["growth"]
-
-MARKERS = "os^D"
 
 
 @styled

@@ -15,7 +15,7 @@ import matplotlib as mpl
 
 from amcspice.files import replacing
 
-__all__ = ["ANALOG", "COLOURS", "DASHES", "DIGITAL", "prefix", "save", "styled"]
+__all__ = ["ANALOG", "COLOURS", "DASHES", "DIGITAL", "MARKERS", "prefix", "save", "styled"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,6 +24,7 @@ COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D31",
 )  # fmt: skip
 DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ANALOG, DIGITAL = COLOURS[0], COLOURS[1]
 
 _STYLE: Any = {

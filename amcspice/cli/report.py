@@ -1,0 +1,83 @@
+"""``amcspice report``: a store as one page."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from amcspice.cli.common import debug_option
+from amcspice.cli.output import check_target
+from amcspice.cli.sweep_points import (
+    chosen_sweep,
+    conditions,
+    read_points,
+    sweep_option,
+    where_option,
+)
+from amcspice.errors import InputError
+from amcspice.files import replacing
+
+__all__ = ["report"]
+
+
+@click.command(epilog="Example: amcspice report runs.sqlite --out report.html")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Where the page goes: .html.",
+)
+@click.option("--title", metavar="TEXT", help="[default: name of the sweep]")
+@where_option
+@sweep_option
+@click.option(
+    "--points",
+    "most",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    metavar="N",
+    help="Most points in the page; of more, evenly spaced ones are taken, and the page says so.",
+)
+@debug_option
+def report(
+    store: Path,
+    out: Path,
+    title: str | None,
+    where: tuple[str, ...],
+    sweep: str | None,
+    most: int,
+) -> None:
+    """Write a store as one page that needs only a browser, and no network.
+
+    It holds the plots, a table of all points that sorts and searches, the failures with their
+    reasons, versions, and for each point the command line that repeats it.
+    """
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
+    check_target(out)
+    wanted = conditions(where)
+    from amcspice.sweep.store import Store
+    from amcspice.view.report import report as write_report
+
+    with Store.open(store, read_only=True) as opened:
+        chosen = chosen_sweep(opened, sweep)
+        points = read_points(opened, chosen, wanted)
+        left = 0 if chosen is None or wanted else opened.counts(chosen.number).get("left", 0)
+        page = write_report(
+            points,
+            title=title or (chosen.name if chosen else store.stem),
+            command=opened.command,
+            provenance=opened.provenance,
+            spec=chosen.spec if chosen else "",
+            left=left,
+            most=most,
+            export=shlex.join(["amcspice", "sweep", "export", str(store), "--out", "points.csv"]),
+        )
+    with replacing(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    click.echo(f"{out}: {len(points.frame)} points, {out.stat().st_size / 1e6:.1f} MB")

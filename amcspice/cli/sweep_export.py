@@ -1,0 +1,42 @@
+"""``amcspice sweep export``: points for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from amcspice.cli.common import debug_option
+from amcspice.cli.output import check_target
+from amcspice.cli.sweep_points import chosen_sweep, conditions, sweep_option, where_option
+
+__all__ = ["export"]
+
+
+@click.command(
+    epilog="Example: amcspice sweep export runs.sqlite --out runs.csv --where columns=32"
+)
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="The type follows from the name: .csv, .parquet or .nc (netCDF).",
+)  # fmt: skip
+@where_option
+@sweep_option
+@debug_option
+def export(store: Path, out: Path, where: tuple[str, ...], sweep: str | None) -> None:
+    """Write the points of STORE to a file.
+
+    CSV and Parquet hold every point of the store, or of the sweep that is named; netCDF holds one
+    sweep, with its axes as dimensions. Numbers are in SI units.
+    """
+    from amcspice.sweep.export import check_format
+    from amcspice.sweep.export import export as write
+    from amcspice.sweep.store import Store
+
+    check_format(out)
+    check_target(out)
+    with Store.open(store, read_only=True) as opened:
+        chosen = chosen_sweep(opened, sweep) if sweep else None
+        count = write(opened, out, conditions(where) or None, chosen)
+    click.echo(f"{out}: {count:,} points")

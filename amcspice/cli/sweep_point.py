@@ -1,0 +1,145 @@
+"""``amcspice sweep point``: one point, run again or for the first time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.output import check_target, write_json
+from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
+from amcspice.engine.waveform_file import write_waveforms
+from amcspice.errors import InputError
+from amcspice.files import replacing
+
+__all__ = ["point"]
+
+
+@click.command(
+    epilog="Example: amcspice sweep point runs.sqlite 3f2a --plot point.png; "
+    "amcspice sweep point --set columns=32 --set gbw='10 MHz'"
+)
+@click.argument("store", required=False, type=click.Path(path_type=Path))
+@click.argument("key", required=False)
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    help="A parameter; others keep their default, or with KEY the value of that point.",
+)  # fmt: skip
+@waveform_options
+@click.option(
+    "--deck", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write a deck that plain ngspice runs (fidelity flat or reduced).",
+)  # fmt: skip
+@json_option
+@debug_option
+def point(
+    store: Path | None,
+    key: str | None,
+    settings: tuple[str, ...],
+    waveforms: Path | None,
+    plot: Path | None,
+    deck: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Run the point of STORE whose key begins with KEY, or one that --set describes.
+
+    Its metrics are printed, beside those in the store. Nothing is stored.
+    """
+    check_waveform_targets(waveforms, plot)
+    for target in (deck, json_file):
+        if target is not None:
+            check_target(target)
+    if store is not None and key is None:
+        raise InputError("name a point by the first characters of its key: STORE KEY")
+    given = _given(settings)
+    from amcspice.sweep.experiment import Experiment
+    from amcspice.sweep.outcome import point_key
+    from amcspice.sweep.point import command, measured
+
+    held = _held(store, key) if store is not None else None
+    experiment = Experiment.of({**(held["parameters"] if held else {}), **given})
+    if deck is not None:
+        _write_deck(deck, experiment)
+    started = time.perf_counter()
+    matrix = experiment.matrix()
+    run = experiment.simulate(keep_waveforms=waveforms is not None or plot is not None)
+    metrics = measured(run, matrix, non_negative=experiment["problem"] == "nnls")
+    metrics["wall_time_s"] = time.perf_counter() - started
+    parameters = experiment.parameters()
+    content = {
+        "key": point_key(parameters), "command": command(parameters), "metrics": metrics,
+        "stored": held["metrics"] if held and not given else None,
+        "parameters": parameters, "provenance": run.provenance,
+    }  # fmt: skip
+    if str(json_file) != "-":
+        _show(content)
+    if run.waveforms is not None:
+        from amcspice.engine.waveform_file import waveform_columns
+
+        if waveforms is not None:
+            write_waveforms(waveforms, waveform_columns(run.waveforms))
+        if plot is not None:
+            from amcspice.view.curves import settling
+            from amcspice.view.style import save
+
+            save(settling(run, 0, tolerance=experiment["settle_tolerance"]), plot)
+    if json_file is not None:
+        write_json(json_file, content)
+
+
+def _given(settings: tuple[str, ...]) -> dict[str, Any]:
+    given = {}
+    for setting in settings:
+        name, sign, value = setting.partition("=")
+        if not (sign and name and value):
+            raise InputError(f"--set {setting}: give NAME=VALUE, such as columns=32")
+        given[name.strip().replace("-", "_")] = value.strip()
+    return given
+
+
+def _held(path: Path, key: str | None) -> dict[str, Any]:
+    from amcspice.sweep.store import Store
+
+    with Store.open(path, read_only=True) as store:
+        held = store.point(key or "")
+    if held["status"] == "failed":
+        click.echo(f"note: the stored point failed: {held['error']}", err=True)
+        if held["deck"]:
+            click.echo(f"  its deck: {held['deck']}", err=True)
+    return held
+
+
+def _write_deck(path: Path, experiment: Any) -> None:
+    from amcspice.solver.standalone import standalone_deck
+
+    matrix = experiment.matrix()
+    vectors = experiment.vectors(matrix)
+    made = standalone_deck(experiment.circuit(matrix), vectors, experiment.analysis())
+    with replacing(path) as temporary:
+        temporary.write_text(made.text)
+
+
+def _show(content: dict[str, Any]) -> None:
+    from amcspice.sweep.point import METRICS
+
+    console = Console(highlight=False)
+    table = Table(title=f"point {content['key'][:12]}", title_justify="left")
+    stored = content["stored"] or {}
+    for name in ("metric", "value", *(["in the store"] if stored else [])):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for name, value in content["metrics"].items():
+        unit = METRICS.get(name, "")
+        cells = [si(float(value), unit) if unit else f"{value:.6g}"]
+        if stored:
+            before = stored.get(name)
+            cells.append("-" if before is None else si(float(before), unit) if unit
+                         else f"{before:.6g}")  # fmt: skip
+        table.add_row(name, *cells)
+    console.print(table)
+    console.print(content["command"], soft_wrap=True)

@@ -1,0 +1,102 @@
+"""The points of a store as plots and reports take them, and the options that choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from amcspice.errors import InputError
+from amcspice.sweep.experiment import PARAMETERS, convert
+
+if TYPE_CHECKING:
+    from amcspice.sweep.store import Store, StoredSweep
+    from amcspice.view.points import Points
+
+__all__ = ["chosen_sweep", "conditions", "read_points", "sweep_option", "where_option"]
+
+
+def sweep_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--sweep``."""
+    return click.option(
+        "--sweep",
+        metavar="NAME",
+        help="Of the store, by name or number [default: the one that was last run].",
+    )(command)
+
+
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only these points; several values with commas; may be given again.",
+)
+
+
+def conditions(texts: Sequence[str]) -> dict[str, Any]:
+    """Return what ``--where`` asks for, by column: units understood, names checked later.
+
+    Raises
+    ------
+    InputError
+        If a text is no condition, or a value does not fit its parameter.
+    """
+    found: dict[str, list[Any]] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not values.strip():
+            raise InputError(f"--where {text}: write it as NAME=VALUE, such as columns=32")
+        found.setdefault(name, []).extend(_value(name, item.strip()) for item in values.split(","))
+    return dict(found)
+
+
+def _value(name: str, text: str) -> Any:
+    if name in PARAMETERS:
+        return convert(name, text)
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def chosen_sweep(store: Store, name: str | None) -> StoredSweep | None:
+    """Return a sweep of a store; None if the store has points but no sweep.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    sweeps = store.sweeps()
+    if name is None:
+        return sweeps[-1] if sweeps else None
+    for sweep in reversed(sweeps):
+        if name in (sweep.name, str(sweep.number)):
+            return sweep
+    known = ", ".join(f"{sweep.number} ({sweep.name})" for sweep in sweeps) or "none"
+    raise InputError(f"{store.path} has no sweep {name!r}; it has {known}")
+
+
+def read_points(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) -> Points:
+    """Return the points of a sweep.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    from amcspice.view.points import Points
+
+    frame = store.frame(where or None, None if sweep is None else sweep.number)
+    if frame.empty:
+        raise InputError(
+            f"{store.path} holds no point" + (" that --where asks for" if where else "")
+        )
+    axes = {} if sweep is None else sweep.axes
+    return Points(frame, axes, store.units, _known(frame.columns))
+
+
+def _known(columns: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in columns if name in PARAMETERS)

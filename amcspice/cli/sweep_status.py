@@ -1,0 +1,105 @@
+"""``amcspice sweep status``: what a store holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.output import check_target, write_json
+from amcspice.cli.quantity import si
+
+if TYPE_CHECKING:
+    from amcspice.sweep.store import Store
+
+__all__ = ["status"]
+
+MOST_REASONS = 8
+
+
+@click.command(epilog="Example: amcspice sweep status runs.sqlite --watch settling_time_median_s")
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--watch", metavar="METRIC", default="relative_error_median", show_default=True,
+    help="What the best and the worst point are judged by.",
+)  # fmt: skip
+@json_option
+@debug_option
+def status(store: Path, watch: str, json_file: Path | None) -> None:
+    """Print how far the sweeps of STORE are, the best and the worst point, and what failed.
+
+    The store may be in use.
+    """
+    from amcspice.sweep.lock import owner
+    from amcspice.sweep.store import Store
+
+    if json_file is not None:
+        check_target(json_file)
+    with Store.open(store, read_only=True) as opened:
+        content = {
+            "store": store,
+            "running": owner(store),
+            "points": opened.counts(),
+            "sweeps": [
+                {"number": one.number, "name": one.name, **opened.counts(one.number),
+                 "added_at": one.added_at}
+                for one in opened.sweeps()
+            ],
+            "watched": watch,
+            **opened.extremes(watch),
+            "failures": opened.failures(),
+            "provenance": opened.provenance,
+        }  # fmt: skip
+        if str(json_file) != "-":
+            _show(content, opened)
+    if json_file is not None:
+        write_json(json_file, content)
+
+
+def _show(content: dict[str, Any], store: Store) -> None:
+    console = Console(highlight=False)
+    table = Table(title=str(content["store"]), title_justify="left")
+    for name in ("sweep", "name", "done", "failed", "left"):
+        table.add_column(name, justify="left" if name == "name" else "right")
+    for one in content["sweeps"]:
+        cells = (one[name] for name in ("number", "name", "done", "failed", "left"))
+        table.add_row(*map(str, cells))
+    table.add_section()
+    points = content["points"]
+    table.add_row("", "all points", str(points["done"]), str(points["failed"]), "")
+    console.print(table)
+    if content["running"] is not None:
+        console.print(f"running: process {content['running']}")
+    watch, units = content["watched"], store.units
+    for word in ("best", "worst"):
+        if content[word] is not None:
+            value = _told(content[word]["value"], units.get(watch))
+            where = ", ".join(
+                f"{name} = {_told(item, units.get(name))}"
+                for name, item in content[word]["axes"].items()
+            )
+            line = f"{word} {watch}: {value} at {where} ({content[word]['key'][:12]})"
+            console.print(line, soft_wrap=True)
+    if content["failures"]:
+        failures = Table(title="failures", title_justify="left")
+        for name in ("points", "reason", "for example"):
+            failures.add_column(name, justify="right" if name == "points" else "left")
+        for failure in content["failures"][:MOST_REASONS]:
+            failures.add_row(str(failure["points"]), failure["reason"], failure["key"][:12])
+        console.print(failures)
+        click.echo(f"look at one: amcspice sweep point {content['store']} KEY", err=True)
+    for one in content["provenance"]:
+        versions = ", ".join(
+            f"{name} {one[name]}" for name in ("amcspice", "ngspice", "host") if one.get(name)
+        )
+        console.print(f"{one['points']} points by {versions}", soft_wrap=True)
+
+
+def _told(value: Any, unit: str | None) -> str:
+    if isinstance(value, int | float) and unit:
+        return si(value, unit)
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

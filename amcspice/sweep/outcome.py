@@ -1,0 +1,78 @@
+"""What became of a point, and the key under which it is stored."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import amcspice
+from amcspice.circuit.instances import model_library
+
+__all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
+
+Scalar = str | int | float | bool | None
+
+LIBRARIES = ("memristor", "miller", "opamp")
+"""The files under models/."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One finished or failed point.
+
+    Parameters
+    ----------
+    key : str
+        See `point_key`.
+    parameters : mapping of str to scalar
+        Complete, in SI units.
+    status : {"done", "failed"}
+    metrics : mapping of str to number
+        What was measured; empty if the point failed.
+    provenance : mapping
+        Versions and how it was computed.
+    error : str, optional
+        Why it failed.
+    deck : str, optional
+        Of the simulation that failed: its text on the way to the store, its path once there.
+    seconds : float
+        Wall time of the point [s].
+    """
+
+    key: str
+    parameters: Mapping[str, Scalar]
+    status: Literal["done", "failed"]
+    metrics: Mapping[str, float | int | bool] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    error: str | None = None
+    deck: str | None = None
+    seconds: float = 0.0
+
+
+def canonical(parameters: Mapping[str, Scalar]) -> str:
+    """Return parameters as JSON that is the same text however they were ordered or written.
+
+    >>> canonical({"gbw": 1e8, "columns": 8}) == canonical({"columns": 8.0, "gbw": 100000000})
+    True
+    """
+    plain = {
+        name: int(value) if type(value) is float and value.is_integer() else value
+        for name, value in parameters.items()
+    }
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def point_key(parameters: Mapping[str, Scalar]) -> str:
+    """Return the key of a point: SHA-256 of its parameters, the version and the model libraries."""
+    return hashlib.sha256((canonical(parameters) + surroundings()).encode()).hexdigest()
+
+
+@functools.cache
+def surroundings() -> str:
+    """Return what the result of a point depends on besides its parameters, as text."""
+    models = hashlib.sha256("".join(model_library(name) for name in LIBRARIES).encode()).hexdigest()
+    return f"\namcspice {amcspice.__version__}\nmodels {models}"

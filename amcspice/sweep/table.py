@@ -1,0 +1,126 @@
+"""The points of a store as a table."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.json
+
+from amcspice.errors import InputError
+from amcspice.sweep.outcome import Scalar
+
+__all__ = ["Where", "frame"]
+
+Where = Mapping[str, Scalar | Sequence[Scalar]]
+"""Names of parameters or metrics, each with the value or the values that are wanted."""
+
+TOLERANCE = 1e-6
+"""Relative, of numbers that are compared: people type fewer digits than an axis has."""
+
+BLOCK = 1 << 24
+"""Bytes that are decoded at once: more than any row has."""
+
+ROW = ("key", "status", "error", "deck", "seconds", "finished_at")
+
+
+def frame(
+    connection: sqlite3.Connection,
+    where: Where | None,
+    sweep: int | None,
+    axes: Mapping[str, Sequence[Scalar]],
+) -> pd.DataFrame:
+    """Return points as a table; see `Store.frame`."""
+    conditions, values = _conditions(connection, where or {})
+    source, place = "point", "NULL"
+    if sweep is not None:
+        source, place = "member JOIN point USING (key)", "place"
+        conditions.append("sweep = ?")
+        values.append(sweep)
+    chosen = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    names = ", ".join(f"point.{name}" for name in ROW)
+    rows = connection.execute(
+        f"SELECT {names}, parameters, metrics, {place} FROM {source} {chosen} "
+        f"ORDER BY {'point.key' if sweep is None else 'place'}",
+        values,
+    ).fetchall()
+    if not rows:
+        return pd.DataFrame(columns=["key", "status", *_known(connection), *ROW[2:]])
+    *plain, parameters, metrics, places = zip(*rows, strict=True)
+    key, status, *rest = map(list, plain)
+    decoded = _columns(parameters)
+    first = {axis: decoded[axis] for axis in axes if axis in decoded}
+    columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics)}
+    columns |= dict(zip(ROW[2:], rest, strict=True))
+    made = pd.DataFrame(columns, index=None if sweep is None else list(places))
+    for axis in axes:
+        if "+" in axis and axis not in made:
+            made[axis] = [label(row) for row in made[axis.split("+")].itertuples(index=False)]
+    return made
+
+
+def label(values: Sequence[Scalar]) -> str:
+    """Return the name of a place on an axis of several parameters."""
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def _columns(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the columns of JSON objects, one text a row."""
+    if not texts:
+        return {}
+    content = io.BytesIO("\n".join(texts).encode())
+    try:
+        read = pyarrow.json.read_json(content, pyarrow.json.ReadOptions(block_size=BLOCK))
+    except pyarrow.ArrowInvalid:  # a parameter that is a word here and a number there
+        rows = [json.loads(text) for text in texts]
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+    return {name: _column(read[name]) for name in read.column_names}
+
+
+def _column(read: Any) -> Any:
+    """Return a column; one that is never known is nan, whatever it would be."""
+    if pyarrow.types.is_null(read.type):
+        return np.full(len(read), np.nan)
+    return read.to_pandas().array
+
+
+def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    known = _known(connection) if where else []
+    for name, wanted in where.items():
+        if name in ROW:
+            left = f"point.{name}"
+        elif name in known or not known:
+            left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
+        else:
+            raise InputError(f"there is no column {name!r}; choose from {', '.join(known)}")
+        choices = []
+        for value in [wanted] if isinstance(wanted, Scalar) else wanted:
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                choices.append(f"abs({left} - ?) <= {TOLERANCE} * abs(?)")
+                values += [value, value]
+            else:
+                choices.append(f"{left} IS ?")
+                values.append(value)
+        conditions.append(f"({' OR '.join(choices)})")
+    return conditions, values
+
+
+def _known(connection: sqlite3.Connection) -> list[str]:
+    """Return the names of parameters and metrics, from one done and one failed point."""
+    names: dict[str, None] = {}
+    for status in ("done", "failed"):
+        row = connection.execute(
+            "SELECT parameters, metrics FROM point WHERE status = ? LIMIT 1", (status,)
+        ).fetchone()
+        for text in row or ():
+            names |= dict.fromkeys(json.loads(text))
+    return list(names)

@@ -1,0 +1,121 @@
+"""What runs in a process of a sweep: batches of points, one outcome each.
+
+Every executor comes here, so a point is the same wherever it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import amcspice
+from amcspice.errors import AmcspiceError, InputError, SimulationError
+from amcspice.signals import Terminated, terminable
+from amcspice.sweep.outcome import Outcome, Scalar, surroundings
+
+__all__ = ["Function", "Task", "run_batch"]
+
+Function = Callable[[dict[str, Any]], Any]
+"""Takes the parameters of a point, returns something with ``metrics`` and ``provenance``."""
+
+Task = tuple[str, dict[str, Scalar]]
+"""Key and parameters of a point."""
+
+MOST_DECK = 64 << 20
+"""Bytes of a failed deck that are sent to the store."""
+
+
+def run_batch(function: Function, tasks: Sequence[Task], expected: str) -> list[Outcome]:
+    """Run points one after the other.
+
+    Parameters
+    ----------
+    function : callable
+        See `Function`.
+    tasks : sequence
+        Keys and parameters.
+    expected : str
+        Version and models of whoever made the keys, see `surroundings`.
+
+    Raises
+    ------
+    InputError
+        If this process has another version of amcspice.
+    """
+    if surroundings() != expected:
+        raise InputError(
+            f"the worker on {platform.node()} has another amcspice or other models "
+            f"({' '.join(surroundings().split())}) than this command "
+            f"({' '.join(expected.split())}): install the same version there"
+        )
+    _one_thread()
+    try:
+        with terminable():
+            return [_run(function, key, parameters) for key, parameters in tasks]
+    except Terminated:  # whoever asked for it has given the batch up
+        os._exit(143)
+
+
+def _run(function: Function, key: str, parameters: Mapping[str, Scalar]) -> Outcome:
+    started = time.perf_counter()
+    result, error, deck = None, None, None
+    try:
+        result = function(dict(parameters))
+    except SimulationError as failed:
+        error, deck = _told(failed), _taken(failed.deck)
+    except AmcspiceError as failed:
+        error = str(failed)
+    except Exception:
+        error = f"internal error: {traceback.format_exc().rstrip()}"
+    seconds = time.perf_counter() - started
+    if result is None:
+        return Outcome(key, parameters, "failed", {}, _here(), error, deck, seconds)
+    provenance = {**_here(), **result.provenance}
+    return Outcome(key, parameters, "done", result.metrics, provenance, seconds=seconds)
+
+
+@functools.cache
+def _here() -> dict[str, str]:
+    return {
+        "amcspice": amcspice.__version__,
+        "platform": platform.platform(),
+        "host": platform.node(),
+    }
+
+
+def _told(error: SimulationError) -> str:
+    """Return the cause and the end of the log; the deck goes to the store."""
+    log = error.log.strip().splitlines()[-5:]
+    return "\n".join([f"simulation failed: {error.cause}", *(f"  ngspice: {line}" for line in log)])
+
+
+def _taken(deck: str | None) -> str | None:
+    """Return the text of a deck and remove the file."""
+    if deck is None:
+        return None
+    path = Path(deck)
+    try:
+        if path.stat().st_size > MOST_DECK:
+            return None
+        text = path.read_text()
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):
+        path.unlink()
+    return text
+
+
+@functools.cache
+def _one_thread() -> None:
+    """Let BLAS use one thread, so that the number of jobs changes no result."""
+    import scipy.linalg  # noqa: F401 - loads the BLAS whose threads are counted
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)

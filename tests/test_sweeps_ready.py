@@ -1,0 +1,97 @@
+"""The ready sweeps: every one can be planned, and its smallest points run."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amcspice.engine import LinearModel
+from amcspice.reduction import reduce_to_ports
+from amcspice.sweep.experiment import Experiment
+from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.point import run_point
+from amcspice.sweep.spec import read_spec
+
+ROOT = Path(__file__).resolve().parents[1]
+SPECS = sorted((ROOT / "sweeps").glob("*.toml"))
+sys.path.insert(0, str(ROOT / "scripts"))
+from settling_theory import RATES, slowest  # noqa: E402
+
+
+def plan(path):
+    return make_plan(make_grid(read_spec(path)))
+
+
+def test_there_are_ready_sweeps():
+    assert {path.stem for path in SPECS} >= {
+        "settling-inverse", "settling-least-squares", "settling-nnls", "settling-eigen",
+        "wires", "levels", "power", "tiny",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_ready_sweep_says_what_it_asks_and_how_to_run_it(path):
+    comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    assert any("Asked:" in line for line in comments)
+    assert any(f"amcspice sweep run sweeps/{path.name} --store" in line for line in comments)
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_a_ready_sweep_is_planned_and_its_smallest_points_run(path):
+    made = plan(path)
+    points = [made.parameters(index) for index in range(len(made))]
+    kinds = {}
+    for point in points:
+        # One point of every circuit and matrix, by the equations: those of ngspice cost more.
+        kind = (point["circuit"], point["matrix"], point["problem"])
+        size = (point["columns"], point["gbw"], point["wire_resistance"] or 0.0)
+        if kind not in kinds or size < kinds[kind][0]:
+            kinds[kind] = size, point
+    for size, point in kinds.values():
+        if size[0] > 64:
+            continue
+        metrics = run_point({**point, "fidelity": "behavioural"}).metrics
+        assert metrics["settled"] == 1.0
+        assert 0 < metrics["relative_error_max"] < 0.3
+        assert metrics["power_total_w"] > 0
+
+
+def test_the_settling_sweeps_span_the_full_range():
+    """Sizes 8 to 512, GBW 10 MHz to 10 GHz, for every closed-loop circuit."""
+    spans = {}
+    for name in ("inverse", "least-squares", "nnls", "eigen"):
+        made = plan(ROOT / "sweeps" / f"settling-{name}.toml")
+        for index in range(len(made)):
+            point = made.parameters(index)
+            spans.setdefault(point["circuit"], []).append((point["columns"], point["gbw"]))
+            behavioural = 64 if point["circuit"] == "ginv-classic" else 128
+            expected = "reduced" if point["columns"] <= behavioural else "behavioural"
+            assert point["fidelity"] == expected
+    assert set(spans) == {"inv", "inv-compensated", "inv-inverters", "ginv-classic",
+                          "ginv-compact", "eigen"}  # fmt: skip
+    for found in spans.values():
+        sizes, gbws = zip(*found, strict=True)
+        assert (min(sizes), max(sizes), min(gbws), max(gbws)) == (8, 512, 10e6, 10e9)
+
+
+CASES = {
+    "inv": {"problem": "inv", "matrix": "covariance"},
+    "inv-compensated": {"problem": "inv", "signed": True},
+    "inv-inverters": {"problem": "inv", "signed": True},
+    "ginv-compact": {"problem": "lstsq", "rows_per_column": 2},
+    "ginv-classic": {"problem": "lstsq", "rows_per_column": 2},
+    "eigen": {"problem": "eig"},
+}
+
+
+@pytest.mark.parametrize("columns", [5, 24])
+@pytest.mark.parametrize("circuit", list(RATES))
+def test_closed_forms_of_the_slowest_time_constant(circuit, columns):
+    """What the documentation explains settling with, against the model of the whole network."""
+    point = Experiment.of({"circuit": circuit, "columns": columns, **CASES[circuit]})
+    A = point.matrix()
+    made = point.circuit(A)
+    rates = LinearModel.of(made, reduce_to_ports(made.schematic)).eigenvalues.real
+    tau = (1 if circuit == "eigen" else -1) / rates.max()
+    assert slowest(circuit, A) == pytest.approx(2 * np.pi * point["gbw"] * tau, rel=0.01)
