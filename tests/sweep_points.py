@@ -53,3 +53,33 @@ def deck():
 def mended(parameters):
     """Work at every seed."""
     return trivial(parameters)
+
+
+def deadly(parameters):
+    """Crash at one seed, as a simulator does."""
+    if parameters["seed"] == 33:
+        os.kill(os.getpid(), 11)
+    return trivial(parameters)
+
+
+def asleep(parameters):
+    """Take as long as is asked for."""
+    time.sleep(parameters["seconds"])
+    return Result({})
+
+
+def asleep_for_columns(parameters):
+    """Take a second a column, but for the first."""
+    time.sleep(parameters["columns"] - 1)
+    return Result({})
+
+
+def duration(columns, classic):
+    """Return what `grows` takes: a power of the size, more on another circuit [s]."""
+    return 0.01 * columns**1.5 * (3 if classic else 1)
+
+
+def grows(parameters):
+    """Take longer for larger circuits."""
+    time.sleep(duration(parameters["columns"], parameters["circuit"] == "ginv-classic"))
+    return trivial({**parameters, "gbw": 1.0})

@@ -409,10 +409,10 @@ def test_a_writer_that_is_killed(path):
 
 @pytest.mark.slow
 def test_many_points_are_read_filtered_and_exported_quickly(path, measured):
-    """A tenth of the hundred thousand that a store is meant for; limits are generous."""
+    """A twentieth of the hundred thousand that a store is meant for; limits are generous."""
     import time
 
-    count = 10_000
+    count = 5_000
     base = {f"parameter_{k}": [1.5e3, 7, True, None, "word"][k % 5] for k in range(60)}
     with Store.open(path, create=True) as store:
         for first in range(0, count, 1000):
@@ -432,6 +432,6 @@ def test_many_points_are_read_filtered_and_exported_quickly(path, measured):
             started = time.process_time()
             result = action()
             seconds = time.process_time() - started
-            measured(f"{name}_100000_points_s", 10 * seconds)
-            assert seconds < 10, name
+            measured(f"{name}_100000_points_s", 20 * seconds)
+            assert seconds < 5, name
             assert (result if isinstance(result, int) else len(result)) in (count, count // 10)

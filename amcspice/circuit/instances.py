@@ -6,15 +6,13 @@ mismatch, of a user's own sub-circuit or of noise.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 
 from amcspice.circuit.base import Amplifiers
 from amcspice.circuit.subcircuit import check_banks, subcircuit_library
 from amcspice.device import OpAmp
+from amcspice.model_files import model_library
 
 __all__ = ["Instance", "amplifier_library", "instances", "model_library", "opamp_parameters"]
 
@@ -45,15 +43,6 @@ class Instance:
     values: dict[str, float] = field(default_factory=dict)
     series: float = 0.0
     number: int | None = None
-
-
-@functools.cache
-def model_library(name: str = "opamp") -> str:
-    """Return the text of ``models/<name>.lib``."""
-    packaged = resources.files("amcspice") / "models" / f"{name}.lib"
-    if packaged.is_file():
-        return packaged.read_text()
-    return (Path(__file__).parents[2] / "models" / f"{name}.lib").read_text()
 
 
 def amplifier_library(opamp: OpAmp) -> str:

@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import importlib
 import itertools
+import logging
 import multiprocessing
 import multiprocessing.util
 import queue
@@ -30,6 +31,9 @@ from amcspice.sweep.outcome import Outcome, surroundings
 from amcspice.sweep.worker import Function, Task, run_batch
 
 __all__ = ["Answer", "Batch", "Dask", "Executor", "Local", "Lost"]
+
+CONNECT_PATIENCE = 10.0
+"""Seconds to wait for a scheduler."""
 
 WORKERS_WANTED = 60.0
 """Seconds to wait for the first worker of a cluster."""
@@ -240,12 +244,16 @@ class Dask:
             ) from None
         self._function, self._scheduler = function, scheduler
         try:
-            self._client: Any = distributed.Client(scheduler, timeout=10, set_as_default=False)
+            self._client: Any = distributed.Client(
+                scheduler, timeout=CONNECT_PATIENCE, set_as_default=False
+            )
         except (OSError, ValueError) as error:
             raise InputError(
                 f"no Dask scheduler answers at {scheduler} ({error}): start one with "
                 "dask scheduler, and workers with dask worker ADDRESS"
             ) from None
+        for name in ("distributed", "distributed.client"):  # what matters is said by our errors
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         self._names = itertools.count()
         self._out: dict[str, tuple[Batch, Any]] = {}
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -333,6 +333,7 @@ def _make(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
     )  # fmt: skip
 
 
+@functools.cache
 def _field(owner: type, name: str) -> Any:
     return next(item.default for item in dataclasses.fields(owner) if item.name == name)
 

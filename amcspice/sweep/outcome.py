@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import amcspice
-from amcspice.circuit.instances import model_library
+from amcspice.model_files import model_library
 
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
@@ -59,11 +59,14 @@ def canonical(parameters: Mapping[str, Scalar]) -> str:
     >>> canonical({"gbw": 1e8, "columns": 8}) == canonical({"columns": 8.0, "gbw": 100000000})
     True
     """
-    plain = {
-        name: int(value) if type(value) is float and value.is_integer() else value
-        for name, value in parameters.items()
-    }
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return "{" + ",".join(_member(name, parameters[name]) for name in sorted(parameters)) + "}"
+
+
+@functools.lru_cache(maxsize=1 << 16, typed=True)
+def _member(name: str, value: Scalar) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return json.dumps({name: value}, separators=(",", ":"), allow_nan=False)[1:-1]
 
 
 def point_key(parameters: Mapping[str, Scalar]) -> str:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 import amcspice
 from amcspice.errors import AmcspiceError, InputError, SimulationError
 from amcspice.signals import Terminated, terminable
@@ -55,7 +57,7 @@ def run_batch(function: Function, tasks: Sequence[Task], expected: str) -> list[
             f"({' '.join(surroundings().split())}) than this command "
             f"({' '.join(expected.split())}): install the same version there"
         )
-    _one_thread()
+    _use_one_thread()
     try:
         with terminable():
             return [_run(function, key, parameters) for key, parameters in tasks]
@@ -113,9 +115,11 @@ def _taken(deck: str | None) -> str | None:
 
 
 @functools.cache
-def _one_thread() -> None:
-    """Let BLAS use one thread, so that the number of jobs changes no result."""
-    import scipy.linalg  # noqa: F401 - loads the BLAS whose threads are counted
-    from threadpoolctl import threadpool_limits
+def _use_one_thread() -> None:
+    """Let BLAS use one thread, so that the number of jobs changes no result.
 
+    What is loaded obeys the limit, what is loaded later the environment.
+    """
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
     threadpool_limits(1)
