@@ -97,10 +97,14 @@ def test_rate_and_time_left_are_of_late(view, clock):
     assert view.rate == pytest.approx(1.0)
     assert view.left == pytest.approx(50.0)
     assert "0:00:50 left" in text(view)
-    clock.now = 100.0  # a pause
-    assert view.rate == 0
-    for _ in range(50):
+    clock.now = 100.0  # a slow one
+    assert view.rate == pytest.approx(9 / 99)
+    for second in range(101, 141):
+        clock.now = second
         view.on_result(failed(8))
+    assert view.rate == pytest.approx(1.0, rel=0.05)  # what was before has left the window
+    for _ in range(10):
+        view.on_result(Point())
     assert view.left == 0
 
 

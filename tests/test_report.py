@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
+import zipfile
+from pathlib import Path
 
 import browser
 import numpy as np
@@ -15,6 +17,8 @@ import amcspice as amc
 from amcspice.view.points import Points
 from amcspice.view.report import report
 from amcspice.view.selection import choose, curves
+
+ROOT = Path(__file__).resolve().parents[1]
 
 PROVENANCE = [
     {"amcspice": "0.1.0", "ngspice": "46", "points": 200},
@@ -140,6 +144,25 @@ def test_contrast_is_that_of_good_print(page, theme):
         for ground in ("page", "card"):
             low, high = sorted(luminance(colours[name]) for name in (text, ground))
             assert (high + 0.05) / (low + 0.05) >= 4.5, (theme, text, ground)
+
+
+def test_a_wheel_holds_the_page(tmp_path):
+    from hatchling.builders.wheel import WheelBuilder
+
+    wheel = next(WheelBuilder(str(ROOT)).build(directory=str(tmp_path)))
+    names = zipfile.ZipFile(wheel).namelist()
+    for name in ("report.html.j2", "report.css", "report.js"):
+        assert f"amcspice/view/templates/{name}" in names
+
+
+def test_without_a_browser_tests_are_skipped_or_fail(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv(browser.REQUIRED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="not installed: chromium, chromedriver"):
+        browser.require()
+    monkeypatch.setenv(browser.REQUIRED, "1")
+    with pytest.raises(pytest.fail.Exception, match="not installed"):
+        browser.require()
 
 
 # In a browser
@@ -419,9 +442,14 @@ def test_explorer_draws_what_is_asked_for(opened):
     assert names == ["ginv-classic", "ginv-compact", "inv"]
     set_to(kind="heat map", by="columns", panel="circuit")
     wait(opened, f"{plot}.data?.[0].type === 'heatmap'")
-    set_to(kind="distribution")
+    set_to(by="nothing")
+    assert "takes two parameters" in opened.find_element(By.ID, "explored").text
+    set_to(by="columns", kind="distribution")
     assert heading() == "Distribution of power total by columns"
     wait(opened, f"{plot}.data?.[0].line?.shape === 'hv'")
+    set_to(kind="lines", y="energy, median", x="settling time, median", by="circuit")
+    wait(opened, f"{plot}.data?.[0].mode === 'markers'")
+    assert opened.execute_script(f"return {plot}.data.map((trace) => trace.mode)") == ["markers"]
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -1,6 +1,8 @@
 """Specifications: what they mean, and that each mistake is refused with its line."""
 
+import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +179,13 @@ def test_impossible_combinations_are_refused():
 def test_two_points_that_are_the_same_experiment_are_refused():
     text = '[axes]\ncolumns = [8]\nrows = [32, "default"]\n'  # nnls has four rows a column
     refused(text, "line 3", "same experiment", "rows = 32", "rows = None")
+
+
+def test_the_example_of_the_documentation():
+    page = Path(__file__).parents[1] / "docs" / "sweeps.md"
+    text = re.search(r"```toml\n(.*?)```", page.read_text(), re.DOTALL)[1]
+    plan = plan_of(text)
+    assert f"{' x '.join(map(str, map(len, plan.grid.axes)))} = {len(plan)}" in page.read_text()
 
 
 def test_files_that_are_no_text_are_refused(tmp_path):

@@ -20,6 +20,8 @@ from amcspice.sweep import schema
 from amcspice.sweep.export import export
 from amcspice.sweep.lock import owner
 from amcspice.sweep.outcome import Outcome, canonical, point_key
+from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.spec import parse_spec
 from amcspice.sweep.store import FullError, Store
 
 AXES = {"columns": [8, 16, 32], "gbw": [1e7, 2.5e7]}
@@ -200,6 +202,29 @@ def test_a_dataset_has_axes_units_and_gaps(store):
     assert part["columns"].to_numpy().tolist() == [8, 32]
     with pytest.raises(InputError, match="no sweep 7"):
         store.dataset(7)
+
+
+def test_an_axis_of_several_parameters_is_a_column(path):
+    text = """
+        [[zip]]
+        circuit = ["ginv-compact", "ginv-compact", "ginv-classic"]
+        levels = [4, "none", 4]
+        [axes]
+        seed = [0, 1]
+        """
+    plan = make_plan(make_grid(parse_spec(text)))
+    axes = plan.grid.named()
+    assert axes["circuit+levels"] == ["ginv-compact, 4", "ginv-compact, none", "ginv-classic, 4"]
+    with Store.open(path, create=True) as store:
+        store.add_sweep(plan.name, text, axes, keys=plan.keys)
+        store.write(
+            Outcome(plan.keys[k], plan.parameters(k), "done", {"number": k}) for k in range(6)
+        )
+        assert set(store.frame(sweep=1)["circuit+levels"]) == set(axes["circuit+levels"])
+        made = store.dataset()
+    assert dict(made.sizes) == {"seed": 2, "circuit+levels": 3}
+    assert made["number"].sel({"seed": 1, "circuit+levels": "ginv-compact, none"}) == 4
+    assert made["levels"].dims == ("circuit+levels",)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])

@@ -218,6 +218,21 @@ def test_names_are_not_joined_by_lines():
     assert [text.get_text() for text in figure.axes[2].get_xticklabels()] == list(CIRCUITS)
 
 
+def test_a_metric_against_a_metric_is_scattered():
+    given = points()
+    choice = choose(
+        given, x="settling_time_median_s", y="energy_median_j", by="circuit", panel="gbw"
+    )
+    axis = sweep_plot(given, choice).axes[0]
+    lines = {line.get_label(): line for line in axis.lines}
+    assert {line.get_linestyle() for line in lines.values()} == {"None"}
+    assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+    rows = given.frame[(given.frame.gbw == 1e7) & (given.frame.circuit == "inv")]
+    held = rows.dropna(subset=["settling_time_median_s"])
+    assert len(lines["inv"].get_xdata()) == len(held)
+    assert "Taken together: columns (5), seed (5)" in caption(given, choice)
+
+
 def test_heat_map_holds_the_medians_and_marks_what_is_missing():
     given = points()
     lost = (

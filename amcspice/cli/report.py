@@ -9,6 +9,7 @@ import click
 
 from amcspice.cli.common import debug_option
 from amcspice.cli.output import check_target
+from amcspice.cli.progress import progress
 from amcspice.cli.sweep_points import (
     chosen_sweep,
     conditions,
@@ -68,16 +69,24 @@ def report(
         chosen = chosen_sweep(opened, sweep)
         points = read_points(opened, chosen, wanted)
         left = 0 if chosen is None or wanted else opened.counts(chosen.number).get("left", 0)
-        page = write_report(
-            points,
-            title=title or (chosen.name if chosen else store.stem),
-            command=opened.command,
-            provenance=opened.provenance,
-            spec=chosen.spec if chosen else "",
-            left=left,
-            most=most,
-            export=shlex.join(["amcspice", "sweep", "export", str(store), "--out", "points.csv"]),
-        )
+        with progress(min(len(points.frame), most), "points") as advance:
+
+            def command(key: str) -> str:
+                advance(1)
+                return opened.command(key)
+
+            page = write_report(
+                points,
+                title=title or (chosen.name if chosen else store.stem),
+                command=command,
+                provenance=opened.provenance,
+                spec=chosen.spec if chosen else "",
+                left=left,
+                most=most,
+                export=shlex.join(
+                    ["amcspice", "sweep", "export", str(store), "--out", "points.csv"]
+                ),
+            )
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
     click.echo(f"{out}: {len(points.frame)} points, {out.stat().st_size / 1e6:.1f} MB")

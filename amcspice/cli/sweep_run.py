@@ -113,7 +113,11 @@ def run(
         check_target(json_file)
     if (options.executor == "dask") != (options.scheduler is not None):
         raise InputError("--executor dask and --scheduler tcp://HOST:PORT go together")
-    # The sweep machinery takes pandas and a second: --help does not wait for it.
+    # The machinery of sweeps takes a second to import: --help does not wait for it.
+    from amcspice.sweep.point import METRICS
+
+    if options.watch not in METRICS:
+        raise InputError(f"--watch {options.watch}: choose from {', '.join(METRICS)}")
     from amcspice.sweep.plan import MOST_POINTS, make_grid, make_plan
     from amcspice.sweep.point import METRICS
     from amcspice.sweep.spec import read_spec
@@ -136,8 +140,11 @@ def _run(plan: Plan, options: _Options) -> int:
     from amcspice.sweep.store import Store
     from amcspice.sweep.units import units
 
-    executor = _executor(options)
-    with Store.open(options.store, create=True, own=True) as store:
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(Store.open(options.store, create=True, own=True))
+        executor = _executor(options)
+        if executor is not None:
+            stack.callback(executor.close)
         spec = plan.grid.spec
         number = store.add_sweep(
             plan.name, spec.text, plan.grid.named(), keys=plan.keys, units=units()
@@ -195,15 +202,15 @@ def _executor(options: _Options) -> Executor | None:
 
 @contextlib.contextmanager
 def _observer(plan: Plan, options: _Options) -> Iterator[Observer]:
-    if not options.live:
-        with contextlib.ExitStack() as stack:
-            yield _Bar(stack)
-        return
     from amcspice.sweep.units import units
     from amcspice.view.live import live_view
 
-    with live_view(options.watch, list(plan.grid.named()), units()) as view:
-        yield view
+    if options.live:
+        with live_view(options.watch, list(plan.grid.named()), units()) as view:
+            yield view
+    else:
+        with contextlib.ExitStack() as stack:
+            yield _Bar(stack)
 
 
 class _Bar:
@@ -261,8 +268,8 @@ def _dry_run(plan: Plan, options: _Options) -> None:
         "sweep": plan.name, "points": len(plan), "in_store": len(plan) - len(missing),
         "to_run": len(missing), "jobs": options.jobs,
         "probes": len(found.outcomes) if found else 0,
-        "seconds": found.wall_time(options.jobs) if found else 0.0,
-        "bytes": found.size if found else 0.0,
+        "wall_time_s": found.wall_time(options.jobs) if found else 0.0,
+        "disk_bytes": round(found.size) if found else 0,
         "axes": plan.grid.named(),
     }  # fmt: skip
     if str(options.json) != "-":
@@ -287,8 +294,8 @@ def _show(content: dict[str, Any], options: _Options, found: Estimate | None) ->
     if found is not None:
         how = f"{content['jobs']} jobs; from {content['probes']} probes"
         at_least = "" if found.complete else "more than "
-        table.add_row("time", how, f"{at_least}about {duration(content['seconds'])}")
-        table.add_row("disk", "", f"about {size(content['bytes'])}")
+        table.add_row("time", how, f"{at_least}about {duration(content['wall_time_s'])}")
+        table.add_row("disk", "", f"about {size(content['disk_bytes'])}")
     console.print(table)
     failed = [one for one in found.outcomes if one.status == "failed"] if found else []
     if failed:

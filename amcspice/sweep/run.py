@@ -95,7 +95,7 @@ def run_sweep(
     function : callable, optional
         Runs a point; importable by name.  Default: `amcspice.sweep.point.run_point`.
     executor : Executor, optional
-        Default: processes on this machine.
+        Closed at the end.  Default: processes on this machine.
     jobs : int
         Their number.
     timeout : float, optional
@@ -116,27 +116,32 @@ def run_sweep(
 
         function = run_point
     started = time.monotonic()
-    finished = store.finished(failed=not retry_failed)
-    missing = [index for index, key in enumerate(plan.keys) if key not in finished]
-    before = len(plan) - len(missing)
-    if observer is not None:
-        observer.on_start(len(plan), before)
-    desk = _Desk(plan, missing, timeout)
-    book = _Book(store, observer)
-    if missing:
-        chosen = executor or Local(function, min(jobs, len(missing)))
-        try:
-            _run(desk, book, chosen, observer)
-        except FullError:
-            book.outcomes.clear()
-            raise
-        finally:
-            try:
-                _collect(desk, book, chosen)
-                book.write()
-            finally:
-                chosen.close()
+    with contextlib.ExitStack() as stack:
+        if executor is not None:
+            stack.callback(executor.close)
+        finished = store.finished(failed=not retry_failed)
+        missing = [index for index, key in enumerate(plan.keys) if key not in finished]
+        before = len(plan) - len(missing)
+        if observer is not None:
+            observer.on_start(len(plan), before)
+        desk, book = _Desk(plan, missing, timeout), _Book(store, observer)
+        if missing:
+            if executor is None:
+                executor = Local(function, min(jobs, len(missing)))
+                stack.callback(executor.close)
+            _run_and_write(desk, book, executor, observer)
     return Summary(len(plan), before, book.done, book.failed, time.monotonic() - started)
+
+
+def _run_and_write(desk: _Desk, book: _Book, executor: Executor, observer: Observer | None) -> None:
+    try:
+        _run(desk, book, executor, observer)
+    except FullError:
+        book.outcomes.clear()
+        raise
+    finally:
+        _collect(desk, book, executor)
+        book.write()
 
 
 def _run(desk: _Desk, book: _Book, executor: Executor, observer: Observer | None) -> None:

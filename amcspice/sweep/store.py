@@ -35,6 +35,9 @@ __all__ = ["FullError", "Store", "StoredSweep"]
 BUSY_PATIENCE = 10.0
 """Seconds to wait for another process that writes."""
 
+PAGE = 8192
+"""Bytes; a row has 2.5 kB, so that half of SQLite's usual 4096 would be left empty."""
+
 SHARED_PROVENANCE = (
     "amcspice", "ngspice", "python", "numpy", "scipy", "models", "platform", "host", "simulator",
     "solver", "amplifier",
@@ -271,7 +274,7 @@ class Store:
             If no point has such a metric, although points are done.
         """
         found: dict[str, dict[str, Any] | None] = {}
-        value = "metrics ->> ?"
+        value = "json_extract(metrics, ?)"
         for word, order in (("best", "ASC"), ("worst", "DESC")):
             rows = self._query(
                 f"SELECT key, parameters, {value} FROM point WHERE status = 'done' "
@@ -424,6 +427,7 @@ def _connect(path: Path, create: bool, read_only: bool) -> sqlite3.Connection:
         if not create and check_store(connection, str(path)) == 0:
             raise InputError(f"{path} is not an amcspice store: it is empty")
         check_store(connection, str(path))
+        connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new store only
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         migrate(connection, str(path))
@@ -434,21 +438,27 @@ def _connect(path: Path, create: bool, read_only: bool) -> sqlite3.Connection:
 
 
 def _connect_reader(path: Path) -> sqlite3.Connection:
-    connection = _sqlite(path, "ro")
-    try:
-        version = check_store(connection, str(path))
-    except sqlite3.OperationalError:  # a folder that cannot be written to, so nobody writes
-        connection.close()
-        connection = _sqlite(path, "ro&immutable=1")
-        version = check_store(connection, str(path))
-    except BaseException:
-        connection.close()
-        raise
+    """Connect as writers do if that is allowed: such a reader leaves no files behind."""
+    for mode in ("rw", "ro", "ro&immutable=1"):  # the last for a folder where nobody can write
+        connection = _sqlite(path, mode)
+        try:
+            version = check_store(connection, str(path))
+            connection.execute("PRAGMA query_only = ON")
+            break
+        except sqlite3.OperationalError:
+            connection.close()
+            if mode.endswith("1"):
+                raise
+        except BaseException:
+            connection.close()
+            raise
     if version == len(MIGRATIONS):
         return connection
     connection.close()
+    if version == 0:
+        raise InputError(f"{path} is not an amcspice store: it is empty")
     _connect(path, create=False, read_only=False).close()
-    return _sqlite(path, "ro")
+    return _connect_reader(path)
 
 
 def _sqlite(path: Path, mode: str) -> sqlite3.Connection:
@@ -488,9 +498,8 @@ def _split(provenance: Mapping[str, Any]) -> tuple[str, str]:
 
 def _json(metrics: Mapping[str, Any]) -> str:
     """Return metrics as JSON, which has no nan and no infinity."""
-    return json.dumps(
-        {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-    )
+    known = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    return json.dumps(known, separators=(",", ":"))
 
 
 def _numbers(metrics: dict[str, Any]) -> dict[str, Any]:

@@ -65,9 +65,21 @@ def frame(
     return made
 
 
-def label(values: Sequence[Scalar]) -> str:
-    """Return the name of a place on an axis of several parameters."""
-    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+def label(values: Sequence[Any]) -> str:
+    """Return the name of a place on an axis of several parameters.
+
+    >>> label(["ginv-compact", 100000000, None]) == label(["ginv-compact", 1e8, float("nan")])
+    True
+    """
+    return ", ".join(map(_word, values))
+
+
+def _word(value: Any) -> str:
+    if value is None or value != value:
+        return "none"
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        return f"{value:.10g}"
+    return str(value)
 
 
 def _columns(texts: Sequence[str]) -> dict[str, Any]:
@@ -98,10 +110,14 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
     for name, wanted in where.items():
         if name in ROW:
             left = f"point.{name}"
-        elif name in known or not known:
-            left = f"coalesce(parameters ->> '$.{name}', metrics ->> '$.{name}')"
-        else:
+        elif name in known:
+            left = "coalesce({}, {})".format(
+                *(f"json_extract({part}, '$.{name}')" for part in ("parameters", "metrics"))
+            )
+        elif known:
             raise InputError(f"there is no column {name!r}; choose from {', '.join(known)}")
+        else:
+            return ["0"], []
         choices = []
         for value in [wanted] if isinstance(wanted, Scalar) else wanted:
             if isinstance(value, int | float) and not isinstance(value, bool):

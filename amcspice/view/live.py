@@ -29,8 +29,11 @@ PATIENCE = 2.0
 LINE_INTERVAL = 15.0
 """Seconds between plain lines."""
 
-RATE_OVER = 30.0
-"""Seconds over which the rate is measured."""
+RATE_OVER, RATE_POINTS = 30.0, 20
+"""The rate is measured over so many seconds, or so many points where that takes longer."""
+
+SHORTEST = 0.5
+"""Seconds over which a rate means anything."""
 
 SHOWN_FAILURES = 4
 """Failures shown in the terminal; as many are plain lines."""
@@ -98,13 +101,12 @@ class LiveView:
         self.best: Result | None = None
         self.worst: Result | None = None
         self.failures: deque[Result] = deque(maxlen=SHOWN_FAILURES)
-        self._started = clock()
+        self._since: float | None = None
         self._times: deque[float] = deque()
 
     def on_start(self, total: int, done: int) -> None:
         """Hear how many points there are, and how many were finished before."""
         self.total, self.before = total, done
-        self._started = self._clock()
 
     def on_running(self, count: int) -> None:
         """Hear how many points are being run."""
@@ -112,7 +114,11 @@ class LiveView:
 
     def on_result(self, result: Result) -> None:
         """Hear of a finished or failed point."""
-        self._times.append(self._clock())
+        # The time to the first result is that of starting processes.
+        if self._since is None:
+            self._since = self._clock()
+        else:
+            self._times.append(self._clock())
         if result.status == "failed":
             self.failed += 1
             self.failures.append(result)
@@ -132,11 +138,13 @@ class LiveView:
 
     @property
     def rate(self) -> float:
-        """Points a second of late; zero before the first one."""
+        """Points a second of late; zero before the second one."""
+        if self._since is None:
+            return 0.0
         now = self._clock()
-        while self._times and self._times[0] < now - RATE_OVER:
-            self._times.popleft()
-        return len(self._times) / max(min(now - self._started, RATE_OVER), 1e-3)
+        while len(self._times) > RATE_POINTS and self._times[0] < now - RATE_OVER:
+            self._since = self._times.popleft()
+        return len(self._times) / max(now - self._since, SHORTEST)
 
     @property
     def left(self) -> float:

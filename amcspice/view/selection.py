@@ -164,7 +164,7 @@ def choose(
     if by is None:
         by = _take(free, points, most=None if kind == "heat" else MOST_DEFAULT_CURVES)
     if panel is None:
-        panel = _take(free, points, most=9)
+        panel = _take(free, points, most=MOST_PANELS)
     made = Choice(y or points.metrics[0], x, by, panel, kind)
     if kind == "heat" and made.by is None:
         raise InputError("a heat map takes two axes; this sweep varies one: use --kind line")

@@ -124,7 +124,7 @@ def caption(points: Points, choice: Choice, *, log: bool | None = None) -> str:
         names = ", ".join(f"{label(name)} ({count})" for name, count in over.items())
         what = {
             "line": "Median and quartiles over", "heat": "Median over",
-        }.get(choice.kind, "Taken together:")  # fmt: skip
+        }.get("" if choice.x in points.metrics else choice.kind, "Taken together:")  # fmt: skip
         text += f". {what} {names}"
     held = [
         f"{label(name)} {engineering(value, points.unit(name))}"
@@ -158,7 +158,7 @@ def _lines(
     assert choice.x is not None
     numeric = points.is_number(choice.x)
     at = points.places(choice.x)
-    power = log and numeric and spacing(at) == "log"
+    power = log and numeric and spacing(at) == "log" and choice.x not in points.metrics
     looks = _looks(points, choice)
     for axis, (_, members) in zip(grid, panels, strict=False):
         for curve in members:
@@ -167,7 +167,9 @@ def _lines(
                 fit = f"∝ {label(choice.x)}$^{{{growth.exponent:.2f} ± {growth.error:.2f}}}$"
                 name = f"{name}, {fit}" if name else fit
             look = {**looks[curve.value], "label": name, "markersize": 5}
-            if numeric:
+            if choice.x in points.metrics:
+                axis.plot(curve.x, curve.median, **{**look, "linestyle": "none", "alpha": 0.7})
+            elif numeric:
                 _band(axis, curve, look)
             else:
                 _bars(axis, curve, at, look, list(looks).index(curve.value) - len(looks) / 2)
@@ -229,6 +231,11 @@ def _horizontal(axis: Axes, points: Points, name: str) -> None:
     if not points.is_number(name):
         axis.set_xticks(range(len(values)), [engineering(value) for value in values])
         axis.margins(x=0.1)
+    elif name in points.metrics:
+        if values[0] > 0 and values[-1] > LOG_RATIO * values[0]:
+            axis.set_xscale("log")
+        if points.unit(name):
+            axis.xaxis.set_major_formatter(_engineering_ticks(points.unit(name)))
     else:
         kind = spacing(values)
         if kind == "symlog":

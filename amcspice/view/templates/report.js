@@ -92,6 +92,12 @@ function isLog(choice, indices) {
   return low > 0 && high > (over ? 2 : 30) * low;
 }
 
+function spread(name) {
+  const values = drawable(name).map((k) => Number(data.values[name][k]));
+  const low = values.reduce((a, b) => Math.min(a, b), Infinity);
+  return low > 0 && values.some((value) => value > 30 * low) ? "log" : "linear";
+}
+
 // A logarithmic axis that begins with zero is drawn over its exponents, with zero one step before.
 function placing(column) {
   if (!column.numeric) return { place: (value) => readable(value), axis: { type: "category", categoryorder: "array", categoryarray: column.order.map((v) => readable(v)) } };
@@ -105,7 +111,8 @@ function placing(column) {
     const at = ticks ?? [0, ...positive.filter((_, k) => k % Math.ceil(positive.length / 8) === 0)];
     return { place, axis: { type: "linear", tickvals: at.map(place), ticktext: at.map((v) => readable(v, column.unit, 3)) } };
   }
-  const axis = { type: column.scale === "log" ? "log" : "linear" };
+  const scale = column.role === "metric" ? spread(column.name) : column.scale;
+  const axis = { type: scale === "log" ? "log" : "linear" };
   if (ticks) Object.assign(axis, { tickvals: ticks, ticktext: text });
   else Object.assign(axis, { exponentformat: "SI", ticksuffix: column.unit });
   return { place: (value) => value, axis };
@@ -137,7 +144,8 @@ function lineTraces(choice, members, looks, log, most) {
       const sorted = own.map((k) => Number(values[k])).sort((a, b) => a - b);
       return { x, n: own.length, low: quantile(sorted, 0.25), median: quantile(sorted, 0.5), high: quantile(sorted, 0.75) };
     });
-    const repeated = at.some((item) => item.n > 1);
+    const scattered = over.role === "metric";
+    const repeated = !scattered && at.some((item) => item.n > 1);
     const fit = log && over.scale === "log" ? growth(at.map((item) => item.x), at.map((item) => item.median)) : null;
     const legend = fit ? `${name}  ∝ ${over.label}<sup>${fit.exponent.toFixed(2)} ± ${fit.error.toFixed(2)}</sup>` : name;
     const x = at.map((item) => place(item.x));
@@ -153,8 +161,9 @@ function lineTraces(choice, members, looks, log, most) {
       x: few.map((k) => place(data.values[choice.x][k])), y: few.map((k) => Number(values[k])), mode: "markers", type: "scatter",
       marker: { color: look.color, symbol: repeated ? "circle" : look.symbol, size: repeated ? 5 : 8, opacity: repeated ? 0.5 : 1 },
       text: few.map((k) => about(k, choice.y)), hovertemplate: "%{text}<extra></extra>", customdata: few,
-      legendgroup: name, showlegend: false,
+      legendgroup: name, showlegend: scattered, name: scattered ? name : undefined,
     });
+    if (scattered) continue;
     traces.push({
       x, y: at.map((item) => item.median), type: "scatter", name: legend, legendgroup: name,
       mode: over.numeric ? (repeated ? "lines+markers" : "lines") : "markers",
@@ -251,7 +260,8 @@ function caption(choice, found) {
   const seen = new Set([choice.x, choice.by, choice.panel].filter(Boolean));
   const over = data.columns.filter((column) => column.leading && !seen.has(column.name) && !follows(column.name, [...seen])).map((column) => `${column.label} (${column.order.length})`);
   let text = parts.join("; ") + ".";
-  if (over.length) text += choice.kind === "ecdf" ? ` Taken together: ${over.join(", ")}.` : ` Median${choice.kind === "line" ? " and quartiles" : ""} over ${over.join(", ")}.`;
+  const together = choice.kind === "ecdf" || columns.get(choice.x).role === "metric";
+  if (over.length) text += together ? ` Taken together: ${over.join(", ")}.` : ` Median${choice.kind === "line" ? " and quartiles" : ""} over ${over.join(", ")}.`;
   if (found.fewer) text += " Not every single point is drawn; medians are of all.";
   if (choice.kind === "line" && found.log && columns.get(choice.x).scale === "log") text += " Exponents: least squares of the logarithms of the medians, ± standard error.";
   return text;
@@ -317,8 +327,12 @@ const waiting = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) { waiting.unobserve(entry.target); entry.target.draw(); }
 }, { rootMargin: "400px" });
 
-function place(container, choice) {
+function clear(container) {
   container.querySelectorAll(".plot").forEach((plot) => { live.delete(plot); window.Plotly.purge(plot); });
+}
+
+function place(container, choice) {
+  clear(container);
   const found = drawn(choice);
   const panels = make("div", { className: "panels" });
   const figure = make("figure", {}, make("h3", { textContent: words(choice).replace(/^./, (c) => c.toUpperCase()) }), panels, make("figcaption", { textContent: caption(choice, found) }));
@@ -362,12 +376,14 @@ function explorer() {
     form.append(make("label", {}, names[name], select));
   }
   const show = () => {
+    form.elements.x.disabled = form.elements.kind.value === "ecdf";
     const choice = Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value || null]));
-    if (choice.kind === "heat" && (!choice.by || columns.get(choice.x).role !== "parameter")) choice.kind = "line";
-    if (choice.kind === "ecdf") choice.x = null;
-    form.elements.x.disabled = choice.kind === "ecdf";
-    if (form.elements.x.disabled) choice.x = null;
-    place(document.getElementById("explored"), choice);
+    choice.x ??= null;
+    const explored = document.getElementById("explored");
+    if (choice.kind === "heat" && (!choice.by || columns.get(choice.x).role !== "parameter")) {
+      clear(explored);
+      explored.replaceChildren(make("p", { className: "notice", textContent: "A heat map takes two parameters: one to show against, one for the curves." }));
+    } else place(explored, choice);
   };
   form.addEventListener("change", show);
   form.addEventListener("submit", (event) => event.preventDefault());
@@ -448,7 +464,7 @@ function fill(DataTable) {
   definitions.forEach((definition) => { const render = definition.render; definition.data = null; definition.render = (row, type) => render(row[0], type); });
   table = new DataTable("#table", {
     data: data.keys.map((_, index) => [index]), columns: definitions, deferRender: true, autoWidth: false, pageLength: 25, lengthMenu: [10, 25, 100, 500], order: [],
-    layout: { topStart: { buttons: [{ extend: "colvis", text: "Columns" }, { extend: "csv", text: "CSV", filename: "points", exportOptions: { orthogonal: "export" } }] }, topEnd: { search: { placeholder: "failed, ginv, 100 MHz …" } }, bottomStart: ["info", "pageLength"], bottomEnd: "paging" },
+    layout: { topStart: { buttons: [{ extend: "colvis", text: "Columns" }, { extend: "csv", text: "CSV", filename: "points", exportOptions: { orthogonal: "export" } }] }, topEnd: { search: { placeholder: "failed, ginv, 100 MHz …" } }, bottomStart: ["info", "pageLength"], bottomEnd: { paging: { buttons: 5, firstLast: false } } },
     language: { search: "Search", lengthMenu: "_MENU_ a page", info: "_START_ to _END_ of _TOTAL_ points", infoFiltered: "(of _MAX_)", infoEmpty: "no points", zeroRecords: "No point matches." },
     drawCallback: mark,
   });

@@ -1,0 +1,409 @@
+"""Run the ready sweeps and draw what docs/sweep-results.md shows.
+
+``scripts/sweep_figures.py run``      runs every spec under ``sweeps/`` that the page needs, each
+                                      into a store of its own under ``out/sweeps`` (hours; it may
+                                      be interrupted and goes on where it was)
+``scripts/sweep_figures.py collect``  copies what the page needs from the stores to ``docs/data``
+``scripts/sweep_figures.py theory``   computes slowest time constants from the matrices, minutes
+``scripts/sweep_figures.py draw``     draws the figures and fills the tables, from ``docs/data``
+
+Without an argument: collect and draw.  ``--stores DIR`` takes stores from somewhere else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from settling_theory import slowest
+
+from amcspice.sweep.experiment import PARAMETERS, Experiment
+from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.point import METRICS
+from amcspice.sweep.spec import read_spec
+from amcspice.sweep.store import Store
+from amcspice.view.points import Points, engineering
+from amcspice.view.selection import Growth, choose
+from amcspice.view.style import COLOURS, MARKERS, save, styled
+from amcspice.view.sweep_plots import sweep_plot
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "sweep-results.md"
+DATA, IMAGES = ROOT / "docs" / "data", ROOT / "docs" / "images"
+SPECS = {
+    "settling": (
+        "settling-inverse", "settling-least-squares", "settling-nnls", "settling-eigen",
+        "settling-classic-128",
+    ),
+    "macro": ("settling-macro",),
+    "feedback": ("feedback",),
+    "wires": ("wires",),
+    "levels": ("levels",),
+    "power": ("power",),
+}  # fmt: skip
+KEPT = {
+    "settling": (
+        "problem", "circuit", "matrix", "signed", "columns", "rows", "gbw", "seed", "fidelity",
+        "status", "settling_time_median_s", "settled", "near_limit", "relative_error_median",
+        "matrix_condition", "largest_row_total", "wall_time_s",
+    ),
+    "macro": (
+        "circuit", "matrix", "columns", "status", "settling_time_median_s",
+        "relative_error_median", "settled",
+    ),
+    "feedback": (
+        "circuit", "matrix", "columns", "feedback", "gbw", "status", "settling_time_median_s",
+        "relative_error_median", "settled",
+    ),
+    "wires": (
+        "circuit", "columns", "wire_resistance", "seed", "status", "relative_error_median",
+        "settled", "near_limit",
+    ),
+    "levels": (
+        "circuit", "levels", "write_noise", "seed", "status", "relative_error_median", "settled",
+    ),
+    "power": (
+        "circuit", "columns", "rows", "seed", "status", "power_total_w",
+        "power_amplifier_static_w", "power_amplifier_output_w", "power_array_w",
+        "energy_median_j", "settling_time_median_s", "relative_error_median", "amplifiers",
+    ),
+}  # fmt: skip
+AXES = {
+    "feedback": ("columns", "feedback"),
+    "wires": ("circuit", "columns", "wire_resistance", "seed"),
+    "levels": ("circuit", "levels", "write_noise", "seed"),
+    "power": ("circuit", "columns", "seed"),
+}
+UNITS = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
+
+CASES = {
+    ("inv", "conditioned", "inv"): "inv, conditioned",
+    ("inv-compensated", "conditioned", "inv"): "inv-compensated, conditioned",
+    ("inv-inverters", "conditioned", "inv"): "inv-inverters, conditioned",
+    ("ginv-classic", "conditioned", "lstsq"): "ginv-classic, conditioned",
+    ("ginv-compact", "conditioned", "lstsq"): "ginv-compact, conditioned",
+    ("inv", "covariance", "inv"): "inv, covariance",
+    ("inv-compensated", "covariance", "inv"): "inv-compensated, covariance",
+    ("inv-inverters", "covariance", "inv"): "inv-inverters, covariance",
+    ("ginv-classic", "uniform", "lstsq"): "ginv-classic, uniform",
+    ("ginv-compact", "uniform", "lstsq"): "ginv-compact, uniform",
+    ("ginv-compact", "uniform", "nnls"): "ginv-compact, uniform, nnls",
+    ("eigen", "covariance", "eig"): "eigen, covariance",
+}
+"""Circuit, matrix and problem, and how the page calls them."""
+
+THEORY_GBW = 10e6
+"""At which nothing slews, so that settling is that of the linear circuit."""
+
+
+def run(stores):
+    """Run the specs, one store each."""
+    stores.mkdir(parents=True, exist_ok=True)
+    for spec in (name for names in SPECS.values() for name in names):
+        command = [str(Path(sys.executable).with_name("amcspice")), "sweep", "run"]
+        command += [str(ROOT / "sweeps" / f"{spec}.toml"), "--store", str(stores / f"{spec}.sqlite")]
+        print(" ".join(command), flush=True)
+        subprocess.run(command, check=True)
+
+
+def collect(stores):
+    """Copy what the page needs from the stores; six digits are enough there."""
+    DATA.mkdir(parents=True, exist_ok=True)
+    for name, specs in SPECS.items():
+        paths = [path for spec in specs for path in sorted(stores.glob(f"{spec}*.sqlite"))]
+        if not paths:
+            print(f"{stores}: no store of {' or '.join(specs)}, left out")
+            continue
+        frames = []
+        for path in paths:
+            with Store.open(path, read_only=True) as store:
+                frames.append(store.frame())
+        whole = pd.concat(frames, ignore_index=True).drop_duplicates("key")
+        kept = list(KEPT[name])
+        numbers = whole[kept].sort_values([column for column in kept if column in PARAMETERS])
+        numbers.to_csv(DATA / f"sweep-{name}.csv", index=False, float_format="%.6g")
+        failed = int((whole["status"] == "failed").sum())
+        print(f"sweep-{name}.csv: {len(whole)} points, {failed} failed")
+
+
+def read(name):
+    return pd.read_csv(DATA / f"sweep-{name}.csv")
+
+
+def settling():
+    """Return the settling sweeps with their case; comparisons at one size left out."""
+    frame = read("settling")
+    keys = zip(frame["circuit"], frame["matrix"], frame["problem"], strict=True)
+    frame["case"] = [CASES.get(key, "") for key in keys]
+    return frame
+
+
+def by_size(frame):
+    """Leave out what was run again with another fidelity, to compare."""
+    order = {"reduced": 0, "behavioural": 1}
+    usual = np.where(frame["circuit"] == "ginv-classic", 64, 128)
+    wanted = np.where(frame["columns"] <= usual, "reduced", "behavioural")
+    return frame[frame["fidelity"].map(order) == pd.Series(wanted, frame.index).map(order)]
+
+
+def theory():
+    """Write slowest time constants of the same matrices, times GBW in radians a second."""
+    names = ("problem", "circuit", "matrix", "signed", "columns", "rows", "seed")
+    points = {}
+    for spec in ("settling-inverse", "settling-least-squares", "settling-eigen"):
+        plan = make_plan(make_grid(read_spec(ROOT / "sweeps" / f"{spec}.toml")))
+        for index in range(len(plan)):
+            point = plan.parameters(index)
+            points.setdefault(tuple(point[name] for name in names), point)
+    rows = []
+    for key in sorted(points, key=lambda key: key[names.index("columns")]):
+        A = Experiment.of(points[key]).matrix()
+        rows.append({**dict(zip(names, key, strict=True)), "time_constant": slowest(key[1], A)})
+        print(rows[-1], flush=True)
+    pd.DataFrame(rows).to_csv(DATA / "sweep-theory.csv", index=False, float_format="%.6g")
+
+
+def points_of(frame, axes):
+    frame = frame.assign(key=[str(k) for k in range(len(frame))], error=None)
+    values = {name: sorted(frame[name].unique()) for name in axes}
+    return Points(frame, values, UNITS, axes)
+
+
+def figure(name, frame, axes, **choice):
+    """Draw with the plots of ``amcspice sweep plot``."""
+    points = points_of(frame, axes)
+    save(sweep_plot(points, choose(points, **choice)), IMAGES / f"sweep-{name}.svg")
+
+
+def draw():
+    """Draw every figure and fill every table that there are data for."""
+    mpl.rcParams["svg.hashsalt"] = "amcspice"
+    frame = by_size(settling())
+    for family, dense in (("conditioned", False), ("dense", True)):
+        chosen = frame[(frame["matrix"] != "conditioned") == dense]
+        chosen = chosen.assign(case=pd.Categorical(chosen["case"], list(CASES.values())))
+        chosen = chosen.sort_values("case").assign(case=lambda table: table["case"].astype(str))
+        axes = ("case", "columns", "gbw", "seed")
+        points = points_of(chosen, axes)
+        points.axes["case"] = [case for case in CASES.values() if case in set(chosen["case"])]
+        choice = choose(points, x="columns", y="settling_time_median_s", by="gbw", panel="case")
+        save(sweep_plot(points, choice), IMAGES / f"sweep-settling-{family}.svg")
+    figure("feedback", read("feedback"), AXES["feedback"], x="columns",
+           y="settling_time_median_s", by="feedback")  # fmt: skip
+    figure("wires", read("wires"), AXES["wires"], x="wire_resistance",
+           y="relative_error_median", by="columns", panel="circuit")  # fmt: skip
+    figure("levels", read("levels"), AXES["levels"], x="levels", y="relative_error_median",
+           by="write_noise", panel="circuit", kind="heat")  # fmt: skip
+    figure("power", read("power"), AXES["power"], x="columns", y="power_total_w", by="circuit")
+    figure("energy", read("power"), AXES["power"], x="columns", y="energy_median_j", by="circuit")
+    tables = {
+        "growth": growth_table(frame),
+        "settling": settling_table(frame),
+        "power": power_table(read("power")),
+        "wires": wires_table(read("wires")),
+        "macro": macro_table(read("macro")),
+        "check": check_table(settling()),
+    }
+    if (DATA / "sweep-theory.csv").is_file():
+        compared = against_theory(frame)
+        save(theory_figure(compared), IMAGES / "sweep-theory.svg")
+        tables["theory"] = theory_table(compared)
+    fill(tables)
+
+
+def fill(tables):
+    """Replace what stands between the markers of the page."""
+    text = PAGE.read_text()
+    for name, table in tables.items():
+        pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
+        text, count = re.subn(pattern, lambda m, t=table: m[1] + t + m[2], text, flags=re.S)
+        assert count == 1, f"docs/sweep-results.md has no place for {name}"
+    PAGE.write_text(text)
+
+
+def markdown(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
+
+
+def exponent(x, y):
+    found = Growth.of(np.asarray(x, float), np.asarray(y, float))
+    return "-" if found is None else f"{found.exponent:.2f} ± {found.error:.2f}"
+
+
+def medians(frame, *names):
+    """Return medians over seeds, of what settled."""
+    return frame.groupby(list(names))["settling_time_median_s"].median().dropna()
+
+
+def growth_table(frame):
+    """Exponents p of settling time ~ columns^p."""
+    gbws = sorted(frame["gbw"].unique())
+    rows = []
+    for case in CASES.values():
+        chosen = frame[frame["case"] == case]
+        if chosen.empty:
+            continue
+        fits = []
+        for gbw in gbws:
+            times = medians(chosen[chosen["gbw"] == gbw], "columns")
+            fits.append(exponent(times.index, times))
+        sizes = f"{chosen['columns'].min()} to {chosen['columns'].max()}"
+        rows.append([case, sizes, *fits])
+    return markdown(["circuit, matrix", "columns", *(engineering(g, "Hz") for g in gbws)], rows)
+
+
+def settling_table(frame):
+    """Settling times at 100 MHz."""
+    sizes = sorted(frame["columns"].unique())
+    rows = []
+    for case in CASES.values():
+        times = medians(frame[(frame["case"] == case) & (frame["gbw"] == 1e8)], "columns")
+        if len(times):
+            cells = [engineering(float(f"{times[n]:.2g}"), "s") if n in times else "-"
+                     for n in sizes]  # fmt: skip
+            rows.append([case, *cells])
+    return markdown(["circuit, matrix", *map(str, sizes)], rows)
+
+
+def against_theory(frame):
+    """Return settling at the lowest GBW beside time constants, in units of 1 / (2 pi GBW)."""
+    keys = ["problem", "circuit", "matrix", "columns", "seed"]
+    slow = frame[frame["gbw"] == THEORY_GBW]
+    both = slow.merge(pd.read_csv(DATA / "sweep-theory.csv")[[*keys, "time_constant"]], on=keys)
+    both["settling"] = both["settling_time_median_s"] * 2 * np.pi * both["gbw"]
+    return both.dropna(subset=["settling"])
+
+
+@styled
+def theory_figure(both):
+    """Settling against the slowest time constant from the matrix."""
+    drawing = Figure(figsize=(6.4, 4.8), layout="constrained")
+    axis = drawing.subplots()
+    cases = [case for case in CASES.values() if case in set(both["case"])]
+    for k, case in enumerate(cases):
+        chosen = both[both["case"] == case]
+        axis.loglog(chosen["time_constant"], chosen["settling"], linestyle="none", label=case,
+                    marker=MARKERS[k % len(MARKERS)], color=COLOURS[k % len(COLOURS)],
+                    markersize=5, alpha=0.8)  # fmt: skip
+    ends = np.array([both["time_constant"].min() / 1.5, both["time_constant"].max() * 1.5])
+    for factor, style in ((np.log(100), "-"), (1.0, ":")):
+        axis.plot(ends, factor * ends, style, color="0.5", linewidth=1)
+        axis.annotate(f"{factor:.2g} τ", (ends[1], factor * ends[1]), color="0.4", fontsize=8)
+    axis.set_xlabel("slowest time constant from the matrix, times 2π GBW")
+    axis.set_ylabel("settling time in the simulation, times 2π GBW")
+    axis.legend(fontsize=7)
+    return drawing
+
+
+def theory_table(both):
+    """Growth of the time constants, and settling in units of them."""
+    rows = []
+    for case in CASES.values():
+        chosen = both[both["case"] == case]
+        if chosen.empty:
+            continue
+        constants = chosen.groupby("columns")["time_constant"].median()
+        times = chosen.groupby("columns")["settling"].median()
+        ratio = chosen["settling"] / chosen["time_constant"]
+        condition = chosen.groupby("columns")["matrix_condition"].median()
+        total = chosen.groupby("columns")["largest_row_total"].median()
+        rows.append([
+            case, exponent(times.index, times), exponent(constants.index, constants),
+            exponent(condition.index, condition), exponent(total.index, total),
+            f"{ratio.min():.1f} to {ratio.max():.1f}",
+        ])  # fmt: skip
+    head = ["circuit, matrix", "settling", "time constant", "condition number", "row total",
+            "settling / time constant"]  # fmt: skip
+    return markdown(head, rows)
+
+
+def power_table(frame):
+    """Power and energy of a solution, classic beside compact."""
+    rows = []
+    middle = frame.groupby(["columns", "circuit"]).median(numeric_only=True)
+    for columns in sorted(frame["columns"].unique()):
+        classic, compact = (middle.loc[(columns, f"ginv-{kind}")] for kind in ("classic", "compact"))
+        cells = [f"{int(classic['rows'])} x {columns}"]
+        for name, unit in (("amplifiers", ""), ("power_total_w", "W"),
+                           ("settling_time_median_s", "s"), ("energy_median_j", "J"),
+                           ("relative_error_median", "")):  # fmt: skip
+            for found in (classic, compact):
+                number = float(f"{found[name]:.2g}") if unit else found[name]
+                plain = f"{number:.0f}" if name == "amplifiers" else f"{number:.1e}"
+                cells.append(engineering(number, unit) if unit else plain)
+        rows.append(cells)
+    head = ["matrix", "amplifiers: classic", "compact", "power: classic", "compact",
+            "settling: classic", "compact", "energy: classic", "compact", "error: classic",
+            "compact"]  # fmt: skip
+    return markdown(head, rows)
+
+
+def wires_table(frame):
+    """Largest resistance of a segment that leaves the median error at or below one percent."""
+    sizes = sorted(frame["columns"].unique())
+    middle = frame.groupby(["circuit", "columns", "wire_resistance"])["relative_error_median"]
+    middle = middle.median().dropna()
+    rows = []
+    for circuit in sorted(frame["circuit"].unique()):
+        cells = []
+        for columns in sizes:
+            found = middle[circuit][columns]
+            error, ohms = found.to_numpy(), found.index.to_numpy()
+            at = np.exp(np.interp(np.log(0.01), np.log(error), np.log(ohms)))
+            inside = error.min() <= 0.01 <= error.max()
+            cells.append(engineering(float(f"{at:.2g}"), "ohm") if inside else "-")
+        one = middle.xs(1.0, level="wire_resistance")[circuit]
+        rows.append([circuit, *cells, exponent(one.index, one)])
+    head = ["circuit", *(f"{n} columns" for n in sizes), "error at 1 Ω ~ columns^p"]
+    return markdown(head, rows)
+
+
+def macro_table(frame):
+    """Error and settling of the macro's modes."""
+    sizes = sorted(frame["columns"].unique())
+    rows = []
+    for circuit in ("macro-inv", "macro-ginv", "macro-eigen"):
+        found = frame[frame["circuit"] == circuit].set_index("columns")
+        times = found["settling_time_median_s"]
+        cells = [
+            f"{engineering(float(f'{times[n]:.2g}'), 's')}, {found['relative_error_median'][n]:.1e}"
+            for n in sizes
+        ]
+        rows.append([circuit, *cells])
+    return markdown(["settling, error", *(f"{n} columns" for n in sizes)], rows)
+
+
+def check_table(frame):
+    """Points that both ngspice and the circuit's own equations have settled."""
+    keys = ["problem", "circuit", "matrix", "columns", "gbw", "seed"]
+    both = frame[frame["fidelity"] == "reduced"].merge(
+        frame[frame["fidelity"] == "behavioural"], on=keys, suffixes=("", "_equations")
+    )
+    rows = [
+        [
+            f"{point['circuit']}, {point['matrix']}, {point['columns']} columns",
+            *(f"{point['settling_time_median_s' + who] * 1e9:.4g} ns" for who in ("", "_equations")),
+            *(f"{point['wall_time_s' + who]:.0f} s" for who in ("", "_equations")),
+        ]
+        for point in both.to_dict("records")
+    ]
+    return markdown(["point", "ngspice", "equations", "run time: ngspice", "equations"], rows)
+
+
+STEPS = {"run": run, "collect": collect, "theory": lambda _: theory(), "draw": lambda _: draw()}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
+    parser.add_argument("--stores", type=Path, default=ROOT / "out" / "sweeps")
+    chosen = parser.parse_args()
+    for step in chosen.steps or ("collect", "draw"):
+        STEPS[step](chosen.stores)
