@@ -92,7 +92,7 @@ PLOTS = {
     "power": {"x": "columns", "y": "power_total_w", "by": "circuit"},
     "power-energy": {"x": "columns", "y": "energy_median_j", "by": "circuit"},
 }  # fmt: skip
-ROOM = 0.35
+ROOM = 0.45
 """Of an axis, above the curves."""
 
 CASES = {
