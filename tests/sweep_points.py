@@ -83,3 +83,9 @@ def grows(parameters):
     """Take longer for larger circuits."""
     time.sleep(duration(parameters["columns"], parameters["circuit"] == "ginv-classic"))
     return trivial({**parameters, "gbw": 1.0})
+
+
+def suddenly_long(parameters):
+    """Take no time, and from one seed on half a second."""
+    time.sleep(0.5 if parameters["seed"] >= 40 else 0.0)
+    return trivial(parameters)

@@ -1,5 +1,6 @@
 """Running sweeps: every point exactly once, whatever fails, hangs, dies or interrupts."""
 
+import itertools
 import os
 import random
 import signal
@@ -126,6 +127,19 @@ def test_a_batch_that_is_lost_is_tried_point_by_point(store):
     frame = store.frame({"status": "failed"})
     assert list(frame["seed"]) == [33]
     assert "SIGSEGV" in frame["error"][0]
+
+
+def test_a_batch_whose_points_turn_out_long_comes_back_early(store):
+    """Else one process would keep them all, and a kill would lose them all."""
+    arrived = []
+    heard = Heard()
+    heard.on_result = lambda result: arrived.append(time.monotonic())
+    made = run_sweep(
+        plan((8,), 50), store, function=sweep_points.suddenly_long, observer=heard, timeout=1.0
+    )
+    assert (made.done, made.failed) == (50, 0)
+    longest = max(later - earlier for earlier, later in itertools.pairwise(arrived))
+    assert longest < 3.5  # ten of them in one batch would take five
 
 
 def test_a_worker_of_another_version_is_refused():

@@ -18,6 +18,8 @@ import queue
 import signal
 import threading
 import time
+import uuid
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
@@ -164,7 +166,7 @@ def answer_of(future: Any, limit: float | None) -> Answer:
         return Lost(f"it took longer than {limit:g} s and was stopped")
     except pebble.ProcessExpired as expired:
         return Lost(_death(expired.exitcode))
-    except concurrent.futures.process.BrokenProcessPool:
+    except BrokenProcessPool:
         return Lost(_death(None))
 
 
@@ -209,6 +211,8 @@ class Local:
                 return None
             self._idle.append(broken[0])
             return self._busy.pop(broken[0]), Lost(_death(None))
+        if self._busy.get(apart) is not batch:  # it was given up as broken before it answered
+            return None
         del self._busy[apart]
         self._idle.append(apart)
         return batch, answer_of(future, batch.limit)
@@ -254,7 +258,7 @@ class Dask:
             ) from None
         for name in ("distributed", "distributed.client"):  # what matters is said by our errors
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        self._names = itertools.count()
+        self._names = (f"amcspice-{uuid.uuid4()}-{number}" for number in itertools.count())
         self._out: dict[str, tuple[Batch, Any]] = {}
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._threads, self._asked = 0, 0.0
@@ -271,7 +275,7 @@ class Dask:
 
     def submit(self, batch: Batch) -> None:
         """Send a batch to the scheduler."""
-        name = f"amcspice-{id(self):x}-{next(self._names)}"
+        name = next(self._names)
         future = self._client.submit(
             run_apart, self._function, batch, surroundings(), key=name, pure=False
         )
@@ -307,6 +311,10 @@ class Dask:
         try:
             answer: Answer = future.result(timeout=60)
             return answer
+        except ImportError as error:
+            raise InputError(
+                f"a Dask worker cannot run points ({error}): install amcspice there"
+            ) from None
         except distributed.scheduler.KilledWorker:
             return Lost("every Dask worker that ran it died")
         except (concurrent.futures.CancelledError, distributed.client.FutureCancelledError):

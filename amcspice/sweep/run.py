@@ -1,8 +1,9 @@
 """Running a plan: what is not in the store is sent out, what comes back is written.
 
 Points go out in batches as long as a fifth of a second, so that short ones cost little, and only
-as many as there are places for.  What came back is written every half second in one transaction;
-whatever stops the run, the next one goes on from there.
+as many as there are places for; one whose points turn out to be longer comes back early.  What
+came back is written every half second in one transaction; whatever stops the run, the next one
+goes on from there.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -21,7 +22,7 @@ from amcspice.sweep.executors import Answer, Batch, Executor, Local, Lost
 from amcspice.sweep.outcome import Outcome
 from amcspice.sweep.plan import Plan
 from amcspice.sweep.store import FullError, Store
-from amcspice.sweep.worker import Function, Task
+from amcspice.sweep.worker import LONGEST, Function, Task
 
 __all__ = ["Observer", "Summary", "run_sweep"]
 
@@ -31,7 +32,7 @@ WRITE_EVERY = 0.5
 BATCH_SECONDS = 0.2
 MOST_IN_BATCH = 64
 
-GRACE = 1.0
+GRACE = 2 * LONGEST
 """Seconds that a batch gets above the limit of one of its points."""
 
 
@@ -172,47 +173,52 @@ class _Desk:
 
     def __init__(self, plan: Plan, missing: Sequence[int], timeout: float | None) -> None:
         self._plan, self._timeout = plan, timeout
-        self._rest: Iterator[int] = iter(missing)
-        self._left = len(missing)
-        self._single: deque[Task] = deque()
+        self._missing = deque(missing)
+        self._returned: deque[Task] = deque()
+        self._alone: deque[Task] = deque()
         self._seconds: float | None = None
         self.out = 0
 
     @property
     def waiting(self) -> bool:
-        """Whether there are points that were not sent out."""
-        return bool(self._left or self._single)
+        """Whether there are points that are to be sent out."""
+        return bool(self._missing or self._returned or self._alone)
 
     def next_batch(self) -> Batch | None:
         """Return points to send out, as many as fit into the time of a batch."""
-        if self._single:
-            batch = Batch((self._single.popleft(),), self._timeout)
-        elif self._left:
-            size = min(self._size(), self._left)
-            indices = [next(self._rest) for _ in range(size)]
-            self._left -= size
-            tasks = tuple((self._plan.keys[k], self._plan.parameters(k)) for k in indices)
-            grace = GRACE if size > 1 else 0.0
-            batch = Batch(tasks, None if self._timeout is None else self._timeout + grace)
+        if self._alone:
+            tasks = [self._alone.popleft()]
         else:
+            tasks = [task for _ in range(self._size()) if (task := self._next()) is not None]
+        if not tasks:
             return None
-        self.out += len(batch.tasks)
-        return batch
+        self.out += len(tasks)
+        grace = GRACE if len(tasks) > 1 else 0.0
+        return Batch(tuple(tasks), None if self._timeout is None else self._timeout + grace)
 
     def settle(self, batch: Batch, answer: Answer) -> list[Outcome]:
         """Return the outcomes of a batch; one that was lost is tried again point by point."""
         self.out -= len(batch.tasks)
         if isinstance(answer, Lost):
             if len(batch.tasks) > 1:
-                self._single.extend(batch.tasks)
+                self._alone.extend(batch.tasks)
                 return []
             ((key, parameters),) = batch.tasks
             where = {"amcspice": amcspice.__version__}
             seconds = batch.limit or 0.0
             return [Outcome(key, parameters, "failed", {}, where, answer.reason, seconds=seconds)]
+        self._returned.extend(batch.tasks[len(answer) :])
         mean = sum(outcome.seconds for outcome in answer) / len(answer)
         self._seconds = mean if self._seconds is None else 0.5 * (self._seconds + mean)
         return answer
+
+    def _next(self) -> Task | None:
+        if self._returned:
+            return self._returned.popleft()
+        if self._missing:
+            index = self._missing.popleft()
+            return self._plan.keys[index], self._plan.parameters(index)
+        return None
 
     def _size(self) -> int:
         if self._seconds is None:

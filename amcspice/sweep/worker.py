@@ -22,7 +22,7 @@ from amcspice.errors import AmcspiceError, InputError, SimulationError
 from amcspice.signals import Terminated, terminable
 from amcspice.sweep.outcome import Outcome, Scalar, surroundings
 
-__all__ = ["Function", "Task", "run_batch"]
+__all__ = ["LONGEST", "Function", "Task", "run_batch"]
 
 Function = Callable[[dict[str, Any]], Any]
 """Takes the parameters of a point, returns something with ``metrics`` and ``provenance``."""
@@ -30,12 +30,15 @@ Function = Callable[[dict[str, Any]], Any]
 Task = tuple[str, dict[str, Scalar]]
 """Key and parameters of a point."""
 
+LONGEST = 1.0
+"""Seconds after which a batch ends early: its points are longer than those before them were."""
+
 MOST_DECK = 64 << 20
 """Bytes of a failed deck that are sent to the store."""
 
 
 def run_batch(function: Function, tasks: Sequence[Task], expected: str) -> list[Outcome]:
-    """Run points one after the other.
+    """Run points one after the other; after `LONGEST` seconds return what there is.
 
     Parameters
     ----------
@@ -60,7 +63,13 @@ def run_batch(function: Function, tasks: Sequence[Task], expected: str) -> list[
     _use_one_thread()
     try:
         with terminable():
-            return [_run(function, key, parameters) for key, parameters in tasks]
+            outcomes: list[Outcome] = []
+            until = time.monotonic() + LONGEST
+            for key, parameters in tasks:
+                outcomes.append(_run(function, key, parameters))
+                if time.monotonic() > until:
+                    break
+            return outcomes
     except Terminated:  # whoever asked for it has given the batch up
         os._exit(143)
 
