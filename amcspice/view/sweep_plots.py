@@ -37,6 +37,9 @@ MOST_NUMBERS = 150
 
 MOST_BINS = 60
 
+PANEL_MARGIN, CHARACTER = 60.0, 6.0
+"""Points beside a panel, and of a character of a tick."""
+
 COLUMNS = 3
 """Panels side by side."""
 
@@ -179,7 +182,10 @@ def _lines(
         _vertical(axis, points.unit(choice.y), log)
         axis.set_xlabel(_axis_label(points, choice.x))
         if power:
-            axis.legend(title=label(choice.by) if choice.by else None, alignment="left")
+            axis.legend(
+                title=label(choice.by) if choice.by else None, alignment="left",
+                frameon=True, framealpha=0.8, edgecolor="none",
+            )  # fmt: skip
     if choice.by is not None and not power:
         _legend(figure, choice.by, grid)
     _outer_labels(grid, panels, _axis_label(points, choice.y))
@@ -250,9 +256,22 @@ def _horizontal(axis: Axes, points: Points, name: str) -> None:
             axis.xaxis.set_major_formatter(_engineering_ticks(points.unit(name)))
         else:
             axis.xaxis.set_major_formatter("{x:g}")
-    room = 40 if len(axis.get_xticks()) <= MOST_TICKS else math.inf
-    if sum(len(tick.get_text()) for tick in axis.get_xticklabels()) > room:
+    if points.is_number(name) and len(values) <= MOST_TICKS and _crowded(axis):
         axis.tick_params(axis="x", labelrotation=35)
+
+
+def _crowded(axis: Axes) -> bool:
+    """Whether the labels of the horizontal axis would touch each other."""
+    figure: Any = axis.figure
+    across = axis.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    width = 72 * figure.get_figwidth() / across - PANEL_MARGIN
+    at = axis.transData.transform([(tick, 1.0) for tick in axis.get_xticks()])[:, 0]
+    at = (at - at[0]) / (at[-1] - at[0]) * width if len(at) > 1 else at
+    lengths = np.array([len(text.get_text()) for text in axis.get_xticklabels()])
+    if len(lengths) != len(at):
+        return False
+    needed = CHARACTER * (lengths[1:] + lengths[:-1]) / 2 + CHARACTER
+    return bool((np.diff(at) < needed).any())
 
 
 def _vertical(axis: Axes, unit: str, log: bool) -> None:
