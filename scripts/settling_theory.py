@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 RATES = {}
-INVERTER_GAIN, DETUNING, FEEDBACK = 1.25, 0.01, 1.0
+INVERTER_GAIN, DETUNING = 1.25, 0.01
 
 
 def rates_of(name):
@@ -60,12 +60,12 @@ def compact(A):
 
 
 @rates_of("ginv-classic")
-def classic(A):
+def classic(A, feedback=1.0):
     """dr/dt = -w (G x + g r) / S, dx/dt = w G' r / T."""
     m, n = A.shape
-    rows = A.sum(axis=1, keepdims=True) + FEEDBACK
+    rows = A.sum(axis=1, keepdims=True) + feedback
     state = np.zeros((m + n, m + n))
-    state[:m, :m] = np.diag(FEEDBACK / rows[:, 0])
+    state[:m, :m] = np.diag(feedback / rows[:, 0])
     state[:m, m:] = A / rows
     state[m:, :m] = -A.T / A.sum(axis=0)[:, None]
     return np.linalg.eigvals(state)

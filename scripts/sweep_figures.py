@@ -83,6 +83,18 @@ AXES = {
 }
 UNITS = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
 
+PLOTS = {
+    "feedback": {"x": "columns", "y": "settling_time_median_s", "by": "feedback"},
+    "wires": {"x": "wire_resistance", "y": "relative_error_median", "by": "columns",
+              "panel": "circuit"},
+    "levels": {"x": "levels", "y": "relative_error_median", "by": "write_noise",
+               "panel": "circuit", "kind": "heat"},
+    "power": {"x": "columns", "y": "power_total_w", "by": "circuit"},
+    "power-energy": {"x": "columns", "y": "energy_median_j", "by": "circuit"},
+}  # fmt: skip
+ROOM = 0.45
+"""Of an axis, above the curves."""
+
 CASES = {
     ("inv", "conditioned", "inv"): "inv, conditioned",
     ("inv-compensated", "conditioned", "inv"): "inv-compensated, conditioned",
@@ -98,6 +110,9 @@ CASES = {
     ("eigen", "covariance", "eig"): "eigen, covariance",
 }
 """Circuit, matrix and problem, and how the page calls them."""
+
+LARGE = 64
+"""Columns from which on growth is fitted by itself, too."""
 
 THEORY_GBW = 10e6
 """At which nothing slews, so that settling is that of the linear circuit."""
@@ -180,10 +195,20 @@ def points_of(frame, axes):
     return Points(frame, values, UNITS, axes)
 
 
-def figure(name, frame, axes, **choice):
-    """Draw with the plots of ``amcspice sweep plot``."""
-    points = points_of(frame, axes)
-    save(sweep_plot(points, choose(points, **choice)), IMAGES / f"sweep-{name}.svg")
+def figure(name, points, **choice):
+    """Draw with the plots of ``amcspice sweep plot``, with room for the legends."""
+    drawing = sweep_plot(points, choose(points, **choice))
+    legends = [axis for axis in drawing.axes if axis.get_legend() is not None]
+    if legends and legends[0].get_yscale() == "log":  # panels share their axis
+        low, high = legends[0].get_ylim()
+        legends[0].set_ylim(top=high * (high / low) ** ROOM)
+    for axis in legends:
+        if choice["x"] == "wire_resistance":
+            axis.tick_params(axis="x", labelrotation=35)
+        if choice["by"] != "gbw":  # exponents are asked of settling alone
+            for text in axis.get_legend().get_texts():
+                text.set_text(text.get_text().partition(", ∝")[0])
+    save(drawing, IMAGES / f"sweep-{name}.svg")
 
 
 def draw():
@@ -197,35 +222,33 @@ def draw():
         axes = ("case", "columns", "gbw", "seed")
         points = points_of(chosen, axes)
         points.axes["case"] = [case for case in CASES.values() if case in set(chosen["case"])]
-        choice = choose(points, x="columns", y="settling_time_median_s", by="gbw", panel="case")
-        save(sweep_plot(points, choice), IMAGES / f"sweep-settling-{family}.svg")
-    figure("feedback", read("feedback"), AXES["feedback"], x="columns",
-           y="settling_time_median_s", by="feedback")  # fmt: skip
-    figure("wires", read("wires"), AXES["wires"], x="wire_resistance",
-           y="relative_error_median", by="columns", panel="circuit")  # fmt: skip
-    figure("levels", read("levels"), AXES["levels"], x="levels", y="relative_error_median",
-           by="write_noise", panel="circuit", kind="heat")  # fmt: skip
-    figure("power", read("power"), AXES["power"], x="columns", y="power_total_w", by="circuit")
-    figure("energy", read("power"), AXES["power"], x="columns", y="energy_median_j", by="circuit")
-    tables = {
+        figure(f"settling-{family}", points, x="columns", y="settling_time_median_s", by="gbw",
+               panel="case")  # fmt: skip
+    for name, choice in PLOTS.items():
+        data = name.partition("-")[0]
+        figure(name, points_of(read(data), AXES[data]), **choice)
+    save(theory_figure(against_theory(frame)), IMAGES / "sweep-theory.svg")
+    fill(tables())
+
+
+def tables():
+    """Return every table of the page by its name."""
+    frame = by_size(settling())
+    return {
         "growth": growth_table(frame),
         "settling": settling_table(frame),
+        "theory": theory_table(against_theory(frame)),
         "power": power_table(read("power")),
         "wires": wires_table(read("wires")),
         "macro": macro_table(read("macro")),
         "check": check_table(settling()),
     }
-    if (DATA / "sweep-theory.csv").is_file():
-        compared = against_theory(frame)
-        save(theory_figure(compared), IMAGES / "sweep-theory.svg")
-        tables["theory"] = theory_table(compared)
-    fill(tables)
 
 
-def fill(tables):
+def fill(found):
     """Replace what stands between the markers of the page."""
     text = PAGE.read_text()
-    for name, table in tables.items():
+    for name, table in found.items():
         pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
         text, count = re.subn(pattern, lambda m, t=table: m[1] + t + m[2], text, flags=re.S)
         assert count == 1, f"docs/sweep-results.md has no place for {name}"
@@ -259,9 +282,11 @@ def growth_table(frame):
         for gbw in gbws:
             times = medians(chosen[chosen["gbw"] == gbw], "columns")
             fits.append(exponent(times.index, times))
+        large = medians(chosen[(chosen["gbw"] == 1e8) & (chosen["columns"] >= LARGE)], "columns")
         sizes = f"{chosen['columns'].min()} to {chosen['columns'].max()}"
-        rows.append([case, sizes, *fits])
-    return markdown(["circuit, matrix", "columns", *(engineering(g, "Hz") for g in gbws)], rows)
+        rows.append([case, sizes, *fits, exponent(large.index, large)])
+    head = ["circuit, matrix", "columns", *(engineering(g, "Hz") for g in gbws)]
+    return markdown([*head, f"100 MHz, from {LARGE} columns on"], rows)
 
 
 def settling_table(frame):
@@ -296,6 +321,7 @@ def theory_figure(both):
         chosen = both[both["case"] == case]
         axis.loglog(chosen["time_constant"], chosen["settling"], linestyle="none", label=case,
                     marker=MARKERS[k % len(MARKERS)], color=COLOURS[k % len(COLOURS)],
+                    markerfacecolor=COLOURS[k] if k < len(COLOURS) else "none",
                     markersize=5, alpha=0.8)  # fmt: skip
     ends = np.array([both["time_constant"].min() / 1.5, both["time_constant"].max() * 1.5])
     for factor, style in ((np.log(100), "-"), (1.0, ":")):

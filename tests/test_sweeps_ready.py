@@ -1,5 +1,6 @@
 """The ready sweeps: every one can be planned, and its smallest points run."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -73,6 +74,17 @@ def test_the_settling_sweeps_span_the_full_range():
     for found in spans.values():
         sizes, gbws = zip(*found, strict=True)
         assert (min(sizes), max(sizes), min(gbws), max(gbws)) == (8, 512, 10e6, 10e9)
+
+
+def test_the_page_shows_what_the_data_say():
+    """After new data: scripts/sweep_figures.py draw."""
+    import sweep_figures
+
+    page = (ROOT / "docs" / "sweep-results.md").read_text()
+    for name, table in sweep_figures.tables().items():
+        assert f"<!-- {name}:begin -->\n{table}<!-- {name}:end -->" in page, name
+    for figure in re.findall(r"\]\((images/sweep-.*?)\)", page):
+        assert (ROOT / "docs" / figure).is_file(), figure
 
 
 CASES = {

@@ -130,6 +130,55 @@ def test_lines_show_medians_bands_and_exponents():
     assert len(axis.collections) == 3  # bands
 
 
+def test_legends_do_not_cover_curves():
+    given = points()
+    figure = sweep_plot(given, choose(given))
+    figure.draw_without_rendering()
+    for axis in figure.axes:
+        bottom = axis.get_legend().get_window_extent().y0
+        highest = max(line.get_ydata().max() for line in axis.lines)
+        assert axis.transData.transform((8, highest))[1] < bottom
+
+
+def test_parameters_that_only_together_tell_an_axis_apart_are_named_together():
+    axes = make_axes()
+    frame = make_frame(axes).assign(
+        fidelity=lambda rows: rows["circuit"].map(
+            {"ginv-classic": "flat", "ginv-compact": "flat", "inv": "reduced"}
+        ),
+        matrix=lambda rows: rows["circuit"].map(
+            {"ginv-classic": "uniform", "ginv-compact": "sparse", "inv": "uniform"}
+        ),
+    )
+    name = "fidelity+matrix"
+    frame[name] = frame["fidelity"] + ", " + frame["matrix"]
+    frame = frame.drop(columns="circuit")
+    values = ["flat, uniform", "flat, sparse", "reduced, uniform"]
+    axes = {name: values, **{key: axes[key] for key in ("columns", "gbw", "seed")}}
+    given = Points(frame, axes, UNITS, PARAMETERS)
+    choice = choose(given)
+    assert choice == Choice("settling_time_median_s", "columns", "gbw", name)
+    assert [value for value, _ in curves(given, choice)] == values
+    assert list(given.leading) == [name, "columns", "gbw", "seed"]
+    assert name not in given.metrics
+
+
+def test_labels_that_would_touch_are_turned():
+    axes = {"circuit": ["inv", "ginv-classic"], "columns": [8], "gbw": [1e8], "seed": [0]}
+    frame = pd.concat(
+        [make_frame(axes).assign(row_resistance=value) for value in (0.01, 0.1, 0.3, 1, 3, 10)]
+    )
+    axes = {**axes, "row_resistance": [0.01, 0.1, 0.3, 1, 3, 10], "seed": [0]}
+    given = Points(frame, axes, UNITS, PARAMETERS)
+    turned = sweep_plot(given, choose(given, panel="circuit"))
+    turned.draw_without_rendering()
+    rotations = {text.get_rotation() for axis in turned.axes for text in axis.get_xticklabels()}
+    assert rotations == {35.0}
+    straight = points()
+    figure = sweep_plot(straight, choose(straight))
+    assert {text.get_rotation() for text in figure.axes[0].get_xticklabels()} == {0.0}
+
+
 def test_ticks_carry_units():
     given = points()
     figure = sweep_plot(given, choose(given, x="gbw", by="columns"))

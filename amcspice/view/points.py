@@ -66,8 +66,16 @@ class Points:
 
     @functools.cached_property
     def axis_names(self) -> list[str]:
-        """The axes; one of parameters that advance together, ``a+b``, as its parameters."""
-        return [part for name in self.axes for part in name.split("+")]
+        """The axes, and behind one of parameters that advance together, ``a+b``, its parameters.
+
+        Where one of them tells the places of the axis apart, it stands for the axis.
+        """
+        names: list[str] = []
+        for axis in self.axes:
+            parts = [part for part in axis.split("+") if part in self.frame]
+            leads = [part for part in parts if all(self.follows(other, [part]) for other in parts)]
+            names += [*leads, axis, *parts] if not leads else [*leads, *parts]
+        return [name for name in dict.fromkeys(names) if name in self.frame]
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -92,13 +100,15 @@ class Points:
     @functools.cached_property
     def leading(self) -> dict[str, list[Any]]:
         """What varies, without parameters that follow from the axes."""
-        varied = self.varied
-        axes = [name for name in self.axis_names if name in varied]
-        return {
-            name: values
-            for name, values in varied.items()
-            if name in axes or not self.follows(name, axes)
-        }
+        found: dict[str, list[Any]] = {}
+        axes: list[str] = []
+        for name, values in self.varied.items():
+            own = name in self.axis_names
+            followed = any(self.follows(name, [axis]) for axis in axes)
+            if not (followed if own else self.follows(name, axes)):
+                found[name] = values
+                axes += [name] if own else []
+        return found
 
     @functools.cached_property
     def constants(self) -> dict[str, Any]:

@@ -215,9 +215,8 @@ def _curve(points: Points, choice: Choice, value: Any, rows: pd.DataFrame) -> Cu
 
 def _candidates(points: Points, names_first: bool) -> list[str]:
     """Axes that vary: those of numbers before or after those of names, repeats last."""
-    varied = points.varied
+    varied = points.leading
     axes = [name for name in points.axis_names if name in varied] or list(varied)
-    axes = [name for name in axes if not _repeats_another(points, axes, name)]
     return sorted(
         axes,
         key=lambda name: (
@@ -226,12 +225,6 @@ def _candidates(points: Points, names_first: bool) -> list[str]:
             -len(varied[name]),
         ),
     )
-
-
-def _repeats_another(points: Points, axes: list[str], name: str) -> bool:
-    """Whether an axis advances together with one before it."""
-    before = axes[: axes.index(name)]
-    return any(points.follows(name, [other]) for other in before)
 
 
 def _take(free: list[str], points: Points, most: int | None = None) -> str | None:

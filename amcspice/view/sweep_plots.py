@@ -37,8 +37,17 @@ MOST_NUMBERS = 150
 
 MOST_BINS = 60
 
+PANEL_MARGIN, CHARACTER = 60.0, 6.0
+"""Points beside a panel, and of a character of a tick."""
+
 COLUMNS = 3
 """Panels side by side."""
+
+MOST_WITHIN = 7
+"""With more curves than this one legend stands beside all panels, without exponents."""
+
+LEGEND_ROW = 0.075
+"""Height of a row of a legend, as a fraction of a panel."""
 
 BESIDE = 0.08
 """Distance of points over the same name, where names are one apart."""
@@ -66,7 +75,7 @@ def sweep_plot(points: Points, choice: Choice, *, log: bool | None = None) -> Fi
     panels = list(curves(points, choice)) or [(None, [])]
     across = min(len(panels), COLUMNS)
     down = math.ceil(len(panels) / across)
-    wide = 6.4 if across == 1 else 4.0 * across
+    wide = 4.0 * across if across > 1 else 6.0 if choice.by is None else 7.6
     figure = Figure(figsize=(wide, 3.6 * down + 0.7), layout="constrained")
     shared = choice.kind != "hist"
     grid = list(figure.subplots(down, across, squeeze=False, sharex=shared, sharey=shared).flat)
@@ -159,11 +168,13 @@ def _lines(
     numeric = points.is_number(choice.x)
     at = points.places(choice.x)
     power = log and numeric and spacing(at) == "log" and choice.x not in points.metrics
+    within = power and len(panels) > 1 and max(len(members) for _, members in panels) <= MOST_WITHIN
+    fitted = within or (power and len(panels) == 1)
     looks = _looks(points, choice)
     for axis, (_, members) in zip(grid, panels, strict=False):
         for curve in members:
             name = curve.label
-            if power and (growth := curve.growth) is not None:
+            if fitted and (growth := curve.growth) is not None:
                 fit = f"∝ {label(choice.x)}$^{{{growth.exponent:.2f} ± {growth.error:.2f}}}$"
                 name = f"{name}, {fit}" if name else fit
             look = {**looks[curve.value], "label": name, "markersize": 5}
@@ -178,11 +189,22 @@ def _lines(
         _horizontal(axis, points, choice.x)
         _vertical(axis, points.unit(choice.y), log)
         axis.set_xlabel(_axis_label(points, choice.x))
-        if power:
-            axis.legend(title=label(choice.by) if choice.by else None, alignment="left")
-    if choice.by is not None and not power:
+    if within:
+        _legends_within(grid[: len(panels)], choice)
+    elif choice.by is not None or power:
         _legend(figure, choice.by, grid)
     _outer_labels(grid, panels, _axis_label(points, choice.y))
+
+
+def _legends_within(grid: list[Axes], choice: Choice) -> None:
+    """Give each panel a legend above its curves: exponents differ from panel to panel."""
+    rows = max(len(axis.get_legend_handles_labels()[0]) for axis in grid) + bool(choice.by)
+    low, high = grid[0].get_ylim()
+    grid[0].set_ylim(low, low * (high / low) ** (1 / (1 - LEGEND_ROW * rows)))
+    for axis in grid:
+        axis.legend(
+            title=label(choice.by) if choice.by else None, alignment="left", loc="upper left"
+        )
 
 
 def _band(axis: Axes, curve: Curve, look: dict[str, Any]) -> None:
@@ -197,15 +219,15 @@ def _bars(axis: Axes, curve: Curve, at: list[Any], look: dict[str, Any], rank: f
     axis.errorbar(place, curve.median, yerr=reach, capsize=2, **{**look, "linestyle": "none"})
 
 
-def _legend(figure: Figure, by: str, grid: list[Axes]) -> None:
+def _legend(figure: Figure, by: str | None, grid: list[Axes]) -> None:
     """One legend for all panels, beside them."""
     handles: dict[Any, Any] = {}
     for axis in grid:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     figure.legend(
-        list(handles.values()), list(handles), title=label(by), loc="outside right upper",
-        alignment="left",
+        list(handles.values()), list(handles), title=label(by) if by else None,
+        loc="outside right upper", alignment="left",
     )  # fmt: skip
 
 
@@ -250,9 +272,22 @@ def _horizontal(axis: Axes, points: Points, name: str) -> None:
             axis.xaxis.set_major_formatter(_engineering_ticks(points.unit(name)))
         else:
             axis.xaxis.set_major_formatter("{x:g}")
-    room = 40 if len(axis.get_xticks()) <= MOST_TICKS else math.inf
-    if sum(len(tick.get_text()) for tick in axis.get_xticklabels()) > room:
+    if points.is_number(name) and len(values) <= MOST_TICKS and _crowded(axis, points, name):
         axis.tick_params(axis="x", labelrotation=35)
+
+
+def _crowded(axis: Axes, points: Points, name: str) -> bool:
+    """Whether the labels of the horizontal axis would touch each other."""
+    figure: Any = axis.figure
+    across = axis.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    width = 72 * figure.get_figwidth() / across - PANEL_MARGIN
+    values = points.places(name)
+    at = axis.transData.transform([(value, 1.0) for value in values])[:, 0]
+    if at[-1] == at[0]:
+        return False
+    lengths = np.array([len(engineering(value, points.unit(name))) for value in values])
+    needed = CHARACTER * (lengths[1:] + lengths[:-1] + 2) / 2
+    return bool((np.diff(at) / (at[-1] - at[0]) * width < needed).any())
 
 
 def _vertical(axis: Axes, unit: str, log: bool) -> None:

@@ -318,7 +318,7 @@ function layout(plot, traces, axes, choice) {
 }
 
 const OPTIONS = {
-  responsive: true, displaylogo: false, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : true, modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
+  responsive: true, displaylogo: false, doubleClickDelay: 500, displayModeBar: matchMedia("(hover: hover)").matches ? "hover" : true, modeBarButtons: [["zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d", "toImage"]],
   toImageButtonOptions: { format: "svg", filename: "sweep" },
 };
 
