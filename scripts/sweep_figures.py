@@ -146,7 +146,13 @@ def collect(stores):
                 frames.append(store.frame())
         whole = pd.concat(frames, ignore_index=True).drop_duplicates("key")
         kept = list(KEPT[name])
-        numbers = whole[kept].sort_values([column for column in kept if column in PARAMETERS])
+        real = [column for column in kept if column in PARAMETERS
+                and PARAMETERS[column].kind == "number"]  # fmt: skip
+        numbers = (
+            whole[kept]
+            .astype(dict.fromkeys(real, float))
+            .sort_values([column for column in kept if column in PARAMETERS])
+        )
         numbers.to_csv(DATA / f"sweep-{name}.csv", index=False, float_format="%.6g")
         failed = int((whole["status"] == "failed").sum())
         print(f"sweep-{name}.csv: {len(whole)} points, {failed} failed")

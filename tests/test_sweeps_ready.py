@@ -87,6 +87,13 @@ def test_the_page_shows_what_the_data_say():
         assert (ROOT / "docs" / figure).is_file(), figure
 
 
+def test_the_list_of_parameters_is_complete():
+    """After a change of parameters: scripts/sweep_parameters.py."""
+    import sweep_parameters
+
+    assert sweep_parameters.PAGE.read_text() == sweep_parameters.page()
+
+
 CASES = {
     "inv": {"problem": "inv", "matrix": "covariance"},
     "inv-compensated": {"problem": "inv", "signed": True},

@@ -240,7 +240,8 @@ def _axes(points: Points) -> list[tuple[str, int, str]]:
     for name, values in points.leading.items():
         texts = [engineering(value, points.unit(name)) for value in values]
         shown = texts if len(texts) <= 12 else [*texts[:5], "…", *texts[-3:]]
-        rows.append((label(name), len(values), ", ".join(shown)))
+        between = "; " if any("," in text for text in texts) else ", "
+        rows.append((label(name), len(values), between.join(shown)))
     return rows
 
 
