@@ -13,8 +13,8 @@ import pytest
 import sweep_points
 
 from amcspice.errors import AmcspiceError, InputError
-from amcspice.sweep import executors
-from amcspice.sweep.executors import Dask
+from amcspice.sweep import cluster as dask_cluster
+from amcspice.sweep.cluster import Dask
 from amcspice.sweep.plan import make_grid, make_plan
 from amcspice.sweep.point import run_point
 from amcspice.sweep.run import run_sweep
@@ -172,7 +172,7 @@ def test_a_scheduler_that_dies_ends_the_sweep_and_what_is_done_is_kept(store, tm
 
 
 def test_a_cluster_without_workers_is_not_waited_for_forever(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(executors, "WORKERS_WANTED", 1.0)
+    monkeypatch.setattr(dask_cluster, "WORKERS_WANTED", 1.0)
     cluster = Cluster(tmp_path)
     try:
         executor = Dask(sweep_points.trivial, cluster.address)
@@ -183,7 +183,7 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(store, tmp_path, mo
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(executors, "CONNECT_PATIENCE", 1.0)
+    monkeypatch.setattr(dask_cluster, "CONNECT_PATIENCE", 1.0)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(InputError, match="no Dask scheduler answers"):
             Dask(sweep_points.trivial, address)

@@ -323,7 +323,7 @@ def test_an_older_store_is_migrated_whole_or_not_at_all(path, monkeypatch, read_
     version = len(schema.MIGRATIONS)
     bad = [*schema.MIGRATIONS, ("ALTER TABLE point ADD COLUMN cost REAL", "no SQL at all")]
     monkeypatch.setattr(schema, "MIGRATIONS", bad)
-    monkeypatch.setattr("amcspice.sweep.store.MIGRATIONS", bad)
+    monkeypatch.setattr("amcspice.sweep.connection.MIGRATIONS", bad)
     with pytest.raises(InputError, match="cannot be used"):
         Store.open(path)
     with sqlite3.connect(path) as connection:
@@ -334,7 +334,7 @@ def test_an_older_store_is_migrated_whole_or_not_at_all(path, monkeypatch, read_
     connection.close()
     good = [*bad[:-1], ("ALTER TABLE point ADD COLUMN cost REAL DEFAULT 7",)]
     monkeypatch.setattr(schema, "MIGRATIONS", good)
-    monkeypatch.setattr("amcspice.sweep.store.MIGRATIONS", good)
+    monkeypatch.setattr("amcspice.sweep.connection.MIGRATIONS", good)
     with Store.open(path, read_only=read_only) as store:
         assert store.counts()["done"] == 3
         assert store._query("SELECT cost FROM point LIMIT 1") == [(7.0,)]

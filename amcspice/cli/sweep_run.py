@@ -194,7 +194,7 @@ def _report(plan: Plan, summary: Summary, counts: dict[str, int], options: _Opti
 def _executor(options: _Options) -> Executor | None:
     if options.scheduler is None:
         return None
-    from amcspice.sweep.executors import Dask
+    from amcspice.sweep.cluster import Dask
     from amcspice.sweep.point import run_point
 
     return Dask(run_point, options.scheduler)

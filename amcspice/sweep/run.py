@@ -18,10 +18,11 @@ from typing import Protocol
 import amcspice
 from amcspice.errors import AmcspiceError
 from amcspice.files import replacing, writable_folder
+from amcspice.sweep.connection import FullError
 from amcspice.sweep.executors import Answer, Batch, Executor, Local, Lost
 from amcspice.sweep.outcome import Outcome
 from amcspice.sweep.plan import Plan
-from amcspice.sweep.store import FullError, Store
+from amcspice.sweep.store import Store
 from amcspice.sweep.worker import LONGEST, Function, Task
 
 __all__ = ["Observer", "Summary", "run_sweep"]

@@ -18,10 +18,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from amcspice.errors import AmcspiceError, InputError
+from amcspice.errors import InputError
+from amcspice.sweep.connection import FullError, connect, explained
 from amcspice.sweep.lock import Lock
 from amcspice.sweep.outcome import Outcome, Scalar, canonical
-from amcspice.sweep.schema import MIGRATIONS, check_store, migrate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,12 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FullError", "Store", "StoredSweep"]
 
-BUSY_PATIENCE = 10.0
-"""Seconds to wait for another process that writes."""
-
-PAGE = 8192
-"""Bytes; a row has 2.5 kB, so that half of SQLite's usual 4096 would be left empty."""
-
 SHARED_PROVENANCE = (
     "amcspice", "ngspice", "python", "numpy", "scipy", "models", "platform", "host", "simulator",
     "solver", "amplifier",
@@ -45,12 +39,6 @@ SHARED_PROVENANCE = (
 """What is equal for many points and kept once; the rest stands in the row of each point."""
 
 _NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")
-
-_FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-
-
-class FullError(AmcspiceError):
-    """The store cannot grow; what it holds is intact."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +101,8 @@ class Store:
             raise InputError(f"{path} is a folder, not an amcspice store")
         lock = Lock(path) if own else None
         try:
-            with _explained(path):
-                return cls(path, _connect(path, create, read_only), lock)
+            with explained(path):
+                return cls(path, connect(path, create, read_only), lock)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -374,7 +362,7 @@ class Store:
         """
         from amcspice.sweep.table import frame
 
-        with _explained(self.path):
+        with explained(self.path):
             return frame(self._connection, where, sweep, self.axes)
 
     def dataset(self, sweep: int | None = None, where: Where | None = None) -> xr.Dataset:
@@ -403,12 +391,12 @@ class Store:
     # Plumbing
 
     def _query(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
-        with _explained(self.path):
+        with explained(self.path):
             return self._connection.execute(statement, values).fetchall()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explained(self.path):
+        with explained(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -417,77 +405,6 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _connect(path: Path, create: bool, read_only: bool) -> sqlite3.Connection:
-    if read_only:
-        return _connect_reader(path)
-    connection = _sqlite(path, "rwc" if create else "rw")
-    try:
-        if not create and check_store(connection, str(path)) == 0:
-            raise InputError(f"{path} is not an amcspice store: it is empty")
-        check_store(connection, str(path))
-        connection.execute(f"PRAGMA page_size = {PAGE}")  # of a new store only
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        migrate(connection, str(path))
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _connect_reader(path: Path) -> sqlite3.Connection:
-    """Connect as writers do if that is allowed: such a reader leaves no files behind."""
-    for mode in ("rw", "ro", "ro&immutable=1"):  # the last for a folder where nobody can write
-        connection = _sqlite(path, mode)
-        try:
-            version = check_store(connection, str(path))
-            connection.execute("PRAGMA query_only = ON")
-            break
-        except sqlite3.OperationalError:
-            connection.close()
-            if mode.endswith("1"):
-                raise
-        except BaseException:
-            connection.close()
-            raise
-    if version == len(MIGRATIONS):
-        return connection
-    connection.close()
-    if version == 0:
-        raise InputError(f"{path} is not an amcspice store: it is empty")
-    _connect(path, create=False, read_only=False).close()
-    return _connect_reader(path)
-
-
-def _sqlite(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=BUSY_PATIENCE,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn errors of SQLite into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _FULL:
-            raise FullError(
-                f"{path} cannot grow: {error}. It is intact and holds every point written before; "
-                "free space on the disk, then run the same command again"
-            ) from error
-        if code == sqlite3.SQLITE_BUSY:
-            raise InputError(f"{path} is being written by another process: try again") from error
-        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise InputError(f"{path} is not an amcspice store, or damaged: {error}") from error
-        raise InputError(f"{path} cannot be used: {error}") from error
 
 
 def _split(provenance: Mapping[str, Any]) -> tuple[str, str]:
