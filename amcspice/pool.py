@@ -26,7 +26,15 @@ from threadpoolctl import threadpool_limits
 from amcspice.errors import InputError, SimulationError
 from amcspice.signals import terminable
 
-__all__ = ["Pool", "Report", "end_with_parent", "interrupts_blocked", "map_tasks", "usable_cores"]
+__all__ = [
+    "Pool",
+    "Report",
+    "as_pool",
+    "end_with_parent",
+    "interrupts_blocked",
+    "map_tasks",
+    "usable_cores",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -132,12 +140,22 @@ def usable_cores() -> int:
 def map_tasks(
     function: Callable[[T, Report], R],
     tasks: Iterable[T],
-    jobs: int,
+    jobs: int | Pool,
     report: Report | None = None,
 ) -> list[R]:
-    """Apply a function to every task in a pool of its own; see `Pool.map`."""
-    with Pool(jobs) as pool:
+    """Apply a function to every task in a pool of its own, or a given one; see `Pool.map`."""
+    with as_pool(jobs) as pool:
         return pool.map(function, tasks, report)
+
+
+@contextlib.contextmanager
+def as_pool(jobs: int | Pool) -> Iterator[Pool]:
+    """Yield a pool: the given one, or one of its own for the length of the block."""
+    if isinstance(jobs, Pool):
+        yield jobs
+        return
+    with Pool(jobs) as pool:
+        yield pool
 
 
 def _dispatch(

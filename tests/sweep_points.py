@@ -76,7 +76,7 @@ def asleep_for_columns(parameters):
 
 def duration(columns, classic):
     """Return what `grows` takes: a power of the size, more on another circuit [s]."""
-    return 0.01 * columns**1.5 * (3 if classic else 1)
+    return 0.02 * columns**1.5 * (3 if classic else 1)
 
 
 def grows(parameters):

@@ -201,7 +201,7 @@ def test_interrupted_run_leaves_no_process_and_no_half_file(here, number, jobs, 
     process, children = start("--jobs", str(jobs))
     os.killpg(process.pid, number)  # as a terminal does: to everyone
     said = end(process)
-    assert process.returncode == code
+    assert process.returncode == code, said
     assert said.strip().splitlines()[-1] == message
     assert "Traceback" not in said
     gone, alive = psutil.wait_procs(children, timeout=10)

@@ -5,6 +5,9 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
+from amcspice.errors import UnstableError
+from amcspice.solver import each as each_module
+from amcspice.solver import nmf_each
 from amcspice.solver.each import simulate_each
 
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
@@ -59,3 +62,96 @@ def test_range_that_is_too_large_is_halved():
     alone = amc.simulate(circuit, b, analysis=analysis)
     assert run.range_halvings == alone.range_halvings == 1
     np.testing.assert_allclose(run.x, alone.x)
+
+
+def assert_equal_runs(found, alone):
+    for name in FIELDS:
+        np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-9)
+    for name, watts in alone.power.items():
+        np.testing.assert_allclose(found.power[name], watts, rtol=1e-6, atol=1e-12)
+    assert found.provenance["options"] == alone.provenance["options"]
+    assert found.provenance["circuit"] == alone.provenance["circuit"]
+
+
+PLAIN = amc.OpAmp(quiescent_current=1e-4, gain=1e4)
+VARIANTS = {
+    "slew": (amc.CompactGINV, {"opamp": amc.OpAmp.preset("ad823")}),
+    "second-pole": (amc.CompactGINV, {"opamp": amc.OpAmp(gbw=1e8, second_pole=5e8)}),
+    "input-capacitance": (amc.CompactGINV, {"opamp": amc.OpAmp(input_capacitance=1e-12)}),
+    "offset": (amc.CompactGINV, {"opamp": amc.OpAmp(offset_sigma=1e-4, gain_sigma=0.2)}),
+    "wires": (amc.CompactGINV, {"wire": amc.Wire(row=2.0, column=3.0, driver=10.0)}),
+    "leads": (amc.CompactGINV, {"wire": amc.Wire(termination=20.0)}),
+    "no-hold": (amc.CompactGINV, {"constraint": amc.NonNegative(hold=False), "opamp": PLAIN}),
+    "unconstrained": (amc.CompactGINV, {"constraint": amc.Unconstrained(), "opamp": PLAIN}),
+    "lasso": (amc.CompactGINV, {"lasso": 0.05, "ridge": 0.01}),
+    "classic": (amc.ClassicGINV, {"opamp": PLAIN}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_several_right_hand_sides_of_every_kind_of_circuit(name):
+    topology, options = VARIANTS[name]
+    problems = [random_problem(seed, rows=9, columns=3, vectors=4) for seed in range(3)]
+    circuits = [
+        topology(A, **{"constraint": amc.NonNegative(), **options}, device=amc.Memristor(seed=seed))
+        for seed, (A, _) in enumerate(problems)
+    ]
+    together = simulate_each(
+        circuits, [b for _, b in problems], amc.Analysis(fidelity="behavioural")
+    )
+    for circuit, (_, b), run in zip(circuits, problems, together, strict=True):
+        alone = amc.simulate(circuit, b, fidelity="behavioural", keep_waveforms=False)
+        assert run.x.shape == (3, 4)
+        assert_equal_runs(run, alone)
+
+
+def test_circuits_with_line_capacitance_run_by_themselves():
+    A, b = random_problem(3, rows=6, columns=2)
+    wire = amc.Wire(row=1.0, column=1.0, row_capacitance=1e-15, column_capacitance=1e-15)
+    circuits = [amc.CompactGINV(A, constraint=amc.NonNegative(), wire=wire)] * 2
+    for run in simulate_each(circuits, [b, 2 * b], amc.Analysis(fidelity="behavioural")):
+        assert run.settled.all()
+
+
+def test_what_stands_beside_a_circuit_changes_nothing(monkeypatch):
+    circuits, vectors = selections(9)
+    analysis = amc.Analysis(fidelity="behavioural")
+    found = {}
+    for count in (1, 2, 9):
+        monkeypatch.setattr(each_module, "AT_ONCE", count)
+        found[count] = simulate_each(circuits, vectors, analysis)
+    for count in (1, 2):
+        for one, other in zip(found[count], found[9], strict=True):
+            for name in FIELDS:
+                np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_an_unstable_circuit_is_refused_and_one_that_is_allowed_runs_away():
+    A = np.array([[1.0, 0.9], [0.9, 0.1]])
+    stable = amc.INV(np.array([[1.0, 0.1], [0.1, 1.0]]))
+    unstable = amc.INV(A)
+    b = np.array([0.3, 0.2])
+    with pytest.raises(UnstableError):
+        simulate_each([stable, unstable], [b, b], amc.Analysis(fidelity="behavioural"))
+    allowed = amc.Analysis(fidelity="behavioural", allow_unstable=True)
+    first, second = simulate_each([stable, unstable], [b, b], allowed)
+    assert not first.near_limit
+    assert second.near_limit
+    np.testing.assert_array_equal(second.x, amc.simulate(unstable, b, analysis=allowed).x)
+
+
+def test_factorisations_side_by_side_are_what_they_are_alone():
+    draw = np.random.default_rng(5)
+    tiles = [draw.random((8, 8)), np.zeros((8, 8)), draw.random((8, 8)), draw.random((8, 6))]
+    analysis = amc.Analysis(fidelity="behavioural")
+    problems = [
+        {"V": V, "rank": 2, "seed": seed, "iterations": 6, "tolerance": 0.02, "analysis": analysis}
+        for seed, V in enumerate(tiles)
+    ]
+    together = nmf_each(problems)
+    assert len({len(found.history) for found in together}) > 1  # they do not end together
+    for problem, found in zip(problems, together, strict=True):
+        alone = amc.nmf(**problem)
+        for name in ("W", "H", "digital_W", "digital_H"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
+        assert found.history == alone.history

@@ -8,7 +8,7 @@ from rating_sets import generated, movielens
 
 import amcspice as amc
 from amcspice.errors import InputError
-from amcspice.solver.regression import Statistics
+from amcspice.solver.statistics import Statistics
 from amcspice.workload.factorise_ratings import (
     distributions,
     error_by_count,

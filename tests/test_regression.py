@@ -6,7 +6,8 @@ from oracles import nnls
 
 import amcspice as amc
 from amcspice.errors import InputError
-from amcspice.solver.regression import AnalogStep, DigitalStep, Statistics
+from amcspice.solver.regression import AnalogStep, DigitalStep
+from amcspice.solver.statistics import Statistics
 
 DRAW = np.random.default_rng(5)
 MATRIX = DRAW.random((10, 3))

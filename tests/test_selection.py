@@ -11,8 +11,8 @@ import amcspice as amc
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.reduction import reduce_to_ports
-from amcspice.solver.regression import Statistics
 from amcspice.solver.selection import AnalogSelection, DigitalSelection, selected_regression
+from amcspice.solver.statistics import Statistics
 
 DRAW = np.random.default_rng(3)
 MATRIX = DRAW.random((12, 3))

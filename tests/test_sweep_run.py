@@ -3,7 +3,6 @@
 import itertools
 import os
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from amcspice.sweep.estimate import estimate, probe_indices
 from amcspice.sweep.executors import Batch, Local, Lost
 from amcspice.sweep.outcome import point_key, surroundings
 from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.point import run_point
 from amcspice.sweep.run import run_sweep
 from amcspice.sweep.spec import parse_spec
 from amcspice.sweep.store import Store
@@ -250,15 +250,15 @@ def test_five_kills_at_random_lose_nothing(tmp_path):
     assert before >= done
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_stop_cleanly_and_what_is_done_is_kept(tmp_path, number, code):
+def test_sigterm_stops_cleanly_and_what_is_done_is_kept(tmp_path):
+    """SIGINT: see the test of the command."""
     spec, path = tmp_path / "sweep.toml", tmp_path / "runs.sqlite"
     spec.write_text(MANY)
     running = child(path, spec)
     done = wait_for(path, 20)
-    os.killpg(running.pid, number) if number == signal.SIGINT else running.send_signal(number)
+    running.terminate()
     out, _ = running.communicate(timeout=30)
-    assert running.returncode == code, out
+    assert running.returncode == 143, out
     assert "Traceback" not in out
     assert nobody_left(running.pid)
     with Store.open(path, own=True) as store:
@@ -308,11 +308,10 @@ def test_readers_see_a_running_sweep(store, path):
 @pytest.mark.slow
 def test_the_machinery_costs_little(store, measured):
     """Beyond the start of the processes, a point that does nothing costs far less than 5 ms."""
-    first = run_sweep(plan((8,), 500), store, function=sweep_points.trivial, jobs=1)
-    second = run_sweep(plan((8, 16, 32, 64, 128), 500), store, function=sweep_points.trivial,
-                       jobs=1)  # fmt: skip
-    assert second.done == 2000
-    overhead = max(second.seconds - first.seconds, 0) / 1500
+    first = run_sweep(plan((8,), 200), store, function=sweep_points.trivial)
+    second = run_sweep(plan((8, 16, 32, 64, 128), 200), store, function=sweep_points.trivial)
+    assert second.done == 800
+    overhead = max(second.seconds - first.seconds, 0) / 600
     measured("overhead_a_point_s", overhead)
     assert overhead < 5e-3
 
@@ -344,7 +343,7 @@ def test_the_estimate_follows_what_probes_took():
     real = sum(sweep_points.duration(c, k) for c in (1, 2, 4, 8) for k in (0, 1))
     assert found.points == 8
     assert found.complete
-    assert real <= found.seconds < 1.5 * real
+    assert 0.8 * real < found.seconds < 2 * real
     assert found.start > 0
     assert {outcome.key for outcome in found.outcomes} <= {
         point_key(make_plan(grid).parameters(index)) for index in range(8)
@@ -365,19 +364,22 @@ def test_an_estimate_ends_in_time():
 
 @pytest.mark.ngspice
 @pytest.mark.slow
-def test_real_points_are_the_same_for_any_number_of_jobs(tmp_path):
-    text = (
+def test_real_points_are_the_same_in_other_processes(store):
+    made = plan_of(
         'repeats = 2\n[base]\nopamp = "onchip-1g"\nright_hand_sides = 2\n'
         '[axes]\nfidelity = ["reduced", "behavioural"]\ncolumns = [2, 4]\n'
     )
-    frames = []
-    for jobs in (1, 2):
-        with Store.open(tmp_path / f"{jobs}.sqlite", create=True, own=True) as store:
-            run_sweep(plan_of(text), store, jobs=jobs)
-            assert store.counts() == {"done": 8, "failed": 0}
-            frames.append(values(store).drop(columns="wall_time_s"))
-            assert (store.frame()["settled"] == 1).all()
-    assert frames[0].equals(frames[1])
+    run_sweep(made, store, jobs=2)
+    assert store.counts() == {"done": 8, "failed": 0}
+    for index, key in enumerate(made.keys):
+        held = store.point(key)
+        expected = run_point(made.parameters(index))
+        assert held["metrics"]["settled"] == 1
+        for name, value in expected.metrics.items():
+            assert name == "wall_time_s" or held["metrics"][name] == pytest.approx(
+                value, rel=0, abs=0, nan_ok=True
+            ), name
+        assert held["provenance"]["deck_sha256"] == expected.provenance["deck_sha256"]
 
 
 @pytest.mark.ngspice

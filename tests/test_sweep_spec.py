@@ -212,13 +212,13 @@ def test_lines_are_found_whatever_stands_around_the_key():
 
 def test_many_points_are_planned_quickly():
     text = (
-        "repeats = 100\n[axes]\ncolumns = { from = 1, to = 10, step = 1 }\n"
+        "repeats = 20\n[axes]\ncolumns = { from = 1, to = 10, step = 1 }\n"
         "gbw = { from = 1e6, to = 2e6, points = 10 }\n"
     )
-    plan_of(text.replace("100", "1"))  # imports and caches
+    plan_of(text.replace("repeats = 20", "repeats = 1"))  # imports and caches
     started = time.process_time()
-    assert len(plan_of(text)) == 10_000
-    assert time.process_time() - started < 30  # 3 s here: far from 300 s for 100,000
+    assert len(plan_of(text)) == 2_000
+    assert time.process_time() - started < 4  # 0.2 s here: 10 s for 100,000
 
 
 def test_ranges_are_immutable():

@@ -172,13 +172,11 @@ class Circuit(abc.ABC):
     def describe(self) -> dict[str, Any]:
         """Return every parameter but the matrix, as plain values."""
         described: dict[str, Any] = {"name": self.name, "shape": list(self.matrix.shape)}
-        for item in dataclasses.fields(self):
-            value = getattr(self, item.name)
-            if item.name in ("matrix", "rows", "pair"):
-                continue
-            described[item.name] = value
+        for name in _names(type(self)):
+            value = getattr(self, name)
+            described[name] = value
             if dataclasses.is_dataclass(value):
-                described[item.name] = {"type": type(value).__name__, **_plain(value)}
+                described[name] = {"type": type(value).__name__, **_plain(value)}
         return described
 
     def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
@@ -186,6 +184,13 @@ class Circuit(abc.ABC):
         from amcspice.circuit.pyspice_export import to_pyspice
 
         return to_pyspice(self, vector, **options)
+
+
+@functools.cache
+def _names(circuit: type[Circuit]) -> tuple[str, ...]:
+    """Return the names of what describes a circuit beside its matrix."""
+    names = (item.name for item in dataclasses.fields(circuit))
+    return tuple(name for name in names if name not in ("matrix", "rows", "pair"))
 
 
 def _plain(parameters: Any) -> Any:

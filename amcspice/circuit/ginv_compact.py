@@ -171,6 +171,8 @@ class CompactGINV(LeastSquares):
         together = plain and wire.driver is None and wire.termination is None
         size = (None if together else self.array_rows) or height
         lines = at if plain else np.arange(height)
+        if size >= height:
+            return [lines], np.arange(len(at)) if plain else at
         blocks = [
             lines[lines // size == block] for block in np.unique(at // size)
         ]  # fmt: skip
@@ -236,7 +238,8 @@ class CompactGINV(LeastSquares):
         gradient = self.mapping.scale**2 / arrays.largest
         network.connect(bank.out, bank.minus, self.ridge * scale**2 * gradient)
         load = self.column_load * float(arrays.column_totals.max())
-        network.connect(bank.minus, GROUND, load)
+        if load:
+            network.connect(bank.minus, GROUND, load)
         if self.holds_signs:  # the columns of a pair must carry the same load
             network.connect(bank.plus, GROUND, self.ridge * scale**2 * gradient + load)
         return Schematic(

@@ -97,10 +97,8 @@ class Lattice:
             row_segment=wire.row,
             column_segment=wire.column,
             row_lead=row_lead,
-            column_leads=np.broadcast_to(
-                0.0 if column_leads is None else column_leads, len(columns)
-            ),
-            row_ground=np.broadcast_to(row_ground, len(rows)),
+            column_leads=_for_each(0.0 if column_leads is None else column_leads, len(columns)),
+            row_ground=_for_each(row_ground, len(rows)),
         )
 
     @property
@@ -125,6 +123,10 @@ class Lattice:
         network.connect(word, bit.T, self.cells, cells=True)
         network.connect(self.rows, GROUND, self.row_ground, cells=True)
         return Crossings(word, bit)
+
+
+def _for_each(value: Array | float, count: int) -> Array:
+    return value if isinstance(value, np.ndarray) else np.full(count, float(value))
 
 
 def _lines(

@@ -53,10 +53,10 @@ class LeastSquares(Circuit):
         object.__setattr__(self, "rows", rows)
         self._check_not_negative("ridge", "lasso")
         # With ridge such a column is determined: it is zero.
-        empty = np.flatnonzero(~self.selected.any(axis=0) & (self.ridge == 0))
-        if empty.size:
+        if not (self.ridge or self.selected.any(axis=0).all()):
+            empty = np.flatnonzero(~self.selected.any(axis=0))[0]
             raise InputError(
-                f"column {empty[0]} of the matrix is all zero (in the selected rows): "
+                f"column {empty} of the matrix is all zero (in the selected rows): "
                 "its solution is undetermined; leave the column out"
             )
         if self.lasso and not isinstance(self.constraint, NonNegative):

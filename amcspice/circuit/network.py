@@ -6,6 +6,8 @@ its Laplacian is all that reduction and state-space models need.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
@@ -22,21 +24,35 @@ class Network:
     """Conductances between numbered nodes."""
 
     def __init__(self) -> None:
-        self.names: list[str] = ["0"]
+        self._groups: list[tuple[str, tuple[int, ...]]] = []
+        self._size = 1
+        self._names: list[str] = []
         self._parts: list[tuple[Nodes, Nodes, NDArray[np.float64]]] = []
         self._cells: list[bool] = []
 
     def copy(self) -> Network:
         """Return a network that can be extended on its own."""
         network = Network()
-        network.names = list(self.names)
+        network._groups = list(self._groups)
+        network._size = self._size
         network._parts = list(self._parts)
         network._cells = list(self._cells)
         return network
 
     def __len__(self) -> int:
         """Return the number of nodes, ground included."""
-        return len(self.names)
+        return self._size
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all nodes; they are written out when they are asked for."""
+        if len(self._names) != self._size:
+            self._names = ["0"] + [
+                prefix + "_".join(map(str, index))
+                for prefix, shape in self._groups
+                for index in np.ndindex(*shape)
+            ]
+        return self._names
 
     def nodes(self, prefix: str, *shape: int) -> Nodes:
         """Create nodes named ``prefix`` and their indices, such as ``w0_3``.
@@ -45,9 +61,10 @@ class Network:
         -------
         ndarray of int, shape ``shape``
         """
-        first = len(self.names)
-        self.names += [prefix + "_".join(map(str, index)) for index in np.ndindex(*shape)]
-        return np.arange(first, len(self.names)).reshape(shape)
+        first = self._size
+        self._groups.append((prefix, shape))
+        self._size += math.prod(shape)
+        return np.arange(first, self._size).reshape(shape)
 
     def connect(
         self, a: ArrayLike, b: ArrayLike, conductance: ArrayLike, *, cells: bool = False
@@ -65,12 +82,11 @@ class Network:
         InputError
             If a conductance is negative or not finite.
         """
-        at, to, value = np.broadcast_arrays(
-            np.asarray(a, dtype=np.intp),
-            np.asarray(b, dtype=np.intp),
-            np.asarray(conductance, dtype=float),
-        )
-        if not np.all(np.isfinite(value) & (value >= 0)):
+        at, to = np.asarray(a, dtype=np.intp), np.asarray(b, dtype=np.intp)
+        value = np.asarray(conductance, dtype=float)
+        if not at.shape == to.shape == value.shape:
+            at, to, value = np.broadcast_arrays(at, to, value)
+        if not ((value >= 0) & (value < np.inf)).all():
             raise InputError(
                 "a conductance is negative or not finite; resistances must be positive"
             )

@@ -126,8 +126,12 @@ class Schematic:
     @cached_property
     def ports(self) -> Nodes:
         """Nodes that amplifiers or capacitors touch, without ground, in order of node number."""
-        pins = [np.concatenate([bank.plus, bank.minus, bank.out]) for bank in self.amplifiers]
-        return np.setdiff1d(np.concatenate([*pins, self.capacitors[0]]), [GROUND])
+        pins = [pin for bank in self.amplifiers for pin in (bank.plus, bank.minus, bank.out)]
+        touched = np.concatenate([*pins, self.capacitors[0]])
+        is_port = np.zeros(touched.max() + 1, bool)
+        is_port[touched] = True
+        is_port[GROUND] = False
+        return np.flatnonzero(is_port)
 
     @cached_property
     def injected(self) -> Nodes:

@@ -9,6 +9,7 @@ from amcspice.engine.linear import LinearModel
 from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.engine.shared import SharedSimulator
 from amcspice.engine.simulator import Simulator
+from amcspice.engine.stack import BehaviouralStack
 from amcspice.engine.transient import Streamer, choose_transient
 from amcspice.engine.waveforms import Segment, Stream, Waveforms
 from amcspice.errors import InputError
@@ -16,6 +17,7 @@ from amcspice.errors import InputError
 __all__ = [
     "BatchSimulator",
     "Behavioural",
+    "BehaviouralStack",
     "Installation",
     "LinearModel",
     "PiecewiseLinear",

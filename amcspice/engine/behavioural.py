@@ -42,6 +42,68 @@ REST = 1e-6
 """Distance from equilibrium that is rest, as a fraction of the largest voltage."""
 
 
+def refuse_unless_known(circuit: Circuit) -> None:
+    """Refuse amplifiers and cells with properties that the equations do not know.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are such.
+    """
+    circuit.device.refuse_unless_linear("behavioural")
+    if circuit.device.thermal_noise:
+        raise UnsupportedError(
+            "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
+        )
+    if circuit.opamp.output_current_limit is not None:
+        raise UnsupportedError(
+            "the behavioural fidelity has no output current limit; use reduced or flat"
+        )
+
+
+def load_kernel() -> Any:
+    """Return the compiled code, which takes a second to load: only those who run it wait."""
+    from amcspice.engine import kernel
+
+    return kernel
+
+
+def make_control(
+    unity: float, longest: float, rings: bool, settle_tolerance: float, tolerance: float
+) -> Control:
+    """Return accuracy and limits for one circuit; see `Behavioural`."""
+    return Control(
+        tolerance=tolerance,
+        resolution=RINGING_RESOLUTION if rings else RESOLUTION,
+        band=settle_tolerance,
+        rest=REST,
+        longest=longest,
+        base=BASE_STEP / (load_kernel().CLAMP * unity),
+    )
+
+
+def describe(control: Control) -> str:
+    """Say what chose the steps, for the provenance."""
+    return (
+        f"exponential Runge-Kutta resolution={control.resolution:g} "
+        f"tolerance={control.tolerance:g} rest={control.rest:g} "
+        f"base={control.base:.4g} longest={control.longest:.4g}"
+    )
+
+
+def state_count(made: PiecewiseLinear) -> int:
+    """Return the number of states: internal nodes, those of second poles, charged ports."""
+    k, c = map(int, made.equations.difference_q.shape[-2:])
+    return (2 * k if made.equations.second else k) + c
+
+
+def output_states(circuit: Circuit, made: PiecewiseLinear) -> NDArray[np.intp]:
+    """Return the states whose settling counts: the last stage before each output that is read."""
+    out = np.concatenate([bank.out for bank in circuit.schematic.amplifiers])
+    behind = len(out) if made.equations.second else 0
+    return behind + np.flatnonzero(np.isin(out, circuit.schematic.outputs))
+
+
 class Behavioural:
     """Integrates the equations of one circuit.
 
@@ -82,49 +144,25 @@ class Behavioural:
         piecewise: PiecewiseLinear | None = None,
     ) -> None:
         check_chunk(chunk)
-        circuit.device.refuse_unless_linear("behavioural")
-        if circuit.device.thermal_noise:
-            raise UnsupportedError(
-                "behavioural fidelity has no noise in time; use reduced or flat for thermal noise"
-            )
+        refuse_unless_known(circuit)
         self.circuit, self.model, self.chunk = circuit, model, chunk
-        if circuit.opamp.output_current_limit is not None:
-            raise UnsupportedError(
-                "the behavioural fidelity has no output current limit; use reduced or flat"
-            )
         self.piecewise = piecewise or PiecewiseLinear.of(circuit, model)
-        # Compiled code takes a second to load: only those who run it wait for it.
-        from amcspice.engine import kernel
-
-        self._kernel = kernel
-        self._control = Control(
-            tolerance=tolerance,
-            resolution=RINGING_RESOLUTION if rings else RESOLUTION,
-            band=settle_tolerance,
-            rest=REST,
-            longest=longest,
-            base=BASE_STEP / (kernel.CLAMP * self.piecewise.equations.unity),
+        self._kernel = load_kernel()
+        self._control = make_control(
+            self.piecewise.equations.unity, longest, rings, settle_tolerance, tolerance
         )
         self._pieces: Any = None
-        banks = circuit.schematic.amplifiers
-        every = np.concatenate([bank.out for bank in banks])
-        # An output follows the last stage before the output resistance.
-        behind = len(every) if self.piecewise.equations.second else 0
+        self._outputs = output_states(circuit, self.piecewise)
+        out = np.concatenate([bank.out for bank in circuit.schematic.amplifiers])
         nodes, farads = circuit.schematic.capacitors
-        at_nodes = np.zeros(len(circuit.schematic.network) if len(nodes) else every.max() + 1)
+        at_nodes = np.zeros(len(circuit.schematic.network) if len(nodes) else out.max() + 1)
         at_nodes[nodes] = farads
-        self._capacitance = at_nodes[every]
-        self._outputs = behind + np.flatnonzero(np.isin(every, circuit.schematic.outputs))
+        self._capacitance = at_nodes[out]
 
     @property
     def options(self) -> str:
         """What chose the steps, for the provenance."""
-        control = self._control
-        return (
-            f"exponential Runge-Kutta resolution={control.resolution:g} "
-            f"tolerance={control.tolerance:g} rest={control.rest:g} "
-            f"base={control.base:.4g} longest={control.longest:.4g}"
-        )
+        return describe(self._control)
 
     def run(self, currents: Array, lead: int = 0) -> Iterator[Stream]:
         """Yield streams of segments, one a right-hand side; `chunks` explains the arguments."""
@@ -142,18 +180,17 @@ class Behavioural:
     def _integrate(self, currents: Array, expected: int = 0) -> tuple[Samples, Array]:
         made = self.piecewise
         injected = self.model.port_currents(currents)
-        k, c = made.difference.shape[0], made.charge.shape[0]
-        stages = k if made.equations.second == 0 else 2 * k
+        states = state_count(made)
         if self._pieces is None:
             most = PIECES_PER_INPUT * max(expected, len(currents))
-            self._pieces = self._kernel.new_pieces(made.equations, stages + c, most)
+            self._pieces = self._kernel.new_pieces(made.equations, states, most)
         samples: Samples = self._kernel.integrate(
             made.equations,
             self._pieces,
             injected @ made.difference.T + made.difference_0,
             injected @ made.held.T + made.held_0,
             injected @ made.charge.T + made.charge_0,
-            np.zeros(stages + c),
+            np.zeros(states),
             self._outputs,
             self._control,
         )

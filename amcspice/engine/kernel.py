@@ -22,6 +22,7 @@ of the file that it is called in, and of no other.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numba
@@ -30,7 +31,7 @@ from numpy.typing import NDArray
 
 from amcspice.engine.equations import Array, Control, Equations, Samples
 
-__all__ = ["integrate", "new_pieces"]
+__all__ = ["integrate", "integrate_each", "new_pieces"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
@@ -643,10 +644,44 @@ def integrate(
     -------
     Samples
     """
-    k = difference_j.shape[1]
-    kept, starts, at_rest = _integrate(
-        eq, pieces, difference_j, held_j, charge_j, start, outputs, control
-    )
+    found = _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control)
+    return _samples(difference_j.shape[-1], *found)
+
+
+def integrate_each(
+    eq: Equations,
+    pieces: _Pieces,
+    difference_j: Array,
+    held_j: Array,
+    charge_j: Array,
+    start: Array,
+    outputs: NDArray[np.intp],
+    controls: Sequence[Control],
+) -> Samples:
+    """Stream right-hand sides through each of many circuits, as `integrate` does through one.
+
+    Parameters
+    ----------
+    eq : Equations
+        With one more axis, the first, in everything that follows from the network.
+    pieces : _Pieces
+        Room for one circuit.
+    difference_j, held_j, charge_j : ndarray, shapes (C, K, k), (C, K, k) and (C, K, c)
+    start, outputs
+        Of every circuit.
+    controls : sequence of Control
+
+    Returns
+    -------
+    Samples
+        Of all circuits in order.
+    """
+    table = np.array(controls, dtype=float)
+    found = _integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, table)
+    return _samples(difference_j.shape[-1], *found)
+
+
+def _samples(k: int, kept: Array, starts: NDArray[np.int64], at_rest: NDArray[np.bool_]) -> Samples:
     return Samples(
         time=np.ascontiguousarray(kept[:, 0]),
         sources=kept[:, 1 : 1 + k],
@@ -655,6 +690,41 @@ def integrate(
         starts=starts,
         at_rest=at_rest,
     )
+
+
+@_njit()
+def _integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, controls):
+    """Do what `integrate_each` does; see `_integrate`."""
+    count, each, k = difference_j.shape
+    starts, at_rest = np.zeros(count * each + 1, np.int64), np.zeros(count * each, np.bool_)
+    kept = np.empty((64 * count * each, 1 + 2 * k + charge_j.shape[2]))
+    used = 0
+    for one in range(count):
+        for i in range(len(pieces.table)):
+            pieces.table[i] = -1
+        pieces.used[0] = 0
+        own = Equations(
+            eq.difference_a[one], eq.difference_w[one], eq.difference_q[one],
+            eq.held_a[one], eq.held_w[one], eq.held_q[one],
+            eq.charge_a[one], eq.charge_w[one], eq.charge_q[one],
+            eq.hold, eq.lowest, eq.highest, eq.unity, eq.leak, eq.slew, eq.second, eq.rout,
+        )  # fmt: skip
+        row = controls[one]
+        control = Control(row[0], row[1], row[2], row[3], row[4], row[5])
+        found, begins, rests = _integrate(
+            own, pieces, difference_j[one], held_j[one], charge_j[one], start, outputs, control
+        )
+        while used + len(found) > len(kept):
+            larger = np.empty((2 * len(kept), kept.shape[1]))
+            _copy_matrix(kept, larger)
+            kept = larger
+        _copy_matrix(found, kept[used:])
+        for r in range(each):
+            starts[one * each + r] = used + begins[r]
+            at_rest[one * each + r] = rests[r]
+        used += len(found)
+    starts[count * each] = used
+    return kept[:used], starts, at_rest
 
 
 @_njit()

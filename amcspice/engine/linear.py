@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
@@ -20,12 +21,58 @@ from amcspice.engine.piecewise import PiecewiseLinear
 from amcspice.errors import UnstableError
 from amcspice.reduction import PortModel
 
-__all__ = ["LinearModel"]
+__all__ = ["LinearModel", "Modes"]
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes of one circuit, or of many.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray, shape (..., s)
+        Of the state matrix [1/s].
+    """
+
+    eigenvalues: np.ndarray
+
+    @cached_property
+    def growth(self) -> Array:
+        """Largest rate of growth, negative where every mode decays, shape (...) [1/s]."""
+        return np.asarray(self.eigenvalues.real.max(axis=-1))
+
+    @property
+    def stable(self) -> NDArray[np.bool_]:
+        """Whether every mode decays, shape (...)."""
+        return np.asarray(self.growth < 0)
+
+    @cached_property
+    def slowest(self) -> Array:
+        """Time constant of the slowest mode, decaying or growing, shape (...) [s].
+
+        For circuits with a constraint, where a mode that grows with every output active may
+        end at the constraint.
+        """
+        return np.asarray(1 / np.abs(self.eigenvalues.real).min(axis=-1))
+
+    @property
+    def oscillation(self) -> Array:
+        """Largest angular frequency of the modes that last, within three of the slowest [1/s]."""
+        values = self.eigenvalues
+        lasting = np.abs(values.real) <= 3 / self.slowest[..., None]
+        return np.asarray(np.where(lasting, np.abs(values.imag), 0.0).max(axis=-1))
+
+    @property
+    def fastest(self) -> Array:
+        """Smallest time constant, shape (...) [s]."""
+        return np.asarray(1 / np.abs(self.eigenvalues).max(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
     """du/dt = state @ u + drive @ J + constant; port voltages = observe @ u + local @ J + bias.
+
+    Of many circuits every array has one more axis, the first; `modes` are known of them, too.
 
     Parameters
     ----------
@@ -58,34 +105,41 @@ class LinearModel:
     def of_equations(cls, made: PiecewiseLinear) -> LinearModel:
         """Return the linear piece of a circuit's equations, with all outputs inside the rails."""
         eq = made.equations
-        k, c = eq.difference_q.shape
+        *many, k, c = eq.difference_q.shape
         size = (2 * k if eq.second else k) + c
         inner, last, ports = slice(0, k), slice(size - k - c, size - c), slice(size - c, size)
-        state = np.zeros((size, size))
-        state[inner, last] += eq.unity * eq.difference_a
-        state[inner, inner] -= np.diag(eq.leak)
-        state[inner, ports] = eq.unity * eq.difference_q
+        state = np.zeros((*many, size, size))
+        state[..., inner, last] += eq.unity * eq.difference_a
+        state[..., inner, inner] -= np.diag(eq.leak)
+        state[..., inner, ports] = eq.unity * eq.difference_q
         if eq.second:
-            state[last, inner] += eq.second * np.eye(k)
-            state[last, last] -= eq.second * np.eye(k)
-        state[ports, last] = eq.charge_a
-        state[ports, ports] = eq.charge_q
-        drive, constant = np.zeros((size, len(made.bias))), np.zeros(size)
-        drive[inner], constant[inner] = eq.unity * made.difference, eq.unity * made.difference_0
-        drive[ports], constant[ports] = made.charge, made.charge_0
-        observe = np.zeros((len(made.bias), size))
-        observe[:, last], observe[:, ports] = made.from_sources, made.from_states
+            state[..., last, inner] += eq.second * np.eye(k)
+            state[..., last, last] -= eq.second * np.eye(k)
+        state[..., ports, last] = eq.charge_a
+        state[..., ports, ports] = eq.charge_q
+        width = made.bias.shape[-1]
+        drive, constant = np.zeros((*many, size, width)), np.zeros((*many, size))
+        drive[..., inner, :] = eq.unity * made.difference
+        constant[..., inner] = eq.unity * made.difference_0
+        drive[..., ports, :], constant[..., ports] = made.charge, made.charge_0
+        observe = np.zeros((*many, width, size))
+        observe[..., last], observe[..., ports] = made.from_sources, made.from_states
         return cls(state, drive, constant, observe, made.local, made.bias)
 
     @cached_property
+    def modes(self) -> Modes:
+        """Its modes."""
+        return Modes(np.linalg.eigvals(self.state))
+
+    @property
     def eigenvalues(self) -> np.ndarray:
         """Eigenvalues of the state matrix [1/s]."""
-        return np.linalg.eigvals(self.state)
+        return self.modes.eigenvalues
 
     @property
     def stable(self) -> bool:
         """Whether every mode decays."""
-        return bool(self.eigenvalues.real.max() < 0)
+        return bool(self.modes.stable)
 
     @property
     def slowest(self) -> float:
@@ -96,35 +150,29 @@ class LinearModel:
         UnstableError
             If the circuit is unstable.
         """
-        rate = -float(self.eigenvalues.real.max())
-        if rate <= 0:
+        growth = float(self.modes.growth)
+        if growth >= 0:
             raise UnstableError(
-                f"the circuit is unstable: eigenvalue {-rate:.3g} 1/s; use more loop damping "
+                f"the circuit is unstable: eigenvalue {growth:.3g} 1/s; use more loop damping "
                 "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
                 "circuit; or allow unstable circuits, to see where it goes"
             )
-        return 1 / rate
+        return 1 / -growth
 
     @property
     def slowest_mode(self) -> float:
-        """Time constant of the slowest mode, decaying or growing [s].
-
-        For circuits with a constraint, where a mode that grows with every output active may
-        end at the constraint.
-        """
-        return 1 / float(np.abs(self.eigenvalues.real).min())
+        """See `Modes`."""
+        return float(self.modes.slowest)
 
     @property
     def oscillation(self) -> float:
-        """Largest angular frequency of the modes that last, within three of the slowest [1/s]."""
-        values = self.eigenvalues
-        lasting = np.abs(values.real) <= 3 / self.slowest_mode
-        return float(np.abs(values.imag[lasting]).max())
+        """See `Modes`."""
+        return float(self.modes.oscillation)
 
     @property
     def fastest(self) -> float:
-        """Smallest time constant [s]."""
-        return 1 / float(np.abs(self.eigenvalues).max())
+        """See `Modes`."""
+        return float(self.modes.fastest)
 
     def operating_point(self, port_currents: Array) -> Array:
         """Return the DC port voltages for port currents (..., P), with finite gain [V]."""

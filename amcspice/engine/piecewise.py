@@ -17,7 +17,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.equations import Equations
 from amcspice.engine.pins import Pins
-from amcspice.reduction import PortModel
+from amcspice.reduction import PortModel, PortStack
 
 __all__ = ["PiecewiseLinear"]
 
@@ -26,7 +26,9 @@ __all__ = ["PiecewiseLinear"]
 class PiecewiseLinear:
     """A circuit's equations and what turns their states into port voltages; P ports.
 
-    Port voltages are ``from_sources @ a - from_held @ w + from_states @ q + local @ J + bias``.
+    Of many circuits that differ in their networks only, every array that follows from the network
+    has one more axis, the first.  Port voltages are
+    ``from_sources @ a - from_held @ w + from_states @ q + local @ J + bias``.
 
     Parameters
     ----------
@@ -60,10 +62,16 @@ class PiecewiseLinear:
     out: NDArray[np.intp]
 
     @classmethod
-    def of(cls, circuit: Circuit, model: PortModel) -> PiecewiseLinear:
+    def of(cls, circuit: Circuit, model: PortModel | PortStack) -> PiecewiseLinear:
         """Return the equations of a circuit whose network has been reduced.
 
         They know no limit of the output current.
+
+        Parameters
+        ----------
+        circuit : Circuit
+            One of them, where the model is that of many.
+        model : PortModel or PortStack
         """
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
@@ -74,12 +82,13 @@ class PiecewiseLinear:
         np.add.at(capacitance, np.searchsorted(model.nodes, nodes), farads)
         kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
         # Without states a port follows at once: free ports are eliminated, states are given.
-        resistance = np.zeros((ports, ports))
-        resistance[np.ix_(free, free)] = np.linalg.inv(loaded[np.ix_(free, free)])
-        from_states = -resistance @ loaded[:, kept]
-        from_states[kept] += np.eye(len(kept))
+        inside = (..., free[:, None], free)
+        resistance = np.zeros_like(loaded)
+        resistance[inside] = np.linalg.inv(loaded[inside])
+        from_states = -resistance @ loaded[..., kept]
+        from_states[..., kept, :] += np.eye(len(kept))
         # Current into the states' ports for one ampere into each port.
-        into = np.eye(ports)[kept] - loaded[kept] @ resistance
+        into = np.eye(ports)[kept] - loaded[..., kept, :] @ resistance
         rate = into / capacitance[kept][:, None]
         hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
         held = pins.minus * (hold > 0)[:, None]
@@ -103,7 +112,9 @@ class PiecewiseLinear:
             held_q=held_parts[2],
             charge_a=np.ascontiguousarray(rate @ source),
             charge_w=np.ascontiguousarray(-rate @ held.T),
-            charge_q=np.ascontiguousarray(-(loaded[kept] @ from_states) / capacitance[kept, None]),
+            charge_q=np.ascontiguousarray(
+                -(loaded[..., kept, :] @ from_states) / capacitance[kept, None]
+            ),
             hold=hold,
             lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
             highest=np.full(len(hold), opamp.highest_output),

@@ -9,7 +9,7 @@ import numpy as np
 from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import Nodes
-from amcspice.reduction import PortModel
+from amcspice.reduction import PortModel, PortStack
 
 __all__ = ["Pins"]
 
@@ -22,7 +22,7 @@ class Pins:
     ----------
     plus, minus, out : ndarray, shape (k, P)
         A one for every pin at its port; none for a pin at ground.
-    loaded : ndarray, shape (P, P)
+    loaded : ndarray, shape (P, P), or (C, P, P) of many networks
         Conductance matrix of the ports with output and input resistances [S].
     """
 
@@ -32,7 +32,7 @@ class Pins:
     loaded: Array
 
     @classmethod
-    def of(cls, circuit: Circuit, model: PortModel) -> Pins:
+    def of(cls, circuit: Circuit, model: PortModel | PortStack) -> Pins:
         """Return the pins of a circuit whose network has been reduced."""
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
         plus, minus, out = (

@@ -30,5 +30,5 @@ def supply_currents(circuit: Circuit, delivered: Array, held: Array) -> Array:
     counts = [len(bank.out) for bank in banks]
     on_negative = np.repeat([0.0 if bank.floor_at_ground else 1.0 for bank in banks], counts)
     positive = np.maximum(delivered, 0.0).sum(axis=1) + static * len(on_negative)
-    negative = np.minimum(delivered, 0.0) @ on_negative - held.sum(axis=1)
+    negative = (np.minimum(delivered, 0.0) * on_negative).sum(axis=1) - held.sum(axis=1)
     return np.stack([positive, negative - static * on_negative.sum()], axis=1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,13 @@ from amcspice.circuit.base import Array
 from amcspice.circuit.deck import SUPPLIES
 from amcspice.circuit.elements import held_stages
 from amcspice.engine.chunks import check_chunk, chunks
-from amcspice.engine.linear import LinearModel
+from amcspice.engine.linear import LinearModel, Modes
 from amcspice.engine.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Segment, Stream
 from amcspice.reduction import PortModel
 
-__all__ = ["Streamer", "choose_transient"]
+__all__ = ["Streamer", "choose_transient", "longest_window"]
 
 WINDOW_TIME_CONSTANTS = 16.0
 STEPS_PER_WINDOW = 48
@@ -86,15 +86,10 @@ def choose_transient(
     UnstableError
         If the circuit is unstable, no constraint can hold it, and that was not asked for.
     """
-    # The slowest mode may grow with every output active and still end at the constraint; its
-    # time is at most that of the amplifiers by themselves.
-    alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
     held = circuit.non_negative or circuit.rail_limited
     may_grow = held or (allow_unstable and not linear.stable)
-    slowest = min(linear.slowest_mode, alone) if may_grow else linear.slowest
-    window = WINDOW_TIME_CONSTANTS * slowest
-    if circuit.opamp.slew_rate is not None:
-        window += 2 * swing / circuit.opamp.slew_rate
+    slowest = float(_slowest(circuit, linear.modes)) if may_grow else linear.slowest
+    window = _window(circuit, slowest, swing)
     large = fidelity == "flat" or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
     step = window / STEPS_PER_WINDOW
     if linear.oscillation > 0:
@@ -110,6 +105,40 @@ def choose_transient(
         charge_tolerance=LINE_CHARGE if len(circuit.schematic.capacitors[0]) else 1e-16,
         damped=circuit.rail_limited,
     )
+
+
+def longest_window(circuit: Circuit, modes: Modes, swing: float) -> Array:
+    """Return the window of `choose_transient` for many circuits, inf for one that is unstable.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        One of them.
+    modes : Modes
+        Of all, shape (C, s).
+    swing : float
+        See `choose_transient`.
+    """
+    held = circuit.non_negative or circuit.rail_limited
+    slowest = _slowest(circuit, modes) if held else np.where(modes.stable, modes.slowest, np.inf)
+    return np.asarray(_window(circuit, slowest, swing))
+
+
+def _slowest(circuit: Circuit, modes: Modes) -> Array:
+    """Return the largest time constant where modes may grow [s].
+
+    The slowest mode may grow with every output active and still end at the constraint; its time
+    is at most that of the amplifiers by themselves.
+    """
+    alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
+    return np.asarray(np.minimum(modes.slowest, alone))
+
+
+def _window(circuit: Circuit, slowest: Any, swing: float) -> Any:
+    window = WINDOW_TIME_CONSTANTS * slowest
+    if circuit.opamp.slew_rate is not None:
+        window += 2 * swing / circuit.opamp.slew_rate
+    return window
 
 
 @dataclass(eq=False)

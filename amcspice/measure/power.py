@@ -160,7 +160,8 @@ def _delivered(
 ) -> tuple[Array, Array]:
     """Return what the supplies deliver, and what the inputs do through the ports [W]."""
     rails = np.array([circuit.opamp.supply_positive, circuit.opamp.supply_negative])
-    return supply @ rails, (voltages * into).sum(axis=1)
+    # Sums along rows: those of a matrix product depend on where a row stands.
+    return (supply * rails).sum(axis=1), (voltages * into).sum(axis=1)
 
 
 def energy(
@@ -183,12 +184,15 @@ def energy(
     edges = np.array([0, len(time)]) if starts is None else starts
     until = np.atleast_1d(np.asarray(until, dtype=float))
     first, counts = edges[:-1], np.diff(edges)
-    areas = np.append(0.0, np.cumsum((power[1:] + power[:-1]) / 2 * np.diff(time)))
     before = np.add.reduceat(time < np.repeat(until, counts), first, dtype=int)
     low = first + np.maximum(before - 1, 0)
     high = np.minimum(low + 1, edges[1:] - 1)
     step = time[high] - time[low]
     share = (until - time[low]) / np.where(step > 0, step, 1.0)
     at_end = power[low] + share * (power[high] - power[low])
-    joules: Array = areas[low] - areas[first] + (power[low] + at_end) / 2 * (until - time[low])
+    # Segment by segment: what stands before a segment must not change its sum.
+    areas = np.append((power[1:] + power[:-1]) / 2 * np.diff(time), 0.0)
+    whole = np.where(np.arange(len(time)) < np.repeat(low, counts), areas, 0.0)
+    joules: Array = np.add.reduceat(whole, first)
+    joules += (power[low] + at_end) / 2 * (until - time[low])
     return joules

@@ -51,11 +51,13 @@ class LatticeReduction:
         if self.lattice.column_segment is not None:
             # The matrices are small: more threads only wait for each other.
             with threadpool_limits(1, "blas"):
-                words = self._at_terminals()[:, None] * self._chain.words()
-                return self._chain.conductance, words
-        first = self.lattice.column_first
-        conductance, follow = _behind_leads(self._words.total(), first)
-        return conductance, self._words.share @ follow
+                transfer = self._at_terminals()[:, None] * self._chain.words()
+                return self._chain.conductance, transfer
+        first, words = self.lattice.column_first, self._words
+        if not first.any():
+            return words.total(), words.share
+        conductance, follow = _behind_leads(words.total(), first)
+        return conductance, words.share @ follow
 
     @property
     def conductance(self) -> Array:
@@ -115,9 +117,11 @@ class LatticeReduction:
         """
         lattice = self.lattice
         if lattice.column_segment is None:
-            return currents**2 @ self._words.local + self._ends_power(
-                self._words.share.T @ currents.T
-            )
+            # Row by row: a sum must not depend on how many there are.
+            power: Array = np.einsum("km,m->k", currents**2, self._words.local)
+            if lattice.column_first.any():
+                power += self._ends_power(self._words.share.T @ currents.T)
+            return power
         at = self._at_terminals()
         with threadpool_limits(1, "blas"):
             return self._chain.power(currents * at) + currents**2 @ (at * lattice.row_first)
@@ -130,9 +134,7 @@ class LatticeReduction:
     def _ends_power(self, injected: Array) -> Array:
         """Dissipation of currents (N, K) into bit lines that have nothing but a lead."""
         first = self.lattice.column_first
-        leading = np.flatnonzero(first > 0)
-        if not leading.size:
-            return np.zeros(injected.shape[1])
+        leading = np.flatnonzero(first)
         loaded = self._words.total()[np.ix_(leading, leading)] + np.diag(1 / first[leading])
         currents = injected[leading]
         power: Array = np.einsum("nk,nk->k", currents, np.linalg.solve(loaded, currents))

@@ -24,6 +24,7 @@ from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.errors import InputError
 from amcspice.reduction.lattice import LatticeReduction
+from amcspice.reduction.layout import Layout
 
 __all__ = ["PortModel", "reduce_to_ports"]
 
@@ -38,10 +39,10 @@ class PortModel:
 
     Parameters
     ----------
-    names : tuple of str
-        Of the ports.
+    original : Network
+        The network that was reduced, or the part of it that holds the ports.
     nodes : ndarray of int, shape (P,)
-        Nodes of the ports in the network that was reduced.
+        Nodes of the ports in it.
     conductance : ndarray, shape (P, P)
         Port conductance matrix Y, symmetric [S].
     transfer : ndarray, shape (q, P)
@@ -54,12 +55,18 @@ class PortModel:
         Which of the sources are voltages.
     """
 
-    names: tuple[str, ...]
+    original: Network
     nodes: Nodes
     conductance: Array
     transfer: Array
     local_power: Callable[[Array], Array]
     is_driven: NDArray[np.bool_]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the ports."""
+        names = self.original.names
+        return tuple(names[node] for node in self.nodes)
 
     def port_currents(self, currents: Array) -> Array:
         """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
@@ -108,16 +115,19 @@ def reduce_to_ports(
         is asked for where there are interior nodes outside crossbars.
     """
     driven = schematic.injected[schematic.is_driven]
-    terminals = np.union1d(schematic.ports, driven)
-    by_rows = _fits_rows(schematic, terminals)
-    if method == "rows" and not by_rows:
+    terminals = np.union1d(schematic.ports, driven) if len(driven) else schematic.ports
+    layout = Layout.of(schematic, terminals)
+    if method == "rows" and layout is None:
         raise InputError(
             "reduction along the rows needs crossbars without other nodes between the amplifiers"
         )
-    if method == "auto" and by_rows and np.isin(schematic.lattices[0].rows, terminals).all():
+    by_rows = layout is not None and method != "lu"
+    if method == "auto" and layout is not None and layout.places[0].row_ends is not None:
         by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
-    reduce = _reduce_by_rows if by_rows and method != "lu" else _reduce_by_lu
-    model = reduce(schematic, terminals)
+    if by_rows and layout is not None:
+        model = _reduce_by_rows(schematic, terminals, layout)
+    else:
+        model = _reduce_by_lu(schematic, terminals)
     floating = np.flatnonzero(model.conductance.diagonal() <= 0)
     if floating.size:
         raise InputError(
@@ -137,7 +147,7 @@ def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
         return power
 
     return PortModel(
-        names=tuple(model.names[index] for index in keep),
+        original=model.original,
         nodes=ports,
         conductance=model.conductance[np.ix_(keep, keep)],
         transfer=-model.conductance[np.ix_(sources, keep)],
@@ -146,73 +156,33 @@ def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
     )
 
 
-def _fits_rows(schematic: Schematic, ports: Nodes) -> bool:
-    """Whether every interior node belongs to one lattice.
-
-    The word lines of a lattice must all end at ports, or at nodes that nothing else touches.
-    """
-    if ports.max() >= len(schematic.peripheral):  # a port inside a lattice
-        return False
-    is_port = np.zeros(len(schematic.peripheral), bool)
-    is_port[ports] = True
-    free = [lattice for lattice in schematic.lattices if not is_port[lattice.rows].all()]
-    # How often a node ends a word line: interior nodes exactly once, ports never.
-    ends = np.zeros(len(schematic.peripheral), int)
-    for lattice in free:
-        np.add.at(ends, lattice.rows, 1)
-    a, b, _ = schematic.peripheral.elements
-    touched = ends[a].any() or ends[b].any()
-    return bool(schematic.lattices) and not touched and bool((ends == ~is_port)[1:].all())
-
-
-def _reduce_by_rows(schematic: Schematic, ports: Nodes) -> PortModel:
-    position = np.full(len(schematic.peripheral), -1)
-    position[ports] = np.arange(len(ports))
-    conductance = _between_ports(schematic.peripheral, position, len(ports))
-    injected = schematic.injected
-    transfer = np.zeros((len(injected), len(ports)))
-    at_port = position[injected] >= 0
-    transfer[np.flatnonzero(at_port), position[injected[at_port]]] = 1.0
-    members: list[tuple[LatticeReduction, Nodes, Nodes]] = []
-    for lattice in schematic.lattices:
+def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortModel:
+    _, _, value = schematic.peripheral.elements
+    side = len(ports) + 1
+    entries = np.concatenate([value, value, -value, -value])
+    flat = np.bincount(layout.entries, entries, minlength=side * side)
+    # Of nothing it makes integers, whatever the weights.
+    conductance = flat.astype(float).reshape(side, side)[:-1, :-1]
+    transfer = layout.transfer.copy()
+    members = []
+    for lattice, place in zip(schematic.lattices, layout.places, strict=True):
         reduction = LatticeReduction(lattice)
-        columns, word_ends = position[lattice.columns], position[lattice.rows]
-        if (word_ends >= 0).all():
-            terminals = np.concatenate([word_ends, columns])
-            np.add.at(conductance, np.ix_(terminals, terminals), reduction.all_terminals)
+        if place.row_ends is not None:
+            np.add.at(conductance, place.row_ends, reduction.all_terminals)
             continue
-        np.add.at(conductance, np.ix_(columns, columns), reduction.conductance)
-        # Which injection stands at which word line.
-        row_of = np.full(len(schematic.peripheral), -1)
-        row_of[lattice.rows] = np.arange(len(lattice.rows))
-        here = np.flatnonzero(row_of[injected] >= 0)
-        rows = row_of[injected[here]]
-        transfer[np.ix_(here, columns)] = reduction.transfer[rows]
-        members.append((reduction, here, rows))
+        np.add.at(conductance, place.columns, reduction.conductance)
+        transfer[place.into] = reduction.transfer[place.rows]
+        members.append((reduction, place))
 
     def local_power(currents: Array) -> Array:
         power = np.zeros(len(currents))
-        for reduction, here, rows in members:
+        for reduction, place in members:
             at_rows = np.zeros((len(currents), len(reduction.lattice.rows)))
-            np.add.at(at_rows.T, rows, currents[:, here].T)
+            np.add.at(at_rows.T, place.rows, currents[:, place.sources].T)
             power += reduction.local_power(at_rows)
         return power
 
     return _model(schematic, ports, conductance, transfer, local_power)
-
-
-def _between_ports(network: Network, position: Nodes, count: int) -> Array:
-    """Return the conductance matrix of elements that join ports, or ports and ground."""
-    a, b, value = network.elements
-    first, second = position[a], position[b]
-    conductance = np.zeros((count, count))
-    for at in (first, second):
-        inside = at >= 0
-        np.add.at(conductance, (at[inside], at[inside]), value[inside])
-    both = (first >= 0) & (second >= 0)
-    for row, column in ((first[both], second[both]), (second[both], first[both])):
-        np.subtract.at(conductance, (row, column), value[both])
-    return conductance
 
 
 def _reduce_by_lu(schematic: Schematic, ports: Nodes) -> PortModel:
@@ -256,9 +226,8 @@ def _model(
     local_power: Callable[[Array], Array],
 ) -> PortModel:
     outside = ports.max() < len(schematic.peripheral)  # spares writing out large lattices
-    names = (schematic.peripheral if outside else schematic.network).names
     return PortModel(
-        names=tuple(names[port] for port in ports),
+        original=schematic.peripheral if outside else schematic.network,
         nodes=ports,
         conductance=(conductance + conductance.T) / 2,
         transfer=transfer,

@@ -34,15 +34,15 @@ class WordLines:
         Terminal voltage for one volt at each crossing point, the others at 0 V.
     local : ndarray, shape (M,)
         Resistance seen at the terminal with all crossing points at 0 V [ohm].
-    _log_u, _log_v : ndarray, shape (M, N)
-        Logarithms of u and v at the crossing points.
+    _log_u, _log_v : ndarray, shape (M, N), optional
+        Logarithms of u and v at the crossing points; None where each line is a single node.
     """
 
     cells: Array
     share: Array
     local: Array
-    _log_u: Array
-    _log_v: Array
+    _log_u: Array | None = None
+    _log_v: Array | None = None
 
     @classmethod
     def of(cls, lattice: Lattice) -> WordLines:
@@ -53,7 +53,10 @@ class WordLines:
         InputError
             If a word line is connected to nothing.
         """
-        check_connected(lattice)
+        total = check_connected(lattice)
+        if lattice.row_first == 0:
+            local = 1 / total
+            return cls(lattice.cells, local[:, None] * lattice.cells, local)
         ground, links, at = _chains(lattice)
         log_u, log_v = _semiseparable(ground, links)
         # The terminal is node 0 of the chain: (R^-1)_j0 = u_0 v_j.
@@ -69,6 +72,9 @@ class WordLines:
     def total(self) -> Array:
         """Return the sum over all rows of K = D - D R^-1 D, shape (N, N) [S]."""
         cells, u, v = self.cells, self._log_u, self._log_v
+        if u is None or v is None:
+            between: Array = np.diag(cells.sum(axis=0)) - self.share.T @ cells
+            return between
         if u.max() < LARGEST_EXPONENT:
             lower = -(cells * np.exp(v)).T @ (cells * np.exp(u))
         else:
@@ -82,24 +88,31 @@ class WordLines:
         return full
 
 
-def check_connected(lattice: Lattice) -> None:
+def check_connected(lattice: Lattice) -> Array:
     """Refuse a word line that nothing but its own terminal is connected to.
+
+    Returns
+    -------
+    ndarray, shape (M,)
+        What is connected to each [S].
 
     Raises
     ------
     InputError
         If there is one.
     """
-    floating = np.flatnonzero(lattice.row_ground + lattice.cells.sum(axis=1) == 0)
-    if floating.size:
+    total: Array = lattice.row_ground + lattice.cells.sum(axis=1)
+    if not total.all():
+        floating = np.flatnonzero(total == 0)[0]
         raise InputError(
-            f"word line {floating[0]} of array {lattice.name or 'pair'} is connected to "
+            f"word line {floating} of array {lattice.name or 'pair'} is connected to "
             "nothing: all its cells are off; leave the row out or use compensation"
         )
+    return total
 
 
 def _chains(lattice: Lattice) -> tuple[Array, Array, NDArray[np.intp]]:
-    """Describe every word line as a chain that starts at its terminal.
+    """Describe every word line as a chain of nodes that starts at its terminal.
 
     Returns
     -------
@@ -111,13 +124,9 @@ def _chains(lattice: Lattice) -> tuple[Array, Array, NDArray[np.intp]]:
         Node of each crossing point.
     """
     n = lattice.cells.shape[1]
-    total = lattice.cells.sum(axis=1)
-    if lattice.row_first == 0:
-        ground = (lattice.row_ground + total)[:, None]
-        return ground, np.empty(0), np.zeros(n, np.intp)
     first = 1 / lattice.row_first
     if lattice.row_segment is None:
-        ground = np.stack([lattice.row_ground, total], axis=1)
+        ground = np.stack([lattice.row_ground, lattice.cells.sum(axis=1)], axis=1)
         return ground, np.array([first]), np.ones(n, np.intp)
     links = np.full(n, 1 / lattice.row_segment)
     links[0] = first

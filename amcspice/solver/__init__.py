@@ -1,6 +1,7 @@
 """Solvers: one problem, and alternating non-negative least squares."""
 
-from amcspice.solver.anls import Factorisation, Iteration, nmf
+from amcspice.solver.anls import nmf, nmf_each
+from amcspice.solver.factorisation import Factorisation, Iteration
 from amcspice.solver.montecarlo import monte_carlo
 from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
@@ -21,6 +22,7 @@ __all__ = [
     "make_circuit",
     "monte_carlo",
     "nmf",
+    "nmf_each",
     "noise_transient",
     "output_noise",
     "simulate",

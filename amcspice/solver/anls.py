@@ -7,10 +7,10 @@ solver from the same start, runs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,114 +20,27 @@ from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
 from amcspice.solver.checkpoint import Checkpoint
-from amcspice.solver.regression import AnalogStep, DigitalStep, Mask, RegressionStep, Statistics
-from amcspice.solver.result import Analysis, Run, Verification
+from amcspice.solver.factorisation import Factorisation, Iteration, has_converged
+from amcspice.solver.regression import (
+    AnalogStep,
+    DigitalStep,
+    HalfStep,
+    Mask,
+    RegressionStep,
+    solve_each,
+)
+from amcspice.solver.result import Analysis, Run
+from amcspice.solver.statistics import Statistics
 from amcspice.solver.verify import Verifier
 
-__all__ = ["Factorisation", "Iteration", "has_converged", "nmf", "revive"]
+__all__ = ["nmf", "nmf_each", "revive"]
+
+T = TypeVar("T")
+Asking = Generator[HalfStep, tuple[Array, list[Run]], T]
+"""Asks for half-steps to be solved, and returns something in the end."""
 
 DEAD = 1e-9
 """A column whose largest entry is below this fraction of the factor's largest is all zero."""
-
-
-@dataclass(frozen=True)
-class Iteration:
-    """Figures of one whole iteration.
-
-    Parameters
-    ----------
-    relative_residual, digital_relative_residual : float
-        Frobenius norm of V - W H over that of V, observed entries only.
-    regressions : int
-        Analog regressions in this iteration.
-    settled : int
-        How many of them came to rest.
-    settling_time_median, settling_time_max : float
-        [s].
-    energy : float
-        Of all of them [J].
-    power_mean : float
-        Total, at rest, of all sources [W].
-    error_median, error_max : float
-        Relative error of a regression against scipy.
-    reseeded : int
-        All-zero columns that were given a new random start.
-    """
-
-    relative_residual: float
-    digital_relative_residual: float
-    regressions: int
-    settled: int
-    settling_time_median: float
-    settling_time_max: float
-    energy: float
-    power_mean: float
-    error_median: float
-    error_max: float
-    reseeded: int
-
-    @classmethod
-    def of(
-        cls,
-        measured: Statistics,
-        *,
-        relative_residual: float,
-        digital_relative_residual: float,
-        reseeded: int,
-    ) -> Iteration:
-        """Return the figures of an iteration from what was measured over its regressions."""
-        times = measured.settling_time[measured.settled]
-        errors = measured.relative_error[np.isfinite(measured.relative_error)]
-        return cls(
-            relative_residual=relative_residual,
-            digital_relative_residual=digital_relative_residual,
-            regressions=len(measured.settled),
-            settled=int(measured.settled.sum()),
-            settling_time_median=_reduce(np.nanmedian, times),
-            settling_time_max=_reduce(np.nanmax, times),
-            energy=_reduce(np.nansum, measured.energy),
-            power_mean=_reduce(np.nanmean, measured.power),
-            error_median=_reduce(np.median, errors),
-            error_max=_reduce(np.max, errors),
-            reseeded=reseeded,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Factorisation:
-    """Result of `nmf`.
-
-    Parameters
-    ----------
-    W : ndarray, shape (m, rank)
-    H : ndarray, shape (rank, n)
-        Factors found by the circuit.
-    digital_W, digital_H : ndarray
-        Factors found by the digital twin.
-    history : tuple of Iteration
-    provenance : dict
-        Of the last run.
-    verification : Verification, optional
-        If some regressions were run again at a higher fidelity.
-    """
-
-    W: Array
-    H: Array
-    digital_W: Array
-    digital_H: Array
-    history: tuple[Iteration, ...]
-    provenance: dict[str, Any] = field(default_factory=dict)
-    verification: Verification | None = None
-
-    @property
-    def approximation(self) -> Array:
-        """W H, shape (m, n)."""
-        return self.W @ self.H
-
-    @property
-    def digital_approximation(self) -> Array:
-        """W H of the digital twin, shape (m, n)."""
-        return self.digital_W @ self.digital_H
 
 
 def nmf(
@@ -206,17 +119,74 @@ def nmf(
     >>> bool(found.history[-1].relative_residual < 1e-3)
     True
     """
+    with Pool(jobs) as pool:
+        problem = {
+            "V": V, "rank": rank, "iterations": iterations, "tolerance": tolerance, "seed": seed,
+            "mask": mask, "ridge": ridge, "lasso": lasso, "circuit": circuit, "analysis": analysis,
+            "checkpoint": checkpoint, "resume": resume, "jobs": pool, "verify": verify,
+            "progress": progress, "on_iteration": on_iteration, **parameters,
+        }  # fmt: skip
+        return nmf_each([problem])[0]
+
+
+def nmf_each(problems: Sequence[dict[str, Any]]) -> list[Factorisation]:
+    """Factorise several matrices step by step together, which changes no result.
+
+    Parameters
+    ----------
+    problems : sequence of dict
+        Arguments of `nmf` for each; analysis and pool are the same for all.
+
+    Returns
+    -------
+    list of Factorisation
+    """
+    running = [_factorise(**problem) for problem in problems]
+    found: dict[int, Factorisation] = {}
+    answers: dict[int, Any] = dict.fromkeys(range(len(running)))
+    while answers:
+        waiting = {}
+        for number, answer in answers.items():
+            try:
+                waiting[number] = running[number].send(answer)
+            except StopIteration as end:
+                found[number] = end.value
+        answers = dict(zip(waiting, solve_each(list(waiting.values())), strict=True))
+    return [found[number] for number in range(len(running))]
+
+
+def _factorise(
+    V: ArrayLike,
+    rank: int,
+    *,
+    iterations: int = 20,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    mask: ArrayLike | None = None,
+    ridge: float = 0.0,
+    lasso: float = 0.0,
+    circuit: str | None = None,
+    analysis: Analysis | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    jobs: int | Pool = 1,
+    verify: int = 0,
+    progress: Callable[[int], None] | None = None,
+    on_iteration: Callable[[int, Iteration], None] | None = None,
+    **parameters: Any,
+) -> Asking[Factorisation]:
+    """Do what `nmf` does, but ask for every half-step to be solved."""
     matrix = as_matrix(V, "V")
     known = None if mask is None else np.asarray(mask, dtype=bool)
     _check(matrix, rank, iterations, tolerance, known)
     chosen = analysis or Analysis()
-    verifier, pool = Verifier(verify, chosen, seed), Pool(jobs)
+    verifier = Verifier(verify, chosen, seed)
     analog = AnalogStep(
         analysis=chosen,
         circuit=circuit,
         parameters={"ridge": ridge, "lasso": lasso, **parameters},
         progress=progress,
-        jobs=pool,
+        jobs=jobs,
         verifier=verifier if verify else None,
     )
     digital = DigitalStep(ridge=ridge, lasso=lasso)
@@ -229,15 +199,14 @@ def nmf(
     )  # fmt: skip
     stored = saved.load() if resume else None
     state = _State.from_mapping(*stored) if stored else _State.start(matrix, rank, seed)
-    with pool:
-        for number in range(len(state.history), iterations):
-            if not matrix.any() or state.converged(tolerance):
-                break
-            state = _iterate(state, matrix, known, number, seed, analog, digital)
-            over = number + 1 == iterations or state.converged(tolerance)
-            saved.save(state.to_mapping, last=over)
-            if on_iteration is not None:
-                on_iteration(number + 1, state.history[-1])
+    for number in range(len(state.history), iterations):
+        if not matrix.any() or state.converged(tolerance):
+            break
+        state = yield from _iterate(state, matrix, known, number, seed, analog, digital)
+        over = number + 1 == iterations or state.converged(tolerance)
+        saved.save(state.to_mapping, last=over)
+        if on_iteration is not None:
+            on_iteration(number + 1, state.history[-1])
     return Factorisation(
         W=state.W,
         H=state.H,
@@ -247,14 +216,6 @@ def nmf(
         provenance=state.provenance,
         verification=verifier.verify(),
     )
-
-
-def has_converged(history: Sequence[Iteration], tolerance: float) -> bool:
-    """Whether the last iteration lowered the residual by too little; never for tolerance 0."""
-    if tolerance == 0 or len(history) < 2:
-        return False
-    before, after = (item.relative_residual for item in history[-2:])
-    return before - after < tolerance * before
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,12 +262,13 @@ def _iterate(
     seed: int,
     analog: RegressionStep,
     digital: RegressionStep,
-) -> _State:
-    W, H, runs, reseeded = _alternate(analog, V, mask, state.W, number, seed)
-    digital_W, digital_H, _, _ = _alternate(digital, V, mask, state.digital_W, number, seed)
-    measured = Statistics.of(runs)
+) -> Asking[_State]:
+    W, H, runs, reseeded = yield from _alternate(analog, V, mask, state.W, number, seed)
+    digital_W, digital_H, _, _ = yield from _alternate(
+        digital, V, mask, state.digital_W, number, seed
+    )
     iteration = Iteration.of(
-        measured,
+        Statistics.of(runs),
         relative_residual=_residual(V, mask, W, H),
         digital_relative_residual=_residual(V, mask, digital_W, digital_H),
         reseeded=reseeded,
@@ -317,11 +279,12 @@ def _iterate(
 
 def _alternate(
     step: RegressionStep, V: Array, mask: Mask | None, W: Array, number: int, seed: int
-) -> tuple[Array, Array, list[Run], int]:
+) -> Asking[tuple[Array, Array, list[Run], int]]:
+    turned = None if mask is None else mask.T
     W, first_dead = revive(W, [seed, 2 * number])
-    H_columns, first = step(W, V.T, None if mask is None else mask.T, 2 * number)
+    H_columns, first = yield HalfStep(step, W, V.T, turned, 2 * number)
     H_columns, second_dead = revive(H_columns, [seed, 2 * number + 1])
-    W, second = step(H_columns, V, mask, 2 * number + 1)
+    W, second = yield HalfStep(step, H_columns, V, mask, 2 * number + 1)
     return W, H_columns.T, first + second, first_dead + second_dead
 
 
@@ -341,11 +304,6 @@ def _residual(V: Array, mask: Mask | None, W: Array, H: Array) -> float:
     if mask is not None:
         difference, V = difference[mask], V[mask]
     return float(np.linalg.norm(difference) / np.linalg.norm(V))
-
-
-def _reduce(function: Callable[[Array], Any], values: Array) -> float:
-    usable = values[~np.isnan(values)]
-    return float(function(usable)) if usable.size else float("nan")
 
 
 def _check(V: Array, rank: int, iterations: int, tolerance: float, mask: Mask | None) -> None:

@@ -19,9 +19,9 @@ import scipy.sparse as sp
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
-from amcspice.solver.anls import Factorisation, Iteration, has_converged, revive
+from amcspice.solver.anls import revive
 from amcspice.solver.checkpoint import Checkpoint
-from amcspice.solver.regression import Statistics
+from amcspice.solver.factorisation import Factorisation, Iteration, has_converged
 from amcspice.solver.result import Analysis
 from amcspice.solver.selection import (
     AnalogSelection,
@@ -29,6 +29,7 @@ from amcspice.solver.selection import (
     Selection,
     selected_regression,
 )
+from amcspice.solver.statistics import Statistics
 from amcspice.solver.verify import Verifier
 
 __all__ = ["Completion", "Scores", "complete", "inner_products"]

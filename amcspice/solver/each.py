@@ -1,111 +1,152 @@
-"""`simulate_each`: many circuits of one kind with one right-hand side each.
+"""`simulate_each`: many circuits of one kind, each with right-hand sides of its own.
 
-It gives what `simulate` gives for each of them.  In the behavioural fidelity, where a circuit
-takes less than measuring it, all of a size are measured together.
+It gives what `simulate` gives for each of them.  In the behavioural fidelity, where a small
+circuit takes less than the calls around it, all of a size are worked out together.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine import Stream
+from amcspice.circuit.subcircuit import check_banks
+from amcspice.engine import BehaviouralStack
+from amcspice.engine.behavioural import CHUNK
 from amcspice.measure import relative_error
-from amcspice.solver.attempt import Simulation
+from amcspice.pool import Pool
+from amcspice.reduction import PortModel, PortStack, reduce_to_ports
+from amcspice.solver.attempt import DOUBLINGS
 from amcspice.solver.found import Found, measure
+from amcspice.solver.provenance import provenance
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
 
 __all__ = ["simulate_each"]
 
+AT_ONCE = 64
+"""Circuits that are worked out together: enough to share the cost of calls among."""
+
 
 def simulate_each(
     circuits: Sequence[Circuit],
-    vectors: Sequence[Array],
+    b: Sequence[ArrayLike],
     analysis: Analysis,
     report: Callable[[int], None] | None = None,
+    jobs: int | Pool = 1,
 ) -> list[Run]:
-    """Simulate circuits of one topology, each with one right-hand side.
+    """Simulate circuits of one topology, each with its right-hand sides.
 
     Parameters
     ----------
     circuits : sequence of Circuit
-        With equal devices, wires and amplifiers; matrices and selected lines may differ.
-    vectors : sequence of ndarray
-        A right-hand side for each, of its input size.
+        Matrices, selected lines and seeds may differ.
+    b : sequence of array_like, shapes (m,) or (m, K)
+        Right-hand sides of each, of its input size.
     analysis : Analysis
     report : callable, optional
-        Called with the number finished since the last call.
+        Called with the number of right-hand sides finished since the last call.
+    jobs : int or Pool
+        Processes that share the right-hand sides of a circuit which is simulated by itself.
 
     Returns
     -------
     list of Run
         Without waveforms.
     """
-    pairs = list(zip(circuits, vectors, strict=True))
+    runs: list[Run | None] = [None] * len(circuits)
+    pairs = list(zip(circuits, b, strict=True))
+    if analysis.fidelity == "behavioural" and not analysis.converts:
+        for group in _alike(pairs):
+            for first in range(0, len(group), AT_ONCE):
+                numbers = group[first : first + AT_ONCE]
+                found = _together([pairs[number] for number in numbers], analysis)
+                for number, run in zip(numbers, found, strict=True):
+                    runs[number] = run
+                    if run is not None and report is not None:
+                        report(len(run.settled))
+    done = []
+    for (circuit, right), made in zip(pairs, runs, strict=True):
+        run = made
+        if run is None:
+            run = simulate(circuit, right, analysis=analysis, keep_waveforms=False, jobs=jobs)
+            if report is not None:
+                report(len(run.settled))
+        done.append(run)
+    return done
 
-    def one_more(item: Any) -> Any:
-        if report is not None:
-            report(1)
-        return item
 
-    if analysis.fidelity != "behavioural" or analysis.converts:
-        return [
-            one_more(simulate(one, b, analysis=analysis, keep_waveforms=False)) for one, b in pairs
-        ]
-    prepared = [one_more(_Prepared.of(one, b, analysis)) for one, b in pairs]
-    runs: list[Run | None] = [None] * len(pairs)
-    for members in _of_one_size(prepared):
-        found = _measured([prepared[index] for index in members], analysis)
-        for row, index in enumerate(members):
-            if not found.near_limit[row]:
-                runs[index] = prepared[index].run(found, row)
-    # Those that come near a limit start again in smaller ranges.
-    return [
-        simulate(*pair, analysis=analysis, keep_waveforms=False) if run is None else run
-        for pair, run in zip(pairs, runs, strict=True)
-    ]
+def _alike(pairs: Sequence[tuple[Circuit, ArrayLike]]) -> list[list[int]]:
+    """Return the numbers of circuits that differ in their networks only, group by group."""
+    groups: list[tuple[Circuit, int, list[int]]] = []
+    for number, (circuit, b) in enumerate(pairs):
+        count = 1 if np.ndim(b) == 1 else np.shape(b)[-1]
+        schematic = circuit.schematic
+        if circuit.rail_limited or count > CHUNK or len(schematic.capacitors[0]):
+            continue
+        for first, each, members in groups:
+            if each == count and _equal_wiring(first, circuit):
+                members.append(number)
+                break
+        else:
+            groups.append((circuit, count, [number]))
+    return [members for _, _, members in groups]
+
+
+def _equal_wiring(one: Circuit, other: Circuit) -> bool:
+    first, second = one.schematic, other.schematic
+    if type(one) is not type(other) or len(first.amplifiers) != len(second.amplifiers):
+        return False
+    banks = zip(first.amplifiers, second.amplifiers, strict=True)
+    return (
+        (one.opamp is other.opamp or one.opamp == other.opamp)
+        and one.non_negative == other.non_negative
+        and np.array_equal(first.outputs, second.outputs)
+        and all(_equal_banks(*pair) for pair in banks)
+    )
+
+
+def _equal_banks(one: Any, other: Any) -> bool:
+    return one.hold == other.hold and one.floor_at_ground == other.floor_at_ground and all(
+        np.array_equal(getattr(one, pin), getattr(other, pin)) for pin in ("plus", "minus", "out")
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """A circuit with its waveforms, not measured yet."""
+    """A circuit with its right-hand sides, not simulated yet."""
 
-    simulation: Simulation
+    circuit: Circuit
+    single: bool
     answer: Array
-    vectors: Array
     volts_per_unit: float
     currents: Array
-    stream: Stream
-    started: float
+    model: PortModel
 
     @classmethod
-    def of(cls, circuit: Circuit, b: Array, analysis: Analysis) -> _Prepared:
-        started = time.perf_counter()
+    def of(cls, circuit: Circuit, b: ArrayLike, analysis: Analysis) -> _Prepared:
         vectors = circuit.vectors(b)
         answer = reference(circuit, vectors)
-        simulation = Simulation(circuit, analysis)
         volts = circuit.volts_per_unit(vectors, answer, analysis.full_scale)
-        currents = circuit.schematic.currents(vectors, volts)
-        (stream,) = simulation.engine.run(currents)
-        return cls(simulation, answer, vectors, volts, currents, stream, started)
+        schematic = circuit.schematic
+        currents, model = schematic.currents(vectors, volts), reduce_to_ports(schematic)
+        return cls(circuit, np.ndim(b) == 1, answer, volts, currents, model)
 
-    def run(self, found: Found, row: int) -> Run:
-        """Return one row of what was measured."""
-        circuit, here = self.simulation.circuit, slice(row, row + 1)
-        solution = circuit.read_out(found.outputs[here], self.volts_per_unit)
+    def run(self, found: Found, here: slice, origin: dict[str, Any]) -> Run:
+        """Return its rows of what was measured."""
+        circuit = self.circuit
+        solutions = circuit.read_out(found.outputs[here], self.volts_per_unit)
         return Run(
-            x=solution[0],
-            reference=self.answer[0],
-            relative_error=relative_error(solution, self.answer),
+            x=solutions[0] if self.single else solutions.T,
+            reference=self.answer[0] if self.single else self.answer.T,
+            relative_error=relative_error(solutions, self.answer),
             settled=found.settled[here],
             settling_time=found.settling_time[here],
             power={name: watts[here] for name, watts in found.power.items()},
@@ -116,59 +157,45 @@ class _Prepared:
             near_limit=False,
             amplifiers=circuit.amplifier_count,
             cells=circuit.schematic.cells,
-            provenance=self.simulation.provenance(self.vectors, self.volts_per_unit, self.started),
+            provenance=origin,
         )
 
 
-def _of_one_size(prepared: Sequence[_Prepared]) -> Iterator[list[int]]:
-    """Yield the indices of circuits that have the same ports."""
-    sizes: dict[bytes, list[int]] = {}
-    for index, one in enumerate(prepared):
-        sizes.setdefault(one.simulation.model.nodes.tobytes(), []).append(index)
-    yield from sizes.values()
+def _together(pairs: Sequence[tuple[Circuit, ArrayLike]], analysis: Analysis) -> list[Run | None]:
+    """Simulate circuits that differ in their networks only; None where one needs a run of its own.
 
-
-@dataclass(frozen=True, eq=False)
-class _Stacked:
-    """Port models of circuits with equal ports, one right-hand side each; see `PortModel`."""
-
-    nodes: NDArray[np.intp]
-    conductance: Array
-    into: Array
-    driven: Array
-
-    def port_currents(self, _currents: Array) -> Array:
-        return self.into
-
-    def driven_currents(self, _currents: Array) -> Array:
-        return self.driven
-
-    def into_network(self, voltages: Array) -> Array:
-        flow: Array = np.einsum("kp,kpq->kq", voltages, self.conductance)
-        return flow
-
-
-def _measured(group: Sequence[_Prepared], analysis: Analysis) -> Found:
-    models = [one.simulation.model for one in group]
-    first, streams = group[0].simulation, [one.stream for one in group]
-    stacked = _Stacked(
-        nodes=models[0].nodes,
-        conductance=np.stack([model.conductance for model in models]),
-        into=np.concatenate(
-            [model.port_currents(one.currents) for model, one in zip(models, group, strict=True)]
-        ),
-        driven=np.concatenate(
-            [model.driven_currents(one.currents) for model, one in zip(models, group, strict=True)]
-        ),
+    That is one which nothing keeps from running away, and one which comes near a limit and has to
+    start again in a smaller range.
+    """
+    started = time.perf_counter()
+    check_banks(pairs[0][0].schematic.amplifiers, pairs[0][0].opamp)
+    prepared = [_Prepared.of(circuit, b, analysis) for circuit, b in pairs]
+    first = prepared[0]
+    stack = PortStack.of([one.model for one in prepared], [one.currents for one in prepared])
+    engine = BehaviouralStack(
+        first.circuit,
+        stack,
+        doublings=DOUBLINGS,
+        window=analysis.window,
+        settle_tolerance=analysis.settle_tolerance,
+        tolerance=analysis.relative_tolerance,
     )
-    local = np.concatenate(
-        [model.local_power(one.currents) for model, one in zip(models, group, strict=True)]
-    )
-    joined = Stream(
-        time=np.concatenate([stream.time for stream in streams]),
-        voltages=np.concatenate([stream.voltages for stream in streams]),
-        supply=np.concatenate([stream.supply for stream in streams]),
-        starts=np.cumsum([0, *(len(stream.time) for stream in streams)]),
-        at_rest=np.concatenate([stream.at_rest for stream in streams]),
-    )
-    return measure(first.circuit, stacked, first.outputs, joined, local, local, analysis)
+    stream = engine.run()
+    local = np.concatenate([one.model.local_power(one.currents) for one in prepared])
+    outputs = np.searchsorted(stack.nodes, first.circuit.schematic.outputs)
+    found = measure(first.circuit, stack, outputs, stream, local, local, analysis)
+    each = len(first.currents)
+    runs: list[Run | None] = []
+    for number, (one, rests, options) in enumerate(
+        zip(prepared, engine.rests, engine.options, strict=True)
+    ):
+        here = slice(number * each, (number + 1) * each)
+        if not rests or found.near_limit[here].any():
+            runs.append(None)
+            continue
+        origin = provenance(
+            one.circuit, simulator="behavioural", solver="exponential", options=options,
+            started=started,
+        )  # fmt: skip
+        runs.append(one.run(found, here, origin))
+    return runs

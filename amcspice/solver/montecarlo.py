@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
-from amcspice.pool import Pool, Report
+from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver.result import Analysis, Run, Verification
-from amcspice.solver.run import as_pool, simulate
+from amcspice.solver.run import simulate
 from amcspice.solver.trials import Trials
 from amcspice.solver.verify import Verifier
 

@@ -6,8 +6,8 @@ factorisation is the same code with another step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,62 +17,26 @@ from amcspice.circuit import Circuit, CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.pool import Pool
+from amcspice.solver.each import simulate_each
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
 from amcspice.solver.result import Analysis, Run
-from amcspice.solver.run import simulate
 from amcspice.solver.verify import Verifier
 
-__all__ = ["AnalogStep", "DigitalStep", "RegressionStep", "Statistics", "read_out", "select_lines"]
+__all__ = [
+    "AnalogStep",
+    "DigitalStep",
+    "HalfStep",
+    "RegressionStep",
+    "read_out",
+    "select_lines",
+    "solve_each",
+]
 
 Mask = NDArray[np.bool_]
 
 RESOLUTION = 1e-5
 """Smallest output that counts as a factor's entry, as a fraction of the output range."""
-
-
-@dataclass(frozen=True, eq=False)
-class Statistics:
-    """What was measured over many regressions, one value each.
-
-    Parameters
-    ----------
-    relative_error : ndarray
-    settled : ndarray of bool
-    settling_time : ndarray
-        [s].
-    energy : ndarray
-        [J].
-    power : ndarray
-        Total, at rest [W].
-    """
-
-    relative_error: Array
-    settled: Array
-    settling_time: Array
-    energy: Array
-    power: Array
-
-    @classmethod
-    def of(cls, runs: list[Run]) -> Statistics:
-        """Join the measurements of several runs."""
-        return cls(
-            relative_error=_join([run.relative_error for run in runs]),
-            settled=np.array([one for run in runs for one in run.settled], dtype=bool),
-            settling_time=_join([run.settling_time for run in runs]),
-            energy=_join([run.energy for run in runs]),
-            power=_join(
-                [run.power.get("total", np.full(len(run.settled), np.nan)) for run in runs]
-            ),
-        )
-
-    @classmethod
-    def join(cls, parts: Sequence[Statistics]) -> Statistics:
-        """Return several as one."""
-        if not parts:
-            return cls.of([])
-        names = [item.name for item in fields(cls)]
-        return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
 
 class RegressionStep(Protocol):
@@ -144,26 +108,36 @@ class AnalogStep:
         self, matrix: Array, vectors: Array, mask: Mask | None, cycle: int
     ) -> tuple[Array, list[Run]]:
         """See `RegressionStep`."""
-        solutions = np.zeros((len(vectors), matrix.shape[1]))
-        runs = []
+        return solve_each([HalfStep(self, matrix, vectors, mask, cycle)])[0]
+
+    def circuits(self, half: HalfStep) -> Iterator[_Selected]:
+        """Yield a circuit for every selection of rows."""
         # A column without an entry is undetermined, and stays zero.
-        held = np.flatnonzero(matrix.any(axis=0))
-        made = self._make(matrix[:, held], cycle) if held.size else None
-        for rows, members in _groups(mask, vectors):
-            selected = None if made is None else self._select(made, rows, cycle)
-            if selected is not None:
+        held = np.flatnonzero(half.matrix.any(axis=0))
+        made = self._make(half.matrix[:, held], half.cycle) if held.size else None
+        for rows, members in _groups(half.mask, half.vectors):
+            selected = None if made is None else self._select(made, rows, half.cycle)
+            if selected is None:
+                yield _Selected(None, half.vectors[members], members, held[:0])
+            else:
                 one, lines, columns = selected
-                right = vectors[np.ix_(members, lines)]
-                run = simulate(
-                    one, right.T, analysis=self.analysis, keep_waveforms=False, jobs=self.jobs
-                )
+                right = half.vectors[np.ix_(members, lines)]
+                yield _Selected(one, right, members, held[columns])
+
+    def collect(self, parts: Iterable[_Selected], runs: Iterator[Run], solutions: Array) -> Solved:
+        """Fill in the solutions of `circuits` from their runs, in order."""
+        own = []
+        for one in parts:
+            if one.circuit is not None:
+                run = next(runs)
                 if self.verifier is not None:
-                    self.verifier.offer(one, right, run)
-                solutions[np.ix_(members, held[columns])] = read_out(one, run, self.analysis)
-                runs.append(run)
+                    self.verifier.offer(one.circuit, one.vectors, run)
+                found = read_out(one.circuit, run, self.analysis)
+                solutions[np.ix_(one.members, one.columns)] = found
+                own.append(run)
             if self.progress is not None:
-                self.progress(len(members))
-        return solutions, runs
+                self.progress(len(one.members))
+        return solutions, own
 
     def _make(self, matrix: Array, cycle: int, **more: Any) -> Circuit:
         options = {"scaling": "columns", "cycle": cycle, **self.parameters, **more}
@@ -185,6 +159,86 @@ class AnalogStep:
         if not columns.size:
             return None
         return self._make(made.matrix[:, columns], cycle, rows=rows), every, columns
+
+
+@dataclass(frozen=True, eq=False)
+class _Selected:
+    """Right-hand sides that share a selection of rows.
+
+    Parameters
+    ----------
+    circuit : Circuit, optional
+        None if there is nothing to solve.
+    vectors : ndarray, shape (K, rows)
+    members : ndarray of int, shape (K,)
+        Their numbers.
+    columns : ndarray of int
+        Columns of the matrix that the circuit's solutions belong to.
+    """
+
+    circuit: Circuit | None
+    vectors: Array
+    members: NDArray[np.intp]
+    columns: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class HalfStep:
+    """Regressions that wait to be solved, and by what; see `RegressionStep`."""
+
+    step: RegressionStep
+    matrix: Array
+    vectors: Array
+    mask: Mask | None
+    cycle: int
+
+
+Solved = tuple[Array, list[Run]]
+
+
+def solve_each(half_steps: Sequence[HalfStep]) -> list[Solved]:
+    """Solve half-steps of different factorisations, those on circuits together.
+
+    Parameters
+    ----------
+    half_steps : sequence of HalfStep
+        Analog ones with equal analyses and one pool.
+
+    Returns
+    -------
+    list of (ndarray, list of Run)
+        What each step returns of its half-step.
+    """
+    analog = {
+        number: (half.step, list(half.step.circuits(half)))
+        for number, half in enumerate(half_steps)
+        if isinstance(half.step, AnalogStep)
+    }
+    solved = {
+        number: half.step(half.matrix, half.vectors, half.mask, half.cycle)
+        for number, half in enumerate(half_steps)
+        if number not in analog
+    }
+    if analog:
+        first = next(iter(analog.values()))[0]
+        pairs = [
+            (one.circuit, one.vectors.T)
+            for _, parts in analog.values()
+            for one in parts
+            if one.circuit is not None
+        ]
+        runs = iter(
+            simulate_each(
+                [circuit for circuit, _ in pairs], [right for _, right in pairs], first.analysis,
+                jobs=first.jobs,
+            )
+        )  # fmt: skip
+        for number, (step, parts) in analog.items():
+            half = half_steps[number]
+            solved[number] = step.collect(
+                parts, runs, np.zeros((len(half.vectors), half.matrix.shape[1]))
+            )
+    return [solved[number] for number in range(len(half_steps))]
 
 
 def read_out(made: Circuit, run: Run, analysis: Analysis) -> Array:
@@ -240,7 +294,3 @@ def _groups(mask: Mask | None, vectors: Array) -> Iterator[tuple[Mask, NDArray[n
     for index, rows in enumerate(selections):
         if rows.any():
             yield rows, np.flatnonzero(group.ravel() == index)
-
-
-def _join(parts: list[Array]) -> Array:
-    return np.concatenate(parts) if parts else np.empty(0)

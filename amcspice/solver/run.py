@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import relative_error
-from amcspice.pool import Pool, Report
+from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver.attempt import Simulation
 from amcspice.solver.conversion import Inputs, convert
 from amcspice.solver.found import Found
@@ -25,7 +24,7 @@ from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.verify import Verifier
 
-__all__ = ["as_pool", "simulate"]
+__all__ = ["simulate"]
 
 MAX_HALVINGS = 12
 PARTS_PER_JOB = 4
@@ -146,16 +145,6 @@ def simulate(
         )
     verifier.offer(circuit, vectors, run)
     return replace(run, verification=verifier.verify())
-
-
-@contextlib.contextmanager
-def as_pool(jobs: int | Pool) -> Iterator[Pool]:
-    """Yield a pool: the given one, or one of its own for the length of the block."""
-    if isinstance(jobs, Pool):
-        yield jobs
-        return
-    with Pool(jobs) as pool:
-        yield pool
 
 
 @dataclass(frozen=True, eq=False)

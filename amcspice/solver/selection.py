@@ -25,9 +25,10 @@ from amcspice.pool import Pool, Report
 from amcspice.solver.each import simulate_each
 from amcspice.solver.problem import make_circuit
 from amcspice.solver.reference import nonnegative_least_squares
-from amcspice.solver.regression import Statistics, read_out, select_lines
+from amcspice.solver.regression import read_out, select_lines
 from amcspice.solver.result import Analysis, Run
 from amcspice.solver.run import simulate
+from amcspice.solver.statistics import Statistics
 
 __all__ = ["AnalogSelection", "DigitalSelection", "Selection", "Solved", "selected_regression"]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 
 from amcspice.device import Memristor
 from amcspice.errors import InputError
-from amcspice.pool import Report, map_tasks
+from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver import (
     Analysis,
     Factorisation,
     Run,
     Verification,
     make_circuit,
-    nmf,
+    nmf_each,
     simulate,
 )
 from amcspice.workload.image import Score, score
@@ -36,6 +37,10 @@ __all__ = [
 ]
 
 Picture = NDArray[np.float64]
+
+TILES_AT_ONCE = 16
+"""Tiles that a process factorises together, in the behavioural fidelity: it takes less time than
+one after the other, and changes no result."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +114,7 @@ def factorise_image(
     seed: int = 0,
     circuit: str | None = None,
     analysis: Analysis | None = None,
-    jobs: int = 1,
+    jobs: int | Pool = 1,
     verify: int = 0,
     checkpoints: Path | None = None,
     resume: bool = False,
@@ -137,7 +142,7 @@ def factorise_image(
         Of every random draw; each tile draws from a stream of its own.
     circuit, analysis
         See `amcspice.nmf`.
-    jobs : int
+    jobs : int or Pool
         Number of processes; changes no result.
     verify : int
         How many regressions, of tiles drawn at random, are run again at the next higher fidelity.
@@ -180,8 +185,13 @@ def factorise_image(
                 {**options, "checkpoint": path, "verify": int(checked[index])},
             )
         )
-    tiles = map_tasks(_factorise_tile, tasks, jobs, progress)
-    return ImageFactorisation(picture, tiling, chosen, tuple(tiles))
+    with as_pool(jobs) as pool:
+        together = 1
+        if analysis is not None and analysis.fidelity == "behavioural":
+            together = max(1, min(TILES_AT_ONCE, len(tasks) // (4 * pool.jobs)))
+        parts = [tasks[first : first + together] for first in range(0, len(tasks), together)]
+        groups = pool.map(_factorise_tiles, parts, progress)
+    return ImageFactorisation(picture, tiling, chosen, tuple(itertools.chain(*groups)))
 
 
 def _remove_stale(checkpoints: Path, resume: bool) -> None:
@@ -210,19 +220,24 @@ def regressions_at_most(tiling: Tiling, iterations: int) -> int:
     return tiling.count * iterations * 2 * tiling.tile
 
 
-def _factorise_tile(task: _TileTask, report: Report) -> Factorisation:
-    reported = 0
+def _factorise_tiles(tasks: Sequence[_TileTask], report: Report) -> list[Factorisation]:
+    reported = [0] * len(tasks)
 
-    def count(finished: int) -> None:
-        nonlocal reported
-        reported += finished
-        report(finished)
+    def problem(number: int, task: _TileTask) -> dict[str, Any]:
+        def count(finished: int) -> None:
+            reported[number] += finished
+            report(finished)
 
-    options = dict(task.options)
-    device = options.get("device") or Memristor()
-    options["device"] = dataclasses.replace(device, seed=task.seed)
-    found = nmf(task.pixels, task.rank, seed=task.seed, progress=count, **options)
-    report(task.options["iterations"] * 2 * len(task.pixels) - reported)
+        options = dict(task.options)
+        device = dataclasses.replace(options.pop("device", None) or Memristor(), seed=task.seed)
+        return {
+            "V": task.pixels, "rank": task.rank, "seed": task.seed, "progress": count,
+            "device": device, **options,
+        }  # fmt: skip
+
+    found = nmf_each([problem(number, task) for number, task in enumerate(tasks)])
+    # Those of iterations that were not needed.
+    report(sum(task.options["iterations"] * 2 * len(task.pixels) for task in tasks) - sum(reported))
     return found
 
 

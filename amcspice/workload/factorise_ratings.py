@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from amcspice.errors import InputError
 from amcspice.solver.completion import Completion, Scores, complete, inner_products
-from amcspice.solver.regression import Statistics
+from amcspice.solver.statistics import Statistics
 from amcspice.workload.ratings import Ratings, RatingTable
 from amcspice.workload.recommend import Recommender
 

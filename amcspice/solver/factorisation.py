@@ -1,0 +1,128 @@
+"""Results of a factorisation: its factors and the figures of its iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+from amcspice.solver.result import Verification
+from amcspice.solver.statistics import Statistics
+
+__all__ = ["Factorisation", "Iteration", "has_converged"]
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """Figures of one whole iteration.
+
+    Parameters
+    ----------
+    relative_residual, digital_relative_residual : float
+        Frobenius norm of V - W H over that of V, observed entries only.
+    regressions : int
+        Analog regressions in this iteration.
+    settled : int
+        How many of them came to rest.
+    settling_time_median, settling_time_max : float
+        [s].
+    energy : float
+        Of all of them [J].
+    power_mean : float
+        Total, at rest, of all sources [W].
+    error_median, error_max : float
+        Relative error of a regression against scipy.
+    reseeded : int
+        All-zero columns that were given a new random start.
+    """
+
+    relative_residual: float
+    digital_relative_residual: float
+    regressions: int
+    settled: int
+    settling_time_median: float
+    settling_time_max: float
+    energy: float
+    power_mean: float
+    error_median: float
+    error_max: float
+    reseeded: int
+
+    @classmethod
+    def of(
+        cls,
+        measured: Statistics,
+        *,
+        relative_residual: float,
+        digital_relative_residual: float,
+        reseeded: int,
+    ) -> Iteration:
+        """Return the figures of an iteration from what was measured over its regressions."""
+        times = measured.settling_time[measured.settled]
+        errors = measured.relative_error[np.isfinite(measured.relative_error)]
+        return cls(
+            relative_residual=relative_residual,
+            digital_relative_residual=digital_relative_residual,
+            regressions=len(measured.settled),
+            settled=int(measured.settled.sum()),
+            settling_time_median=_reduce(np.nanmedian, times),
+            settling_time_max=_reduce(np.nanmax, times),
+            energy=_reduce(np.nansum, measured.energy),
+            power_mean=_reduce(np.nanmean, measured.power),
+            error_median=_reduce(np.median, errors),
+            error_max=_reduce(np.max, errors),
+            reseeded=reseeded,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Factorisation:
+    """Result of `nmf`.
+
+    Parameters
+    ----------
+    W : ndarray, shape (m, rank)
+    H : ndarray, shape (rank, n)
+        Factors found by the circuit.
+    digital_W, digital_H : ndarray
+        Factors found by the digital twin.
+    history : tuple of Iteration
+    provenance : dict
+        Of the last run.
+    verification : Verification, optional
+        If some regressions were run again at a higher fidelity.
+    """
+
+    W: Array
+    H: Array
+    digital_W: Array
+    digital_H: Array
+    history: tuple[Iteration, ...]
+    provenance: dict[str, Any] = field(default_factory=dict)
+    verification: Verification | None = None
+
+    @property
+    def approximation(self) -> Array:
+        """W H, shape (m, n)."""
+        return self.W @ self.H
+
+    @property
+    def digital_approximation(self) -> Array:
+        """W H of the digital twin, shape (m, n)."""
+        return self.digital_W @ self.digital_H
+
+
+def has_converged(history: Sequence[Iteration], tolerance: float) -> bool:
+    """Whether the last iteration lowered the residual by too little; never for tolerance 0."""
+    if tolerance == 0 or len(history) < 2:
+        return False
+    before, after = (item.relative_residual for item in history[-2:])
+    return before - after < tolerance * before
+
+
+def _reduce(function: Callable[[Array], Any], values: Array) -> float:
+    usable = values[~np.isnan(values)]
+    return float(function(usable)) if usable.size else float("nan")
