@@ -223,6 +223,7 @@ def nobody_left(group):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_five_kills_at_random_lose_nothing(tmp_path):
     spec, path = tmp_path / "sweep.toml", tmp_path / "runs.sqlite"
     spec.write_text(MANY)
