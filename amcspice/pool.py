@@ -70,6 +70,11 @@ class Pool:
     def __exit__(self, *failed: object) -> None:
         self._close(failed[0] is not None)
 
+    def start(self) -> None:
+        """Start the processes now, so that they load while the caller prepares."""
+        if self.jobs > 1:
+            self._start(self.jobs)
+
     def map(
         self,
         function: Callable[[T, Report], R],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -18,6 +19,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
+from amcspice.pool import Pool
 from amcspice.solver import PROBLEMS
 from amcspice.solver.record import verification_record
 from amcspice.solver.selection import AnalogSelection
@@ -91,13 +93,17 @@ def ratings(
     if not resume:
         checkpoint.unlink(missing_ok=True)
     total = rating_regressions(known, iterations)
-    with progress(total, "regressions") as advance, threadpool_limits(1):
-        found = factorise_ratings(
-            known, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
-            seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
-            checkpoint=checkpoint, resume=resume, jobs=settings.jobs, verify=settings.verify,
-            progress=advance, **parameters,
-        )  # fmt: skip
+    with Pool(settings.jobs) as pool, threadpool_limits(1):
+        pool.start()
+        from amcspice.view import ratings as view  # loads while the processes do
+
+        with progress(total, "regressions") as advance:
+            found = factorise_ratings(
+                known, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
+                seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
+                checkpoint=checkpoint, resume=resume, jobs=pool, verify=settings.verify,
+                progress=advance, **parameters,
+            )  # fmt: skip
     chosen = {
         "file": train.name, "test": None if test is None else test.name,
         "shape": list(known.matrix.shape), "ratings": known.matrix.nnz, "scale": known.scale,
@@ -106,7 +112,7 @@ def ratings(
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
     metrics = _metrics(found, settings, chosen)
-    _write(folder, found)
+    _write(folder, found, view)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
@@ -157,8 +163,7 @@ def _metrics(
     }  # fmt: skip
 
 
-def _write(folder: Path, found: RatingFactorisation) -> None:
-    from amcspice.view import ratings as view
+def _write(folder: Path, found: RatingFactorisation, view: ModuleType) -> None:
     from amcspice.view import save
 
     completion, held_out = found.completion, found.held_out

@@ -22,6 +22,8 @@ class Place:
     ----------
     columns : tuple of ndarray
         Index of the bit lines' part of the conductance matrix.
+    distinct : bool
+        Whether no two bit lines end at one port.
     row_ends : tuple of ndarray, optional
         The same of word lines and bit lines, where the word lines end at ports.
     rows : ndarray of int
@@ -33,6 +35,7 @@ class Place:
     """
 
     columns: Any
+    distinct: bool
     row_ends: Any
     rows: Nodes
     sources: Nodes
@@ -113,4 +116,5 @@ def _place(position: Nodes, injected: Nodes, rows: Nodes, columns: Nodes, count:
     row_of = np.full(len(position), -1)
     row_of[rows] = np.arange(len(rows))
     here = np.flatnonzero(row_of[injected] >= 0)
-    return Place(np.ix_(at, at), row_ends, row_of[injected[here]], here, np.ix_(here, at))
+    distinct = len(np.unique(at)) == len(at)
+    return Place(np.ix_(at, at), distinct, row_ends, row_of[injected[here]], here, np.ix_(here, at))

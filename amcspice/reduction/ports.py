@@ -170,7 +170,10 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
         if place.row_ends is not None:
             np.add.at(conductance, place.row_ends, reduction.all_terminals)
             continue
-        np.add.at(conductance, place.columns, reduction.conductance)
+        if place.distinct:
+            conductance[place.columns] += reduction.conductance
+        else:
+            np.add.at(conductance, place.columns, reduction.conductance)
         transfer[place.into] = reduction.transfer[place.rows]
         members.append((reduction, place))
 

@@ -18,7 +18,7 @@ import scipy.sparse as sp
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
-from amcspice.pool import Pool
+from amcspice.pool import Pool, as_pool
 from amcspice.solver.anls import revive
 from amcspice.solver.checkpoint import Checkpoint
 from amcspice.solver.factorisation import Factorisation, Iteration, has_converged
@@ -71,7 +71,7 @@ def complete(
     score: Callable[[Array, Array], Scores] | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
-    jobs: int = 1,
+    jobs: int | Pool = 1,
     verify: int = 0,
     progress: Callable[[int], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
@@ -123,7 +123,7 @@ def complete(
     _check(known, turned, rank, iterations, tolerance, ridge)
     chosen = analysis or Analysis()
     verifier = Verifier(verify, chosen, seed)
-    with Pool(jobs) as pool:
+    with as_pool(jobs) as pool:
         analog = AnalogSelection(chosen, circuit, parameters, ridge, pool, progress)
         run = _Alternation(
             known,

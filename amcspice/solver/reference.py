@@ -32,7 +32,9 @@ def reference(circuit: Circuit, vectors: Array) -> Array:
     """
     if not isinstance(circuit, LeastSquares):
         return _ANSWERS[circuit.problem](circuit.matrix, vectors)
-    matrix, rows = circuit.matrix[circuit.rows], vectors[:, circuit.rows]
+    matrix, rows = circuit.matrix, vectors
+    if not circuit.rows.all():
+        matrix, rows = matrix[circuit.rows], rows[:, circuit.rows]
     if circuit.non_negative:
         return nonnegative_least_squares(matrix, rows, ridge=circuit.ridge, lasso=circuit.lasso)
     return least_squares(matrix, rows, ridge=circuit.ridge)
@@ -106,6 +108,8 @@ _ANSWERS = {"mvm": _product, "inv": _inverse, "eig": _eigenvector}
 def _with_ridge(matrix: Array, vectors: Array, ridge: float) -> tuple[Array, Array]:
     if not ridge:
         return matrix, vectors
-    n = matrix.shape[1]
-    tall = np.vstack([matrix, np.sqrt(ridge) * np.eye(n)])
-    return tall, np.hstack([vectors, np.zeros((len(vectors), n))])
+    m, n = matrix.shape
+    tall, right = np.zeros((m + n, n)), np.zeros((len(vectors), m + n))
+    tall[:m], right[:, :m] = matrix, vectors
+    tall[m + np.arange(n), np.arange(n)] = np.sqrt(ridge)
+    return tall, right

@@ -279,7 +279,9 @@ def select_lines(
     held = made.matrix[rows].any(axis=0)
     if not held.any():
         return None
-    columns = np.arange(len(held)) if ridge else np.flatnonzero(held)
+    if ridge or held.all():
+        return made.select(rows, ridge=ridge), np.arange(len(held))
+    columns = np.flatnonzero(held)
     return made.select(rows, columns, ridge=ridge), columns
 
 

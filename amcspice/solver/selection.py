@@ -32,7 +32,7 @@ from amcspice.solver.statistics import Statistics
 
 __all__ = ["AnalogSelection", "DigitalSelection", "Selection", "Solved", "selected_regression"]
 
-BATCH = 32
+BATCH = 48
 """Regressions that a process gets at a time."""
 
 BATCHES_AT_ONCE = 32
