@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from oracles import nnls, random_problem
 
 import amcspice as amc
-from amcspice.engine import Behavioural, Segment, Stream
+from amcspice.engine import Behavioural, Segment, Stream, kernel
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import measure_settling
 from amcspice.measure.settling import measure_settlings
 from amcspice.reduction import reduce_to_ports
+from amcspice.solver.each import simulate_each
 
 GOOD = amc.OpAmp(gain=1e5)
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
@@ -252,3 +253,31 @@ def test_what_the_engine_knows_to_rest_needs_no_flat_tail():
     assert 1 < known.time[0] <= 2
     moving = measure_settlings(time, outputs, starts, 0.01, np.array([False]))
     assert np.isnan(moving.time[0])
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(3)])
+def test_a_signal_beside_a_result_is_what_is_raised(monkeypatch, raised):
+    """As Python reports what a signal raised while compiled code handed its result over."""
+
+    def interrupted(*_arguments):
+        raise SystemError("returned a result with an exception set") from raised
+
+    A, b = random_problem(1, rows=6, columns=2)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    monkeypatch.setattr(kernel, "_integrate", interrupted)
+    monkeypatch.setattr(kernel, "_integrate_each", interrupted)
+    analysis = amc.Analysis(fidelity="behavioural")
+    with pytest.raises(type(raised)):
+        amc.simulate(circuit, b, analysis=analysis)
+    with pytest.raises(type(raised)):
+        simulate_each([circuit], [b], analysis)
+
+
+def test_another_system_error_stays_one(monkeypatch):
+    def broken(*_arguments):
+        raise SystemError("something else")
+
+    A, b = random_problem(1, rows=6, columns=2)
+    monkeypatch.setattr(kernel, "_integrate", broken)
+    with pytest.raises(SystemError):
+        amc.simulate(amc.CompactGINV(A), b, fidelity="behavioural")

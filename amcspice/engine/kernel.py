@@ -21,8 +21,9 @@ of the file that it is called in, and of no other.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numba
@@ -644,7 +645,8 @@ def integrate(
     -------
     Samples
     """
-    found = _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control)
+    with _signals_told():
+        found = _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control)
     return _samples(difference_j.shape[-1], *found)
 
 
@@ -677,8 +679,24 @@ def integrate_each(
         Of all circuits in order.
     """
     table = np.array(controls, dtype=float)
-    found = _integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, table)
+    with _signals_told():
+        found = _integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, table)
     return _samples(difference_j.shape[-1], *found)
+
+
+@contextlib.contextmanager
+def _signals_told() -> Iterator[None]:
+    """Raise what a signal raised while compiled code handed its result over.
+
+    It is found beside the result then, and Python makes a SystemError of it.
+    """
+    try:
+        yield
+    except SystemError as error:
+        raised = error.__cause__
+        if raised is None or isinstance(raised, Exception):
+            raise
+        raise raised from None
 
 
 def _samples(k: int, kept: Array, starts: NDArray[np.int64], at_rest: NDArray[np.bool_]) -> Samples:
