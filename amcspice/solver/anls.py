@@ -141,7 +141,8 @@ def nmf_each(problems: Sequence[dict[str, Any]]) -> list[Factorisation]:
     -------
     list of Factorisation
     """
-    running = [_factorise(**problem) for problem in problems]
+    defaults = nmf.__kwdefaults__ or {}
+    running = [_factorise(**{**defaults, **problem}) for problem in problems]
     found: dict[int, Factorisation] = {}
     answers: dict[int, Any] = dict.fromkeys(range(len(running)))
     while answers:
@@ -159,20 +160,20 @@ def _factorise(
     V: ArrayLike,
     rank: int,
     *,
-    iterations: int = 20,
-    tolerance: float = 1e-4,
-    seed: int = 0,
-    mask: ArrayLike | None = None,
-    ridge: float = 0.0,
-    lasso: float = 0.0,
-    circuit: str | None = None,
-    analysis: Analysis | None = None,
-    checkpoint: Path | None = None,
-    resume: bool = False,
-    jobs: int | Pool = 1,
-    verify: int = 0,
-    progress: Callable[[int], None] | None = None,
-    on_iteration: Callable[[int, Iteration], None] | None = None,
+    iterations: int,
+    tolerance: float,
+    seed: int,
+    mask: ArrayLike | None,
+    ridge: float,
+    lasso: float,
+    circuit: str | None,
+    analysis: Analysis | None,
+    checkpoint: Path | None,
+    resume: bool,
+    jobs: int | Pool,
+    verify: int,
+    progress: Callable[[int], None] | None,
+    on_iteration: Callable[[int, Iteration], None] | None,
     **parameters: Any,
 ) -> Asking[Factorisation]:
     """Do what `nmf` does, but ask for every half-step to be solved."""

@@ -108,6 +108,8 @@ def _equal_wiring(one: Circuit, other: Circuit) -> bool:
     return (
         (one.opamp is other.opamp or one.opamp == other.opamp)
         and one.non_negative == other.non_negative
+        and one.device.linear == other.device.linear
+        and one.device.thermal_noise == other.device.thermal_noise
         and np.array_equal(first.outputs, second.outputs)
         and all(_equal_banks(*pair) for pair in banks)
     )
