@@ -91,6 +91,38 @@ def test_pieces_met_before_change_nothing(circuit_type, opamp):
     same_waveforms(first, [segment for stream in used.run(currents) for segment in stream])
 
 
+SLEWING = amc.OpAmp(gain=1e4, gbw=1e9, slew_rate=2e8)
+TWO_POLES = amc.OpAmp(gain=1e5, gbw=1e8, second_pole=2e9, slew_rate=2e7, input_capacitance=1e-14)
+
+
+@pytest.mark.parametrize(
+    "opamp", [GOOD, SLEWING, TWO_POLES], ids=["linear", "slewing", "two poles"]
+)
+@pytest.mark.parametrize("circuit_type", [*CIRCUITS, amc.Eigen])
+def test_krylov_spaces_give_what_matrices_give(circuit_type, opamp, monkeypatch):
+    draw = np.random.default_rng(4)
+    if circuit_type is amc.Eigen:
+        spread = draw.random((12, 30))
+        circuit, vectors = amc.Eigen(spread @ spread.T, opamp=opamp), draw.random((12, 1))
+    else:
+        A, vectors = random_problem(14, rows=24, columns=6, vectors=3)
+        device = amc.Memristor(levels=None)
+        circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp, device=device)
+
+    def run(large):
+        monkeypatch.setattr(kernel, "LARGE", large)
+        return behavioural(circuit, vectors)
+
+    matrices, spaces = run(10**9), run(1)
+    scale = np.abs(matrices.x).max()
+    np.testing.assert_allclose(spaces.x, matrices.x, rtol=0, atol=1e-7 * scale)
+    assert spaces.settled.all()
+    assert matrices.settled.all()
+    np.testing.assert_allclose(spaces.settling_time, matrices.settling_time, rtol=1e-5)
+    np.testing.assert_allclose(spaces.energy, matrices.energy, rtol=1e-5)
+    assert not np.array_equal(spaces.x, matrices.x)
+
+
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
 def test_voltages_scale_with_the_currents(circuit_type):
     """Without slew limit and upper rail a constraint at zero has no scale."""

@@ -101,6 +101,11 @@ class Circuit(abc.ABC):
         return False
 
     @property
+    def bounded(self) -> bool:
+        """Whether outputs are meant to come to rest at a limit: a constraint, or a rail."""
+        return self.non_negative or self.rail_limited
+
+    @property
     def input_size(self) -> int:
         """Length of a right-hand side."""
         return len(self.matrix)

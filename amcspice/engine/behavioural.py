@@ -183,7 +183,9 @@ class Behavioural:
         states = state_count(made)
         if self._pieces is None:
             most = PIECES_PER_INPUT * max(expected, len(currents))
-            self._pieces = self._kernel.new_pieces(made.equations, states, most)
+            self._pieces = self._kernel.new_pieces(
+                made.equations, states, most, bounded=self.circuit.bounded
+            )
         samples: Samples = self._kernel.integrate(
             made.equations,
             self._pieces,

@@ -12,6 +12,12 @@ u + (e^hJ - 1) J^-1 u', which takes half of the matrices.  Steps are powers of t
 step, so that the matrices of a piece are made once and serve all right-hand sides; an event is
 approached by smaller steps until it is overstepped by next to nothing.
 
+Large bounded circuits would spend all their time making matrices, because they hardly
+meet a piece twice.  There phi1 and phi2 act in the space
+that (1 - pole J)^-1 spans from the vector they are applied to (J. van den Eshof, M. Hochbruck,
+Preconditioning Lanczos approximations to the matrix exponential, SIAM J. Sci. Comput. 27, 1438
+(2006)): ten to thirty dimensions, however stiff, and one matrix for `POLE_LEVELS` steps.
+
 The state u holds the internal node of every amplifier, then those of the second poles, then the
 voltages of ports that have a capacitance.  `amcspice.engine.piecewise` makes the equations.
 
@@ -56,6 +62,21 @@ LEVELS = 32
 LARGEST_ROOM = 2**28
 """Bytes for the matrices of all pieces."""
 
+LARGE = 100
+"""From this number of states on, bounded circuits make their steps in Krylov spaces."""
+
+POLE_LEVELS, POLE_SHARE = 5, 0.2
+"""Levels that share a pole, and the pole over the shortest step of them."""
+
+MOST_DIMENSIONS, DIMENSIONS_AT_ONCE = 80, 4
+"""Of a Krylov space; and how many are added before its answer is looked at again."""
+
+BREAKDOWN = 1e-13
+"""Length of a new direction that is rounding: the space is whole without it."""
+
+KRYLOV_ERROR = 1e-10
+"""Change of the answer that ends its growth, as a fraction of the largest state."""
+
 FIRST_LEVEL = 11
 """Of the first step that is tried after an input step."""
 
@@ -86,7 +107,8 @@ class _Pieces(NamedTuple):
     ``_fixed``.  ``forward`` and ``phi2`` are by level: growth is e^hJ - 1, and forward is h phi1
     where an amplifier can slew, else the growth itself; ``growth`` is of the last level then.
     ``levels`` tells up to which level they are made, ``low`` has a bit for each of those below
-    the usual ones.
+    the usual ones.  In large circuits ``forward`` is (1 - pole J)^-1 by pole, ``low`` has a bit
+    for each that is made, and ``phi2`` and ``growth`` are empty.
     """
 
     codes: NDArray[np.uint8]
@@ -109,7 +131,21 @@ class _Pieces(NamedTuple):
     used: NDArray[np.int64]
 
 
-def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
+class _Krylov(NamedTuple):
+    """A Krylov space.
+
+    Orthonormal vectors, the resolvent in their space, how many there are and can be at the most,
+    and the length of the vector it began with.
+    """
+
+    basis: Array
+    projected: Array
+    size: NDArray[np.int64]
+    most: NDArray[np.int64]
+    length: Array
+
+
+def new_pieces(eq: Equations, n: int, most: int, *, bounded: bool) -> _Pieces:
     """Return room for the pieces of a circuit.
 
     Parameters
@@ -119,10 +155,14 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
         Number of states.
     most : int
         Of pieces; fewer if they are large.
+    bounded : bool
+        Whether outputs are meant to come to a limit; others do so by chance at most.
     """
-    k, slews = len(eq.hold), eq.slew < np.inf
+    k, slews, large = len(eq.hold), eq.slew < np.inf, bounded and n >= LARGE
+    each = 1 + (LEVELS - 1) // POLE_LEVELS if large else LEVELS
+    by_slope = (n, n) if slews and not large else (0, 0)
     slots = 8
-    while slots < min(most, LARGEST_ROOM // (8 * n * n * LEVELS * (1 + slews))):
+    while slots < min(most, LARGEST_ROOM // (8 * n * n * each * (1 + (slews and not large)))):
         slots *= 2
     return _Pieces(
         np.empty((slots, k), np.uint8),
@@ -130,8 +170,8 @@ def new_pieces(eq: Equations, n: int, most: int) -> _Pieces:
         np.empty((slots, n, n)),
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
         np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
-        np.empty((slots, LEVELS, n, n)), np.empty((slots if slews else 1, LEVELS, n, n)),
-        np.empty((slots if slews else 1, n, n)),
+        np.empty((slots, each, n, n)), np.empty((slots, each, *by_slope)),
+        np.empty((slots, *by_slope)),
         np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.full(4 * slots, -1),
         np.zeros(1, np.int64),
     )  # fmt: skip
@@ -197,9 +237,10 @@ def _linearise(pieces, slot, eq):
     c = eq.held_q.shape[1]
     first = k if eq.second > 0 else 0
     width = n + k + 1
-    stage, states, node = np.zeros((k, width)), np.zeros((c, width)), np.zeros((k, width))
-    # Voltages behind the output resistances are above * (stage + rout * current).
-    sources, above, members, held = np.zeros((k, width)), np.zeros(k), np.zeros(k, np.int64), 0
+    # Voltages behind the output resistances are above * (stage + rout * current), with
+    # stage = inside * state + edge.
+    above, inside, edge = np.zeros(k), np.zeros(k), np.zeros(k)
+    members, held = np.zeros(k, np.int64), 0
     for i in range(k):
         region, _, conducts, positive = _decode(codes[i])
         above[i] = positive
@@ -207,17 +248,16 @@ def _linearise(pieces, slot, eq):
             members[held] = i
             held += 1
         if region == 1:
-            stage[i, first + i] = 1.0
+            inside[i] = 1.0
         else:
-            stage[i, width - 1] = eq.highest[i] if region == 2 else eq.lowest[i]
+            edge[i] = eq.highest[i] if region == 2 else eq.lowest[i]
+    node, along, charge = np.zeros((k, width)), np.zeros((k, width)), np.zeros((c, width))
+    for i in range(k):
         node[i, n + i] = 1.0
-        for j in range(width):
-            sources[i, j] = above[i] * stage[i, j]
-    for i in range(c):
-        states[i, n - c + i] = 1.0
-    _accumulate(eq.held_a, sources, node)
-    _accumulate(eq.held_q, states, node)
-    current = np.zeros((k, width))
+    _add_sources(eq.held_a, eq.held_q, above, inside, edge, first, node)
+    _add_sources(eq.difference_a, eq.difference_q, above, inside, edge, first, along)
+    _add_sources(eq.charge_a, eq.charge_q, above, inside, edge, first, charge)
+    solved = np.zeros((held, width))
     if held > 0:
         system, right = np.zeros((held, held)), np.zeros((held, width))
         for r in range(held):
@@ -227,36 +267,27 @@ def _linearise(pieces, slot, eq):
                 system[r, s] = -eq.held_w[i, j] - eq.rout * eq.held_a[i, j] * above[j]
             system[r, r] += 1 / eq.hold[i]
             for j in range(width):
-                right[r, j] = node[i, j] - stage[i, j]
-        solved, change = np.zeros((held, width)), np.zeros((k, width))
+                right[r, j] = node[i, j]
+            right[r, first + i] -= inside[i]
+            right[r, width - 1] -= edge[i]
         _accumulate(_inverse(system), right, solved)
+        above *= eq.rout
+        _add_held(eq.held_a, eq.held_w, above, members, solved, node)
+        _add_held(eq.difference_a, eq.difference_w, above, members, solved, along)
+        _add_held(eq.charge_a, eq.charge_w, above, members, solved, charge)
         for r in range(held):
-            i = members[r]
             for j in range(width):
-                current[i, j] = solved[r, j]
-                change[i, j] = above[i] * eq.rout * solved[r, j]
-                sources[i, j] += change[i, j]
-        _accumulate(eq.held_a, change, node)
-        _accumulate(eq.held_w, current, node)
-    along, charge = np.zeros((k, width)), np.zeros((c, width))
-    _accumulate(eq.difference_a, sources, along)
-    _accumulate(eq.difference_q, states, along)
-    _accumulate(eq.difference_w, current, along)
-    _accumulate(eq.charge_a, sources, charge)
-    _accumulate(eq.charge_q, states, charge)
-    _accumulate(eq.charge_w, current, charge)
+                node[members[r], j] = solved[r, j]
     rates = np.zeros((n, width))
     for i in range(k):
-        _, clamp, conducts, _ = _decode(codes[i])
+        clamp = _decode(codes[i])[1]
         for j in range(width):
             rates[i, j] = eq.unity * along[i, j]
-            if conducts:
-                node[i, j] = current[i, j]
         rates[i, i] -= eq.leak[i]
         if clamp != 1:
-            edge = eq.highest[i] if clamp == 2 else eq.lowest[i]
             rates[i, i] -= CLAMP * eq.unity
-            rates[i, width - 1] += CLAMP * eq.unity * edge
+            limit = eq.highest[i] if clamp == 2 else eq.lowest[i]
+            rates[i, width - 1] += CLAMP * eq.unity * limit
         if first:
             rates[first + i, i] = eq.second
             rates[first + i, first + i] = -eq.second
@@ -268,6 +299,32 @@ def _linearise(pieces, slot, eq):
            pieces.difference_fixed[slot])  # fmt: skip
     _split(node, pieces.watched[slot], pieces.watched_held[slot], pieces.watched_fixed[slot])
     _copy_matrix(_inverse(pieces.rate[slot]), pieces.inverse[slot])
+
+
+@_jit
+def _add_sources(by_source, by_state, above, inside, edge, first, out):
+    """Add what the voltages behind the output resistances and the states give; see `_linearise`."""
+    k, c, width = len(above), by_state.shape[1], out.shape[1]
+    n = width - k - 1
+    for r in range(out.shape[0]):
+        for i in range(k):
+            value = by_source[r, i] * above[i]
+            out[r, first + i] += value * inside[i]
+            out[r, width - 1] += value * edge[i]
+        for i in range(c):
+            out[r, n - c + i] += by_state[r, i]
+
+
+@_jit
+def _add_held(by_source, by_current, lift, members, currents, out):
+    """Add what the currents of the hold devices that conduct give."""
+    held = len(currents)
+    by_member = np.empty((out.shape[0], held))
+    for r in range(out.shape[0]):
+        for s in range(held):
+            i = members[s]
+            by_member[r, s] = by_current[r, i] + by_source[r, i] * lift[i]
+    _accumulate(by_member, currents, out)
 
 
 @_jit
@@ -370,7 +427,7 @@ def _add(transposed, vector, out):
 @_jit
 def _build_level(pieces, slot, level, base, slews):
     """Make the matrices of a piece at a level, and at the usual ones below it."""
-    forward, phi2 = pieces.forward[slot], pieces.phi2[slot if slews else 0]
+    forward, phi2 = pieces.forward[slot], pieces.phi2[slot]
     rate = pieces.rate[slot]
     if level < USUAL_LEVEL:
         if not (pieces.low[slot] >> level) & 1:
@@ -412,7 +469,7 @@ def _halve(rate, step):
         for j in range(n):
             total += abs(rate[j, i])
         norm = max(norm, total * step)
-    while norm > SMALL_NORM:
+    while SMALL_NORM < norm < np.inf:
         norm /= 2
         halvings += 1
     return halvings
@@ -516,6 +573,105 @@ def _double(phi1, phi2, growth):
     _copy_matrix(product, phi1)
     _double_growth(growth, product)
     _copy_matrix(product, growth)
+
+
+@_jit
+def _resolvent(pieces, slot, level, base):
+    """Return (1 - pole J)^-1, transposed, and the pole for a step of this level."""
+    at = level // POLE_LEVELS
+    pole = POLE_SHARE * base * 2.0 ** (at * POLE_LEVELS)
+    found = pieces.forward[slot, at]
+    if not (pieces.low[slot] >> at) & 1:
+        pieces.low[slot] |= 1 << at
+        rate = pieces.rate[slot]
+        shifted = np.empty(rate.shape)
+        for i in range(len(rate)):
+            for j in range(len(rate)):
+                shifted[i, j] = -pole * rate[i, j]
+            shifted[i, i] += 1.0
+        _copy_matrix(_inverse(shifted), found)
+    return found, pole
+
+
+@_jit
+def _new_krylov(n):
+    most = MOST_DIMENSIONS if n else 0
+    return _Krylov(
+        np.zeros((most + 1, n)), np.zeros((most + 1, most)),
+        np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros(1),
+    )  # fmt: skip
+
+
+@_jit
+def _begin(krylov, vector):
+    """Make a vector, with zeros after it, the first of a Krylov space."""
+    krylov.size[0], krylov.most[0] = 0, krylov.basis.shape[1]
+    _clear(krylov.basis[0])
+    _copy(vector, krylov.basis[0])
+
+
+@_jit
+def _add_phi(second, resolvent, pole, step, allowed, krylov, out):
+    """Add h phi1(hJ) w to out, or h phi2(hJ) w; return whether it is as exact as allowed.
+
+    ``krylov.basis[0]`` holds w, or what remains from a call for the same vector and pole.
+    """
+    basis, projected, size = krylov.basis, krylov.projected, krylov.size
+    n = basis.shape[1]
+    if size[0] == 0:
+        krylov.length[0] = np.sqrt(np.dot(basis[0], basis[0]))
+        for i in range(n):
+            basis[0, i] /= krylov.length[0]
+    length = krylov.length[0]
+    if length == 0.0:
+        return True
+    m, before = 0, np.zeros(MOST_DIMENSIONS)
+    while m < min(krylov.most[0], MOST_DIMENSIONS):
+        m = min(m + DIMENSIONS_AT_ONCE, krylov.most[0], MOST_DIMENSIONS)
+        while size[0] < m:
+            _extend(resolvent, basis, projected, size[0])
+            size[0] += 1
+            if projected[size[0], size[0] - 1] < BREAKDOWN:  # the space holds all of the answer
+                krylov.most[0] = m = size[0]
+        generator = _inverse(projected[:m, :m].copy())
+        for i in range(m):
+            for j in range(m):
+                generator[i, j] = -generator[i, j] / pole
+            generator[i, i] += 1 / pole
+        phi1, phi2, growth = np.empty((m, m)), np.empty((m, m)), np.empty((m, m))
+        _phis(generator, step, phi1, phi2, growth)
+        change = 0.0
+        for i in range(m):
+            value = length * (phi2[i, 0] if second else phi1[i, 0])
+            change += (value - before[i]) ** 2
+            before[i] = value
+        if m == krylov.most[0] or np.sqrt(change) <= allowed:
+            for i in range(m):
+                for j in range(n):
+                    out[j] += before[i] * basis[i, j]
+            return change < np.inf
+    return False
+
+
+@_jit
+def _extend(resolvent, basis, projected, m):
+    """Add a vector to an orthonormal basis: Arnoldi's step, orthogonalised twice."""
+    vector = basis[m + 1]
+    _clear(vector)
+    _add(resolvent, basis[m], vector)
+    for i in range(m + 1):
+        projected[i, m] = 0.0
+    for _ in range(2):
+        for i in range(m + 1):
+            share = np.dot(basis[i], vector)
+            projected[i, m] += share
+            for j in range(len(vector)):
+                vector[j] -= share * basis[i, j]
+    length = np.sqrt(np.dot(vector, vector))
+    projected[m + 1, m] = length
+    if length > 0.0:
+        for j in range(len(vector)):
+            vector[j] /= length
 
 
 @_jit
@@ -762,6 +918,9 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     lost, lost_then = np.zeros(k), np.zeros(k)
     rate, constant, trial, way = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     correction = np.empty(n)
+    large, pole_at = pieces.forward.shape[1] < LEVELS, -1
+    room_for = n if large else 0
+    way_space, slew_space = _new_krylov(room_for), _new_krylov(room_for)
     used = 0
     for r in range(total):
         scale = SMALLEST_SCALE
@@ -849,11 +1008,21 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 share /= 2
             allowed = share * max(distance, 1e-3 * scale)
             output_allowed = share * max(output_distance, 0.05 * band)
+            pole_at = -1
             while True:
-                if level < USUAL_LEVEL or pieces.levels[slot] <= level:
-                    _build_level(pieces, slot, level, control.base, slews)
+                step, exact = control.base * 2.0**level, True
                 _copy(u, trial)
-                _add(pieces.forward[slot, level], rate if slews else way, trial)
+                if large:
+                    if pole_at != level // POLE_LEVELS:
+                        pole_at = level // POLE_LEVELS
+                        resolvent, pole = _resolvent(pieces, slot, level, control.base)
+                        _begin(way_space, rate)
+                    inexact = KRYLOV_ERROR * scale
+                    exact = _add_phi(False, resolvent, pole, step, inexact, way_space, trial)
+                else:
+                    if level < USUAL_LEVEL or pieces.levels[slot] <= level:
+                        _build_level(pieces, slot, level, control.base, slews)
+                    _add(pieces.forward[slot, level], rate if slews else way, trial)
                 error = 0.0
                 if active:
                     _copy(difference_0, difference)
@@ -862,16 +1031,22 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                     for i in range(k):
                         lost_then[i] -= lost[i]
                     _clear(correction)
-                    _add(pieces.phi2[slot, level, :k], lost_then, correction)
+                    if large:
+                        _begin(slew_space, lost_then)
+                        exact &= _add_phi(
+                            True, resolvent, pole, step, inexact, slew_space, correction
+                        )
+                    else:
+                        _add(pieces.phi2[slot, level, :k], lost_then, correction)
                     for i in range(n):
                         trial[i] += correction[i]
                         error = max(error, abs(correction[i]))
-                moved, finite = 0.0, True
+                moved, finite = 0.0, exact
                 for i in range(n):
                     change = abs(trial[i] - u[i])
                     finite = finite and change < np.inf
                     moved = max(moved, change)
-                if not finite and level > 0:  # a growing mode, over far too long a step
+                if not finite and level > 0:  # a growing mode, or far too long a step
                     level -= 1
                     continue
                 # A step much longer than the time constants gets nowhere while an output slews.
@@ -891,7 +1066,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                 else:
                     wanted = max(wanted, level)
                     level -= _halvings(prior, over, landing, level)
-            t += control.base * 2.0**level
+            t += step
             _copy(trial, u)
             for i in range(n):
                 scale = max(scale, abs(u[i]))

@@ -87,7 +87,9 @@ class BehaviouralStack:
         into = self.stack.into
         samples = kernel.integrate_each(
             made.equations,
-            kernel.new_pieces(made.equations, states, PIECES_PER_INPUT * each),
+            kernel.new_pieces(
+                made.equations, states, PIECES_PER_INPUT * each, bounded=self.circuit.bounded
+            ),
             _along(into, made.difference, made.difference_0),
             _along(into, made.held, made.held_0),
             _along(into, made.charge, made.charge_0),

@@ -86,7 +86,7 @@ def choose_transient(
     UnstableError
         If the circuit is unstable, no constraint can hold it, and that was not asked for.
     """
-    held = circuit.non_negative or circuit.rail_limited
+    held = circuit.bounded
     may_grow = held or (allow_unstable and not linear.stable)
     slowest = float(_slowest(circuit, linear.modes)) if may_grow else linear.slowest
     window = _window(circuit, slowest, swing)
@@ -119,7 +119,7 @@ def longest_window(circuit: Circuit, modes: Modes, swing: float) -> Array:
     swing : float
         See `choose_transient`.
     """
-    held = circuit.non_negative or circuit.rail_limited
+    held = circuit.bounded
     slowest = _slowest(circuit, modes) if held else np.where(modes.stable, modes.slowest, np.inf)
     return np.asarray(_window(circuit, slowest, swing))
 

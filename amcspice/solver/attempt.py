@@ -122,7 +122,7 @@ class Simulation:
     @property
     def runs_away(self) -> bool:
         """Whether it leaves every range: unstable, and nothing holds it."""
-        held = self.circuit.non_negative or self.circuit.rail_limited
+        held = self.circuit.bounded
         return not (held or self._linear.stable)
 
     def expects_limit(self, vectors: Array, volts_per_unit: float) -> bool:
