@@ -16,7 +16,9 @@ Large bounded circuits would spend all their time making matrices, because they 
 meet a piece twice.  There phi1 and phi2 act in the space
 that (1 - pole J)^-1 spans from the vector they are applied to (J. van den Eshof, M. Hochbruck,
 Preconditioning Lanczos approximations to the matrix exponential, SIAM J. Sci. Comput. 27, 1438
-(2006)): ten to thirty dimensions, however stiff, and one matrix for `POLE_LEVELS` steps.
+(2006)): ten to thirty dimensions, however stiff, and one matrix for `POLE_LEVELS` steps.  A piece
+differs from the one before it in a few amplifiers: its matrices follow by the formula of Sherman,
+Morrison and Woodbury.
 
 The state u holds the internal node of every amplifier, then those of the second poles, then the
 voltages of ports that have a capacitance.  `amcspice.engine.piecewise` makes the equations.
@@ -71,6 +73,12 @@ POLE_LEVELS, POLE_SHARE = 5, 0.2
 MOST_DIMENSIONS, DIMENSIONS_AT_ONCE = 80, 4
 """Of a Krylov space; and how many are added before its answer is looked at again."""
 
+MOST_RANK = 16
+"""Of the difference of two pieces whose matrices follow from each other."""
+
+SAME, UPDATED = 1e-13, 1e-9
+"""Difference that is rounding, and error that a matrix may have got by following from others."""
+
 BREAKDOWN = 1e-13
 """Length of a new direction that is rounding: the space is whole without it."""
 
@@ -108,7 +116,9 @@ class _Pieces(NamedTuple):
     where an amplifier can slew, else the growth itself; ``growth`` is of the last level then.
     ``levels`` tells up to which level they are made, ``low`` has a bit for each of those below
     the usual ones.  In large circuits ``forward`` is (1 - pole J)^-1 by pole, ``low`` has a bit
-    for each that is made, and ``phi2`` and ``growth`` are empty.
+    for each that is made, and ``phi2`` and ``growth`` are empty; J there is that of the piece
+    ``parent`` plus ``left`` times ``right``, whose rows are as many as ``rank``.  Every piece has
+    a number, ``number``, by which to know that its slot has not gone to another.
     """
 
     codes: NDArray[np.uint8]
@@ -127,6 +137,11 @@ class _Pieces(NamedTuple):
     growth: Array
     levels: NDArray[np.int64]
     low: NDArray[np.int64]
+    left: Array
+    right: Array
+    rank: NDArray[np.int64]
+    parent: NDArray[np.int64]
+    number: NDArray[np.int64]
     table: NDArray[np.int64]
     used: NDArray[np.int64]
 
@@ -161,19 +176,23 @@ def new_pieces(eq: Equations, n: int, most: int, *, bounded: bool) -> _Pieces:
     k, slews, large = len(eq.hold), eq.slew < np.inf, bounded and n >= LARGE
     each = 1 + (LEVELS - 1) // POLE_LEVELS if large else LEVELS
     by_slope = (n, n) if slews and not large else (0, 0)
+    held = k if np.any(eq.hold > 0) else 0
+    factors = (MOST_RANK, n) if large else (0, 0)
     slots = 8
     while slots < min(most, LARGEST_ROOM // (8 * n * n * each * (1 + (slews and not large)))):
         slots *= 2
     return _Pieces(
         np.empty((slots, k), np.uint8),
-        np.empty((slots, n, n)), np.empty((slots, k, n)), np.empty((slots, n)),
+        np.empty((slots, n, n)), np.empty((slots, held, n)), np.empty((slots, n)),
         np.empty((slots, n, n)),
-        np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
-        np.empty((slots, n, k)), np.empty((slots, k, k)), np.empty((slots, k)),
+        np.empty((slots, n, k)), np.empty((slots, held, k)), np.empty((slots, k)),
+        np.empty((slots, n, held)), np.empty((slots, held, held)), np.empty((slots, held)),
         np.empty((slots, each, n, n)), np.empty((slots, each, *by_slope)),
         np.empty((slots, *by_slope)),
-        np.zeros(slots, np.int64), np.zeros(slots, np.int64), np.full(4 * slots, -1),
-        np.zeros(1, np.int64),
+        np.zeros(slots, np.int64), np.zeros(slots, np.int64),
+        np.empty((slots, *factors)), np.empty((slots, *factors)), np.zeros(slots, np.int64),
+        np.zeros((slots, 2), np.int64), np.zeros(slots, np.int64),
+        np.full(4 * slots, -1), np.zeros(2, np.int64),
     )  # fmt: skip
 
 
@@ -193,8 +212,11 @@ START = np.uint8(1 + (1 << 2) + (1 << 5))
 
 
 @_jit
-def _slot(pieces, eq, code):
-    """Return the slot of a piece; linearise the circuit there if it is a new one."""
+def _slot(pieces, eq, code, last):
+    """Return the slot of a piece; linearise the circuit there if it is a new one.
+
+    ``last`` is the slot of the piece before, -1 for none.
+    """
     table, codes = pieces.table, pieces.codes
     k = len(code)
     key = np.uint64(14695981039346656037)
@@ -222,8 +244,114 @@ def _slot(pieces, eq, code):
         codes[slot, i] = code[i]
     pieces.levels[slot] = USUAL_LEVEL
     pieces.low[slot] = 0
+    pieces.used[1] += 1
+    pieces.number[slot] = pieces.used[1]
     _linearise(pieces, slot, eq)
+    pieces.rank[slot] = -1
+    if pieces.left.shape[1] > 0 and last >= 0 and last != slot:
+        pieces.parent[slot, 0], pieces.parent[slot, 1] = last, pieces.number[last]
+        pieces.rank[slot] = _factors(
+            pieces.rate[slot], pieces.rate[last], pieces.left[slot], pieces.right[slot]
+        )
+    known = pieces.inverse[max(last, 0)]
+    _invert(pieces, slot, 0.0, 1.0, pieces.rank[slot] >= 0, known, pieces.inverse[slot])
     return slot
+
+
+@_jit
+def _factors(new, old, left, right):
+    """Fill in rows whose outer products sum up to the difference of two matrices.
+
+    Returns how many, -1 if too many.  The largest entry that remains names each row.
+    """
+    n = len(new)
+    remains = new - old
+    largest = 0.0
+    for i in range(n):
+        for j in range(n):
+            largest = max(largest, abs(new[i, j]))
+    for rank in range(MOST_RANK + 1):
+        most, row, column = 0.0, 0, 0
+        for i in range(n):
+            for j in range(n):
+                if abs(remains[i, j]) > most:
+                    most, row, column = abs(remains[i, j]), i, j
+        if most <= SAME * largest:
+            return rank
+        if rank == MOST_RANK:
+            break
+        for i in range(n):
+            left[rank, i] = remains[i, column] / remains[row, column]
+            right[rank, i] = remains[row, i]
+        for i in range(n):
+            share = left[rank, i]
+            if share != 0.0:
+                for j in range(n):
+                    remains[i, j] -= share * right[rank, j]
+    return -1
+
+
+@_jit
+def _invert(pieces, slot, one, factor, follows, known, found):
+    """Fill in the inverse of ``one + factor J``, transposed.
+
+    ``known`` is that of the parent; whether it is known is told by ``follows``.
+    """
+    rate = pieces.rate[slot]
+    n = len(rate)
+    if follows:
+        rank = pieces.rank[slot]
+        _update(known, pieces.left[slot, :rank], pieces.right[slot, :rank], factor, found)
+        if _is_inverse(found, rate, one, factor):
+            return
+    shifted = np.empty(rate.shape)
+    for i in range(n):
+        for j in range(n):
+            shifted[i, j] = factor * rate[i, j]
+        shifted[i, i] += one
+    _copy_matrix(_inverse(shifted), found)
+
+
+@_jit
+def _update(known, left, right, factor, found):
+    """Fill in the inverse of a matrix to which outer products, times a factor, were added."""
+    rank, n = left.shape
+    _copy_matrix(known, found)
+    if rank == 0:
+        return
+    by_left, by_right = np.zeros((rank, n)), np.zeros((rank, n))
+    for s in range(rank):
+        for i in range(n):
+            by_left[s, i] = np.dot(known[i], left[s])
+        _add(known, right[s], by_right[s])
+    system = np.zeros((rank, rank))
+    for r in range(rank):
+        system[r, r] = 1 / factor
+        for s in range(rank):
+            system[r, s] += np.dot(right[r], by_left[s])
+    weights = np.zeros((rank, n))
+    _accumulate(_inverse(system), by_right, weights)
+    for i in range(n):
+        for s in range(rank):
+            share = by_left[s, i]
+            for j in range(n):
+                found[i, j] -= share * weights[s, j]
+
+
+@_jit
+def _is_inverse(found, rate, one, factor):
+    """Return whether a matrix inverts ``one + factor J``, as seen by a vector."""
+    n = len(rate)
+    vector, back = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        vector[i] = 1.0 + i % 7
+    solved = np.zeros(n)
+    _add(found, vector, solved)
+    _add(rate, solved, back)
+    for i in range(n):
+        if not abs(one * solved[i] + factor * back[i] - vector[i]) <= 7 * UPDATED:
+            return False
+    return True
 
 
 @_jit
@@ -236,7 +364,8 @@ def _linearise(pieces, slot, eq):
     n, k = pieces.difference.shape[1:]
     c = eq.held_q.shape[1]
     first = k if eq.second > 0 else 0
-    width = n + k + 1
+    nodes = pieces.watched.shape[2]
+    width = n + nodes + 1
     # Voltages behind the output resistances are above * (stage + rout * current), with
     # stage = inside * state + edge.
     above, inside, edge = np.zeros(k), np.zeros(k), np.zeros(k)
@@ -251,12 +380,12 @@ def _linearise(pieces, slot, eq):
             inside[i] = 1.0
         else:
             edge[i] = eq.highest[i] if region == 2 else eq.lowest[i]
-    node, along, charge = np.zeros((k, width)), np.zeros((k, width)), np.zeros((c, width))
-    for i in range(k):
+    node, along, charge = np.zeros((nodes, width)), np.zeros((k, width)), np.zeros((c, width))
+    for i in range(nodes):
         node[i, n + i] = 1.0
-    _add_sources(eq.held_a, eq.held_q, above, inside, edge, first, node)
-    _add_sources(eq.difference_a, eq.difference_q, above, inside, edge, first, along)
-    _add_sources(eq.charge_a, eq.charge_q, above, inside, edge, first, charge)
+    _add_sources(eq.held_a, eq.held_q, above, inside, edge, first, n, node)
+    _add_sources(eq.difference_a, eq.difference_q, above, inside, edge, first, n, along)
+    _add_sources(eq.charge_a, eq.charge_q, above, inside, edge, first, n, charge)
     solved = np.zeros((held, width))
     if held > 0:
         system, right = np.zeros((held, held)), np.zeros((held, width))
@@ -298,14 +427,12 @@ def _linearise(pieces, slot, eq):
     _split(along, pieces.difference[slot], pieces.difference_held[slot],
            pieces.difference_fixed[slot])  # fmt: skip
     _split(node, pieces.watched[slot], pieces.watched_held[slot], pieces.watched_fixed[slot])
-    _copy_matrix(_inverse(pieces.rate[slot]), pieces.inverse[slot])
 
 
 @_jit
-def _add_sources(by_source, by_state, above, inside, edge, first, out):
+def _add_sources(by_source, by_state, above, inside, edge, first, n, out):
     """Add what the voltages behind the output resistances and the states give; see `_linearise`."""
     k, c, width = len(above), by_state.shape[1], out.shape[1]
-    n = width - k - 1
     for r in range(out.shape[0]):
         for i in range(k):
             value = by_source[r, i] * above[i]
@@ -583,13 +710,10 @@ def _resolvent(pieces, slot, level, base):
     found = pieces.forward[slot, at]
     if not (pieces.low[slot] >> at) & 1:
         pieces.low[slot] |= 1 << at
-        rate = pieces.rate[slot]
-        shifted = np.empty(rate.shape)
-        for i in range(len(rate)):
-            for j in range(len(rate)):
-                shifted[i, j] = -pole * rate[i, j]
-            shifted[i, i] += 1.0
-        _copy_matrix(_inverse(shifted), found)
+        parent, number = pieces.parent[slot, 0], pieces.parent[slot, 1]
+        follows = pieces.rank[slot] >= 0 and pieces.number[parent] == number
+        follows = follows and (pieces.low[parent] >> at) & 1 == 1
+        _invert(pieces, slot, 1.0, -pole, follows, pieces.forward[parent, at], found)
     return found, pole
 
 
@@ -697,7 +821,7 @@ def _events(eq, code, u, watched, sources, currents, out):
     its piece: what counts is how far it would go without.  Also fills in the voltages behind the
     output resistances and the currents of the hold devices.
     """
-    k = len(watched)
+    k = len(sources)
     first = k if eq.second > 0 else 0
     release = 1.0 if first else CLAMP
     worst = -np.inf
@@ -909,19 +1033,29 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     slews = eq.slew < np.inf
     code = np.full(k, START)
     u = start.copy()
+    large, pole_at = pieces.forward.shape[1] < LEVELS, -1
+    if large:  # what follows from others depends on which was met first
+        for i in range(len(pieces.table)):
+            pieces.table[i] = -1
+        pieces.used[0] = 0
     room = 64 * total + 64
     kept, starts = np.empty((room, 1 + 2 * k + c)), np.zeros(total + 1, np.int64)
     at_rest = np.zeros(total, np.bool_)
     over, prior = np.full((4, k), -np.inf), np.empty((4, k))
-    sources, currents, watched, watched_0 = np.empty(k), np.empty(k), np.empty(k), np.empty(k)
+    nodes = pieces.watched.shape[2]
+    sources, currents, watched, watched_0 = (
+        np.empty(k),
+        np.empty(k),
+        np.empty(nodes),
+        np.empty(nodes),
+    )
     difference, difference_0 = np.empty(k), np.empty(k)
     lost, lost_then = np.zeros(k), np.zeros(k)
     rate, constant, trial, way = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     correction = np.empty(n)
-    large, pole_at = pieces.forward.shape[1] < LEVELS, -1
     room_for = n if large else 0
     way_space, slew_space = _new_krylov(room_for), _new_krylov(room_for)
-    used = 0
+    used, slot = 0, -1
     for r in range(total):
         scale = SMALLEST_SCALE
         for i in range(n):
@@ -930,14 +1064,13 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             scale = max(scale, abs(difference_j[r, i]))
         changed, t, level, wanted = True, 0.0, FIRST_LEVEL, 0
         starts[r] = used
-        slot = 0
         worst, events = 0.0, 0
         while True:
             if changed:
                 # All pieces at once at first; then one at a time, which ends for the P-matrices
                 # that passive networks give (K. Murty's least-index rule).
                 for attempt in range(20 + 8 * k):
-                    slot = _slot(pieces, eq, code)
+                    slot = _slot(pieces, eq, code, slot)
                     _copy(pieces.watched_fixed[slot], watched_0)
                     _add(pieces.watched_held[slot], held_j[r], watched_0)
                     _copy(watched_0, watched)
