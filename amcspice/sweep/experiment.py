@@ -30,11 +30,12 @@ from amcspice.solver.options import (
     make_wire,
 )
 from amcspice.solver.problem import SIGNED
-from amcspice.sweep.parameters import PARAMETERS, Parameter, Scalar, check_name, convert
+from amcspice.sweep.outcome import Scalar
+from amcspice.sweep.parameters import PARAMETERS, convert
 from amcspice.sweep.problems import GENERATORS, SQUARE, Problem, check_generator, is_file
 from amcspice.workload.matrix_file import read_matrix
 
-__all__ = ["PARAMETERS", "Experiment", "Parameter", "Scalar", "check_name", "convert"]
+__all__ = ["PARAMETERS", "Experiment", "convert"]
 
 REDUCED_UP_TO = 128
 """Columns up to which fidelity ``auto`` takes reduced decks."""

@@ -20,11 +20,10 @@ from amcspice.device import PRESETS
 from amcspice.errors import InputError
 from amcspice.solver import PROBLEMS
 from amcspice.solver.options import DEVICES
+from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.problems import FILES, GENERATORS
 
-__all__ = ["PARAMETERS", "Parameter", "Scalar", "check_name", "convert"]
-
-Scalar = str | int | float | bool | None
+__all__ = ["PARAMETERS", "Parameter", "check_name", "convert"]
 
 NOTHING = ("none", "default")
 """Texts that stand for None: a table of TOML and a command line have no word for it."""
