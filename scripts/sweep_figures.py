@@ -25,8 +25,8 @@ from matplotlib.figure import Figure
 from settling_theory import slowest
 
 from amcspice.sweep.experiment import PARAMETERS, Experiment
+from amcspice.sweep.metrics import METRICS
 from amcspice.sweep.plan import make_grid, make_plan
-from amcspice.sweep.point import METRICS
 from amcspice.sweep.spec import read_spec
 from amcspice.sweep.store import Store
 from amcspice.view.points import Points, engineering

@@ -171,9 +171,19 @@ class Experiment:
         """Return how it is simulated."""
         return _analysis(*_take(self.values, _ANALYSIS))
 
-    def simulate(self, *, keep_waveforms: bool = True, jobs: int = 1) -> Run:
-        """Run the point; see `amcspice.simulate`."""
-        matrix = self.matrix()
+    def simulate(
+        self, matrix: Array | None = None, *, keep_waveforms: bool = True, jobs: int = 1
+    ) -> Run:
+        """Run the point; see `amcspice.simulate`.
+
+        Parameters
+        ----------
+        matrix : ndarray, optional
+            The problem matrix, where it is at hand.
+        keep_waveforms : bool
+        jobs : int
+        """
+        matrix = self.matrix() if matrix is None else matrix
         return simulate(
             self.circuit(matrix), self.vectors(matrix), analysis=self.analysis(),
             keep_waveforms=keep_waveforms, jobs=jobs,
