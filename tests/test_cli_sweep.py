@@ -61,6 +61,18 @@ def test_run_says_what_it_did(made):
     assert "4 before" in again.stdout
 
 
+def test_status_takes_the_most_settled_as_the_best(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with Store.open(path, create=True) as store:
+        store.add_sweep("a sweep", "[axes]", {"columns": [8, 16]})
+        for columns, settled in ((8, 0.25), (16, 1.0)):
+            parameters, metrics = {"columns": columns}, {"settled": settled}
+            store.write([Outcome(f"{columns}", parameters, "done", metrics)])
+    shown = run("sweep", "status", path, "--watch", "settled").stdout
+    assert "best settled: 1 at columns = 16" in shown
+    assert "worst settled: 0.25 at columns = 8" in shown
+
+
 def test_status_shows_best_worst_and_versions(made):
     folder, _ = made
     result = run("sweep", "status", folder / "runs.sqlite", "--json", folder / "status.json")

@@ -198,11 +198,14 @@ def _executor(options: _Options) -> Executor | None:
 
 @contextlib.contextmanager
 def _observer(plan: Plan, options: _Options) -> Iterator[Observer]:
+    from amcspice.sweep.metrics import HIGHER_IS_BETTER
     from amcspice.sweep.point import units
     from amcspice.view.live import live_view
 
     if options.live:
-        with live_view(options.watch, list(plan.grid.named()), units()) as view:
+        higher = options.watch in HIGHER_IS_BETTER
+        axes = list(plan.grid.named())
+        with live_view(options.watch, axes, units(), higher_is_better=higher) as view:
             yield view
     else:
         with contextlib.ExitStack() as stack:

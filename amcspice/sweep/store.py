@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from amcspice.errors import InputError
 from amcspice.sweep.connection import FullError, connect, explained
 from amcspice.sweep.lock import Lock
+from amcspice.sweep.metrics import HIGHER_IS_BETTER
 from amcspice.sweep.outcome import Outcome, Scalar, canonical
 
 if TYPE_CHECKING:
@@ -254,7 +255,9 @@ class Store:
         return sorted(found, key=lambda one: -one["points"])
 
     def extremes(self, metric: str) -> dict[str, dict[str, Any] | None]:
-        """Return the points with the least (best) and the largest (worst) value of a metric.
+        """Return the points with the best and the worst value of a metric.
+
+        The best is the least, but of `HIGHER_IS_BETTER` the largest.
 
         Raises
         ------
@@ -263,7 +266,8 @@ class Store:
         """
         found: dict[str, dict[str, Any] | None] = {}
         value = "json_extract(metrics, ?)"
-        for word, order in (("best", "ASC"), ("worst", "DESC")):
+        orders = ("DESC", "ASC") if metric in HIGHER_IS_BETTER else ("ASC", "DESC")
+        for word, order in zip(("best", "worst"), orders, strict=True):
             rows = self._query(
                 f"SELECT key, parameters, {value} FROM point WHERE status = 'done' "
                 f"AND {value} IS NOT NULL ORDER BY 3 {order} LIMIT 1",
