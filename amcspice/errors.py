@@ -1,4 +1,4 @@
-"""Errors that reach a user, what they suggest, and the decorator that validates parameters.
+"""Errors and warnings that reach a user, and the decorator that validates parameters.
 
 Every error of amcspice says what is wrong, where, and what to do.  ``exit_code`` is what the
 command line returns: 2 when the input must change, 1 when a run failed.
@@ -15,6 +15,7 @@ import pydantic
 from pydantic.dataclasses import dataclass as _validated_dataclass
 
 __all__ = [
+    "AccuracyWarning",
     "AmcspiceError",
     "InputError",
     "SimulationError",
@@ -45,6 +46,10 @@ class UnsupportedError(InputError):
 
 class UnstableError(UnsupportedError):
     """A circuit, with the cells it was given, has no stable answer."""
+
+
+class AccuracyWarning(UserWarning):
+    """A circuit that runs, but is not able to show the solution; says what is."""
 
 
 class SimulationError(AmcspiceError, RuntimeError):

@@ -332,7 +332,8 @@ def _check_parts(values: dict[str, Any]) -> None:
     _wire(*_take(values, (*_WIRE, "sections")))
     _analysis(*_take(values, _ANALYSIS))
     signed = _file(values["matrix"])[2] if is_file(values["matrix"]) else values["signed"]
-    _topology(values["problem"], values["circuit"], signed, *_take(values, _TOPOLOGY))
+    topology = _take(values, _TOPOLOGY)
+    _topology(values["problem"], values["circuit"], values["opamp"], signed, *topology)
 
 
 def _make(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
@@ -392,11 +393,11 @@ def _analysis(*values: Any) -> Analysis:
 
 
 @functools.lru_cache(maxsize=4096)
-def _topology(problem: str, circuit: str, signed: bool, *values: Any) -> None:
+def _topology(problem: str, circuit: str, opamp: str, signed: bool, *values: Any) -> None:
     """Build the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
-    _make({"problem": problem, "circuit": circuit, **dict(zip(_TOPOLOGY, values, strict=True))},
-          small)  # fmt: skip
+    given = {"problem": problem, "circuit": circuit, **dict(zip(_TOPOLOGY, values, strict=True))}
+    _make(given, small, opamp=OpAmp.preset(opamp))
 
 
 def _file(path: str) -> tuple[int, int, bool]:
