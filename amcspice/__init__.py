@@ -38,7 +38,13 @@ if TYPE_CHECKING:
         WriteErrors,
         WriteVerify,
     )
-    from amcspice.errors import AmcspiceError, InputError, SimulationError, UnsupportedError
+    from amcspice.errors import (
+        AccuracyWarning,
+        AmcspiceError,
+        InputError,
+        SimulationError,
+        UnsupportedError,
+    )
     from amcspice.estimator import AnalogNMF
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
@@ -63,6 +69,7 @@ __all__ = [
     "DAC",
     "INV",
     "MVM",
+    "AccuracyWarning",
     "AmcspiceError",
     "AnalogNMF",
     "Analysis",

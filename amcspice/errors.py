@@ -1,4 +1,4 @@
-"""Errors that reach a user, and the decorator that validates parameters.
+"""Errors and warnings that reach a user, and the decorator that validates parameters.
 
 Every error of amcspice says what is wrong, where, and what to do.  ``exit_code`` is what the
 command line returns: 2 when the input must change, 1 when a run failed.
@@ -6,19 +6,22 @@ command line returns: 2 when the input must change, 1 when a run failed.
 
 from __future__ import annotations
 
+import difflib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar, dataclass_transform
 
 import pydantic
 from pydantic.dataclasses import dataclass as _validated_dataclass
 
 __all__ = [
+    "AccuracyWarning",
     "AmcspiceError",
     "InputError",
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
+    "did_you_mean",
     "parameters",
 ]
 
@@ -43,6 +46,10 @@ class UnsupportedError(InputError):
 
 class UnstableError(UnsupportedError):
     """A circuit, with the cells it was given, has no stable answer."""
+
+
+class AccuracyWarning(UserWarning):
+    """A circuit that runs, but is not able to show the solution; says what is."""
 
 
 class SimulationError(AmcspiceError, RuntimeError):
@@ -77,6 +84,16 @@ class SimulationError(AmcspiceError, RuntimeError):
             SimulationError, deck=self.deck, command=self.command, log=self.log
         )
         return rebuild, (self.cause,)
+
+
+def did_you_mean(word: str, known: Collection[str]) -> str:
+    """Return a remark on an unknown word: the nearest known one, or all of them.
+
+    >>> did_you_mean("colums", ["columns", "rows"]), did_you_mean("speed", ["columns", "rows"])
+    ('did you mean columns?', 'choose from columns, rows')
+    """
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -14,6 +14,7 @@ import pickle
 import signal
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import connection, resource_tracker
@@ -23,7 +24,7 @@ from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from amcspice.errors import InputError, SimulationError
+from amcspice.errors import AccuracyWarning, InputError, SimulationError
 from amcspice.signals import terminable
 
 __all__ = [
@@ -231,6 +232,7 @@ def _end(processes: Iterable[SpawnProcess]) -> None:
 def _serve(parent: Connection) -> None:
     """Serve tasks until the parent closes the connection, asks for an end or is gone."""
     end_with_parent()
+    warnings.simplefilter("ignore", AccuracyWarning)  # the parent has given it
     with terminable(), threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, task = parent.recv()

@@ -26,7 +26,7 @@ from settling_theory import slowest
 
 from amcspice.sweep.experiment import PARAMETERS, Experiment
 from amcspice.sweep.plan import make_grid, make_plan
-from amcspice.sweep.point import METRICS
+from amcspice.sweep.point import units
 from amcspice.sweep.spec import read_spec
 from amcspice.sweep.store import Store
 from amcspice.view.points import Points, engineering
@@ -81,7 +81,6 @@ AXES = {
     "levels": ("circuit", "levels", "write_noise", "seed"),
     "power": ("circuit", "columns", "seed"),
 }
-UNITS = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
 
 PLOTS = {
     "feedback": {"x": "columns", "y": "settling_time_median_s", "by": "feedback"},
@@ -122,12 +121,9 @@ def run(stores):
     """Run the specs, one store each."""
     stores.mkdir(parents=True, exist_ok=True)
     for spec in (name for names in SPECS.values() for name in names):
-        command = [str(Path(sys.executable).with_name("amcspice")), "sweep", "run"]
-        command += [
-            str(ROOT / "sweeps" / f"{spec}.toml"),
-            "--store",
-            str(stores / f"{spec}.sqlite"),
-        ]
+        amcspice = str(Path(sys.executable).with_name("amcspice"))
+        source, store = ROOT / "sweeps" / f"{spec}.toml", stores / f"{spec}.sqlite"
+        command = [amcspice, "sweep", "run", str(source), "--store", str(store)]
         print(" ".join(command), flush=True)
         subprocess.run(command, check=True)
 
@@ -172,10 +168,17 @@ def settling():
 
 def by_size(frame):
     """Leave out what was run again with another fidelity, to compare."""
-    order = {"reduced": 0, "behavioural": 1}
     usual = np.where(frame["circuit"] == "ginv-classic", 64, 128)
     wanted = np.where(frame["columns"] <= usual, "reduced", "behavioural")
-    return frame[frame["fidelity"].map(order) == pd.Series(wanted, frame.index).map(order)]
+    return frame[frame["fidelity"] == wanted]
+
+
+def by_case(frame):
+    """Yield the cases that there are, in order, each with its points."""
+    for case in CASES.values():
+        chosen = frame[frame["case"] == case]
+        if not chosen.empty:
+            yield case, chosen
 
 
 def theory():
@@ -198,7 +201,7 @@ def theory():
 def points_of(frame, axes):
     frame = frame.assign(key=[str(k) for k in range(len(frame))], error=None)
     values = {name: sorted(frame[name].unique()) for name in axes}
-    return Points(frame, values, UNITS, axes)
+    return Points(frame, values, units(), axes)
 
 
 def figure(name, points, **choice):
@@ -271,6 +274,10 @@ def exponent(x, y):
     return "-" if found is None else f"{found.exponent:.2f} ± {found.error:.2f}"
 
 
+def two_digits(value, unit):
+    return engineering(float(f"{value:.2g}"), unit)
+
+
 def medians(frame, *names):
     """Return medians over seeds, of what settled."""
     return frame.groupby(list(names))["settling_time_median_s"].median().dropna()
@@ -280,10 +287,7 @@ def growth_table(frame):
     """Exponents p of settling time ~ columns^p."""
     gbws = sorted(frame["gbw"].unique())
     rows = []
-    for case in CASES.values():
-        chosen = frame[frame["case"] == case]
-        if chosen.empty:
-            continue
+    for case, chosen in by_case(frame):
         fits = []
         for gbw in gbws:
             times = medians(chosen[chosen["gbw"] == gbw], "columns")
@@ -299,12 +303,10 @@ def settling_table(frame):
     """Settling times at 100 MHz."""
     sizes = sorted(frame["columns"].unique())
     rows = []
-    for case in CASES.values():
-        times = medians(frame[(frame["case"] == case) & (frame["gbw"] == 1e8)], "columns")
+    for case, chosen in by_case(frame[frame["gbw"] == 1e8]):
+        times = medians(chosen, "columns")
         if len(times):
-            cells = [engineering(float(f"{times[n]:.2g}"), "s") if n in times else "-"
-                     for n in sizes]  # fmt: skip
-            rows.append([case, *cells])
+            rows.append([case, *(two_digits(times[n], "s") if n in times else "-" for n in sizes)])
     return markdown(["circuit, matrix", *map(str, sizes)], rows)
 
 
@@ -322,9 +324,7 @@ def theory_figure(both):
     """Settling against the slowest time constant from the matrix."""
     drawing = Figure(figsize=(6.4, 4.8), layout="constrained")
     axis = drawing.subplots()
-    cases = [case for case in CASES.values() if case in set(both["case"])]
-    for k, case in enumerate(cases):
-        chosen = both[both["case"] == case]
+    for k, (case, chosen) in enumerate(by_case(both)):
         axis.loglog(chosen["time_constant"], chosen["settling"], linestyle="none", label=case,
                     marker=MARKERS[k % len(MARKERS)], color=COLOURS[k % len(COLOURS)],
                     markerfacecolor=COLOURS[k] if k < len(COLOURS) else "none",
@@ -342,20 +342,12 @@ def theory_figure(both):
 def theory_table(both):
     """Growth of the time constants, and settling in units of them."""
     rows = []
-    for case in CASES.values():
-        chosen = both[both["case"] == case]
-        if chosen.empty:
-            continue
-        constants = chosen.groupby("columns")["time_constant"].median()
-        times = chosen.groupby("columns")["settling"].median()
+    for case, chosen in by_case(both):
+        names = ["settling", "time_constant", "matrix_condition", "largest_row_total"]
+        middle = chosen.groupby("columns")[names].median()
         ratio = chosen["settling"] / chosen["time_constant"]
-        condition = chosen.groupby("columns")["matrix_condition"].median()
-        total = chosen.groupby("columns")["largest_row_total"].median()
-        rows.append([
-            case, exponent(times.index, times), exponent(constants.index, constants),
-            exponent(condition.index, condition), exponent(total.index, total),
-            f"{ratio.min():.1f} to {ratio.max():.1f}",
-        ])  # fmt: skip
+        growth = (exponent(middle.index, middle[name]) for name in names)
+        rows.append([case, *growth, f"{ratio.min():.1f} to {ratio.max():.1f}"])
     head = ["circuit, matrix", "settling", "time constant", "condition number", "row total",
             "settling / time constant"]  # fmt: skip
     return markdown(head, rows)
@@ -374,9 +366,8 @@ def power_table(frame):
                            ("settling_time_median_s", "s"), ("energy_median_j", "J"),
                            ("relative_error_median", "")):  # fmt: skip
             for found in (classic, compact):
-                number = float(f"{found[name]:.2g}") if unit else found[name]
-                plain = f"{number:.0f}" if name == "amplifiers" else f"{number:.1e}"
-                cells.append(engineering(number, unit) if unit else plain)
+                plain = f"{found[name]:.0f}" if name == "amplifiers" else f"{found[name]:.1e}"
+                cells.append(two_digits(found[name], unit) if unit else plain)
         rows.append(cells)
     head = ["matrix", "amplifiers: classic", "compact", "power: classic", "compact",
             "settling: classic", "compact", "energy: classic", "compact", "error: classic",
@@ -397,7 +388,7 @@ def wires_table(frame):
             error, ohms = found.to_numpy(), found.index.to_numpy()
             at = np.exp(np.interp(np.log(0.01), np.log(error), np.log(ohms)))
             inside = error.min() <= 0.01 <= error.max()
-            cells.append(engineering(float(f"{at:.2g}"), "ohm") if inside else "-")
+            cells.append(two_digits(at, "ohm") if inside else "-")
         one = middle.xs(1.0, level="wire_resistance")[circuit]
         rows.append([circuit, *cells, exponent(one.index, one)])
     head = ["circuit", *(f"{n} columns" for n in sizes), "error at 1 Ω ~ columns^p"]
@@ -412,8 +403,7 @@ def macro_table(frame):
         found = frame[frame["circuit"] == circuit].set_index("columns")
         times = found["settling_time_median_s"]
         cells = [
-            f"{engineering(float(f'{times[n]:.2g}'), 's')}, {found['relative_error_median'][n]:.1e}"
-            for n in sizes
+            f"{two_digits(times[n], 's')}, {found['relative_error_median'][n]:.1e}" for n in sizes
         ]
         rows.append([circuit, *cells])
     return markdown(["settling, error", *(f"{n} columns" for n in sizes)], rows)

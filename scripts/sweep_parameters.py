@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from amcspice.sweep.metrics import METRICS
 from amcspice.sweep.parameters import PARAMETERS
-from amcspice.sweep.point import METRICS
 from amcspice.sweep.problems import GENERATORS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sweep-parameters.md"

@@ -127,6 +127,7 @@ TOWARDS = np.array([1.0, 0.5, -0.2])
 RIGHT_SIDES = {"both": TOWARDS, "one": np.array([0.9, -0.6, 0.3]), "none": -TOWARDS}
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize("right_side", RIGHT_SIDES)
 @pytest.mark.parametrize(
     "opamp",
@@ -169,6 +170,7 @@ def test_every_piece_agrees_with_an_implicit_integrator(topology, opamp, right_s
     assert distance[-1].max() < 1e-6
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize("preset", ["ad823", "onchip-1g"])
 def test_a_limit_lets_go_at_once(preset, measured):
     """Streamed, so that outputs which rest at a limit have to leave it; the start is beyond it."""

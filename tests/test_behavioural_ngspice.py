@@ -73,6 +73,7 @@ def waveform_distance(first, second, rise):
     return distance
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.slow
 @pytest.mark.parametrize(("circuit", "options"), CASES)
 def test_waveforms_solutions_energy_and_power_agree(circuit, options, measured):

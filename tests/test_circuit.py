@@ -123,6 +123,51 @@ def test_masked_rows_do_not_count_for_the_scale():
     )
 
 
+HEADROOM = amc.OpAmp.preset("onchip-1g")
+SIGNED = A - A.mean()
+
+
+@pytest.mark.parametrize(
+    ("circuit_type", "matrix", "hold"),
+    [
+        (amc.ClassicGINV, A, None),
+        (amc.ClassicGINV, SIGNED, None),
+        (amc.CompactGINV, A, False),
+        (amc.CompactGINV, SIGNED, None),
+    ],
+)
+def test_outputs_that_cannot_show_zero_are_warned_of(circuit_type, matrix, hold):
+    constraint = amc.NonNegative(hold=hold)
+    message = rf"{circuit_type.name} .* outputs stop 50 mV above ground .* ginv-compact with hold"
+    with pytest.warns(amc.AccuracyWarning, match=message) as found:
+        circuit_type(matrix, opamp=HEADROOM, constraint=constraint)
+    assert len(found) == 1
+
+
+def test_outputs_that_show_zero_are_not_warned_of():
+    """Warnings are errors here."""
+    rail_to_ground = dataclasses.replace(HEADROOM, headroom_negative=0.0)
+    for circuit_type in TYPES:
+        circuit_type(A, opamp=HEADROOM)
+        circuit_type(A, opamp=rail_to_ground, constraint=amc.NonNegative(hold=False))
+    amc.CompactGINV(A, opamp=HEADROOM, constraint=amc.NonNegative())
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+def test_the_warning_is_right():
+    """What should be zero rests at the headroom, whatever the range."""
+    vectors = -A.sum(axis=1)
+    options = {"fidelity": "behavioural", "keep_waveforms": False}
+    for full_scale in (0.5, 0.1):
+        circuit = amc.ClassicGINV(A, opamp=HEADROOM, constraint=amc.NonNegative())
+        run = amc.simulate(circuit, vectors, full_scale=full_scale, **options)
+        volts = run.x * run.volts_per_unit
+        np.testing.assert_allclose(volts, HEADROOM.headroom_negative, rtol=0.02)
+    held = amc.CompactGINV(A, opamp=HEADROOM, constraint=amc.NonNegative())
+    run = amc.simulate(held, vectors, **options)
+    assert (run.x * run.volts_per_unit).max() < 1e-3
+
+
 @pytest.mark.parametrize("circuit_type", TYPES)
 def test_constraint_decides_the_rails(circuit_type):
     def outputs(**options):

@@ -61,6 +61,29 @@ def test_run_says_what_it_did(made):
     assert "4 before" in again.stdout
 
 
+def test_a_circuit_that_cannot_show_zero_is_noted_once(spec, tmp_path):
+    spec.write_text(SPEC.replace("[axes]", 'circuit = "ginv-classic"\n\n[axes]'))
+    result = run("sweep", "run", spec, "--store", tmp_path / "runs.sqlite", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("cannot show zero") == 1
+    point = ("sweep", "point", "--set", "columns=3", "--set", "fidelity=behavioural", "--set")
+    noted = run(*point, "circuit=ginv-classic", "--set", "opamp=onchip-1g").stderr
+    assert noted.count("note: ginv-classic with this amplifier cannot show zero") == 1
+    assert "cannot" not in run(*point, "opamp=onchip-1g").stderr
+
+
+def test_status_takes_the_most_settled_as_the_best(tmp_path):
+    path = tmp_path / "runs.sqlite"
+    with Store.open(path, create=True) as store:
+        store.add_sweep("a sweep", "[axes]", {"columns": [8, 16]})
+        for columns, settled in ((8, 0.25), (16, 1.0)):
+            parameters, metrics = {"columns": columns}, {"settled": settled}
+            store.write([Outcome(f"{columns}", parameters, "done", metrics)])
+    shown = run("sweep", "status", path, "--watch", "settled").stdout
+    assert "best settled: 1 at columns = 16" in shown
+    assert "worst settled: 0.25 at columns = 8" in shown
+
+
 def test_status_shows_best_worst_and_versions(made):
     folder, _ = made
     result = run("sweep", "status", folder / "runs.sqlite", "--json", folder / "status.json")

@@ -35,6 +35,7 @@ CASES = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize(("name", "features"), CASES)
 def test_elements_agree_with_subcircuits(name, features, measured):
     circuit_type, constraint = CIRCUITS[name]

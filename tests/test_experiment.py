@@ -117,6 +117,7 @@ def test_auto_fidelity_says_what_is_used():
     assert used == ["reduced", "behavioural"] * 2
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 def test_points_are_those_of_the_library():
     given = {
         "columns": 5, "rows": 12, "problem": "nnls", "circuit": "ginv-compact", "seed": 3,

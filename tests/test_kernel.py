@@ -68,6 +68,7 @@ def test_jobs_change_nothing():
     same_waveforms(one.waveforms.segments, two.waveforms.segments)
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize("opamp", [GOOD, amc.OpAmp.preset("onchip-1g")], ids=["linear", "slewing"])
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
 def test_pieces_met_before_change_nothing(circuit_type, opamp):
@@ -184,6 +185,7 @@ def test_too_short_a_window_is_told():
     assert np.isnan(run.energy).all()
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize(
     "opamp",
     [

@@ -81,7 +81,7 @@ def test_best_and_worst_point_are_named_by_their_axes(view):
 
 
 def test_more_settled_is_better(clock):
-    view = LiveView("settled", ["columns"], {}, clock)
+    view = LiveView("settled", ["columns"], {}, clock, higher_is_better=True)
     view.on_start(2, 0)
     view.on_result(Point(0.5, 8))
     view.on_result(Point(1.0, 16))

@@ -107,7 +107,7 @@ class ClassicGINV(LeastSquares):
             amplifiers=(
                 Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
                 Amplifiers(
-                    "x", plus=sense, minus=opposite, out=x, floor_at_ground=self.non_negative
+                    "x", plus=sense, minus=opposite, out=x, floor_at_ground=self.floor_at_ground
                 ),
             ),
             inputs=lines.minus[:m],

@@ -94,6 +94,13 @@ class CompactGINV(LeastSquares):
         """Whether the matrix has negative entries."""
         return bool((self.matrix < 0).any())
 
+    @property
+    def floor_at_ground(self) -> bool:
+        """Whether the output range alone holds the constraint: with hold, rectifiers do."""
+        if not isinstance(self.constraint, NonNegative):
+            return False
+        return self.holds_signs or self.constraint.hold is False
+
     @cached_property
     def arrays(self) -> Any:
         """The cells as programmed: those that were given, or the matrix programmed now."""
@@ -202,11 +209,11 @@ class CompactGINV(LeastSquares):
             for index, (first, last) in enumerate(pairwise(edges))
         )  # fmt: skip
         hold = None
-        if isinstance(self.constraint, NonNegative) and self.constraint.hold is not False:
+        if isinstance(self.constraint, NonNegative) and not self.floor_at_ground:
             hold = self.constraint.hold_conductance
         bank = Amplifiers(
             "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
-            floor_at_ground=self.non_negative and hold is None,
+            floor_at_ground=self.floor_at_ground,
         )  # fmt: skip
         return self._finish(network, lattices, bank, row[at])
 
@@ -221,7 +228,9 @@ class CompactGINV(LeastSquares):
             row_lead=wire.termination, column_leads=self._leads(3),
             row_ground=arrays.compensation + off,
         )  # fmt: skip
-        bank = Amplifiers("x", plus=opposite, minus=sense, out=x, floor_at_ground=self.non_negative)
+        bank = Amplifiers(
+            "x", plus=opposite, minus=sense, out=x, floor_at_ground=self.floor_at_ground
+        )
         return self._finish(network, (lattice,), bank, row[:m])
 
     def _leads(self, groups: int) -> Array:

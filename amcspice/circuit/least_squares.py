@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from amcspice.circuit.base import Array, Circuit
 from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.device.mapping import Scaling
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import AccuracyWarning, InputError, UnsupportedError
 
 __all__ = ["LeastSquares"]
 
@@ -61,6 +62,20 @@ class LeastSquares(Circuit):
             )
         if self.lasso and not isinstance(self.constraint, NonNegative):
             raise UnsupportedError("lasso needs the non-negative constraint (problem nnls)")
+        self._warn_of_headroom()
+
+    def _warn_of_headroom(self) -> None:
+        """Say that what should be zero stays above it; a smaller range makes it worse."""
+        headroom = self.opamp.headroom_negative
+        if self.floor_at_ground and headroom:
+            warnings.warn(
+                f"{self.name} with this amplifier cannot show zero: outputs stop "
+                f"{1e3 * headroom:g} mV above ground (headroom_negative), so x is wrong unless "
+                "every entry is larger; use ginv-compact with hold (matrices without negative "
+                "entries), or an amplifier with headroom_negative = 0, such as preset ideal",
+                AccuracyWarning,
+                stacklevel=2,
+            )
 
     @property
     def problem(self) -> str:
@@ -77,6 +92,11 @@ class LeastSquares(Circuit):
     def non_negative(self) -> bool:
         """Whether the solution is held at or above zero."""
         return isinstance(self.constraint, NonNegative)
+
+    @property
+    def floor_at_ground(self) -> bool:
+        """Whether the end of the output range holds the constraint: negative supply at ground."""
+        return self.non_negative
 
     @property
     def objective(self) -> str:

@@ -228,7 +228,9 @@ class MacroGINV(ClassicGINV):
             lattices=(bench.first(bits, "a1"), second),
             amplifiers=(
                 bench.bank("r"),
-                Amplifiers("x", plus=plus, minus=minus, out=x, floor_at_ground=self.non_negative),
+                Amplifiers(
+                    "x", plus=plus, minus=minus, out=x, floor_at_ground=self.floor_at_ground
+                ),
             ),
             inputs=bench.summing,
             input_gain=np.full(len(bench.r), -self.mapping.scale),

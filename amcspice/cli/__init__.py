@@ -7,15 +7,17 @@ Only ``--debug`` shows a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
 
-from amcspice.errors import AmcspiceError
+from amcspice.errors import AccuracyWarning, AmcspiceError
 from amcspice.signals import Terminated, terminable
 
 __all__ = ["LazyGroup", "main"]
@@ -64,7 +66,7 @@ class LazyGroup(click.Group):
 
     def _run(self, args: Sequence[str] | None, state: dict[str, Any], extra: dict[str, Any]) -> int:
         try:
-            with terminable():
+            with terminable(), _notes():
                 code = super().main(args, standalone_mode=False, obj=state, **extra)
                 return code if isinstance(code, int) else 0
         except (click.Abort, KeyboardInterrupt):
@@ -87,6 +89,25 @@ class LazyGroup(click.Group):
                 1,
                 state,
             )
+
+
+@contextlib.contextmanager
+def _notes() -> Iterator[None]:
+    """Print warnings about circuits as notes, each once."""
+    said: set[str] = set()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", AccuracyWarning)
+        show = warnings.showwarning
+
+        def note(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, AccuracyWarning):
+                show(message, category, *place, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                click.echo(f"note: {message}", err=True)
+
+        warnings.showwarning = note
+        yield
 
 
 def _report(message: str, code: int, state: dict[str, Any]) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -60,17 +59,14 @@ def point(
     given = _given(settings)
     from amcspice.sweep.experiment import Experiment
     from amcspice.sweep.outcome import point_key
-    from amcspice.sweep.point import command, measured
+    from amcspice.sweep.point import command, run_experiment
 
     held = _held(store, key) if store is not None else None
     experiment = Experiment.of({**(held["parameters"] if held else {}), **given})
     if deck is not None:
         _write_deck(deck, experiment)
-    started = time.perf_counter()
-    matrix = experiment.matrix()
-    run = experiment.simulate(keep_waveforms=waveforms is not None or plot is not None)
-    metrics = measured(run, matrix, non_negative=experiment["problem"] == "nnls")
-    metrics["wall_time_s"] = time.perf_counter() - started
+    keep = waveforms is not None or plot is not None
+    run, metrics = run_experiment(experiment, keep_waveforms=keep)
     parameters = experiment.parameters()
     content = {
         "key": point_key(parameters), "command": command(parameters), "metrics": metrics,
@@ -126,7 +122,7 @@ def _write_deck(path: Path, experiment: Any) -> None:
 
 
 def _show(content: dict[str, Any]) -> None:
-    from amcspice.sweep.point import METRICS
+    from amcspice.sweep.metrics import METRICS
 
     console = Console(highlight=False)
     table = Table(title=f"point {content['key'][:12]}", title_justify="left")

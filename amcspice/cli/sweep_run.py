@@ -114,12 +114,8 @@ def run(
     if (options.executor == "dask") != (options.scheduler is not None):
         raise InputError("--executor dask and --scheduler tcp://HOST:PORT go together")
     # The machinery of sweeps takes a second to import: --help does not wait for it.
-    from amcspice.sweep.point import METRICS
-
-    if options.watch not in METRICS:
-        raise InputError(f"--watch {options.watch}: choose from {', '.join(METRICS)}")
+    from amcspice.sweep.metrics import METRICS
     from amcspice.sweep.plan import MOST_POINTS, make_grid, make_plan
-    from amcspice.sweep.point import METRICS
     from amcspice.sweep.spec import read_spec
 
     if options.watch not in METRICS:
@@ -136,9 +132,9 @@ def run(
 
 
 def _run(plan: Plan, options: _Options) -> int:
+    from amcspice.sweep.point import units
     from amcspice.sweep.run import run_sweep
     from amcspice.sweep.store import Store
-    from amcspice.sweep.units import units
 
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(options.store, create=True, own=True))
@@ -202,11 +198,14 @@ def _executor(options: _Options) -> Executor | None:
 
 @contextlib.contextmanager
 def _observer(plan: Plan, options: _Options) -> Iterator[Observer]:
-    from amcspice.sweep.units import units
+    from amcspice.sweep.metrics import HIGHER_IS_BETTER
+    from amcspice.sweep.point import units
     from amcspice.view.live import live_view
 
     if options.live:
-        with live_view(options.watch, list(plan.grid.named()), units()) as view:
+        higher = options.watch in HIGHER_IS_BETTER
+        axes = list(plan.grid.named())
+        with live_view(options.watch, axes, units(), higher_is_better=higher) as view:
             yield view
     else:
         with contextlib.ExitStack() as stack:

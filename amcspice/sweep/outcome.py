@@ -15,6 +15,7 @@ from amcspice.model_files import model_library
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
 Scalar = str | int | float | bool | None
+"""A value of a parameter."""
 
 LIBRARIES = ("memristor", "miller", "opamp")
 """The files under models/."""

@@ -6,7 +6,6 @@ units, or text with a unit ("10 MHz", "2 ohm", "100 uS"), which `convert` turns 
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import numbers
@@ -17,14 +16,13 @@ from typing import Any, Literal, NoReturn
 
 from amcspice.circuit import CIRCUITS
 from amcspice.device import PRESETS
-from amcspice.errors import InputError
+from amcspice.errors import InputError, did_you_mean
 from amcspice.solver import PROBLEMS
 from amcspice.solver.options import DEVICES
+from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.problems import FILES, GENERATORS
 
-__all__ = ["PARAMETERS", "Parameter", "Scalar", "check_name", "convert"]
-
-Scalar = str | int | float | bool | None
+__all__ = ["PARAMETERS", "Parameter", "convert"]
 
 NOTHING = ("none", "default")
 """Texts that stand for None: a table of TOML and a command line have no word for it."""
@@ -95,30 +93,20 @@ class Parameter:
 def convert(name: str, raw: Any) -> Scalar:
     """Return a parameter's value in SI units; see `Parameter.convert`.
 
+    Raises
+    ------
+    InputError
+        If there is no such parameter, or the value cannot be used.
+
     >>> convert("gbw", "10 MHz"), convert("write_noise", "2 %"), convert("levels", "none")
     (10000000.0, 0.02, None)
     """
-    check_name(name)
+    if name not in PARAMETERS:
+        raise InputError(f"unknown parameter {name!r}; {did_you_mean(name, PARAMETERS)}")
     try:
         return _converted(name, raw)
     except TypeError:  # not hashable
         return PARAMETERS[name].convert(raw)
-
-
-def check_name(name: str) -> None:
-    """Refuse an unknown parameter, with the nearest known ones.
-
-    Raises
-    ------
-    InputError
-        If it is not in `PARAMETERS`.
-    """
-    if name in PARAMETERS:
-        return
-    known = ", ".join(PARAMETERS)
-    close = difflib.get_close_matches(name.replace("-", "_"), PARAMETERS, 3, 0.6)
-    hint = f"did you mean {' or '.join(close)}?" if close else f"choose from {known}"
-    raise InputError(f"unknown parameter {name!r}; {hint}")
 
 
 @functools.lru_cache(maxsize=1 << 16, typed=True)
@@ -193,9 +181,7 @@ def _text(parameter: Parameter, raw: Any) -> str:
         parameter.refuse(raw, "not a text")
     text = str(raw)
     if parameter.choices and text not in parameter.choices:
-        close = difflib.get_close_matches(text, parameter.choices, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        parameter.refuse(raw, f"{hint}choose from {', '.join(parameter.choices)}")
+        parameter.refuse(raw, did_you_mean(text, parameter.choices))
     return text
 
 

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, did_you_mean
 from amcspice.sweep.experiment import Experiment
 from amcspice.sweep.outcome import Scalar, point_key
 from amcspice.sweep.parameters import PARAMETERS, convert
-from amcspice.sweep.spec import Range, Spec, Values, did_you_mean
+from amcspice.sweep.spec import Range, Spec, Values
 
 __all__ = ["MOST_POINTS", "Axis", "Grid", "Plan", "complete", "make_grid", "make_plan"]
 

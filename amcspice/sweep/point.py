@@ -1,52 +1,19 @@
-"""`run_point`: what every executor runs for a point of a sweep."""
+"""One point of a sweep: run it, or say how to run it again."""
 
 from __future__ import annotations
 
 import shlex
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from amcspice.circuit.base import Array
 from amcspice.errors import InputError
-from amcspice.solver import Run, simulate
+from amcspice.solver import Run
 from amcspice.sweep.experiment import PARAMETERS, Experiment
+from amcspice.sweep.metrics import METRICS, Metrics, measured
 
-__all__ = ["METRICS", "PointResult", "command", "run_point"]
-
-METRICS: dict[str, str] = {
-    "relative_error_median": "",
-    "relative_error_max": "",
-    "settling_time_median_s": "s",
-    "settling_time_max_s": "s",
-    "settled": "",
-    "power_total_w": "W",
-    "power_amplifier_static_w": "W",
-    "power_amplifier_output_w": "W",
-    "power_array_w": "W",
-    "power_input_w": "W",
-    "energy_median_j": "J",
-    "energy_max_j": "J",
-    "amplifiers": "",
-    "cells": "",
-    "near_limit": "",
-    "range_halvings": "",
-    "matrix_condition": "",
-    "largest_row_total": "",
-    "active_fraction": "",
-    "wall_time_s": "s",
-}
-"""Every metric and its unit.
-
-Medians and maxima are over right-hand sides, times and energies over those that settled;
-``settled`` is the fraction of them; powers are medians at rest.  ``matrix_condition`` and
-``largest_row_total`` (sum of magnitudes over the largest entry) describe the problem matrix,
-``active_fraction`` the exact solutions: entries at zero (nnls).  nan: not known.
-"""
+__all__ = ["METRICS", "PointResult", "command", "run_experiment", "run_point", "units"]
 
 _KEPT = (
     "amcspice", "ngspice", "python", "numpy", "scipy", "simulator", "solver", "options",
@@ -66,12 +33,12 @@ class PointResult:
         Versions and how it was simulated.
     """
 
-    metrics: dict[str, float | int | bool]
+    metrics: Metrics
     provenance: dict[str, Any]
 
 
 def run_point(parameters: Mapping[str, Any]) -> PointResult:
-    """Run one point.
+    """Run one point: what every executor does.
 
     Parameters
     ----------
@@ -85,39 +52,32 @@ def run_point(parameters: Mapping[str, Any]) -> PointResult:
     SimulationError
         If the simulation fails.
     """
-    started = time.perf_counter()
-    experiment = Experiment.of(parameters)
-    matrix = experiment.matrix()
-    vectors = experiment.vectors(matrix)
-    run = simulate(
-        experiment.circuit(matrix), vectors, analysis=experiment.analysis(), keep_waveforms=False
-    )
-    metrics = measured(run, matrix, non_negative=experiment["problem"] == "nnls")
-    metrics["wall_time_s"] = time.perf_counter() - started
+    run, metrics = run_experiment(Experiment.of(parameters))
     return PointResult(metrics, {name: run.provenance[name] for name in _KEPT})
 
 
-def measured(run: Run, matrix: Array, *, non_negative: bool) -> dict[str, float | int | bool]:
-    """Return the metrics of a run, wall time excepted."""
-    magnitudes = np.abs(matrix)
-    powers = {f"power_{name}_w": _median(watts) for name, watts in run.power.items()}
-    return {
-        "relative_error_median": _median(run.relative_error),
-        "relative_error_max": float(np.max(run.relative_error)),
-        "settling_time_median_s": _median(run.settling_time),
-        "settling_time_max_s": _largest(run.settling_time),
-        "settled": float(np.mean(run.settled)),
-        **{name: powers.get(name, float("nan")) for name in METRICS if name.startswith("power_")},
-        "energy_median_j": _median(run.energy),
-        "energy_max_j": _largest(run.energy),
-        "amplifiers": run.amplifiers,
-        "cells": run.cells,
-        "near_limit": run.near_limit,
-        "range_halvings": run.range_halvings,
-        "matrix_condition": float(np.linalg.cond(matrix)),
-        "largest_row_total": float(magnitudes.sum(axis=1).max() / magnitudes.max()),
-        "active_fraction": float(np.mean(run.reference <= 0)) if non_negative else float("nan"),
-    }
+def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> tuple[Run, Metrics]:
+    """Return the run of a point and its metrics.
+
+    Raises
+    ------
+    InputError
+        If the circuit is unstable.
+    SimulationError
+        If the simulation fails.
+    """
+    started = time.perf_counter()
+    matrix = experiment.matrix()
+    run = experiment.simulate(matrix, keep_waveforms=keep_waveforms)
+    metrics = measured(run, matrix, non_negative=experiment["problem"] == "nnls")
+    metrics["wall_time_s"] = time.perf_counter() - started
+    return run, metrics
+
+
+def units() -> dict[str, str]:
+    """Return the unit of every parameter and metric that has one."""
+    found = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
+    return {name: unit for name, unit in {**found, "seconds": "s"}.items() if unit}
 
 
 def command(parameters: Mapping[str, Any]) -> str:
@@ -175,16 +135,3 @@ def _text(value: Any) -> str:
         texts = (repr(value).removesuffix(".0"), f"{float(mantissa):g}e{int(exponent)}")
         return min((text for text in texts if float(text) == value), key=len)
     return str(value)
-
-
-def _median(values: Any) -> float:
-    """Return the median of the known values; nan if there are none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)
-        return float(np.nanmedian(np.asarray(values, dtype=float)))
-
-
-def _largest(values: Any) -> float:
-    known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known)]
-    return float(known.max()) if known.size else float("nan")

@@ -6,7 +6,6 @@ syntax, its keys, ranges, lengths.  `amcspice.sweep.plan` makes points of it.
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
@@ -16,11 +15,11 @@ from typing import Any, Literal, Self
 
 import pydantic
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, did_you_mean
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.toml_lines import line_of
 
-__all__ = ["Range", "Spec", "did_you_mean", "read_spec"]
+__all__ = ["Range", "Spec", "read_spec"]
 
 MOST_BYTES = 1 << 20
 """Of a specification."""
@@ -195,12 +194,6 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
     spec = Spec(file.name or Path(source).stem, file.base, tuple(axes), file.repeats, text, source)
     _refuse_twice(spec)
     return spec
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Return a remark on an unknown word: the nearest known one, or all of them."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
 
 
 def _refuse_twice(spec: Spec) -> None:

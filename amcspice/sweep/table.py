@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow
 import pyarrow.json
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, did_you_mean
 from amcspice.sweep.outcome import Scalar
 
 __all__ = ["Where", "frame"]
@@ -115,7 +115,7 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
                 *(f"json_extract({part}, '$.{name}')" for part in ("parameters", "metrics"))
             )
         elif known:
-            raise InputError(f"there is no column {name!r}; choose from {', '.join(known)}")
+            raise InputError(f"there is no column {name!r}; {did_you_mean(name, known)}")
         else:
             return ["0"], []
         choices = []

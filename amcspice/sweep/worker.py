@@ -11,6 +11,7 @@ import os
 import platform
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 import amcspice
-from amcspice.errors import AmcspiceError, InputError, SimulationError
+from amcspice.errors import AccuracyWarning, AmcspiceError, InputError, SimulationError
 from amcspice.signals import Terminated, terminable
 from amcspice.sweep.outcome import Outcome, Scalar, surroundings
 
@@ -78,7 +79,9 @@ def _run(function: Function, key: str, parameters: Mapping[str, Scalar]) -> Outc
     started = time.perf_counter()
     result, error, deck = None, None, None
     try:
-        result = function(dict(parameters))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", AccuracyWarning)  # given once, with the plan
+            result = function(dict(parameters))
     except SimulationError as failed:
         error, deck = _told(failed), _taken(failed.deck)
     except AmcspiceError as failed:

@@ -38,8 +38,6 @@ SHORTEST = 0.5
 SHOWN_FAILURES = 4
 """Failures shown in the terminal; as many are plain lines."""
 
-HIGHER_IS_BETTER = ("settled",)
-
 REDRAWS = 4
 """A second."""
 
@@ -86,6 +84,8 @@ class LiveView:
         Of parameters and metrics.
     clock : callable
         Returns the time [s].
+    higher_is_better : bool
+        Whether the best point has the largest value of the metric, not the least.
     """
 
     def __init__(
@@ -94,8 +94,11 @@ class LiveView:
         axes: Sequence[str] = (),
         units: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        higher_is_better: bool = False,
     ) -> None:
         self.watch, self.units, self._clock = watch, units or {}, clock
+        self._sign = -1 if higher_is_better else 1
         self._axes = [part for name in axes for part in name.split("+")]
         self.total = self.before = self.running = self.done = self.failed = 0
         self.best: Result | None = None
@@ -222,7 +225,7 @@ class LiveView:
         return math.nan if value is None else float(value)
 
     def _rank(self, result: Result) -> float:
-        return -self._value(result) if self.watch in HIGHER_IS_BETTER else self._value(result)
+        return self._sign * self._value(result)
 
 
 @contextlib.contextmanager
@@ -231,21 +234,23 @@ def live_view(
     axes: Sequence[str] = (),
     units: Mapping[str, str] | None = None,
     console: Console | None = None,
+    *,
+    higher_is_better: bool = False,
 ) -> Iterator[LiveView]:
     """Yield an observer of a sweep that shows itself on standard error.
 
     Parameters
     ----------
-    watch, axes, units
+    watch, axes, units, higher_is_better
         See `LiveView`.
     console : rich.console.Console, optional
         Default: standard error.
     """
     console = console or Console(stderr=True)
     if not console.is_terminal:
-        yield _Lines(watch, axes, units)
+        yield _Lines(watch, axes, units, higher_is_better=higher_is_better)
         return
-    view = LiveView(watch, axes, units)
+    view = LiveView(watch, axes, units, higher_is_better=higher_is_better)
     with Live(
         get_renderable=lambda: view, console=console, refresh_per_second=REDRAWS, transient=True
     ):
@@ -255,8 +260,8 @@ def live_view(
 class _Lines(LiveView):
     """The same as plain lines, for what is no terminal."""
 
-    def __init__(self, *known: Any) -> None:
-        super().__init__(*known)
+    def __init__(self, *known: Any, **options: Any) -> None:
+        super().__init__(*known, **options)
         self._due = self._clock() + PATIENCE
 
     def on_result(self, result: Result) -> None:

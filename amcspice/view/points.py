@@ -6,7 +6,6 @@ point, with a column for every parameter and every metric.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -18,7 +17,7 @@ import pandas as pd
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, did_you_mean
 
 __all__ = ["REPEAT", "Points", "engineering", "label", "spacing"]
 
@@ -180,13 +179,10 @@ class Points:
         """
         columns = [item for item in self.frame.columns if item not in BOOKKEEPING]
         if name not in columns:
-            near = difflib.get_close_matches(name, columns, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
             raise InputError(
-                f"there is no column {name!r}{hint}\n"
+                f"there is no column {name!r}; {did_you_mean(name, columns)}\n"
                 f"  parameters that vary: {', '.join(self.varied) or 'none'}\n"
-                f"  metrics: {', '.join(self.metrics) or 'none'}\n"
-                f"  others: {', '.join(sorted({*columns} - {*self.varied} - {*self.metrics}))}"
+                f"  metrics: {', '.join(self.metrics) or 'none'}"
             )
         if number and not self._counts(name):
             raise InputError(

@@ -1,0 +1,85 @@
+"""What is measured of a point of a sweep."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from amcspice.circuit.base import Array
+    from amcspice.solver import Run
+
+__all__ = ["HIGHER_IS_BETTER", "METRICS", "Metrics", "measured"]
+
+Metrics = dict[str, float | int | bool]
+
+METRICS: dict[str, str] = {
+    "relative_error_median": "",
+    "relative_error_max": "",
+    "settling_time_median_s": "s",
+    "settling_time_max_s": "s",
+    "settled": "",
+    "power_total_w": "W",
+    "power_amplifier_static_w": "W",
+    "power_amplifier_output_w": "W",
+    "power_array_w": "W",
+    "power_input_w": "W",
+    "energy_median_j": "J",
+    "energy_max_j": "J",
+    "amplifiers": "",
+    "cells": "",
+    "near_limit": "",
+    "range_halvings": "",
+    "matrix_condition": "",
+    "largest_row_total": "",
+    "active_fraction": "",
+    "wall_time_s": "s",
+}
+"""Every metric and its unit.
+
+Medians and maxima are over right-hand sides, times and energies over those that settled;
+``settled`` is the fraction of them; powers are medians at rest.  ``matrix_condition`` and
+``largest_row_total`` (sum of magnitudes over the largest entry) describe the problem matrix,
+``active_fraction`` the exact solutions: entries at zero (nnls).  nan: not known.
+"""
+
+HIGHER_IS_BETTER = ("settled",)
+"""Metrics whose largest value is the best; of all others it is the least."""
+
+
+def measured(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
+    """Return the metrics of a run, wall time excepted."""
+    magnitudes = np.abs(matrix)
+    powers = {f"power_{name}_w": _median(watts) for name, watts in run.power.items()}
+    return {
+        "relative_error_median": _median(run.relative_error),
+        "relative_error_max": float(np.max(run.relative_error)),
+        "settling_time_median_s": _median(run.settling_time),
+        "settling_time_max_s": _largest(run.settling_time),
+        "settled": float(np.mean(run.settled)),
+        **{name: powers.get(name, float("nan")) for name in METRICS if name.startswith("power_")},
+        "energy_median_j": _median(run.energy),
+        "energy_max_j": _largest(run.energy),
+        "amplifiers": run.amplifiers,
+        "cells": run.cells,
+        "near_limit": run.near_limit,
+        "range_halvings": run.range_halvings,
+        "matrix_condition": float(np.linalg.cond(matrix)),
+        "largest_row_total": float(magnitudes.sum(axis=1).max() / magnitudes.max()),
+        "active_fraction": float(np.mean(run.reference <= 0)) if non_negative else float("nan"),
+    }
+
+
+def _median(values: Any) -> float:
+    """Return the median of the known values; nan if there are none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.nanmedian(np.asarray(values, dtype=float)))
+
+
+def _largest(values: Any) -> float:
+    known = np.asarray(values, dtype=float)
+    known = known[np.isfinite(known)]
+    return float(known.max()) if known.size else float("nan")

@@ -1,0 +1,138 @@
+"""Device, amplifier, wires, analysis and circuit of a point, from its complete parameters.
+
+What belongs together is built, and so checked, once for every combination of values.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from amcspice.circuit import Circuit
+from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.errors import InputError
+from amcspice.solver import Analysis, make_circuit
+from amcspice.solver.options import make_converters, make_device, make_switches, make_wire
+from amcspice.sweep.outcome import Scalar
+
+__all__ = ["OWN", "analysis", "check", "circuit", "device", "opamp", "wire"]
+
+Values = Mapping[str, Scalar]
+
+_DEVICE = (
+    "g_max", "g_min", "selector", "levels", "write_noise", "noise_relative_to",
+    "device_variation", "cycle_variation", "stuck_on", "stuck_off", "drift_exponent",
+    "drift_spread", "drift_time", "temperature", "temperature_coefficient", "read_noise",
+    "noise_bandwidth", "thermal_noise", "sinh_voltage",
+)  # fmt: skip
+_OPAMP = ("opamp", "gbw", "gain", "slew_rate", "offset_sigma", "gain_sigma")
+_LINES = ("row_resistance", "column_resistance", "row_capacitance", "column_capacitance")
+_WIRE = (*_LINES, "sections")
+_ANALYSIS = (
+    "fidelity", "simulator", "settle_tolerance", "full_scale", "relative_tolerance", "timeout",
+    "allow_unstable", "dac_bits", "adc_bits",
+)  # fmt: skip
+OWN = ("compensation", "scaling", "feedback", "column_load", "detuning")
+"""Fields of single topologies."""
+
+_TOPOLOGY = ("ridge", "lasso", "hold", *OWN, "switch_on", "switch_off")
+
+
+def device(values: Values) -> Memristor:
+    """Return the cells; their seed is not set."""
+    return _device(*_take(values, _DEVICE))
+
+
+def opamp(values: Values) -> OpAmp:
+    """Return the amplifier; the seed of its mismatch is not set."""
+    return _opamp(*_take(values, _OPAMP))
+
+
+def wire(values: Values) -> Wire:
+    """Return the lines."""
+    return _wire(*_take(values, _WIRE))
+
+
+def analysis(values: Values) -> Analysis:
+    """Return how it is simulated."""
+    return _analysis(*_take(values, _ANALYSIS))
+
+
+def circuit(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
+    """Return the circuit of a matrix; only parameters that apply are handed on."""
+    options = {name: values[name] for name in OWN if values[name] is not None}
+    return make_circuit(
+        values["problem"], matrix, circuit=values["circuit"], hold=values["hold"],
+        ridge=values["ridge"], lasso=values["lasso"], **options, **make_switches(values), **parts,
+    )  # fmt: skip
+
+
+def check(values: Mapping[str, Any], *, signed: bool) -> None:
+    """Build everything but the problem, which is too large for that.
+
+    Parameters
+    ----------
+    values : mapping
+    signed : bool
+        Whether the matrix has negative entries.
+
+    Raises
+    ------
+    InputError
+        If values do not fit together.
+    """
+    cells = device(values)
+    if values["fidelity"] in ("reduced", "behavioural"):
+        _refuse_unless_linear(cells, values["fidelity"])
+    opamp(values)
+    wire(values)
+    analysis(values)
+    topology = _take(values, _TOPOLOGY)
+    _topology(values["problem"], values["circuit"], values["opamp"], signed, *topology)
+
+
+def _take(values: Values, names: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(values[name] for name in names)
+
+
+@functools.lru_cache(maxsize=4096)
+def _device(*values: Any) -> Memristor:
+    return make_device(dict(zip(_DEVICE, values, strict=True)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _refuse_unless_linear(device: Memristor, fidelity: str) -> None:
+    device.refuse_unless_linear(fidelity)
+
+
+@functools.lru_cache(maxsize=4096)
+def _opamp(name: str, *values: Any) -> OpAmp:
+    return OpAmp.preset(name, **dict(zip(_OPAMP[1:], values, strict=True)))
+
+
+@functools.lru_cache(maxsize=4096)
+def _wire(*values: Any) -> Wire:
+    # Zero is an ideal line here, so that it can stand on an axis.
+    given = {name: value or None for name, value in zip(_LINES, values, strict=False)}
+    return make_wire({**given, "sections": values[-1]})
+
+
+@functools.lru_cache(maxsize=4096)
+def _analysis(*values: Any) -> Analysis:
+    given = dict(zip(_ANALYSIS, values, strict=True))
+    converters = make_converters(given)
+    own = {name: given[name] for name in _ANALYSIS if not name.endswith("_bits")}
+    if own["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
+        raise InputError("dac_bits, adc_bits: the ideal fidelity has no volts to convert")
+    return Analysis(**own, **converters)
+
+
+@functools.lru_cache(maxsize=4096)
+def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> None:
+    """Build the circuit with a matrix as small as can be, to see whether it takes everything."""
+    small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
+    given = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
+    circuit(given, small, opamp=OpAmp.preset(preset))
