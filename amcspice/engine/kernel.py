@@ -348,10 +348,10 @@ def _is_inverse(found, rate, one, factor):
     solved = np.zeros(n)
     _add(found, vector, solved)
     _add(rate, solved, back)
+    exact = 0
     for i in range(n):
-        if not abs(one * solved[i] + factor * back[i] - vector[i]) <= 7 * UPDATED:
-            return False
-    return True
+        exact += abs(one * solved[i] + factor * back[i] - vector[i]) <= 7 * UPDATED
+    return exact == n
 
 
 @_jit
