@@ -735,8 +735,8 @@ def _begin(krylov, vector):
 
 
 @_jit
-def _add_phi(second, resolvent, pole, step, allowed, krylov, out):
-    """Add h phi1(hJ) w to out, or h phi2(hJ) w; return whether it is as exact as allowed.
+def _add_phi(order, resolvent, pole, step, allowed, krylov, out):
+    """Add h phi(hJ) w of order 1 or 2 to out; return whether it is as exact as allowed.
 
     ``krylov.basis[0]`` holds w, or what remains from a call for the same vector and pole.
     """
@@ -766,7 +766,7 @@ def _add_phi(second, resolvent, pole, step, allowed, krylov, out):
         _phis(generator, step, phi1, phi2, growth)
         change = 0.0
         for i in range(m):
-            value = length * (phi2[i, 0] if second else phi1[i, 0])
+            value = length * (phi1[i, 0] if order == 1 else phi2[i, 0])
             change += (value - before[i]) ** 2
             before[i] = value
         if m == krylov.most[0] or np.sqrt(change) <= allowed:
@@ -1055,14 +1055,14 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     correction = np.empty(n)
     room_for = n if large else 0
     way_space, slew_space = _new_krylov(room_for), _new_krylov(room_for)
-    used, slot = 0, -1
+    used, slot = 0, np.int64(-1)
     for r in range(total):
         scale = SMALLEST_SCALE
         for i in range(n):
             scale = max(scale, abs(u[i]))
         for i in range(k):
             scale = max(scale, abs(difference_j[r, i]))
-        changed, t, level, wanted = True, 0.0, FIRST_LEVEL, 0
+        changed, t, level, wanted = True, 0.0, np.int64(FIRST_LEVEL), np.int64(0)
         starts[r] = used
         worst, events = 0.0, 0
         while True:
@@ -1151,7 +1151,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                         resolvent, pole = _resolvent(pieces, slot, level, control.base)
                         _begin(way_space, rate)
                     inexact = KRYLOV_ERROR * scale
-                    exact = _add_phi(False, resolvent, pole, step, inexact, way_space, trial)
+                    exact = _add_phi(np.int64(1), resolvent, pole, step, inexact, way_space, trial)
                 else:
                     if level < USUAL_LEVEL or pieces.levels[slot] <= level:
                         _build_level(pieces, slot, level, control.base, slews)
@@ -1167,7 +1167,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                     if large:
                         _begin(slew_space, lost_then)
                         exact &= _add_phi(
-                            True, resolvent, pole, step, inexact, slew_space, correction
+                            np.int64(2), resolvent, pole, step, inexact, slew_space, correction
                         )
                     else:
                         _add(pieces.phi2[slot, level, :k], lost_then, correction)
