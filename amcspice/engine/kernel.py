@@ -747,7 +747,7 @@ def _add_phi(order, resolvent, pole, step, allowed, krylov, out):
         for i in range(n):
             basis[0, i] /= krylov.length[0]
     length = krylov.length[0]
-    if length == 0.0:
+    if length == 0.0 or (order == 2 and length * step <= allowed):
         return True
     m, before = 0, np.zeros(MOST_DIMENSIONS)
     while m < min(krylov.most[0], MOST_DIMENSIONS):
