@@ -39,10 +39,9 @@ PAGE = ROOT / "docs" / "sweep-results.md"
 DATA, IMAGES = ROOT / "docs" / "data", ROOT / "docs" / "images"
 SPECS = {
     "settling": (
-        "settling-inverse", "settling-least-squares", "settling-nnls", "settling-eigen",
-        "settling-classic-128",
+        "settling-inverse", "settling-least-squares", "settling-classic-equations",
+        "settling-nnls", "settling-nnls-classic", "settling-eigen", "settling-macro",
     ),
-    "macro": ("settling-macro",),
     "feedback": ("feedback",),
     "wires": ("wires",),
     "levels": ("levels",),
@@ -53,10 +52,6 @@ KEPT = {
         "problem", "circuit", "matrix", "signed", "columns", "rows", "gbw", "seed", "fidelity",
         "status", "settling_time_median_s", "settled", "near_limit", "relative_error_median",
         "matrix_condition", "largest_row_total", "wall_time_s",
-    ),
-    "macro": (
-        "circuit", "matrix", "columns", "status", "settling_time_median_s",
-        "relative_error_median", "settled",
     ),
     "feedback": (
         "circuit", "matrix", "columns", "feedback", "gbw", "status", "settling_time_median_s",
@@ -106,7 +101,11 @@ CASES = {
     ("ginv-classic", "uniform", "lstsq"): "ginv-classic, uniform",
     ("ginv-compact", "uniform", "lstsq"): "ginv-compact, uniform",
     ("ginv-compact", "uniform", "nnls"): "ginv-compact, uniform, nnls",
+    ("ginv-classic", "uniform", "nnls"): "ginv-classic, uniform, nnls",
     ("eigen", "covariance", "eig"): "eigen, covariance",
+    ("macro-inv", "conditioned", "inv"): "macro-inv, conditioned",
+    ("macro-ginv", "conditioned", "lstsq"): "macro-ginv, conditioned",
+    ("macro-eigen", "covariance", "eig"): "macro-eigen, covariance",
 }
 """Circuit, matrix and problem, and how the page calls them."""
 
@@ -167,10 +166,9 @@ def settling():
 
 
 def by_size(frame):
-    """Leave out what was run again with another fidelity, to compare."""
-    usual = np.where(frame["circuit"] == "ginv-classic", 64, 128)
-    wanted = np.where(frame["columns"] <= usual, "reduced", "behavioural")
-    return frame[frame["fidelity"] == wanted]
+    """Leave out the equations where ngspice has run the same point."""
+    ordered = frame.sort_values("fidelity", ascending=False, kind="stable")  # reduced comes first
+    return ordered.drop_duplicates(["case", "columns", "gbw", "seed"]).sort_index()
 
 
 def by_case(frame):
@@ -249,7 +247,7 @@ def tables():
         "theory": theory_table(against_theory(frame)),
         "power": power_table(read("power")),
         "wires": wires_table(read("wires")),
-        "macro": macro_table(read("macro")),
+        "macro": macro_table(frame),
         "check": check_table(settling()),
     }
 
@@ -396,7 +394,8 @@ def wires_table(frame):
 
 
 def macro_table(frame):
-    """Error and settling of the macro's modes."""
+    """Settling of the macro's modes at 100 MHz, and their errors."""
+    frame = frame[(frame["gbw"] == 1e8) & frame["circuit"].str.startswith("macro")]
     sizes = sorted(frame["columns"].unique())
     rows = []
     for circuit in ("macro-inv", "macro-ginv", "macro-eigen"):
@@ -415,18 +414,25 @@ def check_table(frame):
     both = frame[frame["fidelity"] == "reduced"].merge(
         frame[frame["fidelity"] == "behavioural"], on=keys, suffixes=("", "_equations")
     )
-    rows = [
-        [
-            f"{point['circuit']}, {point['matrix']}, {point['columns']} columns",
-            *(
-                f"{point['settling_time_median_s' + who] * 1e9:.4g} ns"
-                for who in ("", "_equations")
-            ),
-            *(f"{point['wall_time_s' + who]:.0f} s" for who in ("", "_equations")),
-        ]
-        for point in both.to_dict("records")
-    ]
-    return markdown(["point", "ngspice", "equations", "run time: ngspice", "equations"], rows)
+    both["off"] = both["settling_time_median_s_equations"] / both["settling_time_median_s"] - 1
+    rows = []
+    for (matrix, columns), found in both.groupby(["matrix", "columns"]):
+        usual = found[found["gbw"] == 1e8].iloc[0]
+        times = (usual["settling_time_median_s" + who] for who in ("", "_equations"))
+        low, high = found["off"].min(), found["off"].max()
+        rows.append([
+            f"{usual['circuit']}, {matrix}, {columns} columns",
+            *(f"{time * 1e9:.4g} ns" for time in times), f"{low:+.1%} to {high:+.1%}",
+            *(span(found["wall_time_s" + who]) for who in ("", "_equations")),
+        ])  # fmt: skip
+    return markdown(
+        ["point", "ngspice, 100 MHz", "equations, 100 MHz", "equations off by, all GBW",
+         "run time: ngspice", "equations"], rows
+    )  # fmt: skip
+
+
+def span(seconds):
+    return f"{seconds.min():.0f} to {seconds.max():.0f} s"
 
 
 STEPS = {"run": run, "collect": collect, "theory": lambda _: theory(), "draw": lambda _: draw()}

@@ -54,6 +54,28 @@ def test_direction_is_that_of_the_clipped_loop(detuning):
     np.testing.assert_allclose(x * np.sign(x @ expected), expected, atol=1e-4)
 
 
+def test_error_is_the_sum_of_parts_that_the_page_states():
+    """One output at the rail, second eigenvalue near the first: docs/circuits/eigen.md."""
+    values = np.array([1.0, 0.8, 0.3, 0.1, 0.05])
+    draw = np.random.default_rng(6)
+    vectors = np.linalg.qr(np.column_stack([[1, 0.8, 0.6, 0.5, 0.4], draw.random((5, 4))]))[0]
+    matrix, detuning = (vectors * values) @ vectors.T, 0.01
+    circuit = Eigen(matrix, detuning=detuning, opamp=OPAMP)
+    found, _, _ = error(circuit)
+    p = int(np.abs(vectors[:, 0]).argmax())
+    parts = detuning / (1 - detuning - values[1:]) * vectors[p, 1:] / vectors[p, 0] * values[1:]
+    assert found == pytest.approx(np.linalg.norm(parts), rel=0.02)
+
+
+@pytest.mark.parametrize("kick", [1e-9, 1e-12])
+def test_the_smallest_start_is_no_rest(kick):
+    """The equilibrium it is next to is unstable."""
+    apart, time, _ = error(Eigen(covariance(1), opamp=OPAMP, kick=kick))
+    usual, sooner, _ = error(Eigen(covariance(1), opamp=OPAMP))
+    assert apart == pytest.approx(usual, abs=1e-5)
+    assert time > sooner
+
+
 def test_error_shrinks_with_the_detuning_and_time_grows(measured):
     matrix = covariance(2)
     found = [error(Eigen(matrix, detuning=d, opamp=OPAMP))[:2] for d in (0.04, 0.02, 0.01)]

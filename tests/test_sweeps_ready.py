@@ -66,8 +66,7 @@ def test_the_settling_sweeps_span_the_full_range():
         for index in range(len(made)):
             point = made.parameters(index)
             spans.setdefault(point["circuit"], []).append((point["columns"], point["gbw"]))
-            behavioural = 64 if point["circuit"] == "ginv-classic" else 128
-            expected = "reduced" if point["columns"] <= behavioural else "behavioural"
+            expected = "reduced" if point["columns"] <= 128 else "behavioural"
             assert point["fidelity"] == expected
     assert set(spans) == {"inv", "inv-compensated", "inv-inverters", "ginv-classic",
                           "ginv-compact", "eigen"}  # fmt: skip

@@ -5,11 +5,11 @@ drives the same-numbered column.  With the feedback a little below the largest e
 detuning) the loop gain along the dominant eigenvector is above one: the outputs grow along it
 until the largest inverter reaches a rail.
 
-With that output p held, (1 - d) lambda x_i = sum_j A_ij x_j for the others: x is off by about
-d sqrt(1 - v_p^2) / v_p, v being the eigenvector.  The inverters amplify a little, so that they
-meet the rail before the transimpedance amplifiers; these give A x, one step of power iteration
-nearer, and there the direction is read: its error is smaller by the ratio of the second
-eigenvalue to the first.  The smaller the detuning, the smaller the error and the slower the
+With that output p held, (1 - d) lambda_1 x_i = sum_j A_ij x_j for the others: x has a part
+d lambda_1 / ((1 - d) lambda_1 - lambda_k) v_kp / v_1p along eigenvector v_k, in units of that along
+v_1.  The inverters amplify a little, so that they meet the rail before the transimpedance
+amplifiers; these give A x, one step of power iteration nearer, and there the direction is read:
+every part is smaller by lambda_k / lambda_1.  The smaller the detuning, the smaller the error and the slower the
 growth, both in proportion.
 """
 

@@ -69,7 +69,12 @@ def load_kernel() -> Any:
 
 
 def make_control(
-    unity: float, longest: float, rings: bool, settle_tolerance: float, tolerance: float
+    unity: float,
+    longest: float,
+    rings: bool,
+    stable: bool,
+    settle_tolerance: float,
+    tolerance: float,
 ) -> Control:
     """Return accuracy and limits for one circuit; see `Behavioural`."""
     return Control(
@@ -79,6 +84,7 @@ def make_control(
         rest=REST,
         longest=longest,
         base=BASE_STEP / (load_kernel().CLAMP * unity),
+        stable=float(stable),
     )
 
 
@@ -116,6 +122,8 @@ class Behavioural:
         Time after which a right-hand side is given up [s].
     rings : bool
         Whether its slow modes oscillate.
+    stable : bool
+        Whether every mode decays while nothing is at a limit.
     settle_tolerance : float
         Steps are finer around this fraction of the final value.
     tolerance : float
@@ -138,6 +146,7 @@ class Behavioural:
         *,
         longest: float,
         rings: bool = False,
+        stable: bool = True,
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
         chunk: int = CHUNK,
@@ -149,7 +158,7 @@ class Behavioural:
         self.piecewise = piecewise or PiecewiseLinear.of(circuit, model)
         self._kernel = load_kernel()
         self._control = make_control(
-            self.piecewise.equations.unity, longest, rings, settle_tolerance, tolerance
+            self.piecewise.equations.unity, longest, rings, stable, settle_tolerance, tolerance
         )
         self._pieces: Any = None
         self._outputs = output_states(circuit, self.piecewise)

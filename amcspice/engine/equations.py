@@ -78,6 +78,8 @@ class Control(NamedTuple):
         Time after which a right-hand side is given up [s].
     base : float
         Smallest step [s].
+    stable : float
+        Zero if modes grow while nothing is at a limit: being near that equilibrium is no rest.
     """
 
     tolerance: float
@@ -86,6 +88,7 @@ class Control(NamedTuple):
     rest: float
     longest: float
     base: float
+    stable: float
 
 
 class Samples(NamedTuple):

@@ -894,6 +894,15 @@ def _piece(value, lowest, highest):
     return 0 if value < lowest else 1
 
 
+@_jit
+def _is_bent(code):
+    """Return whether any amplifier is at a limit."""
+    for one in code:
+        if one != START:
+            return True
+    return False
+
+
 def integrate(
     eq: Equations,
     pieces: _Pieces,
@@ -1008,7 +1017,7 @@ def _integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, 
             eq.hold, eq.lowest, eq.highest, eq.unity, eq.leak, eq.slew, eq.second, eq.rout,
         )  # fmt: skip
         row = controls[one]
-        control = Control(row[0], row[1], row[2], row[3], row[4], row[5])
+        control = Control(row[0], row[1], row[2], row[3], row[4], row[5], row[6])
         found, begins, rests = _integrate(
             own, pieces, difference_j[one], held_j[one], charge_j[one], start, outputs, control
         )
@@ -1211,7 +1220,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             else:
                 _copy_matrix(over, prior)
                 near = distance < control.rest * scale and output_distance < control.rest * largest
-                at_rest[r] = near and not slewing
+                at_rest[r] = near and not slewing and (control.stable > 0 or _is_bent(code))
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
     starts[total] = used

@@ -70,8 +70,10 @@ class BehaviouralStack:
             longest = np.full(len(longest), window)
         unity, rings = self.piecewise.equations.unity, modes.oscillation > 0
         self._controls = [
-            make_control(unity, end, ring, settle_tolerance, tolerance)
-            for end, ring in zip(np.where(self.rests, longest, 0.0), rings, strict=True)
+            make_control(unity, end, ring, stable, settle_tolerance, tolerance)
+            for end, ring, stable in zip(
+                np.where(self.rests, longest, 0.0), rings, modes.stable, strict=True
+            )
         ]
 
     @property

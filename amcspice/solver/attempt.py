@@ -80,6 +80,7 @@ class Simulation:
             self.model,
             longest=analysis.window or 2**self._doublings * self._transient.window,
             rings=self._linear.oscillation > 0,
+            stable=self._linear.stable,
             settle_tolerance=analysis.settle_tolerance,
             tolerance=analysis.relative_tolerance,
             piecewise=self._made,
