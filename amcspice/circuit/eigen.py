@@ -9,8 +9,8 @@ With that output p held, (1 - d) lambda_1 x_i = sum_j A_ij x_j for the others: x
 d lambda_1 / ((1 - d) lambda_1 - lambda_k) v_kp / v_1p along eigenvector v_k, in units of that along
 v_1.  The inverters amplify a little, so that they meet the rail before the transimpedance
 amplifiers; these give A x, one step of power iteration nearer, and there the direction is read:
-every part is smaller by lambda_k / lambda_1.  The smaller the detuning, the smaller the error and the slower the
-growth, both in proportion.
+every part is smaller by lambda_k / lambda_1.  The smaller the detuning, the smaller the error and
+the slower the growth, both in proportion.
 """
 
 from __future__ import annotations

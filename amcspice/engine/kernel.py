@@ -894,15 +894,6 @@ def _piece(value, lowest, highest):
     return 0 if value < lowest else 1
 
 
-@_jit
-def _is_bent(code):
-    """Return whether any amplifier is at a limit."""
-    for one in code:
-        if one != START:
-            return True
-    return False
-
-
 def integrate(
     eq: Equations,
     pieces: _Pieces,
@@ -1220,7 +1211,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
             else:
                 _copy_matrix(over, prior)
                 near = distance < control.rest * scale and output_distance < control.rest * largest
-                at_rest[r] = near and not slewing and (control.stable > 0 or _is_bent(code))
+                at_rest[r] = near and not slewing and (control.stable > 0 or np.any(code != START))
                 if level < LEVELS - 1 and moved < 1 and error < 0.2 * control.tolerance * scale:
                     level += 1
     starts[total] = used
