@@ -86,9 +86,6 @@ PLOTS = {
     "power": {"x": "columns", "y": "power_total_w", "by": "circuit"},
     "power-energy": {"x": "columns", "y": "energy_median_j", "by": "circuit"},
 }  # fmt: skip
-ROOM = 0.45
-"""Of an axis, above the curves."""
-
 CASES = {
     ("inv", "conditioned", "inv"): "inv, conditioned",
     ("inv-compensated", "conditioned", "inv"): "inv-compensated, conditioned",
@@ -203,16 +200,12 @@ def points_of(frame, axes):
 
 
 def figure(name, points, **choice):
-    """Draw with the plots of ``amcspice sweep plot``, with room for the legends."""
+    """Draw with the plots of ``amcspice sweep plot``."""
     drawing = sweep_plot(points, choose(points, **choice))
-    legends = [axis for axis in drawing.axes if axis.get_legend() is not None]
-    if legends and legends[0].get_yscale() == "log":  # panels share their axis
-        low, high = legends[0].get_ylim()
-        legends[0].set_ylim(top=high * (high / low) ** ROOM)
-    for axis in legends:
+    for axis in drawing.axes:
         if choice["x"] == "wire_resistance":
             axis.tick_params(axis="x", labelrotation=35)
-        if choice["by"] != "gbw":  # exponents are asked of settling alone
+        if choice["by"] != "gbw" and axis.get_legend() is not None:  # exponents are of settling
             for text in axis.get_legend().get_texts():
                 text.set_text(text.get_text().partition(", ∝")[0])
     save(drawing, IMAGES / f"sweep-{name}.svg")
