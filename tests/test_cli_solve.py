@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shlex
@@ -14,6 +15,8 @@ import pytest
 import scipy.optimize
 import xarray
 from cli_helpers import MATRIX, RIGHT, fake_ngspice, files, refused, run, write
+
+import amcspice as amc
 
 KEYS = {
     "problem", "circuit", "fidelity", "simulator", "solution", "reference", "relative_error",
@@ -116,6 +119,31 @@ def test_same_seed_same_solution(tmp_path):
     assert first["solution"] == second["solution"]
     assert first["provenance"]["deck_sha256"] == second["provenance"]["deck_sha256"]
     assert first["solution"] != third["solution"]
+
+
+@pytest.mark.parametrize(
+    ("halvings", "near", "told"),
+    [
+        (0, False, ""),
+        (1, False, "note: the range was halved once to keep amplifiers off their limits"),
+        (0, True, "note: an amplifier ends at a limit, so that x is wrong"),
+        (12, True, "so that x is wrong, although the range was halved 12 times"),
+    ],
+)
+def test_amplifiers_at_their_limits_are_told_of(
+    tmp_path, monkeypatch, halvings, near, told
+):  # fmt: skip
+    simulate = amc.simulate
+
+    def at_limits(*args, **options):
+        found = simulate(*args, **options)
+        return dataclasses.replace(found, range_halvings=halvings, near_limit=near)
+
+    monkeypatch.setattr(amc, "simulate", at_limits)
+    result = run("solve", "lstsq", *write(tmp_path), "--fidelity", "ideal")
+    assert result.exit_code == 0, result.output
+    assert told in result.stderr
+    assert ("limit" in result.stderr) == bool(told)
 
 
 def test_help_has_an_example():

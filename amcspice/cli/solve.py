@@ -179,9 +179,21 @@ def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
         console.print(verification_line(run.verification))
     if settings.stand_in is not None:
         click.echo(f"note: behavioural fidelity: {settings.stand_in}", err=True)
+    _show_range(run)
     if not run.all_settled:
         unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
         click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)
+
+
+def _show_range(run: Run) -> None:
+    """Say that amplifiers came to a limit, and what was done about it."""
+    times = "once" if run.range_halvings == 1 else f"{run.range_halvings} times"
+    halved = f"the range was halved {times}"
+    if run.near_limit:
+        tried = f", although {halved}" if run.range_halvings else ""
+        click.echo(f"note: an amplifier ends at a limit, so that x is wrong{tried}", err=True)
+    elif run.range_halvings:
+        click.echo(f"note: {halved} to keep amplifiers off their limits", err=True)
 
 
 def _shares(conversion: Conversion) -> Table:
