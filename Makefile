@@ -53,7 +53,7 @@ $(ENV_STAMP): requirements-dev.lock | ngspice
 
 $(STAMP): pyproject.toml $(ENV_STAMP)
 	@$(PIP) --no-deps --no-build-isolation --force-reinstall -e .
-	@echo "Compiling the behavioural engine, once; this takes about half a minute"
+	@echo "Compiling the behavioural engine, once; this takes about a minute"
 	@$(BIN)/python -c "from amcspice.engine.diagnosis import try_behavioural; assert try_behavioural().ok"
 	@touch $@
 

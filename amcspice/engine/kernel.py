@@ -330,7 +330,7 @@ def _update(known, left, right, factor, found):
         for s in range(rank):
             system[r, s] += np.dot(right[r], by_left[s])
     weights = np.zeros((rank, n))
-    _accumulate(_inverse(system), by_right, weights)
+    _accumulate(_eliminate(system), by_right, weights)
     for i in range(n):
         for s in range(rank):
             share = by_left[s, i]
@@ -509,10 +509,19 @@ def _accumulate(a, b, out):
 
 @_jit
 def _inverse(matrix):
-    """Invert by elimination with row exchange; what is singular gives inf and nan."""
-    n = len(matrix)
-    if n > SMALL:
+    """Invert by LAPACK where that is faster."""
+    if len(matrix) > SMALL:
         return np.ascontiguousarray(np.linalg.inv(matrix))
+    return _eliminate(matrix)
+
+
+@_jit
+def _eliminate(matrix):
+    """Invert by elimination with row exchange; what is singular gives inf and nan.
+
+    LAPACK, as compiled code calls it, raises an error for those.
+    """
+    n = len(matrix)
     left, right = np.empty((n, n)), np.zeros((n, n))
     _copy_matrix(matrix, left)
     for p in range(n):
@@ -757,7 +766,7 @@ def _add_phi(order, resolvent, pole, step, allowed, krylov, out):
             size[0] += 1
             if projected[size[0], size[0] - 1] < BREAKDOWN:  # the space holds all of the answer
                 krylov.most[0] = m = size[0]
-        generator = _inverse(projected[:m, :m].copy())
+        generator = _eliminate(projected[:m, :m].copy())
         for i in range(m):
             for j in range(m):
                 generator[i, j] = -generator[i, j] / pole
