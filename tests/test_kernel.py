@@ -71,7 +71,9 @@ def test_jobs_change_nothing():
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize("opamp", [GOOD, amc.OpAmp.preset("onchip-1g")], ids=["linear", "slewing"])
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
-def test_pieces_met_before_change_nothing(circuit_type, opamp):
+@pytest.mark.parametrize("large", [10**9, 1], ids=["matrices", "krylov"])
+def test_pieces_met_before_change_nothing(circuit_type, opamp, large, monkeypatch):
+    monkeypatch.setattr(kernel, "LARGE", large)
     A, b = random_problem(13, rows=12, columns=4, vectors=20)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp)
     model = reduce_to_ports(circuit.schematic)

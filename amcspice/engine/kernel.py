@@ -12,13 +12,12 @@ u + (e^hJ - 1) J^-1 u', which takes half of the matrices.  Steps are powers of t
 step, so that the matrices of a piece are made once and serve all right-hand sides; an event is
 approached by smaller steps until it is overstepped by next to nothing.
 
-Large bounded circuits would spend all their time making matrices, because they hardly
-meet a piece twice.  There phi1 and phi2 act in the space
-that (1 - pole J)^-1 spans from the vector they are applied to (J. van den Eshof, M. Hochbruck,
-Preconditioning Lanczos approximations to the matrix exponential, SIAM J. Sci. Comput. 27, 1438
-(2006)): ten to thirty dimensions, however stiff, and one matrix for `POLE_LEVELS` steps.  A piece
-differs from the one before it in a few amplifiers: its matrices follow by the formula of Sherman,
-Morrison and Woodbury.
+Large bounded circuits would spend all their time making matrices, because they hardly meet a
+piece twice.  There phi1 and phi2 act in the space that (1 - pole J)^-1 spans from the vector they
+are applied to (J. van den Eshof, M. Hochbruck, Preconditioning Lanczos approximations to the
+matrix exponential, SIAM J. Sci. Comput. 27, 1438 (2006)): ten to thirty dimensions, however stiff,
+and one matrix for `POLE_LEVELS` steps.  A piece differs from the one before it in a few
+amplifiers: its matrices follow by the formula of Sherman, Morrison and Woodbury.
 
 The state u holds the internal node of every amplifier, then those of the second poles, then the
 voltages of ports that have a capacitance.  `amcspice.engine.piecewise` makes the equations.
@@ -728,6 +727,7 @@ def _resolvent(pieces, slot, level, base):
 
 @_jit
 def _new_krylov(n):
+    """Return room for a Krylov space of vectors of length n; none for zero."""
     most = MOST_DIMENSIONS if n else 0
     return _Krylov(
         np.zeros((most + 1, n)), np.zeros((most + 1, most)),
@@ -753,8 +753,9 @@ def _add_phi(order, resolvent, pole, step, allowed, krylov, out):
     n = basis.shape[1]
     if size[0] == 0:
         krylov.length[0] = np.sqrt(np.dot(basis[0], basis[0]))
-        for i in range(n):
-            basis[0, i] /= krylov.length[0]
+        if krylov.length[0] > 0.0:
+            for i in range(n):
+                basis[0, i] /= krylov.length[0]
     length = krylov.length[0]
     if length == 0.0 or (order == 2 and length * step <= allowed):
         return True
@@ -1042,7 +1043,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     slews = eq.slew < np.inf
     code = np.full(k, START)
     u = start.copy()
-    large, pole_at = pieces.forward.shape[1] < LEVELS, -1
+    large = pieces.forward.shape[1] < LEVELS
     if large:  # what follows from others depends on which was met first
         for i in range(len(pieces.table)):
             pieces.table[i] = -1
@@ -1052,18 +1053,14 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
     at_rest = np.zeros(total, np.bool_)
     over, prior = np.full((4, k), -np.inf), np.empty((4, k))
     nodes = pieces.watched.shape[2]
-    sources, currents, watched, watched_0 = (
-        np.empty(k),
-        np.empty(k),
-        np.empty(nodes),
-        np.empty(nodes),
-    )
+    sources, currents = np.empty(k), np.empty(k)
+    watched, watched_0 = np.empty(nodes), np.empty(nodes)
     difference, difference_0 = np.empty(k), np.empty(k)
     lost, lost_then = np.zeros(k), np.zeros(k)
     rate, constant, trial, way = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     correction = np.empty(n)
-    room_for = n if large else 0
-    way_space, slew_space = _new_krylov(room_for), _new_krylov(room_for)
+    width = n if large else 0
+    way_space, slew_space = _new_krylov(width), _new_krylov(width)
     used, slot = 0, np.int64(-1)
     for r in range(total):
         scale = SMALLEST_SCALE
@@ -1159,8 +1156,8 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                         pole_at = level // POLE_LEVELS
                         resolvent, pole = _resolvent(pieces, slot, level, control.base)
                         _begin(way_space, rate)
-                    inexact = KRYLOV_ERROR * scale
-                    exact = _add_phi(np.int64(1), resolvent, pole, step, inexact, way_space, trial)
+                    rounding = KRYLOV_ERROR * scale
+                    exact = _add_phi(np.int64(1), resolvent, pole, step, rounding, way_space, trial)
                 else:
                     if level < USUAL_LEVEL or pieces.levels[slot] <= level:
                         _build_level(pieces, slot, level, control.base, slews)
@@ -1176,7 +1173,7 @@ def _integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, contr
                     if large:
                         _begin(slew_space, lost_then)
                         exact &= _add_phi(
-                            np.int64(2), resolvent, pole, step, inexact, slew_space, correction
+                            np.int64(2), resolvent, pole, step, rounding, slew_space, correction
                         )
                     else:
                         _add(pieces.phi2[slot, level, :k], lost_then, correction)
