@@ -13,7 +13,6 @@ Without an argument: collect and draw.  ``--stores DIR`` takes stores from somew
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +22,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from settling_theory import slowest
+from update_readme import fill, table
 
 from amcspice.sweep.experiment import PARAMETERS, Experiment
 from amcspice.sweep.plan import make_grid, make_plan
@@ -228,7 +228,8 @@ def draw():
         data = name.partition("-")[0]
         figure(name, points_of(read(data), AXES[data]), **choice)
     save(theory_figure(against_theory(frame)), IMAGES / "sweep-theory.svg")
-    fill(tables())
+    for name, content in tables().items():
+        fill(PAGE, name, content)
 
 
 def tables():
@@ -243,21 +244,6 @@ def tables():
         "macro": macro_table(frame),
         "check": check_table(settling()),
     }
-
-
-def fill(found):
-    """Replace what stands between the markers of the page."""
-    text = PAGE.read_text()
-    for name, table in found.items():
-        pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
-        text, count = re.subn(pattern, lambda m, t=table: m[1] + t + m[2], text, flags=re.S)
-        assert count == 1, f"docs/sweep-results.md has no place for {name}"
-    PAGE.write_text(text)
-
-
-def markdown(head, rows):
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in lines)
 
 
 def exponent(x, y):
@@ -287,7 +273,7 @@ def growth_table(frame):
         sizes = f"{chosen['columns'].min()} to {chosen['columns'].max()}"
         rows.append([case, sizes, *fits, exponent(large.index, large)])
     head = ["circuit, matrix", "columns", *(engineering(g, "Hz") for g in gbws)]
-    return markdown([*head, f"100 MHz, from {LARGE} columns on"], rows)
+    return table([*head, f"100 MHz, from {LARGE} columns on"], rows)
 
 
 def settling_table(frame):
@@ -298,7 +284,7 @@ def settling_table(frame):
         times = medians(chosen, "columns")
         if len(times):
             rows.append([case, *(two_digits(times[n], "s") if n in times else "-" for n in sizes)])
-    return markdown(["circuit, matrix", *map(str, sizes)], rows)
+    return table(["circuit, matrix", *map(str, sizes)], rows)
 
 
 def against_theory(frame):
@@ -341,7 +327,7 @@ def theory_table(both):
         rows.append([case, *growth, f"{ratio.min():.1f} to {ratio.max():.1f}"])
     head = ["circuit, matrix", "settling", "time constant", "condition number", "row total",
             "settling / time constant"]  # fmt: skip
-    return markdown(head, rows)
+    return table(head, rows)
 
 
 def power_table(frame):
@@ -363,7 +349,7 @@ def power_table(frame):
     head = ["matrix", "amplifiers: classic", "compact", "power: classic", "compact",
             "settling: classic", "compact", "energy: classic", "compact", "error: classic",
             "compact"]  # fmt: skip
-    return markdown(head, rows)
+    return table(head, rows)
 
 
 def wires_table(frame):
@@ -383,7 +369,7 @@ def wires_table(frame):
         one = middle.xs(1.0, level="wire_resistance")[circuit]
         rows.append([circuit, *cells, exponent(one.index, one)])
     head = ["circuit", *(f"{n} columns" for n in sizes), "error at 1 Ω ~ columns^p"]
-    return markdown(head, rows)
+    return table(head, rows)
 
 
 def macro_table(frame):
@@ -398,7 +384,7 @@ def macro_table(frame):
             f"{two_digits(times[n], 's')}, {found['relative_error_median'][n]:.1e}" for n in sizes
         ]
         rows.append([circuit, *cells])
-    return markdown(["settling, error", *(f"{n} columns" for n in sizes)], rows)
+    return table(["settling, error", *(f"{n} columns" for n in sizes)], rows)
 
 
 def check_table(frame):
@@ -418,7 +404,7 @@ def check_table(frame):
             *(f"{time * 1e9:.4g} ns" for time in times), f"{low:+.1%} to {high:+.1%}",
             *(span(found["wall_time_s" + who]) for who in ("", "_equations")),
         ])  # fmt: skip
-    return markdown(
+    return table(
         ["point", "ngspice, 100 MHz", "equations, 100 MHz", "equations off by, all GBW",
          "run time: ngspice", "equations"], rows
     )  # fmt: skip

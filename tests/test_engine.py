@@ -226,7 +226,7 @@ class TestRuns:
             simulator.run(deck)
 
     def test_timeout(self, simulator):
-        # Ten million points: minutes, and less memory than ngspice refuses to begin with.
+        # Ten million points: many seconds, but no more memory than there is.
         endless = Deck(GOOD.replace("5e-6 0 1e-8", "0.1 0 1e-8"), saved=("out",), stop_time=0.1)
         before, started = children(), time.monotonic()
         with pytest.raises(SimulationError, match=r"took longer than 0\.5 s"):

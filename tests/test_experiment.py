@@ -9,7 +9,8 @@ import pytest
 
 import amcspice as amc
 from amcspice.sweep.experiment import PARAMETERS, Experiment, convert
-from amcspice.sweep.point import METRICS, command, run_point
+from amcspice.sweep.metrics import METRICS
+from amcspice.sweep.point import command, run_point
 
 BEHAVIOURAL = {"columns": 4, "fidelity": "behavioural", "right_hand_sides": 2}
 

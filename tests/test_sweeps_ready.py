@@ -61,7 +61,7 @@ def test_a_ready_sweep_is_planned_and_its_smallest_points_run(path):
 def test_the_settling_sweeps_span_the_full_range():
     """Sizes 8 to 512, GBW 10 MHz to 10 GHz, for every closed-loop circuit."""
     spans = {}
-    for name in ("inverse", "least-squares", "nnls", "eigen"):
+    for name in ("inverse", "least-squares", "nnls", "eigen", "macro"):
         made = plan(ROOT / "sweeps" / f"settling-{name}.toml")
         for index in range(len(made)):
             point = made.parameters(index)
@@ -69,7 +69,8 @@ def test_the_settling_sweeps_span_the_full_range():
             expected = "reduced" if point["columns"] <= 128 else "behavioural"
             assert point["fidelity"] == expected
     assert set(spans) == {"inv", "inv-compensated", "inv-inverters", "ginv-classic",
-                          "ginv-compact", "eigen"}  # fmt: skip
+                          "ginv-compact", "eigen", "macro-inv", "macro-ginv",
+                          "macro-eigen"}  # fmt: skip
     for found in spans.values():
         sizes, gbws = zip(*found, strict=True)
         assert (min(sizes), max(sizes), min(gbws), max(gbws)) == (8, 512, 10e6, 10e9)
@@ -81,7 +82,7 @@ def test_the_page_shows_what_the_data_say():
 
     page = (ROOT / "docs" / "sweep-results.md").read_text()
     for name, table in sweep_figures.tables().items():
-        assert f"<!-- {name}:begin -->\n{table}<!-- {name}:end -->" in page, name
+        assert f"<!-- {name}:begin -->\n{table}\n<!-- {name}:end -->" in page, name
     for figure in re.findall(r"\]\((images/sweep-.*?)\)", page):
         assert (ROOT / "docs" / figure).is_file(), figure
 

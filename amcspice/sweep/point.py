@@ -13,7 +13,7 @@ from amcspice.solver import Run
 from amcspice.sweep.experiment import PARAMETERS, Experiment
 from amcspice.sweep.metrics import METRICS, Metrics, measured
 
-__all__ = ["METRICS", "PointResult", "command", "run_experiment", "run_point", "units"]
+__all__ = ["PointResult", "command", "run_experiment", "run_point", "units"]
 
 _KEPT = (
     "amcspice", "ngspice", "python", "numpy", "scipy", "simulator", "solver", "options",
