@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from amcspice.estimator import AnalogNMF
+    from amcspice.netlist import to_pyspice
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
         Analysis,
@@ -106,10 +107,20 @@ __all__ = [
     "output_noise",
     "simulate",
     "solve",
+    "to_pyspice",
     "write_verify",
 ]
 
-_ROOMS = ("errors", "device", "circuit", "programming", "solver", "characterise", "estimator")
+_ROOMS = (
+    "errors",
+    "device",
+    "circuit",
+    "netlist",
+    "programming",
+    "solver",
+    "characterise",
+    "estimator",
+)
 
 
 def __getattr__(name: str) -> Any:

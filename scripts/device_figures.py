@@ -14,8 +14,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import amcspice as amc
-from amcspice.circuit.deck import Deck, model_library
 from amcspice.engine import get_simulator
+from amcspice.netlist.deck import Deck, model_library
 from amcspice.pool import usable_cores
 from amcspice.programming.pulse import Pulse
 from amcspice.view.programming import programming

@@ -12,11 +12,11 @@ from pathlib import Path
 from amcspice.cli.sweep_points import chosen_sweep, read_points
 from amcspice.files import replacing
 from amcspice.pool import usable_cores
-from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.execute.run import run_sweep
 from amcspice.sweep.point import units
-from amcspice.sweep.run import run_sweep
-from amcspice.sweep.spec import parse_spec
-from amcspice.sweep.store import Store
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import parse_spec
+from amcspice.sweep.store.store import Store
 from amcspice.view.live import live_view
 from amcspice.view.report import report
 from amcspice.view.style import save

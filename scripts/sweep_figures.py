@@ -24,11 +24,11 @@ from matplotlib.figure import Figure
 from settling_theory import slowest
 from update_readme import fill, table
 
-from amcspice.sweep.experiment import PARAMETERS, Experiment
-from amcspice.sweep.plan import make_grid, make_plan
 from amcspice.sweep.point import units
-from amcspice.sweep.spec import read_spec
-from amcspice.sweep.store import Store
+from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import read_spec
+from amcspice.sweep.store.store import Store
 from amcspice.view.points import Points, engineering
 from amcspice.view.selection import Growth, choose
 from amcspice.view.style import COLOURS, MARKERS, save, styled

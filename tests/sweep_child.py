@@ -8,10 +8,10 @@ import sweep_points
 
 from amcspice.errors import AmcspiceError
 from amcspice.signals import Terminated, terminable
-from amcspice.sweep.plan import make_grid, make_plan
-from amcspice.sweep.run import run_sweep
-from amcspice.sweep.spec import read_spec
-from amcspice.sweep.store import Store
+from amcspice.sweep.execute.run import run_sweep
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import read_spec
+from amcspice.sweep.store.store import Store
 
 
 def main(path, spec, function, limit="0"):

@@ -142,7 +142,7 @@ def test_decks_and_exports_hold_the_capacitors():
     assert f"Cline_x0 x0 0 {8 * 3e-14!r}" in cards
     assert f"Cline_r0 r0 0 {8 * 2e-14!r}" in cards
     assert "word 2e-14 F, bit 3e-14 F" in deck
-    assert f"Cline_x0 x0 0 {8 * 3e-14!r}" in str(circuit.to_pyspice(B))
+    assert f"Cline_x0 x0 0 {8 * 3e-14!r}" in str(amc.to_pyspice(circuit, B))
     assert "Cline_" not in standalone_deck(made("ginv-compact", amc.Wire(row=1.0)), B).text
 
 

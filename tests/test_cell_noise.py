@@ -8,10 +8,10 @@ import scipy.integrate
 import scipy.optimize
 
 import amcspice as amc
-from amcspice.circuit.deck import Deck, Stimulus, Transient, write_deck
 from amcspice.circuit.network import GROUND, Network
-from amcspice.circuit.noise import BOLTZMANN, noise_sources, thermal_currents
 from amcspice.engine import Streamer
+from amcspice.netlist.deck import Deck, Stimulus, Transient, write_deck
+from amcspice.netlist.noise import BOLTZMANN, noise_sources, thermal_currents
 from amcspice.reduction import reduce_to_ports
 from amcspice.solver.standalone import standalone_deck
 
@@ -91,7 +91,7 @@ def test_what_cannot_be_reduced_is_refused(device, fidelity):
     with pytest.raises(amc.UnsupportedError, match=f"so {fidelity} fidelity does not know them"):
         amc.simulate(circuit, B, fidelity=fidelity)
     with pytest.raises(amc.UnsupportedError, match="resistors only"):
-        circuit.to_pyspice(B)
+        amc.to_pyspice(circuit, B)
     with pytest.raises(amc.UnsupportedError, match="use flat"):
         standalone_deck(circuit, B, amc.Analysis(fidelity="reduced"))
     assert "\nB0 " in standalone_deck(circuit, B).text

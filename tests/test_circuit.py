@@ -218,8 +218,8 @@ def test_programming_cycles_and_arrays_draw_apart(circuit_type):
     device = amc.Memristor(write_noise=0.05, seed=2)
 
     def cells(cycle):
-        lattices = circuit_type(A, device=device, cycle=cycle).schematic.lattices
-        return np.hstack([lattice.cells for lattice in lattices])
+        crossbars = circuit_type(A, device=device, cycle=cycle).schematic.crossbars
+        return np.hstack([crossbar.cells for crossbar in crossbars])
 
     np.testing.assert_array_equal(cells(0), cells(0))
     assert (cells(0) != cells(1)).mean() > 0.9

@@ -9,10 +9,10 @@ import re
 import pytest
 from cli_helpers import files, refused, run
 
-from amcspice.sweep.experiment import Experiment
 from amcspice.sweep.outcome import Outcome, point_key
 from amcspice.sweep.point import units
-from amcspice.sweep.store import Store
+from amcspice.sweep.spec.experiment import Experiment
+from amcspice.sweep.store.store import Store
 
 AXES = {"columns": [4, 8, 16], "gbw": [1e7, 1e8], "seed": [0, 1]}
 SPEC = 'name = "growth"\n[axes]\ncolumns = [4, 8, 16]\n'

@@ -15,7 +15,7 @@ import xarray as xr
 from cli_helpers import files, refused, run
 
 from amcspice.sweep.outcome import Outcome
-from amcspice.sweep.store import Store
+from amcspice.sweep.store.store import Store
 
 SPEC = """\
 name = "a small one"

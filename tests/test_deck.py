@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import amcspice as amc
-from amcspice.circuit import Transient, draw, write_deck
-from amcspice.circuit.deck import model_library
+from amcspice.netlist import Transient, make_testbench, write_deck
+from amcspice.netlist.deck import model_library
 from amcspice.reduction import reduce_to_ports
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -53,7 +53,7 @@ def deck(name, transient=TRANSIENT):
     circuit = CIRCUITS[name]
     schematic = circuit.schematic
     model = reduce_to_ports(schematic) if name.endswith("reduced") else None
-    drawing = draw(schematic, schematic.currents(B, 0.5), model)
+    drawing = make_testbench(schematic, schematic.currents(B, 0.5), model)
     return write_deck(
         f"test {name}", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus,
         transient, drawing.ports, with_supplies="elements" not in name,
@@ -168,7 +168,7 @@ def test_sources_step_through_the_right_hand_sides():
 def test_a_source_that_is_always_zero_is_left_out():
     circuit = amc.CompactGINV(A)
     schematic = circuit.schematic
-    drawing = draw(schematic, schematic.currents(B * [1, 0, 1], 0.5))
+    drawing = make_testbench(schematic, schematic.currents(B * [1, 0, 1], 0.5))
     text = write_deck(
         "t", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus, TRANSIENT,
         drawing.ports,
@@ -193,7 +193,7 @@ def test_step_follows_the_window():
 def test_only_what_differs_from_the_model_is_written():
     plain = amc.OpAmp()
     schematic = amc.CompactGINV(A, opamp=plain).schematic
-    drawing = draw(schematic, schematic.currents(B, 0.5))
+    drawing = make_testbench(schematic, schematic.currents(B, 0.5))
     text = write_deck(
         "t", drawing.network, drawing.amplifiers, plain, drawing.stimulus, TRANSIENT, drawing.ports
     ).text
@@ -223,7 +223,7 @@ def test_every_amplifier_parameter_reaches_the_deck(field, key, value):
     """And the sub-circuit that is named takes it."""
     opamp = amc.OpAmp(**{field: value})
     schematic = amc.CompactGINV(A, opamp=opamp, constraint=amc.NonNegative()).schematic
-    drawing = draw(schematic, schematic.currents(B, 0.5))
+    drawing = make_testbench(schematic, schematic.currents(B, 0.5))
     text = write_deck(
         "t", drawing.network, drawing.amplifiers, opamp, drawing.stimulus, TRANSIENT, drawing.ports
     ).text

@@ -5,7 +5,7 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.circuit.elements import held_stages
+from amcspice.netlist.elements import held_stages
 
 pytestmark = pytest.mark.ngspice
 

@@ -17,7 +17,6 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.circuit import Deck
 from amcspice.engine import (
     BatchSimulator,
     Installation,
@@ -27,6 +26,7 @@ from amcspice.engine import (
 )
 from amcspice.engine.simulator import check_result
 from amcspice.errors import InputError, SimulationError
+from amcspice.netlist import Deck
 
 GOOD = """* RC low pass
 V1 in 0 PWL(0 0 1e-9 1)
@@ -256,7 +256,7 @@ class TestRuns:
         assert "start-up file" not in log
         program = (
             "from amcspice.engine import get_simulator\n"
-            "from amcspice.circuit import Deck\n"
+            "from amcspice.netlist import Deck\n"
             "import os, sys\n"
             "found = get_simulator('shared').run(Deck(sys.argv[1], ('out',), 5e-6))\n"
             "print(len(found['time']), os.environ['HOME'], os.getcwd())\n"

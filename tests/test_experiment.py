@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import amcspice as amc
-from amcspice.sweep.experiment import PARAMETERS, Experiment, convert
 from amcspice.sweep.metrics import METRICS
 from amcspice.sweep.point import command, run_point
+from amcspice.sweep.spec.experiment import PARAMETERS, Experiment, convert
 
 BEHAVIOURAL = {"columns": 4, "fidelity": "behavioural", "right_hand_sides": 2}
 

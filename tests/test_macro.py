@@ -28,7 +28,7 @@ def macro(matrix=MATRIX, **changes):
 
 
 def cells(circuit):
-    return np.sort(circuit.schematic.lattices[0].cells.ravel())
+    return np.sort(circuit.schematic.crossbars[0].cells.ravel())
 
 
 @pytest.mark.parametrize("mode", PLAIN)
@@ -38,9 +38,9 @@ def test_every_mode_is_one_of_the_known_circuits_with_the_same_cells(mode):
     assert isinstance(circuit, PLAIN[mode])
     assert amc.CIRCUITS[circuit.name] is type(circuit)
     assert circuit.problems == plain.problems
-    first = macro().circuit("mvm").schematic.lattices[0].cells
-    assert np.array_equal(circuit.schematic.lattices[0].cells, first)
-    assert np.array_equal(plain.schematic.lattices[0].cells, first)
+    first = macro().circuit("mvm").schematic.crossbars[0].cells
+    assert np.array_equal(circuit.schematic.crossbars[0].cells, first)
+    assert np.array_equal(plain.schematic.crossbars[0].cells, first)
     assert not np.array_equal(first, circuit.mapping.target)
 
 

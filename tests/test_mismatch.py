@@ -89,7 +89,7 @@ def test_every_fidelity_has_the_same_amplifiers(topology, constraint, measured):
 
 def test_decks_name_every_amplifier_s_own_values():
     A, b = random_problem(3, rows=4, columns=3)
-    deck = str(amc.CompactGINV(A, opamp=MISMATCHED).to_pyspice(b))
+    deck = str(amc.to_pyspice(amc.CompactGINV(A, opamp=MISMATCHED), b))
     for gain, offset in zip(MISMATCHED.gains(3), MISMATCHED.offsets(3), strict=True):
         assert f"a0={float(gain)!r}" in deck
         assert f"vos={float(offset)!r}" in deck

@@ -1,9 +1,9 @@
-"""Networks of conductances and the lattices that are emitted into them."""
+"""Networks of conductances and the crossbars that are emitted into them."""
 
 import numpy as np
 import pytest
 
-from amcspice.circuit.lattice import Lattice
+from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network
 from amcspice.errors import InputError
 
@@ -85,7 +85,7 @@ def emitted(**changes):
         "column_leads": np.zeros(3),
         "row_ground": np.zeros(2),
     }
-    Lattice(**{**options, **changes}).emit(network)
+    Crossbar(**{**options, **changes}).emit(network)
     a, b, value = network.elements
     names = network.names
     return {

@@ -8,9 +8,9 @@ import scipy.integrate
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.circuit import draw
-from amcspice.circuit.instances import model_library, opamp_parameters
 from amcspice.engine import LinearModel
+from amcspice.netlist import make_testbench
+from amcspice.netlist.instances import model_library, opamp_parameters
 from amcspice.reduction import reduce_to_ports
 
 NOISY = amc.OpAmp(gain=1e4, gbw=1e7, input_noise=20e-9, output_resistance=1e-3)
@@ -84,7 +84,7 @@ def test_thermal_noise_of_the_array_against_ngspice(batch, capacitance):
     opamp = dataclasses.replace(NOISY, input_noise=0.0, input_capacitance=capacitance)
     circuit = small(opamp)
     expected = amc.output_noise(circuit, temperature=TEMPERATURE)
-    drawing = draw(circuit.schematic, np.zeros((1, 4)))
+    drawing = make_testbench(circuit.schematic, np.zeros((1, 4)))
     names, (a, b, conductance) = drawing.network.names, drawing.network.elements
     lines = [
         f"R{k} {names[p]} {names[q]} {float(1 / g)!r}"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amcspice.circuit.deck import model_library
+from amcspice.netlist.deck import model_library
 
 pytestmark = pytest.mark.ngspice
 

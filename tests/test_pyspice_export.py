@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import amcspice as amc
-from amcspice.circuit import draw, write_deck
 from amcspice.engine import LinearModel, choose_transient
+from amcspice.netlist import make_testbench, write_deck
 from amcspice.reduction import reduce_to_ports
 
 
@@ -42,13 +42,17 @@ def test_same_solution_as_our_deck(circuit, batch, reduced, count):
     transient, model = transient_of(circuit)
     vectors = np.random.default_rng(2).random((count, 5))
     currents = circuit.schematic.currents(vectors, 0.7)
-    drawing = draw(circuit.schematic, currents, model if reduced else None)
+    drawing = make_testbench(circuit.schematic, currents, model if reduced else None)
     ours = write_deck(
         "ours", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus, transient,
         drawing.ports,
     )  # fmt: skip
-    exported = circuit.to_pyspice(
-        vectors.T, volts_per_unit=0.7, model=model if reduced else None, transient=transient
+    exported = amc.to_pyspice(
+        circuit,
+        vectors.T,
+        volts_per_unit=0.7,
+        model=model if reduced else None,
+        transient=transient,
     )
     # Only what follows the elements is taken from our deck.
     cards = ours.text[ours.text.index(".options") :]
@@ -65,7 +69,7 @@ def test_same_solution_as_our_deck(circuit, batch, reduced, count):
 @pytest.mark.ngspice
 def test_without_transient_the_input_stays(batch):
     A = np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]])
-    exported = amc.CompactGINV(A).to_pyspice(A @ [0.5, 0.25])
+    exported = amc.to_pyspice(amc.CompactGINV(A), A @ [0.5, 0.25])
     deck = f"{exported}.save v(x0) v(x1)\n.tran 1e-8 1e-6 0 1e-8 uic\n.end\n"
     found = batch.run_text(deck)[0][-1].vectors
     np.testing.assert_allclose([found["x0"][-1], found["x1"][-1]], [0.5, 0.25], atol=1e-4)
@@ -83,7 +87,7 @@ def test_pyspice_simulates_it_itself():
         found = find_installation()
         NgSpiceShared.LIBRARY_PATH = found.library
         A = np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]])
-        exported = amc.CompactGINV(A).to_pyspice(A @ [0.5, 0.25])
+        exported = amc.to_pyspice(amc.CompactGINV(A), A @ [0.5, 0.25])
         result = exported.simulator(simulator="ngspice-shared").transient(
             step_time=1e-8, end_time=1e-6, use_initial_condition=True
         )
@@ -98,7 +102,7 @@ def test_pyspice_simulates_it_itself():
 
 
 def test_it_is_made_of_elements(circuit):
-    exported = circuit.to_pyspice(np.ones(5))
+    exported = amc.to_pyspice(circuit, np.ones(5))
     kinds = {element.name[0] for element in exported.elements}
     assert kinds == set("RIVX")
     resistors = [element for element in exported.elements if element.name[0] == "R"]
@@ -116,4 +120,4 @@ def test_it_is_made_of_elements(circuit):
 )
 def test_bad_input(circuit, vector, options, message):
     with pytest.raises(amc.InputError, match=message):
-        circuit.to_pyspice(vector, **options)
+        amc.to_pyspice(circuit, vector, **options)

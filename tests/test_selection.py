@@ -41,10 +41,10 @@ def circuit(**options):
 def test_selected_lines_keep_what_was_programmed():
     whole = circuit(device=NOISY)
     part = whole.select([1, 4, 9], ridge=0.3)
-    both = whole.schematic.lattices[0].cells
-    np.testing.assert_array_equal(part.schematic.lattices[0].cells, both[[1, 4, 9]])
+    both = whole.schematic.crossbars[0].cells
+    np.testing.assert_array_equal(part.schematic.crossbars[0].cells, both[[1, 4, 9]])
     np.testing.assert_array_equal(
-        part.schematic.lattices[0].row_ground, whole.schematic.lattices[0].row_ground[[1, 4, 9]]
+        part.schematic.crossbars[0].row_ground, whole.schematic.crossbars[0].row_ground[[1, 4, 9]]
     )
     assert part.mapping.scale == whole.mapping.scale
     np.testing.assert_array_equal(part.mapping.column_scale, whole.mapping.column_scale)
@@ -52,7 +52,7 @@ def test_selected_lines_keep_what_was_programmed():
     # Selecting again counts from the rows that were selected.
     again = part.select([0, 2], [1, 2], ridge=0.3)
     np.testing.assert_array_equal(
-        again.schematic.lattices[0].cells, both[np.ix_([1, 9], [1, 2, 4, 5])]
+        again.schematic.crossbars[0].cells, both[np.ix_([1, 9], [1, 2, 4, 5])]
     )
 
 
@@ -94,7 +94,7 @@ def test_blocks_are_one_array_where_bit_lines_are_ideal(rows):
         made = circuit(array_rows=array_rows, **options)
         made = made if rows is None else made.select(rows)
         models.append(reduce_to_ports(made.schematic))
-    assert len(made.schematic.lattices) == (3 if rows is None else 2)
+    assert len(made.schematic.crossbars) == (3 if rows is None else 2)
     # A lead at each block's column splits in parallel; without leads the network is the same.
     bare = []
     for array_rows in (None, 5):
@@ -102,10 +102,10 @@ def test_blocks_are_one_array_where_bit_lines_are_ideal(rows):
         made = circuit(array_rows=array_rows, **{**options, "wire": wire})
         made = made if rows is None else made.select(rows)
         bare.append(reduce_to_ports(made.schematic))
-    assert len(made.schematic.lattices) == (3 if rows is None else 2)
+    assert len(made.schematic.crossbars) == (3 if rows is None else 2)
     np.testing.assert_allclose(bare[0].conductance, bare[1].conductance, rtol=1e-5, atol=1e-11)
     np.testing.assert_allclose(bare[0].transfer, bare[1].transfer, rtol=1e-5, atol=1e-6)
-    assert len(circuit(array_rows=5).schematic.lattices) == 1  # nothing keeps blocks apart
+    assert len(circuit(array_rows=5).schematic.crossbars) == 1  # nothing keeps blocks apart
     assert models[0].conductance.shape == models[1].conductance.shape
 
 
@@ -123,7 +123,7 @@ def test_blocks_shorten_the_bit_lines():
 @pytest.mark.ngspice
 def test_blocks_reduce_to_what_the_flat_deck_gives():
     made = circuit(wire=WIRED, array_rows=5, device=NOISY).select([0, 6, 7, 8], ridge=0.1)
-    assert len(made.schematic.lattices) == 2  # nothing is selected in the third block
+    assert len(made.schematic.crossbars) == 2  # nothing is selected in the third block
     b = np.random.default_rng(1).random(4)
     flat, reduced = (amc.simulate(made, b, fidelity=f) for f in ("flat", "reduced"))
     np.testing.assert_allclose(flat.x, reduced.x, atol=1e-5 * reduced.x.max())

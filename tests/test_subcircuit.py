@@ -11,8 +11,8 @@ from plain_ngspice import read_listing, run_plain
 
 import amcspice as amc
 from amcspice.characterise import Conditions, measured_opamp
-from amcspice.circuit.instances import model_library
-from amcspice.circuit.subcircuit import subcircuit_library
+from amcspice.netlist.instances import model_library
+from amcspice.netlist.subcircuit import subcircuit_library
 
 GOOD = """\
 * a library
@@ -152,7 +152,7 @@ def test_in_pyspice(tmp_path, batch):
     A, b = random_problem(2, rows=6, columns=2)
     found = []
     for made in (own, opamp):
-        netlist = str(amc.CompactGINV(A, opamp=made).to_pyspice(b, volts_per_unit=0.1))
+        netlist = str(amc.to_pyspice(amc.CompactGINV(A, opamp=made), b, volts_per_unit=0.1))
         plots, _ = batch.run_text(netlist + ".tran 1e-8 2e-5 0 1e-8 uic\n.end\n", 60)
         found.append([plots[-1].vectors[f"x{k}"][-1] for k in range(2)])
     np.testing.assert_allclose(*found, rtol=1e-5)

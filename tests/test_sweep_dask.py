@@ -13,13 +13,13 @@ import pytest
 import sweep_points
 
 from amcspice.errors import AmcspiceError, InputError
-from amcspice.sweep import cluster as dask_cluster
-from amcspice.sweep.cluster import Dask
-from amcspice.sweep.plan import make_grid, make_plan
+from amcspice.sweep.execute import cluster as dask_cluster
+from amcspice.sweep.execute.cluster import Dask
+from amcspice.sweep.execute.run import run_sweep
 from amcspice.sweep.point import run_point
-from amcspice.sweep.run import run_sweep
-from amcspice.sweep.spec import parse_spec
-from amcspice.sweep.store import Store
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import parse_spec
+from amcspice.sweep.store.store import Store
 
 pytest.importorskip("distributed")
 pytestmark = pytest.mark.slow

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import amcspice as amc
-from amcspice.sweep.experiment import Experiment
-from amcspice.sweep.problems import GENERATORS, Problem
+from amcspice.sweep.spec.experiment import Experiment
+from amcspice.sweep.spec.problems import GENERATORS, Problem
 
 
 def matrix(**given):

@@ -13,14 +13,14 @@ import pytest
 import sweep_points
 
 from amcspice.errors import InputError
-from amcspice.sweep.estimate import estimate, probe_indices
-from amcspice.sweep.executors import Batch, Local, Lost
+from amcspice.sweep.execute.estimate import estimate, probe_indices
+from amcspice.sweep.execute.executors import Batch, Local, Lost
+from amcspice.sweep.execute.run import run_sweep
 from amcspice.sweep.outcome import point_key, surroundings
-from amcspice.sweep.plan import make_grid, make_plan
 from amcspice.sweep.point import run_point
-from amcspice.sweep.run import run_sweep
-from amcspice.sweep.spec import parse_spec
-from amcspice.sweep.store import Store
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import parse_spec
+from amcspice.sweep.store.store import Store
 
 CHILD = Path(__file__).with_name("sweep_child.py")
 

@@ -16,13 +16,13 @@ import pytest
 import xarray as xr
 
 from amcspice.errors import InputError
-from amcspice.sweep import schema
-from amcspice.sweep.export import export
-from amcspice.sweep.lock import owner
 from amcspice.sweep.outcome import Outcome, canonical, point_key
-from amcspice.sweep.plan import make_grid, make_plan
-from amcspice.sweep.spec import parse_spec
-from amcspice.sweep.store import FullError, Store
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import parse_spec
+from amcspice.sweep.store import schema
+from amcspice.sweep.store.export import export
+from amcspice.sweep.store.lock import owner
+from amcspice.sweep.store.store import FullError, Store
 
 AXES = {"columns": [8, 16, 32], "gbw": [1e7, 2.5e7]}
 
@@ -323,7 +323,7 @@ def test_an_older_store_is_migrated_whole_or_not_at_all(path, monkeypatch, read_
     version = len(schema.MIGRATIONS)
     bad = [*schema.MIGRATIONS, ("ALTER TABLE point ADD COLUMN cost REAL", "no SQL at all")]
     monkeypatch.setattr(schema, "MIGRATIONS", bad)
-    monkeypatch.setattr("amcspice.sweep.connection.MIGRATIONS", bad)
+    monkeypatch.setattr("amcspice.sweep.store.connection.MIGRATIONS", bad)
     with pytest.raises(InputError, match="cannot be used"):
         Store.open(path)
     with sqlite3.connect(path) as connection:
@@ -334,7 +334,7 @@ def test_an_older_store_is_migrated_whole_or_not_at_all(path, monkeypatch, read_
     connection.close()
     good = [*bad[:-1], ("ALTER TABLE point ADD COLUMN cost REAL DEFAULT 7",)]
     monkeypatch.setattr(schema, "MIGRATIONS", good)
-    monkeypatch.setattr("amcspice.sweep.connection.MIGRATIONS", good)
+    monkeypatch.setattr("amcspice.sweep.store.connection.MIGRATIONS", good)
     with Store.open(path, read_only=read_only) as store:
         assert store.counts()["done"] == 3
         assert store._query("SELECT cost FROM point LIMIT 1") == [(7.0,)]
@@ -380,7 +380,7 @@ def test_a_full_store_says_so_and_keeps_what_it_has(store):
 WRITES_FOREVER = """
     import resource, signal, sys
     from amcspice.sweep.outcome import Outcome
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limit = int(sys.argv[2])

@@ -9,10 +9,10 @@ import pytest
 
 from amcspice.engine import LinearModel
 from amcspice.reduction import reduce_to_ports
-from amcspice.sweep.experiment import Experiment
-from amcspice.sweep.plan import make_grid, make_plan
 from amcspice.sweep.point import run_point
-from amcspice.sweep.spec import read_spec
+from amcspice.sweep.spec.experiment import Experiment
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.spec.specification import read_spec
 
 ROOT = Path(__file__).resolve().parents[1]
 SPECS = sorted((ROOT / "sweeps").glob("*.toml"))

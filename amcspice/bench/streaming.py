@@ -14,8 +14,8 @@ from amcspice.bench.child import run_in_child
 from amcspice.bench.problems import regressions
 from amcspice.bench.row import NotRun, Row
 from amcspice.bench.timing import Timed, side_by_side
-from amcspice.circuit.deck import model_library
 from amcspice.engine import find_installation, get_simulator
+from amcspice.netlist.deck import model_library
 
 __all__ = ["compare", "rows"]
 

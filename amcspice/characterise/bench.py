@@ -12,12 +12,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from amcspice.circuit.instances import model_library, opamp_parameters
-from amcspice.circuit.subcircuit import subcircuit_library
 from amcspice.device import OpAmp, Subcircuit
 from amcspice.engine import BatchSimulator
 from amcspice.engine.rawfile import Plot
 from amcspice.errors import parameters
+from amcspice.netlist.instances import model_library, opamp_parameters
+from amcspice.netlist.subcircuit import subcircuit_library
 
 __all__ = ["Bench", "Conditions"]
 

@@ -1,18 +1,16 @@
-"""Circuits: networks of conductances with amplifiers, and their deck text."""
+"""Circuits: networks of conductances with amplifiers."""
 
 from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_vectors
-from amcspice.circuit.constraint import Constraint, NonNegative, Unconstrained
-from amcspice.circuit.deck import Deck, Stimulus, Transient, write_deck
-from amcspice.circuit.drawing import Drawing, PortNetwork, draw
-from amcspice.circuit.eigen import Eigen
-from amcspice.circuit.ginv_classic import ClassicGINV
-from amcspice.circuit.ginv_compact import CompactGINV
-from amcspice.circuit.inverse import INV, CompensatedINV, InverterINV
-from amcspice.circuit.least_squares import LeastSquares
-from amcspice.circuit.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
-from amcspice.circuit.mvm import MVM
 from amcspice.circuit.network import GROUND, Network
-from amcspice.circuit.switches import Switches
+from amcspice.circuit.parts.constraint import Constraint, NonNegative, Unconstrained
+from amcspice.circuit.parts.switches import Switches
+from amcspice.circuit.topologies.eigen import Eigen
+from amcspice.circuit.topologies.ginv_classic import ClassicGINV
+from amcspice.circuit.topologies.ginv_compact import CompactGINV
+from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
+from amcspice.circuit.topologies.least_squares import LeastSquares
+from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
+from amcspice.circuit.topologies.mvm import MVM
 
 CIRCUITS: dict[str, type[Circuit]] = {
     circuit.name: circuit
@@ -43,8 +41,6 @@ __all__ = [
     "CompactGINV",
     "CompensatedINV",
     "Constraint",
-    "Deck",
-    "Drawing",
     "Eigen",
     "InverterINV",
     "LeastSquares",
@@ -55,14 +51,9 @@ __all__ = [
     "MacroMVM",
     "Network",
     "NonNegative",
-    "PortNetwork",
     "Schematic",
-    "Stimulus",
     "Switches",
-    "Transient",
     "Unconstrained",
     "as_matrix",
     "as_vectors",
-    "draw",
-    "write_deck",
 ]

@@ -184,12 +184,6 @@ class Circuit(abc.ABC):
                 described[name] = {"type": type(value).__name__, **_plain(value)}
         return described
 
-    def to_pyspice(self, vector: ArrayLike, **options: Any) -> Any:
-        """Return the circuit as a PySpice ``Circuit``; see `amcspice.circuit.pyspice_export`."""
-        from amcspice.circuit.pyspice_export import to_pyspice
-
-        return to_pyspice(self, vector, **options)
-
 
 @functools.cache
 def _names(circuit: type[Circuit]) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit.lattice import Crossings, Lattice
+from amcspice.circuit.crossbar import Crossbar, Crossings
 from amcspice.circuit.network import GROUND, Nodes
 from amcspice.device import Wire
 
@@ -34,12 +34,12 @@ Capacitors = tuple[Nodes, Array]
 """Nodes, each once, and the capacitances there to ground [F]."""
 
 
-def lumped(lattices: Sequence[Lattice], wire: Wire) -> Capacitors:
+def lumped(crossbars: Sequence[Crossbar], wire: Wire) -> Capacitors:
     """Return the capacitors of all lines at their terminals."""
     nodes, farads = [], []
-    for lattice in lattices:
-        m, n = lattice.cells.shape
-        nodes += [lattice.rows, lattice.columns]
+    for crossbar in crossbars:
+        m, n = crossbar.cells.shape
+        nodes += [crossbar.rows, crossbar.columns]
         farads += [
             np.full(m, n * (wire.row_capacitance or 0.0)),
             np.full(n, m * (wire.column_capacitance or 0.0)),
@@ -55,7 +55,7 @@ def distributed(
     Parameters
     ----------
     crossings : sequence of Crossings
-        Nodes of the crossing points of every lattice.
+        Nodes of the crossing points of every crossbar.
     wire : Wire
     sections : int, optional
         Of a line; None is one at every crossing.

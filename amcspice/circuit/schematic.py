@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
-from amcspice.circuit.lattice import Crossings, Lattice
+from amcspice.circuit.crossbar import Crossbar, Crossings
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Wire
 
@@ -59,8 +59,8 @@ class Schematic:
     Parameters
     ----------
     peripheral : Network
-        Every node that is not inside a lattice, and the conductances beside the lattices.
-    lattices : tuple of Lattice
+        Every node that is not inside a crossbar, and the conductances beside the crossbars.
+    crossbars : tuple of Crossbar
         Wired crossbars.
     amplifiers : tuple of Amplifiers
         Whose pins are the ports of the network.
@@ -87,7 +87,7 @@ class Schematic:
     """
 
     peripheral: Network
-    lattices: tuple[Lattice, ...]
+    crossbars: tuple[Crossbar, ...]
     amplifiers: tuple[Amplifiers, ...]
     inputs: Nodes
     input_gain: Array
@@ -102,11 +102,11 @@ class Schematic:
     @cached_property
     def _emitted(self) -> tuple[Network, list[Crossings]]:
         network = self.peripheral.copy()
-        return network, [lattice.emit(network) for lattice in self.lattices]
+        return network, [crossbar.emit(network) for crossbar in self.crossbars]
 
     @property
     def network(self) -> Network:
-        """Everything as one network: the peripheral one with the lattices emitted into it."""
+        """Everything as one network: the peripheral one with the crossbars emitted into it."""
         return self._emitted[0]
 
     def with_line_capacitance(self, wire: Wire) -> Schematic:
@@ -115,7 +115,7 @@ class Schematic:
             return self
         held = self.inputs if self.driven else self.inputs[:0]
         if wire.capacitance == "lumped":
-            return dataclasses.replace(self, capacitors=without(lumped(self.lattices, wire), held))
+            return dataclasses.replace(self, capacitors=without(lumped(self.crossbars, wire), held))
         crossings = self._emitted[1]
         return dataclasses.replace(
             self,

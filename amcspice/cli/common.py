@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import click
 
 from amcspice.circuit import Circuit
-from amcspice.circuit.subcircuit import check_banks
 from amcspice.cli.device_options import DEVICE_OPTIONS
 from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
@@ -23,6 +22,7 @@ from amcspice.cli.wire_options import WIRE_OPTIONS
 from amcspice.device import PRESETS, OpAmp
 from amcspice.engine import find_installation
 from amcspice.errors import UnsupportedError
+from amcspice.netlist.subcircuit import check_banks
 from amcspice.pool import usable_cores
 from amcspice.solver import Analysis, make_circuit
 from amcspice.solver.options import make_device, make_opamp, make_switches, make_wire

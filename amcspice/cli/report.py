@@ -62,7 +62,7 @@ def report(
         raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
     check_target(out)
     wanted = conditions(where)
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
     from amcspice.view.report import report as write_report
 
     with Store.open(store, read_only=True) as opened:

@@ -30,9 +30,9 @@ def export(store: Path, out: Path, where: tuple[str, ...], sweep: str | None) ->
     CSV and Parquet hold every point of the store, or of the sweep that is named; netCDF holds one
     sweep, with its axes as dimensions. Numbers are in SI units.
     """
-    from amcspice.sweep.export import check_format
-    from amcspice.sweep.export import export as write
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.export import check_format
+    from amcspice.sweep.store.export import export as write
+    from amcspice.sweep.store.store import Store
 
     check_format(out)
     check_target(out)

@@ -76,7 +76,7 @@ def plot(
         raise InputError(f"{out}: unknown type {out.suffix!r}; use {', '.join(SUFFIXES)}")
     check_target(out)
     wanted = conditions(where)
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
     from amcspice.view.style import save
     from amcspice.view.sweep_plots import caption, choose, sweep_plot
 

@@ -57,9 +57,9 @@ def point(
     if store is not None and key is None:
         raise InputError("name a point by the first characters of its key: STORE KEY")
     given = _given(settings)
-    from amcspice.sweep.experiment import Experiment
     from amcspice.sweep.outcome import point_key
     from amcspice.sweep.point import command, run_experiment
+    from amcspice.sweep.spec.experiment import Experiment
 
     held = _held(store, key) if store is not None else None
     experiment = Experiment.of({**(held["parameters"] if held else {}), **given})
@@ -100,7 +100,7 @@ def _given(settings: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _held(path: Path, key: str | None) -> dict[str, Any]:
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
 
     with Store.open(path, read_only=True) as store:
         held = store.point(key or "")

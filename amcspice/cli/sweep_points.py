@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amcspice.errors import InputError
-from amcspice.sweep.experiment import PARAMETERS, convert
+from amcspice.sweep.spec.experiment import PARAMETERS, convert
 
 if TYPE_CHECKING:
-    from amcspice.sweep.store import Store, StoredSweep
+    from amcspice.sweep.store.store import Store
+    from amcspice.sweep.store.stored_sweep import StoredSweep
     from amcspice.view.points import Points
 
 __all__ = ["chosen_sweep", "conditions", "read_points", "sweep_option", "where_option"]

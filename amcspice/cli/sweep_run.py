@@ -22,11 +22,11 @@ from amcspice.pool import usable_cores
 from amcspice.signals import Terminated
 
 if TYPE_CHECKING:
-    from amcspice.sweep.estimate import Estimate
-    from amcspice.sweep.executors import Executor
-    from amcspice.sweep.plan import Grid, Plan
-    from amcspice.sweep.run import Observer, Summary
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.execute.estimate import Estimate
+    from amcspice.sweep.execute.executors import Executor
+    from amcspice.sweep.execute.run import Observer, Summary
+    from amcspice.sweep.spec.plan import Grid, Plan
+    from amcspice.sweep.store.store import Store
 
 __all__ = ["run"]
 
@@ -115,8 +115,8 @@ def run(
         raise InputError("--executor dask and --scheduler tcp://HOST:PORT go together")
     # The machinery of sweeps takes a second to import: --help does not wait for it.
     from amcspice.sweep.metrics import METRICS
-    from amcspice.sweep.plan import MOST_POINTS, make_grid, make_plan
-    from amcspice.sweep.spec import read_spec
+    from amcspice.sweep.spec.plan import MOST_POINTS, make_grid, make_plan
+    from amcspice.sweep.spec.specification import read_spec
 
     if options.watch not in METRICS:
         raise InputError(f"--watch {options.watch}: choose from {', '.join(METRICS)}")
@@ -132,9 +132,9 @@ def run(
 
 
 def _run(plan: Plan, options: _Options) -> int:
+    from amcspice.sweep.execute.run import run_sweep
     from amcspice.sweep.point import units
-    from amcspice.sweep.run import run_sweep
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
 
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(options.store, create=True, own=True))
@@ -190,7 +190,7 @@ def _report(plan: Plan, summary: Summary, counts: dict[str, int], options: _Opti
 def _executor(options: _Options) -> Executor | None:
     if options.scheduler is None:
         return None
-    from amcspice.sweep.cluster import Dask
+    from amcspice.sweep.execute.cluster import Dask
     from amcspice.sweep.point import run_point
 
     return Dask(run_point, options.scheduler)
@@ -231,7 +231,7 @@ class _Bar:
 
 
 def _too_many(grid: Grid, jobs: int) -> str:
-    from amcspice.sweep.plan import MOST_POINTS
+    from amcspice.sweep.spec.plan import MOST_POINTS
 
     sizes = " x ".join(f"{len(axis)} {'+'.join(axis.names)}" for axis in grid.axes)
     found = _estimate(grid, range(len(grid)), QUICK_ESTIMATE)
@@ -243,7 +243,7 @@ def _too_many(grid: Grid, jobs: int) -> str:
 
 
 def _estimate(grid: Grid, indices: Any, most_seconds: float) -> Estimate:
-    from amcspice.sweep.estimate import estimate
+    from amcspice.sweep.execute.estimate import estimate
     from amcspice.sweep.point import run_point
 
     return estimate(grid, indices, run_point, most_seconds=most_seconds)
@@ -251,8 +251,8 @@ def _estimate(grid: Grid, indices: Any, most_seconds: float) -> Estimate:
 
 def _dry_run(plan: Plan, options: _Options) -> None:
     """Print what a run would take; probes are kept where there is a store."""
-    from amcspice.sweep.estimate import MOST_SECONDS
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.execute.estimate import MOST_SECONDS
+    from amcspice.sweep.store.store import Store
 
     store: Store | None = None
     with contextlib.ExitStack() as stack:

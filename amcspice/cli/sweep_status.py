@@ -14,7 +14,7 @@ from amcspice.cli.output import check_target, write_json
 from amcspice.cli.quantity import si
 
 if TYPE_CHECKING:
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.store import Store
 
 __all__ = ["status"]
 
@@ -34,8 +34,8 @@ def status(store: Path, watch: str, json_file: Path | None) -> None:
 
     The store may be in use.
     """
-    from amcspice.sweep.lock import owner
-    from amcspice.sweep.store import Store
+    from amcspice.sweep.store.lock import owner
+    from amcspice.sweep.store.store import Store
 
     if json_file is not None:
         check_target(json_file)

@@ -9,11 +9,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from amcspice.circuit.deck import Deck
 from amcspice.engine.installation import Installation, find_installation
 from amcspice.engine.rawfile import Plot, read_raw
 from amcspice.engine.simulator import Vectors, check_result, failure
 from amcspice.errors import SimulationError
+from amcspice.netlist.deck import Deck
 
 __all__ = ["BatchSimulator"]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.circuit import CompactGINV, Deck
+from amcspice.circuit import CompactGINV
 from amcspice.engine.batch import BatchSimulator
 from amcspice.engine.behavioural import Behavioural
 from amcspice.engine.installation import SHARED_MODE_BROKEN, Installation, find_installation
@@ -19,6 +19,7 @@ from amcspice.engine.linear import LinearModel
 from amcspice.engine.shared import SharedSimulator
 from amcspice.engine.simulator import Simulator
 from amcspice.errors import AmcspiceError, InputError
+from amcspice.netlist import Deck
 from amcspice.reduction import reduce_to_ports
 
 __all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]

@@ -15,9 +15,9 @@ import scipy.linalg
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.circuit.noise import BOLTZMANN
 from amcspice.engine.linear import LinearModel
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.netlist.noise import BOLTZMANN
 from amcspice.reduction import PortModel
 
 __all__ = ["noise_covariance"]

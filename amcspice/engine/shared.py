@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.circuit.deck import Deck
 from amcspice.engine.installation import Installation, find_installation
 from amcspice.engine.interrupts import signals_deferred
 from amcspice.engine.rawfile import normalise
 from amcspice.engine.simulator import Vectors, check_result, failure
 from amcspice.errors import InputError, SimulationError
+from amcspice.netlist.deck import Deck
 
 __all__ = ["SharedSimulator"]
 

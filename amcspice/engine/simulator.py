@@ -16,10 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit.deck import Deck
 from amcspice.engine.installation import Installation
 from amcspice.engine.log import explain_failure
 from amcspice.errors import SimulationError
+from amcspice.netlist.deck import Deck
 
 __all__ = ["Simulator", "Vectors", "check_result", "failure"]
 

@@ -16,15 +16,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit import Circuit, Deck, Transient, draw, write_deck
+from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.circuit.deck import SUPPLIES
-from amcspice.circuit.elements import held_stages
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.linear import LinearModel, Modes
 from amcspice.engine.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Segment, Stream
+from amcspice.netlist import Deck, Transient, make_testbench, write_deck
+from amcspice.netlist.deck import SUPPLIES
+from amcspice.netlist.elements import held_stages
 from amcspice.reduction import PortModel
 
 __all__ = ["Streamer", "choose_transient", "longest_window"]
@@ -201,17 +202,17 @@ class Streamer:
         m, n = self.circuit.matrix.shape
         title = f"amcspice {self.circuit.name} {m}x{n}, {self.fidelity}, {len(currents)} inputs"
         model = None if self.fidelity == "flat" else self.model
-        drawing = draw(schematic, currents, model, windows)
+        testbench = make_testbench(schematic, currents, model, windows)
         return write_deck(
             title,
-            drawing.network,
-            drawing.amplifiers,
+            testbench.network,
+            testbench.amplifiers,
             self.circuit.opamp,
-            drawing.stimulus,
+            testbench.stimulus,
             transient or self.transient,
-            drawing.ports,
+            testbench.ports,
             self.circuit.device,
-            capacitors=drawing.capacitors,
+            capacitors=testbench.capacitors,
             with_supplies=self.with_supplies,
         )
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from amcspice.circuit.listing import WINDOW_LINE
-from amcspice.circuit.subcircuit import absolute_include
 from amcspice.engine.batch import BatchSimulator
 from amcspice.engine.simulator import Vectors, failure
 from amcspice.errors import InputError
+from amcspice.netlist.listing import WINDOW_LINE
+from amcspice.netlist.subcircuit import absolute_include
 
 __all__ = ["UserDeck", "read_deck", "run_deck"]
 

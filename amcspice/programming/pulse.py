@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit.deck import Deck, model_library
 from amcspice.device import SwitchingCell, WriteVerify
 from amcspice.engine.simulator import Vectors
+from amcspice.netlist.deck import Deck, model_library
 
 __all__ = ["Pulse", "PulseResult"]
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from amcspice.circuit.lattice import Array, Lattice
+from amcspice.circuit.crossbar import Array, Crossbar
 from amcspice.errors import InputError
 from amcspice.reduction.tiles import panels
 
@@ -53,19 +53,19 @@ class Chain:
 
     Parameters
     ----------
-    lattice : Lattice
+    crossbar : Crossbar
     panels : list of Panel
         From the column terminals on.
     entry : ndarray, shape (N, N)
         Resistance matrix of the first bit-line nodes with the terminals at 0 V [ohm].
     """
 
-    lattice: Lattice
+    crossbar: Crossbar
     panels: list[Panel]
     entry: Array
 
     @classmethod
-    def of(cls, lattice: Lattice, *, held: bool = False) -> Chain:
+    def of(cls, crossbar: Crossbar, *, held: bool = False) -> Chain:
         """Eliminate a crossbar; ``held`` keeps the terminals of its word lines as ports.
 
         Raises
@@ -73,13 +73,13 @@ class Chain:
         InputError
             If a line is connected to nothing.
         """
-        m, n = lattice.cells.shape
+        m, n = crossbar.cells.shape
         # Higher panels are fewer steps of more work; about here the sum is least.
         height = 1 << max(2, min(int(np.log2(n)) - 2, (m - 1).bit_length()))
         chain: list[Panel] = []
         beyond: Array | None = None
-        for start, stack in panels(lattice, height):
-            parts = _without_words(lattice, start, stack, held)
+        for start, stack in panels(crossbar, height):
+            parts = _without_words(crossbar, start, stack, held)
             for ends, words, own in reversed(list(zip(*parts, strict=True))):
                 if beyond is None:
                     inverse = carry = np.zeros((n, n))
@@ -89,20 +89,20 @@ class Chain:
                 chain.append(Panel(words, own, inverse, carry))
                 beyond = ends[:n, :n] + ends[:n, n:] @ carry
         assert beyond is not None
-        return cls(lattice, chain[::-1], _inverse(beyond + np.diag(1 / lattice.column_first)))
+        return cls(crossbar, chain[::-1], _inverse(beyond + np.diag(1 / crossbar.column_first)))
 
     @property
     def conductance(self) -> Array:
         """Conductance matrix of the column terminals, shape (N, N) [S]."""
         # A bit line whose cells are all off conducts nothing: no rounding shall hide it.
-        link = self.lattice.cells.any(axis=0) / self.lattice.column_first
+        link = self.crossbar.cells.any(axis=0) / self.crossbar.column_first
         conductance: Array = np.diag(link) - link[:, None] * self.entry * link
         return conductance
 
     def words(self) -> Array:
         """Return `Panel.words` of all rows for one volt at each column terminal, shape (M, N)."""
-        m, n = self.lattice.cells.shape
-        here = self.entry / self.lattice.column_first
+        m, n = self.crossbar.cells.shape
+        here = self.entry / self.crossbar.column_first
         parts = []
         for panel in self.panels:
             beyond = panel.carry @ here
@@ -113,7 +113,7 @@ class Chain:
 
     def between_words(self) -> Array:
         """Return the conductance matrix of held word-line terminals, shape (M, M) [S]."""
-        m, n = self.lattice.cells.shape
+        m, n = self.crossbar.cells.shape
         height = len(self.panels[0].own)
         conductance = np.empty((len(self.panels) * height,) * 2)
         # Voltages at the bit-line nodes of the panel at hand for currents at the terminals above.
@@ -145,7 +145,7 @@ class Chain:
         ndarray, shape (K,)
             [W].
         """
-        m, n = self.lattice.cells.shape
+        m, n = self.crossbar.cells.shape
         height = len(self.panels[0].own)
         injected = np.zeros((len(self.panels) * height, len(currents)))
         injected[:m] = currents.T
@@ -161,7 +161,7 @@ class Chain:
 
 
 def _without_words(
-    lattice: Lattice, start: int, stack: Array, held: bool
+    crossbar: Crossbar, start: int, stack: Array, held: bool
 ) -> tuple[Array, Array, Array]:
     """Eliminate the word lines of a stack of panels.
 
@@ -172,21 +172,21 @@ def _without_words(
     words, own : ndarray, shapes (K, h, 2 N) and (K, h, h)
         As in `Panel`.
     """
-    size = 2 * lattice.cells.shape[1]
+    size = 2 * crossbar.cells.shape[1]
     ends, words = stack[:, :size, :size], stack[:, size:, :size]
     own = stack[:, size:, size:].copy()
     count, height = own.shape[:2]
     # Word lines that only fill up the last panel are grounded, so that they do not float.
     ground = np.ones(count * height)
-    real = lattice.row_ground[start : start + len(ground)]
+    real = crossbar.row_ground[start : start + len(ground)]
     ground[: len(real)] = real
     ground = ground.reshape(count, height)
     every = np.arange(height)
-    if held and lattice.row_first == 0:
+    if held and crossbar.row_first == 0:
         own[:, every, every] += ground
         # A copy: the stack is large, and would be kept with it.
         return ends, words.copy(), own
-    first = lattice.row_first
+    first = crossbar.row_first
     own[:, every, every] += 1 / first if held else ground / (1 + ground * first)
     inverse = np.asarray(np.linalg.inv(own), dtype=float)
     follow: Array = -inverse @ words

@@ -16,7 +16,7 @@ __all__ = ["Layout", "Place"]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where a lattice stands among the ports.
+    """Where a crossbar stands among the ports.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Layout:
     Parameters
     ----------
     entries : ndarray of int, shape (4 E,)
-        Flat places of the E elements beside the lattices in the conductance matrix, which has one
+        Flat places of the E elements beside the crossbars in the conductance matrix, which has one
         more row and column here, for what is no port.
     transfer : ndarray, shape (q, P)
         Of the sources that stand at ports.
@@ -66,22 +66,22 @@ class Layout:
     def of(schematic: Schematic, ports: Nodes) -> Layout | None:
         """Return the layout of a schematic; None if it cannot be reduced along the rows.
 
-        Every interior node must belong to one lattice.  The word lines of a lattice must all end
+        Every interior node must belong to one crossbar.  The word lines of a crossbar must all end
         at ports, or at nodes that nothing else touches.
         """
         size = len(schematic.peripheral)
-        if not schematic.lattices or ports.max() >= size:  # or a port inside a lattice
+        if not schematic.crossbars or ports.max() >= size:  # or a port inside a crossbar
             return None
         a, b, _ = schematic.peripheral.elements
-        lattices = schematic.lattices
+        crossbars = schematic.crossbars
         nodes = [ports, schematic.injected, a, b]
-        nodes += [part for lattice in lattices for part in (lattice.rows, lattice.columns)]
+        nodes += [part for crossbar in crossbars for part in (crossbar.rows, crossbar.columns)]
         return _layout(size, *(part.tobytes() for part in nodes))
 
 
 @functools.lru_cache(maxsize=256)
 def _layout(size: int, *nodes: bytes) -> Layout | None:
-    """See `Layout`; nodes are its ports, sources, ends of elements, then those of lattices."""
+    """See `Layout`; nodes are its ports, sources, ends of elements, then those of crossbars."""
     ports, injected, a, b, *ends = (np.frombuffer(part, np.intp) for part in nodes)
     count = len(ports)
     position = np.full(size, count)

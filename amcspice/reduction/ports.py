@@ -4,7 +4,7 @@ Eliminating the interior nodes e of ``[Gpp Gpe; Gep Gee] [vp; ve] = [ip; ie]`` l
 ``(Gpp - Gpe Gee^-1 Gep) vp = ip - Gpe Gee^-1 ie``: a smaller network of conductances, and
 interior injections that ride along to the ports.  Nothing is approximated.
 
-Crossbars are eliminated by their structure (`amcspice.reduction.lattice`), a network with interior
+Crossbars are eliminated by their structure (`amcspice.reduction.crossbar`), a network with interior
 nodes elsewhere by a general sparse LU.
 """
 
@@ -23,7 +23,7 @@ from scipy.sparse.linalg import splu
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.errors import InputError
-from amcspice.reduction.lattice import LatticeReduction
+from amcspice.reduction.crossbar import CrossbarReduction
 from amcspice.reduction.layout import Layout
 
 __all__ = ["PortModel", "reduce_to_ports"]
@@ -123,7 +123,7 @@ def reduce_to_ports(
         )
     by_rows = layout is not None and method != "lu"
     if method == "auto" and layout is not None and layout.places[0].row_ends is not None:
-        by_rows = sum(lattice.cells.size for lattice in schematic.lattices) > FEW_CROSSINGS
+        by_rows = sum(crossbar.cells.size for crossbar in schematic.crossbars) > FEW_CROSSINGS
     if by_rows and layout is not None:
         model = _reduce_by_rows(schematic, terminals, layout)
     else:
@@ -165,8 +165,8 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
     conductance = flat.astype(float).reshape(side, side)[:-1, :-1]
     transfer = layout.transfer.copy()
     members = []
-    for lattice, place in zip(schematic.lattices, layout.places, strict=True):
-        reduction = LatticeReduction(lattice)
+    for crossbar, place in zip(schematic.crossbars, layout.places, strict=True):
+        reduction = CrossbarReduction(crossbar)
         if place.row_ends is not None:
             np.add.at(conductance, place.row_ends, reduction.all_terminals)
             continue
@@ -180,7 +180,7 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
     def local_power(currents: Array) -> Array:
         power = np.zeros(len(currents))
         for reduction, place in members:
-            at_rows = np.zeros((len(currents), len(reduction.lattice.rows)))
+            at_rows = np.zeros((len(currents), len(reduction.crossbar.rows)))
             np.add.at(at_rows.T, place.rows, currents[:, place.sources].T)
             power += reduction.local_power(at_rows)
         return power
@@ -228,7 +228,7 @@ def _model(
     transfer: Array,
     local_power: Callable[[Array], Array],
 ) -> PortModel:
-    outside = ports.max() < len(schematic.peripheral)  # spares writing out large lattices
+    outside = ports.max() < len(schematic.peripheral)  # spares writing out large crossbars
     return PortModel(
         original=schematic.peripheral if outside else schematic.network,
         nodes=ports,

@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from amcspice.circuit.lattice import Array, Lattice
+from amcspice.circuit.crossbar import Array, Crossbar
 
 __all__ = ["panels"]
 
@@ -62,12 +62,12 @@ class Tile:
         return parts if cut == length else [*parts, (slice(0, length - cut), slice(cut, length))]
 
 
-def panels(lattice: Lattice, height: int) -> Iterator[tuple[int, Array]]:
+def panels(crossbar: Crossbar, height: int) -> Iterator[tuple[int, Array]]:
     """Yield a crossbar with bit-line wires in panels of full width, the last ones first.
 
     Parameters
     ----------
-    lattice : Lattice
+    crossbar : Crossbar
     height : int
         Rows of a panel, a power of two.  The lowest one is filled up with word lines that lead
         nowhere.
@@ -80,21 +80,21 @@ def panels(lattice: Lattice, height: int) -> Iterator[tuple[int, Array]]:
         Of some panels, in order, from this row on [S].  The ports are the first bit-line nodes of
         the panel, those of the next panel, and the first node of every word line.
     """
-    assert lattice.column_segment is not None
-    m, n = lattice.cells.shape
+    assert crossbar.column_segment is not None
+    m, n = crossbar.cells.shape
     full = -(-m // height) * height
     crossings = np.zeros((3, full, n))
     cells, rightward, downward = crossings
-    cells[:m] = lattice.cells
-    downward[: m - 1] = 1 / lattice.column_segment
-    if lattice.row_segment is not None:
-        rightward[:m, :-1] = 1 / lattice.row_segment
+    cells[:m] = crossbar.cells
+    downward[: m - 1] = 1 / crossbar.column_segment
+    if crossbar.row_segment is not None:
+        rightward[:m, :-1] = 1 / crossbar.row_segment
     # Of the filling only the first node of a word line remains.
     cells[m:] = rightward[m:, :-1] = 1.0
     rows = max(1, CROSSINGS_AT_ONCE // (n * height)) * height
     for start in reversed(range(0, full, rows)):
         part = crossings[:, start : start + rows]
-        if lattice.row_segment is None:
+        if crossbar.row_segment is None:
             stack = _without_row_wire(part, height)
         else:
             stack = _taken(_tile(part, height))

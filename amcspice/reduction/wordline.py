@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit.lattice import Array, Lattice
+from amcspice.circuit.crossbar import Array, Crossbar
 from amcspice.errors import InputError
 
 __all__ = ["WordLines", "check_connected"]
@@ -24,7 +24,7 @@ LARGEST_EXPONENT = 300.0
 
 @dataclass(frozen=True, eq=False)
 class WordLines:
-    """The word lines of a lattice, eliminated.
+    """The word lines of a crossbar, eliminated.
 
     Parameters
     ----------
@@ -45,25 +45,25 @@ class WordLines:
     _log_v: Array | None = None
 
     @classmethod
-    def of(cls, lattice: Lattice) -> WordLines:
-        """Eliminate the word lines of a lattice.
+    def of(cls, crossbar: Crossbar) -> WordLines:
+        """Eliminate the word lines of a crossbar.
 
         Raises
         ------
         InputError
             If a word line is connected to nothing.
         """
-        total = check_connected(lattice)
-        if lattice.row_first == 0:
+        total = check_connected(crossbar)
+        if crossbar.row_first == 0:
             local = 1 / total
-            return cls(lattice.cells, local[:, None] * lattice.cells, local)
-        ground, links, at = _chains(lattice)
+            return cls(crossbar.cells, local[:, None] * crossbar.cells, local)
+        ground, links, at = _chains(crossbar)
         log_u, log_v = _semiseparable(ground, links)
         # The terminal is node 0 of the chain: (R^-1)_j0 = u_0 v_j.
         to_terminal = np.exp(log_u[:, :1] + log_v)
         return cls(
-            cells=lattice.cells,
-            share=to_terminal[:, at] * lattice.cells,
+            cells=crossbar.cells,
+            share=to_terminal[:, at] * crossbar.cells,
             local=to_terminal[:, 0],
             _log_u=log_u[:, at],
             _log_v=log_v[:, at],
@@ -88,7 +88,7 @@ class WordLines:
         return full
 
 
-def check_connected(lattice: Lattice) -> Array:
+def check_connected(crossbar: Crossbar) -> Array:
     """Refuse a word line that nothing but its own terminal is connected to.
 
     Returns
@@ -101,17 +101,17 @@ def check_connected(lattice: Lattice) -> Array:
     InputError
         If there is one.
     """
-    total: Array = lattice.row_ground + lattice.cells.sum(axis=1)
+    total: Array = crossbar.row_ground + crossbar.cells.sum(axis=1)
     if not total.all():
         floating = np.flatnonzero(total == 0)[0]
         raise InputError(
-            f"word line {floating} of array {lattice.name or 'pair'} is connected to "
+            f"word line {floating} of array {crossbar.name or 'pair'} is connected to "
             "nothing: all its cells are off; leave the row out or use compensation"
         )
     return total
 
 
-def _chains(lattice: Lattice) -> tuple[Array, Array, NDArray[np.intp]]:
+def _chains(crossbar: Crossbar) -> tuple[Array, Array, NDArray[np.intp]]:
     """Describe every word line as a chain of nodes that starts at its terminal.
 
     Returns
@@ -123,14 +123,14 @@ def _chains(lattice: Lattice) -> tuple[Array, Array, NDArray[np.intp]]:
     at : ndarray of int, shape (N,)
         Node of each crossing point.
     """
-    n = lattice.cells.shape[1]
-    first = 1 / lattice.row_first
-    if lattice.row_segment is None:
-        ground = np.stack([lattice.row_ground, lattice.cells.sum(axis=1)], axis=1)
+    n = crossbar.cells.shape[1]
+    first = 1 / crossbar.row_first
+    if crossbar.row_segment is None:
+        ground = np.stack([crossbar.row_ground, crossbar.cells.sum(axis=1)], axis=1)
         return ground, np.array([first]), np.ones(n, np.intp)
-    links = np.full(n, 1 / lattice.row_segment)
+    links = np.full(n, 1 / crossbar.row_segment)
     links[0] = first
-    return np.column_stack([lattice.row_ground, lattice.cells]), links, np.arange(1, n + 1)
+    return np.column_stack([crossbar.row_ground, crossbar.cells]), links, np.arange(1, n + 1)
 
 
 def _semiseparable(ground: Array, links: Array) -> tuple[Array, Array]:

@@ -10,7 +10,6 @@ import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import (
     Behavioural,
     LinearModel,
@@ -23,6 +22,7 @@ from amcspice.engine import (
 )
 from amcspice.errors import UnsupportedError
 from amcspice.measure import Settlings
+from amcspice.netlist.subcircuit import check_banks
 from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.solver.found import Found, measure, near_limits, settlings
 from amcspice.solver.provenance import provenance

@@ -16,10 +16,10 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.circuit.subcircuit import check_banks
 from amcspice.engine import BehaviouralStack
 from amcspice.engine.behavioural import CHUNK
 from amcspice.measure import relative_error
+from amcspice.netlist.subcircuit import check_banks
 from amcspice.pool import Pool
 from amcspice.reduction import PortModel, PortStack, reduce_to_ports
 from amcspice.solver.attempt import DOUBLINGS

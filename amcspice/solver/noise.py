@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, Transient, as_vectors, draw, write_deck
+from amcspice.circuit import Circuit, as_vectors
 from amcspice.circuit.base import Array
-from amcspice.circuit.deck import Noise
 from amcspice.engine import LinearModel, choose_transient, get_simulator
 from amcspice.engine.noise import noise_covariance
 from amcspice.errors import InputError
+from amcspice.netlist import Transient, make_testbench, write_deck
+from amcspice.netlist.deck import Noise
 from amcspice.reduction import reduce_to_ports
 
 __all__ = ["noise_transient", "output_noise"]
@@ -122,10 +123,11 @@ def noise_transient(
         window=stop, max_step=step, rise=chosen.rise, solver=chosen.solver,
         relative_tolerance=chosen.relative_tolerance,
     )  # fmt: skip
-    drawing = draw(circuit.schematic, circuit.schematic.currents(vectors, volts_per_unit), model)
+    currents = circuit.schematic.currents(vectors, volts_per_unit)
+    bench = make_testbench(circuit.schematic, currents, model)
     deck = write_deck(
         f"amcspice {circuit.name} with noise, seed {seed}",
-        drawing.network, drawing.amplifiers, opamp, drawing.stimulus, transient, drawing.ports,
+        bench.network, bench.amplifiers, opamp, bench.stimulus, transient, bench.ports,
         noise=noise,
     )  # fmt: skip
     found = runner.run(deck)

@@ -12,7 +12,7 @@ import scipy.optimize
 
 from amcspice.circuit import Circuit, LeastSquares
 from amcspice.circuit.base import Array
-from amcspice.circuit.eigen import dominant
+from amcspice.circuit.topologies.eigen import dominant
 from amcspice.errors import InputError
 
 __all__ = ["least_squares", "nonnegative_least_squares", "reference"]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit, Transient, draw, write_deck
-from amcspice.circuit.listing import write_listing
+from amcspice.circuit import Circuit
 from amcspice.engine import LinearModel, choose_transient
 from amcspice.engine.transient import STEPS_PER_WINDOW
 from amcspice.errors import UnsupportedError
+from amcspice.netlist import Transient, make_testbench, write_deck
+from amcspice.netlist.listing import write_listing
 from amcspice.reduction import reduce_to_ports
 from amcspice.solver.reference import reference
 from amcspice.solver.result import Analysis
@@ -99,18 +100,18 @@ def standalone_deck(
         solver=analysis.matrix_solver or transient.solver,
     )
     currents = circuit.schematic.currents(vectors, volts)
-    drawing = draw(circuit.schematic, currents, None if fidelity == "flat" else model)
+    testbench = make_testbench(circuit.schematic, currents, None if fidelity == "flat" else model)
     m, n = circuit.matrix.shape
     deck = write_deck(
         f"amcspice {circuit.name} {m}x{n}, {fidelity}, {len(vectors)} right-hand side(s)",
-        drawing.network,
-        drawing.amplifiers,
+        testbench.network,
+        testbench.amplifiers,
         opamp,
-        drawing.stimulus,
+        testbench.stimulus,
         transient,
-        drawing.ports,
+        testbench.ports,
         circuit.device,
-        capacitors=drawing.capacitors,
+        capacitors=testbench.capacitors,
     )
     text = write_listing(
         circuit,

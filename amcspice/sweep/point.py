@@ -10,8 +10,8 @@ from typing import Any
 
 from amcspice.errors import InputError
 from amcspice.solver import Run
-from amcspice.sweep.experiment import PARAMETERS, Experiment
 from amcspice.sweep.metrics import METRICS, Metrics, measured
+from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 
 __all__ = ["PointResult", "command", "run_experiment", "run_point", "units"]
 

@@ -1,0 +1,1 @@
+"""Parts that circuits share: array pairs, differential lines, constraints, switches."""

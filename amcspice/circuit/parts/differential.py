@@ -1,0 +1,108 @@
+"""Word lines of a signed matrix: its positive part on one line, its negative part on another.
+
+With A = A+ - A- the line of the inverting input carries A+ and that of the non-inverting input
+A-.  Where both lines have the same total conductance their difference answers to A alone: that
+is conductance compensation, a grounded conductance on the line with the smaller total.  A matrix
+without negative entries needs neither.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.array_pair import compensating_cells
+from amcspice.device import Memristor
+
+__all__ = ["DifferentialLines", "parts"]
+
+
+@dataclass(frozen=True, eq=False)
+class DifferentialLines:
+    """Lines that end at the two inputs of amplifiers.
+
+    Parameters
+    ----------
+    minus, plus : ndarray of int, shape (m,)
+        Nodes of the inputs; ``plus`` is ground where nothing is negative.
+    lines : ndarray of int, shape (m,) or (2 m,)
+        Nodes that need word lines: of ``minus``, then of ``plus``.
+    cells : ndarray, shape (m, n) or (2 m, n)
+        On these lines [S].
+    grounded : ndarray, shape (m,) or (2 m,)
+        Compensation on these lines [S].
+    count : int
+        Cells used, compensation included.
+    """
+
+    minus: Nodes
+    plus: Nodes
+    lines: Nodes
+    cells: Array
+    grounded: Array
+    count: int
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        names: tuple[str, str],
+        target: Array,
+        device: Memristor,
+        *,
+        cycle: int,
+        arrays: tuple[int, int, int],
+        extra: Array | float = 0.0,
+        compensation: bool = True,
+    ) -> DifferentialLines:
+        """Program the cells and make the nodes.
+
+        Parameters
+        ----------
+        network : Network
+            Takes the nodes.
+        names : (str, str)
+            Prefixes of the inverting and the non-inverting nodes.
+        target : ndarray, shape (m, n)
+            Wanted conductances, signed [S].
+        device : Memristor
+        cycle : int
+        arrays : (int, int, int)
+            Indices of the arrays for the positive part, the negative part and compensation.
+        extra : ndarray or float
+            What else hangs on the inverting lines, such as feedback [S].
+        compensation : bool
+            Whether the totals are made equal.
+        """
+        m = len(target)
+        positive, negative = parts(target)
+        above, below = (
+            device.program(part, array, cycle)
+            for part, array in zip((positive, negative), arrays[:2], strict=True)
+        )
+        minus = network.nodes(names[0], m)
+        if not negative.any():
+            ground = np.full(m, GROUND)
+            return cls(minus, ground, minus, above, np.zeros(m), target.size)
+        plus = network.nodes(names[1], m)
+        grounded, used = np.zeros(2 * m), 2 * target.size
+        if compensation:
+            first = device.quantise(positive).sum(axis=1) + extra
+            second = device.quantise(negative).sum(axis=1)
+            largest = np.maximum(first, second)
+            wanted = np.concatenate([largest - first, largest - second])
+            grounded, stacked = compensating_cells(device, wanted, cycle, arrays[2])
+            used += 2 * m * stacked
+        cells = np.vstack([above, below])
+        # A line on which nothing hangs is grounded, so that it does not float.
+        hanging = cells.sum(axis=1) + grounded + np.append(np.zeros(m) + extra, np.zeros(m))
+        grounded[hanging == 0] = device.g_max
+        return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
+
+
+def parts(matrix: Array) -> tuple[Array, Array]:
+    """Return the positive and the negative part of a matrix, both non-negative."""
+    return np.maximum(matrix, 0.0), np.maximum(-matrix, 0.0)

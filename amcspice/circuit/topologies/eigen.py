@@ -1,0 +1,152 @@
+"""Dominant eigenvector by a loop that grows until a rail stops it.
+
+Rows end at transimpedance amplifiers with feedback g_lambda, each followed by an inverter that
+drives the same-numbered column.  With the feedback a little below the largest eigenvalue (the
+detuning) the loop gain along the dominant eigenvector is above one: the outputs grow along it
+until the largest inverter reaches a rail.
+
+With that output p held, (1 - d) lambda_1 x_i = sum_j A_ij x_j for the others: x has a part
+d lambda_1 / ((1 - d) lambda_1 - lambda_k) v_kp / v_1p along eigenvector v_k, in units of that along
+v_1.  The inverters amplify a little, so that they meet the rail before the transimpedance
+amplifiers; these give A x, one step of power iteration nearer, and there the direction is read:
+every part is smaller by lambda_k / lambda_1.  The smaller the detuning, the smaller the error and
+the slower the growth, both in proportion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.network import GROUND, Network
+from amcspice.circuit.parts.differential import DifferentialLines
+from amcspice.device import Mapping, map_matrix
+from amcspice.errors import InputError
+
+__all__ = ["Eigen", "dominant"]
+
+SYMMETRIC = 1e-9
+"""Largest asymmetry, as a fraction of the largest entry."""
+
+
+def dominant(matrix: Array) -> tuple[float, Array]:
+    """Return the largest eigenvalue of a symmetric matrix and its eigenvector, of length one."""
+    values, vectors = np.linalg.eigh(matrix)
+    return float(values[-1]), vectors[:, -1]
+
+
+@dataclass(frozen=True, eq=False)
+class Eigen(Circuit):
+    """Dominant eigenvector of a symmetric matrix; see `Circuit` for the other parameters.
+
+    Right-hand sides are start vectors: what noise or offset give in hardware.  They choose the
+    sign.
+
+    Parameters
+    ----------
+    detuning : float
+        How far the feedback is below the eigenvalue, as a fraction of it.
+    eigenvalue : float, optional
+        That the feedback is set by; None takes the largest one of the matrix.
+    kick : float
+        Size of the start, as a fraction of the output range.
+    inverter_gain : float
+        How much of the output range the transimpedance amplifiers leave unused: they reach its
+        inverse.
+    compensation : bool
+        Equalise the totals of both lines of a row (matrices with negative entries).
+    """
+
+    name: ClassVar[str] = "eigen"
+    problems: ClassVar[tuple[str, ...]] = ("eig",)
+    signed: ClassVar[bool] = True
+    square: ClassVar[bool] = True
+    rail_limited: ClassVar[bool] = True
+
+    detuning: float = field(default=0.01, kw_only=True)
+    eigenvalue: float | None = field(default=None, kw_only=True)
+    kick: float = field(default=1e-5, kw_only=True)
+    inverter_gain: float = field(default=1.25, kw_only=True)
+    compensation: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        super().__post_init__()
+        matrix = self.matrix
+        if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
+            raise InputError("matrix: it is not symmetric; the eigenvector circuit needs that")
+        if not 0 < self.detuning < 1:
+            raise InputError(f"detuning = {self.detuning} must be between 0 and 1")
+        if not 0 < self.kick < 1:
+            raise InputError(f"kick = {self.kick} must be between 0 and 1")
+        if not 1 < self.inverter_gain < np.inf:
+            raise InputError(f"inverter_gain = {self.inverter_gain} must be above 1")
+        if self._eigenvalue <= 0:
+            raise InputError(
+                f"the largest eigenvalue, {self._eigenvalue:g}, is not positive: nothing grows"
+            )
+
+    @cached_property
+    def _eigenvalue(self) -> float:
+        return dominant(self.matrix)[0] if self.eigenvalue is None else self.eigenvalue
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """How the matrix stands in the array."""
+        return map_matrix(self.matrix, self.device.g_max)
+
+    @property
+    def objective(self) -> str:
+        """What it finds."""
+        return "the dominant eigenvector of A; b is the start"
+
+    def volts_per_unit(self, vectors: Array, solutions: Array, full_scale: float) -> float:
+        """Return the range in which the largest entry ends at the rail."""
+        largest = self.inverter_gain * float(np.abs(solutions).max())
+        return self.opamp.highest_output / largest
+
+    @property
+    def output_scale(self) -> Array:
+        """Outputs have the opposite sign."""
+        return -np.ones(len(self.matrix))
+
+    def read_out(self, outputs: Array, volts_per_unit: float) -> Array:
+        """Return directions, shape (K, n), each of length one; outputs have the opposite sign."""
+        length = np.linalg.norm(outputs, axis=1, keepdims=True)
+        direction: Array = -outputs / np.where(length > 0, length, 1.0)
+        return direction
+
+    def _wire_up(self) -> Schematic:
+        device, wire, network = self.device, self.wire, Network()
+        n = len(self.matrix)
+        x, residual = network.nodes("x", n), network.nodes("r", n)
+        feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        lines = DifferentialLines.of(
+            network, ("s", "p"), self.mapping.target, device, cycle=self.cycle, arrays=(0, 1, 2),
+            extra=self.inverter_gain * feedback, compensation=self.compensation,
+        )  # fmt: skip
+        middle = network.nodes("m", n)
+        network.connect(lines.minus, residual, self.inverter_gain * feedback)
+        network.connect(middle, residual, device.g_max)
+        network.connect(middle, x, device.g_max / self.inverter_gain)
+        crossbar = Crossbar.of(
+            wire, lines.cells, lines.lines, x,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
+        return Schematic(
+            peripheral=network,
+            crossbars=(crossbar,),
+            amplifiers=(
+                Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
+                Amplifiers("x", plus=np.full(n, GROUND), minus=middle, out=x),
+            ),
+            inputs=lines.minus,
+            input_gain=np.full(n, self.kick * self.mapping.scale),
+            outputs=residual,
+            cells=lines.count,
+        )

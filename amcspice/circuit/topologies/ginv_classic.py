@@ -1,0 +1,162 @@
+"""Generalised inverse with two arrays and m + n amplifiers.
+
+Array 1: rows end at transimpedance amplifiers, columns are driven by the solution x; it gives
+the residual r = -(G x - I) / g_f.  Array 2: rows are driven by r, columns end at the
+non-inverting inputs of the amplifiers that drive x.  At rest G' r = 0: x is the least-squares
+solution, and with outputs that stop at 0 V the non-negative one, because the column of a
+saturated amplifier loads nothing.
+
+Ridge appends n rows that hold sqrt(ridge) times the identity.  A signed matrix takes both inputs
+of every amplifier and conductance compensation, see `amcspice.circuit.parts.differential`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from amcspice.circuit.base import Amplifiers, Array, Schematic
+from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.array_pair import compensating_cells
+from amcspice.circuit.parts.constraint import NonNegative
+from amcspice.circuit.parts.differential import DifferentialLines, parts
+from amcspice.circuit.topologies.least_squares import LeastSquares
+from amcspice.device import Mapping, map_matrix
+from amcspice.errors import UnsupportedError
+
+__all__ = ["ClassicGINV"]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassicGINV(LeastSquares):
+    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others.
+
+    Parameters
+    ----------
+    feedback : float
+        Conductance of every transimpedance amplifier, as a multiple of ``g_max``.
+    compensation : bool
+        Equalise the totals at both inputs of an amplifier (matrices with negative entries).
+    """
+
+    name: ClassVar[str] = "ginv-classic"
+
+    signed: ClassVar[bool] = True
+
+    feedback: float = field(default=1.0, kw_only=True)
+    compensation: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        super().__post_init__()
+        self._check_positive("feedback")
+        if isinstance(self.constraint, NonNegative) and self.constraint.hold:
+            raise UnsupportedError(
+                "ginv-classic does not take hold: a saturated amplifier loads no row there, so "
+                "there is nothing to hold; leave it out"
+            )
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """How the matrix stands in the arrays, ridge rows not included."""
+        return map_matrix(
+            self.selected, self.device.g_max, self.scaling, largest=self._ridge_entries().max()
+        )
+
+    def _ridge_entries(self) -> Array:
+        unscaled = map_matrix(self.selected, 1.0, self.scaling)
+        entries: Array = np.sqrt(self.ridge) * unscaled.column_scale
+        return entries
+
+    def _wire_up(self) -> Schematic:
+        target = self.mapping.target
+        m, n = target.shape
+        if self.ridge:
+            target = np.vstack([target, np.diag(self._ridge_entries() * self.mapping.scale)])
+        rows = np.append(self.rows, np.ones(len(target) - m, bool))
+        network, feedback = Network(), self.feedback * self.device.g_max
+        x, sense = network.nodes("x", n), network.nodes("c", n)
+        lines = DifferentialLines.of(
+            network, ("s", "p"), target, self.device, cycle=self.cycle, arrays=(0, 3, 5),
+            extra=feedback, compensation=self.compensation,
+        )  # fmt: skip
+        residual = network.nodes("r", len(target))
+        second, opposite, used = self._second_array(network, target, sense)
+        wire, on = self.wire, rows[:, None]
+        signed = len(lines.lines) > len(target)
+        columns = np.concatenate([sense, opposite]) if signed else sense
+        crossbars = (
+            Crossbar.of(
+                wire, lines.cells * (np.tile(on, (2, 1)) if signed else on), lines.lines, x,
+                row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+                name="a1",
+            ),
+            Crossbar.of(
+                wire, second * on, residual, columns,
+                row_lead=wire.driver, column_leads=wire.termination, name="a2",
+            ),
+        )  # fmt: skip
+        network.connect(lines.minus, residual, feedback)
+        return Schematic(
+            peripheral=network,
+            crossbars=crossbars,
+            amplifiers=(
+                Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
+                Amplifiers(
+                    "x", plus=sense, minus=opposite, out=x, floor_at_ground=self.floor_at_ground
+                ),
+            ),
+            inputs=lines.minus[:m],
+            input_gain=-self.mapping.scale * self.rows,
+            outputs=x,
+            bias=sense if self.lasso else sense[:0],
+            bias_gain=self._bias_gain() if self.lasso else np.empty(0),
+            cells=lines.count + used,
+        )
+
+    def _second_array(
+        self, network: Network, target: Array, sense: Nodes
+    ) -> tuple[Array, Nodes, int]:
+        """Return the cells, the nodes of the inverting inputs, and the number of cells.
+
+        Of a signed matrix the positive part ends at the non-inverting inputs and the negative
+        part at the inverting ones; grounded cells make both columns of a pair carry the same.
+        """
+        device, n = self.device, target.shape[1]
+        positive, negative = parts(target)
+        above = device.program(positive, 1, self.cycle)
+        if not negative.any():
+            return above, np.full(n, GROUND), target.size
+        opposite = network.nodes("d", n)
+        totals = [device.quantise(part).sum(axis=0) for part in (positive, negative)]
+        used = 2 * target.size
+        if self.compensation:
+            wanted = np.concatenate([np.maximum(*totals) - total for total in totals])
+            grounded, stacked = compensating_cells(device, wanted, self.cycle, 6)
+            network.connect(np.concatenate([sense, opposite]), GROUND, grounded, cells=True)
+            used += 2 * n * stacked
+        for nodes, total in zip((sense, opposite), totals, strict=True):
+            # A line without any cell is grounded, so that it does not float.
+            network.connect(nodes, GROUND, np.where(total == 0, device.g_max, 0.0))
+        return np.hstack([above, device.program(negative, 4, self.cycle)]), opposite, used
+
+    def _largest_swing(self, vectors: Array, scaled: Array) -> float:
+        """Include the residual amplifiers, which start at b scale / g_f, and the L1 currents."""
+        feedback = self.feedback * self.device.g_max
+        residual = float(np.abs(vectors).max()) * self.mapping.scale / feedback
+        column_total = self.device.quantise(np.abs(self.mapping.target)).sum(axis=0)
+        columns = float(np.abs(self._bias_gain() / column_total).max())
+        return max(super()._largest_swing(vectors, scaled), residual, columns)
+
+    def _bias_gain(self) -> Array:
+        """Return the current per volt out of each column wire that adds lasso to the gradient.
+
+        With s = mapping.scale, G' r = -s^2 A'(A x - b) / g_f; adding lasso to the gradient
+        takes s^2 lasso / g_f out of the wire.
+        """
+        feedback = self.feedback * self.device.g_max
+        return -self.lasso * self.mapping.column_scale * self.mapping.scale**2 / feedback

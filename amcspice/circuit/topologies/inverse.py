@@ -1,0 +1,167 @@
+"""Linear systems in one step: A x = b.
+
+Row i ends at the inverting input of amplifier i, whose output drives column i; b is injected
+into the rows.  At rest no current flows into an input: G x + I = 0.  With U = diag(1/S_i), S_i
+the total conductance of row i, dx/dt = -w_u U (G x + I): stable where every eigenvalue of U G has
+a positive real part.  The inputs are injected with the opposite sign, so that outputs are
++A^-1 b.
+
+A signed matrix A = A+ - A- takes either both inputs of every amplifier and conductance
+compensation (n amplifiers), or the columns once more, driven by inverters (2 n amplifiers).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.differential import DifferentialLines, parts
+from amcspice.device import Mapping, map_matrix
+from amcspice.errors import InputError
+
+__all__ = ["INV", "CompensatedINV", "InverterINV"]
+
+SINGULAR = 1e12
+"""Condition number from which on a matrix counts as singular."""
+
+
+@dataclass(frozen=True, eq=False)
+class INV(Circuit):
+    """Linear system of a non-negative matrix; see `Circuit` for the other parameters.
+
+    Parameters
+    ----------
+    input_conductance : float
+        Of each input source to ground, as a multiple of ``g_max``: 0 is a current source.
+    """
+
+    name: ClassVar[str] = "inv"
+    problems: ClassVar[tuple[str, ...]] = ("inv",)
+    square: ClassVar[bool] = True
+
+    input_conductance: float = field(default=0.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        super().__post_init__()
+        self._check_not_negative("input_conductance")
+        if np.linalg.cond(self.matrix) > SINGULAR:
+            raise InputError("matrix: it is singular; there is no solution to settle to")
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """How the matrix stands in the array."""
+        return map_matrix(self.matrix, self.device.g_max)
+
+    @property
+    def objective(self) -> str:
+        """What it finds."""
+        return "x with A x = b"
+
+    def _largest_swing(self, vectors: Array, scaled: Array) -> float:
+        """Include the rows: what the injected currents alone would raise them to."""
+        totals = np.abs(self.mapping.target).sum(axis=1)
+        rows = float((np.abs(vectors) * self.mapping.scale / totals).max())
+        return max(super()._largest_swing(vectors, scaled), rows)
+
+    def _wire_up(self) -> Schematic:
+        network = Network()
+        x = network.nodes("x", len(self.matrix))
+        lines = self._lines(network)
+        return self._schematic(network, x, lines, lines.cells, x, lines.count)
+
+    def _lines(self, network: Network, target: Array | None = None) -> DifferentialLines:
+        lines = DifferentialLines.of(
+            network, ("s", "p"), self.mapping.target if target is None else target, self.device,
+            cycle=self.cycle, arrays=(0, 1, 2), extra=self._source, compensation=self._compensate,
+        )  # fmt: skip
+        network.connect(lines.minus, GROUND, self._source)
+        return lines
+
+    @property
+    def _source(self) -> float:
+        return self.input_conductance * self.device.g_max
+
+    @property
+    def _compensate(self) -> bool:
+        return False
+
+    def _schematic(
+        self,
+        network: Network,
+        x: Nodes,
+        lines: DifferentialLines,
+        cells: Array,
+        columns: Nodes,
+        count: int,
+        more: tuple[Amplifiers, ...] = (),
+    ) -> Schematic:
+        wire = self.wire
+        crossbar = Crossbar.of(
+            wire, cells, lines.lines, columns,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
+        return Schematic(
+            peripheral=network,
+            crossbars=(crossbar,),
+            amplifiers=(Amplifiers("x", plus=lines.plus, minus=lines.minus, out=x), *more),
+            inputs=lines.minus,
+            input_gain=np.full(len(x), -self.mapping.scale),
+            outputs=x,
+            cells=count,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class CompensatedINV(INV):
+    """Linear system of a signed matrix with n amplifiers; see `INV` for the other parameters.
+
+    Parameters
+    ----------
+    compensation : bool
+        Equalise the totals of both lines of a row.  Without it the answer is wrong.
+    """
+
+    name: ClassVar[str] = "inv-compensated"
+    signed: ClassVar[bool] = True
+
+    compensation: bool = field(default=True, kw_only=True)
+
+    @property
+    def _compensate(self) -> bool:
+        return self.compensation
+
+
+@dataclass(frozen=True, eq=False)
+class InverterINV(INV):
+    """Linear system of a signed matrix with 2 n amplifiers; see `INV` for the parameters.
+
+    An inverter for every output drives the columns of the negative part.
+    """
+
+    name: ClassVar[str] = "inv-inverters"
+    signed: ClassVar[bool] = True
+
+    def _wire_up(self) -> Schematic:
+        network, device = Network(), self.device
+        n = len(self.matrix)
+        x = network.nodes("x", n)
+        positive, negative = parts(self.mapping.target)
+        lines = self._lines(network, positive)
+        if not negative.any():
+            return self._schematic(network, x, lines, lines.cells, x, lines.count)
+        opposite, middle = network.nodes("n", n), network.nodes("m", n)
+        network.connect(middle, x, device.g_max)
+        network.connect(middle, opposite, device.g_max)
+        inverters = Amplifiers("n", plus=np.full(n, GROUND), minus=middle, out=opposite)
+        return self._schematic(
+            network, x, lines,
+            np.hstack([lines.cells, device.program(negative, 1, self.cycle)]),
+            np.concatenate([x, opposite]), 2 * positive.size, (inverters,),
+        )  # fmt: skip

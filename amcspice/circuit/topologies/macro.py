@@ -1,0 +1,355 @@
+"""A reconfigurable macro: one pair of arrays and one bank of amplifiers for four circuits.
+
+Arrays 1 and 2 both hold the matrix (m x n).  The bank has m amplifiers R, whose inverting inputs
+are the word lines of array 1 for good, and n amplifiers X.  Everything else is switched:
+
+======================  ==========  ==========  ==============  ==============
+line or branch          mvm         inv         ginv            eigen
+======================  ==========  ==========  ==============  ==============
+array 1, bit line j to  input j     output R_j  output X_j      output X_j
+feedback of R_i         g_f         none        g_f             g_lambda
+array 2, word line i    ground      ground      output R_i      ground
+array 2, bit line j     ground      ground      input + of X_j  ground
+input + of X_j          (off)       (off)       bit line 2      ground
+input - of X_j          (off)       (off)       ground          inverter
+inverter of X_j: two    open        open        open            closed
+resistors, from R_j
+and from X_j
+======================  ==========  ==========  ==============  ==============
+
+Every entry that changes along its row is a switch of its own, closed where it is named and open
+in the other modes: three at a bit line of array 1, two feedback branches, two at a word line of
+array 2, two at its bit lines, and at X_j one from the input + to ground, one from the input - to
+ground, two in the inverter.  A closed one has the on-resistance in series, an open one leaks
+through the off-resistance; where both ends of an open switch are at ground it is left out.
+Switches between R_j and column j exist up to the smaller number of rows and columns.
+
+Where the amplifiers X are not used they are powered down, with inputs and outputs clamped to
+ground: they draw nothing, and switches that end there leak into ground.  So do those to array 2,
+whose lines are at ground then; what passes through it is of second order in on/off resistance.
+Input drivers that are not used stand at 0 V; current inputs of the word lines are high-ohmic.
+
+Least squares take the classic circuit: the compact one saves the m amplifiers R, but products and
+eigenvectors need them all the same.  The matrix must be non-negative.  What would need other cells
+in the arrays is refused: ridge, selected rows, scaled columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.switches import Switches
+from amcspice.circuit.topologies.eigen import Eigen
+from amcspice.circuit.topologies.ginv_classic import ClassicGINV
+from amcspice.circuit.topologies.inverse import INV
+from amcspice.circuit.topologies.mvm import MVM
+from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.errors import InputError, UnsupportedError
+
+__all__ = ["Macro", "MacroEigen", "MacroGINV", "MacroINV", "MacroMVM"]
+
+
+class Macro:
+    """One pair of arrays and one bank of amplifiers, switched between circuits.
+
+    Parameters
+    ----------
+    matrix : array_like, shape (m, n)
+        Non-negative; square for ``inv`` and ``eigen``.
+    device : Memristor, optional
+        Cells of both arrays.
+    wire : Wire, optional
+        Lines of both arrays.
+    opamp : OpAmp, optional
+        Every amplifier.
+    switch_on, switch_off : float, optional
+        See `Switches` [ohm].
+    cycle : int
+        Number of the programming cycle: the same cells in every mode.
+
+    Raises
+    ------
+    InputError
+        If the matrix or a value cannot be used.
+    UnsupportedError
+        If the matrix has negative entries.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> macro = amc.Macro([[1.0, 0.2], [0.3, 0.8]], switch_on=50.0, switch_off=1e9)
+    >>> [amc.simulate(macro.circuit(mode), [0.5, 0.4]).x.round(2) for mode in ("mvm", "inv")]
+    [array([0.58, 0.47]), array([0.44, 0.34])]
+    """
+
+    def __init__(
+        self,
+        matrix: ArrayLike,
+        *,
+        device: Memristor | None = None,
+        wire: Wire | None = None,
+        opamp: OpAmp | None = None,
+        switch_on: float | None = 100.0,
+        switch_off: float | None = 1e9,
+        cycle: int = 0,
+    ) -> None:
+        self.parameters: Mapping[str, Any] = {
+            "device": device or Memristor(),
+            "wire": wire or Wire(),
+            "opamp": opamp or OpAmp(),
+            "switches": Switches(on=switch_on, off=switch_off),
+            "cycle": cycle,
+        }
+        self.matrix: Array = MacroMVM(matrix, **self.parameters).matrix
+
+    def circuit(self, mode: str, **options: Any) -> Circuit:
+        """Return the circuit that the macro is switched to.
+
+        Parameters
+        ----------
+        mode : {"mvm", "inv", "ginv", "eigen"}
+        **options
+            Of that circuit, such as ``constraint`` or ``detuning``.
+
+        Raises
+        ------
+        InputError
+            If there is no such mode.
+        UnsupportedError
+            If the mode does not support what is asked for.
+        """
+        if mode not in MODES:
+            raise InputError(f"macro has no mode {mode!r}; choose from {', '.join(MODES)}")
+        return MODES[mode](self.matrix, **self.parameters, **options)
+
+
+@dataclass(frozen=True, eq=False)
+class MacroMVM(MVM):
+    """The macro as `MVM`; ``switches`` are described in `amcspice.circuit.topologies.macro`."""
+
+    name: ClassVar[str] = "macro-mvm"
+    signed: ClassVar[bool] = False
+
+    switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def _wire_up(self) -> Schematic:
+        bench = _Bench(self, self.switches, "y")
+        m, n = self.matrix.shape
+        inputs, feedback = bench.network.nodes("u", n), self.feedback * self.device.g_max
+        bits = self.switches.closed(bench.network, "t", inputs)
+        bench.leak(bits, from_r=True, others=1)
+        bench.feed_back(feedback, branches=1)
+        bench.leave_x()
+        return Schematic(
+            peripheral=bench.network,
+            crossbars=(bench.first(bits),),
+            amplifiers=(bench.bank("y"),),
+            inputs=inputs,
+            input_gain=np.full(n, -self._input_volts),
+            outputs=bench.r,
+            cells=m * n,
+            driven=True,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class MacroINV(INV):
+    """The macro as `INV`; ``switches`` are described in `amcspice.circuit.topologies.macro`."""
+
+    name: ClassVar[str] = "macro-inv"
+
+    switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def _wire_up(self) -> Schematic:
+        bench = _Bench(self, self.switches, "x")
+        bits = self.switches.closed(bench.network, "t", bench.r)
+        bench.leak(bits, from_r=False, others=2)
+        bench.feed_back(None, branches=2)
+        bench.leave_x()
+        bench.network.connect(bench.summing, GROUND, self._source)
+        return Schematic(
+            peripheral=bench.network,
+            crossbars=(bench.first(bits),),
+            amplifiers=(bench.bank("x"),),
+            inputs=bench.summing,
+            input_gain=np.full(len(bench.r), -self.mapping.scale),
+            outputs=bench.r,
+            cells=self.matrix.size,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class MacroGINV(ClassicGINV):
+    """The macro as `ClassicGINV`; ``switches`` are described in this module."""
+
+    name: ClassVar[str] = "macro-ginv"
+    signed: ClassVar[bool] = False
+
+    switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what the arrays have no place for."""
+        super().__post_init__()
+        if self.ridge or not self.rows.all() or self.scaling != "matrix":
+            raise UnsupportedError(
+                "the arrays of the macro hold the matrix as it is, for every mode: no ridge, no "
+                "selected rows, no scaled columns; use ginv-classic or ginv-compact"
+            )
+
+    def _wire_up(self) -> Schematic:
+        switches, device = self.switches, self.device
+        bench = _Bench(self, switches, "r")
+        network, n = bench.network, self.matrix.shape[1]
+        x, plus = network.nodes("x", n), network.nodes("c", n)
+        bits = switches.closed(network, "t", x)
+        bench.leak(bits, from_r=True, others=1)
+        bench.feed_back(self.feedback * device.g_max, branches=1)
+        words, sense = switches.closed(network, "h", bench.r), switches.closed(network, "k", plus)
+        minus = switches.grounded(network, "d", n)
+        switches.opened(network, words)
+        switches.opened(network, sense)
+        switches.opened(network, plus)
+        switches.opened(network, minus, x)  # the inverter's two branches
+        bench.opened_from_r(minus)
+        second = bench.crossbar(
+            "a2", device.program(self.mapping.target, 1, self.cycle), words, sense,
+            self.wire.driver, self.wire.termination,
+        )  # fmt: skip
+        return Schematic(
+            peripheral=network,
+            crossbars=(bench.first(bits, "a1"), second),
+            amplifiers=(
+                bench.bank("r"),
+                Amplifiers(
+                    "x", plus=plus, minus=minus, out=x, floor_at_ground=self.floor_at_ground
+                ),
+            ),
+            inputs=bench.summing,
+            input_gain=np.full(len(bench.r), -self.mapping.scale),
+            outputs=x,
+            bias=sense if self.lasso else sense[:0],
+            bias_gain=self._bias_gain() if self.lasso else np.empty(0),
+            cells=2 * self.matrix.size,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class MacroEigen(Eigen):
+    """The macro as `Eigen`; ``switches`` are described in `amcspice.circuit.topologies.macro`."""
+
+    name: ClassVar[str] = "macro-eigen"
+    signed: ClassVar[bool] = False
+
+    switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def _wire_up(self) -> Schematic:
+        switches, g_max = self.switches, self.device.g_max
+        feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        bench = _Bench(self, switches, "r")
+        network, n = bench.network, len(self.matrix)
+        x, minus = network.nodes("x", n), network.nodes("m", n)
+        bits = switches.closed(network, "t", x)
+        bench.leak(bits, from_r=True, others=1)
+        bench.feed_back(self.inverter_gain * feedback, branches=1)
+        switches.opened(network, bench.r)  # to array 2
+        network.connect(minus, bench.r, switches.in_series(g_max))
+        network.connect(minus, x, switches.in_series(g_max / self.inverter_gain))
+        switches.opened(network, minus)
+        plus = switches.grounded(network, "c", n)
+        switches.opened(network, plus)
+        return Schematic(
+            peripheral=network,
+            crossbars=(bench.first(bits),),
+            amplifiers=(bench.bank("r"), Amplifiers("x", plus=plus, minus=minus, out=x)),
+            inputs=bench.summing,
+            input_gain=np.full(n, self.kick * self.mapping.scale),
+            outputs=bench.r,
+            cells=self.matrix.size,
+        )
+
+
+MODES: dict[str, type[Circuit]] = {
+    "mvm": MacroMVM,
+    "inv": MacroINV,
+    "ginv": MacroGINV,
+    "eigen": MacroEigen,
+}
+
+
+class _Bench:
+    """What every mode has: array 1 on the word lines of the amplifiers R.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        The macro in one of its modes.
+    switches : Switches
+    name : str
+        Of the outputs of R.
+    """
+
+    def __init__(self, circuit: Circuit, switches: Switches, name: str) -> None:
+        self.circuit, self.switches, self.network = circuit, switches, Network()
+        m = len(circuit.matrix)
+        self.summing, self.r = self.network.nodes("s", m), self.network.nodes(name, m)
+
+    def first(self, bits: Nodes, name: str = "") -> Crossbar:
+        """Return array 1, driven at its bit lines."""
+        circuit = self.circuit
+        cells = circuit.device.program(circuit.mapping.target, 0, circuit.cycle)
+        wire = circuit.wire
+        return self.crossbar(name, cells, self.summing, bits, wire.termination, wire.driver)
+
+    def crossbar(
+        self,
+        name: str,
+        cells: Array,
+        rows: Nodes,
+        columns: Nodes,
+        row_lead: float | None,
+        column_lead: float | None,
+    ) -> Crossbar:
+        """Return an array; leads are those of its word lines and of its bit lines [ohm]."""
+        return Crossbar.of(
+            self.circuit.wire, cells, rows, columns,
+            row_lead=row_lead, column_leads=column_lead, name=name,
+        )  # fmt: skip
+
+    def bank(self, name: str) -> Amplifiers:
+        """Return the amplifiers R."""
+        ground = np.full(len(self.r), GROUND)
+        return Amplifiers(name, plus=ground, minus=self.summing, out=self.r)
+
+    def leak(self, bits: Nodes, *, from_r: bool, others: int) -> None:
+        """Add the open switches at the bit lines of array 1; ``others`` end at 0 V."""
+        for _ in range(others):
+            self.switches.opened(self.network, bits)
+        if from_r:
+            self.opened_from_r(bits)
+
+    def opened_from_r(self, to: Nodes) -> None:
+        """Add open switches from the outputs R_j to nodes j."""
+        both = min(len(self.r), len(to))
+        self.switches.opened(self.network, self.r[:both], to[:both])
+
+    def feed_back(self, conductance: float | None, *, branches: int) -> None:
+        """Close one feedback branch, or none, and leave others open."""
+        if conductance is not None:
+            value = self.switches.in_series(conductance)
+            self.network.connect(self.summing, self.r, value)
+        for _ in range(branches):
+            self.switches.opened(self.network, self.summing, self.r)
+
+    def leave_x(self) -> None:
+        """Leave array 2 and the inverters: both hang on R through open switches."""
+        self.switches.opened(self.network, self.r)
+        both = min(self.circuit.matrix.shape)
+        self.switches.opened(self.network, self.r[:both])

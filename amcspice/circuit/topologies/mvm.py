@@ -1,0 +1,102 @@
+"""Matrix-vector product in one step.
+
+Columns are driven by the input voltages, rows end at transimpedance amplifiers with feedback
+g_f: y = -(G x) / g_f.  It settles at the rate w_u g_f / (g_f + sum_j G_ij).  The inputs are
+driven with the opposite sign, so that outputs are +A x.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.network import Network
+from amcspice.circuit.parts.differential import DifferentialLines
+from amcspice.device import Mapping, map_matrix
+
+__all__ = ["MVM"]
+
+
+@dataclass(frozen=True, eq=False)
+class MVM(Circuit):
+    """Matrix-vector product y = A x; see `Circuit` for the other parameters.
+
+    Parameters
+    ----------
+    feedback : float
+        Conductance of every transimpedance amplifier, as a multiple of ``g_max``.
+    compensation : bool
+        Equalise the totals of both lines of a row (matrices with negative entries).
+    """
+
+    name: ClassVar[str] = "mvm"
+    problems: ClassVar[tuple[str, ...]] = ("mvm",)
+    signed: ClassVar[bool] = True
+
+    feedback: float = field(default=1.0, kw_only=True)
+    compensation: bool = field(default=True, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        super().__post_init__()
+        self._check_positive("feedback")
+
+    @cached_property
+    def mapping(self) -> Mapping:
+        """How the matrix stands in the array."""
+        return map_matrix(self.matrix, self.device.g_max)
+
+    @property
+    def input_size(self) -> int:
+        """Length of x."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def output_scale(self) -> Array:
+        """No output is scaled by itself."""
+        return np.ones(len(self.matrix))
+
+    @property
+    def objective(self) -> str:
+        """What it finds."""
+        return "y = A b, for inputs b"
+
+    @property
+    def _input_volts(self) -> float:
+        """Input volts for one volt at the output, both in units of the problem."""
+        return self.feedback * self.device.g_max / self.mapping.scale
+
+    def _largest_swing(self, vectors: Array, scaled: Array) -> float:
+        """Include the inputs, whose drivers stand on the same supplies."""
+        driven = float(np.abs(vectors).max()) * self._input_volts
+        return max(super()._largest_swing(vectors, scaled), driven)
+
+    def _wire_up(self) -> Schematic:
+        target, wire, network = self.mapping.target, self.wire, Network()
+        m, n = target.shape
+        feedback = self.feedback * self.device.g_max
+        inputs, y = network.nodes("u", n), network.nodes("y", m)
+        lines = DifferentialLines.of(
+            network, ("s", "p"), target, self.device, cycle=self.cycle, arrays=(0, 1, 2),
+            extra=feedback, compensation=self.compensation,
+        )  # fmt: skip
+        network.connect(lines.minus, y, feedback)
+        crossbar = Crossbar.of(
+            wire, lines.cells, lines.lines, inputs,
+            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+        )  # fmt: skip
+        return Schematic(
+            peripheral=network,
+            crossbars=(crossbar,),
+            amplifiers=(Amplifiers("y", plus=lines.plus, minus=lines.minus, out=y),),
+            inputs=inputs,
+            input_gain=np.full(n, -self._input_volts),
+            outputs=y,
+            cells=lines.count,
+            driven=True,
+        )

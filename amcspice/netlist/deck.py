@@ -1,0 +1,333 @@
+"""Deck text: what a simulator reads, made from a schematic and a stimulus.
+
+Text comes straight from arrays; numbers are plain SI floats with full digits, because unit
+suffixes mean different things to different simulators.  The same parameters give the same text
+byte for byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.capacitance import Capacitors
+from amcspice.circuit.network import Network, Nodes
+from amcspice.device import Memristor, OpAmp
+from amcspice.netlist.elements import held_stages, write_elements
+from amcspice.netlist.instances import amplifier_library, instances, model_library
+from amcspice.netlist.noise import excess_source, noise_sources
+
+__all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
+
+SUPPLIES = ("vvdd#branch", "vvss#branch")
+"""Names of the supply currents in a simulator's result [A], positive into the source."""
+
+
+@dataclass(frozen=True)
+class Transient:
+    """How the right-hand sides are streamed through one transient.
+
+    Parameters
+    ----------
+    window : float
+        Time given to each right-hand side [s].
+    max_step : float
+        Largest time step [s].
+    rise : float
+        Duration of each input step [s].
+    relative_tolerance : float
+        ``reltol`` of the simulator.
+    solver : {"sparse", "klu"}
+        Matrix solver.
+    charge_tolerance : float
+        ``chgtol`` of the simulator [C].
+    damped : bool
+        Integrate by Gear's method, which loses what the trapezoidal rule lets ring for many
+        steps: the node of an amplifier that has just reached its rail.
+    """
+
+    window: float
+    max_step: float
+    rise: float
+    relative_tolerance: float = 1e-4
+    solver: str = "sparse"
+    charge_tolerance: float = 1e-16
+    damped: bool = False
+
+    def with_changes(
+        self,
+        *,
+        window: float | None = None,
+        max_step: float | None = None,
+        solver: str | None = None,
+    ) -> Transient:
+        """Return a copy with what is given changed; the step follows a changed window."""
+        changed = self
+        if window is not None:
+            step = self.max_step * window / self.window
+            changed = replace(changed, window=window, max_step=step)
+        if max_step is not None:
+            changed = replace(changed, max_step=max_step)
+        if solver is not None:
+            changed = replace(changed, solver=solver)
+        return changed
+
+    @property
+    def options(self) -> str:
+        """Simulator options as they stand in the deck."""
+        solver = " klu" if self.solver == "klu" else ""
+        method = "gear" if self.damped else "trap xmu=0.49"
+        return (
+            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
+            f"chgtol={self.charge_tolerance:g} method={method}{solver}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """Sources at nodes, one row a right-hand side.
+
+    Parameters
+    ----------
+    nodes : ndarray of int, shape (p,)
+        Node of each current.
+    currents : ndarray, shape (K, p)
+        Injected into the node [A], or its voltage [V].
+    windows : ndarray, shape (K,), optional
+        Time given to each right-hand side [s]; None is that of the transient.
+    is_driven : ndarray of bool, shape (p,), optional
+        Which are voltage sources; None is none.
+    """
+
+    nodes: Nodes
+    currents: Array
+    windows: Array | None = None
+    is_driven: NDArray[np.bool_] | None = None
+
+    def edges(self, transient: Transient) -> Array:
+        """Return the times of the input steps and the end, shape (K + 1,) [s]."""
+        count = len(self.currents)
+        windows = np.full(count, transient.window) if self.windows is None else self.windows
+        return np.append(0.0, np.cumsum(windows))
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """Input noise voltages of the amplifiers of a deck, straight lines between samples.
+
+    Parameters
+    ----------
+    step : float
+        Between samples [s].
+    samples : ndarray, shape (k, N)
+        Of every amplifier, from t = 0 on [V].
+    """
+
+    step: float
+    samples: Array
+
+
+@dataclass(frozen=True)
+class Deck:
+    """A complete deck.
+
+    Parameters
+    ----------
+    text : str
+        As the simulator reads it.
+    saved : tuple of str
+        Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
+    stop_time : float
+        Last time of the transient [s].
+    """
+
+    text: str
+    saved: tuple[str, ...]
+    stop_time: float
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def write_deck(
+    title: str,
+    network: Network,
+    amplifiers: tuple[Amplifiers, ...],
+    opamp: OpAmp,
+    stimulus: Stimulus,
+    transient: Transient,
+    save: Nodes,
+    device: Memristor | None = None,
+    noise: Noise | None = None,
+    *,
+    capacitors: Capacitors | None = None,
+    with_supplies: bool = True,
+) -> Deck:
+    """Return the deck of one streamed transient.
+
+    Parameters
+    ----------
+    title : str
+        First line.
+    network : Network
+        All conductances, flat or reduced to the ports.
+    amplifiers : tuple of Amplifiers
+        Banks whose pins are nodes of the network.
+    opamp : OpAmp
+        Parameters of every amplifier.
+    stimulus : Stimulus
+        Injected currents.
+    transient : Transient
+        Windows and accuracy.
+    save : ndarray of int
+        Nodes whose voltages are kept.
+    device : Memristor, optional
+        Its current-voltage curve and its noise in time; None is linear cells without noise.
+    noise : Noise, optional
+        In series with the non-inverting inputs; needs supplies.
+    capacitors : tuple of (ndarray, ndarray), optional
+        Nodes with a capacitance to ground, and the capacitances [F].
+    with_supplies : bool
+        Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
+        are single elements, see `amcspice.netlist.elements`, and the nodes that their hold
+        devices sink into are kept instead.
+
+    Raises
+    ------
+    InputError
+        If the file of the amplifier's sub-circuit cannot be used.
+
+    Notes
+    -----
+    Macro-models start from 0 V everywhere.  The inner nodes of a sub-circuit of transistors must
+    not: with one, the transient starts from the operating point without input.
+    """
+    nodes = tuple(network.names[node] for node in save)
+    stop = float(stimulus.edges(transient)[-1])
+    if with_supplies:
+        supplies = [
+            f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
+            f"Vvss vss 0 {_number(opamp.supply_negative)}",
+        ]
+        head = [amplifier_library(opamp), *supplies]
+        lines_of = _amplifiers(network, amplifiers, opamp, noise)
+        saved = nodes + SUPPLIES
+        saving = [f"v({name})" for name in nodes] + ["i(vvdd)", "i(vvss)"]
+    else:
+        head, lines_of = [], write_elements(network, amplifiers, opamp)
+        saved = nodes + held_stages(amplifiers)
+        saving = [f"v({name})" for name in saved]
+    step = _number(transient.max_step)
+    start = " uic" if opamp.subcircuit is None else ""
+    lines = [
+        f"* {title}",
+        *head,
+        *_resistors(network),
+        *_excess(network, device),
+        *_capacitors(network, capacitors),
+        *_noise(network, device, stimulus, stop),
+        *lines_of,
+        *_sources(network, stimulus, transient),
+        f".options {transient.options}",
+        *_folded(".save", saving),
+        f".tran {step} {_number(stop)} 0 {step}{start}",
+        ".end",
+    ]
+    return Deck(text="\n".join(lines) + "\n", saved=saved, stop_time=stop)
+
+
+def _number(value: float) -> str:
+    return repr(float(value))
+
+
+def _resistors(network: Network) -> Iterator[str]:
+    a, b, conductance = network.elements
+    names = network.names
+    for index, (at, to, ohm) in enumerate(
+        zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
+    ):
+        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+
+
+def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+    """Yield what cells carry beyond their resistors."""
+    if device is None or device.linear:
+        return
+    a, b, conductance = (column.tolist() for column in network.elements)
+    names = network.names
+    for index in np.flatnonzero(network.are_cells).tolist():
+        yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
+
+
+def _capacitors(network: Network, capacitors: Capacitors | None) -> Iterator[str]:
+    if capacitors is None:
+        return
+    for node, farad in zip(*(part.tolist() for part in capacitors), strict=True):
+        name = network.names[node]
+        yield f"Cline_{name} {name} 0 {farad!r}"
+
+
+def _noise(
+    network: Network, device: Memristor | None, stimulus: Stimulus, stop: float
+) -> Iterator[str]:
+    """Yield the noise of cells and network; each set of inputs meets noise of its own."""
+    if device is None or device.noise_bandwidth is None:
+        return
+    stream = zlib.crc32(np.ascontiguousarray(stimulus.currents).tobytes())
+    for head, waveform in noise_sources(network, device, stop, stream):
+        points = [f"{at!r} {value!r}" for at, value in waveform]
+        yield from _folded(f"{head} PWL(", [*points, ")"])
+
+
+def _amplifiers(
+    network: Network, amplifiers: tuple[Amplifiers, ...], opamp: OpAmp, noise: Noise | None
+) -> Iterator[str]:
+    for one in instances(network.names, amplifiers, opamp):
+        nodes, label = one.nodes, one.label
+        if one.series:
+            yield f"Vos_{label} os_{label} {nodes[0]} {_number(one.series)}"
+            nodes = (f"os_{label}", *nodes[1:])
+        if noise is not None and one.number is not None:
+            yield from _noise_source(noise, one.number, label, nodes[0])
+            nodes = (f"n_{label}", *nodes[1:])
+        values = "".join(f" {key}={_number(value)}" for key, value in one.values.items())
+        yield f"X{label} {' '.join(nodes)} {one.model}{values}"
+
+
+def _noise_source(noise: Noise, number: int, label: str, node: str) -> Iterator[str]:
+    samples = noise.samples[number].tolist()
+    words = [f"{k * noise.step!r} {value!r}" for k, value in enumerate(samples)]
+    yield from _folded(f"Vn_{label} n_{label} {node} PWL(", [*words, ")"])
+
+
+def _sources(network: Network, stimulus: Stimulus, transient: Transient) -> Iterator[str]:
+    edges = stimulus.edges(transient)
+    times = np.stack([edges[:-1] + transient.rise, edges[1:]], axis=1)
+    driven = np.zeros(len(stimulus.nodes), bool)
+    if stimulus.is_driven is not None:
+        driven = stimulus.is_driven
+    for node, values, is_voltage in zip(
+        stimulus.nodes, stimulus.currents.T, driven.tolist(), strict=True
+    ):
+        if not (is_voltage or values.any()):
+            continue
+        name = network.names[node]
+        head = f"Vin_{name} {name} 0" if is_voltage else f"I{name} 0 {name}"
+        points = ["0 0"]
+        for (risen, end), value in zip(times.tolist(), values.tolist(), strict=True):
+            points += [f"{risen!r} {value!r}", f"{end!r} {value!r}"]
+        yield from _folded(f"{head} PWL(", [*points, ")"])
+
+
+def _folded(head: str, words: list[str], per_line: int = 6) -> Iterator[str]:
+    yield head
+    for first in range(0, len(words), per_line):
+        yield "+ " + " ".join(words[first : first + per_line])

@@ -1,0 +1,165 @@
+"""Batches of points on a Dask cluster.
+
+Each thread of a Dask worker has one process of its own for its batches, so that time limits and
+crashes are handled there as on one machine.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import importlib
+import itertools
+import logging
+import multiprocessing.util
+import queue
+import threading
+import time
+import uuid
+from typing import Any
+
+from amcspice.errors import AmcspiceError, InputError
+from amcspice.sweep.execute.executors import Answer, Apart, Batch, Lost, answer_of, no_answer
+from amcspice.sweep.execute.worker import Function
+from amcspice.sweep.outcome import surroundings
+
+__all__ = ["Dask", "run_apart"]
+
+CONNECT_PATIENCE = 10.0
+"""Seconds to wait for a scheduler."""
+
+WORKERS_WANTED = 60.0
+"""Seconds to wait for the first worker of a cluster."""
+
+ASK_EVERY = 1.0
+"""Seconds between questions how large a cluster is."""
+
+AHEAD = 2
+"""Batches for each thread of a cluster, so that none waits for its next one."""
+
+
+class Dask:
+    """The workers of a Dask cluster.
+
+    Parameters
+    ----------
+    function : callable
+        See `amcspice.sweep.execute.worker.Function`; importable by name on the workers.
+    scheduler : str
+        Address, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    InputError
+        If distributed is not installed, or nothing answers there.
+    """
+
+    def __init__(self, function: Function, scheduler: str) -> None:
+        try:
+            distributed: Any = importlib.import_module("distributed")
+        except ImportError:
+            raise InputError(
+                "dask is not installed: pip install 'amcspice[dask]', here and on the workers"
+            ) from None
+        self._function, self._scheduler = function, scheduler
+        try:
+            self._client: Any = distributed.Client(
+                scheduler, timeout=CONNECT_PATIENCE, set_as_default=False
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"no Dask scheduler answers at {scheduler} ({error}): start one with "
+                "dask scheduler, and workers with dask worker ADDRESS"
+            ) from None
+        for name in ("distributed", "distributed.client"):  # what matters is said by our errors
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._names = (f"amcspice-{uuid.uuid4()}-{number}" for number in itertools.count())
+        self._out: dict[str, tuple[Batch, Any]] = {}
+        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._threads, self._asked = 0, 0.0
+        self._lonely_since = time.monotonic()
+
+    def room(self) -> int:
+        """Return how many more batches keep every thread of the cluster busy."""
+        now = time.monotonic()
+        if now - self._asked > ASK_EVERY:
+            self._threads, self._asked = self._count_threads(), now
+        if self._threads:
+            self._lonely_since = now
+        return max(AHEAD * self._threads - len(self._out), 0)
+
+    def submit(self, batch: Batch) -> None:
+        """Send a batch to the scheduler."""
+        name = next(self._names)
+        future = self._client.submit(
+            run_apart, self._function, batch, surroundings(), key=name, pure=False
+        )
+        self._out[name] = batch, future
+        future.add_done_callback(lambda done: self._answers.put(done.key))
+
+    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
+        """Return the next answer; see `Executor`."""
+        if time.monotonic() - self._lonely_since > WORKERS_WANTED:
+            raise AmcspiceError(
+                f"the Dask scheduler at {self._scheduler} has had no workers for "
+                f"{WORKERS_WANTED:g} s: start some with dask worker {self._scheduler}"
+            )
+        try:
+            name = self._answers.get(timeout=patience)
+        except queue.Empty:
+            if self._client.status != "running":
+                raise self._gone() from None
+            return None
+        batch, future = self._out.pop(name)
+        return batch, self._answer(future)
+
+    def close(self) -> None:
+        """Cancel what was not begun and leave the cluster."""
+        for _, future in self._out.values():
+            with contextlib.suppress(Exception):
+                future.cancel()
+        with contextlib.suppress(Exception):
+            self._client.close(timeout=5)
+
+    def _answer(self, future: Any) -> Answer:
+        distributed: Any = importlib.import_module("distributed")
+        try:
+            answer: Answer = future.result(timeout=60)
+            return answer
+        except ImportError as error:
+            raise InputError(
+                f"a Dask worker cannot run points ({error}): install amcspice there"
+            ) from None
+        except distributed.scheduler.KilledWorker:
+            return Lost("every Dask worker that ran it died")
+        except (concurrent.futures.CancelledError, distributed.client.FutureCancelledError):
+            raise self._gone() from None
+        except (OSError, concurrent.futures.TimeoutError):
+            raise self._gone() from None
+
+    def _count_threads(self) -> int:
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, concurrent.futures.TimeoutError):
+            raise self._gone() from None
+
+    def _gone(self) -> AmcspiceError:
+        return AmcspiceError(f"the Dask scheduler at {self._scheduler} does not answer any more")
+
+
+_of_thread = threading.local()
+"""Of a Dask worker: each of its threads has one process."""
+
+
+def run_apart(function: Function, batch: Batch, expected: str) -> Answer:
+    """Run a batch in the process of this thread and wait for it."""
+    apart: Apart | None = getattr(_of_thread, "apart", None)
+    if apart is None:
+        apart = _of_thread.apart = Apart()
+        # A Dask worker waits for its children before it ends, and they would for it.
+        multiprocessing.util.Finalize(None, apart.close, exitpriority=100)
+    future = apart.submit(function, batch, expected)
+    while not concurrent.futures.wait([future], timeout=1).done:
+        if apart.broken:
+            return no_answer()
+    return answer_of(future, batch.limit)

@@ -1,0 +1,219 @@
+"""Where batches of points run: here the processes of this machine.
+
+A batch runs in a process of its own kind (`Apart`), which can be killed: a point that takes too
+long or takes its process down is lost alone.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+import multiprocessing.util
+import queue
+import signal
+import threading
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Protocol
+
+import pebble
+
+from amcspice.errors import InputError
+from amcspice.pool import end_with_parent, interrupts_blocked
+from amcspice.sweep.execute.worker import Function, Task, run_batch
+from amcspice.sweep.outcome import Outcome, surroundings
+
+__all__ = ["Answer", "Apart", "Batch", "Executor", "Local", "Lost", "answer_of", "no_answer"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Points that are sent out together.
+
+    Parameters
+    ----------
+    tasks : tuple
+        Keys and parameters.
+    limit : float, optional
+        Time for all of them, after which their process is killed [s].
+    """
+
+    tasks: tuple[Task, ...]
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A batch that gave no outcomes, and why."""
+
+    reason: str
+
+
+Answer = list[Outcome] | Lost
+
+
+class Executor(Protocol):
+    """Runs batches."""
+
+    def room(self) -> int:
+        """Return how many more batches should be sent out."""
+        ...
+
+    def submit(self, batch: Batch) -> None:
+        """Send a batch out."""
+        ...
+
+    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
+        """Return the next answer, or None if there is none within ``patience`` seconds.
+
+        Raises
+        ------
+        AmcspiceError
+            If no batch can be run any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """End everything that still runs."""
+        ...
+
+
+class _Process(SpawnProcess):
+    """A process that a daemonic one may start, which Python refuses: ours end with it anyway."""
+
+    def start(self) -> None:
+        """Start it."""
+        settings: Any = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+        with _starting:
+            daemonic = settings.pop("daemon", None)
+            try:
+                super().start()
+            finally:
+                if daemonic is not None:
+                    settings["daemon"] = daemonic
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+_starting = threading.Lock()
+
+
+class Apart:
+    """One process that runs a batch at a time; when it dies or is killed there is a new one."""
+
+    def __init__(self) -> None:
+        self._pool: Any = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether no batch will ever come back from it."""
+        return self._pool is not None and not self._pool.active
+
+    def submit(self, function: Function, batch: Batch, expected: str) -> Any:
+        """Start a batch and return its future."""
+        if self.broken:
+            self.close()
+        resource_tracker.ensure_running()  # it would unblock SIGINT if it started below
+        with interrupts_blocked():
+            if self._pool is None:
+                self._pool = pebble.ProcessPool(1, initializer=end_with_parent, context=_Context())
+            arguments = (function, batch.tasks, expected)
+            return self._pool.schedule(run_batch, args=arguments, timeout=batch.limit)
+
+    def close(self) -> None:
+        """End the process."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
+            pool.join()
+
+
+def answer_of(future: Any, limit: float | None) -> Answer:
+    """Return what became of a finished batch.
+
+    Raises
+    ------
+    Exception
+        Whatever is no fault of a point.
+    """
+    try:
+        outcomes: list[Outcome] = future.result()
+        return outcomes
+    except concurrent.futures.TimeoutError:
+        return Lost(f"it took longer than {limit:g} s and was stopped")
+    except pebble.ProcessExpired as expired:
+        return Lost(_death(expired.exitcode))
+    except BrokenProcessPool:
+        return no_answer()
+
+
+class Local:
+    """Processes on this machine.
+
+    Parameters
+    ----------
+    function : callable
+        See `amcspice.sweep.execute.worker.Function`; importable by name.
+    jobs : int
+        Number of processes.
+    """
+
+    def __init__(self, function: Function, jobs: int) -> None:
+        if jobs < 1:
+            raise InputError(f"jobs = {jobs} must be at least 1")
+        self._function = function
+        self._idle = [Apart() for _ in range(jobs)]
+        self._all = tuple(self._idle)
+        self._busy: dict[Apart, Batch] = {}
+        self._answers: queue.SimpleQueue[tuple[Batch, Apart, Any]] = queue.SimpleQueue()
+
+    def room(self) -> int:
+        """Return how many processes have nothing to do."""
+        return len(self._idle)
+
+    def submit(self, batch: Batch) -> None:
+        """Give a batch to an idle process."""
+        apart = self._idle.pop()
+        future = apart.submit(self._function, batch, surroundings())
+        self._busy[apart] = batch
+        future.add_done_callback(lambda done: self._answers.put((batch, apart, done)))
+
+    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
+        """Return the next answer; see `Executor`."""
+        try:
+            batch, apart, future = self._answers.get(timeout=patience)
+        except queue.Empty:
+            broken = [apart for apart in self._busy if apart.broken]
+            if not broken:
+                return None
+            self._idle.append(broken[0])
+            return self._busy.pop(broken[0]), no_answer()
+        if self._busy.get(apart) is not batch:  # it was given up as broken before it answered
+            return None
+        del self._busy[apart]
+        self._idle.append(apart)
+        return batch, answer_of(future, batch.limit)
+
+    def close(self) -> None:
+        """End all processes, at the same time."""
+        with concurrent.futures.ThreadPoolExecutor(len(self._all)) as threads:
+            list(threads.map(Apart.close, self._all))
+
+
+def no_answer() -> Lost:
+    """Return what became of a batch whose process is gone, nobody knows how."""
+    return Lost(_death(None))
+
+
+def _death(code: int | None) -> str:
+    if code is None:
+        return "its process died"
+    if code >= 0:
+        return f"its process ended with exit code {code}"
+    name = signal.Signals(-code).name
+    hint = "; often memory ran out: try fewer --jobs" if -code == signal.SIGKILL else ""
+    return f"its process was ended by {name}{hint}"

@@ -1,0 +1,235 @@
+"""What the parameters of a point leave open, filled in: `complete`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amcspice.circuit import CIRCUITS
+from amcspice.device import PRESETS, Memristor, OpAmp
+from amcspice.errors import InputError
+from amcspice.solver import PROBLEMS
+from amcspice.solver.options import DEVICES
+from amcspice.solver.problem import SIGNED
+from amcspice.sweep.outcome import Scalar
+from amcspice.sweep.spec import parts
+from amcspice.sweep.spec.parameters import PARAMETERS, convert
+from amcspice.sweep.spec.problems import GENERATORS, SQUARE, check_generator, is_file
+from amcspice.workload.matrix_file import read_matrix
+
+__all__ = ["complete"]
+
+REDUCED_UP_TO = 128
+"""Columns up to which fidelity ``auto`` takes reduced decks."""
+
+FIDELITIES = ("flat", "reduced", "behavioural", "ideal")
+TALL = ("lstsq", "nnls")
+
+_SETTINGS = tuple(generator.setting for generator in GENERATORS.values() if generator.setting)
+_DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
+
+
+def complete(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Return every parameter in SI units, with defaults filled in; see `Experiment.of`.
+
+    Raises
+    ------
+    InputError
+        If a parameter is unknown, a value cannot be used, or values do not fit together; names
+        the parameter.
+    """
+    given = {name: convert(name, raw) for name, raw in parameters.items()}
+    values = {**_DEFAULTS, **given}
+    for name, value in given.items():
+        if value is None:
+            values[name] = _DEFAULTS[name]
+    _choose_problem(values)
+    _choose_size(values)
+    _choose_parts(values, given)
+    _choose_fidelity(values)
+    parts.check(values, signed=_signed(values))
+    return values
+
+
+def _choose_problem(values: dict[str, Any]) -> None:
+    """Fill in generator, its parameter and circuit."""
+    problem = values["problem"]
+    if values["matrix"] is None:
+        values["matrix"] = {"inv": "conditioned", "eig": "covariance"}.get(problem, "uniform")
+    matrix, given = values["matrix"], {name for name in _SETTINGS if values[name] is not None}
+    signed = values["signed"]
+    if is_file(matrix):
+        if given or signed:
+            raise InputError(
+                f"{min(given, default='signed')}: of generated matrices; matrix is a file"
+            )
+        signed = _file(matrix)[2]
+    else:
+        _check_generator(matrix, problem, frozenset(given))
+        generator = GENERATORS[matrix]
+        if generator.setting and values[generator.setting] is None:
+            values[generator.setting] = generator.default
+    if values["circuit"] is None:
+        values["circuit"] = (SIGNED.get(problem) if signed else None) or PROBLEMS[problem]
+
+
+def _choose_size(values: dict[str, Any]) -> None:
+    """Fill in rows and columns, the number of right-hand sides and how they are drawn."""
+    problem, matrix = values["problem"], values["matrix"]
+    if values["problem_seed"] is None:
+        values["problem_seed"] = values["seed"]
+    if is_file(matrix):
+        rows, columns, _ = _file(matrix)
+        for name, found in (("rows", rows), ("columns", columns)):
+            if values[name] not in (None, found, _DEFAULTS[name]):
+                raise InputError(f"{name} = {values[name]}: {matrix} has {found}")
+            values[name] = found
+        values["matrix_sha256"] = _same_hash("matrix", matrix, values["matrix_sha256"])
+    elif values["matrix_sha256"] is not None:
+        raise InputError("matrix_sha256: is of a file, but matrix is a generator")
+    columns, rows, ratio = values["columns"], values["rows"], values["rows_per_column"]
+    wanted = max(1, round((ratio or (4.0 if problem in TALL else 1.0)) * columns))
+    if rows is None:
+        rows = wanted
+    elif ratio is not None and rows != wanted:
+        raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {wanted}")
+    values["rows"], values["rows_per_column"] = rows, rows / columns
+    if problem in SQUARE and rows != columns:
+        raise InputError(
+            f"rows = {rows}, columns = {columns}: {problem} needs a square matrix; leave rows out"
+        )
+    if problem in TALL and rows < columns and not values["ridge"]:
+        raise InputError(
+            f"rows = {rows}, columns = {columns}: {problem} with fewer rows than columns has no "
+            "single answer; use more rows or a ridge"
+        )
+    _choose_vectors(values)
+
+
+def _choose_vectors(values: dict[str, Any]) -> None:
+    problem, rhs = values["problem"], values["rhs"]
+    drawn = ("zeros", "noise")
+    if rhs is None:
+        if values["rhs_sha256"] is not None:
+            raise InputError("rhs_sha256: is of a file, but right-hand sides are generated")
+        for name, default in (("zeros", 0.4), ("noise", 0.1)):
+            used = problem == "nnls" or (name == "noise" and problem == "lstsq")
+            if values[name] is None:
+                values[name] = default if used else 0.0
+        if values["right_hand_sides"] is None:
+            values["right_hand_sides"] = 1 if problem == "eig" else 4
+    else:
+        if any(values[name] is not None for name in drawn):
+            raise InputError("zeros, noise: of generated right-hand sides; rhs is a file")
+        rows, count, _ = _file(rhs)
+        length = values["columns"] if problem == "mvm" else values["rows"]
+        if rows != length:
+            raise InputError(f"rhs = {rhs!r}: {rows} rows, {length} are needed")
+        if values["right_hand_sides"] not in (None, count):
+            raise InputError(f"right_hand_sides = {values['right_hand_sides']}: {rhs} has {count}")
+        values["right_hand_sides"] = count
+        values["rhs_sha256"] = _same_hash("rhs", rhs, values["rhs_sha256"])
+    if problem == "eig" and values["right_hand_sides"] != 1:
+        raise InputError("right_hand_sides: eig takes one start vector, it stays where it grew to")
+
+
+def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Fill in what presets say and what the circuit takes by itself."""
+    device, opamp = DEVICES[values["device"]], PRESETS[values["opamp"]]
+    # None is a value of its own here: continuous levels, no slew limit.
+    for name, preset, owner in (("levels", device, Memristor), ("slew_rate", opamp, OpAmp)):
+        if name not in given:
+            values[name] = preset.get(name, _field(owner, name))
+    for name, preset, owner in (
+        ("write_noise", device, Memristor), ("gbw", opamp, OpAmp), ("gain", opamp, OpAmp)
+    ):  # fmt: skip
+        if values[name] is None:
+            values[name] = preset.get(name, _field(owner, name))
+    for what in ("resistance", "capacitance"):
+        both, row, column = f"wire_{what}", f"row_{what}", f"column_{what}"
+        if values[both] is not None:
+            for line in (row, column):
+                if given.get(line) not in (None, values[both]):
+                    raise InputError(f"{both}, {line}: give either both lines or single ones")
+                values[line] = values[both]
+        elif values[row] == values[column]:
+            values[both] = values[row]
+    own = _defaults(values["circuit"])
+    for name in parts.OWN:
+        if values[name] is None:
+            values[name] = own.get(name)
+    if values["circuit"].startswith("macro-"):
+        values["switch_on"] = values["switch_on"] or 100.0
+        values["switch_off"] = values["switch_off"] or 1e9
+    plain_compact = values["circuit"] == "ginv-compact" and not values["signed"]
+    if values["hold"] is None and values["problem"] == "nnls" and plain_compact:
+        values["hold"] = None if is_file(values["matrix"]) else True
+
+
+def _choose_fidelity(values: dict[str, Any]) -> None:
+    """Replace ``auto`` by what it means for this size."""
+    fidelity = values["fidelity"]
+    if fidelity in FIDELITIES:
+        return
+    word, _, limit = fidelity.partition(":")
+    if word != "auto" or (limit and not limit.isdecimal()):
+        raise InputError(
+            f"fidelity = {fidelity!r}: choose from {', '.join(FIDELITIES)}, auto, auto:COLUMNS"
+        )
+    small = values["columns"] <= int(limit or REDUCED_UP_TO)
+    values["fidelity"] = "reduced" if small else "behavioural"
+
+
+def _signed(values: Mapping[str, Any]) -> bool:
+    return _file(values["matrix"])[2] if is_file(values["matrix"]) else bool(values["signed"])
+
+
+@functools.cache
+def _field(owner: type, name: str) -> Any:
+    return next(item.default for item in dataclasses.fields(owner) if item.name == name)
+
+
+@functools.cache
+def _defaults(circuit: str) -> dict[str, Any]:
+    """Return the defaults of the parameters that a circuit has for itself."""
+    fields = {item.name: item.default for item in dataclasses.fields(CIRCUITS[circuit])}
+    return {name: fields[name] for name in parts.OWN if name in fields}
+
+
+_check_generator = functools.lru_cache(maxsize=1024)(check_generator)
+
+
+def _file(path: str) -> tuple[int, int, bool]:
+    """Return rows and columns of a matrix in a file, and whether it has negative entries."""
+    return _contents(path, _stamp(path))[:3]
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return what changes when a file changes; nothing where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+@functools.lru_cache(maxsize=64)
+def _contents(path: str, _stamp: tuple[int, int]) -> tuple[int, int, bool, str]:
+    matrix = read_matrix(path)
+    return (
+        *matrix.shape,
+        bool(matrix.min() < 0),
+        hashlib.sha256(Path(path).read_bytes()).hexdigest(),
+    )
+
+
+def _same_hash(name: str, path: str, wanted: Any) -> str:
+    found = _contents(path, _stamp(path))[3]
+    if wanted not in (None, found):
+        raise InputError(f"{name} = {path!r}: the file has changed since the point was planned")
+    return found

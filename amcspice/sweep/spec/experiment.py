@@ -1,0 +1,142 @@
+"""`Experiment`: one point of a sweep, validated and complete.
+
+Checking a point costs some tens of microseconds: values are converted once each, and what
+belongs together (cells, amplifier, wires, topology) is checked once for every combination.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.solver import Analysis, Run, simulate
+from amcspice.sweep.outcome import Scalar
+from amcspice.sweep.spec import parts
+from amcspice.sweep.spec.defaults import complete
+from amcspice.sweep.spec.parameters import PARAMETERS, convert
+from amcspice.sweep.spec.problems import GENERATORS, Problem, is_file
+from amcspice.workload.matrix_file import read_matrix
+
+__all__ = ["PARAMETERS", "Experiment", "convert"]
+
+_PROBLEM = (
+    "problem", "matrix", "rows", "columns", "signed", "right_hand_sides", "zeros", "noise",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """One point of a sweep; make it with `Experiment.of`.
+
+    Parameters
+    ----------
+    values : mapping of str to scalar
+        Every parameter of `PARAMETERS`, in SI units; None where it does not apply.
+
+    Examples
+    --------
+    >>> point = Experiment.of({"columns": 4, "gbw": "10 MHz", "fidelity": "behavioural"})
+    >>> point["rows"], point["gbw"], point.circuit().name
+    (16, 10000000.0, 'ginv-compact')
+    >>> bool(point.simulate().all_settled)
+    True
+    """
+
+    values: Mapping[str, Scalar]
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Experiment:
+        """Return the experiment that flat parameters describe.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Names of `PARAMETERS`; plain numbers are in SI units, text may carry a unit.
+
+        Raises
+        ------
+        InputError
+            If a parameter is unknown, a value cannot be used, or values do not fit together;
+            names the parameter.
+        """
+        return cls(complete(parameters))
+
+    def parameters(self) -> dict[str, Scalar]:
+        """Return every parameter with defaults filled in: the identity of the point."""
+        return dict(self.values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def problem(self) -> Problem:
+        """What the generated part of the problem is made from."""
+        own: dict[str, Any] = {name: self[name] for name in _PROBLEM}
+        generator = GENERATORS.get(own["matrix"])
+        setting = self[generator.setting] if generator and generator.setting else 0.0
+        return Problem(**own, setting=setting, seed=self["problem_seed"])
+
+    def matrix(self) -> Array:
+        """Return the problem matrix, shape (rows, columns)."""
+        name = str(self.values["matrix"])
+        if is_file(name):
+            return read_matrix(name)
+        return self.problem.make()
+
+    def vectors(self, matrix: Array | None = None) -> Array:
+        """Return the right-hand sides, shape (rows, K); mvm: the vectors, (columns, K).
+
+        Parameters
+        ----------
+        matrix : ndarray, optional
+            The problem matrix, where it is at hand.
+        """
+        if self.values["rhs"] is not None:
+            return read_matrix(str(self.values["rhs"]))
+        return self.problem.vectors(self.matrix() if matrix is None else matrix)
+
+    def circuit(self, matrix: Array | None = None) -> Circuit:
+        """Return the circuit, with cells drawn by ``seed``.
+
+        Parameters
+        ----------
+        matrix : ndarray, optional
+            The problem matrix, where it is at hand.
+        """
+        values, seed = self.values, self["seed"]
+        opamp = parts.opamp(values)
+        if not opamp.matched:
+            opamp = dataclasses.replace(opamp, mismatch_seed=seed)
+        return parts.circuit(
+            values,
+            self.matrix() if matrix is None else matrix,
+            device=dataclasses.replace(parts.device(values), seed=seed),
+            opamp=opamp,
+            wire=parts.wire(values),
+        )
+
+    def analysis(self) -> Analysis:
+        """Return how it is simulated."""
+        return parts.analysis(self.values)
+
+    def simulate(
+        self, matrix: Array | None = None, *, keep_waveforms: bool = True, jobs: int = 1
+    ) -> Run:
+        """Run the point; see `amcspice.simulate`.
+
+        Parameters
+        ----------
+        matrix : ndarray, optional
+            The problem matrix, where it is at hand.
+        keep_waveforms : bool
+        jobs : int
+        """
+        matrix = self.matrix() if matrix is None else matrix
+        return simulate(
+            self.circuit(matrix), self.vectors(matrix), analysis=self.analysis(),
+            keep_waveforms=keep_waveforms, jobs=jobs,
+        )  # fmt: skip

@@ -1,0 +1,265 @@
+"""The specification of a sweep: a TOML file with a base experiment and the axes it varies along.
+
+What can be said about the file without knowing what a parameter means is checked here: its
+syntax, its keys, ranges, lengths.  `amcspice.sweep.spec.plan` makes points of it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import pydantic
+
+from amcspice.errors import InputError, did_you_mean
+from amcspice.sweep.outcome import Scalar
+from amcspice.sweep.spec.toml_lines import line_of
+
+__all__ = ["Range", "Spec", "read_spec"]
+
+MOST_BYTES = 1 << 20
+"""Of a specification."""
+
+Number = pydantic.StrictInt | pydantic.StrictFloat | pydantic.StrictStr
+
+
+class Range(pydantic.BaseModel):
+    """Values from one to another: a number of points, or a step, or a factor."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    start: Number = pydantic.Field(alias="from")
+    to: Number
+    points: pydantic.StrictInt | None = pydantic.Field(default=None, ge=2)
+    step: Number | None = None
+    factor: pydantic.StrictInt | pydantic.StrictFloat | None = pydantic.Field(default=None, gt=1)
+    scale: Literal["linear", "log"] | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_spacing(self) -> Self:
+        given = [name for name in ("points", "step", "factor") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none of them"
+            raise ValueError(f"a range takes one of points, step and factor; here is {found}")
+        if self.scale is not None and given != ["points"]:
+            raise ValueError("scale goes with points: a step is linear, a factor logarithmic")
+        return self
+
+
+Values = tuple[Scalar, ...] | Range
+
+
+class _File(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    name: pydantic.StrictStr | None = None
+    repeats: pydantic.StrictInt = pydantic.Field(default=1, ge=1)
+    base: dict[str, Any] = {}
+    axes: dict[str, Any] = {}
+    zip: list[dict[str, Any]] = []
+
+
+@dataclass(frozen=True)
+class SpecAxis:
+    """One axis as the file gives it.
+
+    Parameters
+    ----------
+    place : tuple
+        Table of the file that holds it: ``("axes",)`` or ``("zip", number)``.
+    values : dict of str to tuple or Range
+        Of each parameter that advances along it.
+    """
+
+    place: tuple[str | int, ...]
+    values: dict[str, Values]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A sweep as its file describes it.
+
+    Parameters
+    ----------
+    name : str
+    base : dict of str to scalar
+        Parameters of every point, unless an axis gives them.
+    axes : tuple of SpecAxis
+        In order, the outermost first.
+    repeats : int
+        Seeds of each point.
+    text : str
+        Of the file.
+    source : str
+        Name of the file.
+    """
+
+    name: str
+    base: dict[str, Scalar]
+    axes: tuple[SpecAxis, ...]
+    repeats: int
+    text: str
+    source: str
+
+    def paths(self) -> dict[str, list[str | int]]:
+        """Return where each parameter stands in the file."""
+        found: dict[str, list[str | int]] = {name: ["base", name] for name in self.base}
+        for axis in self.axes:
+            found |= {name: [*axis.place, name] for name in axis.values}
+        return found
+
+    def error(self, path: Sequence[str | int], reason: str) -> InputError:
+        """Return the error about a key, with its line."""
+        return _error(self.text, self.source, path, reason)
+
+    def error_about(
+        self, reason: str, names: Collection[str], given: Mapping[str, Any], remark: str = ""
+    ) -> InputError:
+        """Return the error about a point, at a parameter that the reason names.
+
+        Parameters
+        ----------
+        reason : str
+        names : collection of str
+            Parameters that are blamed before others, and at any rate if the reason names none.
+        given : mapping
+            The parameters of the point; one whose value the reason names is blamed, too.
+        remark : str
+            Added to the reason.
+        """
+        places = self.paths()
+        words = re.findall(r"[\w-]+", reason)
+        spoken = [word.replace("-", "_") for word in words]
+        blamed = [name for name in spoken if name in places]
+        blamed += [name for name in places if given.get(name) in words]
+        blamed.sort(key=lambda name: (name not in names, places[name][0] == "base"))
+        text = f"{reason} {remark}".rstrip()
+        for name in (*blamed, *names):
+            if name in places:
+                return self.error(places[name], text)
+        return InputError(f"{self.source}: {text}")
+
+
+def read_spec(path: str | Path) -> Spec:
+    """Read a specification.
+
+    Raises
+    ------
+    InputError
+        If it cannot be used, with the line of the mistake.
+    """
+    source = str(path)
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{source} is no specification of a sweep: it has {len(content)} bytes")
+    try:
+        return parse_spec(content.decode(), source)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{source}, line {line}: this is not text in UTF-8") from None
+
+
+def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
+    """Return the specification that a text describes; see `read_spec`."""
+    text = text.replace("\r\n", "\n")
+    try:
+        read = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax_error(text, source, error) from None
+    try:
+        file = _File.model_validate(read)
+    except pydantic.ValidationError as error:
+        raise _error(text, source, *_first(error, tuple(_File.model_fields))) from None
+    for name, value in file.base.items():
+        if not isinstance(value, str | int | float | bool):
+            reason = "a value of the base is one word, number or truth value; ranges go to [axes]"
+            raise _error(text, source, ["base", name], reason)
+    axes = [SpecAxis(("axes",), {name: _values(text, source, ["axes", name], values)})
+            for name, values in file.axes.items()]  # fmt: skip
+    for number, table in enumerate(file.zip):
+        if not table:
+            raise _error(text, source, ["zip", number], "the table is empty: name parameters")
+        zipped = {
+            name: _values(text, source, ["zip", number, name], values)
+            for name, values in table.items()
+        }
+        axes.append(SpecAxis(("zip", number), zipped))
+    spec = Spec(file.name or Path(source).stem, file.base, tuple(axes), file.repeats, text, source)
+    _refuse_twice(spec)
+    return spec
+
+
+def _refuse_twice(spec: Spec) -> None:
+    seen: dict[str, SpecAxis] = {}
+    for axis in spec.axes:
+        for name in axis.values:
+            path = [*axis.place, name]
+            if name in seen:
+                first = line_of(spec.text, [*seen[name].place, name])
+                raise spec.error(path, f"{name} varies already in line {first}: give it once")
+            if name == "seed" and spec.repeats > 1:
+                raise spec.error(path, "repeats vary the seed already: give repeats or this")
+            seen[name] = axis
+
+
+def _values(text: str, source: str, path: list[str | int], given: Any) -> Values:
+    if isinstance(given, dict):
+        try:
+            return Range.model_validate(given)
+        except pydantic.ValidationError as error:
+            where, reason = _first(error, ("from", "to", "points", "step", "factor", "scale"))
+            raise _error(text, source, [*path, *where], reason) from None
+    if not isinstance(given, list):
+        raise _error(
+            text, source, path,
+            f"an axis is a list such as [8, 16] or a range such as {{ from = 8, to = 64, "
+            f"factor = 2 }}; a single value ({given!r}) belongs to [base]",
+        )  # fmt: skip
+    if not given:
+        raise _error(text, source, path, "the axis is empty: give at least one value")
+    for value in given:
+        if not isinstance(value, str | int | float | bool):
+            raise _error(text, source, path, f"{value!r} is no word, number or truth value")
+    return tuple(given)
+
+
+def _first(error: pydantic.ValidationError, known: tuple[str, ...]) -> tuple[list[Any], str]:
+    """Return place and reason of the first mistake that pydantic found."""
+    item = error.errors()[0]
+    path = list(item["loc"])
+    if item["type"] == "extra_forbidden":
+        return path, f"unknown key; {did_you_mean(str(path[-1]), known)}"
+    if item["type"] == "missing":
+        return path[:-1], f"{path[-1]} is missing"
+    if item["type"] == "literal_error":
+        return path, f"{item['input']!r} must be {item['ctx']['expected']}"
+    message = item["msg"].removeprefix("Value error, ")
+    path = [part for part in path if part not in ("int", "float", "str")]
+    return path, f"{message[:1].lower()}{message[1:]}"
+
+
+def _error(text: str, source: str, path: Sequence[str | int], reason: str) -> InputError:
+    """Return an error with the line of the deepest part of a path that is in the file."""
+    line = None
+    shown = ".".join(str(part) for part in path if not isinstance(part, int))
+    while path and line is None:
+        line = line_of(text, path)
+        path = path[:-1]
+    where = f"{source}, line {line}" if line else source
+    return InputError(f"{where}: {shown}: {reason}" if shown else f"{where}: {reason}")
+
+
+def _syntax_error(text: str, source: str, error: tomllib.TOMLDecodeError) -> InputError:
+    message = str(error)
+    found = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    last = f"line {len(text.splitlines())}"
+    where = f"line {found[1]}, column {found[2]}" if found else last
+    reason = message.split(" (at ")[0]
+    return InputError(f"{source}, {where}: not valid TOML: {reason[:1].lower()}{reason[1:]}")
