@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         WriteErrors,
         WriteVerify,
     )
+    from amcspice.engine import BACKENDS, Analysis, Backend
     from amcspice.errors import (
         AccuracyWarning,
         AmcspiceError,
@@ -47,33 +48,34 @@ if TYPE_CHECKING:
     )
     from amcspice.estimator import AnalogNMF
     from amcspice.netlist import to_pyspice
+    from amcspice.problem import PROBLEMS, Problem, make_circuit
     from amcspice.programming import Programmed, write_verify
-    from amcspice.solver import (
-        Analysis,
-        Factorisation,
+    from amcspice.simulation import (
         Run,
         Trials,
-        make_circuit,
         monte_carlo,
-        nmf,
         noise_transient,
         output_noise,
         simulate,
         solve,
     )
+    from amcspice.solver import Factorisation, nmf
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ADC",
+    "BACKENDS",
     "CIRCUITS",
     "DAC",
     "INV",
     "MVM",
+    "PROBLEMS",
     "AccuracyWarning",
     "AmcspiceError",
     "AnalogNMF",
     "Analysis",
+    "Backend",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
@@ -87,6 +89,7 @@ __all__ = [
     "Memristor",
     "NonNegative",
     "OpAmp",
+    "Problem",
     "Programmed",
     "Run",
     "SimulationError",
@@ -116,9 +119,12 @@ _ROOMS = (
     "device",
     "circuit",
     "netlist",
+    "problem",
+    "engine",
     "programming",
-    "solver",
+    "simulation",
     "characterise",
+    "solver",
     "estimator",
 )
 

@@ -24,7 +24,7 @@ from amcspice.engine import (
     find_installation,
     get_simulator,
 )
-from amcspice.engine.simulator import check_result
+from amcspice.engine.ngspice.simulator import check_result
 from amcspice.errors import InputError, SimulationError
 from amcspice.netlist import Deck
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import amcspice as amc
-from amcspice.engine.log import explain_failure
+from amcspice.engine.ngspice.log import explain_failure
 
 LOGS = Path(__file__).parent / "logs"
 

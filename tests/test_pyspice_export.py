@@ -32,7 +32,7 @@ def circuit():
 def transient_of(circuit):
     model = reduce_to_ports(circuit.schematic)
     linear = LinearModel.of(circuit, model)
-    return choose_transient(circuit, linear, klu=False, fidelity="flat"), model
+    return choose_transient(circuit, linear, klu=False, flat=True), model
 
 
 @pytest.mark.ngspice

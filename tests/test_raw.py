@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import amcspice as amc
-from amcspice.engine.rawfile import normalise, read_raw
+from amcspice.engine.ngspice.rawfile import normalise, read_raw
 
 # Headers copied from files that ngspice 39.3 and 46 wrote.
 COMMAND = {"39": b"", "46": b"Command: ngspice-46, Build Wed Apr 15 15:18:29 UTC 2026\n"}

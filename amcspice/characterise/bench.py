@@ -14,7 +14,7 @@ from pydantic import Field
 
 from amcspice.device import OpAmp, Subcircuit
 from amcspice.engine import BatchSimulator
-from amcspice.engine.rawfile import Plot
+from amcspice.engine.ngspice.rawfile import Plot
 from amcspice.errors import parameters
 from amcspice.netlist.instances import model_library, opamp_parameters
 from amcspice.netlist.subcircuit import subcircuit_library

@@ -1,5 +1,7 @@
 """Circuits: networks of conductances with amplifiers."""
 
+from typing import Any
+
 from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_vectors
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.constraint import Constraint, NonNegative, Unconstrained
@@ -11,23 +13,35 @@ from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.topologies.mvm import MVM
+from amcspice.registry import Registry
 
-CIRCUITS: dict[str, type[Circuit]] = {
-    circuit.name: circuit
-    for circuit in (
-        MVM,
-        INV,
-        CompensatedINV,
-        InverterINV,
-        ClassicGINV,
-        CompactGINV,
-        Eigen,
-        MacroMVM,
-        MacroINV,
-        MacroGINV,
-        MacroEigen,
-    )
-}
+
+def _fault(entry: Any) -> str | None:
+    is_topology = isinstance(entry, type) and issubclass(entry, Circuit)
+    return None if is_topology else "it is no subclass of amcspice.Circuit"
+
+
+CIRCUITS: Registry[type[Circuit]] = Registry(
+    "circuit",
+    "amcspice.circuits",
+    {
+        circuit.name: circuit
+        for circuit in (
+            MVM,
+            INV,
+            CompensatedINV,
+            InverterINV,
+            ClassicGINV,
+            CompactGINV,
+            Eigen,
+            MacroMVM,
+            MacroINV,
+            MacroGINV,
+            MacroEigen,
+        )
+    },
+    _fault,
+)
 """Every topology by its name on the command line."""
 
 __all__ = [

@@ -19,8 +19,8 @@ from amcspice.cli.progress import PATIENCE
 from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import BatchSimulator
-from amcspice.engine.simulator import Vectors
-from amcspice.engine.user_deck import read_deck, run_deck
+from amcspice.engine.ngspice.simulator import Vectors
+from amcspice.engine.ngspice.user_deck import read_deck, run_deck
 from amcspice.engine.waveform_file import write_waveforms
 from amcspice.measure import Settling
 from amcspice.measure.nodes import node_voltages, settling_by_node

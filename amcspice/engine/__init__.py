@@ -1,55 +1,53 @@
-"""Simulators and what they return: ngspice as library or process, state space, waveforms."""
+"""Backends: what circuits do, from decks in ngspice to equations at rest."""
 
 from __future__ import annotations
 
-from amcspice.engine.batch import BatchSimulator
-from amcspice.engine.behavioural import Behavioural
-from amcspice.engine.installation import Installation, find_installation
-from amcspice.engine.linear import LinearModel
-from amcspice.engine.piecewise import PiecewiseLinear
-from amcspice.engine.shared import SharedSimulator
-from amcspice.engine.simulator import Simulator
-from amcspice.engine.stack import BehaviouralStack
-from amcspice.engine.transient import Streamer, choose_transient
+from amcspice.engine.analysis import Analysis, choose_analysis, split_options
+from amcspice.engine.backend import Backend, Forecast, Origin, Prepared, Response
+from amcspice.engine.backends import get_backend
+from amcspice.engine.batch import Batch, Drive, have_equal_wiring
+from amcspice.engine.behavioural.backend import Behavioural, Integrator
+from amcspice.engine.dc.backend import DC
+from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.equations.piecewise import PiecewiseLinear
+from amcspice.engine.fidelities import BACKENDS
+from amcspice.engine.ngspice.choice import get_simulator
+from amcspice.engine.ngspice.installation import Installation, find_installation
+from amcspice.engine.ngspice.process import BatchSimulator
+from amcspice.engine.ngspice.shared import SharedSimulator
+from amcspice.engine.ngspice.simulator import Simulator
+from amcspice.engine.ngspice.streamer import Streamer
+from amcspice.engine.timing import choose_transient
 from amcspice.engine.waveforms import Segment, Stream, Waveforms
-from amcspice.errors import InputError
 
 __all__ = [
+    "BACKENDS",
+    "DC",
+    "Analysis",
+    "Backend",
+    "Batch",
     "BatchSimulator",
     "Behavioural",
-    "BehaviouralStack",
+    "Drive",
+    "Forecast",
     "Installation",
+    "Integrator",
     "LinearModel",
+    "Origin",
     "PiecewiseLinear",
+    "Prepared",
+    "Response",
     "Segment",
     "SharedSimulator",
     "Simulator",
     "Stream",
     "Streamer",
     "Waveforms",
+    "choose_analysis",
     "choose_transient",
     "find_installation",
+    "get_backend",
     "get_simulator",
+    "have_equal_wiring",
+    "split_options",
 ]
-
-
-def get_simulator(name: str | None = None) -> Simulator:
-    """Return a simulator by name.
-
-    Parameters
-    ----------
-    name : {"shared", "batch"}, optional
-        None takes shared where PySpice can drive the installed libngspice, else batch.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown or ngspice is not installed.
-    """
-    if name is None:
-        name = "shared" if find_installation().shared_works else "batch"
-    if name == "shared":
-        return SharedSimulator.instance()
-    if name == "batch":
-        return BatchSimulator()
-    raise InputError(f"unknown simulator {name!r}; choose shared or batch")

@@ -1,86 +1,167 @@
-"""The batch simulator: one ``ngspice -b`` process a deck, in a directory of its own."""
+"""`Batch`: circuits of equal wiring, and `Drive`: what their sources give.
+
+Everything that is simulated is a batch; a single circuit is a batch of one.  Circuits of one
+batch have the same amplifiers at the same ports and differ in their networks and sources.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import tempfile
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
-from amcspice.engine.installation import Installation, find_installation
-from amcspice.engine.rawfile import Plot, read_raw
-from amcspice.engine.simulator import Vectors, check_result, failure
-from amcspice.errors import SimulationError
-from amcspice.netlist.deck import Deck
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["BatchSimulator"]
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Amplifiers, Array
+from amcspice.circuit.network import Nodes
+from amcspice.reduction import PortModel, reduce_to_ports
+
+__all__ = ["Batch", "Drive", "have_equal_wiring"]
 
 
-class BatchSimulator:
-    """Runs every deck in a process of its own."""
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """C circuits of equal wiring, their networks reduced to P ports.
 
-    name = "batch"
+    Parameters
+    ----------
+    circuits : tuple of Circuit
+    models : tuple of PortModel
+        Their networks, reduced.
+    """
 
-    def __init__(self, installation: Installation | None = None) -> None:
-        self.installation = installation or find_installation()
+    circuits: tuple[Circuit, ...]
+    models: tuple[PortModel, ...]
 
-    def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
-        """Run a deck; see `amcspice.engine.simulator.Simulator`."""
-        plots, log = self.run_text(deck.text, timeout)
-        vectors = plots[-1].vectors
-        problem = check_result(deck, vectors)
-        if problem:
-            raise failure(deck.text, problem, log, self.installation)
-        return vectors
-
-    def run_text(self, text: str, timeout: float | None = None) -> tuple[list[Plot], str]:
-        """Run any deck with dot-cards and return its plots and log.
+    @classmethod
+    def of(cls, circuits: Sequence[Circuit]) -> Batch:
+        """Reduce the networks of circuits; see `have_equal_wiring`.
 
         Raises
         ------
-        SimulationError
-            If ngspice fails, hangs or leaves no complete raw file.
+        InputError
+            If a node is connected to nothing.
         """
-        with tempfile.TemporaryDirectory(prefix="amcspice-") as folder:
-            path, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
-            path.write_text(text)
-            code, log = self._execute(text, path, raw, timeout)
-            if code != 0:
-                raise failure(text, f"ngspice ended with exit code {code}", log, self.installation)
-            try:
-                plots = read_raw(raw)
-            except SimulationError as error:
-                raise failure(text, error.cause, log, self.installation) from None
-        if not plots:
-            raise failure(text, "ngspice wrote no plot", log, self.installation)
-        return plots, log
-
-    def _execute(self, text: str, path: Path, raw: Path, timeout: float | None) -> tuple[int, str]:
-        command = [self.installation.executable, "-n", "-b", "-r", str(raw), str(path)]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=self.installation.environment,
-            cwd=path.parent,
-            text=True,
-            errors="replace",
-            start_new_session=True,
+        return cls(
+            tuple(circuits), tuple(reduce_to_ports(circuit.schematic) for circuit in circuits)
         )
-        try:
-            log, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise failure(
-                text, f"ngspice took longer than {timeout:g} s", "", self.installation
-            ) from None
-        finally:
-            if process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-        return process.returncode, log
+
+    def __len__(self) -> int:
+        return len(self.circuits)
+
+    @property
+    def circuit(self) -> Circuit:
+        """One of them, for what all have in common: amplifiers, wiring, constraint."""
+        return self.circuits[0]
+
+    @property
+    def nodes(self) -> Nodes:
+        """Nodes of the ports, shape (P,)."""
+        return self.models[0].nodes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the ports."""
+        return self.models[0].names
+
+    @cached_property
+    def outputs(self) -> NDArray[np.intp]:
+        """Ports that hold the solution, shape (n,)."""
+        return np.searchsorted(self.nodes, self.circuit.schematic.outputs)
+
+    @cached_property
+    def conductance(self) -> Array:
+        """Conductance matrices of the ports, shape (C, P, P) [S]."""
+        return np.stack([model.conductance for model in self.models])
+
+    def into_network(self, voltages: Array) -> Array:
+        """Return what flows into the networks at the ports [A].
+
+        Parameters
+        ----------
+        voltages : ndarray, shape (C K, P)
+            Of the ports, K rows for each circuit [V].
+        """
+        count, ports = len(self), voltages.shape[-1]
+        flow: Array = voltages.reshape(count, -1, ports) @ self.conductance
+        return flow.reshape(-1, ports)
+
+    def take(self, numbers: Sequence[int]) -> Batch:
+        """Return some of the circuits."""
+        return Batch(
+            tuple(self.circuits[k] for k in numbers), tuple(self.models[k] for k in numbers)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """What the sources of C circuits give, K right-hand sides each.
+
+    Parameters
+    ----------
+    currents : tuple of ndarray, each shape (K, q)
+        Of each circuit [A], or [V] where a source drives a node; circuits may have different
+        numbers of sources.
+    into : ndarray, shape (C, K, P)
+        What they amount to at the ports [A].
+    driven : ndarray, shape (C, K, P)
+        The part of it that voltage sources send [A].
+    local : ndarray, shape (C, K)
+        What they deliver with all ports at 0 V [W].
+    """
+
+    currents: tuple[Array, ...]
+    into: Array
+    driven: Array
+    local: Array
+
+    @classmethod
+    def of(cls, batch: Batch, currents: Sequence[Array]) -> Drive:
+        """Return what sources amount to at the ports of a batch."""
+        pairs = list(zip(batch.models, currents, strict=True))
+        return cls(
+            currents=tuple(currents),
+            into=np.stack([model.port_currents(source) for model, source in pairs]),
+            driven=np.stack([model.driven_currents(source) for model, source in pairs]),
+            local=np.stack([model.local_power(source) for model, source in pairs]),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of right-hand sides of each circuit."""
+        return int(self.into.shape[1])
+
+    def take(self, rows: slice) -> Drive:
+        """Return some of the right-hand sides of every circuit."""
+        return Drive(
+            tuple(source[rows] for source in self.currents),
+            self.into[:, rows],
+            self.driven[:, rows],
+            self.local[:, rows],
+        )
+
+
+def have_equal_wiring(first: Circuit, second: Circuit) -> bool:
+    """Tell whether two circuits can stand in one batch: they differ in their networks only."""
+    one, other = first.schematic, second.schematic
+    if type(first) is not type(second) or len(one.amplifiers) != len(other.amplifiers):
+        return False
+    banks = zip(one.amplifiers, other.amplifiers, strict=True)
+    return (
+        (first.opamp is second.opamp or first.opamp == second.opamp)
+        and first.non_negative == second.non_negative
+        and first.device.linear == second.device.linear
+        and first.device.thermal_noise == second.device.thermal_noise
+        and np.array_equal(one.outputs, other.outputs)
+        and all(_equal_banks(*pair) for pair in banks)
+    )
+
+
+def _equal_banks(first: Amplifiers, second: Amplifiers) -> bool:
+    pins = ("plus", "minus", "out")
+    return (
+        first.hold == second.hold
+        and first.floor_at_ground == second.floor_at_ground
+        and all(np.array_equal(getattr(first, pin), getattr(second, pin)) for pin in pins)
+    )

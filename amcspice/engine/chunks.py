@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 
 __all__ = ["check_chunk", "chunks"]
@@ -22,15 +21,15 @@ def check_chunk(chunk: int) -> None:
         raise InputError(f"chunk = {chunk} must be at least 1")
 
 
-def chunks(currents: Array, chunk: int, lead: int) -> Iterator[tuple[int, Array, int]]:
-    """Yield chunks of injected currents; the predecessor of each leads in.
+def chunks(count: int, chunk: int, lead: int) -> Iterator[tuple[slice, int]]:
+    """Yield the rows of chunks of right-hand sides; the predecessor of each leads in.
 
     So chunks do not change where a segment starts.
 
     Parameters
     ----------
-    currents : ndarray, shape (lead + K, q)
-        [A].
+    count : int
+        Rows, lead + K.
     chunk : int
         Right-hand sides in a chunk.
     lead : {0, 1}
@@ -38,12 +37,11 @@ def chunks(currents: Array, chunk: int, lead: int) -> Iterator[tuple[int, Array,
 
     Yields
     ------
-    first : int
-        Row of the first right-hand side that counts.
-    block : ndarray, shape (before + chunk or fewer, q)
+    rows : slice
+        Of before + chunk rows, or fewer.
     before : {0, 1}
-        Number of rows of the block that only lead in.
+        Number of them that only lead in.
     """
-    for first in range(lead, len(currents), chunk):
+    for first in range(lead, count, chunk):
         before = min(first, 1)
-        yield first, currents[first - before : first + chunk], before
+        yield slice(first - before, min(first + chunk, count)), before

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit import CompactGINV
-from amcspice.engine.batch import BatchSimulator
-from amcspice.engine.behavioural import Behavioural
-from amcspice.engine.installation import SHARED_MODE_BROKEN, Installation, find_installation
-from amcspice.engine.linear import LinearModel
-from amcspice.engine.shared import SharedSimulator
-from amcspice.engine.simulator import Simulator
+from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.behavioural.backend import Integrator
+from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.ngspice.installation import SHARED_MODE_BROKEN, Installation, find_installation
+from amcspice.engine.ngspice.process import BatchSimulator
+from amcspice.engine.ngspice.shared import SharedSimulator
+from amcspice.engine.ngspice.simulator import Simulator
 from amcspice.errors import AmcspiceError, InputError
 from amcspice.netlist import Deck
-from amcspice.reduction import reduce_to_ports
 
 __all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]
 
@@ -139,11 +139,11 @@ def try_behavioural() -> Check:
     """Run one right-hand side of a 1 x 1 circuit; the first time compiles the kernel."""
     started = time.perf_counter()
     circuit = CompactGINV([[1.0]])
-    model = reduce_to_ports(circuit.schematic)
-    currents = circuit.schematic.currents(np.ones((1, 1)), 1.0)
-    expected = LinearModel.of(circuit, model).operating_point(model.port_currents(currents))[0]
+    batch = Batch.of([circuit])
+    drive = Drive.of(batch, [circuit.schematic.currents(np.ones((1, 1)), 1.0)])
+    expected = LinearModel.of(circuit, batch.models[0]).operating_point(drive.into[0])[0]
     try:
-        (stream,) = Behavioural(circuit, model, longest=1.0).run(currents)
+        (stream,) = Integrator(batch, longest=np.ones(1)).run(drive)
     except ImportError as error:
         return Check("behavioural", False, time.perf_counter() - started, str(error))
     ok = bool(np.allclose(stream.voltages[-1], expected, atol=1e-4))

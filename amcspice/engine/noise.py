@@ -15,7 +15,7 @@ import scipy.linalg
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine.linear import LinearModel
+from amcspice.engine.equations.linear import LinearModel
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.netlist.noise import BOLTZMANN
 from amcspice.reduction import PortModel

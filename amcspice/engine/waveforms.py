@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,45 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Segment", "Stream", "Waveforms"]
+__all__ = ["SMALLEST_SCALE", "Segment", "Stream", "Waveforms", "flat_tails"]
+
+SMALLEST_SCALE = 1e-3
+"""Volts: a settling band is never narrower than the tolerance times this (an all-zero solution)."""
+
+TAIL_SAMPLES = 3
+"""Fewer samples in the last tenth of a window cannot show that it is flat."""
+
+
+def flat_tails(
+    time: Array, outputs: Array, starts: NDArray[np.intp], tolerance: float
+) -> NDArray[np.bool_]:
+    """Tell which segments are flat to a tenth of the settling band in their last tenth.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        From the input step of each segment [s].
+    outputs : ndarray, shape (T, n)
+        [V].
+    starts : ndarray of int, shape (K + 1,)
+        First sample of each segment, and the number of samples.
+    tolerance : float
+        Half-width of the band, as a fraction of the largest final value.
+
+    Returns
+    -------
+    ndarray of bool, shape (K,)
+    """
+    first, last, counts = starts[:-1], starts[1:] - 1, np.diff(starts)
+    segment = np.repeat(np.arange(len(first)), counts)
+    final = outputs[last]
+    band = tolerance * np.maximum(np.abs(final).max(axis=1), SMALLEST_SCALE)
+    distance = np.abs(outputs - final[segment]).max(axis=1)
+    begins = time[last] - 0.1 * (time[last] - time[first])
+    tail = time >= begins[segment]
+    moves = np.maximum.reduceat(np.where(tail, distance, 0.0), first)
+    flat: NDArray[np.bool_] = moves <= band / 10
+    return flat & (np.add.reduceat(tail, first, dtype=int) >= TAIL_SAMPLES)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +77,7 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """Segments of K right-hand sides one after the other, as they are measured.
+    """Segments of N right-hand sides one after the other, as they are measured.
 
     Parameters
     ----------
@@ -51,9 +89,11 @@ class Stream:
         Currents out of the positive and the negative supply [A].
     starts : ndarray of int, shape (K + 1,)
         First sample of each segment, and the number of samples.
-    at_rest : ndarray of bool, shape (K,), optional
-        Whether a segment ends at rest, where the engine knows; else the waveform tells.
+    at_rest : ndarray of bool, shape (N,), optional
+        Whether a segment ends at rest; None where nothing has judged it yet.
     """
+
+    timeless: ClassVar[bool] = False
 
     time: Array
     voltages: Array

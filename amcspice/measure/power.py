@@ -8,36 +8,16 @@ programming.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.backend import Response
+from amcspice.engine.batch import Batch, Drive
 
-__all__ = ["Ports", "Power", "energy", "measure_power", "source_power"]
-
-
-class Ports(Protocol):
-    """What is measured at the ports of a network; `amcspice.reduction.PortModel` is one."""
-
-    @property
-    def nodes(self) -> NDArray[np.intp]:
-        """Nodes of the ports, shape (P,)."""
-        ...
-
-    def port_currents(self, currents: Array, /) -> Array:
-        """Return what sources (K, q) amount to at the ports, shape (K, P) [A]."""
-        ...
-
-    def driven_currents(self, currents: Array, /) -> Array:
-        """Return the part of it that voltage sources send, shape (K, P) [A]."""
-        ...
-
-    def into_network(self, voltages: Array, /) -> Array:
-        """Return what flows into the network at the ports, shape (K, P) [A]."""
-        ...
+__all__ = ["Power", "energy", "measure_power", "source_power"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,65 +55,49 @@ class Power:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-def source_power(
-    circuit: Circuit,
-    model: Ports,
-    voltages: Array,
-    supply: Array,
-    currents: Array,
-    local: Array,
-    starts: NDArray[np.intp],
-) -> Array:
+def source_power(batch: Batch, response: Response, drive: Drive) -> Array:
     """Return what all independent sources deliver over time, shape (T,) [W].
 
     Parameters
     ----------
-    circuit, model, voltages, supply, currents, local
-        As for `measure_power`.
-    starts : ndarray of int, shape (K + 1,)
-        First sample of each segment, and the number of samples.
+    batch : Batch
+    response : Response
+        To K right-hand sides of each circuit.
+    drive : Drive
+        These.
     """
-    counts = np.diff(starts)
-    into = np.repeat(_signed(model, currents), counts, axis=0)
-    from_supply, arriving = _delivered(circuit, voltages, supply, into)
-    return from_supply + arriving + np.repeat(local, counts)
+    counts = np.diff(response.starts)
+    into = np.repeat(_signed(drive), counts, axis=0)
+    from_supply, arriving = _delivered(batch.circuit, response.voltages, response.supply, into)
+    return from_supply + arriving + np.repeat(drive.local.ravel(), counts)
 
 
-def measure_power(
-    circuit: Circuit,
-    model: Ports,
-    voltages: Array,
-    supply: Array,
-    currents: Array,
-    local: Array,
-) -> Power:
-    """Return the power at some instants.
+def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) -> Power:
+    """Return the power at one instant of every right-hand side.
 
     Parameters
     ----------
-    circuit : Circuit
-    model : Ports
-        Its reduced network.
-    voltages : ndarray, shape (T, P)
+    batch : Batch
+        Of C circuits.
+    voltages : ndarray, shape (C K, P)
         Of the ports [V].
-    supply : ndarray, shape (T, 2)
+    supply : ndarray, shape (C K, 2)
         Currents out of the positive and the negative supply [A].
-    currents : ndarray, shape (T, q) or (1, q)
-        Injected at each instant, or at all of them [A].
-    local : ndarray, shape (T,) or (1,)
-        `PortModel.local_power` of them [W].
+    drive : Drive
+        The K right-hand sides of each circuit.
     """
-    opamp = circuit.opamp
-    from_supply, arriving = _delivered(circuit, voltages, supply, _signed(model, currents))
+    opamp, local = batch.circuit.opamp, drive.local.ravel()
+    from_supply, arriving = _delivered(batch.circuit, voltages, supply, _signed(drive))
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    taken_in = model.into_network(voltages) - 2 * model.driven_currents(currents)
+    driven = drive.driven.reshape(voltages.shape)
+    taken_in = batch.into_network(voltages) - 2 * driven
     in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
     static = sum(
         len(bank.out)
         * opamp.quiescent_current
         * (opamp.supply_positive - (0.0 if bank.floor_at_ground else opamp.supply_negative))
-        for bank in circuit.schematic.amplifiers
+        for bank in batch.circuit.schematic.amplifiers
     )
     total = from_supply + from_input
     return Power(
@@ -146,13 +110,14 @@ def measure_power(
     )
 
 
-def _signed(model: Ports, currents: Array) -> Array:
-    """Return the port currents, negative where a voltage source sends them.
+def _signed(drive: Drive) -> Array:
+    """Return the port currents (N, P), negative where a voltage source sends them.
 
     Port voltages times that is what the sources deliver beside their local power: a current
     source works against the port, a voltage source is relieved by it.
     """
-    return model.port_currents(currents) - 2 * model.driven_currents(currents)
+    signed = drive.into - 2 * drive.driven
+    return signed.reshape(-1, signed.shape[-1])
 
 
 def _delivered(

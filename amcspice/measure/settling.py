@@ -7,15 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.engine.waveforms import SMALLEST_SCALE, flat_tails
 from amcspice.errors import InputError
 
 __all__ = ["Settling", "measure_settling"]
-
-SMALLEST_SCALE = 1e-3
-"""Volts: the band is never narrower than the tolerance times this (an all-zero solution)."""
-
-TAIL_SAMPLES = 3
-"""Fewer samples in the last tenth of a window cannot show that it is flat."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +115,7 @@ def measure_settlings(
     final = outputs[last]
     band = tolerance * np.maximum(np.abs(final).max(axis=1), SMALLEST_SCALE)
     distance = np.abs(outputs - final[segment]).max(axis=1)
-    if at_rest is None:
-        begins = time[last] - 0.1 * (time[last] - time[first])
-        tail = time >= begins[segment]
-        moves = np.maximum.reduceat(np.where(tail, distance, 0.0), first)
-        settled = (np.add.reduceat(tail, first, dtype=int) >= TAIL_SAMPLES) & (moves <= band / 10)
-    else:
-        settled = at_rest
+    settled = flat_tails(time, outputs, starts, tolerance) if at_rest is None else at_rest
     # The last sample outside the band; a segment's last one is inside by definition.
     outside = np.where(distance > band[segment], np.arange(len(time)), -1)
     before = np.maximum.reduceat(outside, first)

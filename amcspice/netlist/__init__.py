@@ -1,8 +1,14 @@
 """Deck text: elements, amplifiers, noise sources, PySpice export and decks that stand alone."""
 
-from amcspice.netlist.deck import Deck, Stimulus, Transient, write_deck
+from amcspice.netlist.deck import Deck, write_deck
 from amcspice.netlist.pyspice import to_pyspice
-from amcspice.netlist.testbench import PortNetwork, Testbench, make_testbench
+from amcspice.netlist.testbench import (
+    PortNetwork,
+    Stimulus,
+    Testbench,
+    Transient,
+    make_testbench,
+)
 
 __all__ = [
     "Deck",

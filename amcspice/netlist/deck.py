@@ -10,111 +10,23 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.capacitance import Capacitors
-from amcspice.circuit.network import Network, Nodes
+from amcspice.circuit.network import Network
 from amcspice.device import Memristor, OpAmp
 from amcspice.netlist.elements import held_stages, write_elements
 from amcspice.netlist.instances import amplifier_library, instances, model_library
 from amcspice.netlist.noise import excess_source, noise_sources
+from amcspice.netlist.testbench import Stimulus, Testbench, Transient
 
 __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library", "write_deck"]
 
 SUPPLIES = ("vvdd#branch", "vvss#branch")
 """Names of the supply currents in a simulator's result [A], positive into the source."""
-
-
-@dataclass(frozen=True)
-class Transient:
-    """How the right-hand sides are streamed through one transient.
-
-    Parameters
-    ----------
-    window : float
-        Time given to each right-hand side [s].
-    max_step : float
-        Largest time step [s].
-    rise : float
-        Duration of each input step [s].
-    relative_tolerance : float
-        ``reltol`` of the simulator.
-    solver : {"sparse", "klu"}
-        Matrix solver.
-    charge_tolerance : float
-        ``chgtol`` of the simulator [C].
-    damped : bool
-        Integrate by Gear's method, which loses what the trapezoidal rule lets ring for many
-        steps: the node of an amplifier that has just reached its rail.
-    """
-
-    window: float
-    max_step: float
-    rise: float
-    relative_tolerance: float = 1e-4
-    solver: str = "sparse"
-    charge_tolerance: float = 1e-16
-    damped: bool = False
-
-    def with_changes(
-        self,
-        *,
-        window: float | None = None,
-        max_step: float | None = None,
-        solver: str | None = None,
-    ) -> Transient:
-        """Return a copy with what is given changed; the step follows a changed window."""
-        changed = self
-        if window is not None:
-            step = self.max_step * window / self.window
-            changed = replace(changed, window=window, max_step=step)
-        if max_step is not None:
-            changed = replace(changed, max_step=max_step)
-        if solver is not None:
-            changed = replace(changed, solver=solver)
-        return changed
-
-    @property
-    def options(self) -> str:
-        """Simulator options as they stand in the deck."""
-        solver = " klu" if self.solver == "klu" else ""
-        method = "gear" if self.damped else "trap xmu=0.49"
-        return (
-            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
-            f"chgtol={self.charge_tolerance:g} method={method}{solver}"
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Stimulus:
-    """Sources at nodes, one row a right-hand side.
-
-    Parameters
-    ----------
-    nodes : ndarray of int, shape (p,)
-        Node of each current.
-    currents : ndarray, shape (K, p)
-        Injected into the node [A], or its voltage [V].
-    windows : ndarray, shape (K,), optional
-        Time given to each right-hand side [s]; None is that of the transient.
-    is_driven : ndarray of bool, shape (p,), optional
-        Which are voltage sources; None is none.
-    """
-
-    nodes: Nodes
-    currents: Array
-    windows: Array | None = None
-    is_driven: NDArray[np.bool_] | None = None
-
-    def edges(self, transient: Transient) -> Array:
-        """Return the times of the input steps and the end, shape (K + 1,) [s]."""
-        count = len(self.currents)
-        windows = np.full(count, transient.window) if self.windows is None else self.windows
-        return np.append(0.0, np.cumsum(windows))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,16 +71,12 @@ class Deck:
 
 def write_deck(
     title: str,
-    network: Network,
-    amplifiers: tuple[Amplifiers, ...],
+    testbench: Testbench,
     opamp: OpAmp,
-    stimulus: Stimulus,
     transient: Transient,
-    save: Nodes,
     device: Memristor | None = None,
     noise: Noise | None = None,
     *,
-    capacitors: Capacitors | None = None,
     with_supplies: bool = True,
 ) -> Deck:
     """Return the deck of one streamed transient.
@@ -177,24 +85,16 @@ def write_deck(
     ----------
     title : str
         First line.
-    network : Network
-        All conductances, flat or reduced to the ports.
-    amplifiers : tuple of Amplifiers
-        Banks whose pins are nodes of the network.
+    testbench : Testbench
+        The network with its amplifiers and sources; voltages of its ports are kept.
     opamp : OpAmp
         Parameters of every amplifier.
-    stimulus : Stimulus
-        Injected currents.
     transient : Transient
         Windows and accuracy.
-    save : ndarray of int
-        Nodes whose voltages are kept.
     device : Memristor, optional
         Its current-voltage curve and its noise in time; None is linear cells without noise.
     noise : Noise, optional
         In series with the non-inverting inputs; needs supplies.
-    capacitors : tuple of (ndarray, ndarray), optional
-        Nodes with a capacitance to ground, and the capacitances [F].
     with_supplies : bool
         Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
         are single elements, see `amcspice.netlist.elements`, and the nodes that their hold
@@ -210,7 +110,8 @@ def write_deck(
     Macro-models start from 0 V everywhere.  The inner nodes of a sub-circuit of transistors must
     not: with one, the transient starts from the operating point without input.
     """
-    nodes = tuple(network.names[node] for node in save)
+    network, amplifiers, stimulus = testbench.network, testbench.amplifiers, testbench.stimulus
+    nodes = tuple(network.names[node] for node in testbench.ports)
     stop = float(stimulus.edges(transient)[-1])
     if with_supplies:
         supplies = [
@@ -232,7 +133,7 @@ def write_deck(
         *head,
         *_resistors(network),
         *_excess(network, device),
-        *_capacitors(network, capacitors),
+        *_capacitors(network, testbench.capacitors),
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
@@ -267,9 +168,7 @@ def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
         yield excess_source(index, names[a[index]], names[b[index]], conductance[index], device)
 
 
-def _capacitors(network: Network, capacitors: Capacitors | None) -> Iterator[str]:
-    if capacitors is None:
-        return
+def _capacitors(network: Network, capacitors: Capacitors) -> Iterator[str]:
     for node, farad in zip(*(part.tolist() for part in capacitors), strict=True):
         name = network.names[node]
         yield f"Cline_{name} {name} 0 {farad!r}"

@@ -18,7 +18,8 @@ import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
 from amcspice.device import OpAmp, Wire
-from amcspice.netlist.deck import Deck, Transient
+from amcspice.netlist.deck import Deck
+from amcspice.netlist.testbench import Transient
 
 __all__ = ["WINDOW_LINE", "write_listing"]
 

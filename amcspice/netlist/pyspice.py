@@ -17,9 +17,8 @@ from numpy.typing import ArrayLike
 from amcspice.circuit.base import Circuit, as_vectors
 from amcspice.device import OpAmp
 from amcspice.errors import InputError, UnsupportedError
-from amcspice.netlist.deck import Transient
 from amcspice.netlist.instances import Instance, amplifier_library, instances
-from amcspice.netlist.testbench import PortNetwork, Testbench, make_testbench
+from amcspice.netlist.testbench import PortNetwork, Testbench, Transient, make_testbench
 
 __all__ = ["to_pyspice"]
 

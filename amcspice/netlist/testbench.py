@@ -11,13 +11,101 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.network import Network, Nodes
-from amcspice.netlist.deck import Stimulus
 
 __all__ = ["PortNetwork", "Testbench", "make_testbench"]
+
+
+@dataclass(frozen=True)
+class Transient:
+    """How the right-hand sides are streamed through one transient.
+
+    Parameters
+    ----------
+    window : float
+        Time given to each right-hand side [s].
+    max_step : float
+        Largest time step [s].
+    rise : float
+        Duration of each input step [s].
+    relative_tolerance : float
+        ``reltol`` of the simulator.
+    solver : {"sparse", "klu"}
+        Matrix solver.
+    charge_tolerance : float
+        ``chgtol`` of the simulator [C].
+    damped : bool
+        Integrate by Gear's method, which loses what the trapezoidal rule lets ring for many
+        steps: the node of an amplifier that has just reached its rail.
+    """
+
+    window: float
+    max_step: float
+    rise: float
+    relative_tolerance: float = 1e-4
+    solver: str = "sparse"
+    charge_tolerance: float = 1e-16
+    damped: bool = False
+
+    def with_changes(
+        self,
+        *,
+        window: float | None = None,
+        max_step: float | None = None,
+        solver: str | None = None,
+    ) -> Transient:
+        """Return a copy with what is given changed; the step follows a changed window."""
+        changed = self
+        if window is not None:
+            step = self.max_step * window / self.window
+            changed = replace(changed, window=window, max_step=step)
+        if max_step is not None:
+            changed = replace(changed, max_step=max_step)
+        if solver is not None:
+            changed = replace(changed, solver=solver)
+        return changed
+
+    @property
+    def options(self) -> str:
+        """Simulator options as they stand in the deck."""
+        solver = " klu" if self.solver == "klu" else ""
+        method = "gear" if self.damped else "trap xmu=0.49"
+        return (
+            f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
+            f"chgtol={self.charge_tolerance:g} method={method}{solver}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """Sources at nodes, one row a right-hand side.
+
+    Parameters
+    ----------
+    nodes : ndarray of int, shape (p,)
+        Node of each current.
+    currents : ndarray, shape (K, p)
+        Injected into the node [A], or its voltage [V].
+    windows : ndarray, shape (K,), optional
+        Time given to each right-hand side [s]; None is that of the transient.
+    is_driven : ndarray of bool, shape (p,), optional
+        Which are voltage sources; None is none.
+    """
+
+    nodes: Nodes
+    currents: Array
+    windows: Array | None = None
+    is_driven: NDArray[np.bool_] | None = None
+
+    def edges(self, transient: Transient) -> Array:
+        """Return the times of the input steps and the end, shape (K + 1,) [s]."""
+        count = len(self.currents)
+        windows = np.full(count, transient.window) if self.windows is None else self.windows
+        return np.append(0.0, np.cumsum(windows))
 
 
 class PortNetwork(Protocol):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.device import SwitchingCell, WriteVerify
-from amcspice.engine.simulator import Vectors
+from amcspice.engine.ngspice.simulator import Vectors
 from amcspice.netlist.deck import Deck, model_library
 
 __all__ = ["Pulse", "PulseResult"]

@@ -2,6 +2,5 @@
 
 from amcspice.reduction.mvm import CrossbarState, WiredCrossbar
 from amcspice.reduction.ports import PortModel, reduce_to_ports
-from amcspice.reduction.stack import PortStack
 
-__all__ = ["CrossbarState", "PortModel", "PortStack", "WiredCrossbar", "reduce_to_ports"]
+__all__ = ["CrossbarState", "PortModel", "WiredCrossbar", "reduce_to_ports"]

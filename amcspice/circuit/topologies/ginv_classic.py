@@ -139,9 +139,10 @@ class ClassicGINV(LeastSquares):
             grounded, stacked = compensating_cells(device, wanted, self.cycle, 6)
             network.connect(np.concatenate([sense, opposite]), GROUND, grounded, cells=True)
             used += 2 * n * stacked
-        for nodes, total in zip((sense, opposite), totals, strict=True):
-            # A line without any cell is grounded, so that it does not float.
-            network.connect(nodes, GROUND, np.where(total == 0, device.g_max, 0.0))
+        else:
+            for nodes, total in zip((sense, opposite), totals, strict=True):
+                # A line without any cell is grounded, so that it does not float.
+                network.connect(nodes, GROUND, np.where(total == 0, device.g_max, 0.0))
         return np.hstack([above, device.program(negative, 4, self.cycle)]), opposite, used
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:

@@ -1,0 +1,191 @@
+"""`Backend`: one way to find out what circuits do, from flat decks to the ideal answer.
+
+Every backend takes a batch of circuits, prepares it once, and runs any number of right-hand
+sides on it.  What it cannot do it refuses in `Backend.check`, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.analysis import Analysis
+from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.ngspice.installation import Installation
+
+__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response"]
+
+
+class Response(Protocol):
+    """How a batch answered N right-hand sides, circuit after circuit; `Stream` is one.
+
+    ``timeless`` responses have one sample a right-hand side, at rest.
+    """
+
+    timeless: ClassVar[bool]
+
+    @property
+    def time(self) -> Array:
+        """Time of the samples from the input step of their segment, shape (T,) [s]."""
+        ...
+
+    @property
+    def voltages(self) -> Array:
+        """Voltages of the ports, shape (T, P) [V]."""
+        ...
+
+    @property
+    def supply(self) -> Array:
+        """Currents out of the positive and the negative supply, shape (T, 2) [A]."""
+        ...
+
+    @property
+    def starts(self) -> NDArray[np.intp]:
+        """First sample of each segment, and the number of samples, shape (N + 1,)."""
+        ...
+
+    @property
+    def at_rest(self) -> NDArray[np.bool_]:
+        """Whether a segment ends at rest, shape (N,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What ran, for the provenance.
+
+    Parameters
+    ----------
+    simulator, solver : str, optional
+    options : str
+        What chose steps and windows.
+    installation : Installation, optional
+        Of ngspice.
+    deck_sha256 : str, optional
+        Of the first deck.
+    """
+
+    simulator: str | None = None
+    solver: str | None = None
+    options: str = ""
+    installation: Installation | None = None
+    deck_sha256: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a circuit's equations say of right-hand sides before ngspice runs them.
+
+    Parameters
+    ----------
+    windows : tuple of ndarray, each shape (before + K,)
+        Time for each right-hand side of a chunk, with the one that leads in [s].
+    final, into : ndarray, shape (K, P)
+        Port voltages that they come to [V], and what the sources send into the ports [A].
+    """
+
+    windows: tuple[Array, ...]
+    final: Array
+    into: Array
+
+
+class Prepared(Protocol):
+    """A batch made ready to run.
+
+    Attributes
+    ----------
+    batch : Batch
+    chunk : int
+        Right-hand sides that run together; cuts between processes fall between chunks.
+    runs_away : ndarray of bool, shape (C,)
+        Circuits that leave every range: unstable, and nothing holds them.
+    """
+
+    batch: Batch
+    chunk: int
+    runs_away: NDArray[np.bool_]
+
+    def run(
+        self, drive: Drive, lead: int = 0, forecast: Forecast | None = None
+    ) -> Iterator[Response]:
+        """Yield the responses to right-hand sides, chunk after chunk.
+
+        Parameters
+        ----------
+        drive : Drive
+            lead + K right-hand sides of each circuit.
+        lead : {0, 1}
+            Whether the first one only leads in: it sets where the next one starts.
+        forecast : Forecast, optional
+            Of the same right-hand sides.
+
+        Raises
+        ------
+        SimulationError
+            If a simulation fails.
+        """
+        ...
+
+    def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
+        """Yield what is known beforehand, chunk after chunk; nothing where that is the run."""
+        ...
+
+    def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
+        """Return what ran, of every circuit."""
+        ...
+
+
+class Backend(abc.ABC):
+    """A fidelity; subclasses are registered under their names.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """What it computes, in words."""
+    verified_by: ClassVar[str | None] = None
+    """The fidelity that checks it."""
+    simulates: ClassVar[bool] = True
+    """Whether it knows cells, wires and amplifiers."""
+    in_time: ClassVar[bool] = True
+    """Whether it knows settling time, energy and waveforms."""
+    uses_ngspice: ClassVar[bool] = False
+    largest_batch: ClassVar[int] = 1
+    """Circuits that it takes at once."""
+    largest_count: ClassVar[int | None] = None
+    """Right-hand sides of each circuit of a batch of several."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis = analysis
+
+    @abc.abstractmethod
+    def check(self, circuit: Circuit) -> None:
+        """Refuse what this fidelity cannot do.
+
+        Raises
+        ------
+        UnsupportedError
+            If the circuit, or the analysis, has something that it does not know.
+        """
+
+    @abc.abstractmethod
+    def prepare(self, batch: Batch) -> Prepared:
+        """Make a batch ready.
+
+        Raises
+        ------
+        UnsupportedError
+            See `check`.
+        UnstableError
+            If a circuit is unstable, nothing holds it, and that was not asked for.
+        """

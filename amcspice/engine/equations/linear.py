@@ -1,0 +1,213 @@
+"""The linear state-space model of a circuit: time constants, DC answer, exact step response.
+
+States are the internal node y of every amplifier, dy/dt = w_u (v+ - v- + v_os) - (w_u / A0) y,
+those of the second poles, and the voltages of nodes that have a capacitance; the reduced network
+gives the pin voltages from these and the injected currents.  It holds inside slew limit and
+output range; it chooses window and time step of a transient, tells whether a circuit is stable
+and is the oracle of unconstrained settling.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.equations.piecewise import PiecewiseLinear
+from amcspice.errors import UnstableError
+from amcspice.reduction import PortModel
+
+__all__ = ["LinearModel", "Modes", "refuse_growth"]
+
+
+@dataclass(frozen=True, eq=False)
+class Modes:
+    """The modes of one circuit, or of many.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray, shape (..., s)
+        Of the state matrix [1/s].
+    """
+
+    eigenvalues: np.ndarray
+
+    @cached_property
+    def growth(self) -> Array:
+        """Largest rate of growth, negative where every mode decays, shape (...) [1/s]."""
+        return np.asarray(self.eigenvalues.real.max(axis=-1))
+
+    @property
+    def stable(self) -> NDArray[np.bool_]:
+        """Whether every mode decays, shape (...)."""
+        return np.asarray(self.growth < 0)
+
+    @cached_property
+    def slowest(self) -> Array:
+        """Time constant of the slowest mode, decaying or growing, shape (...) [s].
+
+        For circuits with a constraint, where a mode that grows with every output active may
+        end at the constraint.
+        """
+        return np.asarray(1 / np.abs(self.eigenvalues.real).min(axis=-1))
+
+    @property
+    def oscillation(self) -> Array:
+        """Largest angular frequency of the modes that last, within three of the slowest [1/s]."""
+        values = self.eigenvalues
+        lasting = np.abs(values.real) <= 3 / self.slowest[..., None]
+        return np.asarray(np.where(lasting, np.abs(values.imag), 0.0).max(axis=-1))
+
+    @property
+    def fastest(self) -> Array:
+        """Smallest time constant, shape (...) [s]."""
+        return np.asarray(1 / np.abs(self.eigenvalues).max(axis=-1))
+
+
+def refuse_growth(growth: float) -> None:
+    """Refuse a circuit with a mode that grows, at a rate in 1/s.
+
+    Raises
+    ------
+    UnstableError
+        If the rate is not negative.
+    """
+    if growth >= 0:
+        raise UnstableError(
+            f"the circuit is unstable: eigenvalue {growth:.3g} 1/s; use more loop damping "
+            "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
+            "circuit; or allow unstable circuits, to see where it goes"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """du/dt = state @ u + drive @ J + constant; port voltages = observe @ u + local @ J + bias.
+
+    Of many circuits every array has one more axis, the first; `modes` are known of them, too.
+
+    Parameters
+    ----------
+    state : ndarray, shape (s, s)
+        [1/s].
+    drive : ndarray, shape (s, P)
+        Volts a second for one ampere into a port.
+    constant : ndarray, shape (s,)
+        From offsets and bias currents [V/s].
+    observe : ndarray, shape (P, s)
+    local : ndarray, shape (P, P)
+        [ohm].
+    bias : ndarray, shape (P,)
+        From bias currents [V].
+    """
+
+    state: Array
+    drive: Array
+    constant: Array
+    observe: Array
+    local: Array
+    bias: Array
+
+    @classmethod
+    def of(cls, circuit: Circuit, model: PortModel) -> LinearModel:
+        """Return the model of a circuit whose network has been reduced."""
+        return cls.of_equations(PiecewiseLinear.of(circuit, model))
+
+    @classmethod
+    def of_equations(cls, equations: PiecewiseLinear) -> LinearModel:
+        """Return the linear piece of a circuit's equations, with all outputs inside the rails."""
+        eq = equations.arrays
+        *many, k, c = eq.difference_q.shape
+        size = (2 * k if eq.second else k) + c
+        inner, last, ports = slice(0, k), slice(size - k - c, size - c), slice(size - c, size)
+        state = np.zeros((*many, size, size))
+        state[..., inner, last] += eq.unity * eq.difference_a
+        state[..., inner, inner] -= np.diag(eq.leak)
+        state[..., inner, ports] = eq.unity * eq.difference_q
+        if eq.second:
+            state[..., last, inner] += eq.second * np.eye(k)
+            state[..., last, last] -= eq.second * np.eye(k)
+        state[..., ports, last] = eq.charge_a
+        state[..., ports, ports] = eq.charge_q
+        width = equations.bias.shape[-1]
+        drive, constant = np.zeros((*many, size, width)), np.zeros((*many, size))
+        drive[..., inner, :] = eq.unity * equations.difference
+        constant[..., inner] = eq.unity * equations.difference_0
+        drive[..., ports, :], constant[..., ports] = equations.charge, equations.charge_0
+        observe = np.zeros((*many, width, size))
+        observe[..., last], observe[..., ports] = equations.from_sources, equations.from_states
+        return cls(state, drive, constant, observe, equations.local, equations.bias)
+
+    def of_circuit(self, number: int) -> LinearModel:
+        """Return the model of one circuit of many."""
+        return LinearModel(**{item.name: getattr(self, item.name)[number] for item in fields(self)})
+
+    @cached_property
+    def modes(self) -> Modes:
+        """Its modes."""
+        return Modes(np.linalg.eigvals(self.state))
+
+    @property
+    def eigenvalues(self) -> np.ndarray:
+        """Eigenvalues of the state matrix [1/s]."""
+        return self.modes.eigenvalues
+
+    @property
+    def stable(self) -> bool:
+        """Whether every mode decays."""
+        return bool(self.modes.stable)
+
+    @property
+    def slowest(self) -> float:
+        """Largest time constant [s].
+
+        Raises
+        ------
+        UnstableError
+            If the circuit is unstable.
+        """
+        growth = float(self.modes.growth)
+        refuse_growth(growth)
+        return 1 / -growth
+
+    @property
+    def slowest_mode(self) -> float:
+        """See `Modes`."""
+        return float(self.modes.slowest)
+
+    @property
+    def oscillation(self) -> float:
+        """See `Modes`."""
+        return float(self.modes.oscillation)
+
+    @property
+    def fastest(self) -> float:
+        """See `Modes`."""
+        return float(self.modes.fastest)
+
+    def operating_point(self, port_currents: Array) -> Array:
+        """Return the DC port voltages for port currents (..., P), with finite gain [V]."""
+        rest = np.linalg.solve(self.state, -(port_currents @ self.drive.T + self.constant).T).T
+        voltages: Array = rest @ self.observe.T + port_currents @ self.local.T + self.bias
+        return voltages
+
+    def step_response(self, port_currents: Array, time: Array) -> Array:
+        """Return the port voltages (T, P) after a step from rest, exact at every instant [V].
+
+        Parameters
+        ----------
+        port_currents : ndarray, shape (P,)
+            Constant from t = 0 [A].
+        time : ndarray, shape (T,)
+            [s].
+        """
+        values, vectors = np.linalg.eig(self.state)
+        forced = np.linalg.solve(vectors, self.drive @ port_currents + self.constant)
+        growth = np.expm1(np.outer(time, values)) / values
+        states = ((growth * forced) @ vectors.T).real
+        response: Array = states @ self.observe.T + self.local @ port_currents + self.bias
+        return response

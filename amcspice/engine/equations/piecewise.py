@@ -1,0 +1,196 @@
+"""A circuit as equations for compiled code: amplifiers on the reduced network.
+
+The amplifiers are those of ``models/opamp.lib``: an input stage that is linear up to the slew
+rate, an internal node that the output range limits, an output resistance, and for held outputs
+a rectifier with a one-way device.  With the voltages ``a`` behind the output resistances and the
+currents ``w`` of the hold devices given, the rest is the linear network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.batch import Batch
+from amcspice.engine.equations.arrays import BY_NETWORK, Equations
+from amcspice.engine.equations.pins import Pins
+from amcspice.errors import UnsupportedError
+from amcspice.reduction import PortModel
+
+__all__ = ["PiecewiseLinear", "refuse_unknown_physics"]
+
+
+def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
+    """Refuse amplifiers and cells with properties that the equations do not know.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    fidelity : str
+        For the message.
+
+    Raises
+    ------
+    UnsupportedError
+        If there are such.
+    """
+    circuit.device.refuse_unless_linear(fidelity)
+    if circuit.device.thermal_noise:
+        raise UnsupportedError(
+            f"{fidelity} fidelity has no noise in time; use reduced or flat for thermal noise"
+        )
+    if circuit.opamp.output_current_limit is not None:
+        raise UnsupportedError(
+            f"the {fidelity} fidelity has no output current limit; use reduced or flat"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLinear:
+    """A circuit's equations and what turns their states into port voltages; P ports.
+
+    Of many circuits that differ in their networks only, every array that follows from the network
+    has one more axis, the first.  Port voltages are
+    ``from_sources @ a - from_held @ w + from_states @ q + local @ J + bias``.
+
+    Parameters
+    ----------
+    arrays : Equations
+    from_sources, from_held : ndarray, shape (P, k)
+    from_states : ndarray, shape (P, c)
+    local : ndarray, shape (P, P)
+        [ohm].
+    bias : ndarray, shape (P,)
+        From bias currents [V].
+    difference, held, charge : ndarray, shapes (k, P), (k, P), (c, P)
+        Input differences, held nodes and rates of the states for one ampere into a port.
+    difference_0, held_0, charge_0 : ndarray
+        The same without any current: offsets and bias currents.
+    out : ndarray of int, shape (k,)
+        Ports of the outputs.
+    """
+
+    arrays: Equations
+    from_sources: Array
+    from_held: Array
+    from_states: Array
+    local: Array
+    bias: Array
+    difference: Array
+    held: Array
+    charge: Array
+    difference_0: Array
+    held_0: Array
+    charge_0: Array
+    out: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, circuit: Circuit, model: PortModel | Batch) -> PiecewiseLinear:
+        """Return the equations of a circuit whose network has been reduced.
+
+        They know no limit of the output current.
+
+        Parameters
+        ----------
+        circuit : Circuit
+            One of them, where the model is that of many.
+        model : PortModel or Batch
+        """
+        if isinstance(model, Batch) and len(model) == 1:
+            # Products of one matrix and of a stack of one differ in the last bit.
+            return cls.of(circuit, model.models[0])._as_stack()
+        opamp, banks = circuit.opamp, circuit.schematic.amplifiers
+        ports, rout = len(model.nodes), opamp.output_resistance
+        pins = Pins.of(circuit, model)
+        loaded, difference = pins.loaded, pins.difference
+        capacitance = opamp.input_capacitance * pins.inputs
+        nodes, farads = circuit.schematic.capacitors
+        np.add.at(capacitance, np.searchsorted(model.nodes, nodes), farads)
+        kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
+        # Without states a port follows at once: free ports are eliminated, states are given.
+        inside = (..., free[:, None], free)
+        resistance = np.zeros_like(loaded)
+        resistance[inside] = np.linalg.inv(loaded[inside])
+        from_states = -resistance @ loaded[..., kept]
+        from_states[..., kept, :] += np.eye(len(kept))
+        # Current into the states' ports for one ampere into each port.
+        into = np.eye(ports)[kept] - loaded[..., kept, :] @ resistance
+        rate = into / capacitance[kept][:, None]
+        hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
+        held = pins.minus * (hold > 0)[:, None]
+        source, bias = pins.out.T / rout, -opamp.bias_current * pins.inputs
+        grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
+        unity = 2 * np.pi * opamp.gbw
+
+        def apart(rows: Array) -> tuple[Array, Array, Array]:
+            """Return the parts by sources, hold currents and states, in C order for the kernel."""
+            parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
+            by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
+            return by_source, by_hold, by_state
+
+        difference_parts, held_parts = apart(difference), apart(held)
+        arrays = Equations(
+            difference_a=difference_parts[0],
+            difference_w=difference_parts[1],
+            difference_q=difference_parts[2],
+            held_a=held_parts[0],
+            held_w=held_parts[1],
+            held_q=held_parts[2],
+            charge_a=np.ascontiguousarray(rate @ source),
+            charge_w=np.ascontiguousarray(-rate @ held.T),
+            charge_q=np.ascontiguousarray(
+                -(loaded[..., kept, :] @ from_states) / capacitance[kept, None]
+            ),
+            hold=hold,
+            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
+            highest=np.full(len(hold), opamp.highest_output),
+            unity=unity,
+            leak=unity / opamp.gains(len(hold)),
+            slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,
+            second=2 * np.pi * (opamp.second_pole or 0.0),
+            rout=rout,
+        )
+        return cls(
+            arrays=arrays,
+            from_sources=resistance @ source,
+            from_held=resistance @ held.T,
+            from_states=from_states,
+            local=resistance,
+            bias=resistance @ bias,
+            difference=difference @ resistance,
+            held=held @ resistance,
+            charge=rate,
+            difference_0=difference @ resistance @ bias + opamp.offsets(len(hold)),
+            held_0=held @ resistance @ bias,
+            charge_0=rate @ bias,
+            out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
+        )
+
+    def of_circuit(self, number: int) -> PiecewiseLinear:
+        """Return those of one circuit of many, or of the only one."""
+        if self.bias.ndim == 1:
+            return self
+        own = {name: getattr(self, name)[number] for name in _BY_NETWORK}
+        return replace(self, arrays=self.arrays.of_circuit(number), **own)
+
+    def _as_stack(self) -> PiecewiseLinear:
+        """Return those of a single circuit as those of many."""
+        own = {name: getattr(self, name)[None] for name in _BY_NETWORK}
+        arrays = {name: getattr(self.arrays, name)[None] for name in BY_NETWORK}
+        return replace(self, arrays=self.arrays._replace(**arrays), **own)
+
+
+_BY_NETWORK = (
+    "from_sources", "from_held", "from_states", "local", "bias", "difference", "held", "charge",
+    "difference_0", "held_0", "charge_0",
+)  # fmt: skip
+"""Fields of `PiecewiseLinear` that follow from a circuit's network."""
+
+
+def _series(hold: float | None, rout: float) -> float:
+    """Hold device in series with the output resistance that it sinks into [S]."""
+    return 0.0 if hold is None else 1 / (1 / hold + rout)

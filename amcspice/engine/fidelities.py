@@ -1,0 +1,19 @@
+"""`BACKENDS`: every fidelity by its name; `amcspice.engine.backends` fills in the built-in ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amcspice.registry import Registry
+
+__all__ = ["BACKENDS"]
+
+
+def _fault(entry: Any) -> str | None:
+    wanted = ("name", "check", "prepare", "simulates")
+    is_backend = isinstance(entry, type) and all(hasattr(entry, name) for name in wanted)
+    return None if is_backend else "it is no subclass of amcspice.Backend"
+
+
+BACKENDS: Registry[Any] = Registry("fidelity", "amcspice.backends", {}, _fault)
+"""Every fidelity by its name."""

@@ -1,0 +1,191 @@
+"""The backends that run decks in ngspice: every cell, or the network reduced to its ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.engine.analysis import Analysis
+from amcspice.engine.backend import Backend, Forecast, Origin
+from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.behavioural.backend import Integrator
+from amcspice.engine.chunks import chunks
+from amcspice.engine.equations.linear import LinearModel, Modes
+from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
+from amcspice.engine.ngspice.choice import get_simulator
+from amcspice.engine.ngspice.installation import find_installation
+from amcspice.engine.ngspice.simulator import Simulator
+from amcspice.engine.ngspice.streamer import Streamer
+from amcspice.engine.timing import (
+    DOUBLINGS,
+    RUNAWAY_DOUBLINGS,
+    choose_transient,
+    longest_windows,
+    runs_away,
+)
+from amcspice.engine.waveforms import Stream
+from amcspice.errors import UnsupportedError
+from amcspice.netlist.subcircuit import check_banks
+
+__all__ = ["Flat", "PreparedDecks", "Reduced"]
+
+LARGEST_FORECAST = 128
+"""Amplifiers up to which a forecast costs less than what it saves."""
+
+
+class Reduced(Backend):
+    """Decks that hold the network reduced exactly to its ports."""
+
+    name: ClassVar[str] = "reduced"
+    title: ClassVar[str] = "deck with the network reduced exactly to its ports"
+    verified_by: ClassVar[str | None] = "flat"
+    uses_ngspice: ClassVar[bool] = True
+    flat: ClassVar[bool] = False
+    chunk: ClassVar[int] = 64
+
+    def check(self, circuit: Circuit) -> None:
+        """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
+        check_banks(circuit.schematic.amplifiers, circuit.opamp)
+        if not self.flat:
+            circuit.device.refuse_unless_linear(self.name)
+
+    def check_installation(self) -> None:
+        """Refuse a simulator that is not installed.
+
+        Raises
+        ------
+        UnsupportedError
+            If the shared simulator is asked for and does not work.
+        """
+        installation = find_installation()
+        if self.analysis.simulator == "shared" and not installation.shared_works:
+            raise UnsupportedError(
+                f"the shared simulator does not work with ngspice {installation.version} "
+                f"(library: {installation.library}); use --simulator batch"
+            )
+
+    def prepare(self, batch: Batch) -> PreparedDecks:
+        """See `Backend.prepare`; batches are of one circuit."""
+        self.check(batch.circuit)
+        return PreparedDecks(batch, self.analysis, flat=self.flat, chunk=self.chunk)
+
+
+class Flat(Reduced):
+    """Decks that hold every cell and wire segment."""
+
+    name: ClassVar[str] = "flat"
+    title: ClassVar[str] = "deck cell by cell"
+    verified_by: ClassVar[str | None] = None
+    flat: ClassVar[bool] = True
+    chunk: ClassVar[int] = 8  # each takes long
+
+
+class PreparedDecks:
+    """One circuit ready to run in ngspice; a `Prepared`.
+
+    Parameters
+    ----------
+    batch : Batch
+        Of one circuit.
+    analysis : Analysis
+    flat : bool
+        Whether decks hold every cell.
+    chunk : int
+        Right-hand sides in one simulation.
+    """
+
+    def __init__(self, batch: Batch, analysis: Analysis, *, flat: bool, chunk: int) -> None:
+        (self._circuit,) = batch.circuits
+        self.batch, self.chunk, self._analysis = batch, chunk, analysis
+        self._equations = PiecewiseLinear.of(self._circuit, batch)
+        linear = LinearModel.of_equations(self._equations).of_circuit(0)
+        self._modes = Modes(linear.modes.eigenvalues[None])
+        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, self._modes)
+        simulator: Simulator = get_simulator(analysis.simulator)
+        transient = choose_transient(
+            self._circuit,
+            linear,
+            klu=simulator.installation.klu,
+            flat=flat,
+            relative_tolerance=analysis.relative_tolerance,
+            allow_unstable=analysis.allow_unstable,
+        )
+        self._window = transient.window
+        self.streamer = Streamer(
+            circuit=self._circuit,
+            model=batch.models[0],
+            simulator=simulator,
+            flat=flat,
+            transient=transient.with_changes(
+                window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
+            ),
+            settle_tolerance=analysis.settle_tolerance,
+            timeout=analysis.timeout,
+            amplifiers=analysis.amplifiers,
+            chunk=chunk,
+            doublings=RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS,
+        )
+
+    @cached_property
+    def _integrator(self) -> Integrator | None:
+        """The circuit's own equations, for forecasts; None if they are not known or large."""
+        if self._circuit.amplifier_count > LARGEST_FORECAST:
+            return None
+        try:
+            refuse_unknown_physics(self._circuit, "behavioural")
+        except UnsupportedError:
+            return None
+        longest = longest_windows(np.array([self._window]), self.runs_away)
+        if self._analysis.window is not None:
+            longest = np.array([self._analysis.window])
+        return Integrator(
+            self.batch, longest=longest, equations=self._equations, modes=self._modes,
+            settle_tolerance=self._analysis.settle_tolerance,
+            tolerance=self._analysis.relative_tolerance,
+        )  # fmt: skip
+
+    def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
+        """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""
+        integrator = self._integrator
+        if integrator is None:
+            return
+        for rows, before in chunks(len(drive), self.chunk, lead):
+            block = drive.take(rows)
+            samples = integrator.integrate(block, len(drive))
+            window = self.streamer.transient.window
+            windows = np.full(len(block), window)
+            if self._analysis.window is None:
+                windows = self.streamer.windows(integrator.rest_times(samples))
+            last = samples.starts[1:] - 1
+            final = integrator.voltages(samples, block)[last]
+            yield Forecast((windows,), final[before:], block.into[0][before:])
+
+    def run(
+        self, drive: Drive, lead: int = 0, forecast: Forecast | None = None
+    ) -> Iterator[Stream]:
+        """See `Prepared.run`."""
+        windows = None if forecast is None else forecast.windows
+        return self.streamer.run(drive.currents[0], lead, windows)
+
+    def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
+        """See `Prepared.origin`; the hash is of the first chunk's deck."""
+        streamer = self.streamer
+        sha256 = streamer.deck_sha256
+        if sha256 is None:  # other processes ran the decks
+            windows = None if forecast is None else forecast.windows[0]
+            sha256 = streamer.deck(drive.currents[0][: self.chunk], windows).sha256
+        foretold = forecast is not None and self._analysis.window is None
+        return [
+            Origin(
+                simulator=streamer.simulator.name,
+                solver=streamer.transient.solver,
+                options=streamer.options(foretold=foretold),
+                installation=streamer.simulator.installation,
+                deck_sha256=sha256,
+            )
+        ]

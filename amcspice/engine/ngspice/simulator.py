@@ -1,0 +1,84 @@
+"""The protocol every simulator follows, and what counts as success.
+
+Success is judged by the result, not by what was printed: the transient is there, it reaches its
+stop time, every vector asked for is present and finite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.engine.ngspice.installation import Installation
+from amcspice.engine.ngspice.log import explain_failure
+from amcspice.errors import SimulationError
+from amcspice.netlist.deck import Deck
+
+__all__ = ["Simulator", "Vectors", "check_result", "failure"]
+
+Vectors = dict[str, NDArray[np.float64]]
+
+
+class Simulator(Protocol):
+    """Runs decks on one ngspice installation."""
+
+    name: str
+    installation: Installation
+
+    def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
+        """Run a deck and return its vectors by normalised name.
+
+        Raises
+        ------
+        SimulationError
+            If the run fails or takes longer than ``timeout`` seconds.
+        """
+        ...
+
+
+def check_result(deck: Deck, vectors: Vectors) -> str | None:
+    """Return what is wrong with the result of a deck, or None."""
+    time = vectors.get("time")
+    if time is None or len(time) < 2:
+        return "the transient gave no points"
+    if time[-1] < deck.stop_time * (1 - 1e-9):
+        return f"the transient stopped at {time[-1]:.3g} s of {deck.stop_time:.3g} s"
+    for name in deck.saved:
+        values = vectors.get(name)
+        if values is None:
+            return f"vector {name} is missing from the result"
+        if len(values) != len(time) or not np.isfinite(values).all():
+            return f"vector {name} is not finite over the whole transient"
+    return None
+
+
+def failure(deck_text: str, cause: str, log: str, installation: Installation) -> SimulationError:
+    """Keep the deck of a failed run and return the error that names it."""
+    kept = _keep(deck_text)
+    raw = kept.with_suffix(".raw")
+    command = shlex.join([installation.executable, "-n", "-b", "-r", str(raw), str(kept)])
+    if installation.script_directory:
+        command = f"SPICE_LIB_DIR={shlex.quote(installation.script_directory)} {command}"
+    told = explain_failure(log)
+    return SimulationError(
+        f"{told} ({cause})" if told else cause, deck=str(kept), command=command, log=log
+    )
+
+
+def _keep(deck_text: str) -> Path:
+    folder = Path(
+        os.environ.get("AMCSPICE_FAILED_DECKS")
+        or Path(tempfile.gettempdir()) / f"amcspice-failed-{os.getuid()}"
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256(deck_text.encode()).hexdigest()[:12]
+    path = folder / f"{digest}.cir"
+    path.write_text(deck_text)
+    return path

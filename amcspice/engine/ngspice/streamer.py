@@ -1,0 +1,261 @@
+"""Streaming right-hand sides through transients.
+
+All right-hand sides step through one simulation, each starting from where the last one left the
+circuit, as hardware works.  Window and time step come from the circuit's own time constants; a
+forecast shortens the windows to what each right-hand side needs.  One that has not come to rest
+all the same is run again with its predecessor and a doubled window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.chunks import check_chunk, chunks
+from amcspice.engine.ngspice.simulator import Simulator, Vectors
+from amcspice.engine.supply import supply_currents
+from amcspice.engine.waveforms import Segment, Stream, flat_tails
+from amcspice.netlist import Deck, Transient, make_testbench, write_deck
+from amcspice.netlist.deck import SUPPLIES
+from amcspice.netlist.elements import held_stages
+from amcspice.reduction import PortModel
+
+__all__ = ["Streamer"]
+
+SHORTEST_WINDOW = 0.5
+"""Of a forecast window, as a fraction of the window without forecast: its last tenth still holds
+enough samples to be judged."""
+
+
+@dataclass(eq=False)
+class Streamer:
+    """Runs the right-hand sides of one circuit through ngspice.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    model : PortModel
+        Its network, reduced.
+    simulator : Simulator
+    flat : bool
+        Whether decks hold every cell, or the network reduced to its ports.
+    transient : Transient
+    settle_tolerance : float
+        What is flat to a tenth of this in the last tenth of its window is at rest.
+    timeout : float, optional
+        Of one simulation [s].
+    amplifiers : {"elements", "subcircuits"}
+        What they are in the deck.
+    chunk : int
+        Right-hand sides in one simulation.
+    doublings : int
+        How often the window may be doubled.
+
+    Attributes
+    ----------
+    deck_sha256 : str or None
+        Of the first deck that ran.
+    """
+
+    circuit: Circuit
+    model: PortModel
+    simulator: Simulator
+    flat: bool
+    transient: Transient
+    settle_tolerance: float = 0.01
+    timeout: float | None = None
+    amplifiers: Literal["elements", "subcircuits"] = "elements"
+    chunk: int = 64
+    doublings: int = 4
+
+    def __post_init__(self) -> None:
+        """Validate."""
+        check_chunk(self.chunk)
+        self.deck_sha256: str | None = None
+        self._outputs = np.searchsorted(self.model.nodes, self.circuit.schematic.outputs)
+
+    def deck(
+        self, currents: Array, windows: Array | None = None, transient: Transient | None = None
+    ) -> Deck:
+        """Return the deck that streams right-hand sides.
+
+        Parameters
+        ----------
+        currents : ndarray, shape (K, q)
+            Of the sources [A] or [V].
+        windows : ndarray, shape (K,), optional
+            Time for each [s]; None is that of the transient.
+        transient : Transient, optional
+            None is the streamer's own.
+        """
+        transient = transient or self.transient
+        if windows is None:
+            windows = np.full(len(currents), transient.window)
+        m, n = self.circuit.matrix.shape
+        content = "flat" if self.flat else "reduced"
+        model = None if self.flat else self.model
+        return write_deck(
+            f"amcspice {self.circuit.name} {m}x{n}, {content}, {len(currents)} inputs",
+            make_testbench(self.circuit.schematic, currents, model, windows),
+            self.circuit.opamp,
+            transient,
+            self.circuit.device,
+            with_supplies=self.with_supplies,
+        )
+
+    @property
+    def with_supplies(self) -> bool:
+        """Whether decks hold supplies: asked for, or needed.
+
+        What supplies deliver follows from the outputs only where the network is the linear one
+        that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
+        """
+        opamp, device = self.circuit.opamp, self.circuit.device
+        linear = device.linear and not device.thermal_noise
+        special = opamp.subcircuit is not None or not linear or self._charges_capacitors
+        return self.amplifiers == "subcircuits" or special
+
+    @cached_property
+    def _charges_capacitors(self) -> bool:
+        """Whether outputs drive capacitors directly, or others than the reduced network has."""
+        schematic = self.circuit.schematic
+        out = np.concatenate([bank.out for bank in schematic.amplifiers])
+        others = self.flat and schematic.flat_capacitors is not None
+        return others or bool(np.isin(schematic.capacitors[0], out).any())
+
+    def options(self, *, foretold: bool) -> str:
+        """Return what chose steps and windows, for the provenance."""
+        transient = self.transient
+        window = f"window={transient.window:.4g}"
+        if foretold:
+            window = f"window={SHORTEST_WINDOW * transient.window:.4g}..{transient.window:.4g}"
+        return f"{transient.options} {window} max_step={transient.max_step:.4g}"
+
+    def windows(self, rest_times: Array) -> Array:
+        """Return the time for right-hand sides that are foretold to rest at these times [s]."""
+        window = self.transient.window
+        return np.clip(rest_times, SHORTEST_WINDOW * window, window)
+
+    def run(
+        self, currents: Array, lead: int = 0, windows: Sequence[Array] | None = None
+    ) -> Iterator[Stream]:
+        """Yield streams of segments, one a right-hand side; `chunks` explains the arguments.
+
+        Parameters
+        ----------
+        currents : ndarray, shape (lead + K, q)
+            Of the sources [A] or [V].
+        lead : {0, 1}
+            Whether the first row only leads in.
+        windows : sequence of ndarray, optional
+            Times for the rows of every chunk [s]; None is that of the transient.
+
+        Raises
+        ------
+        SimulationError
+            If a simulation fails.
+        """
+        for number, (rows, before) in enumerate(chunks(len(currents), self.chunk, lead)):
+            block = currents[rows]
+            window = self.transient.window
+            times = np.full(len(block), window) if windows is None else windows[number]
+            stream = self._simulate(block, self.transient, times, before)
+            moving = np.flatnonzero(~stream.at_rest)
+            if moving.size:
+                segments = list(stream)
+                for index in moving:
+                    segments[index] = self._longer(currents, rows.start + before + int(index))
+                stream = self._judged(Stream.join(segments))
+            yield stream
+
+    def _longer(self, currents: Array, index: int) -> Segment:
+        transient, lead = self.transient, min(index, 1)
+        block = currents[index - lead : index + 1]
+        for _ in range(self.doublings):
+            transient = replace(transient, window=2 * transient.window)
+            windows = np.full(len(block), transient.window)
+            stream = self._simulate(block, transient, windows, lead)
+            if stream.at_rest[0]:
+                break
+        return stream[0]
+
+    def _judged(self, stream: Stream) -> Stream:
+        """Return a stream that knows which of its segments end at rest."""
+        flat = flat_tails(
+            stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
+        )
+        return replace(stream, at_rest=flat)
+
+    def _simulate(self, currents: Array, transient: Transient, windows: Array, lead: int) -> Stream:
+        deck = self.deck(currents, windows, transient)
+        self.deck_sha256 = self.deck_sha256 or deck.sha256
+        vectors = self.simulator.run(deck, self.timeout)
+        edges = np.concatenate([[0.0], np.cumsum(windows)])
+        voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
+        if self.with_supplies:
+            supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
+        else:
+            supply = self._supply(vectors, voltages, currents, edges, transient.rise)
+        return self._judged(_split(vectors["time"], voltages, supply, edges, transient.rise, lead))
+
+    def _supply(
+        self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
+    ) -> Array:
+        """Return the supply currents of a deck without supplies, shape (T, 2) [A]."""
+        banks = self.circuit.schematic.amplifiers
+        time, into = vectors["time"], self.model.port_currents(currents)
+        steps = np.vstack([np.zeros_like(into[:1]), into])
+        number = np.clip(np.searchsorted(edges, time, "right") - 1, 0, len(into) - 1)
+        risen = np.clip((time - edges[number]) / rise, 0.0, 1.0)[:, None]
+        arriving = steps[number] + risen * (steps[number + 1] - steps[number])
+        delivered = voltages @ self.model.conductance - arriving
+        out = np.searchsorted(self.model.nodes, np.concatenate([bank.out for bank in banks]))
+        held = [bank for bank in banks if bank.hold is not None]
+        current = np.empty((len(voltages), 0))
+        if held:
+            minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in held]))
+            hold = np.repeat([b.hold for b in held], [len(b.minus) for b in held])
+            stage = np.stack([vectors[name] for name in held_stages(banks)], axis=1)
+            current = hold * np.maximum(voltages[:, minus] - stage, 0.0)
+        return supply_currents(self.circuit, delivered[:, out], current)
+
+
+def _split(
+    time: Array, voltages: Array, supply: Array, edges: Array, rise: float, lead: int
+) -> Stream:
+    """Cut a transient at the input steps; both ends of a window belong to its segment.
+
+    Parameters
+    ----------
+    time : ndarray, shape (T,)
+        From the start [s].
+    voltages : ndarray, shape (T, P)
+        Of the ports [V].
+    supply : ndarray, shape (T, 2)
+        Currents out of the supplies [A].
+    edges : ndarray, shape (K + 1,)
+        Input steps and end [s].
+    rise : float
+        Duration of an input step [s].
+    lead : int
+        Number of segments at the beginning that are left out.
+    """
+    cuts = np.searchsorted(time, edges * (1 - 1e-12) - rise / 4)
+    cuts[-1] = len(time) - 1
+    cuts, edges = cuts[lead:], edges[lead:]
+    counts = np.diff(cuts) + 1
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    # A sample at an input step stands at the end of one segment and at the start of the next.
+    taken = np.arange(starts[-1]) + np.repeat(cuts[:-1] - starts[:-1], counts)
+    return Stream(
+        time=np.maximum(time[taken] - np.repeat(edges[:-1], counts), 0.0),
+        voltages=voltages[taken],
+        supply=supply[taken],
+        starts=starts,
+    )

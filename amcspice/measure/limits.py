@@ -1,0 +1,44 @@
+"""Amplifiers that come to rest near a limit which is no constraint of the problem."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit.base import Array
+from amcspice.engine.batch import Batch
+
+__all__ = ["near_limits"]
+
+RAIL_MARGIN = 0.05
+"""An output this close to a rail, as a fraction of it, asks for a smaller range."""
+
+
+def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
+    """Tell where an amplifier comes to rest close to a limit that is no constraint, shape (N,).
+
+    What reaches a rail is the stage behind the output resistance, not the output itself.
+
+    Parameters
+    ----------
+    batch : Batch
+    final : ndarray, shape (N, P)
+        Port voltages at the end [V].
+    into : ndarray, shape (N, P)
+        What the sources amount to at the ports [A].
+    """
+    near = np.zeros(len(final), bool)
+    if batch.circuit.rail_limited:
+        return near
+    opamp = batch.circuit.opamp
+    delivered = batch.into_network(final) - into
+    for bank in batch.circuit.schematic.amplifiers:
+        at = np.searchsorted(batch.nodes, bank.out)
+        stage = final[:, at] + opamp.output_resistance * delivered[:, at]
+        near |= stage.max(axis=1) > (1 - RAIL_MARGIN) * opamp.highest_output
+        if not (bank.floor_at_ground or bank.hold is not None):
+            near |= stage.min(axis=1) < (1 - RAIL_MARGIN) * opamp.lowest_output
+        if opamp.output_current_limit is not None:
+            limit = (1 - RAIL_MARGIN) * opamp.output_current_limit
+            near |= np.abs(delivered[:, at]).max(axis=1) > limit
+    return near

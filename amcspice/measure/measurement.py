@@ -1,0 +1,199 @@
+"""`Measurement`: what was measured of many right-hand sides, one struct of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.analysis import Analysis
+from amcspice.engine.backend import Response
+from amcspice.engine.batch import Batch, Drive
+from amcspice.measure.limits import near_limits
+from amcspice.measure.power import energy, measure_power, source_power
+from amcspice.measure.sampling import sample
+from amcspice.measure.settling import measure_settlings
+from amcspice.problem import problem_of
+
+__all__ = ["Measurement", "measure"]
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What was measured of N right-hand sides, one entry each.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (N, n)
+        Solution voltages at rest, or at the end [V].
+    sampled : ndarray, shape (N, n)
+        What converters see: the same, or the outputs at a fixed time [V].
+    solution, answer : ndarray, shape (N, n)
+        Read out of the outputs, and the ideal one; see `read_out`.
+    relative_error : ndarray, shape (N,)
+    settled : ndarray of bool, shape (N,)
+        Whether the outputs came to rest.
+    settling_time : ndarray, shape (N,)
+        [s]; nan where they did not, or where there is no time.
+    energy : ndarray, shape (N,)
+        From all sources until settled [J]; nan as above.
+    power : dict of str to ndarray, each shape (N,)
+        At rest, or at the end [W]; see `Power`.
+    near_limit : ndarray of bool, shape (N,)
+        Whether an amplifier rests near a limit that is no constraint.
+    """
+
+    outputs: Array
+    sampled: Array
+    solution: Array
+    answer: Array
+    relative_error: Array
+    settled: NDArray[np.bool_]
+    settling_time: Array
+    energy: Array
+    power: dict[str, Array]
+    near_limit: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.settled)
+
+    @classmethod
+    def blank(cls, count: int = 0, width: int = 0) -> Measurement:
+        """Return one of which nothing is known: not a number, not settled."""
+        unknown, blank = np.full(count, np.nan), np.full((count, width), np.nan)
+        never = np.zeros(count, bool)
+        return cls(
+            blank, blank, blank, blank, unknown, never, unknown, unknown, {"total": unknown}, never
+        )
+
+    @classmethod
+    def ideal(cls, answers: Array) -> Measurement:
+        """Return that of ideal answers (N, n): right, at once, and nothing known beside."""
+        blank = cls.blank(*answers.shape)
+        return replace(
+            blank, solution=answers, answer=answers, relative_error=np.zeros(len(answers)),
+            settled=np.ones(len(answers), bool), power={},
+        )  # fmt: skip
+
+    @classmethod
+    def join(cls, parts: Sequence[Measurement]) -> Measurement:
+        """Return several as one, in order; those with as many outputs each."""
+        if len(parts) == 1:
+            return parts[0]
+        if not parts:
+            return cls.blank()
+        joined: dict[str, Any] = {
+            item.name: np.concatenate([getattr(part, item.name) for part in parts])
+            for item in fields(cls)
+            if item.name != "power"
+        }
+        names = set.intersection(*(set(part.power) for part in parts))
+        joined["power"] = {
+            name: np.concatenate([part.power[name] for part in parts])
+            for name in parts[0].power
+            if name in names
+        }
+        return cls(**joined)
+
+    def take(self, rows: Any) -> Measurement:
+        """Return some of the right-hand sides: a slice, or their numbers."""
+        taken: dict[str, Any] = {
+            item.name: getattr(self, item.name)[rows]
+            for item in fields(self)
+            if item.name != "power"
+        }
+        taken["power"] = {name: watts[rows] for name, watts in self.power.items()}
+        return Measurement(**taken)
+
+    def figures(self) -> Measurement:
+        """Return it without outputs and solutions: what statistics over many circuits keep."""
+        none = np.empty((len(self), 0))
+        total = self.power.get("total", np.full(len(self), np.nan))
+        return replace(
+            self, outputs=none, sampled=none, solution=none, answer=none, power={"total": total}
+        )
+
+    def read_out(
+        self, circuit: Circuit, volts_per_unit: float, answers: Array, volts: Array | None = None
+    ) -> Measurement:
+        """Return it with solutions read out of the outputs: the only way from volts to answers.
+
+        Parameters
+        ----------
+        circuit : Circuit
+        volts_per_unit : float
+        answers : ndarray, shape (N, n)
+            Ideal ones.
+        volts : ndarray, shape (N, n), optional
+            What was read, such as by converters; None is the outputs themselves [V].
+        """
+        solution = circuit.read_out(self.outputs if volts is None else volts, volts_per_unit)
+        problem = problem_of(circuit)
+        return replace(
+            self,
+            solution=solution,
+            answer=problem.align(circuit, answers, solution),
+            relative_error=problem.error(circuit, solution, answers),
+        )
+
+
+def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) -> Measurement:
+    """Measure the response of a batch; solutions are not read out yet.
+
+    Parameters
+    ----------
+    batch : Batch
+        Of C circuits.
+    response : Response
+    drive : Drive
+        K right-hand sides of each circuit.
+    analysis : Analysis
+
+    Returns
+    -------
+    Measurement
+        Of C K right-hand sides, circuit after circuit.
+    """
+    last = response.starts[1:] - 1
+    final, supply = response.voltages[last], response.supply[last]
+    power = measure_power(batch, final, supply, drive).by_name()
+    outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
+    settled = response.at_rest
+    settling_time = spent = np.full(len(last), np.nan)
+    if not response.timeless:
+        waveforms = response.voltages[:, batch.outputs]
+        settling = measure_settlings(
+            response.time, waveforms, response.starts, analysis.settle_tolerance, response.at_rest
+        )
+        settling_time = settling.time
+        total = source_power(batch, response, drive)
+        spent = energy(response.time, total, settling_time, response.starts)
+        if analysis.adc is not None and analysis.adc.sample_time is not None:
+            sampled = sample(
+                response.time, waveforms, response.starts, analysis.adc.sample_time, settled
+            )
+    if not batch.circuit.device.linear:
+        # Voltages inside the array, and so what the inputs deliver, are known from the reduced
+        # network only, which stands for linear cells.
+        unknown = np.full(len(final), np.nan)
+        known = ("supply", "amplifier_static")
+        power = {name: part if name in known else unknown for name, part in power.items()}
+        spent = unknown
+    blank = np.full(outputs.shape, np.nan)
+    return Measurement(
+        outputs=outputs,
+        sampled=sampled,
+        solution=blank,
+        answer=blank,
+        relative_error=np.full(len(outputs), np.nan),
+        settled=settled,
+        settling_time=settling_time,
+        energy=spent,
+        power=power,
+        near_limit=near_limits(batch, final, drive.into.reshape(final.shape)),
+    )

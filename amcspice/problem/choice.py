@@ -1,0 +1,98 @@
+"""Problems by name, and the circuit that is made for one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from amcspice.circuit import CIRCUITS, Circuit, LeastSquares, as_matrix
+from amcspice.errors import UnsupportedError, did_you_mean
+from amcspice.problem.base import Problem
+from amcspice.problem.eig import DominantEigenvector
+from amcspice.problem.form import CircuitForm
+from amcspice.problem.inv import LinearSystem
+from amcspice.problem.lasso import Lasso
+from amcspice.problem.least_squares import LeastSquaresProblem, NonNegativeLeastSquares
+from amcspice.problem.mvm import MatrixProduct
+from amcspice.registry import Registry
+
+__all__ = ["PROBLEMS", "circuit_of", "make_circuit", "problem_of"]
+
+
+def _fault(entry: Any) -> str | None:
+    return None if isinstance(entry, Problem) else "it is no instance of amcspice.Problem"
+
+
+PROBLEMS: Registry[Problem] = Registry(
+    "problem",
+    "amcspice.problems",
+    {
+        problem.name: problem
+        for problem in (
+            MatrixProduct(), LinearSystem(), LeastSquaresProblem(), NonNegativeLeastSquares(),
+            Lasso(), DominantEigenvector(),
+        )
+    },
+    _fault,
+)  # fmt: skip
+"""Every problem by its name on the command line."""
+
+
+def problem_of(circuit: Circuit) -> Problem:
+    """Return what a circuit solves."""
+    return PROBLEMS.choose(circuit.problem)
+
+
+def make_circuit(
+    problem: str, matrix: ArrayLike, *, circuit: str | None = None, **parameters: Any
+) -> Circuit:
+    """Return the circuit that solves a problem.
+
+    Parameters
+    ----------
+    problem : str
+        A name of ``amcspice.PROBLEMS``: ``mvm``, ``inv``, ``lstsq``, ``nnls``, ``lasso``, ``eig``.
+    matrix : array_like, shape (m, n)
+        Of the problem; what the circuit holds follows from it (lasso: [A, -A]).
+    circuit : str, optional
+        Name of a topology, see ``amcspice.CIRCUITS``; None is the default of the problem.
+    **parameters
+        Of the circuit: ``device``, ``wire``, ``opamp``, ``ridge``, ``lasso``, ``rows``, ``hold``
+        (see `amcspice.NonNegative`), ...
+
+    Raises
+    ------
+    InputError
+        If problem or circuit are unknown.
+    UnsupportedError
+        If the circuit does not support what is asked for.
+    """
+    asked = PROBLEMS.choose(problem)
+    return circuit_of(asked, asked.circuit_form(matrix, None, parameters), circuit, parameters)
+
+
+def circuit_of(
+    problem: Problem, form: CircuitForm, circuit: str | None, parameters: Mapping[str, Any]
+) -> Circuit:
+    """Return the circuit for a form of a problem; see `make_circuit`."""
+    solved = PROBLEMS.choose(form.problem)
+    values = as_matrix(form.matrix)
+    name = circuit or problem.default_circuit(signed=bool(values.min() < 0))
+    topology = CIRCUITS.choose(name)
+    if solved.name not in topology.problems:
+        raise UnsupportedError(f"{name} does not solve {problem.name}")
+    chosen = solved.circuit_parameters(topology, {**parameters, **form.parameters})
+    # What is off by default may be named for any circuit.
+    for option in ("ridge", "lasso", "hold"):
+        if not chosen.get(option) and not issubclass(topology, LeastSquares):
+            chosen.pop(option, None)
+    fields = [item.name for item in dataclasses.fields(topology)]
+    unknown = sorted(set(chosen) - set(fields))
+    if unknown:
+        remark = did_you_mean(unknown[0], [field for field in fields if field != "matrix"])
+        near = f": {remark}" if remark.startswith("did you mean") else ""
+        raise UnsupportedError(f"{name} does not take {', '.join(unknown)}{near}")
+    return topology(values, **chosen)

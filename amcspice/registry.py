@@ -1,0 +1,102 @@
+"""`Registry`: what amcspice has by name, and what installed packages add to it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from importlib import metadata
+from typing import Any, TypeVar
+
+from amcspice.errors import InputError, did_you_mean
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Entries by name: the built-in ones, and those of other packages.
+
+    Another package adds an entry with an entry point of the group in its own metadata, or a
+    script with `add`.  Entry points are looked up when a name is not built in, or when all names
+    are asked for, and loaded when one is used.
+
+    Parameters
+    ----------
+    what : str
+        What an entry is, for messages.
+    group : str
+        Of entry points, such as ``amcspice.circuits``.
+    entries : mapping
+        The built-in ones.
+    check : callable, optional
+        Takes an entry; returns what is wrong with it, or None.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        group: str,
+        entries: Mapping[str, T],
+        check: Callable[[Any], str | None] | None = None,
+    ) -> None:
+        self.what, self.group, self._check = what, group, check
+        self._entries = dict(entries)
+
+    def add(self, name: str, entry: T) -> None:
+        """Add an entry under a name that is not taken.
+
+        Raises
+        ------
+        InputError
+            If it is taken, or the entry cannot be one.
+        """
+        if name in self._entries:
+            raise InputError(f"{self.what} {name!r} is there already: choose another name")
+        self._entries[name] = self._checked(name, entry)
+
+    def choose(self, name: str) -> T:
+        """Return the entry of a name that a user gave.
+
+        Raises
+        ------
+        InputError
+            If there is none, with the nearest name.
+        """
+        try:
+            return self[name]
+        except KeyError:
+            raise InputError(
+                f"unknown {self.what} {name!r}; {did_you_mean(str(name), list(self))}"
+            ) from None
+
+    def __getitem__(self, name: str) -> T:
+        if name not in self._entries:
+            self._entries[name] = self._load(self._entry_points[name])
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._entries, *self._entry_points.keys() - self._entries.keys()])
+
+    def __len__(self) -> int:
+        return len(self._entries.keys() | self._entry_points.keys())
+
+    @functools.cached_property
+    def _entry_points(self) -> dict[str, metadata.EntryPoint]:
+        return {point.name: point for point in metadata.entry_points(group=self.group)}
+
+    def _load(self, point: metadata.EntryPoint) -> T:
+        try:
+            entry = point.load()
+        except Exception as error:  # whatever another package does when it is imported
+            raise InputError(
+                f"{self.what} {point.name!r} of entry point {point.value} cannot be loaded: {error}"
+            ) from error
+        return self._checked(point.name, entry)
+
+    def _checked(self, name: str, entry: Any) -> T:
+        fault = self._check(entry) if self._check else None
+        if fault:
+            raise InputError(f"{self.what} {name!r}: {fault}")
+        checked: T = entry
+        return checked

@@ -1,0 +1,27 @@
+"""Simulation: circuits with their right-hand sides, many draws of a circuit, problems by name."""
+
+from amcspice.engine.analysis import Analysis
+from amcspice.simulation.montecarlo import monte_carlo
+from amcspice.simulation.noise import noise_transient, output_noise
+from amcspice.simulation.path import simulate, simulate_many
+from amcspice.simulation.result import Conversion, Judgement, Range, Run, Verification
+from amcspice.simulation.solve import pose, solve
+from amcspice.simulation.trials import Distribution, Trials
+
+__all__ = [
+    "Analysis",
+    "Conversion",
+    "Distribution",
+    "Judgement",
+    "Range",
+    "Run",
+    "Trials",
+    "Verification",
+    "monte_carlo",
+    "noise_transient",
+    "output_noise",
+    "pose",
+    "simulate",
+    "simulate_many",
+    "solve",
+]

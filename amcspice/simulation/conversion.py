@@ -1,0 +1,125 @@
+"""Converters around a circuit: what it is sent, what is read from it, and what each costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.device.converter import ADC, DAC, Quantiser
+from amcspice.errors import InputError
+from amcspice.measure import Measurement
+from amcspice.problem import problem_of, relative_size
+from amcspice.simulation.result import Conversion
+
+__all__ = ["Inputs", "convert"]
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """Right-hand sides, and the converters that send them.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    vectors : ndarray, shape (K, m)
+        As the problem says.
+    dac : DAC, optional
+        None sends them as they are.
+    """
+
+    circuit: Circuit
+    vectors: Array
+    dac: DAC | None
+
+    def at(self, volts_per_unit: float) -> Array:
+        """Return what is sent in a range, in the unit of the right-hand sides, shape (K, m)."""
+        return self.convert(volts_per_unit)[0]
+
+    def convert(self, volts_per_unit: float) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
+        """Return what is sent, which values saturated, and the steps."""
+        if self.dac is None:
+            return self.vectors, np.zeros(self.vectors.shape, bool), None
+        # One unit of the right-hand side in amperes or volts; the sign is the circuit's wiring.
+        unit = np.abs(self.circuit.schematic.input_gain) * volts_per_unit
+        wanted = self.vectors * unit
+        bipolar = self.dac.bipolar
+        quantiser = _quantiser(
+            self.dac.bits,
+            self.dac.full_scale or float(np.abs(wanted).max()) or 1.0,
+            bool((self.vectors < 0).any()) if bipolar is None else bipolar,
+            "DAC",
+        )
+        codes, saturated = quantiser.codes(wanted)
+        sent = (codes + self.dac.offset) * quantiser.step
+        return np.where(unit > 0, sent / np.where(unit > 0, unit, 1.0), 0.0), saturated, quantiser
+
+
+def convert(
+    inputs: Inputs, adc: ADC | None, measurement: Measurement, answers: Array, volts_per_unit: float
+) -> tuple[Measurement, Conversion]:
+    """Return what the output converters give, read out, and the shares of the error.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    adc : ADC, optional
+    measurement : Measurement
+        Of the circuit, with what was sent.
+    answers : ndarray, shape (K, n)
+        Ideal answers to the right-hand sides.
+    volts_per_unit : float
+
+    Returns
+    -------
+    measurement : Measurement
+        With the solutions that the converters give.
+    conversion : Conversion
+    """
+    circuit = inputs.circuit
+    sent, input_saturated, steps = inputs.convert(volts_per_unit)
+    ideal = answers if steps is None else problem_of(circuit).answer(circuit, sent)
+    read, output_saturated, output_steps = _read(circuit, adc, measurement.sampled)
+    at_rest, sampled, solutions = (
+        circuit.read_out(volts, volts_per_unit)
+        for volts in (measurement.outputs, measurement.sampled, read)
+    )
+    conversion = Conversion(
+        input_error=relative_size(ideal - answers, answers),
+        analog_error=relative_size(at_rest - ideal, answers),
+        sampling_error=relative_size(sampled - at_rest, answers),
+        output_error=relative_size(solutions - sampled, answers),
+        input_saturated=input_saturated.sum(axis=1),
+        output_saturated=output_saturated.sum(axis=1),
+        input_full_scale=steps.full_scale if steps else np.nan,
+        input_step=steps.step if steps else np.nan,
+        output_full_scale=output_steps.full_scale if output_steps else np.nan,
+        output_step=output_steps.step if output_steps else np.nan,
+        sent=sent,
+        at_rest=at_rest,
+    )
+    return measurement.read_out(circuit, volts_per_unit, answers, read), conversion
+
+
+def _read(
+    circuit: Circuit, adc: ADC | None, volts: Array
+) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
+    if adc is None or adc.bits is None:
+        return volts, np.zeros(volts.shape, bool), None
+    quantiser = _quantiser(
+        adc.bits,
+        adc.full_scale or circuit.opamp.highest_output,
+        not circuit.non_negative if adc.bipolar is None else adc.bipolar,
+        "ADC",
+    )
+    codes, saturated = quantiser.codes(volts, adc.offset)
+    return codes * quantiser.step, saturated, quantiser
+
+
+def _quantiser(bits: int, full_scale: float, bipolar: bool, what: str) -> Quantiser:
+    if bits == 1 and bipolar:
+        raise InputError(f"a {what} of one bit has no negative codes, but they are needed here")
+    return Quantiser(bits, full_scale, bipolar)

@@ -1,0 +1,116 @@
+"""One run of a prepared batch in one range, measured chunk by chunk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, Stream
+from amcspice.measure import Measurement, measure
+
+__all__ = ["Outcome", "drive_of", "join_forecasts", "run_once"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run in one range gave.
+
+    Parameters
+    ----------
+    measurement : Measurement
+        Of C K right-hand sides, circuit after circuit; fewer if it gave up.
+    streams : tuple of Stream
+        Empty if they were not kept.
+    """
+
+    measurement: Measurement
+    streams: tuple[Stream, ...] = ()
+
+    @classmethod
+    def join(cls, parts: Sequence[Outcome]) -> Outcome:
+        """Return those of consecutive right-hand sides of one circuit as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            Measurement.join([part.measurement for part in parts]),
+            tuple(stream for part in parts for stream in part.streams),
+        )
+
+
+def drive_of(batch: Batch, vectors: Sequence[Array], volts_per_unit: Array) -> Drive:
+    """Return what the sources of each circuit give for its right-hand sides.
+
+    Parameters
+    ----------
+    batch : Batch
+        Of C circuits.
+    vectors : sequence of ndarray, each shape (K, m)
+    volts_per_unit : ndarray, shape (C,)
+        Ranges.
+    """
+    return Drive.of(
+        batch,
+        [
+            circuit.schematic.currents(rows, float(volts))
+            for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
+        ],
+    )
+
+
+def run_once(
+    prepared: Prepared,
+    drive: Drive,
+    analysis: Analysis,
+    *,
+    lead: int = 0,
+    forecast: Forecast | None = None,
+    keep: bool = False,
+    give_up: bool = False,
+    report: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run right-hand sides in one range and measure them.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    drive : Drive
+        lead + K right-hand sides of each circuit.
+    analysis : Analysis
+    lead : {0, 1}
+        Whether the first one only leads in.
+    forecast : Forecast, optional
+        Of the same right-hand sides.
+    keep : bool
+        Keep the waveforms.
+    give_up : bool
+        Stop once an amplifier rests near a limit.
+    report : callable, optional
+        Called with the number finished since the last call.
+    """
+    parts: list[Outcome] = []
+    batch, first = prepared.batch, lead
+    for response in prepared.run(drive, lead, forecast):
+        count = len(response.at_rest) // len(batch)
+        measurement = measure(batch, response, drive.take(slice(first, first + count)), analysis)
+        first += count
+        kept = (response,) if keep and isinstance(response, Stream) else ()
+        parts.append(Outcome(measurement, kept))
+        if report is not None:
+            report(len(response.at_rest))
+        if give_up and measurement.near_limit.any():
+            break
+    return Outcome.join(parts)
+
+
+def join_forecasts(parts: Sequence[Forecast]) -> Forecast | None:
+    """Return the forecasts of consecutive chunks as one; None if there are none."""
+    if not parts:
+        return None
+    return Forecast(
+        tuple(window for part in parts for window in part.windows),
+        np.concatenate([part.final for part in parts]),
+        np.concatenate([part.into for part in parts]),
+    )

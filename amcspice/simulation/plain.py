@@ -1,0 +1,142 @@
+"""Runs, and trials of runs, as plain values with units in the names, for files."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from amcspice.simulation.result import Conversion, Run, Verification
+from amcspice.simulation.trials import Distribution, Trials
+
+__all__ = ["plain_run", "plain_trials", "plain_verification"]
+
+
+def plain_run(run: Run) -> dict[str, Any]:
+    """Return a run as a mapping of arrays and plain values.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    dict
+        One entry of every list is one right-hand side.
+    """
+    measured = run.measurement
+    return {
+        "problem": run.problem,
+        "circuit": run.circuit,
+        "fidelity": run.fidelity,
+        "simulator": run.provenance["simulator"],
+        "solution": np.atleast_2d(run.x.T),
+        "reference": np.atleast_2d(run.reference.T),
+        "relative_error": np.atleast_1d(run.relative_error),
+        "unique": np.atleast_1d(run.unique),
+        "residual": np.atleast_1d(run.residual),
+        "reference_residual": np.atleast_1d(run.reference_residual),
+        "settled": measured.settled,
+        "settling_time_s": measured.settling_time,
+        "power_w": measured.power or {"total": np.full(len(run), np.nan)},
+        "energy_j": measured.energy,
+        "amplifiers": run.amplifiers,
+        "cells": run.cells,
+        "range": dataclasses.asdict(run.range),
+        "volts_per_unit": run.volts_per_unit,
+        "range_halvings": run.range_halvings,
+        "near_limit": run.near_limit,
+        **_plain_conversion(run.conversion),
+        **plain_verification(run.verification),
+        "provenance": run.provenance,
+    }
+
+
+def _plain_conversion(conversion: Conversion | None) -> dict[str, Any]:
+    """Return shares of error and steps as an entry for a mapping; no entry for None.
+
+    Input scales are amperes, or volts where the circuit drives its inputs.
+    """
+    if conversion is None:
+        return {}
+    names = (
+        "input_error", "analog_error", "sampling_error", "output_error", "input_saturated",
+        "output_saturated", "input_full_scale", "input_step",
+    )  # fmt: skip
+    return {
+        "conversion": {
+            **{name: getattr(conversion, name) for name in names},
+            "output_full_scale_v": conversion.output_full_scale,
+            "output_step_v": conversion.output_step,
+        }
+    }
+
+
+def plain_trials(trials: Trials, *, problem: str, fidelity: str) -> dict[str, Any]:
+    """Return trials as a mapping of arrays and plain values.
+
+    Parameters
+    ----------
+    trials : Trials
+    problem : str
+        What was solved.
+    fidelity : str
+        How it was simulated.
+
+    Returns
+    -------
+    dict
+        One entry of every list is one trial; it holds one entry a right-hand side.
+    """
+    return {
+        "problem": problem,
+        "circuit": trials.provenance["circuit"]["name"],
+        "fidelity": fidelity,
+        "simulator": trials.provenance["simulator"],
+        "trials": len(trials),
+        "distributions": {
+            "relative_error": _distribution(trials.relative_error),
+            "settling_time_s": _distribution(trials.settling_time),
+            "power_w": {name: _distribution(values) for name, values in trials.power.items()},
+            "energy_j": _distribution(trials.energy),
+        },
+        "not_settled": trials.not_settled,
+        "failed": trials.failures,
+        "near_limit": np.flatnonzero(trials.near_limit),
+        "trial_seed": trials.seeds,
+        "reference": np.atleast_2d(trials.reference.T),
+        "relative_error": trials.relative_error,
+        "settled": trials.settled,
+        "settling_time_s": trials.settling_time,
+        "power_w": trials.power,
+        "energy_j": trials.energy,
+        "amplifiers": trials.amplifiers,
+        "cells": trials.cells,
+        **plain_verification(trials.verification),
+        "provenance": trials.provenance,
+    }
+
+
+def _distribution(values: Any) -> dict[str, float]:
+    found = Distribution.of(values)
+    return {"median": found.median, "p05": found.low, "p95": found.high, "values": found.count}
+
+
+def plain_verification(verification: Verification | None) -> dict[str, Any]:
+    """Return a verification as an entry for a mapping; no entry for None."""
+    if verification is None:
+        return {}
+    solution, settling = verification.solution_deviation, verification.settling_deviation
+    return {
+        "verification": {
+            "fidelity": verification.fidelity,
+            "checked": len(solution),
+            "solution_deviation": solution,
+            "solution_deviation_max": verification.largest_solution_deviation,
+            "settling_deviation": settling,
+            "settling_deviation_max": verification.largest_settling_deviation,
+            "limit": verification.limit,
+            "passed": verification.passed,
+        }
+    }

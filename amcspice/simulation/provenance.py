@@ -1,0 +1,57 @@
+"""Provenance: what is needed to repeat a result."""
+
+from __future__ import annotations
+
+import functools
+import platform
+import time
+from importlib import metadata
+from typing import Any
+
+from amcspice.circuit import Circuit
+from amcspice.device import OpAmp
+from amcspice.engine import Origin
+
+__all__ = ["provenance"]
+
+_version = functools.cache(metadata.version)
+
+
+def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[str, Any]:
+    """Return the provenance of a run.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    origin : Origin, optional
+        What ran; None where nothing did.
+    started : float
+        `time.perf_counter` at the start.
+    """
+    origin = origin or Origin()
+    return {
+        "amcspice": _version("amcspice"),
+        "ngspice": origin.installation.version if origin.installation else None,
+        "python": platform.python_version(),
+        "numpy": _version("numpy"),
+        "scipy": _version("scipy"),
+        "simulator": origin.simulator,
+        "solver": origin.solver,
+        "options": origin.options,
+        "deck_sha256": origin.deck_sha256,
+        "amplifier": _amplifier(circuit.opamp, origin),
+        "circuit": circuit.describe(),
+        "seed": circuit.device.seed,
+        "wall_time_s": time.perf_counter() - started,
+    }
+
+
+def _amplifier(opamp: OpAmp, origin: Origin) -> str | None:
+    """Say what stood for the amplifiers: without ngspice that is the macro-model only."""
+    if origin.simulator is None:
+        return None
+    if opamp.subcircuit is None:
+        return "macro-model"
+    if origin.installation is None:
+        return opamp.source
+    return f"sub-circuit {opamp.subcircuit.name}, file sha256 {opamp.subcircuit.sha256}"
