@@ -5,7 +5,7 @@ import pytest
 
 import amcspice as amc
 from amcspice.sweep.spec.experiment import Experiment
-from amcspice.sweep.spec.problems import GENERATORS, Problem
+from amcspice.sweep.spec.generators import GENERATORS, GeneratedProblem
 
 
 def matrix(**given):
@@ -86,7 +86,7 @@ def test_conditioned_systems_are_stable_and_solved(circuit):
 
 
 def test_planted_solutions_are_found_without_noise():
-    problem = Problem("nnls", "uniform", 40, 10, right_hand_sides=3, zeros=0.4, seed=1)
+    problem = GeneratedProblem("nnls", "uniform", 40, 10, right_hand_sides=3, zeros=0.4, seed=1)
     A = problem.make()
     vectors = problem.vectors(A)
     found = np.linalg.lstsq(A, vectors, rcond=None)[0]
@@ -96,10 +96,10 @@ def test_planted_solutions_are_found_without_noise():
 
 def test_noise_is_what_is_stated_and_makes_constraints_active():
     kwargs = {"right_hand_sides": 50, "zeros": 0.4, "seed": 1}
-    clean = Problem("nnls", "uniform", 80, 20, **kwargs)
+    clean = GeneratedProblem("nnls", "uniform", 80, 20, **kwargs)
     A = clean.make()
     exact = clean.vectors(A)
-    noisy = Problem("nnls", "uniform", 80, 20, noise=0.1, **kwargs).vectors(A)
+    noisy = GeneratedProblem("nnls", "uniform", 80, 20, noise=0.1, **kwargs).vectors(A)
     spread = np.std(noisy - exact, axis=0) / np.std(exact, axis=0)
     assert spread.mean() == pytest.approx(0.1, rel=0.05)
     solved = amc.solve("nnls", A, noisy[:, :10], analysis=amc.Analysis(fidelity="ideal"))

@@ -14,7 +14,7 @@ import sweep_points
 
 from amcspice.errors import InputError
 from amcspice.sweep.execute.estimate import estimate, probe_indices
-from amcspice.sweep.execute.executors import Batch, Local, Lost
+from amcspice.sweep.execute.executors import Local, LostBatch, PointBatch
 from amcspice.sweep.execute.run import run_sweep
 from amcspice.sweep.outcome import point_key, surroundings
 from amcspice.sweep.point import run_point
@@ -145,12 +145,12 @@ def test_a_batch_whose_points_turn_out_long_comes_back_early(store):
 def test_a_worker_of_another_version_is_refused():
     executor = Local(sweep_points.trivial, 1)
     try:
-        apart = executor._idle[0]
-        batch = Batch((("key", {"columns": 1, "seed": 0, "gbw": 1.0}),))
-        future = apart.submit(sweep_points.trivial, batch, "amcspice 99")
+        process = executor._idle[0]
+        batch = PointBatch((("key", {"columns": 1, "seed": 0, "gbw": 1.0}),))
+        future = process.submit(sweep_points.trivial, batch, "amcspice 99")
         with pytest.raises(InputError, match=r"another amcspice.*install the same version"):
             future.result(timeout=60)
-        future = apart.submit(sweep_points.trivial, batch, surroundings())
+        future = process.submit(sweep_points.trivial, batch, surroundings())
         assert future.result(timeout=60)[0].metrics["relative_error_median"] == 0
     finally:
         executor.close()
@@ -159,14 +159,14 @@ def test_a_worker_of_another_version_is_refused():
 def test_a_pool_that_breaks_loses_its_batch_and_no_other(monkeypatch):
     executor = Local(sweep_points.asleep, 1)
     try:
-        executor.submit(Batch((("key", {"seconds": 60}),)))
+        executor.submit(PointBatch((("key", {"seconds": 60}),)))
         time.sleep(0.2)
         executor._all[0]._pool._context.status = 4  # pebble's ERROR: a thread of it died
         answer = None
         while answer is None:
             answer = executor.receive(0.1)
-        assert isinstance(answer[1], Lost)
-        executor.submit(Batch((("key", {"seconds": 0}),)))
+        assert isinstance(answer[1], LostBatch)
+        executor.submit(PointBatch((("key", {"seconds": 0}),)))
         while (answer := executor.receive(1)) is None:
             pass
         assert answer[1][0].status == "done"

@@ -24,7 +24,8 @@ from amcspice.signals import Terminated
 if TYPE_CHECKING:
     from amcspice.sweep.execute.estimate import Estimate
     from amcspice.sweep.execute.executors import Executor
-    from amcspice.sweep.execute.run import Observer, Summary
+    from amcspice.sweep.execute.outcome_writer import Observer
+    from amcspice.sweep.execute.run import Summary
     from amcspice.sweep.spec.plan import Grid, Plan
     from amcspice.sweep.store.store import Store
 

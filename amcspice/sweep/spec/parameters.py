@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 from amcspice.circuit import CIRCUITS
 from amcspice.device import PRESETS
@@ -20,74 +17,10 @@ from amcspice.errors import InputError, did_you_mean
 from amcspice.solver import PROBLEMS
 from amcspice.solver.options import DEVICES
 from amcspice.sweep.outcome import Scalar
-from amcspice.sweep.spec.problems import FILES, GENERATORS
+from amcspice.sweep.spec.generators import FILES, GENERATORS
+from amcspice.sweep.spec.parameter import Parameter
 
-__all__ = ["PARAMETERS", "Parameter", "convert"]
-
-NOTHING = ("none", "default")
-"""Texts that stand for None: a table of TOML and a command line have no word for it."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter.
-
-    Parameters
-    ----------
-    name : str
-    description : str
-        One line.
-    kind : {"number", "integer", "flag", "text"}
-    unit : str
-        "" if none.
-    default : scalar
-        None: not given, or chosen by other parameters.
-    lowest, highest : float
-        Limits of a number; ``above`` excludes the lower one.
-    above : bool
-    choices : tuple of str
-        Of a text; empty for any.
-    """
-
-    name: str
-    description: str
-    kind: Literal["number", "integer", "flag", "text"] = "number"
-    unit: str = ""
-    default: Scalar = None
-    lowest: float = -math.inf
-    highest: float = math.inf
-    above: bool = False
-    choices: tuple[str, ...] = ()
-
-    def convert(self, raw: Any) -> Scalar:
-        """Return a value in SI units.
-
-        Raises
-        ------
-        InputError
-            If it is none, has the wrong unit or lies outside the limits.
-        """
-        if raw is None or (isinstance(raw, str) and raw.strip().lower() in NOTHING):
-            return None
-        if isinstance(raw, list | tuple | dict):
-            self.refuse(raw, "one value is needed; several values are an axis")
-        value: Scalar = _KINDS[self.kind](self, raw)
-        return value
-
-    def refuse(self, raw: Any, reason: str) -> NoReturn:
-        """Raise `InputError` for a value."""
-        raise InputError(f"{self.name} = {raw!r}: {reason}")
-
-    def check(self, raw: Any, value: float) -> None:
-        """Refuse a number outside the limits."""
-        relation = "above" if self.above else "at least"
-        inside = value > self.lowest if self.above else value >= self.lowest
-        if not math.isfinite(value):
-            self.refuse(raw, "must be finite")
-        if not inside:
-            self.refuse(raw, f"must be {relation} {self.lowest:g} {self.unit}".rstrip())
-        if value > self.highest:
-            self.refuse(raw, f"must be at most {self.highest:g} {self.unit}".rstrip())
+__all__ = ["PARAMETERS", "convert"]
 
 
 def convert(name: str, raw: Any) -> Scalar:
@@ -112,85 +45,6 @@ def convert(name: str, raw: Any) -> Scalar:
 @functools.lru_cache(maxsize=1 << 16, typed=True)
 def _converted(name: str, raw: Any) -> Scalar:
     return PARAMETERS[name].convert(raw)
-
-
-def _number(parameter: Parameter, raw: Any) -> float:
-    if isinstance(raw, str):
-        value = _quantity(parameter, raw)
-    elif isinstance(raw, bool) or not isinstance(raw, numbers.Real):
-        parameter.refuse(raw, "not a number")
-    else:
-        value = float(raw)
-    parameter.check(raw, value)
-    return value
-
-
-def _quantity(parameter: Parameter, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    # Pint takes half a second to import: only those who write units wait for it.
-    import pint
-
-    unit = parameter.unit
-    try:
-        made = _registry().Quantity(text)
-        # "200 uS" is the same point as 2e-4: without the last digits of the conversion.
-        value = float(f"{made.to(unit or 'dimensionless').magnitude:.15g}")
-    except pint.DimensionalityError:
-        wanted = f"a quantity in {unit}" if unit else "a number without unit (or %)"
-        parameter.refuse(text, f"{wanted} is needed")
-    except Exception:  # pint and the tokenizer below it have no common base of errors
-        wanted = f" in {unit}" if unit else ""
-        parameter.refuse(text, f"neither a number nor a quantity{wanted}")
-    if unit == "Hz" and "radian" in str(made.units):
-        parameter.refuse(text, "a frequency in Hz is needed, not an angular one")
-    return value
-
-
-@functools.cache
-def _registry() -> Any:
-    import pint
-
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
-
-
-def _integer(parameter: Parameter, raw: Any) -> int:
-    try:
-        value = float("nan" if isinstance(raw, bool) else raw)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not value.is_integer():
-        parameter.refuse(raw, "not a whole number")
-    parameter.check(raw, value)
-    return int(value)
-
-
-def _flag(parameter: Parameter, raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if not isinstance(raw, str) or raw.lower() not in known:
-        parameter.refuse(raw, "neither true nor false")
-    return known[raw.lower()]
-
-
-def _text(parameter: Parameter, raw: Any) -> str:
-    if not isinstance(raw, str | Path):
-        parameter.refuse(raw, "not a text")
-    text = str(raw)
-    if parameter.choices and text not in parameter.choices:
-        parameter.refuse(raw, did_you_mean(text, parameter.choices))
-    return text
-
-
-_KINDS: dict[str, Any] = {
-    "number": _number,
-    "integer": _integer,
-    "flag": _flag,
-    "text": _text,
-}
 
 
 def _positive(name: str, unit: str, description: str, default: Scalar = None) -> Parameter:

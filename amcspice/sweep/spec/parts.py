@@ -116,23 +116,23 @@ def _opamp(name: str, *values: Any) -> OpAmp:
 @functools.lru_cache(maxsize=4096)
 def _wire(*values: Any) -> Wire:
     # Zero is an ideal line here, so that it can stand on an axis.
-    given = {name: value or None for name, value in zip(_LINES, values, strict=False)}
-    return make_wire({**given, "sections": values[-1]})
+    lines = {name: value or None for name, value in zip(_LINES, values, strict=False)}
+    return make_wire({**lines, "sections": values[-1]})
 
 
 @functools.lru_cache(maxsize=4096)
 def _analysis(*values: Any) -> Analysis:
-    given = dict(zip(_ANALYSIS, values, strict=True))
-    converters = make_converters(given)
-    own = {name: given[name] for name in _ANALYSIS if not name.endswith("_bits")}
-    if own["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
+    settings = dict(zip(_ANALYSIS, values, strict=True))
+    converters = make_converters(settings)
+    fields = {name: settings[name] for name in _ANALYSIS if not name.endswith("_bits")}
+    if fields["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
         raise InputError("dac_bits, adc_bits: the ideal fidelity has no volts to convert")
-    return Analysis(**own, **converters)
+    return Analysis(**fields, **converters)
 
 
 @functools.lru_cache(maxsize=4096)
 def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> None:
     """Build the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
-    given = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
-    circuit(given, small, opamp=OpAmp.preset(preset))
+    parameters = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
+    circuit(parameters, small, opamp=OpAmp.preset(preset))

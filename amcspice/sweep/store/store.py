@@ -104,7 +104,7 @@ class Store(Queries):
         keys : sequence of str
             Its points, in order.
         units : mapping of str to str, optional
-            Of parameters and metrics.
+            Units of parameters and metrics.
         """
         text = json.dumps({axis: list(values) for axis, values in axes.items()})
         with self._transaction() as run:
@@ -173,8 +173,8 @@ def _split(provenance: Mapping[str, Any]) -> tuple[str, str]:
 
 def _json(metrics: Mapping[str, Any]) -> str:
     """Return metrics as JSON, which has no nan and no infinity."""
-    known = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-    return json.dumps(known, separators=(",", ":"))
+    numbers = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    return json.dumps(numbers, separators=(",", ":"))
 
 
 def _now() -> str:
