@@ -14,9 +14,10 @@ import pytest
 from sweep_frames import ERROR, PARAMETERS, UNITS, command, make_axes, make_frame
 
 import amcspice as amc
+from amcspice.view.choice import choose
 from amcspice.view.points import Points
 from amcspice.view.report import report
-from amcspice.view.selection import choose, curves
+from amcspice.view.sweep_curves import curves
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,9 +9,10 @@ from matplotlib.colors import LogNorm
 from sweep_frames import CIRCUITS, PARAMETERS, UNITS, make_axes, make_frame
 
 import amcspice as amc
+from amcspice.view.choice import Choice, choose
 from amcspice.view.points import Points, engineering, label, spacing
-from amcspice.view.selection import Choice, Growth, choose, curves
 from amcspice.view.style import COLOURS, save
+from amcspice.view.sweep_curves import PowerLaw, curves
 from amcspice.view.sweep_plots import caption, sweep_plot
 
 
@@ -109,9 +110,9 @@ def test_error_of_growth_is_that_of_least_squares():
     draw = np.random.default_rng(1)
     x = np.array([1.0, 2, 4, 8, 16])
     y = x**0.5 * np.exp(0.1 * draw.standard_normal(5))
-    found, expected = Growth.of(x, y), stats.linregress(np.log(x), np.log(y))
+    found, expected = PowerLaw.of(x, y), stats.linregress(np.log(x), np.log(y))
     assert (found.exponent, found.error) == pytest.approx((expected.slope, expected.stderr))
-    assert Growth.of(x[:2], y[:2]) is None
+    assert PowerLaw.of(x[:2], y[:2]) is None
 
 
 def test_lines_show_medians_bands_and_exponents():

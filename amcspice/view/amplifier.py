@@ -57,19 +57,19 @@ def _draw_gain(
     frequency, gain = figures.response.frequency, figures.response.loaded
     first = figures.unity_gain_frequency / figures.dc_gain
     last = SHOWN_BEYOND_UNITY * figures.unity_gain_frequency
-    shown = (frequency > first / 10) & (frequency < last)
+    visible = (frequency > first / 10) & (frequency < last)
     options: Any = style
-    gain_axis.semilogx(frequency[shown], 20 * np.log10(np.abs(gain[shown])), **options)
+    gain_axis.semilogx(frequency[visible], 20 * np.log10(np.abs(gain[visible])), **options)
     phase = np.degrees(np.unwrap(np.angle(gain)))
-    phase_axis.semilogx(frequency[shown], phase[shown], **options)
+    phase_axis.semilogx(frequency[visible], phase[visible], **options)
 
 
-def _draw_step(axis: Axes, step: Step, measured: Step, style: dict[str, str]) -> None:
-    last = 2.5 * measured.settling_time()
+def _draw_step(axis: Axes, step: Step, measured_step: Step, style: dict[str, str]) -> None:
+    last = 2.5 * measured_step.settling_time()
     to_time, unit = prefix(last)
-    to_volts, volts = prefix(abs(measured.size))
-    shown = step.time <= last
+    to_volts, volts = prefix(abs(measured_step.size))
+    visible = step.time <= last
     options: Any = style
-    axis.plot(to_time * step.time[shown], to_volts * step.out[shown], **options)
+    axis.plot(to_time * step.time[visible], to_volts * step.out[visible], **options)
     axis.set_xlabel(f"time ({unit}s)")
     axis.set_ylabel(f"output ({volts}V)")
