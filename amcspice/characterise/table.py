@@ -37,12 +37,23 @@ _FIGURES = (
 )
 
 _PARAMETERS = (
-    ("gain", ""), ("gbw", "Hz"), ("slew_rate", "V/s"), ("second_pole", "Hz"), ("offset", "V"),
-    ("bias_current", "A"), ("input_resistance", "ohm"), ("input_capacitance", "F"),
-    ("output_resistance", "ohm"), ("output_current_limit", "A"), ("supply_positive", "V"),
-    ("supply_negative", "V"), ("headroom_positive", "V"), ("headroom_negative", "V"),
-    ("quiescent_current", "A"), ("input_noise", "V/√Hz"),
-)  # fmt: skip
+    ("gain", ""),
+    ("gbw", "Hz"),
+    ("slew_rate", "V/s"),
+    ("second_pole", "Hz"),
+    ("offset", "V"),
+    ("bias_current", "A"),
+    ("input_resistance", "ohm"),
+    ("input_capacitance", "F"),
+    ("output_resistance", "ohm"),
+    ("output_current_limit", "A"),
+    ("supply_positive", "V"),
+    ("supply_negative", "V"),
+    ("headroom_positive", "V"),
+    ("headroom_negative", "V"),
+    ("quiescent_current", "A"),
+    ("input_noise", "V/√Hz"),
+)
 
 NOISELESS = "input_noise"
 """The sub-circuit of the macro-model has no noise source; noise comes from the deck."""
@@ -76,9 +87,18 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 _PREFIXES = {
-    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
+    -18: "a",
+    -15: "f",
+    -12: "p",
+    -9: "n",
+    -6: "µ",
+    -3: "m",
+    0: "",
+    3: "k",
+    6: "M",
+    9: "G",
     12: "T",
-}  # fmt: skip
+}
 
 
 def _value(figures: Characteristics, name: str) -> float | None:

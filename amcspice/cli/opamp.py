@@ -72,14 +72,16 @@ def opamp(
     Gain, bandwidth, phase margin, slew rate, swing, output resistance, currents, offset and noise
     come from ngspice; the fitted parameters are those of models/opamp.lib, and the last table says
     how far the macro-model is from the sub-circuit.
-    """  # fmt: skip
+    """
     check_waveform_targets(None, plot)
     if json_file is not None:
         check_target(json_file)
     conditions = Conditions(
-        supply_positive=supply[0], supply_negative=supply[1], load_resistance=load,
+        supply_positive=supply[0],
+        supply_negative=supply[1],
+        load_resistance=load,
         load_capacitance=load_capacitance,
-    )  # fmt: skip
+    )
     subcircuit = Subcircuit.of(file, subckt)
     macro_fit = fit(characterise(AmplifierFixture.of_subcircuit(subcircuit, conditions)))
     if str(json_file) != "-":

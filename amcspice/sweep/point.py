@@ -16,9 +16,17 @@ from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 __all__ = ["PointResult", "command", "run_experiment", "run_point", "units"]
 
 _PROVENANCE = (
-    "amcspice", "ngspice", "python", "numpy", "scipy", "simulator", "solver", "options",
-    "deck_sha256", "amplifier",
-)  # fmt: skip
+    "amcspice",
+    "ngspice",
+    "python",
+    "numpy",
+    "scipy",
+    "simulator",
+    "solver",
+    "options",
+    "deck_sha256",
+    "amplifier",
+)
 
 
 @dataclass(frozen=True)
@@ -102,13 +110,40 @@ def command(parameters: Mapping[str, Any]) -> str:
 
 
 _DERIVED = (
-    "matrix_sha256", "rhs_sha256", "row_resistance", "column_resistance", "row_capacitance",
-    "column_capacitance", "wire_resistance", "wire_capacitance", "rows_per_column", "rows",
-    "problem_seed", "matrix", "circuit", "right_hand_sides", "zeros", "noise", "condition",
-    "density", "dominance", "correlation", "gbw", "gain", "slew_rate", "levels", "write_noise",
-    "switch_on", "switch_off", "hold", "compensation", "scaling", "feedback", "column_load",
+    "matrix_sha256",
+    "rhs_sha256",
+    "row_resistance",
+    "column_resistance",
+    "row_capacitance",
+    "column_capacitance",
+    "wire_resistance",
+    "wire_capacitance",
+    "rows_per_column",
+    "rows",
+    "problem_seed",
+    "matrix",
+    "circuit",
+    "right_hand_sides",
+    "zeros",
+    "noise",
+    "condition",
+    "density",
+    "dominance",
+    "correlation",
+    "gbw",
+    "gain",
+    "slew_rate",
+    "levels",
+    "write_noise",
+    "switch_on",
+    "switch_off",
+    "hold",
+    "compensation",
+    "scaling",
+    "feedback",
+    "column_load",
     "detuning",
-)  # fmt: skip
+)
 """What may follow from other parameters."""
 
 

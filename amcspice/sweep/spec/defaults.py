@@ -146,8 +146,10 @@ def _choose_parts(values: dict[str, Any], converted: Mapping[str, Any]) -> None:
         if name not in converted:
             values[name] = preset.get(name, _field(owner, name))
     for name, preset, owner in (
-        ("write_noise", device, Memristor), ("gbw", opamp, OpAmp), ("gain", opamp, OpAmp)
-    ):  # fmt: skip
+        ("write_noise", device, Memristor),
+        ("gbw", opamp, OpAmp),
+        ("gain", opamp, OpAmp),
+    ):
         if values[name] is None:
             values[name] = preset.get(name, _field(owner, name))
     for quantity in ("resistance", "capacitance"):

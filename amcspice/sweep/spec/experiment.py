@@ -24,8 +24,15 @@ from amcspice.workload.matrix_file import read_matrix
 __all__ = ["PARAMETERS", "Experiment", "convert"]
 
 _PROBLEM = (
-    "problem", "matrix", "rows", "columns", "signed", "right_hand_sides", "zeros", "noise",
-)  # fmt: skip
+    "problem",
+    "matrix",
+    "rows",
+    "columns",
+    "signed",
+    "right_hand_sides",
+    "zeros",
+    "noise",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +144,9 @@ class Experiment:
         """
         matrix = self.matrix() if matrix is None else matrix
         return simulate(
-            self.circuit(matrix), self.vectors(matrix), analysis=self.analysis(),
-            keep_waveforms=keep_waveforms, jobs=jobs,
-        )  # fmt: skip
+            self.circuit(matrix),
+            self.vectors(matrix),
+            analysis=self.analysis(),
+            keep_waveforms=keep_waveforms,
+            jobs=jobs,
+        )

@@ -77,8 +77,10 @@ _TABLE = (
     _choice("problem", PROBLEMS, "what is solved", "nnls"),
     _choice("circuit", CIRCUITS, "topology; default: that of the problem"),
     Parameter(
-        "matrix", f"generator ({', '.join(GENERATORS)}) or file ({', '.join(FILES)}); default: "
-        "conditioned for inv, covariance for eig, else uniform", kind="text",
+        "matrix",
+        f"generator ({', '.join(GENERATORS)}) or file ({', '.join(FILES)}); default: "
+        "conditioned for inv, covariance for eig, else uniform",
+        kind="text",
     ),
     Parameter("rhs", "file of right-hand sides; default: generated", kind="text"),
     Parameter("matrix_sha256", "of the matrix file, filled in", kind="text"),
@@ -89,30 +91,40 @@ _TABLE = (
     _flagged("signed", "generated entries have both signs", False),
     Parameter("condition", "condition number (conditioned); default 10", lowest=1, highest=1e4),
     Parameter(
-        "density", "fraction of entries that are not zero (sparse); default 0.1",
-        lowest=0, above=True, highest=1,
+        "density",
+        "fraction of entries that are not zero (sparse); default 0.1",
+        lowest=0,
+        above=True,
+        highest=1,
     ),
     Parameter(
-        "dominance", "diagonal over the sum of the row's other entries (dominant); default 1.5",
+        "dominance",
+        "diagonal over the sum of the row's other entries (dominant); default 1.5",
         lowest=1,
     ),
-    Parameter(
-        "correlation", "of any two variables (covariance); default 0.5", lowest=0, highest=1
-    ),
+    Parameter("correlation", "of any two variables (covariance); default 0.5", lowest=0, highest=1),
     _whole("right_hand_sides", 1, "how many, one after the other; default: 4, for eig 1"),
     Parameter(
-        "zeros", "fraction of planted solution entries that are zero; default 0.4 for nnls, else 0",
-        lowest=0, highest=0.95,
+        "zeros",
+        "fraction of planted solution entries that are zero; default 0.4 for nnls, else 0",
+        lowest=0,
+        highest=0.95,
     ),
     _from_zero(
-        "noise", "", "of right-hand sides, over their spread without it; default: 0.1 for lstsq "
-        "and nnls, else 0", None,
+        "noise",
+        "",
+        "of right-hand sides, over their spread without it; default: 0.1 for lstsq "
+        "and nnls, else 0",
+        None,
     ),
     _whole("seed", 0, "of every random draw", 0),
     _whole("problem_seed", 0, "of matrix and right-hand sides; default: seed"),
     Parameter(
-        "fidelity", "flat, reduced, behavioural, ideal; auto takes reduced up to 128 columns and "
-        "behavioural beyond, auto:N up to N", kind="text", default="reduced",
+        "fidelity",
+        "flat, reduced, behavioural, ideal; auto takes reduced up to 128 columns and "
+        "behavioural beyond, auto:N up to N",
+        kind="text",
+        default="reduced",
     ),
     _choice("simulator", ("shared", "batch"), "ngspice as a library or as a process"),
     _choice("opamp", PRESETS, "amplifier preset", "ideal"),
@@ -120,15 +132,17 @@ _TABLE = (
     Parameter("gain", "open-loop DC gain; default: the preset's", lowest=1.0, above=True),
     _positive("slew_rate", "V/s", "slew rate; default: the preset's"),
     _from_zero("offset_sigma", "V", "deviation of the offset from amplifier to amplifier"),
-    Parameter("gain_sigma", "deviation of the logarithm of the gain", default=0.0, lowest=0,
-              highest=1.99),
+    Parameter(
+        "gain_sigma", "deviation of the logarithm of the gain", default=0.0, lowest=0, highest=1.99
+    ),
     _choice("device", DEVICES, "memristor preset", "ideal"),
     _positive("g_max", "S", "largest conductance", 100e-6),
     _from_zero("g_min", "S", "smallest conductance"),
     _flagged("selector", "a cell that holds zero is switched off", True),
     _whole("levels", 2, "programmable levels; default: the preset's, else continuous"),
-    _from_zero("write_noise", "", "deviation of a programmed conductance; default: the preset's",
-               None),
+    _from_zero(
+        "write_noise", "", "deviation of a programmed conductance; default: the preset's", None
+    ),
     _choice("noise_relative_to", ("g_max", "g"), "what write noise is a fraction of", "g_max"),
     _from_zero("device_variation", "", "deviation of a factor that belongs to the cell"),
     _from_zero("cycle_variation", "", "deviation of a factor of the programming cycle"),
@@ -158,21 +172,36 @@ _TABLE = (
     _flagged("compensation", "equal row totals"),
     _choice("scaling", ("matrix", "columns"), "what uses the full range of conductance"),
     _positive("feedback", "", "of transimpedance amplifiers, over g_max"),
-    _from_zero("column_load", "", "extra load of column wires, over the largest column total",
-               None),
-    Parameter("detuning", "of the eigenvector circuit's feedback", lowest=0, above=True,
-              highest=0.99),
-    Parameter("settle_tolerance", "half-width of the settling band", default=0.01, lowest=0,
-              above=True, highest=0.5),
-    Parameter("full_scale", "largest solution voltage over the output range", default=0.25,
-              lowest=0, above=True, highest=1),
-    Parameter("relative_tolerance", "of the simulator", default=1e-4, lowest=0, above=True,
-              highest=0.05),
+    _from_zero(
+        "column_load", "", "extra load of column wires, over the largest column total", None
+    ),
+    Parameter(
+        "detuning", "of the eigenvector circuit's feedback", lowest=0, above=True, highest=0.99
+    ),
+    Parameter(
+        "settle_tolerance",
+        "half-width of the settling band",
+        default=0.01,
+        lowest=0,
+        above=True,
+        highest=0.5,
+    ),
+    Parameter(
+        "full_scale",
+        "largest solution voltage over the output range",
+        default=0.25,
+        lowest=0,
+        above=True,
+        highest=1,
+    ),
+    Parameter(
+        "relative_tolerance", "of the simulator", default=1e-4, lowest=0, above=True, highest=0.05
+    ),
     _whole("dac_bits", 1, "input converters; default: exact", highest=32),
     _whole("adc_bits", 1, "output converters; default: exact", highest=32),
     _flagged("allow_unstable", "simulate unstable circuits instead of refusing them", False),
     _positive("timeout", "s", "of one simulation"),
-)  # fmt: skip
+)
 
 PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _TABLE}
 """Every parameter by its name, in the order in which they are shown."""

@@ -23,18 +23,40 @@ __all__ = ["OWN", "analysis", "check", "circuit", "device", "opamp", "wire"]
 Values = Mapping[str, Scalar]
 
 _DEVICE = (
-    "g_max", "g_min", "selector", "levels", "write_noise", "noise_relative_to",
-    "device_variation", "cycle_variation", "stuck_on", "stuck_off", "drift_exponent",
-    "drift_spread", "drift_time", "temperature", "temperature_coefficient", "read_noise",
-    "noise_bandwidth", "thermal_noise", "sinh_voltage",
-)  # fmt: skip
+    "g_max",
+    "g_min",
+    "selector",
+    "levels",
+    "write_noise",
+    "noise_relative_to",
+    "device_variation",
+    "cycle_variation",
+    "stuck_on",
+    "stuck_off",
+    "drift_exponent",
+    "drift_spread",
+    "drift_time",
+    "temperature",
+    "temperature_coefficient",
+    "read_noise",
+    "noise_bandwidth",
+    "thermal_noise",
+    "sinh_voltage",
+)
 _OPAMP = ("opamp", "gbw", "gain", "slew_rate", "offset_sigma", "gain_sigma")
 _LINES = ("row_resistance", "column_resistance", "row_capacitance", "column_capacitance")
 _WIRE = (*_LINES, "sections")
 _ANALYSIS = (
-    "fidelity", "simulator", "settle_tolerance", "full_scale", "relative_tolerance", "timeout",
-    "allow_unstable", "dac_bits", "adc_bits",
-)  # fmt: skip
+    "fidelity",
+    "simulator",
+    "settle_tolerance",
+    "full_scale",
+    "relative_tolerance",
+    "timeout",
+    "allow_unstable",
+    "dac_bits",
+    "adc_bits",
+)
 OWN = ("compensation", "scaling", "feedback", "column_load", "detuning")
 """Fields of single topologies."""
 
@@ -65,9 +87,16 @@ def circuit(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
     """Return the circuit of a matrix; only parameters that apply are handed on."""
     options = {name: values[name] for name in OWN if values[name] is not None}
     return make_circuit(
-        values["problem"], matrix, circuit=values["circuit"], hold=values["hold"],
-        ridge=values["ridge"], lasso=values["lasso"], **options, **make_switches(values), **parts,
-    )  # fmt: skip
+        values["problem"],
+        matrix,
+        circuit=values["circuit"],
+        hold=values["hold"],
+        ridge=values["ridge"],
+        lasso=values["lasso"],
+        **options,
+        **make_switches(values),
+        **parts,
+    )
 
 
 def check(values: Mapping[str, Any], *, signed: bool) -> None:

@@ -183,8 +183,10 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
         if not isinstance(value, str | int | float | bool):
             reason = "a value of the base is one word, number or truth value; ranges go to [axes]"
             raise _error(text, source, ["base", name], reason)
-    axes = [SpecAxis(("axes",), {name: _values(text, source, ["axes", name], values)})
-            for name, values in file.axes.items()]  # fmt: skip
+    axes = [
+        SpecAxis(("axes",), {name: _values(text, source, ["axes", name], values)})
+        for name, values in file.axes.items()
+    ]
     for number, table in enumerate(file.zip):
         if not table:
             raise _error(text, source, ["zip", number], "the table is empty: name parameters")
@@ -220,10 +222,12 @@ def _values(text: str, source: str, path: list[str | int], raw: Any) -> Values:
             raise _error(text, source, [*path, *where], reason) from None
     if not isinstance(raw, list):
         raise _error(
-            text, source, path,
+            text,
+            source,
+            path,
             f"an axis is a list such as [8, 16] or a range such as {{ from = 8, to = 64, "
             f"factor = 2 }}; a single value ({raw!r}) belongs to [base]",
-        )  # fmt: skip
+        )
     if not raw:
         raise _error(text, source, path, "the axis is empty: give at least one value")
     for value in raw:

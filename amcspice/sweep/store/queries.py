@@ -126,8 +126,12 @@ class Queries:
             extremes[word] = None
             for key, text, extreme in rows:
                 parameters = json.loads(text)
-                shown = {name: parameters[name] for axis in self.axes for name in axis.split("+")
-                         if name in parameters}  # fmt: skip
+                shown = {
+                    name: parameters[name]
+                    for axis in self.axes
+                    for name in axis.split("+")
+                    if name in parameters
+                }
                 extremes[word] = {"key": key, "value": extreme, "axes": shown}
         if extremes["best"] is None:
             self._refuse_unknown(metric)
@@ -166,8 +170,17 @@ class Queries:
         InputError
             If there is no such point; the first characters of a key suffice.
         """
-        columns = ("key", "status", "parameters", "metrics", "details", "error", "deck",
-                   "seconds", "finished_at")  # fmt: skip
+        columns = (
+            "key",
+            "status",
+            "parameters",
+            "metrics",
+            "details",
+            "error",
+            "deck",
+            "seconds",
+            "finished_at",
+        )
         ((*values, content),) = self._query(
             f"SELECT {', '.join(f'point.{name}' for name in columns)}, content FROM point "
             "JOIN provenance ON provenance.id = provenance WHERE key = ?",

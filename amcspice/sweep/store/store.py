@@ -26,9 +26,18 @@ from amcspice.sweep.store.stored_sweep import StoredSweep
 __all__ = ["FullError", "Store", "StoredSweep"]
 
 SHARED_PROVENANCE = (
-    "amcspice", "ngspice", "python", "numpy", "scipy", "models", "platform", "host", "simulator",
-    "solver", "amplifier",
-)  # fmt: skip
+    "amcspice",
+    "ngspice",
+    "python",
+    "numpy",
+    "scipy",
+    "models",
+    "platform",
+    "host",
+    "simulator",
+    "solver",
+    "amplifier",
+)
 """What is equal for many points and kept once; the rest stands in the row of each point."""
 
 
@@ -146,11 +155,18 @@ class Store(Queries):
                     "deck = excluded.deck, seconds = excluded.seconds, "
                     "finished_at = excluded.finished_at WHERE point.status = 'failed'",
                     (
-                        result.key, result.status, canonical(result.parameters),
-                        _json(result.metrics), details, result.error, result.deck,
-                        result.seconds, now, shared,
+                        result.key,
+                        result.status,
+                        canonical(result.parameters),
+                        _json(result.metrics),
+                        details,
+                        result.error,
+                        result.deck,
+                        result.seconds,
+                        now,
+                        shared,
                     ),
-                )  # fmt: skip
+                )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
