@@ -102,13 +102,13 @@ class Pool:
             Whatever the function raises first; the other tasks are given up.
         """
         queue = list(tasks)
-        heard = report or (lambda _count: None)
+        progress = report or (lambda _count: None)
         if min(self.jobs, len(queue)) <= 1:
             with threadpool_limits(1):
-                return [function(task, heard) for task in queue]
+                return [function(task, progress) for task in queue]
         try:
             self._start(min(self.jobs, len(queue)))
-            return _dispatch(self._workers, function, queue, heard)
+            return _dispatch(self._workers, function, queue, progress)
         except BaseException:
             self._close(failed=True)
             raise
@@ -184,7 +184,7 @@ def _dispatch(
         give(worker)
     while busy:
         ready = connection.wait(list(busy))
-        for worker in [one for one in workers if one in ready]:
+        for worker in [worker for worker in workers if worker in ready]:
             kind, content = _receive(worker, workers[worker])
             if kind == "progress":
                 report(content)

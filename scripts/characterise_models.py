@@ -16,7 +16,7 @@ import numpy as np
 from update_readme import fill, table
 
 import amcspice as amc
-from amcspice.characterise import Bench, Conditions, Fit, characterise, fit
+from amcspice.characterise import AmplifierFixture, Conditions, Fit, characterise, fit
 from amcspice.characterise.table import measured_rows, quantity
 from amcspice.device import PRESETS
 from amcspice.view.amplifier import amplifier
@@ -40,32 +40,33 @@ SHOWN = (
 
 def presets_table() -> str:
     """Return the parameters of every preset, and where they come from."""
-    made = {name: amc.OpAmp.preset(name) for name in PRESETS}
+    presets = {name: amc.OpAmp.preset(name) for name in PRESETS}
     rows = [
-        (words, *(quantity(getattr(one, name), unit) for one in made.values()))
+        (words, *(quantity(getattr(opamp, name), unit) for opamp in presets.values()))
         for name, words, unit in SHOWN
     ]
-    sources = "\n".join(f"- `{name}`: {one.source}." for name, one in made.items())
-    return f"{table(('', *made), rows)}\n\n{sources}"
+    sources = "\n".join(f"- `{name}`: {opamp.source}." for name, opamp in presets.items())
+    return f"{table(('', *presets), rows)}\n\n{sources}"
 
 
 @cache
 def measured() -> Fit:
     """Measure and fit the amplifier."""
-    bench = Bench.of_subcircuit(amc.Subcircuit.of(LIBRARY, NAME), CONDITIONS)
-    return fit(characterise(bench))
+    fixture = AmplifierFixture.of_subcircuit(amc.Subcircuit.of(LIBRARY, NAME), CONDITIONS)
+    return fit(characterise(fixture))
 
 
 def figures_table() -> str:
     """Return the figures of the amplifier and draw them."""
-    made, apart = measured(), measured().residual
-    save(amplifier(made, title=NAME), ROOT / "docs" / "images" / "amplifier.png")
-    text = table(("", "transistors", "macro-model"), list(measured_rows(made)))
+    macro_fit, residual = measured(), measured().residual
+    save(amplifier(macro_fit, title=NAME), ROOT / "docs" / "images" / "amplifier.png")
+    text = table(("", "transistors", "macro-model"), list(measured_rows(macro_fit)))
     return (
-        f"{text}\n\nThe macro-model is off by {apart.gain_db:.2g} dB and {apart.phase:.2g} degrees "
-        f"(root mean square, up to a gain of one half), by {100 * apart.large_step:.2g} % of a "
-        f"large step and {100 * apart.small_step:.2g} % of a small one; its settling times to 1 % "
-        f"differ by {100 * apart.large_settling:+.2g} % and {100 * apart.small_settling:+.2g} %."
+        f"{text}\n\nThe macro-model is off by {residual.gain_db:.2g} dB and "
+        f"{residual.phase:.2g} degrees (root mean square, up to a gain of one half), by "
+        f"{100 * residual.large_step:.2g} % of a large step and "
+        f"{100 * residual.small_step:.2g} % of a small one; its settling times to 1 % differ by "
+        f"{100 * residual.large_settling:+.2g} % and {100 * residual.small_settling:+.2g} %."
     )
 
 

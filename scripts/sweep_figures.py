@@ -29,9 +29,10 @@ from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 from amcspice.sweep.spec.plan import make_grid, make_plan
 from amcspice.sweep.spec.specification import read_spec
 from amcspice.sweep.store.store import Store
+from amcspice.view.choice import choose
 from amcspice.view.points import Points, engineering
-from amcspice.view.selection import Growth, choose
 from amcspice.view.style import COLOURS, MARKERS, save, styled
+from amcspice.view.sweep_curves import PowerLaw
 from amcspice.view.sweep_plots import sweep_plot
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -247,7 +248,7 @@ def tables():
 
 
 def exponent(x, y):
-    found = Growth.of(np.asarray(x, float), np.asarray(y, float))
+    found = PowerLaw.of(np.asarray(x, float), np.asarray(y, float))
     return "-" if found is None else f"{found.exponent:.2f} ± {found.error:.2f}"
 
 

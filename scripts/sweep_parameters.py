@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 from amcspice.sweep.metrics import METRICS
+from amcspice.sweep.spec.generators import GENERATORS
 from amcspice.sweep.spec.parameters import PARAMETERS
-from amcspice.sweep.spec.problems import GENERATORS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sweep-parameters.md"
 

@@ -21,8 +21,8 @@ def main(path, spec, function, limit="0"):
     plan = make_plan(make_grid(read_spec(spec)))
     with Store.open(path, create=True, own=True) as store:
         store.add_sweep(plan.name, plan.grid.spec.text, plan.grid.named(), keys=plan.keys)
-        made = run_sweep(plan, store, function=getattr(sweep_points, function), jobs=2)
-    print(made.total, made.before, made.done)
+        summary = run_sweep(plan, store, function=getattr(sweep_points, function), jobs=2)
+    print(summary.total, summary.before, summary.done)
 
 
 if __name__ == "__main__":

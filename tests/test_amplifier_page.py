@@ -36,6 +36,6 @@ def test_every_parameter_is_in_the_table():
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_states_its_source_and_noise(name):
-    made = OpAmp.preset(name)
-    assert len(made.source) > 20
-    assert (made.input_noise > 0) == (name != "ideal")
+    opamp = OpAmp.preset(name)
+    assert len(opamp.source) > 20
+    assert (opamp.input_noise > 0) == (name != "ideal")

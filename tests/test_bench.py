@@ -88,25 +88,25 @@ def test_sides_take_turns_and_the_first_answer_is_kept(monkeypatch):
 
         return run
 
-    found = side_by_side({"a": side("a"), "b": side("b")})
+    timings = side_by_side({"a": side("a"), "b": side("b")})
     assert order == ["a", "b"] * 3
-    assert (found["a"].answer, found["b"].answer) == (1, 2)
-    assert len(found["a"].seconds) == 3
+    assert (timings["a"].answer, timings["b"].answer) == (1, 2)
+    assert len(timings["a"].seconds) == 3
     assert gc.isenabled()
 
 
 def test_a_slow_side_runs_once_and_may_measure_itself(monkeypatch):
     monkeypatch.setattr(timing, "REPEATS", 4)
-    found = side_by_side({"slow": lambda: Timed("x", 1e9), "fast": lambda: Timed("y", 1.0)})
-    assert found["slow"].seconds == (1e9,)
-    assert found["slow"].answer == "x"
-    assert len(found["fast"].seconds) == 4
+    timings = side_by_side({"slow": lambda: Timed("x", 1e9), "fast": lambda: Timed("y", 1.0)})
+    assert timings["slow"].seconds == (1e9,)
+    assert timings["slow"].answer == "x"
+    assert len(timings["fast"].seconds) == 4
 
 
 def test_median_and_spread():
-    found = Measured(None, (1.0, 4.0, 2.0))
-    assert found.median == 2.0
-    assert found.spread == 1.5
+    timing = Measured(None, (1.0, 4.0, 2.0))
+    assert timing.median == 2.0
+    assert timing.spread == 1.5
 
 
 def test_a_child_reports_memory_and_failure():

@@ -8,7 +8,7 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.characterise import Bench, Conditions, characterise, fit, measured_opamp
+from amcspice.characterise import AmplifierFixture, Conditions, characterise, fit, measured_opamp
 from amcspice.characterise.steps import Step
 from amcspice.characterise.table import quantity
 
@@ -22,7 +22,7 @@ SUPPLIES = Conditions(supply_positive=2.5, supply_negative=-2.5)
 def miller():
     """Return the transistor-level amplifier as it is used in circuits, and its fit."""
     opamp = measured_opamp(MILLER, "amc_miller", SUPPLIES)
-    return opamp, fit(characterise(Bench.of_subcircuit(opamp.subcircuit, SUPPLIES)))
+    return opamp, fit(characterise(AmplifierFixture.of_subcircuit(opamp.subcircuit, SUPPLIES)))
 
 
 KNOWN = amc.OpAmp(
@@ -33,66 +33,70 @@ KNOWN = amc.OpAmp(
 )  # fmt: skip
 
 
-def bench(opamp, **conditions):
-    return Bench.of_macro_model(opamp, Conditions(**conditions))
+def fixture_of(opamp, **conditions):
+    return AmplifierFixture.of_macro_model(opamp, Conditions(**conditions))
 
 
 def test_figures_of_a_known_amplifier():
-    found = characterise(bench(KNOWN, load_resistance=1e3))
-    assert found.dc_gain == pytest.approx(3e4, rel=1e-4)
-    assert found.dc_gain_loaded == pytest.approx(3e4 / 1.05, rel=1e-4)
-    assert found.gbw == pytest.approx(2e7, rel=1e-3)
-    assert found.offset == pytest.approx(2e-3, rel=1e-3)
-    assert found.bias_current_plus == pytest.approx(3e-9, rel=0.2)  # and 2 mV over 4 Mohm
-    assert found.input_resistance == pytest.approx(4e6, rel=1e-3)
-    assert found.input_capacitance == pytest.approx(2e-12, rel=1e-3)
-    assert found.output_resistance == pytest.approx(50, rel=1e-3)
-    assert found.highest_output_unloaded == pytest.approx(2.8, rel=1e-3)
-    assert found.lowest_output_unloaded == pytest.approx(-1.9, rel=1e-3)
-    assert found.highest_output == pytest.approx(2.8 / 1.05, rel=1e-3)
-    assert found.headroom_negative == pytest.approx(2 - 1.9 / 1.05, rel=1e-3)
-    assert found.source_current == pytest.approx(2.8 / 50, rel=1e-3)
-    assert found.quiescent_current == pytest.approx(1.5e-3, rel=1e-3)
-    assert found.quiescent_power == pytest.approx(7.5e-3, rel=1e-3)
+    figures = characterise(fixture_of(KNOWN, load_resistance=1e3))
+    assert figures.dc_gain == pytest.approx(3e4, rel=1e-4)
+    assert figures.dc_gain_loaded == pytest.approx(3e4 / 1.05, rel=1e-4)
+    assert figures.gbw == pytest.approx(2e7, rel=1e-3)
+    assert figures.offset == pytest.approx(2e-3, rel=1e-3)
+    assert figures.bias_current_plus == pytest.approx(3e-9, rel=0.2)  # and 2 mV over 4 Mohm
+    assert figures.input_resistance == pytest.approx(4e6, rel=1e-3)
+    assert figures.input_capacitance == pytest.approx(2e-12, rel=1e-3)
+    assert figures.output_resistance == pytest.approx(50, rel=1e-3)
+    assert figures.highest_output_unloaded == pytest.approx(2.8, rel=1e-3)
+    assert figures.lowest_output_unloaded == pytest.approx(-1.9, rel=1e-3)
+    assert figures.highest_output == pytest.approx(2.8 / 1.05, rel=1e-3)
+    assert figures.headroom_negative == pytest.approx(2 - 1.9 / 1.05, rel=1e-3)
+    assert figures.source_current == pytest.approx(2.8 / 50, rel=1e-3)
+    assert figures.quiescent_current == pytest.approx(1.5e-3, rel=1e-3)
+    assert figures.quiescent_power == pytest.approx(7.5e-3, rel=1e-3)
 
 
 def test_phase_margin_of_two_poles():
     """Where |A| = 1: w^2 (1 + (w/w2)^2) = w_u^2; the margin is 90 degrees less atan(w/w2)."""
-    made = amc.OpAmp(gain=1e6, gbw=1e7, second_pole=1.5e7)
-    found = characterise(bench(made, load_resistance=1e6))
+    opamp = amc.OpAmp(gain=1e6, gbw=1e7, second_pole=1.5e7)
+    figures = characterise(fixture_of(opamp, load_resistance=1e6))
     square = 1.5**2 * (np.sqrt(1 + 4 / 1.5**2) - 1) / 2
-    assert found.unity_gain_frequency == pytest.approx(1e7 * np.sqrt(square), rel=1e-3)
+    assert figures.unity_gain_frequency == pytest.approx(1e7 * np.sqrt(square), rel=1e-3)
     expected = 90 - np.degrees(np.arctan(np.sqrt(square) / 1.5))
-    assert found.phase_margin == pytest.approx(expected, abs=0.1)
+    assert figures.phase_margin == pytest.approx(expected, abs=0.1)
 
 
 @pytest.mark.parametrize("slew", [3e5, 3e6])
 def test_slew_rate_of_one_pole(slew):
-    found = characterise(bench(amc.OpAmp(gain=1e5, gbw=1e7, slew_rate=slew), load_resistance=1e5))
-    assert found.slew_rate_positive == pytest.approx(slew, rel=0.01)
-    assert found.slew_rate_negative == pytest.approx(slew, rel=0.01)
+    figures = characterise(
+        fixture_of(amc.OpAmp(gain=1e5, gbw=1e7, slew_rate=slew), load_resistance=1e5)
+    )
+    assert figures.slew_rate_positive == pytest.approx(slew, rel=0.01)
+    assert figures.slew_rate_negative == pytest.approx(slew, rel=0.01)
 
 
 def test_without_limits_there_is_no_slew_rate():
-    found = characterise(bench(amc.OpAmp(gain=1e5, gbw=1e7), load_resistance=1e5))
-    assert found.slew_rate_positive is None
-    assert found.input_resistance is None
-    made = fit(found).opamp
-    assert made.slew_rate is None
-    assert made.second_pole is None
-    assert made.output_current_limit is None
+    figures = characterise(fixture_of(amc.OpAmp(gain=1e5, gbw=1e7), load_resistance=1e5))
+    assert figures.slew_rate_positive is None
+    assert figures.input_resistance is None
+    model = fit(figures).opamp
+    assert model.slew_rate is None
+    assert model.second_pole is None
+    assert model.output_current_limit is None
 
 
 def test_the_fit_finds_the_parameters_again():
-    made = fit(characterise(bench(KNOWN)))
+    macro_fit = fit(characterise(fixture_of(KNOWN)))
     for name, tolerance in (
         ("gain", 1e-3), ("gbw", 2e-3), ("second_pole", 5e-3), ("slew_rate", 0.02),
         ("offset", 1e-3), ("input_resistance", 1e-3), ("input_capacitance", 1e-3),
         ("output_resistance", 1e-3), ("headroom_positive", 5e-3), ("headroom_negative", 1e-2),
         ("quiescent_current", 1e-3),
     ):  # fmt: skip
-        assert getattr(made.opamp, name) == pytest.approx(getattr(KNOWN, name), rel=tolerance), name
-    apart = made.residual
+        assert getattr(macro_fit.opamp, name) == pytest.approx(
+            getattr(KNOWN, name), rel=tolerance
+        ), name
+    apart = macro_fit.residual
     assert apart.gain_db < 0.01
     assert apart.phase < 0.1
     assert apart.large_step < 5e-3
@@ -101,8 +105,8 @@ def test_the_fit_finds_the_parameters_again():
 
 def test_a_current_limit_within_the_load_is_fitted():
     limited = amc.OpAmp(gain=1e5, gbw=1e7, output_current_limit=2e-3, output_resistance=10.0)
-    made = fit(characterise(bench(limited, load_resistance=1e3)))
-    assert made.opamp.output_current_limit == pytest.approx(2e-3, rel=1e-3)
+    macro_fit = fit(characterise(fixture_of(limited, load_resistance=1e3)))
+    assert macro_fit.opamp.output_current_limit == pytest.approx(2e-3, rel=1e-3)
 
 
 def test_noise_of_a_known_source(tmp_path):
@@ -112,30 +116,32 @@ def test_noise_of_a_known_source(tmp_path):
         ".subckt noisy p n o vdd vss\nR1 p q 1e6\nG1 0 y q n 1e-3\nR2 y 0 1e8\n"
         "C1 y 0 1e-11\nE1 e 0 y 0 1\nR3 e o 1\nI1 vdd vss 1e-3\n.ends\n"
     )
-    found = characterise(
-        Bench.of_subcircuit(amc.Subcircuit.of(library, "noisy"), Conditions(load_resistance=1e6))
+    figures = characterise(
+        AmplifierFixture.of_subcircuit(
+            amc.Subcircuit.of(library, "noisy"), Conditions(load_resistance=1e6)
+        )
     )
     expected = np.sqrt(4 * 1.380649e-23 * 300.15 * 1e6)
-    assert found.input_noise == pytest.approx(expected, rel=0.01)
+    assert figures.input_noise == pytest.approx(expected, rel=0.01)
 
 
 def test_the_transistor_level_amplifier(miller, measured):
     """What its library promises: sizing gives gm1/(2 pi cc) and the tail current over cc."""
-    opamp, made = miller
-    found = made.measured
+    opamp, macro_fit = miller
+    figures = macro_fit.measured
     gm1 = np.sqrt(2 * 1.1e-4 * 50 * 50e-6)
-    assert found.gbw == pytest.approx(gm1 / (2 * np.pi * 4e-12), rel=0.05)
-    for rate in (found.slew_rate_positive, found.slew_rate_negative):
+    assert figures.gbw == pytest.approx(gm1 / (2 * np.pi * 4e-12), rel=0.05)
+    for rate in (figures.slew_rate_positive, figures.slew_rate_negative):
         assert rate == pytest.approx(100e-6 / 4e-12, rel=0.25)
-    assert found.dc_gain > 1e5
-    assert found.phase_margin > 60
-    assert abs(found.offset) < 10e-6
-    assert found.highest_output > 1.4
-    assert found.lowest_output < -1.4
-    assert found.quiescent_power < 5e-3
+    assert figures.dc_gain > 1e5
+    assert figures.phase_margin > 60
+    assert abs(figures.offset) < 10e-6
+    assert figures.highest_output > 1.4
+    assert figures.lowest_output < -1.4
+    assert figures.quiescent_power < 5e-3
     for name in ("large_settling", "small_settling", "large_step", "small_step"):
-        measured(name, getattr(made.residual, name))
-        assert abs(getattr(made.residual, name)) < 0.1
+        measured(name, getattr(macro_fit.residual, name))
+        assert abs(getattr(macro_fit.residual, name)) < 0.1
     preset = amc.OpAmp.preset("miller-cmos")
     for name in ("gain", "gbw", "slew_rate", "second_pole", "input_capacitance",
                  "output_resistance", "quiescent_current", "headroom_positive",

@@ -15,21 +15,21 @@ def test_all_is_well(tmp_path):
     target = tmp_path / "doctor.json"
     result = run("doctor", "--json", target)
     assert result.exit_code == 0, result.output
-    found = find_installation()
+    installation = find_installation()
     content = json.loads(target.read_text())
     assert content["usable"]
     assert content["ngspice"] == {
-        "version": found.version,
-        "executable": found.executable,
-        "library": found.library,
-        "klu": found.klu,
+        "version": installation.version,
+        "executable": installation.executable,
+        "library": installation.library,
+        "klu": installation.klu,
     }
     assert {"amcspice", "Python", "PySpice", "numpy", "scipy"} <= set(content["versions"])
     for simulator in ("batch", "shared", "behavioural"):
         assert content["simulators"][simulator]["ok"]
         assert content["simulators"][simulator]["wall_time_s"] > 0
         assert f"{simulator} simulator" in result.stdout
-    assert found.executable in result.stdout
+    assert installation.executable in result.stdout
 
 
 def test_no_ngspice(monkeypatch):

@@ -22,9 +22,9 @@ def test_plain_ngspice_solves_it(tmp_path, circuit, fidelity):
     assert f"run it: ngspice -b {target}" in result.stdout
     code, output = run_plain(target)
     assert code == 0, output
-    found = [item["x"] for item in read_listing(output)]
+    solutions = [item["x"] for item in read_listing(output)]
     expected = [scipy.optimize.nnls(MATRIX, column)[0] for column in RIGHT.T]
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    np.testing.assert_allclose(solutions, expected, atol=5e-3)
 
 
 @pytest.mark.ngspice
@@ -32,12 +32,12 @@ def test_simulate_runs_it_too(tmp_path):
     deck, report = tmp_path / "deck.cir", tmp_path / "report.json"
     options = ["--problem", "nnls", *write(tmp_path), "--out", deck, "--json", tmp_path / "g.json"]
     assert run("generate", "ginv-compact", *options).exit_code == 0
-    made = json.loads((tmp_path / "g.json").read_text())
+    content = json.loads((tmp_path / "g.json").read_text())
     result = run("simulate", deck, "--json", report)
     assert result.exit_code == 0, result.output
     assert "the .control block is left out" in result.stderr
     windows = json.loads(report.read_text())["windows"]
-    assert [window["start_s"] for window in windows] == [0.0, made["window_s"]]
+    assert [window["start_s"] for window in windows] == [0.0, content["window_s"]]
     _, output = run_plain(deck)
     for window, printed in zip(windows, read_listing(output), strict=True):
         volts = [window["nodes"][f"x{k}"]["final_v"] for k in range(3)]

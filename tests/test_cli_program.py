@@ -19,10 +19,10 @@ def test_every_file(tmp_path):
     assert result.exit_code == 0, result.output
     assert "20 of 20 within the tolerance" in result.stdout
     assert "within half a level: 100 %" in result.stdout
-    found = np.load(tmp_path / "G.npy")
+    conductances = np.load(tmp_path / "G.npy")
     content = json.loads((tmp_path / "G.json").read_text())
     levels = np.array([5e-6, 52.5e-6, 100e-6])
-    error = np.abs(found[..., None] - levels).min(axis=-1)
+    error = np.abs(conductances[..., None] - levels).min(axis=-1)
     assert error.max() == pytest.approx(content["error_largest_s"])
     assert error.max() <= 1e-6
     assert content["half_level_s"] == pytest.approx(23.75e-6)
@@ -64,9 +64,9 @@ def test_the_outcome_serves_a_circuit(tmp_path):
     options = write(tmp_path)
     matrix = np.load(tmp_path / "A.npy")
     np.save(tmp_path / "G.npy", matrix / matrix.max() * 1e-4 * 0.9)
-    one = ["--programmed", tmp_path / "G.npy"]
+    option = ["--programmed", tmp_path / "G.npy"]
     shared = ["solve", "lstsq", *options, "--circuit", "ginv-classic", "--json", "-"]
-    plain, held = (json.loads(run(*shared, *more).stdout) for more in ([], one * 2))
+    plain, held = (json.loads(run(*shared, *more).stdout) for more in ([], option * 2))
     np.testing.assert_allclose(np.multiply(held["solution"], 0.9), plain["solution"], rtol=2e-3)
     errors = {"levels_s": [1e-4], "errors_s": [[-1e-5]]}
     (tmp_path / "E.json").write_text(json.dumps(errors))
@@ -109,7 +109,7 @@ def test_a_target_without_anything_to_program(tmp_path):
 @pytest.mark.ngspice
 def test_every_device_option_reaches_the_device(tmp_path):
     np.save(tmp_path / "on.npy", np.zeros((2, 4, 3), bool))
-    given = {
+    fields = {
         "g_max": 5e-5, "g_min": 1e-6, "levels": 32, "write_noise": 0.01, "noise_relative_to": "g",
         "device_variation": 0.02, "cycle_variation": 0.03, "stuck_off": 0.01,
         "drift_exponent": 0.02, "drift_spread": 0.001, "drift_time": 100.0, "temperature": 350.0,
@@ -117,14 +117,14 @@ def test_every_device_option_reaches_the_device(tmp_path):
         "sinh_voltage": 20.0,
     }  # fmt: skip
     options = []
-    for name, value in given.items():
+    for name, value in fields.items():
         options += [f"--{name.replace('_', '-')}", value]
     result = run("solve", "lstsq", *write(tmp_path), *options, "--no-selector", "--thermal-noise",
                  "--stuck-on", tmp_path / "on.npy", "--fidelity", "flat", "--json", "-",
                  "--seed", 5)  # fmt: skip
     assert result.exit_code == 0, result.output
     device = json.loads(result.stdout)["provenance"]["circuit"]["device"]
-    for name, value in {**given, "selector": False, "thermal_noise": True, "seed": 5}.items():
+    for name, value in {**fields, "selector": False, "thermal_noise": True, "seed": 5}.items():
         assert device[name] == value
     assert np.shape(device["stuck_on"]) == (2, 4, 3)
 

@@ -41,15 +41,15 @@ def store(outcomes, tmp_path):
     other = outcome(32, 1e9, 0)
     with Store.open(path, create=True) as opened:
         opened.add_sweep("other", "other", {"columns": [32]}, keys=[other.key], units=units())
-        keys = [one.key for one in outcomes]
+        keys = [outcome.key for outcome in outcomes]
         opened.add_sweep("growth", SPEC, AXES, keys=[*keys, "f" * 64], units=units())
         opened.write([*outcomes, other])
     return path
 
 
 def content(page):
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    return json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(match[1])
 
 
 def written(folder):
@@ -66,7 +66,7 @@ def test_report_of_the_last_sweep(store, outcomes, tmp_path):
     assert "<h1>growth</h1>" in page
     assert "columns = [4, 8, 16]" in page
     data = content(page)
-    assert data["keys"] == [one.key for one in outcomes]
+    assert data["keys"] == [outcome.key for outcome in outcomes]
     first = "amcspice sweep point --set columns=4 --set fidelity=behavioural --set gbw=1e7"
     assert data["commands"][0] == first
     assert "--set seed=1" in data["commands"][1]

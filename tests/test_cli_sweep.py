@@ -32,7 +32,7 @@ columns = [2, 3]
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def finished_run(tmp_path_factory):
     """Return the folder of a sweep that was run, and what the command printed."""
     folder = tmp_path_factory.mktemp("sweep")
     (folder / "sweep.toml").write_text(SPEC)
@@ -49,8 +49,8 @@ def spec(tmp_path):
     return path
 
 
-def test_run_says_what_it_did(made):
-    folder, result = made
+def test_run_says_what_it_did(finished_run):
+    folder, result = finished_run
     assert "a small one: 4 of 4 points done; 4 run now" in result.stdout
     told = json.loads((folder / "run.json").read_text())
     assert (told["points"], told["done"], told["failed"], told["left"]) == (4, 4, 0, 0)
@@ -84,8 +84,8 @@ def test_status_takes_the_most_settled_as_the_best(tmp_path):
     assert "worst settled: 0.25 at columns = 8" in shown
 
 
-def test_status_shows_best_worst_and_versions(made):
-    folder, _ = made
+def test_status_shows_best_worst_and_versions(finished_run):
+    folder, _ = finished_run
     result = run("sweep", "status", folder / "runs.sqlite", "--json", folder / "status.json")
     assert result.exit_code == 0, result.output
     assert re.search(
@@ -101,8 +101,8 @@ def test_status_shows_best_worst_and_versions(made):
     refused(run("sweep", "status", folder / "runs.sqlite", "--watch", "speed"), "choose from")
 
 
-def test_export_in_every_format(made, tmp_path):
-    folder, _ = made
+def test_export_in_every_format(finished_run, tmp_path):
+    folder, _ = finished_run
     for name in ("a.csv", "a.parquet", "a.nc"):
         result = run("sweep", "export", folder / "runs.sqlite", "--out", tmp_path / name)
         assert result.exit_code == 0, result.output
@@ -120,8 +120,8 @@ def test_export_in_every_format(made, tmp_path):
     assert list(pd.read_csv(some)["columns"]) == [3, 3]
 
 
-def test_export_that_cannot_be(made, tmp_path):
-    store = made[0] / "runs.sqlite"
+def test_export_that_cannot_be(finished_run, tmp_path):
+    store = finished_run[0] / "runs.sqlite"
     refused(run("sweep", "export", store, "--out", tmp_path / "a.xls"), "unknown type")
     refused(run("sweep", "export", store, "--out", tmp_path / "no" / "a.csv"), "no folder")
     out = ("--out", tmp_path / "a.csv")
@@ -133,8 +133,8 @@ def test_export_that_cannot_be(made, tmp_path):
     assert files(tmp_path) == []
 
 
-def test_a_point_is_run_again_and_gives_the_same(made, tmp_path):
-    folder, _ = made
+def test_a_point_is_run_again_and_gives_the_same(finished_run, tmp_path):
+    folder, _ = finished_run
     with Store.open(folder / "runs.sqlite", read_only=True) as store:
         key = store.frame()["key"][0]
         held = store.point(key)
@@ -154,8 +154,8 @@ def test_a_point_is_run_again_and_gives_the_same(made, tmp_path):
     assert json.loads(again.stdout)["key"] == key
 
 
-def test_a_point_with_a_parameter_changed_and_its_deck(made, tmp_path):
-    folder, _ = made
+def test_a_point_with_a_parameter_changed_and_its_deck(finished_run, tmp_path):
+    folder, _ = finished_run
     with Store.open(folder / "runs.sqlite", read_only=True) as store:
         key = store.frame({"columns": 2})["key"][0]
     result = run("sweep", "point", folder / "runs.sqlite", key, "--set", "gbw=100 MHz",
@@ -260,10 +260,10 @@ def test_an_interrupted_run_says_how_to_go_on(spec, tmp_path):
     os.killpg(running.pid, signal.SIGINT)
     _, err = running.communicate(timeout=30)
     assert running.returncode == 130, err
-    found = re.search(
+    match = re.search(
         r"(\d+) of 4000 points are in .*; the same command goes on with the rest", err
     )
-    assert int(found[1]) == _done(store) > 0
+    assert int(match[1]) == _done(store) > 0
     assert err.count("amcspice:") == 1
     assert "Traceback" not in err
     assert files(tmp_path) == ["runs.sqlite", "sweep.toml"]

@@ -20,11 +20,11 @@ def test_ideal_device_is_exact():
 def test_levels_are_equally_spaced_and_nearest(levels, g_min):
     device = Memristor(levels=levels, g_min=g_min, selector=False)
     grid = np.linspace(g_min, device.g_max, levels)
-    found = device.quantise(TARGET)
+    quantised = device.quantise(TARGET)
     nearest = grid[np.abs(TARGET[..., None] - grid).argmin(axis=-1)]
-    np.testing.assert_allclose(found, nearest, rtol=1e-12, atol=1e-18)
-    np.testing.assert_allclose(np.unique(found), grid, rtol=1e-12, atol=1e-18)
-    np.testing.assert_allclose(device.quantise(found), found, rtol=1e-12)
+    np.testing.assert_allclose(quantised, nearest, rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(np.unique(quantised), grid, rtol=1e-12, atol=1e-18)
+    np.testing.assert_allclose(device.quantise(quantised), quantised, rtol=1e-12)
 
 
 def test_without_selector_zero_stays_at_g_min():
@@ -43,28 +43,30 @@ def test_selector_switches_off_what_is_nearer_to_zero():
 def test_write_noise_has_the_stated_deviation(relative_to):
     device = Memristor(write_noise=0.02, noise_relative_to=relative_to, seed=3)
     target = np.full((300, 300), 5e-5)
-    found = device.program(target, 0)
+    conductance = device.program(target, 0)
     expected = 0.02 * (1e-4 if relative_to == "g_max" else 5e-5)
     # 90000 draws: the deviation is known to 0.24 %, the mean to 0.33 % of it (one sigma).
-    assert found.std() == pytest.approx(expected, rel=0.01)
-    assert found.mean() == pytest.approx(5e-5, abs=0.0135 * expected)
-    third = (((found - 5e-5) / expected) ** 3).mean()
+    assert conductance.std() == pytest.approx(expected, rel=0.01)
+    assert conductance.mean() == pytest.approx(5e-5, abs=0.0135 * expected)
+    third = (((conductance - 5e-5) / expected) ** 3).mean()
     assert abs(third) < 0.05
 
 
 def test_noise_never_makes_a_conductance_negative_nor_switches_on():
-    found = Memristor(write_noise=0.5).program(np.where(TARGET < 2e-5, 0.0, TARGET), 0)
-    assert found.min() == 0
-    assert (found[TARGET < 2e-5] == 0).all()
-    assert (found[TARGET >= 2e-5] > 0).mean() > 0.5
+    conductance = Memristor(write_noise=0.5).program(np.where(TARGET < 2e-5, 0.0, TARGET), 0)
+    assert conductance.min() == 0
+    assert (conductance[TARGET < 2e-5] == 0).all()
+    assert (conductance[TARGET >= 2e-5] > 0).mean() > 0.5
 
 
 def test_stuck_cells_have_the_stated_fractions():
-    found = Memristor(stuck_on=0.03, stuck_off=0.05, seed=1).program(np.full((400, 250), 5e-5), 0)
-    sigma = np.sqrt(0.05 * 0.95 / found.size)
-    assert (found == 1e-4).mean() == pytest.approx(0.03, abs=4 * sigma)
-    assert (found == 0.0).mean() == pytest.approx(0.05, abs=4 * sigma)
-    assert ((found == 5e-5) | (found == 1e-4) | (found == 0)).all()
+    conductance = Memristor(stuck_on=0.03, stuck_off=0.05, seed=1).program(
+        np.full((400, 250), 5e-5), 0
+    )
+    sigma = np.sqrt(0.05 * 0.95 / conductance.size)
+    assert (conductance == 1e-4).mean() == pytest.approx(0.03, abs=4 * sigma)
+    assert (conductance == 0.0).mean() == pytest.approx(0.05, abs=4 * sigma)
+    assert ((conductance == 5e-5) | (conductance == 1e-4) | (conductance == 0)).all()
 
 
 def test_stuck_off_without_selector_is_g_min():

@@ -68,15 +68,15 @@ def children():
 class TestInstallation:
     @pytest.mark.ngspice
     def test_what_is_installed(self):
-        found = find_installation()
-        assert found.version >= 39
-        assert os.access(found.executable, os.X_OK)
-        assert found.environment["OMP_NUM_THREADS"] == "1"
+        ngspice = find_installation()
+        assert ngspice.version >= 39
+        assert os.access(ngspice.executable, os.X_OK)
+        assert ngspice.environment["OMP_NUM_THREADS"] == "1"
         log = subprocess.run(
-            [found.executable, "--version"], capture_output=True, text=True, check=False
+            [ngspice.executable, "--version"], capture_output=True, text=True, check=False
         ).stdout
-        assert f"ngspice-{found.version}" in log
-        assert found.klu == ("KLU" in log)
+        assert f"ngspice-{ngspice.version}" in log
+        assert ngspice.klu == ("KLU" in log)
 
     def test_prefix_that_does_not_exist(self, monkeypatch, tmp_path):
         monkeypatch.setenv("AMCSPICE_NGSPICE", str(tmp_path / "absent"))
@@ -127,11 +127,11 @@ class TestInstallation:
 
     def test_without_a_library_batch_is_taken(self, monkeypatch, fake):
         monkeypatch.setenv("AMCSPICE_NGSPICE", str(fake("")))
-        found = find_installation()
-        assert found.library is None
+        ngspice = find_installation()
+        assert ngspice.library is None
         assert get_simulator().name == "batch"
         with pytest.raises(InputError, match="libngspice not found"):
-            SharedSimulator(found)
+            SharedSimulator(ngspice)
 
     def test_unknown_simulator(self):
         with pytest.raises(InputError, match="unknown simulator 'xyce'; choose shared or batch"):
@@ -167,11 +167,11 @@ class TestSuccess:
 @pytest.mark.ngspice
 class TestRuns:
     def test_known_circuit(self, simulator):
-        found = simulator.run(DECK)
-        assert set(found) >= {"time", "out", "v1#branch"}
-        time, late = found["time"], found["time"] > 1e-7
+        vectors = simulator.run(DECK)
+        assert set(vectors) >= {"time", "out", "v1#branch"}
+        time, late = vectors["time"], vectors["time"] > 1e-7
         assert (np.diff(time) > 0).all()
-        np.testing.assert_allclose(found["out"][late], 1 - np.exp(-time[late] / 1e-6), atol=1e-3)
+        np.testing.assert_allclose(vectors["out"][late], 1 - np.exp(-time[late] / 1e-6), atol=1e-3)
 
     def test_both_simulators_give_the_same_numbers(self):
         shared, batch = (get_simulator(name).run(DECK) for name in ("shared", "batch"))
@@ -272,17 +272,17 @@ class TestRuns:
         assert SharedSimulator.instance() is SharedSimulator.instance() is get_simulator("shared")
 
     def test_threads_take_turns(self):
-        simulator, found = get_simulator("shared"), []
+        simulator, results = get_simulator("shared"), []
         threads = [
-            threading.Thread(target=lambda: found.append(simulator.run(DECK))) for _ in range(4)
+            threading.Thread(target=lambda: results.append(simulator.run(DECK))) for _ in range(4)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(found) == 4
-        for vectors in found[1:]:
-            np.testing.assert_array_equal(vectors["out"], found[0]["out"])
+        assert len(results) == 4
+        for vectors in results[1:]:
+            np.testing.assert_array_equal(vectors["out"], results[0]["out"])
 
 
 class TestHangingProcess:

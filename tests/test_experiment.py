@@ -35,13 +35,13 @@ BEHAVIOURAL = {"columns": 4, "fidelity": "behavioural", "right_hand_sides": 2}
     ],
 )
 def test_values_become_plain_numbers_in_si_units(name, raw, value):
-    found = convert(name, raw)
-    assert found == value or found == pytest.approx(value, rel=1e-15)
-    assert type(found) is type(value)
+    converted = convert(name, raw)
+    assert converted == value or converted == pytest.approx(value, rel=1e-15)
+    assert type(converted) is type(value)
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("parameters", "message"),
     [
         ({"colums": 8}, "unknown parameter 'colums'; did you mean columns"),
         ({"gbw": "10 V"}, "gbw = '10 V': a quantity in Hz is needed"),
@@ -83,9 +83,9 @@ def test_values_become_plain_numbers_in_si_units(name, raw, value):
         ({"switch_on": 10}, "does not take switches"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(given, message):
+def test_what_cannot_be_is_refused_by_name(parameters, message):
     with pytest.raises(amc.InputError, match=message):
-        Experiment.of(given)
+        Experiment.of(parameters)
 
 
 def test_a_point_is_complete_and_its_own_description():
@@ -120,13 +120,13 @@ def test_auto_fidelity_says_what_is_used():
 
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 def test_points_are_those_of_the_library():
-    given = {
+    parameters = {
         "columns": 5, "rows": 12, "problem": "nnls", "circuit": "ginv-compact", "seed": 3,
         "opamp": "ad823", "gbw": 20e6, "offset_sigma": 1e-4, "levels": 16, "write_noise": 0.02,
         "row_resistance": 1.0, "column_resistance": 2.0, "ridge": 0.1, "hold": False,
         "fidelity": "behavioural", "settle_tolerance": 0.02, "right_hand_sides": 2,
     }  # fmt: skip
-    point = Experiment.of(given)
+    point = Experiment.of(parameters)
     opamp = amc.OpAmp.preset("ad823", gbw=20e6, offset_sigma=1e-4, mismatch_seed=3)
     expected = amc.solve(
         "nnls", point.matrix(), point.vectors(), circuit="ginv-compact", opamp=opamp,
@@ -134,7 +134,7 @@ def test_points_are_those_of_the_library():
         wire=amc.Wire(row=1.0, column=2.0),
         analysis=amc.Analysis(fidelity="behavioural", settle_tolerance=0.02),
     )  # fmt: skip
-    metrics = run_point(given).metrics
+    metrics = run_point(parameters).metrics
     assert metrics["relative_error_median"] == np.median(expected.relative_error)
     assert metrics["settling_time_max_s"] == expected.settling_time.max()
     assert metrics["power_total_w"] == np.median(expected.power["total"])
@@ -155,15 +155,15 @@ def test_metrics_are_known_and_plain():
 
 def test_a_point_repeats_itself_whatever_else_is_asked_for():
     """Seeds decide draws: neither amplifiers nor more right-hand sides change the problem."""
-    one = Experiment.of({"columns": 6, "seed": 5})
-    two = Experiment.of({"columns": 6, "seed": 5, "gbw": 1e9, "right_hand_sides": 7})
-    np.testing.assert_array_equal(one.matrix(), two.matrix())
-    np.testing.assert_array_equal(one.vectors(), two.vectors()[:, :4])
+    point = Experiment.of({"columns": 6, "seed": 5})
+    longer = Experiment.of({"columns": 6, "seed": 5, "gbw": 1e9, "right_hand_sides": 7})
+    np.testing.assert_array_equal(point.matrix(), longer.matrix())
+    np.testing.assert_array_equal(point.vectors(), longer.vectors()[:, :4])
     other = Experiment.of({"columns": 6, "seed": 6})
-    assert np.abs(one.matrix() - other.matrix()).max() > 0.1
+    assert np.abs(point.matrix() - other.matrix()).max() > 0.1
     # The problem stays, the cells are drawn anew.
     cells = Experiment.of({"columns": 6, "seed": 6, "problem_seed": 5, "write_noise": 0.1})
-    np.testing.assert_array_equal(one.matrix(), cells.matrix())
+    np.testing.assert_array_equal(point.matrix(), cells.matrix())
     assert cells.circuit().device.seed == 6
 
 
@@ -172,23 +172,23 @@ def test_problems_from_files(tmp_path):
     values = np.array([[1.0, -0.2], [0.3, 0.8], [0.5, 0.5]])
     np.save(matrix, values)
     np.savetxt(rhs, values @ np.array([[1.0], [0.5]]), delimiter=",")
-    given = {"matrix": str(matrix), "rhs": str(rhs), "problem": "lstsq"}
-    point = Experiment.of(given)
+    parameters = {"matrix": str(matrix), "rhs": str(rhs), "problem": "lstsq"}
+    point = Experiment.of(parameters)
     assert (point["rows"], point["columns"], point["right_hand_sides"]) == (3, 2, 1)
     assert point.simulate().x[:, 0] == pytest.approx([1.0, 0.5], rel=1e-3)
     # A planned point is of the file as it was then.
     np.save(matrix, 2 * values)
     with pytest.raises(amc.InputError, match="has changed since"):
         Experiment.of(point.parameters())
-    assert Experiment.of(given)["matrix_sha256"] != point["matrix_sha256"]
+    assert Experiment.of(parameters)["matrix_sha256"] != point["matrix_sha256"]
     with pytest.raises(amc.InputError, match=r"rows = 4: .*A\.npy has 3"):
-        Experiment.of({**given, "rows": 4})
+        Experiment.of({**parameters, "rows": 4})
     with pytest.raises(amc.InputError, match="signed: of generated matrices"):
-        Experiment.of({**given, "signed": True})
+        Experiment.of({**parameters, "signed": True})
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [
         {},
         {"columns": 32, "gbw": 1e9},
@@ -200,14 +200,14 @@ def test_problems_from_files(tmp_path):
         {"circuit": "ginv-classic", "feedback": 3.3, "compensation": False},
     ],
 )
-def test_the_command_repeats_the_point(given):
-    words = shlex.split(command(given))
+def test_the_command_repeats_the_point(parameters):
+    words = shlex.split(command(parameters))
     assert words[:3] == ["amcspice", "sweep", "point"]
     settings = words[4::2]
     assert words[3::2] == ["--set"] * len(settings)
     again = Experiment.of(dict(setting.split("=", 1) for setting in settings))
-    assert again.parameters() == Experiment.of(given).parameters()
-    assert len(settings) <= len(given)
+    assert again.parameters() == Experiment.of(parameters).parameters()
+    assert len(settings) <= len(parameters)
 
 
 def test_checking_a_point_takes_no_time():
@@ -231,8 +231,8 @@ def test_checking_a_point_takes_no_time():
 
 @pytest.mark.ngspice
 def test_reduced_decks_give_what_the_equations_give():
-    given = {**BEHAVIOURAL, "problem": "lstsq", "circuit": "ginv-classic"}
-    equations, deck = run_point(given), run_point({**given, "fidelity": "auto"})
+    parameters = {**BEHAVIOURAL, "problem": "lstsq", "circuit": "ginv-classic"}
+    equations, deck = run_point(parameters), run_point({**parameters, "fidelity": "auto"})
     assert deck.provenance["ngspice"] is not None
     for name in ("relative_error_median", "settling_time_median_s", "power_total_w"):
         assert deck.metrics[name] == pytest.approx(equations.metrics[name], rel=0.03)

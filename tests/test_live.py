@@ -45,9 +45,9 @@ def clock():
 
 @pytest.fixture
 def view(clock):
-    made = LiveView("relative_error_median", ["columns", "gbw"], UNITS, clock)
-    made.on_start(100, 40)
-    return made
+    live = LiveView("relative_error_median", ["columns", "gbw"], UNITS, clock)
+    live.on_start(100, 40)
+    return live
 
 
 def text(view, width=120):

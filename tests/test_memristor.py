@@ -76,11 +76,11 @@ def test_draws_do_not_depend_on_the_size(draw, m, n, seed, array):
 
 
 def test_streams_are_independent():
-    found = [normals(3, purpose, (100, 100), 0) for purpose in ("write", "cell", "read", "drift")]
-    found += [normals(3, "write", (100, 100), 1), normals(4, "write", (100, 100), 0)]
-    for index, one in enumerate(found):
-        for other in found[:index]:
-            assert abs(correlation(one, other)) < 0.04
+    draws = [normals(3, purpose, (100, 100), 0) for purpose in ("write", "cell", "read", "drift")]
+    draws += [normals(3, "write", (100, 100), 1), normals(4, "write", (100, 100), 0)]
+    for index, draw in enumerate(draws):
+        for other in draws[:index]:
+            assert abs(correlation(draw, other)) < 0.04
 
 
 def test_stuck_maps_by_array():
@@ -89,8 +89,8 @@ def test_stuck_maps_by_array():
     device = Memristor(stuck_on=on, write_noise=0.01)
     target = np.full((3, 3), 5e-5)
     for array in (0, 1):
-        found = device.program(target, array) == device.g_max
-        np.testing.assert_array_equal(found, on[array, :3])
+        stuck_on = device.program(target, array) == device.g_max
+        np.testing.assert_array_equal(stuck_on, on[array, :3])
     assert not (device.program(target, 2) == device.g_max).any()
     off = Memristor(stuck_on=on, stuck_off=on).program(target, 0)
     assert off[1, 2] == 0
@@ -99,9 +99,9 @@ def test_stuck_maps_by_array():
 def test_map_beside_a_fraction():
     on = np.zeros((1, 300, 200), bool)
     on[0, :, :10] = True
-    found = Memristor(stuck_on=on, stuck_off=0.25).program(HALF)
-    assert (found == 0).mean() == pytest.approx(0.25, abs=0.01)
-    assert ((found[:, :10] == 1e-4) | (found[:, :10] == 0)).all()
+    conductance = Memristor(stuck_on=on, stuck_off=0.25).program(HALF)
+    assert (conductance == 0).mean() == pytest.approx(0.25, abs=0.01)
+    assert ((conductance[:, :10] == 1e-4) | (conductance[:, :10] == 0)).all()
 
 
 @pytest.mark.parametrize(
@@ -189,12 +189,12 @@ def test_programmed_cells_take_the_place_of_writing():
 def test_write_errors_are_drawn_by_level():
     errors = WriteErrors(levels=(2e-5, 6e-5), errors=((-1e-6, 0.0, 1e-6), (4e-6,)))
     device = Memristor(write_errors=errors, seed=1)
-    found = device.write(np.where(np.arange(9000).reshape(90, 100) % 2, 2.5e-5, 7e-5))
-    low = np.round(found[:, 1::2] * 1e6, 6)
+    conductance = device.write(np.where(np.arange(9000).reshape(90, 100) % 2, 2.5e-5, 7e-5))
+    low = np.round(conductance[:, 1::2] * 1e6, 6)
     values, counts = np.unique(low, return_counts=True)
     np.testing.assert_allclose(values, [24, 25, 26])
     np.testing.assert_allclose(counts / low.size, 1 / 3, atol=0.03)
-    np.testing.assert_allclose(found[:, ::2], 7.4e-5)
+    np.testing.assert_allclose(conductance[:, ::2], 7.4e-5)
     assert (device.write(np.zeros((2, 2))) == 0).all()
 
 

@@ -64,31 +64,31 @@ def test_input_capacitance(run):
     """1 kilohm and 1 nF: one microsecond."""
     cards = f"Vin in 0 {STEP.format(1)}\nR1 in plus 1000\n"
     cards += "X1 plus out out vdd vss amc_opamp a0=1e6 gbw=1e9 cin=1e-9\n"
-    found = run(cards + ".options reltol=1e-5\n.tran 1e-8 3e-6 0 1e-8 uic")
-    late = found["time"] > 1e-7
-    expected = 1 - np.exp(-found["time"] / 1e-6)
-    np.testing.assert_allclose(found["out"][late], expected[late], atol=2e-3)
+    vectors = run(cards + ".options reltol=1e-5\n.tran 1e-8 3e-6 0 1e-8 uic")
+    late = vectors["time"] > 1e-7
+    expected = 1 - np.exp(-vectors["time"] / 1e-6)
+    np.testing.assert_allclose(vectors["out"][late], expected[late], atol=2e-3)
 
 
 @pytest.mark.parametrize("gbw", [1e6, 1e8])
 def test_gain_bandwidth_from_the_step_response(run, gbw):
     stop = 1.2 / gbw
     cards = follower(f"a0=1e6 gbw={gbw}", STEP.format(0.1).replace("1e-12", f"{1e-5 / gbw}"))
-    found = run(cards + f".options reltol=1e-6\n.tran {stop / 200} {stop} 0 {stop / 500} uic")
-    expected = 0.1 * (1 - np.exp(-2 * np.pi * gbw * found["time"]))
-    np.testing.assert_allclose(found["out"], expected, atol=1e-5)
+    vectors = run(cards + f".options reltol=1e-6\n.tran {stop / 200} {stop} 0 {stop / 500} uic")
+    expected = 0.1 * (1 - np.exp(-2 * np.pi * gbw * vectors["time"]))
+    np.testing.assert_allclose(vectors["out"], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("model", "f2"), [("amc_opamp", None), ("amc_opamp_2p", 3e6)])
 def test_open_loop_frequency_response(run, model, f2):
     second = f"f2={f2}" if f2 else ""
     cards = f"Vin in 0 DC 0 AC 1\nX1 in 0 out vdd vss {model} a0=1e4 gbw=1e7 {second}\n"
-    found = run(cards + ".ac dec 5 10 1e8")
-    f = found["frequency"].real
+    vectors = run(cards + ".ac dec 5 10 1e8")
+    f = vectors["frequency"].real
     expected = 1e4 / (1 + 1j * f * 1e4 / 1e7)
     if f2:
         expected = expected / (1 + 1j * f / f2)
-    np.testing.assert_allclose(found["out"], expected, rtol=1e-4)
+    np.testing.assert_allclose(vectors["out"], expected, rtol=1e-4)
 
 
 def test_second_pole_overshoots_as_a_second_order_system(run):
@@ -96,21 +96,21 @@ def test_second_pole_overshoots_as_a_second_order_system(run):
     gbw, f2 = 1e7, 1e7
     stop = 4 / gbw
     cards = follower(f"a0=1e6 gbw={gbw} f2={f2}", STEP.format(0.1), "amc_opamp_2p")
-    found = run(cards + f".options reltol=1e-6\n.tran {stop / 500} {stop} 0 {stop / 1000} uic")
+    vectors = run(cards + f".options reltol=1e-6\n.tran {stop / 500} {stop} 0 {stop / 1000} uic")
     zeta = 0.5 * np.sqrt(f2 / gbw)
     expected = np.exp(-np.pi * zeta / np.sqrt(1 - zeta**2))
-    assert found["out"].max() / 0.1 - 1 == pytest.approx(expected, rel=0.01)
+    assert vectors["out"].max() / 0.1 - 1 == pytest.approx(expected, rel=0.01)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("model", ["amc_opamp", "amc_opamp_2p"])
 def test_slew_rate(run, model, sign):
     cards = follower("a0=1e6 gbw=1e8 slew=1e6", STEP.format(3 * sign), model)
-    found = run(cards + ".tran 1e-8 4e-6 0 1e-8 uic")
-    middle = (found["time"] > 0.5e-6) & (found["time"] < 2.5e-6)
-    slope = np.polyfit(found["time"][middle], found["out"][middle], 1)[0]
+    vectors = run(cards + ".tran 1e-8 4e-6 0 1e-8 uic")
+    middle = (vectors["time"] > 0.5e-6) & (vectors["time"] < 2.5e-6)
+    slope = np.polyfit(vectors["time"][middle], vectors["out"][middle], 1)[0]
     assert slope == pytest.approx(sign * 1e6, rel=1e-3)
-    assert found["out"][-1] == pytest.approx(3 * sign, rel=1e-4)
+    assert vectors["out"][-1] == pytest.approx(3 * sign, rel=1e-4)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -135,8 +135,8 @@ def test_recovery_from_saturation_takes_no_longer_than_slewing(run, overdrive):
     slew = 1e6
     source = f"PWL(0 {overdrive} 100e-6 {overdrive} 100.001e-6 {-overdrive})"
     cards = f"Vin in 0 {source}\nX1 in 0 out vdd vss amc_opamp a0=1e6 gbw=1e7 slew={slew}\n"
-    found = run(cards + ".tran 1e-7 120e-6 0 2e-8 uic")
-    time, out = found["time"], found["out"]
+    vectors = run(cards + ".tran 1e-7 120e-6 0 2e-8 uic")
+    time, out = vectors["time"], vectors["out"]
     assert out[time < 99e-6].max() == pytest.approx(5, abs=1e-6)
     after = time > 100e-6
     crossing = np.interp(0, -out[after], time[after]) - 100e-6
@@ -170,10 +170,10 @@ RECTIFIER = (
 
 @pytest.mark.parametrize(("y", "expected"), [(2.0, 2.0), (-1.0, 0.0), (0.0, 0.0)])
 def test_rectifier_passes_positive_voltages_only(run, y, expected):
-    found = run(RECTIFIER.format(y, 0, "Rload out 0 99.5"))
-    assert found["out"][0] == pytest.approx(0.995 * expected, abs=1e-9)
+    vectors = run(RECTIFIER.format(y, 0, "Rload out 0 99.5"))
+    assert vectors["out"][0] == pytest.approx(0.995 * expected, abs=1e-9)
     # The load current comes out of vdd.
-    assert -found["vvdd#branch"][0] == pytest.approx(expected / 100, abs=1e-9)
+    assert -vectors["vvdd#branch"][0] == pytest.approx(expected / 100, abs=1e-9)
 
 
 def test_rectifier_limits_its_current(run):
@@ -185,8 +185,8 @@ def test_rectifier_limits_its_current(run):
 @pytest.mark.parametrize(("y", "hold", "current"), [(-1e-3, 0.0, 2e-4), (-1e-3, 1e-3, 4e-4)])
 def test_rectifier_holds_one_way(run, y, hold, current):
     """The held node gives its current to y when y is below it, and none when y is above."""
-    found = run(RECTIFIER.format(y, hold, ""))
-    assert -found["vh#branch"][0] == pytest.approx(current, rel=1e-6)
-    assert found["vy#branch"][0] == pytest.approx(current, rel=1e-6)
+    vectors = run(RECTIFIER.format(y, hold, ""))
+    assert -vectors["vh#branch"][0] == pytest.approx(current, rel=1e-6)
+    assert vectors["vy#branch"][0] == pytest.approx(current, rel=1e-6)
     above = run(RECTIFIER.format(1.0, hold, ""))
     assert above["vh#branch"][0] == pytest.approx(0, abs=1e-9)

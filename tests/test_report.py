@@ -14,9 +14,10 @@ import pytest
 from sweep_frames import ERROR, PARAMETERS, UNITS, command, make_axes, make_frame
 
 import amcspice as amc
+from amcspice.view.choice import choose
 from amcspice.view.points import Points
 from amcspice.view.report import report
-from amcspice.view.selection import choose, curves
+from amcspice.view.sweep_curves import curves
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,8 +39,8 @@ def make_page(points, **how):
 
 def embedded(page):
     """Return the data that the scripts of a page work on."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    return json.loads(found[1])
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    return json.loads(match[1])
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +66,9 @@ def test_every_point_stands_in_the_page(points, page):
     data = embedded(page)
     assert data["keys"] == list(points.frame["key"])
     assert data["commands"] == [command(key) for key in points.frame["key"]]
-    given = points.numbers("settling_time_median_s")
-    found = np.array(data["values"]["settling_time_median_s"], dtype=float)
-    np.testing.assert_allclose(found, given, rtol=1e-5)
+    stored = points.numbers("settling_time_median_s")
+    shown = np.array(data["values"]["settling_time_median_s"], dtype=float)
+    np.testing.assert_allclose(shown, stored, rtol=1e-5)
     assert data["values"]["gbw"] == list(points.frame["gbw"])
     failed = points.frame["status"] == "failed"
     assert data["failed"] == list(np.flatnonzero(failed))
@@ -171,8 +172,8 @@ def test_without_a_browser_tests_are_skipped_or_fail(monkeypatch):
 @pytest.fixture(scope="module")
 def driver(tmp_path_factory):
     browser.require()
-    with browser.chromium(tmp_path_factory.mktemp("profile")) as made:
-        yield made
+    with browser.chromium(tmp_path_factory.mktemp("profile")) as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="module")
@@ -272,7 +273,9 @@ def by_text(driver, selector, text):
     from selenium.webdriver.common.by import By
 
     return next(
-        one for one in driver.find_elements(By.CSS_SELECTOR, selector) if one.text.strip() == text
+        element
+        for element in driver.find_elements(By.CSS_SELECTOR, selector)
+        if element.text.strip() == text
     )
 
 
@@ -517,9 +520,11 @@ def test_markup_in_names_and_errors_stays_text(other_tab, tmp_path):
     points = make_points(make_axes(columns=(8, 16), gbw=(1e8, 1e9), seeds=2))
     points.frame.loc[0, "status"], points.frame.loc[0, "error"] = "failed", hostile
     points.frame["circuit"] = points.frame["circuit"].replace("inv", hostile)
-    given = Points(points.frame, {**points.axes, "circuit": [hostile]}, UNITS, PARAMETERS)
+    hostile_points = Points(points.frame, {**points.axes, "circuit": [hostile]}, UNITS, PARAMETERS)
     path = tmp_path / "hostile.html"
-    path.write_text(make_page(given, title=hostile, spec=hostile, command=lambda key: hostile))
+    path.write_text(
+        make_page(hostile_points, title=hostile, spec=hostile, command=lambda key: hostile)
+    )
     open_page(driver, path.as_uri())
     driver.execute_script("document.querySelector('#table tbody td button').click()")
     assert errors(driver) == []

@@ -115,8 +115,8 @@ def test_command_shows_what_noise_costs(here, workload):
     assert done.exit_code == 0, done.stderr
     assert set(files(here / "out")) == RESULTS
     result = json.loads((here / "copy.json").read_text())
-    found = result["summary"]["write_noise"]
-    loss = np.array(found["analog_mean"]) - found["digital_mean"]
+    curve = result["summary"]["write_noise"]
+    loss = np.array(curve["analog_mean"]) - curve["digital_mean"]
     assert abs(loss[0]) < 0.05
     assert (loss[1] > 0.02) if workload == "ratings" else (loss[1] < -0.5)
     rows = list(csv.DictReader((here / "out/robustness.csv").read_text().splitlines()))

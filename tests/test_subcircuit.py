@@ -99,11 +99,11 @@ def test_a_file_that_changes_is_refused(library):
 
 @pytest.mark.ngspice
 def test_it_is_measured_through_its_include(library):
-    made = measured_opamp(library(), "MINE", Conditions(load_resistance=1e4))
-    assert made.gain == pytest.approx(1e5, rel=1e-3)
-    assert made.gbw == pytest.approx(1e-3 / (2 * np.pi * 1e-11), rel=1e-3)
-    assert made.output_resistance == pytest.approx(10, rel=1e-3)
-    assert "mine.lib" in made.source
+    macro_model = measured_opamp(library(), "MINE", Conditions(load_resistance=1e4))
+    assert macro_model.gain == pytest.approx(1e5, rel=1e-3)
+    assert macro_model.gbw == pytest.approx(1e-3 / (2 * np.pi * 1e-11), rel=1e-3)
+    assert macro_model.output_resistance == pytest.approx(10, rel=1e-3)
+    assert "mine.lib" in macro_model.source
 
 
 @pytest.mark.ngspice
@@ -136,8 +136,8 @@ def test_a_copy_of_the_macro_model_gives_what_the_macro_model_gives(tmp_path, co
     )  # fmt: skip
     A, b = random_problem(2, rows=10, columns=3, vectors=2)
     mine, theirs = (
-        amc.simulate(amc.CompactGINV(A, opamp=made, constraint=constraint), b)
-        for made in (own, opamp)
+        amc.simulate(amc.CompactGINV(A, opamp=amplifier, constraint=constraint), b)
+        for amplifier in (own, opamp)
     )
     np.testing.assert_allclose(mine.x, theirs.x, atol=1e-4 * np.abs(theirs.x).max())
     # The transient begins at the operating point with offsets, not at 0 V.
@@ -150,12 +150,12 @@ def test_in_pyspice(tmp_path, batch):
     named = amc.Subcircuit.of(copied(tmp_path, opamp), "own_opamp")
     own = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0, subcircuit=named)
     A, b = random_problem(2, rows=6, columns=2)
-    found = []
-    for made in (own, opamp):
-        netlist = str(amc.to_pyspice(amc.CompactGINV(A, opamp=made), b, volts_per_unit=0.1))
+    outputs = []
+    for amplifier in (own, opamp):
+        netlist = str(amc.to_pyspice(amc.CompactGINV(A, opamp=amplifier), b, volts_per_unit=0.1))
         plots, _ = batch.run_text(netlist + ".tran 1e-8 2e-5 0 1e-8 uic\n.end\n", 60)
-        found.append([plots[-1].vectors[f"x{k}"][-1] for k in range(2)])
-    np.testing.assert_allclose(*found, rtol=1e-5)
+        outputs.append([plots[-1].vectors[f"x{k}"][-1] for k in range(2)])
+    np.testing.assert_allclose(*outputs, rtol=1e-5)
 
 
 def test_non_negative_by_the_rail_alone_is_refused(tmp_path):
@@ -201,10 +201,10 @@ class TestCommands:
         assert result.exit_code == 0, result.output
         code, output = run_plain(deck)
         assert code == 0, output
-        found = read_listing(output)
+        outputs = read_listing(output)
         A = np.load(tmp_path / "A.npy")
         B = np.loadtxt(tmp_path / "b.csv", delimiter=",")
-        for k, block in enumerate(found):
+        for k, block in enumerate(outputs):
             expected = amc.solve("nnls", A, B[:, k], analysis=amc.Analysis(fidelity="ideal")).x
             np.testing.assert_allclose(block["x"], expected, atol=1e-3)
 

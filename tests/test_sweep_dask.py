@@ -61,9 +61,9 @@ class Cluster:
     def _heard(self, pattern):
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            found = re.search(pattern, (self.folder / "log").read_text())
-            if found:
-                return found[1]
+            match = re.search(pattern, (self.folder / "log").read_text())
+            if match:
+                return match[1]
             time.sleep(0.05)
         raise AssertionError((self.folder / "log").read_text())
 
@@ -77,11 +77,11 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    made = Cluster(tmp_path_factory.mktemp("dask"))
-    made.worker()
-    made.worker("--no-nanny")
-    yield made
-    made.close()
+    dask = Cluster(tmp_path_factory.mktemp("dask"))
+    dask.worker()
+    dask.worker("--no-nanny")
+    yield dask
+    dask.close()
 
 
 @pytest.fixture
@@ -115,9 +115,9 @@ def values(store):
 
 def test_results_are_those_of_this_machine(cluster, store, tmp_path, measured):
     plan = plan_of(MANY)
-    made = run_sweep(plan, store, executor=Dask(sweep_points.trivial, cluster.address))
-    measured("dask_seconds_a_point", made.seconds / 500)
-    assert (made.done, made.failed) == (500, 0)
+    summary = run_sweep(plan, store, executor=Dask(sweep_points.trivial, cluster.address))
+    measured("dask_seconds_a_point", summary.seconds / 500)
+    assert (summary.done, summary.failed) == (500, 0)
     with Store.open(tmp_path / "local.sqlite", create=True, own=True) as local:
         run_sweep(plan, local, function=sweep_points.trivial)
         assert values(store).equals(values(local))
@@ -125,10 +125,10 @@ def test_results_are_those_of_this_machine(cluster, store, tmp_path, measured):
 
 def test_time_limits_and_crashes_hold_there_too(cluster, store):
     plan = plan_of("repeats = 7\n[axes]\ncolumns = [8]\n")
-    made = run_sweep(
+    summary = run_sweep(
         plan, store, executor=Dask(sweep_points.troubled, cluster.address), timeout=1.0
     )
-    assert (made.done, made.failed) == (2, 5)
+    assert (summary.done, summary.failed) == (2, 5)
     errors = store.frame().set_index("seed")["error"]
     assert "longer than 1 s" in errors[2]
     assert "SIGKILL" in errors[3]
@@ -140,8 +140,8 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, store):
     plan = plan_of(MANY)
     executor = Dask(sweep_points.short, cluster.address)
     executor._client.wait_for_workers(3, timeout=60)
-    made = run_sweep(plan, store, executor=executor, observer=KillsAt(50, victim))
-    assert (made.done, made.failed) == (500, 0)
+    summary = run_sweep(plan, store, executor=executor, observer=KillsAt(50, victim))
+    assert (summary.done, summary.failed) == (500, 0)
     assert sorted(store.frame()["key"]) == sorted(plan.keys)
     assert victim.wait() == -signal.SIGKILL
 
@@ -152,9 +152,9 @@ def test_real_points_are_those_of_this_machine(cluster, store):
     run_sweep(plan, store, executor=Dask(run_point, cluster.address))
     for index, key in enumerate(plan.keys):
         expected = run_point(plan.parameters(index)).metrics
-        found = store.point(key)["metrics"]
+        metrics = store.point(key)["metrics"]
         for name in ("settling_time_median_s", "relative_error_max", "power_total_w"):
-            assert found[name] == expected[name]
+            assert metrics[name] == expected[name]
 
 
 def test_a_scheduler_that_dies_ends_the_sweep_and_what_is_done_is_kept(store, tmp_path):

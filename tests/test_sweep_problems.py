@@ -5,11 +5,11 @@ import pytest
 
 import amcspice as amc
 from amcspice.sweep.spec.experiment import Experiment
-from amcspice.sweep.spec.problems import GENERATORS, Problem
+from amcspice.sweep.spec.generators import GENERATORS, GeneratedProblem
 
 
-def matrix(**given):
-    return Experiment.of(given).matrix()
+def matrix(**parameters):
+    return Experiment.of(parameters).matrix()
 
 
 SHAPES = [("lstsq", 8, 1), ("lstsq", 40, 0), ("inv", 8, 1), ("inv", 40, 0), ("eig", 24, 2)]
@@ -26,15 +26,15 @@ SHAPES = [("lstsq", 8, 1), ("lstsq", 40, 0), ("inv", 8, 1), ("inv", 40, 0), ("ei
     ],
 )
 def test_every_family_at_every_problem(name, problem, columns, seed, signed):
-    made = matrix(problem=problem, columns=columns, seed=seed, matrix=name, signed=signed)
-    assert np.abs(made).max() == 1.0
-    assert np.isfinite(made).all()
-    assert made.any(axis=0).all()
-    assert made.any(axis=1).all()
+    A = matrix(problem=problem, columns=columns, seed=seed, matrix=name, signed=signed)
+    assert np.abs(A).max() == 1.0
+    assert np.isfinite(A).all()
+    assert A.any(axis=0).all()
+    assert A.any(axis=1).all()
     if not signed:
-        assert made.min() >= 0
+        assert A.min() >= 0
     if problem == "eig":
-        np.testing.assert_array_equal(made, made.T)
+        np.testing.assert_array_equal(A, A.T)
 
 
 @pytest.mark.parametrize("columns", [2, 8, 33])
@@ -42,36 +42,36 @@ def test_every_family_at_every_problem(name, problem, columns, seed, signed):
 @pytest.mark.parametrize(("problem", "signed"), [("lstsq", False), ("lstsq", True), ("inv", False),
                                                  ("inv", True)])  # fmt: skip
 def test_the_condition_number_is_the_stated_one(problem, signed, columns, wanted):
-    made = matrix(
+    A = matrix(
         problem=problem, columns=columns, matrix="conditioned", condition=wanted, signed=signed
     )
-    assert np.linalg.cond(made) == pytest.approx(wanted, rel=1e-3)
+    assert np.linalg.cond(A) == pytest.approx(wanted, rel=1e-3)
     if problem == "inv":
-        assert np.linalg.eigvalsh(made).min() > 0
+        assert np.linalg.eigvalsh(A).min() > 0
 
 
 def test_dominant_rows_are_dominated_by_so_much():
-    made = matrix(problem="inv", columns=12, matrix="dominant", dominance=2.5, signed=True)
-    others = np.abs(made).sum(axis=1) - np.abs(np.diag(made))
-    np.testing.assert_allclose(np.diag(made) / others, 2.5)
+    A = matrix(problem="inv", columns=12, matrix="dominant", dominance=2.5, signed=True)
+    others = np.abs(A).sum(axis=1) - np.abs(np.diag(A))
+    np.testing.assert_allclose(np.diag(A) / others, 2.5)
 
 
 def test_density_of_sparse_matrices():
-    made = matrix(columns=100, matrix="sparse", density=0.1)
-    assert np.mean(made != 0) == pytest.approx(0.1, abs=0.01)
+    A = matrix(columns=100, matrix="sparse", density=0.1)
+    assert np.mean(A != 0) == pytest.approx(0.1, abs=0.01)
 
 
 def test_covariances_have_their_correlation():
-    made = matrix(problem="eig", columns=200, matrix="covariance", correlation=0.3)
-    scale = np.sqrt(np.diag(made))
-    between = (made / np.outer(scale, scale))[np.triu_indices(200, 1)]
+    A = matrix(problem="eig", columns=200, matrix="covariance", correlation=0.3)
+    scale = np.sqrt(np.diag(A))
+    between = (A / np.outer(scale, scale))[np.triu_indices(200, 1)]
     assert between.mean() == pytest.approx(0.3, abs=0.05)
 
 
 def test_uniform_entries():
-    made = matrix(columns=100, seed=4)
-    assert made.mean() == pytest.approx(0.5, abs=0.01)
-    assert made.std() == pytest.approx(np.sqrt(1 / 12), abs=0.005)
+    A = matrix(columns=100, seed=4)
+    assert A.mean() == pytest.approx(0.5, abs=0.01)
+    assert A.std() == pytest.approx(np.sqrt(1 / 12), abs=0.005)
 
 
 @pytest.mark.parametrize("circuit", ["inv", "inv-compensated", "inv-inverters"])
@@ -86,20 +86,20 @@ def test_conditioned_systems_are_stable_and_solved(circuit):
 
 
 def test_planted_solutions_are_found_without_noise():
-    problem = Problem("nnls", "uniform", 40, 10, right_hand_sides=3, zeros=0.4, seed=1)
+    problem = GeneratedProblem("nnls", "uniform", 40, 10, right_hand_sides=3, zeros=0.4, seed=1)
     A = problem.make()
     vectors = problem.vectors(A)
-    found = np.linalg.lstsq(A, vectors, rcond=None)[0]
-    assert found.min() > -1e-12
-    assert 0.1 < np.mean(np.abs(found) < 1e-9) < 0.7
+    solutions = np.linalg.lstsq(A, vectors, rcond=None)[0]
+    assert solutions.min() > -1e-12
+    assert 0.1 < np.mean(np.abs(solutions) < 1e-9) < 0.7
 
 
 def test_noise_is_what_is_stated_and_makes_constraints_active():
     kwargs = {"right_hand_sides": 50, "zeros": 0.4, "seed": 1}
-    clean = Problem("nnls", "uniform", 80, 20, **kwargs)
+    clean = GeneratedProblem("nnls", "uniform", 80, 20, **kwargs)
     A = clean.make()
     exact = clean.vectors(A)
-    noisy = Problem("nnls", "uniform", 80, 20, noise=0.1, **kwargs).vectors(A)
+    noisy = GeneratedProblem("nnls", "uniform", 80, 20, noise=0.1, **kwargs).vectors(A)
     spread = np.std(noisy - exact, axis=0) / np.std(exact, axis=0)
     assert spread.mean() == pytest.approx(0.1, rel=0.05)
     solved = amc.solve("nnls", A, noisy[:, :10], analysis=amc.Analysis(fidelity="ideal"))
@@ -110,9 +110,9 @@ def test_noise_is_what_is_stated_and_makes_constraints_active():
 
 @pytest.mark.parametrize(("problem", "rows"), [("mvm", 6), ("eig", 8)])
 def test_vectors_of_the_other_problems_have_both_signs(problem, rows):
-    given = {"problem": problem, "columns": 8, "matrix": "uniform"}
+    parameters = {"problem": problem, "columns": 8, "matrix": "uniform"}
     if problem == "mvm":
-        given |= {"rows": rows, "right_hand_sides": 5}
-    vectors = Experiment.of(given).vectors()
+        parameters |= {"rows": rows, "right_hand_sides": 5}
+    vectors = Experiment.of(parameters).vectors()
     assert len(vectors) == 8
     assert vectors.min() < 0 < vectors.max()

@@ -14,7 +14,7 @@ import sweep_points
 
 from amcspice.errors import InputError
 from amcspice.sweep.execute.estimate import estimate, probe_indices
-from amcspice.sweep.execute.executors import Batch, Local, Lost
+from amcspice.sweep.execute.executors import Local, LostBatch, PointBatch
 from amcspice.sweep.execute.run import run_sweep
 from amcspice.sweep.outcome import point_key, surroundings
 from amcspice.sweep.point import run_point
@@ -68,8 +68,8 @@ def values(store):
 
 def test_points_run_once_and_never_again(store):
     heard = Heard()
-    made = run_sweep(plan(), store, function=sweep_points.trivial, jobs=2, observer=heard)
-    assert (made.total, made.before, made.done, made.failed) == (6, 0, 6, 0)
+    summary = run_sweep(plan(), store, function=sweep_points.trivial, jobs=2, observer=heard)
+    assert (summary.total, summary.before, summary.done, summary.failed) == (6, 0, 6, 0)
     assert heard.start == (6, 0)
     assert sorted(result.key for result in heard.results) == sorted(plan().keys)
     assert max(heard.running) <= 6
@@ -80,18 +80,18 @@ def test_points_run_once_and_never_again(store):
     # A larger sweep of the same store runs what is new; the same one nothing at all.
     larger = plan((8, 16, 32))
     heard = Heard()
-    made = run_sweep(larger, store, function=sweep_points.trivial, observer=heard)
-    assert (made.total, made.before, made.done) == (9, 6, 3)
+    summary = run_sweep(larger, store, function=sweep_points.trivial, observer=heard)
+    assert (summary.total, summary.before, summary.done) == (9, 6, 3)
     assert {result.parameters["columns"] for result in heard.results} == {32}
     assert run_sweep(larger, store, function=None).done == 0
 
 
 @pytest.mark.slow
 def test_what_fails_hangs_or_dies_is_stored_and_stops_nothing(store, failed_decks):
-    made = run_sweep(
+    summary = run_sweep(
         plan((8,), 7), store, function=sweep_points.troubled, jobs=2, timeout=1.5
     )  # fmt: skip
-    assert (made.done, made.failed) == (2, 5)
+    assert (summary.done, summary.failed) == (2, 5)
     frame = store.frame().set_index("seed")
     assert set(frame.index[frame["status"] == "done"]) == {0, 6}
     for seed, words in {
@@ -113,8 +113,8 @@ def test_what_fails_hangs_or_dies_is_stored_and_stops_nothing(store, failed_deck
     # Failed points are finished, unless they are asked for.
     again = {"function": sweep_points.mended, "jobs": 1}
     assert run_sweep(plan((8,), 7), store, **again).before == 7
-    made = run_sweep(plan((8,), 7), store, **again, retry_failed=True)
-    assert (made.before, made.done) == (2, 5)
+    summary = run_sweep(plan((8,), 7), store, **again, retry_failed=True)
+    assert (summary.before, summary.done) == (2, 5)
     frame = store.frame()
     assert (frame["status"] == "done").all()
     assert frame["error"].isna().all()
@@ -122,8 +122,8 @@ def test_what_fails_hangs_or_dies_is_stored_and_stops_nothing(store, failed_deck
 
 def test_a_batch_that_is_lost_is_tried_point_by_point(store):
     """Many short points make batches; one of them dies, the others are unharmed."""
-    made = run_sweep(plan((8,), 40), store, function=sweep_points.deadly, jobs=1)
-    assert (made.done, made.failed) == (39, 1)
+    summary = run_sweep(plan((8,), 40), store, function=sweep_points.deadly, jobs=1)
+    assert (summary.done, summary.failed) == (39, 1)
     frame = store.frame({"status": "failed"})
     assert list(frame["seed"]) == [33]
     assert "SIGSEGV" in frame["error"][0]
@@ -134,10 +134,10 @@ def test_a_batch_whose_points_turn_out_long_comes_back_early(store):
     arrived = []
     heard = Heard()
     heard.on_result = lambda result: arrived.append(time.monotonic())
-    made = run_sweep(
+    summary = run_sweep(
         plan((8,), 50), store, function=sweep_points.suddenly_long, observer=heard, timeout=1.0
     )
-    assert (made.done, made.failed) == (50, 0)
+    assert (summary.done, summary.failed) == (50, 0)
     longest = max(later - earlier for earlier, later in itertools.pairwise(arrived))
     assert longest < 3.5  # ten of them in one batch would take five
 
@@ -145,12 +145,12 @@ def test_a_batch_whose_points_turn_out_long_comes_back_early(store):
 def test_a_worker_of_another_version_is_refused():
     executor = Local(sweep_points.trivial, 1)
     try:
-        apart = executor._idle[0]
-        batch = Batch((("key", {"columns": 1, "seed": 0, "gbw": 1.0}),))
-        future = apart.submit(sweep_points.trivial, batch, "amcspice 99")
+        process = executor._idle[0]
+        batch = PointBatch((("key", {"columns": 1, "seed": 0, "gbw": 1.0}),))
+        future = process.submit(sweep_points.trivial, batch, "amcspice 99")
         with pytest.raises(InputError, match=r"another amcspice.*install the same version"):
             future.result(timeout=60)
-        future = apart.submit(sweep_points.trivial, batch, surroundings())
+        future = process.submit(sweep_points.trivial, batch, surroundings())
         assert future.result(timeout=60)[0].metrics["relative_error_median"] == 0
     finally:
         executor.close()
@@ -159,14 +159,14 @@ def test_a_worker_of_another_version_is_refused():
 def test_a_pool_that_breaks_loses_its_batch_and_no_other(monkeypatch):
     executor = Local(sweep_points.asleep, 1)
     try:
-        executor.submit(Batch((("key", {"seconds": 60}),)))
+        executor.submit(PointBatch((("key", {"seconds": 60}),)))
         time.sleep(0.2)
         executor._all[0]._pool._context.status = 4  # pebble's ERROR: a thread of it died
         answer = None
         while answer is None:
             answer = executor.receive(0.1)
-        assert isinstance(answer[1], Lost)
-        executor.submit(Batch((("key", {"seconds": 0}),)))
+        assert isinstance(answer[1], LostBatch)
+        executor.submit(PointBatch((("key", {"seconds": 0}),)))
         while (answer := executor.receive(1)) is None:
             pass
         assert answer[1][0].status == "done"
@@ -239,12 +239,12 @@ def test_five_kills_at_random_lose_nothing(tmp_path):
     last = child(path, spec)
     out, _ = last.communicate(timeout=120)
     assert last.returncode == 0, out
-    made = plan_of(MANY)
+    sweep = plan_of(MANY)
     with Store.open(tmp_path / "other.sqlite", create=True, own=True) as whole:
-        run_sweep(made, whole, function=sweep_points.trivial, jobs=1)
+        run_sweep(sweep, whole, function=sweep_points.trivial, jobs=1)
         with Store.open(path, read_only=True) as store:
             assert store.counts(1) == {"done": 1000, "failed": 0, "left": 0}
-            assert sorted(store.frame()["key"]) == sorted(made.keys)
+            assert sorted(store.frame()["key"]) == sorted(sweep.keys)
             assert values(store).equals(values(whole))
     total, before, now = map(int, out.split()[-3:])
     assert (total, before + now) == (1000, 1000)
@@ -279,8 +279,8 @@ def test_a_full_disk_ends_the_sweep_with_one_message(tmp_path):
     with Store.open(path, own=True) as store:
         assert store._query("PRAGMA integrity_check") == [("ok",)]
         assert store.counts()["done"] < 1000
-        made = run_sweep(plan_of(MANY), store, function=sweep_points.trivial)
-        assert made.done + made.before == 1000
+        summary = run_sweep(plan_of(MANY), store, function=sweep_points.trivial)
+        assert summary.done + summary.before == 1000
 
 
 def test_readers_see_a_running_sweep(store, path):
@@ -340,13 +340,13 @@ def test_probes_are_at_the_corners():
 def test_the_estimate_follows_what_probes_took():
     spec = '[axes]\ncolumns = [1, 2, 4, 8]\ncircuit = ["ginv-compact", "ginv-classic"]\n'
     grid = make_grid(parse_spec(spec))
-    found = estimate(grid, range(len(grid)), sweep_points.grows)
+    forecast = estimate(grid, range(len(grid)), sweep_points.grows)
     real = sum(sweep_points.duration(c, k) for c in (1, 2, 4, 8) for k in (0, 1))
-    assert found.points == 8
-    assert found.complete
-    assert 0.8 * real < found.seconds < 2 * real
-    assert found.start > 0
-    assert {outcome.key for outcome in found.outcomes} <= {
+    assert forecast.points == 8
+    assert forecast.complete
+    assert 0.8 * real < forecast.seconds < 2 * real
+    assert forecast.start > 0
+    assert {outcome.key for outcome in forecast.outcomes} <= {
         point_key(make_plan(grid).parameters(index)) for index in range(8)
     }
 
@@ -354,9 +354,9 @@ def test_the_estimate_follows_what_probes_took():
 def test_an_estimate_ends_in_time():
     grid = make_grid(parse_spec("[axes]\ncolumns = [1, 60]\n"))
     started = time.monotonic()
-    found = estimate(grid, range(2), sweep_points.asleep_for_columns, most_seconds=2)
-    assert not found.complete
-    assert found.seconds > 1.5
+    forecast = estimate(grid, range(2), sweep_points.asleep_for_columns, most_seconds=2)
+    assert not forecast.complete
+    assert forecast.seconds > 1.5
     assert time.monotonic() - started < 30
 
 
@@ -366,28 +366,28 @@ def test_an_estimate_ends_in_time():
 @pytest.mark.ngspice
 @pytest.mark.slow
 def test_real_points_are_the_same_in_other_processes(store):
-    made = plan_of(
+    sweep = plan_of(
         'repeats = 2\n[base]\nopamp = "onchip-1g"\nright_hand_sides = 2\n'
         '[axes]\nfidelity = ["reduced", "behavioural"]\ncolumns = [2, 4]\n'
     )
-    run_sweep(made, store, jobs=2)
+    run_sweep(sweep, store, jobs=2)
     assert store.counts() == {"done": 8, "failed": 0}
-    for index, key in enumerate(made.keys):
-        held = store.point(key)
-        expected = run_point(made.parameters(index))
-        assert held["metrics"]["settled"] == 1
+    for index, key in enumerate(sweep.keys):
+        point = store.point(key)
+        expected = run_point(sweep.parameters(index))
+        assert point["metrics"]["settled"] == 1
         for name, value in expected.metrics.items():
-            assert name == "wall_time_s" or held["metrics"][name] == pytest.approx(
+            assert name == "wall_time_s" or point["metrics"][name] == pytest.approx(
                 value, rel=0, abs=0, nan_ok=True
             ), name
-        assert held["provenance"]["deck_sha256"] == expected.provenance["deck_sha256"]
+        assert point["provenance"]["deck_sha256"] == expected.provenance["deck_sha256"]
 
 
 @pytest.mark.ngspice
 def test_a_simulation_that_takes_too_long_leaves_its_deck(store):
     text = '[base]\nfidelity = "flat"\nsimulator = "batch"\ncolumns = 24\ntimeout = 0.02\n'
-    made = run_sweep(plan_of(text), store)
-    assert made.failed == 1
+    summary = run_sweep(plan_of(text), store)
+    assert summary.failed == 1
     frame = store.frame()
     assert "took longer" in frame["error"][0]
     assert ".end" in Path(frame["deck"][0]).read_text()

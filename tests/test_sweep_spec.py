@@ -44,8 +44,8 @@ def refused(text, *words):
 
 def axis(text):
     """Return the values of the one axis that a line describes."""
-    (found,) = make_grid(parse_spec(f"[axes]\n{text}\n")).named().values()
-    return found
+    (values,) = make_grid(parse_spec(f"[axes]\n{text}\n")).named().values()
+    return values
 
 
 def test_a_plan_is_the_product_of_its_axes():
@@ -222,6 +222,6 @@ def test_many_points_are_planned_quickly():
 
 
 def test_ranges_are_immutable():
-    found = Range.model_validate({"from": 1, "to": 2, "points": 2})
+    limits = Range.model_validate({"from": 1, "to": 2, "points": 2})
     with pytest.raises(ValueError, match="frozen"):
-        found.points = 3
+        limits.points = 3

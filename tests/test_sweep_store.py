@@ -28,7 +28,7 @@ AXES = {"columns": [8, 16, 32], "gbw": [1e7, 2.5e7]}
 
 
 def points(count=6, status="done", **more):
-    made = []
+    outcomes = []
     for index in range(count):
         parameters = {
             "columns": AXES["columns"][index // 2 % 3], "gbw": AXES["gbw"][index % 2],
@@ -36,8 +36,8 @@ def points(count=6, status="done", **more):
             "signed": False, "seed": index // 6,
         }  # fmt: skip
         metrics = {"settling_time_median_s": 1e-9 * index, "settled": 1.0, "near_limit": False}
-        made.append(Outcome(point_key(parameters), parameters, status, metrics, **more))
-    return made
+        outcomes.append(Outcome(point_key(parameters), parameters, status, metrics, **more))
+    return outcomes
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_is_written_is_read(store):
     point = store.point(written[2].key[:10])
     assert point["parameters"] == dict(written[2].parameters)
     assert point["provenance"] == {"amcspice": "1", "deck_sha256": "ab"}
-    assert [(one.get("amcspice"), one["points"]) for one in store.provenance] == [
+    assert [(group.get("amcspice"), group["points"]) for group in store.provenance] == [
         ("1", 5),
         (None, 1),
     ]
@@ -107,17 +107,19 @@ def test_a_point_that_is_done_stays_and_a_failed_one_is_replaced(store):
     first, second = points(2)
     store.write([first, *points(2, "failed", error="no")[1:]])
     changed = {"settling_time_median_s": 5.0}
-    store.write([Outcome(one.key, one.parameters, "done", changed) for one in (first, second)])
+    store.write(
+        [Outcome(outcome.key, outcome.parameters, "done", changed) for outcome in (first, second)]
+    )
     assert store.point(first.key)["metrics"]["settling_time_median_s"] == 0.0
-    found = store.point(second.key)
-    assert found["metrics"] == changed
-    assert found["error"] is None
+    point = store.point(second.key)
+    assert point["metrics"] == changed
+    assert point["error"] is None
     assert store.counts() == {"done": 2, "failed": 0}
 
 
 def test_numbers_that_are_not_finite_come_back_as_nan(store):
-    made = [Outcome("ab", {"columns": 1}, "done", {"a": np.nan, "b": np.inf, "c": 1.5})]
-    store.write(made)
+    outcomes = [Outcome("ab", {"columns": 1}, "done", {"a": np.nan, "b": np.inf, "c": 1.5})]
+    store.write(outcomes)
     assert np.isnan([store.frame()["a"][0], store.frame()["b"][0]]).all()
     assert np.isnan(store.point("ab")["metrics"]["a"])
 
@@ -166,12 +168,12 @@ def test_failures_are_grouped_and_extremes_are_found(store):
     ]
     failed.append(Outcome("e", {}, "failed", error="internal error: Traceback\n  x\nKeyError: 'a'"))
     store.write(failed)
-    assert [(one["points"], one["reason"]) for one in store.failures()] == [
+    assert [(failure["points"], failure["reason"]) for failure in store.failures()] == [
         (3, "took longer than # s"), (1, "KeyError: 'a'"),
     ]  # fmt: skip
-    found = store.extremes("settling_time_median_s")
-    assert found["best"]["value"] == 0.0
-    assert found["worst"]["axes"] == {"columns": 16, "gbw": 25000000}
+    extremes = store.extremes("settling_time_median_s")
+    assert extremes["best"]["value"] == 0.0
+    assert extremes["worst"]["axes"] == {"columns": 16, "gbw": 25000000}
     with pytest.raises(InputError, match="choose from settling_time_median_s"):
         store.extremes("speed")
 
@@ -186,18 +188,18 @@ def test_the_same_sweep_is_added_once_and_the_last_run_is_the_current_one(store)
 
 def test_a_dataset_has_axes_units_and_gaps(store):
     store.write(points(5))
-    made = store.dataset()
-    assert dict(made.sizes) == {"columns": 3, "gbw": 2}
-    assert list(made["columns"].to_numpy()) == [8, 16, 32]
-    assert made["rows"].dims == ("columns",)  # follows from the columns
-    assert made["gbw"].attrs == {"units": "Hz"}
-    assert made["settling_time_median_s"].attrs == {"units": "s"}
-    assert made.attrs["circuit"] == "inv"
-    assert made.attrs["signed"] == 0
-    times = made["settling_time_median_s"]
+    dataset = store.dataset()
+    assert dict(dataset.sizes) == {"columns": 3, "gbw": 2}
+    assert list(dataset["columns"].to_numpy()) == [8, 16, 32]
+    assert dataset["rows"].dims == ("columns",)  # follows from the columns
+    assert dataset["gbw"].attrs == {"units": "Hz"}
+    assert dataset["settling_time_median_s"].attrs == {"units": "s"}
+    assert dataset.attrs["circuit"] == "inv"
+    assert dataset.attrs["signed"] == 0
+    times = dataset["settling_time_median_s"]
     assert times.sel(columns=16, gbw=2.5e7) == pytest.approx(3e-9)
     assert np.isnan(times.sel(columns=32, gbw=2.5e7))
-    assert made["status"].sel(columns=32).to_numpy().tolist() == ["done", ""]
+    assert dataset["status"].sel(columns=32).to_numpy().tolist() == ["done", ""]
     part = store.dataset(where={"columns": [8, 32]})
     assert part["columns"].to_numpy().tolist() == [8, 32]
     with pytest.raises(InputError, match="no sweep 7"):
@@ -221,10 +223,10 @@ def test_an_axis_of_several_parameters_is_a_column(path):
             Outcome(plan.keys[k], plan.parameters(k), "done", {"number": k}) for k in range(6)
         )
         assert set(store.frame(sweep=1)["circuit+levels"]) == set(axes["circuit+levels"])
-        made = store.dataset()
-    assert dict(made.sizes) == {"seed": 2, "circuit+levels": 3}
-    assert made["number"].sel({"seed": 1, "circuit+levels": "ginv-compact, none"}) == 4
-    assert made["levels"].dims == ("circuit+levels",)
+        dataset = store.dataset()
+    assert dict(dataset.sizes) == {"seed": 2, "circuit+levels": 3}
+    assert dataset["number"].sel({"seed": 1, "circuit+levels": "ginv-compact, none"}) == 4
+    assert dataset["levels"].dims == ("circuit+levels",)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])
@@ -234,17 +236,17 @@ def test_exports_hold_the_same_numbers(store, path, suffix):
     assert export(store, target) == 6
     frame = store.frame(sweep=1)
     if suffix == "nc":
-        with xr.open_dataset(target, engine="scipy") as read:
-            assert read["settling_time_median_s"].attrs["units"] == "s"
-            found = read["settling_time_median_s"].to_numpy().ravel()
-            assert json.loads(read.attrs["provenance"])[0]["points"] == 6
+        with xr.open_dataset(target, engine="scipy") as content:
+            assert content["settling_time_median_s"].attrs["units"] == "s"
+            times = content["settling_time_median_s"].to_numpy().ravel()
+            assert json.loads(content.attrs["provenance"])[0]["points"] == 6
     else:
-        read = pd.read_csv(target) if suffix == "csv" else pd.read_parquet(target)
-        read = read.set_index("key").loc[frame["key"]]
+        content = pd.read_csv(target) if suffix == "csv" else pd.read_parquet(target)
+        content = content.set_index("key").loc[frame["key"]]
         gbw = "gbw_Hz" if suffix == "csv" else "gbw"
-        assert list(read[gbw]) == list(frame["gbw"])
-        found = read["settling_time_median_s"].to_numpy()
-    assert found == pytest.approx(frame["settling_time_median_s"].to_numpy())
+        assert list(content[gbw]) == list(frame["gbw"])
+        times = content["settling_time_median_s"].to_numpy()
+    assert times == pytest.approx(frame["settling_time_median_s"].to_numpy())
     assert [p.name for p in path.parent.glob(f"*.{suffix}")] == [target.name]
 
 

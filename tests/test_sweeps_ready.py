@@ -40,8 +40,8 @@ def test_a_ready_sweep_says_what_it_asks_and_how_to_run_it(path):
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_a_ready_sweep_is_planned_and_its_smallest_points_run(path):
-    made = plan(path)
-    points = [made.parameters(index) for index in range(len(made))]
+    sweep = plan(path)
+    points = [sweep.parameters(index) for index in range(len(sweep))]
     kinds = {}
     for point in points:
         # One point of every circuit and matrix, by the equations: those of ngspice cost more.
@@ -62,17 +62,17 @@ def test_the_settling_sweeps_span_the_full_range():
     """Sizes 8 to 512, GBW 10 MHz to 10 GHz, for every closed-loop circuit."""
     spans = {}
     for name in ("inverse", "least-squares", "nnls", "eigen", "macro"):
-        made = plan(ROOT / "sweeps" / f"settling-{name}.toml")
-        for index in range(len(made)):
-            point = made.parameters(index)
+        sweep = plan(ROOT / "sweeps" / f"settling-{name}.toml")
+        for index in range(len(sweep)):
+            point = sweep.parameters(index)
             spans.setdefault(point["circuit"], []).append((point["columns"], point["gbw"]))
             expected = "reduced" if point["columns"] <= 128 else "behavioural"
             assert point["fidelity"] == expected
     assert set(spans) == {"inv", "inv-compensated", "inv-inverters", "ginv-classic",
                           "ginv-compact", "eigen", "macro-inv", "macro-ginv",
                           "macro-eigen"}  # fmt: skip
-    for found in spans.values():
-        sizes, gbws = zip(*found, strict=True)
+    for pairs in spans.values():
+        sizes, gbws = zip(*pairs, strict=True)
         assert (min(sizes), max(sizes), min(gbws), max(gbws)) == (8, 512, 10e6, 10e9)
 
 
@@ -110,7 +110,7 @@ def test_closed_forms_of_the_slowest_time_constant(circuit, columns):
     """What the documentation explains settling with, against the model of the whole network."""
     point = Experiment.of({"circuit": circuit, "columns": columns, **CASES[circuit]})
     A = point.matrix()
-    made = point.circuit(A)
-    rates = LinearModel.of(made, reduce_to_ports(made.schematic)).eigenvalues.real
+    network = point.circuit(A)
+    rates = LinearModel.of(network, reduce_to_ports(network.schematic)).eigenvalues.real
     tau = (1 if circuit == "eigen" else -1) / rates.max()
     assert slowest(circuit, A) == pytest.approx(2 * np.pi * point["gbw"] * tau, rel=0.01)

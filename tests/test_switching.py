@@ -21,8 +21,8 @@ def pulse(amplitude, state, cell=CELL, schedule=SCHEDULE):
     return Pulse(cell, schedule, np.asarray(amplitude, float), np.asarray(state, float), drawn)
 
 
-def run(made, simulator):
-    return made.evaluate(simulator.run(made.deck(), 60))
+def run(pulse, simulator):
+    return pulse.evaluate(simulator.run(pulse.deck(), 60))
 
 
 def transistor(drain, gate, source):
@@ -62,44 +62,44 @@ def state_after(amplitude, state):
         return [up - down * (1 - (1 - x[0]) ** 2)]
 
     end = 2 * edge + width
-    found = scipy.integrate.solve_ivp(
+    solution = scipy.integrate.solve_ivp(
         slope, (0, end), [state], rtol=1e-8, atol=1e-10, max_step=end / 50
     )
-    return found.y[0, -1]
+    return solution.y[0, -1]
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("amplitude", [0.9, 1.3, 1.8, -0.9, -1.3, -1.8])
 def test_a_pulse_follows_the_state_equation(simulator, amplitude, monkeypatch):
     states = [0.01, 0.3, 0.9]
-    found = run(pulse([amplitude] * 3, states), simulator)
+    result = run(pulse([amplitude] * 3, states), simulator)
     expected = [state_after(amplitude, state) for state in states]
-    np.testing.assert_allclose(found.state, expected, atol=1e-3)
+    np.testing.assert_allclose(result.state, expected, atol=1e-3)
     monkeypatch.setattr("amcspice.programming.pulse.STEPS_PER_PULSE", 1000)
     finer = run(pulse([amplitude] * 3, states), simulator)
     np.testing.assert_allclose(finer.state, expected, atol=5e-5)
-    assert (np.sign(found.state - states) == np.sign(amplitude)).all()
+    assert (np.sign(result.state - states) == np.sign(amplitude)).all()
 
 
 @pytest.mark.ngspice
 def test_reading_disturbs_nothing_and_measures_cell_and_selector(batch):
     states = np.linspace(0, 1, 11)
-    found = run(pulse(np.zeros(11), states), batch)
-    np.testing.assert_allclose(found.state, states, atol=1e-6)
+    result = run(pulse(np.zeros(11), states), batch)
+    np.testing.assert_allclose(result.state, states, atol=1e-6)
     # The selector is taken as its small-signal resistance: good to drain voltages of millivolts.
     expected = CELL.read_conductance(states, SCHEDULE.read_gate)
-    np.testing.assert_allclose(found.conductance, expected, rtol=2e-3)
+    np.testing.assert_allclose(result.conductance, expected, rtol=2e-3)
     # Flat top and half of each edge count: V^2 G t, and edges of V^2/3.
     time = SCHEDULE.read_width + 2 * SCHEDULE.edge / 3
-    energy = found.conductance * SCHEDULE.read_voltage**2 * time
-    np.testing.assert_allclose(found.read_energy, energy, rtol=0.01)
-    np.testing.assert_allclose(found.pulse_energy, 0, atol=1e-20)
+    energy = result.conductance * SCHEDULE.read_voltage**2 * time
+    np.testing.assert_allclose(result.read_energy, energy, rtol=0.01)
+    np.testing.assert_allclose(result.pulse_energy, 0, atol=1e-20)
 
 
 @pytest.mark.ngspice
 def test_below_the_threshold_nothing_moves(batch):
-    found = run(pulse([0.69, -0.69], [0.5, 0.5]), batch)
-    np.testing.assert_allclose(found.state, 0.5, atol=1e-6)
+    result = run(pulse([0.69, -0.69], [0.5, 0.5]), batch)
+    np.testing.assert_allclose(result.state, 0.5, atol=1e-6)
 
 
 @pytest.mark.ngspice
@@ -121,11 +121,11 @@ def test_energy_of_a_pulse_is_that_of_a_resistor(batch):
     still = amc.SwitchingCell(selector_width=1e5, set_rate=1e-3, reset_rate=1e-3)
     drawn = {name: np.full(2, value) for name, value in NOMINAL.items()}
     drawn["kset"] = drawn["kreset"] = np.full(2, 1e-3)
-    made = Pulse(still, SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn)
-    found = run(made, batch)
+    pulse_and_read = Pulse(still, SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn)
+    result = run(pulse_and_read, batch)
     conductance = still.g_off + 0.5 * (still.g_on - still.g_off)
     expected = conductance * 1.2**2 * (SCHEDULE.set_width + 2 * SCHEDULE.edge / 3)
-    np.testing.assert_allclose(found.pulse_energy, expected, rtol=5e-3)
+    np.testing.assert_allclose(result.pulse_energy, expected, rtol=5e-3)
 
 
 def test_drawn_cells_differ_as_stated():

@@ -56,22 +56,22 @@ def test_jobs_change_no_result():
     target = np.full((10, 30), 3e-5)
     schedule = amc.WriteVerify(max_pulses=2)
     done = []
-    found = [
+    arrays = [
         amc.write_verify(target, schedule=schedule, seed=1, jobs=jobs, progress=done.append)
         for jobs in (1, 2)
     ]
-    np.testing.assert_array_equal(found[0].conductance, found[1].conductance)
-    np.testing.assert_array_equal(found[0].energy, found[1].energy)
+    np.testing.assert_array_equal(arrays[0].conductance, arrays[1].conductance)
+    np.testing.assert_array_equal(arrays[0].energy, arrays[1].energy)
     assert sum(done) == 2 * target.size
 
 
 @pytest.mark.ngspice
 def test_out_of_pulses_is_told():
-    found = amc.write_verify([[90e-6, 5e-6]], schedule=amc.WriteVerify(max_pulses=3), seed=1)
-    assert not found.converged[0, 0]
-    assert found.pulses[0, 0] == 3
-    assert found.error[0, 0] < -1e-6
-    assert found.summary()["converged"] == int(found.converged.sum())
+    array = amc.write_verify([[90e-6, 5e-6]], schedule=amc.WriteVerify(max_pulses=3), seed=1)
+    assert not array.converged[0, 0]
+    assert array.pulses[0, 0] == 3
+    assert array.error[0, 0] < -1e-6
+    assert array.summary()["converged"] == int(array.converged.sum())
 
 
 @pytest.mark.ngspice
@@ -79,9 +79,9 @@ def test_without_variation_equal_cells_need_equal_pulses():
     still = amc.SwitchingCell(
         threshold_spread=0, conductance_spread=0, rate_spread=0, pulse_spread=0
     )
-    found = amc.write_verify([[40e-6, 40e-6], [40e-6, 40e-6]], cell=still)
-    assert len(np.unique(found.pulses)) == 1
-    np.testing.assert_allclose(found.conductance, found.conductance[0, 0], rtol=1e-9)
+    array = amc.write_verify([[40e-6, 40e-6], [40e-6, 40e-6]], cell=still)
+    assert len(np.unique(array.pulses)) == 1
+    np.testing.assert_allclose(array.conductance, array.conductance[0, 0], rtol=1e-9)
 
 
 @pytest.mark.ngspice
@@ -112,30 +112,30 @@ def test_the_array_in_a_circuit(programmed):
 def test_the_distribution_in_a_device(programmed):
     errors = programmed.write_errors()
     assert errors.levels == tuple(np.unique(TARGET[TARGET > 0]))
-    every = np.concatenate([np.array(found) for found in errors.errors])
+    every = np.concatenate([np.array(deviations) for deviations in errors.errors])
     np.testing.assert_array_equal(np.sort(every), np.sort(programmed.error[programmed.selected]))
     device = amc.Memristor(write_errors=errors, seed=1)
     target = np.random.default_rng(2).choice(errors.levels, (100, 100))
-    found = device.write(target) - target
-    for level, known in zip(errors.levels, errors.errors, strict=True):
-        distance = np.abs(found[target == level][:, None] - np.array(known)).min(axis=1)
+    deviations = device.write(target) - target
+    for level, level_errors in zip(errors.levels, errors.errors, strict=True):
+        distance = np.abs(deviations[target == level][:, None] - np.array(level_errors)).min(axis=1)
         assert distance.max() < 1e-15
     with pytest.raises(InputError, match=r"no cell was programmed to 0.0002 S"):
         programmed.write_errors([2e-5, 5e-5, 8e-5, 2e-4])
 
 
 def test_levels_may_be_collected_from_nearby_targets():
-    one = np.ones((1, 3))
-    found = amc.Programmed(
+    ones = np.ones((1, 3))
+    array = amc.Programmed(
         target=np.array([[1e-5, 1.2e-5, 5e-5]]), conductance=np.array([[1.1e-5, 1.2e-5, 4e-5]]),
-        state=one, set_pulses=one.astype(int), reset_pulses=one.astype(int),
-        converged=one.astype(bool), pulse_energy=one, read_energy=one, provenance={},
+        state=ones, set_pulses=ones.astype(int), reset_pulses=ones.astype(int),
+        converged=ones.astype(bool), pulse_energy=ones, read_energy=ones, provenance={},
     )  # fmt: skip
-    errors = found.write_errors([1e-5, 5e-5])
+    errors = array.write_errors([1e-5, 5e-5])
     np.testing.assert_allclose(errors.errors[0], (0, 1e-6), atol=1e-18)
     np.testing.assert_allclose(errors.errors[1], (-1e-5,))
-    assert found.fraction_within(2e-6) == pytest.approx(2 / 3)
-    summary = found.summary(2e-6)
+    assert array.fraction_within(2e-6) == pytest.approx(2 / 3)
+    summary = array.summary(2e-6)
     assert summary["within_half_level"] == pytest.approx(2 / 3)
     assert summary["pulse_histogram"].tolist() == [0, 0, 3]
     assert summary["total_energy_j"] == 6
@@ -166,8 +166,8 @@ def test_a_schedule_whose_trains_cannot_run():
 
 def test_trains_rise_step_by_step_up_to_the_limit():
     schedule = amc.WriteVerify(set_voltage=1.0, set_step=0.1, set_limit=1.25, reset_step=0.2)
-    found = schedule.amplitude(np.array([1, 1, 1, -1, -1]), np.array([0, 2, 9, 0, 1]))
-    np.testing.assert_allclose(found, [1.0, 1.2, 1.25, -0.9, -1.1])
+    amplitudes = schedule.amplitude(np.array([1, 1, 1, -1, -1]), np.array([0, 2, 9, 0, 1]))
+    np.testing.assert_allclose(amplitudes, [1.0, 1.2, 1.25, -0.9, -1.1])
     free = dataclasses.replace(schedule, set_limit=2.0)
     assert free.amplitude(np.array([1]), np.array([9])) == pytest.approx(1.9)
 
@@ -178,9 +178,9 @@ def test_sixteen_levels_of_a_whole_array(measured):
     """A quarter of the array of docs/devices.md, with verify reads of 1 % noise."""
     target = np.random.default_rng(0).choice(LEVELS, (16, 16))
     schedule = amc.WriteVerify(read_noise=0.01)
-    found = amc.write_verify(target, schedule=schedule, seed=1, jobs=2)
-    measured("within half a level", found.fraction_within(HALF_LEVEL))
-    measured("mean pulses", found.pulses.mean())
-    measured("mean energy [J]", found.energy.mean())
-    assert found.fraction_within(HALF_LEVEL) >= 0.99
-    assert found.converged.mean() >= 0.99
+    array = amc.write_verify(target, schedule=schedule, seed=1, jobs=2)
+    measured("within half a level", array.fraction_within(HALF_LEVEL))
+    measured("mean pulses", array.pulses.mean())
+    measured("mean energy [J]", array.energy.mean())
+    assert array.fraction_within(HALF_LEVEL) >= 0.99
+    assert array.converged.mean() >= 0.99

@@ -19,7 +19,7 @@ __all__ = ["behavioural_analysis", "compare", "rows"]
 NAME = "behavioural"
 OURS, PEER = "behavioural", "scipy nnls"
 TOLERANCE = 1e-3
-"""Of the solutions, as a fraction of the largest: an amplifier has finite gain."""
+"""Deviation of the solutions, over the largest, that finite gain of amplifiers may cause."""
 
 SHAPE, COUNT, QUICK_COUNT = (32, 8), 10_000, 500
 WANTED_RATIO = 0.2
@@ -74,8 +74,14 @@ def compare(m: int, n: int, count: int, *, quick: bool = False, **more: Any) -> 
     measured = side_by_side({OURS: lambda: ours(b), PEER: lambda: theirs(b)}, quick=quick)
     run, expected = measured[OURS].answer, measured[PEER].answer
     return Row.of(
-        NAME, f"{count} nnls regressions {m} x {n}", measured, ours=OURS, peer=PEER,
-        deviation=float(np.abs(run.x - expected).max() / expected.max()), tolerance=TOLERANCE,
+        NAME,
+        f"{count} nnls regressions {m} x {n}",
+        measured,
+        ours=OURS,
+        peer=PEER,
+        deviation=float(np.abs(run.x - expected).max() / expected.max()),
+        tolerance=TOLERANCE,
         note=f"{np.mean(run.settled):.2%} settled; both warmed up, kernels compiled before",
-        headline=True, **more,
-    )  # fmt: skip
+        headline=True,
+        **more,
+    )

@@ -27,9 +27,9 @@ class Answer:
     Parameters
     ----------
     result : object
-        Of the function, as JSON gives it.
+        Result of the function, as JSON gives it.
     peak_memory : float, optional
-        Of the process, interpreter and libraries included [bytes]; None is not known here.
+        Peak memory of the process, interpreter and libraries included [bytes]; None: unknown.
     """
 
     result: Any
@@ -51,18 +51,18 @@ def run_in_child(function: str, **arguments: Any) -> Answer:
     SimulationError
         If the function fails, with the last line that it printed.
     """
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", "from amcspice.bench.child import main; main()", function],
         input=json.dumps(arguments),
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise SimulationError(f"{function} ended with exit code {done.returncode}: {last}")
-    answer = json.loads(done.stdout.splitlines()[-1])
-    return Answer(answer["result"], answer["peak_memory"])
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise SimulationError(f"{function} ended with exit code {process.returncode}: {last}")
+    reply = json.loads(process.stdout.splitlines()[-1])
+    return Answer(reply["result"], reply["peak_memory"])
 
 
 def _peak_memory() -> float | None:

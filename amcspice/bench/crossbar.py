@@ -21,7 +21,7 @@ __all__ = ["alone", "compare", "rows", "time_and_imbalance"]
 NAME = "crossbar"
 OURS, PEER = "WiredCrossbar", "badcrossbar"
 TOLERANCE = 1e-8
-"""Of all cell and output currents, as a fraction of the largest."""
+"""Deviation of all cell and output currents, as a fraction of the largest."""
 
 CELLS = (1e4, 1e5)
 HARSH_CELLS, HARSH_WIRE = (1e3, 1e5), 10.0
@@ -47,9 +47,14 @@ def rows(quick: bool) -> Iterator[Row]:
         if reason:
             side, harsh = case.pop("side"), case.pop("harsh", False)
             yield Row(
-                comparison=NAME, case=_case(side, harsh), ours=OURS, peer=PEER,
-                status="not run", note=reason, **case,
-            )  # fmt: skip
+                comparison=NAME,
+                case=_case(side, harsh),
+                ours=OURS,
+                peer=PEER,
+                status="not run",
+                note=reason,
+                **case,
+            )
         else:
             yield compare(quick=quick, **case)
     for harsh in (False, True):
@@ -76,13 +81,18 @@ def compare(side: int, *, harsh: bool = False, quick: bool = False, **more: Any)
     )
     ours, peer = measured[OURS].answer, measured[PEER].answer.currents
     return Row.of(
-        NAME, _case(side, harsh), measured, ours=OURS, peer=PEER,
+        NAME,
+        _case(side, harsh),
+        measured,
+        ours=OURS,
+        peer=PEER,
         deviation=max(
             _relative(ours.cell_currents[0], peer.device),
             _relative(ours.outputs[0], np.ravel(peer.output)),
         ),
-        tolerance=TOLERANCE, **more,
-    )  # fmt: skip
+        tolerance=TOLERANCE,
+        **more,
+    )
 
 
 def alone(side: int, *, harsh: bool = False, quick: bool = False) -> Row:
@@ -94,25 +104,31 @@ def alone(side: int, *, harsh: bool = False, quick: bool = False) -> Row:
     if memory is not None:
         note = f"peak memory of the process {memory / 1e9:.2g} GB; {note}"
     return Row.of(
-        NAME, _case(side, harsh), measured, ours=OURS, deviation=answer.result["imbalance"],
-        tolerance=TOLERANCE, note=note, headline=True,
-    )  # fmt: skip
+        NAME,
+        _case(side, harsh),
+        measured,
+        ours=OURS,
+        deviation=answer.result["imbalance"],
+        tolerance=TOLERANCE,
+        note=note,
+        headline=True,
+    )
 
 
 def time_and_imbalance(side: int, harsh: bool, quick: bool) -> dict[str, Any]:
     """Return run times [s], and the largest current that is lost at a crossing point."""
     conductance, voltages, ohm = _array(side, harsh)
-    found = side_by_side({OURS: lambda: _solve(conductance, voltages, ohm)}, quick=quick)[OURS]
-    state: CrossbarState = found.answer
+    timing = side_by_side({OURS: lambda: _solve(conductance, voltages, ohm)}, quick=quick)[OURS]
+    state: CrossbarState = timing.answer
     cells = state.cell_currents[0]
     words = np.pad(state.word_currents[0], ((0, 0), (0, 1)))
     bits = np.pad(state.bit_currents[0], ((1, 0), (0, 0)))
-    lost = max(
+    lost_current = max(
         np.abs(-np.diff(words, axis=1) - cells).max(), np.abs(np.diff(bits, axis=0) - cells).max()
     )
     return {
-        "seconds": found.seconds,
-        "imbalance": float(lost / np.abs(state.bit_currents).max()),
+        "seconds": timing.seconds,
+        "imbalance": float(lost_current / np.abs(state.bit_currents).max()),
     }
 
 

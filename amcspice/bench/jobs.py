@@ -53,9 +53,13 @@ def compare(side: int, *, tile: int, rank: int, iterations: int, quick: bool = F
         measured = side_by_side({OURS: factorise(pool), PEER: factorise(1)}, quick=quick)
     ours, peer = measured[OURS].answer, measured[PEER].answer
     return Row.of(
-        NAME, f"nmf, {side} x {side} pixels, {iterations} iterations",
-        measured, ours=OURS, peer=PEER, tolerance=TOLERANCE,
+        NAME,
+        f"nmf, {side} x {side} pixels, {iterations} iterations",
+        measured,
+        ours=OURS,
+        peer=PEER,
+        tolerance=TOLERANCE,
         deviation=float(np.abs(ours.analog - peer.analog).max()),
         note=f"processes and simulators started before; load average {load:.1f} before",
         headline=True,
-    )  # fmt: skip
+    )

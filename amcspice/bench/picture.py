@@ -16,7 +16,7 @@ __all__ = ["measure", "rows"]
 NAME = "picture"
 OURS = "behavioural"
 TOLERANCE = 0.02
-"""Of the relative residual, against that of the digital twin."""
+"""Deviation of the relative residual from that of the digital twin."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -55,8 +55,11 @@ def measure(rows: int, columns: int, *, tile: int, rank: int, iterations: int) -
         NAME,
         f"nmf of {rows} x {columns} pixels in colour, {result.tiling.count} tiles, "
         f"rank {rank}, at most {iterations} iterations",
-        measured, ours=OURS, tolerance=TOLERANCE, headline=True,
+        measured,
+        ours=OURS,
+        tolerance=TOLERANCE,
+        headline=True,
         deviation=abs(ours.relative_residual / twin.relative_residual - 1),
         note=f"{jobs} jobs; {ours.psnr_db:.2f} dB, digital twin {twin.psnr_db:.2f} dB; "
         "deviation: of the relative residual from the twin's",
-    )  # fmt: skip
+    )

@@ -32,6 +32,6 @@ def hubble(rows: int, columns: int, *, grey: bool = False) -> Array:
     """
     from skimage.data import hubble_deep_field
 
-    whole = hubble_deep_field()  # type: ignore[no-untyped-call]
-    picture: Array = whole[272 : 272 + rows, 64 : 64 + columns] / 255.0
+    field = hubble_deep_field()  # type: ignore[no-untyped-call]
+    picture: Array = field[272 : 272 + rows, 64 : 64 + columns] / 255.0
     return picture.mean(axis=2, keepdims=True) if grey else picture

@@ -43,7 +43,7 @@ def regress(
     amplifiers : str
         Text of ``models/opamp.lib``.
     volts : float
-        For one unit of the solution.
+        Voltage of one unit of the solution [V].
     g_max : float
         Conductance of the largest entry [S].
     window, max_step : float
@@ -70,9 +70,13 @@ def regress(
         circuit = _circuit(entries, b, amplifiers, volts, g_max, rise=window * 1e-5)
         simulator = circuit.simulator(simulator="ngspice-shared")
         simulator.options(
-            reltol=relative_tolerance, abstol=1e-12, vntol=1e-6, chgtol=1e-16, method="trap",
+            reltol=relative_tolerance,
+            abstol=1e-12,
+            vntol=1e-6,
+            chgtol=1e-16,
+            method="trap",
             xmu=0.49,
-        )  # fmt: skip
+        )
         simulator.save([f"x{j}" for j in range(count)])
         analysis = simulator.transient(
             step_time=max_step, end_time=window, max_time=max_step, use_initial_condition=True

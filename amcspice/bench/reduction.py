@@ -19,7 +19,7 @@ __all__ = ["compare", "rows"]
 NAME = "reduction"
 OURS, PEER = "row by row", "sparse LU"
 TOLERANCE = 1e-10
-"""Of port conductances and transfers: both are exact but for rounding."""
+"""Deviation of port conductances and transfers: both are exact but for rounding."""
 
 HEADLINE, WANTED_RATIO = (1024, 64), 15.0
 SERIES = [(m, 32) for m in (512, 1024, 2048, 4096, 8192)]
@@ -51,10 +51,16 @@ def compare(m: int, n: int, *, quick: bool = False, **more: object) -> Row:
         quick=quick,
     )
     return Row.of(
-        NAME, f"two arrays of {m} x {n}", measured, ours=OURS, peer=PEER,
-        deviation=_deviation(measured[OURS].answer, measured[PEER].answer), tolerance=TOLERANCE,
-        note=f"{nodes} nodes", **more,
-    )  # fmt: skip
+        NAME,
+        f"two arrays of {m} x {n}",
+        measured,
+        ours=OURS,
+        peer=PEER,
+        deviation=_deviation(measured[OURS].answer, measured[PEER].answer),
+        tolerance=TOLERANCE,
+        note=f"{nodes} nodes",
+        **more,
+    )
 
 
 def _deviation(ours: PortModel, peer: PortModel) -> float:

@@ -55,40 +55,50 @@ COMPARISONS: dict[str, Comparison] = {
         Comparison(
             reduction.NAME,
             "two wired arrays reduced to their ports: row by row, sparse LU (scipy splu)",
-            reduction.rows, ("scipy",), "rows",
+            reduction.rows,
+            ("scipy",),
+            "rows",
         ),
         Comparison(
             wired_circuit.NAME,
             "wired nnls circuit in ngspice: reduced deck, flat decks with KLU and SPARSE",
-            wired_circuit.rows, ("ngspice", "scipy"), "cells",
+            wired_circuit.rows,
+            ("ngspice", "scipy"),
+            "cells",
         ),
         Comparison(
             crossbar.NAME,
             "voltages and currents of one wired crossbar: WiredCrossbar, badcrossbar",
-            crossbar.rows, ("scipy", "badcrossbar"), "side of a square array",
+            crossbar.rows,
+            ("scipy", "badcrossbar"),
+            "side of a square array",
         ),
         Comparison(
             streaming.NAME,
             "nnls regressions in ngspice: streamed, a PySpice circuit for each",
-            streaming.rows, ("ngspice", "PySpice"),
+            streaming.rows,
+            ("ngspice", "PySpice"),
         ),
         Comparison(
             behavioural.NAME,
             "nnls regressions: behavioural engine, loop over scipy.optimize.nnls",
-            behavioural.rows, ("scipy", "numba"),
+            behavioural.rows,
+            ("scipy", "numba"),
         ),
         Comparison(
             jobs.NAME,
             "nmf of a small picture through ngspice: two jobs, one job",
-            jobs.rows, ("ngspice",),
+            jobs.rows,
+            ("ngspice",),
         ),
         Comparison(
             picture.NAME,
             "nmf of a picture of 468 x 700 pixels in colour: behavioural engine",
-            picture.rows, ("numba",),
+            picture.rows,
+            ("numba",),
         ),
     )
-}  # fmt: skip
+}
 
 
 def choose(names: Sequence[str] = ()) -> list[Comparison]:
@@ -102,7 +112,9 @@ def choose(names: Sequence[str] = ()) -> list[Comparison]:
     for name in names:
         if name not in COMPARISONS:
             raise InputError(f"unknown benchmark {name!r}; choose from {', '.join(COMPARISONS)}")
-    return [item for item in COMPARISONS.values() if not names or item.name in names]
+    return [
+        comparison for comparison in COMPARISONS.values() if not names or comparison.name in names
+    ]
 
 
 def measure(comparison: Comparison, *, quick: bool = False) -> Iterator[Row]:
@@ -128,19 +140,25 @@ def _whatever_happens(comparison: Comparison, quick: bool) -> Iterator[Row]:
         yield from comparison.rows(quick)
     except NotRun as reason:
         yield Row(
-            comparison=comparison.name, case=comparison.summary, status="not run",
-            note=str(reason), headline=True,
-        )  # fmt: skip
+            comparison=comparison.name,
+            case=comparison.summary,
+            status="not run",
+            note=str(reason),
+            headline=True,
+        )
     except Exception as error:
         first = (str(error).splitlines() or [""])[0]
         yield Row(
-            comparison=comparison.name, case=comparison.summary, status="failed",
-            note=f"{type(error).__name__}: {first}", headline=True,
-        )  # fmt: skip
+            comparison=comparison.name,
+            case=comparison.summary,
+            status="failed",
+            note=f"{type(error).__name__}: {first}",
+            headline=True,
+        )
 
 
 def _versions(uses: Sequence[str]) -> str:
-    found = [f"Python {platform.python_version()}"]
+    versions = [f"Python {platform.python_version()}"]
     for name in ("amcspice", "numpy", *uses):
         try:
             version = (
@@ -148,5 +166,5 @@ def _versions(uses: Sequence[str]) -> str:
             )
         except (InputError, metadata.PackageNotFoundError):
             version = "absent"
-        found.append(f"{name} {version}")
-    return ", ".join(found)
+        versions.append(f"{name} {version}")
+    return ", ".join(versions)

@@ -43,7 +43,7 @@ class Series:
 
     @property
     def exponent(self) -> float:
-        """Of the power law that fits best; nan below two sizes."""
+        """Exponent of the power law that fits best; nan below two sizes."""
         if len(self.sizes) < 2:
             return float("nan")
         return float(np.polyfit(np.log(self.sizes), np.log(self.seconds), 1)[0])
@@ -102,11 +102,11 @@ def markdown(rows: Sequence[Row], *, everything: bool = False) -> str:
     everything : bool
         All rows with spreads, tolerances and notes, and the exponents; otherwise the headlines.
     """
-    chosen = [row for row in rows if everything or row.headline]
+    table_rows = [row for row in rows if everything or row.headline]
     head = ["problem", "amcspice", "peer", "peer / amcspice", "deviation"]
     if everything:
         head += ["tolerance", "spread", "note"]
-    lines = [head, ["---"] * len(head), *(_cells(row, everything) for row in chosen)]
+    lines = [head, ["---"] * len(head), *(_cells(row, everything) for row in table_rows)]
     text = "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
     if everything:
         text += "\n" + _exponents(rows)
@@ -131,7 +131,7 @@ def _exponents(rows: Sequence[Row]) -> str:
     lines = []
     for name, members in itertools.groupby(growth(rows), key=lambda series: series.comparison):
         series = list(members)
-        fitted = "; ".join(f"{item.side}: {item.exponent:.2f}" for item in series)
+        fitted = "; ".join(f"{member.side}: {member.exponent:.2f}" for member in series)
         lines.append(f"- {name}, exponent of growth with {series[0].axis}: {fitted}.\n")
     return "".join(lines)
 

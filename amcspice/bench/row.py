@@ -55,9 +55,9 @@ class Row:
     quick : bool
         Whether the sizes are the small ones of ``--quick``.
     cores : int
-        That the process may use.
+        Cores that the process may use.
     versions : str
-        Of what was run.
+        Versions of what was run.
     """
 
     comparison: str
@@ -112,7 +112,7 @@ class Row:
         ----------
         comparison, case : str
         measured : dict of str to Measured
-            From `amcspice.bench.timing.side_by_side`.
+            Timings of the sides, from `amcspice.bench.timing.side_by_side`.
         ours, peer : str
             Names of the sides; no peer is a time by itself.
         deviation, tolerance : float
@@ -122,12 +122,12 @@ class Row:
         timings: dict[str, Any] = {}
         for side, name in (("ours", ours), ("peer", peer)):
             if name:
-                found = measured[name]
+                timing = measured[name]
                 timings |= {
                     side: name,
-                    f"{side}_s": found.median,
-                    f"{side}_spread": found.spread,
-                    f"{side}_runs": len(found.seconds),
+                    f"{side}_s": timing.median,
+                    f"{side}_spread": timing.spread,
+                    f"{side}_runs": len(timing.seconds),
                 }
         # Written so that nan is not equal.
         status: Status = "ok" if deviation <= tolerance else "answers differ"
@@ -148,7 +148,7 @@ class Row:
 
 _NAMES = tuple(field.name for field in dataclasses.fields(Row))
 COLUMNS = (*_NAMES[:4], "ratio", *_NAMES[4:])
-"""Of the CSV file; an empty cell is None."""
+"""Columns of the CSV file; an empty cell is None."""
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
@@ -189,9 +189,11 @@ def _row(line: dict[str, str]) -> Row:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Row):
         text = line[field.name]
-        values[field.name] = None if text == "" and "None" in str(field.type) else _READ.get(
-            str(field.type), _same
-        )(text)  # fmt: skip
+        values[field.name] = (
+            None
+            if text == "" and "None" in str(field.type)
+            else _READ.get(str(field.type), _same)(text)
+        )
     if values["status"] not in get_args(Status):
         raise ValueError(f"unknown status {values['status']!r}")
     return Row(**values)

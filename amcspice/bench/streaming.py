@@ -22,7 +22,7 @@ __all__ = ["compare", "rows"]
 NAME = "streaming"
 OURS, PEER = "streamed", "PySpice"
 TOLERANCE = 1e-3
-"""Of the solutions, as a fraction of the largest."""
+"""Deviation of the solutions, as a fraction of the largest."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -77,14 +77,19 @@ def compare(m: int, n: int, count: int, *, quick: bool = False) -> Row:
         return Timed(np.array(answer.result["solutions"]).T, answer.result["seconds"])
 
     measured = side_by_side({OURS: ours, PEER: theirs}, quick=quick)
-    found = measured[OURS].answer.x
+    solutions = measured[OURS].answer.x
     share = float(np.median(np.array(inside) / elapsed))
     return Row.of(
-        NAME, f"{count} nnls regressions {m} x {n}", measured, ours=OURS, peer=PEER,
-        deviation=float(np.abs(found - measured[PEER].answer).max() / np.abs(found).max()),
-        tolerance=TOLERANCE, headline=True,
+        NAME,
+        f"{count} nnls regressions {m} x {n}",
+        measured,
+        ours=OURS,
+        peer=PEER,
+        deviation=float(np.abs(solutions - measured[PEER].answer).max() / np.abs(solutions).max()),
+        tolerance=TOLERANCE,
+        headline=True,
         note=f"{100 * share:.0f} % of our time is spent inside ngspice",
-    )  # fmt: skip
+    )
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ class Timed:
     ----------
     answer : object
     seconds : float
-        That it took [s].
+        Time that it took [s].
     """
 
     answer: Any
@@ -45,7 +45,7 @@ class Measured:
     Parameters
     ----------
     answer : object
-        Of the first run.
+        Answer of the first run.
     seconds : tuple of float
         A value a run [s].
     """

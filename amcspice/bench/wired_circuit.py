@@ -20,10 +20,10 @@ NAME = "wired-circuit"
 OURS = "reduced deck"
 KLU, SPARSE = "flat deck (KLU)", "flat deck (SPARSE)"
 TOLERANCE = 1e-5
-"""Of the output waveforms, as a fraction of the largest output: the equations are the same."""
+"""Deviation of the output waveforms, over the largest output: the equations are the same."""
 
 AT_REST = 1e-4
-"""Of the conditions at rest, where there is no flat deck to compare with."""
+"""Deviation from the conditions at rest, where there is no flat deck to compare with."""
 
 HEADLINE = (64, 16)
 SERIES = [(8, 4), (16, 8), (32, 8), (32, 16), (64, 16), (128, 16)]
@@ -72,16 +72,30 @@ def compare(
     for peer in (KLU, SPARSE):
         if peer not in measured:
             yield Row(
-                comparison=NAME, case=case, ours=OURS, peer=peer, status="not run",
-                note=reasons[peer], ours_s=measured[OURS].median,
-                ours_spread=measured[OURS].spread, ours_runs=len(measured[OURS].seconds), **more,
-            )  # fmt: skip
+                comparison=NAME,
+                case=case,
+                ours=OURS,
+                peer=peer,
+                status="not run",
+                note=reasons[peer],
+                ours_s=measured[OURS].median,
+                ours_spread=measured[OURS].spread,
+                ours_runs=len(measured[OURS].seconds),
+                **more,
+            )
             continue
         answers = measured[OURS].answer.waveforms, measured[peer].answer.waveforms
         yield Row.of(
-            NAME, case, measured, ours=OURS, peer=peer, deviation=_deviation(*answers),
-            tolerance=TOLERANCE, note="reduction included", **more,
-        )  # fmt: skip
+            NAME,
+            case,
+            measured,
+            ours=OURS,
+            peer=peer,
+            deviation=_deviation(*answers),
+            tolerance=TOLERANCE,
+            note="reduction included",
+            **more,
+        )
 
 
 def alone(m: int, n: int, *, quick: bool = False) -> Row:
@@ -92,11 +106,15 @@ def alone(m: int, n: int, *, quick: bool = False) -> Row:
         note = f"a flat deck is out of reach; {note}"
     measured = side_by_side({OURS: lambda: amc.simulate(circuit, b)}, quick=quick)
     return Row.of(
-        NAME, f"nnls {m} x {n}, 1 ohm wires", measured, ours=OURS,
-        deviation=_imbalance(circuit, b, measured[OURS].answer), tolerance=AT_REST,
+        NAME,
+        f"nnls {m} x {n}, 1 ohm wires",
+        measured,
+        ours=OURS,
+        deviation=_imbalance(circuit, b, measured[OURS].answer),
+        tolerance=AT_REST,
         note=note,
         headline=True,
-    )  # fmt: skip
+    )
 
 
 def _imbalance(circuit: amc.Circuit, b: Any, run: amc.Run) -> float:

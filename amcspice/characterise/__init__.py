@@ -1,12 +1,13 @@
 """Amplifiers measured: any five-pin sub-circuit through ngspice, and the macro-model of it."""
 
-from amcspice.characterise.bench import Bench, Conditions
-from amcspice.characterise.figures import Characteristics, FrequencyResponse, characterise
+from amcspice.characterise.characteristics import Characteristics, FrequencyResponse
+from amcspice.characterise.figures import characterise
 from amcspice.characterise.fit import Fit, fit, measured_opamp
+from amcspice.characterise.fixture import AmplifierFixture, Conditions
 from amcspice.characterise.steps import Step
 
 __all__ = [
-    "Bench",
+    "AmplifierFixture",
     "Characteristics",
     "Conditions",
     "Fit",

@@ -2,7 +2,7 @@
 
 Most parameters are figures of `Characteristics`.  Gain-bandwidth product and second pole are
 fitted to the gain without load, magnitude and phase; what is left is measured by putting the
-macro-model on the same bench.
+macro-model into the same fixture.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import least_squares
 
-from amcspice.characterise.bench import Bench, Conditions
-from amcspice.characterise.figures import Array, Characteristics, characterise, reach
+from amcspice.characterise.characteristics import Array, Characteristics
+from amcspice.characterise.figures import characterise, reach
+from amcspice.characterise.fixture import AmplifierFixture, Conditions
 from amcspice.characterise.steps import Step, measure_steps
 from amcspice.device import OpAmp, Subcircuit
 
@@ -64,7 +65,7 @@ class Fit:
     ----------
     opamp : OpAmp
     measured, model : Characteristics
-        Of the amplifier and of its macro-model, on the same bench.
+        Figures of the amplifier and of its macro-model, in the same fixture.
     residual : Residual
     """
 
@@ -74,14 +75,14 @@ class Fit:
     residual: Residual
 
 
-def fit(found: Characteristics, source: str = "") -> Fit:
+def fit(figures: Characteristics, source: str = "") -> Fit:
     """Return the macro-model of an amplifier and how well it does.
 
     Parameters
     ----------
-    found : Characteristics
+    figures : Characteristics
     source : str
-        `OpAmp.source`; empty is made from the bench.
+        `OpAmp.source`; empty is made from the fixture.
 
     Notes
     -----
@@ -89,32 +90,32 @@ def fit(found: Characteristics, source: str = "") -> Fit:
     is that with the stated load, less the drop over the output resistance.  The output current
     limit is None unless the stated load reaches it (the behavioural fidelity has none).
     """
-    conditions = found.bench.conditions
-    gbw, second = _poles(found)
-    rout, load = found.output_resistance, conditions.load_resistance
+    conditions = figures.fixture.conditions
+    gbw, second = _poles(figures)
+    rout, load = figures.output_resistance, conditions.load_resistance
     stage = 1 + rout / load
     opamp = OpAmp(
-        gain=found.dc_gain,
+        gain=figures.dc_gain,
         gbw=gbw,
-        slew_rate=_mean(found.slew_rate_positive, found.slew_rate_negative),
+        slew_rate=_mean(figures.slew_rate_positive, figures.slew_rate_negative),
         second_pole=second,
-        offset=found.offset,
-        bias_current=(found.bias_current_plus + found.bias_current_minus) / 2,
-        input_resistance=found.input_resistance,
-        input_capacitance=max(found.input_capacitance, 0.0),
+        offset=figures.offset,
+        bias_current=(figures.bias_current_plus + figures.bias_current_minus) / 2,
+        input_resistance=figures.input_resistance,
+        input_capacitance=max(figures.input_capacitance, 0.0),
         output_resistance=rout,
-        output_current_limit=_current_limit(found),
+        output_current_limit=_current_limit(figures),
         supply_positive=conditions.supply_positive,
         supply_negative=conditions.supply_negative,
-        headroom_positive=max(conditions.supply_positive - stage * found.highest_output, 0.0),
-        headroom_negative=max(stage * found.lowest_output - conditions.supply_negative, 0.0),
-        quiescent_current=max(found.quiescent_current, 0.0),
-        input_noise=found.input_noise,
-        source=source or f"macro-model fitted to {found.bench.label}",
+        headroom_positive=max(conditions.supply_positive - stage * figures.highest_output, 0.0),
+        headroom_negative=max(stage * figures.lowest_output - conditions.supply_negative, 0.0),
+        quiescent_current=max(figures.quiescent_current, 0.0),
+        input_noise=figures.input_noise,
+        source=source or f"macro-model fitted to {figures.fixture.label}",
     )
-    opamp = _with_slew_rate(opamp, found)
-    model = characterise(Bench.of_macro_model(opamp, conditions))
-    return Fit(opamp, found, model, _residual(found, model))
+    opamp = _with_slew_rate(opamp, figures)
+    model = characterise(AmplifierFixture.of_macro_model(opamp, conditions))
+    return Fit(opamp, figures, model, _residual(figures, model))
 
 
 def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = None) -> OpAmp:
@@ -128,7 +129,7 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
     file : path
         SPICE library.
     name : str
-        Of the sub-circuit: five pins, in+ in- out vdd vss.
+        Name of the sub-circuit: five pins, in+ in- out vdd vss.
     conditions : Conditions, optional
         Supplies and load under which it is measured.
 
@@ -140,53 +141,55 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
         If ngspice fails.
     """
     subcircuit = Subcircuit.of(file, name)
-    bench = Bench.of_subcircuit(subcircuit, conditions or Conditions())
-    made = fit(characterise(bench))
-    apart = made.residual
+    fixture = AmplifierFixture.of_subcircuit(subcircuit, conditions or Conditions())
+    macro_fit = fit(characterise(fixture))
+    residual = macro_fit.residual
     source = (
         f"macro-model fitted to sub-circuit {name} of {Path(file).name}: off by "
-        f"{apart.gain_db:.2g} dB and {apart.phase:.2g} degrees (rms) and by "
-        f"{100 * apart.large_step:.2g} % of a large step"
+        f"{residual.gain_db:.2g} dB and {residual.phase:.2g} degrees (rms) and by "
+        f"{100 * residual.large_step:.2g} % of a large step"
     )
-    return dataclasses.replace(made.opamp, subcircuit=subcircuit, source=source)
+    return dataclasses.replace(macro_fit.opamp, subcircuit=subcircuit, source=source)
 
 
-def _poles(found: Characteristics) -> tuple[float, float | None]:
+def _poles(figures: Characteristics) -> tuple[float, float | None]:
     """Fit gain-bandwidth product and second pole to the gain without load [Hz]."""
-    response = found.response
+    response = figures.response
     f, gain = response.frequency[response.useful], response.unloaded[response.useful]
-    chosen = f > min(10 * found.gbw / found.dc_gain, found.gbw / 100)
-    f, gain = f[chosen], gain[chosen]
+    band = f > min(10 * figures.gbw / figures.dc_gain, figures.gbw / 100)
+    f, gain = f[band], gain[band]
 
     def model(logarithms: Array) -> Array:
         gbw, second = np.exp(logarithms)
-        made = found.dc_gain / (1 + 1j * f * found.dc_gain / gbw) / (1 + 1j * f / second)
-        apart = np.log(gain / made)
-        return np.concatenate([apart.real, apart.imag])
+        two_pole_gain = (
+            figures.dc_gain / (1 + 1j * f * figures.dc_gain / gbw) / (1 + 1j * f / second)
+        )
+        deviation = np.log(gain / two_pole_gain)
+        return np.concatenate([deviation.real, deviation.imag])
 
-    start = np.log([found.gbw, 3 * found.gbw])
+    start = np.log([figures.gbw, 3 * figures.gbw])
     solution = least_squares(model, start, bounds=(start - 7, start + 14))
     gbw, second = map(float, np.exp(solution.x))
     return gbw, second if second < FARTHEST_POLE * gbw else None
 
 
 def _mean(up: float | None, down: float | None) -> float | None:
-    known = [rate for rate in (up, down) if rate is not None]
-    return float(np.exp(np.mean(np.log(known)))) if known else None
+    rates = [rate for rate in (up, down) if rate is not None]
+    return float(np.exp(np.mean(np.log(rates)))) if rates else None
 
 
-def _with_slew_rate(opamp: OpAmp, found: Characteristics) -> OpAmp:
+def _with_slew_rate(opamp: OpAmp, figures: Characteristics) -> OpAmp:
     """Return a macro-model whose large steps take as long as the measured ones.
 
     Second pole and load slow the output down as well, so that its slew rate is not the input
     stage's.
     """
-    conditions, wanted = found.bench.conditions, _rise(found.steps)
-    most = reach(found.bench, found.highest_output, found.lowest_output)
+    conditions, rise_time = figures.fixture.conditions, _rise(figures.steps)
+    most = reach(figures.fixture, figures.highest_output, figures.lowest_output)
     for _ in range(SLEW_ITERATIONS if opamp.slew_rate is not None else 0):
-        steps = measure_steps(Bench.of_macro_model(opamp, conditions), found.gbw, most)
+        steps = measure_steps(AmplifierFixture.of_macro_model(opamp, conditions), figures.gbw, most)
         assert opamp.slew_rate is not None
-        opamp = dataclasses.replace(opamp, slew_rate=opamp.slew_rate * _rise(steps) / wanted)
+        opamp = dataclasses.replace(opamp, slew_rate=opamp.slew_rate * _rise(steps) / rise_time)
     return opamp
 
 
@@ -198,28 +201,28 @@ def _rise(steps: Sequence[Step]) -> float:
     return sum(step.crossing(0.9) for step in steps[:2])
 
 
-def _current_limit(found: Characteristics) -> float | None:
-    load = found.bench.conditions.load_resistance
-    limits = (found.source_current, found.sink_current)
-    reached = (found.highest_output / load, -found.lowest_output / load)
+def _current_limit(figures: Characteristics) -> float | None:
+    load = figures.fixture.conditions.load_resistance
+    limits = (figures.source_current, figures.sink_current)
+    reached = (figures.highest_output / load, -figures.lowest_output / load)
     close = [at > CLOSE_TO_LIMIT * most for at, most in zip(reached, limits, strict=True)]
     return min(limits) if any(close) else None
 
 
-def _residual(found: Characteristics, model: Characteristics) -> Residual:
-    gain, other = found.response.loaded, model.response.loaded
-    apart = np.log(other / gain)[found.response.useful]
-    large, small = found.steps[0], found.steps[-1]
+def _residual(figures: Characteristics, model: Characteristics) -> Residual:
+    gain, model_gain = figures.response.loaded, model.response.loaded
+    log_ratio = np.log(model_gain / gain)[figures.response.useful]
+    large, small = figures.steps[0], figures.steps[-1]
     return Residual(
-        gain_db=float(20 / np.log(10) * np.sqrt(np.mean(apart.real**2))),
-        phase=float(np.degrees(np.sqrt(np.mean(apart.imag**2)))),
-        large_step=_apart(large, model.steps[0]),
-        small_step=_apart(small, model.steps[-1]),
+        gain_db=float(20 / np.log(10) * np.sqrt(np.mean(log_ratio.real**2))),
+        phase=float(np.degrees(np.sqrt(np.mean(log_ratio.imag**2)))),
+        large_step=_largest_deviation(large, model.steps[0]),
+        small_step=_largest_deviation(small, model.steps[-1]),
         large_settling=model.steps[0].settling_time() / large.settling_time() - 1,
         small_settling=model.steps[-1].settling_time() / small.settling_time() - 1,
     )
 
 
-def _apart(one: Step, other: Step) -> float:
-    there = np.interp(one.time, other.time, other.out)
-    return float(np.abs(there - one.out).max() / abs(one.size))
+def _largest_deviation(measured: Step, modelled: Step) -> float:
+    modelled_out = np.interp(measured.time, modelled.time, modelled.out)
+    return float(np.abs(modelled_out - measured.out).max() / abs(measured.size))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from amcspice.characterise.bench import Bench
+from amcspice.characterise.fixture import AmplifierFixture
 from amcspice.errors import SimulationError
 
 __all__ = ["Step", "measure_steps"]
@@ -24,10 +24,10 @@ LARGE, SMALL = 0.8, 0.01
 """Steps, as a fraction of the smaller end of the output range."""
 
 WINDOW = 12.0
-"""Of the first attempt, over 1/GBW."""
+"""First window, over 1/GBW."""
 
-ATTEMPTS = 8
-"""How often the window is trebled for an output that still moves."""
+WINDOWS = 8
+"""How many windows, each three times the one before, an output gets to come to rest."""
 
 FREE = 0.97
 """A slope above this part of what the bandwidth allows is no slew limit."""
@@ -40,11 +40,11 @@ class Step:
     Parameters
     ----------
     size : float
-        Of the input step [V].
+        Height of the input step [V].
     time : ndarray, shape (T,)
-        [s].
+        Time after the step [s].
     out : ndarray, shape (T,)
-        From its value before the step [V].
+        Output, from its value before the step on [V].
     """
 
     size: float
@@ -58,7 +58,7 @@ class Step:
 
     @property
     def overshoot(self) -> float:
-        """Beyond the last value, as a fraction of it."""
+        """How far the output goes beyond its last value, as a fraction of it."""
         return float(max((self.out / self.final).max() - 1, 0.0))
 
     def settling_time(self, tolerance: float = 0.01) -> float:
@@ -73,9 +73,9 @@ class Step:
 
     def crossing(self, fraction: float) -> float:
         """Return when the output first passes a fraction of its last value [s]."""
-        done = self.out / self.final
-        after = int(np.flatnonzero(done >= fraction)[0])
-        share = (fraction - done[after - 1]) / (done[after] - done[after - 1])
+        progress = self.out / self.final
+        after = int(np.flatnonzero(progress >= fraction)[0])
+        share = (fraction - progress[after - 1]) / (progress[after] - progress[after - 1])
         return float(self.time[after - 1] + share * (self.time[after] - self.time[after - 1]))
 
     def slew_rate(self, gbw: float) -> float | None:
@@ -85,24 +85,24 @@ class Step:
         log(sinh(0.8 u) / sinh(0.2 u)) / w with u = w v_f / S.
         """
         size, unity = abs(self.final), 2 * np.pi * gbw
-        taken = unity * (self.crossing(0.8) - self.crossing(0.2))
-        if taken <= np.log(4) / FREE:
+        phase_time = unity * (self.crossing(0.8) - self.crossing(0.2))
+        if phase_time <= np.log(4) / FREE:
             return None
 
         def excess(u: float) -> float:
             # log(sinh) without overflow
             ratio = (1 - np.exp(-1.6 * u)) / (1 - np.exp(-0.4 * u))
-            return float(0.6 * u + np.log(ratio) - taken)
+            return float(0.6 * u + np.log(ratio) - phase_time)
 
-        return float(unity * size / brentq(excess, 1e-6, 2 * taken + 10))
+        return float(unity * size / brentq(excess, 1e-6, 2 * phase_time + 10))
 
 
-def measure_steps(bench: Bench, gbw: float, reach: float) -> tuple[Step, ...]:
+def measure_steps(fixture: AmplifierFixture, gbw: float, reach: float) -> tuple[Step, ...]:
     """Return the steps of the loaded follower: large up, large down, small up.
 
     Parameters
     ----------
-    bench : Bench
+    fixture : AmplifierFixture
     gbw : float
         Gain-bandwidth product [Hz].
     reach : float
@@ -115,30 +115,31 @@ def measure_steps(bench: Bench, gbw: float, reach: float) -> tuple[Step, ...]:
     """
     half = LARGE * reach / 2
     levels = ((-half, half), (half, -half), (0.0, SMALL * reach))
-    return tuple(_step(bench, gbw, *pair) for pair in levels)
+    return tuple(_step(fixture, gbw, *pair) for pair in levels)
 
 
-def _step(bench: Bench, gbw: float, before: float, after: float) -> Step:
+def _step(fixture: AmplifierFixture, gbw: float, before: float, after: float) -> Step:
     window = WINDOW / gbw
-    for _ in range(ATTEMPTS):
+    for _ in range(WINDOWS):
         start, rise = window / 100, min(window / 1e4, 1e-3 / gbw)
         points = f"0 {before!r} {start!r} {before!r} {start + rise!r} {after!r}"
-        cards = f"Vin in 0 PWL({points})\nEn n 0 o_f in 1\n" + bench.copy(
+        cards = f"Vin in 0 PWL({points})\nEn n 0 o_f in 1\n" + fixture.copy(
             "f", "0", "n", loaded=True
         )
         stop, step = start + window, window / 2000
-        found = bench.run(
+        vectors = fixture.run(
             f"{cards}.options reltol=1e-5 abstol=1e-12 vntol=1e-8 chgtol=1e-17\n"
             f".tran {step!r} {stop!r} 0 {step!r}"
         )[-1].vectors
-        time, out = found["time"] - start, found["o_f"]
+        time, out = vectors["time"] - start, vectors["o_f"]
         moved = out - np.interp(0.0, time, out)
         late = moved[time > 0.8 * window]
         if np.ptp(late) < 1e-3 * abs(moved[-1]):
             later = time >= 0
             return Step(after - before, time[later], moved[later])
         window *= 3
+    conditions = fixture.conditions
     raise SimulationError(
-        f"{bench.label} does not settle as a follower with {bench.conditions.load_resistance:g} "
-        f"ohm and {bench.conditions.load_capacitance:g} F: it may oscillate"
+        f"{fixture.label} does not settle as a follower with {conditions.load_resistance:g} "
+        f"ohm and {conditions.load_capacitance:g} F: it may oscillate"
     )

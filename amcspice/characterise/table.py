@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amcspice.characterise.figures import Characteristics
+from amcspice.characterise.characteristics import Characteristics
 from amcspice.characterise.fit import Fit
 from amcspice.device import OpAmp
 
@@ -37,22 +37,35 @@ _FIGURES = (
 )
 
 _PARAMETERS = (
-    ("gain", ""), ("gbw", "Hz"), ("slew_rate", "V/s"), ("second_pole", "Hz"), ("offset", "V"),
-    ("bias_current", "A"), ("input_resistance", "ohm"), ("input_capacitance", "F"),
-    ("output_resistance", "ohm"), ("output_current_limit", "A"), ("supply_positive", "V"),
-    ("supply_negative", "V"), ("headroom_positive", "V"), ("headroom_negative", "V"),
-    ("quiescent_current", "A"), ("input_noise", "V/√Hz"),
-)  # fmt: skip
+    ("gain", ""),
+    ("gbw", "Hz"),
+    ("slew_rate", "V/s"),
+    ("second_pole", "Hz"),
+    ("offset", "V"),
+    ("bias_current", "A"),
+    ("input_resistance", "ohm"),
+    ("input_capacitance", "F"),
+    ("output_resistance", "ohm"),
+    ("output_current_limit", "A"),
+    ("supply_positive", "V"),
+    ("supply_negative", "V"),
+    ("headroom_positive", "V"),
+    ("headroom_negative", "V"),
+    ("quiescent_current", "A"),
+    ("input_noise", "V/√Hz"),
+)
 
 NOISELESS = "input_noise"
 """The sub-circuit of the macro-model has no noise source; noise comes from the deck."""
 
 
-def measured_rows(made: Fit) -> Iterator[tuple[str, str, str]]:
+def measured_rows(macro_fit: Fit) -> Iterator[tuple[str, str, str]]:
     """Yield name, measured value and the macro-model's own value of every figure."""
     for name, words, unit in _FIGURES:
-        own = made.opamp.input_noise if name == NOISELESS else _value(made.model, name)
-        yield words, quantity(_value(made.measured, name), unit), quantity(own, unit)
+        model_value = (
+            macro_fit.opamp.input_noise if name == NOISELESS else _value(macro_fit.model, name)
+        )
+        yield words, quantity(_value(macro_fit.measured, name), unit), quantity(model_value, unit)
 
 
 def model_rows(opamp: OpAmp) -> Iterator[tuple[str, str]]:
@@ -74,11 +87,20 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 _PREFIXES = {
-    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
+    -18: "a",
+    -15: "f",
+    -12: "p",
+    -9: "n",
+    -6: "µ",
+    -3: "m",
+    0: "",
+    3: "k",
+    6: "M",
+    9: "G",
     12: "T",
-}  # fmt: skip
+}
 
 
-def _value(found: Characteristics, name: str) -> float | None:
-    value: float | None = getattr(found, name)
+def _value(figures: Characteristics, name: str) -> float | None:
+    value: float | None = getattr(figures, name)
     return value

@@ -53,18 +53,18 @@ def bench(
 
     The exit code is 1 if answers differ or a measurement failed.  What cannot be run here is
     reported with the reason.  Interrupted, it keeps the rows that are complete.
-    """  # fmt: skip
-    chosen = choose([name for group in names for name in group.split(",") if name])
+    """
+    comparisons = choose([name for group in names for name in group.split(",") if name])
     if show_list:
-        for comparison in chosen:
+        for comparison in comparisons:
             click.echo(f"{comparison.name:16}{comparison.summary}")
         return 0
-    _check(chosen, out, plot, json_file)
+    _check(comparisons, out, plot, json_file)
     if quick:
         click.echo("note: --quick measures small sizes: its ratios are smaller too", err=True)
     rows: list[Row] = []
     with _kept(rows, out):
-        for comparison in chosen:
+        for comparison in comparisons:
             click.echo(f"{comparison.name}: {comparison.summary}", err=True)
             for row in measure(comparison, quick=quick):
                 rows.append(row)
@@ -79,13 +79,13 @@ def bench(
 
 
 def _check(
-    chosen: Sequence[Comparison], out: Path | None, plot: Path | None, json_file: Path | None
+    comparisons: Sequence[Comparison], out: Path | None, plot: Path | None, json_file: Path | None
 ) -> None:
     """Refuse what cannot be written before anything is measured."""
     if plot is not None:
         if plot.suffix.lower() not in (".svg", ".png", ".pdf"):
             raise InputError(f"{plot}: unknown type {plot.suffix!r}; use .svg, .png, .pdf")
-        if not any(comparison.axis for comparison in chosen):
+        if not any(comparison.axis for comparison in comparisons):
             growing = ", ".join(item.name for item in COMPARISONS.values() if item.axis)
             raise InputError(f"nothing to plot: only {growing} have a growth series")
     for path in (out, plot, json_file):
@@ -112,9 +112,9 @@ def _show(rows: Sequence[Row], quick: bool) -> None:
     for name in ("amcspice, s", "peer, s", "ratio", "deviation"):
         table.add_column(name, justify="right")
     for row in rows:
-        done = row.status in ("ok", "answers differ")
+        complete = row.status in ("ok", "answers differ")
         table.add_row(
-            row.case if done else row.comparison,
+            row.case if complete else row.comparison,
             row.peer,
             *("" if value is None else f"{value:.3g}" for value in (row.ours_s, row.peer_s)),
             row.status if row.status != "ok" else "" if row.ratio is None else f"{row.ratio:.3g}",

@@ -34,13 +34,13 @@ def doctor(json_file: Path | None) -> int:
 def _show(diagnosis: Diagnosis) -> None:
     for name, version in diagnosis.versions.items():
         _line(name, version or "MISSING: install amcspice again, pip brings it along")
-    found = diagnosis.installation
-    if found is None:
+    installation = diagnosis.installation
+    if installation is None:
         _line("ngspice", "MISSING")
     else:
-        _line("ngspice", f"{found.version}, {found.executable}")
-        _line("libngspice", found.library or "MISSING")
-        _line("KLU", "yes" if found.klu else "no: large decks take 5 to 7 times longer")
+        _line("ngspice", f"{installation.version}, {installation.executable}")
+        _line("libngspice", installation.library or "MISSING")
+        _line("KLU", "yes" if installation.klu else "no: large decks take 5 to 7 times longer")
     for check in diagnosis.checks:
         state = f"ok, {check.seconds:.2f} s" if check.ok else f"FAILED: {check.message}"
         _line(f"{check.name} simulator", state)

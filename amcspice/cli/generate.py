@@ -44,11 +44,11 @@ def generate(
     check_target(out)
     settings = replace(settings, circuit=topology)
     problem = problem or CIRCUITS[topology].problems[0]
-    made = settings.make_circuit(problem, read_matrix(matrix))
-    deck = standalone_deck(made, read_matrix(rhs), settings.analysis)
+    circuit = settings.make_circuit(problem, read_matrix(matrix))
+    deck = standalone_deck(circuit, read_matrix(rhs), settings.analysis)
     with replacing(out) as temporary:
         temporary.write_text(deck.text)
-    m, n = made.matrix.shape
+    m, n = circuit.matrix.shape
     if str(settings.json) != "-":
         click.echo(
             f"{out}: {topology} {m}x{n} for {problem}, {settings.analysis.fidelity}, "
@@ -65,10 +65,10 @@ def generate(
             "deck": out,
             "deck_sha256": deck.sha256,
             "volts_per_unit": deck.volts_per_unit,
-            "siemens_per_unit": made.mapping.scale,
+            "siemens_per_unit": circuit.mapping.scale,
             "window_s": deck.transient.window,
-            "amplifiers": made.amplifier_count,
-            "cells": made.schematic.cells,
+            "amplifiers": circuit.amplifier_count,
+            "cells": circuit.schematic.cells,
             "seed": settings.seed,
         }
     )

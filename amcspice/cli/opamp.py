@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.characterise import Bench, Conditions, Fit, characterise, fit
+from amcspice.characterise import AmplifierFixture, Conditions, Fit, characterise, fit
 from amcspice.characterise.table import measured_rows, model_rows
 from amcspice.cli.common import Number, debug_option, json_option
 from amcspice.cli.output import check_target, write_json
@@ -72,63 +72,65 @@ def opamp(
     Gain, bandwidth, phase margin, slew rate, swing, output resistance, currents, offset and noise
     come from ngspice; the fitted parameters are those of models/opamp.lib, and the last table says
     how far the macro-model is from the sub-circuit.
-    """  # fmt: skip
+    """
     check_waveform_targets(None, plot)
     if json_file is not None:
         check_target(json_file)
     conditions = Conditions(
-        supply_positive=supply[0], supply_negative=supply[1], load_resistance=load,
+        supply_positive=supply[0],
+        supply_negative=supply[1],
+        load_resistance=load,
         load_capacitance=load_capacitance,
-    )  # fmt: skip
+    )
     subcircuit = Subcircuit.of(file, subckt)
-    made = fit(characterise(Bench.of_subcircuit(subcircuit, conditions)))
+    macro_fit = fit(characterise(AmplifierFixture.of_subcircuit(subcircuit, conditions)))
     if str(json_file) != "-":
-        _show(made, f"{subckt} of {file.name}")
+        _show(macro_fit, f"{subckt} of {file.name}")
     if plot is not None:
         from amcspice.view.amplifier import amplifier
         from amcspice.view.style import save
 
-        save(amplifier(made, title=f"{subckt} of {file.name}"), plot)
+        save(amplifier(macro_fit, title=f"{subckt} of {file.name}"), plot)
     if json_file is not None:
-        write_json(json_file, _content(made, subcircuit, conditions))
+        write_json(json_file, _content(macro_fit, subcircuit, conditions))
 
 
-def _show(made: Fit, name: str) -> None:
+def _show(macro_fit: Fit, name: str) -> None:
     console = Console(highlight=False)
     table = Table(title=name)
     table.add_column("figure")
     table.add_column("measured", justify="right")
     table.add_column("macro-model", justify="right")
-    for row in measured_rows(made):
+    for row in measured_rows(macro_fit):
         table.add_row(*row)
     console.print(table)
     fitted = Table(title="macro-model")
     fitted.add_column("parameter")
     fitted.add_column("value", justify="right")
-    for parameter in model_rows(made.opamp):
+    for parameter in model_rows(macro_fit.opamp):
         fitted.add_row(*parameter)
     console.print(fitted)
-    apart = made.residual
+    residual = macro_fit.residual
     console.print(
-        f"macro-model off by {apart.gain_db:.2g} dB and {apart.phase:.2g} degrees (rms) in gain, "
-        f"{100 * apart.large_step:.2g} % of a large step and {100 * apart.small_step:.2g} % of a "
-        f"small one; settling times by {100 * apart.large_settling:.2g} % and "
-        f"{100 * apart.small_settling:.2g} %"
+        f"macro-model off by {residual.gain_db:.2g} dB and {residual.phase:.2g} degrees (rms) in "
+        f"gain, {100 * residual.large_step:.2g} % of a large step and "
+        f"{100 * residual.small_step:.2g} % of a small one; settling times by "
+        f"{100 * residual.large_settling:.2g} % and {100 * residual.small_settling:.2g} %"
     )
 
 
-def _content(made: Fit, subcircuit: Subcircuit, conditions: Conditions) -> dict[str, Any]:
-    skipped = ("bench", "response", "steps")
+def _content(macro_fit: Fit, subcircuit: Subcircuit, conditions: Conditions) -> dict[str, Any]:
+    skipped = ("fixture", "response", "steps")
     figures = {
-        item.name: getattr(made.measured, item.name)
-        for item in dataclasses.fields(made.measured)
-        if item.name not in skipped
+        field.name: getattr(macro_fit.measured, field.name)
+        for field in dataclasses.fields(macro_fit.measured)
+        if field.name not in skipped
     }
     return {
         "subcircuit": dataclasses.asdict(subcircuit),
         "conditions": dataclasses.asdict(conditions),
         "units": "SI; phase margin in degrees",
-        "measured": {**figures, "overshoot": made.measured.overshoot},
-        "macro_model": dataclasses.asdict(made.opamp),
-        "residual": dataclasses.asdict(made.residual),
+        "measured": {**figures, "overshoot": macro_fit.measured.overshoot},
+        "macro_model": dataclasses.asdict(macro_fit.opamp),
+        "residual": dataclasses.asdict(macro_fit.residual),
     }

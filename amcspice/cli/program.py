@@ -51,14 +51,18 @@ _CELL = {
 
 def _field_options(command: Any) -> Any:
     """Add the fields of schedule and cell, with their own defaults."""
-    for owner, chosen in reversed(((WriteVerify(), _SCHEDULE), (SwitchingCell(), _CELL))):
-        for name, (metavar, text) in reversed(chosen.items()):
+    for owner, fields in reversed(((WriteVerify(), _SCHEDULE), (SwitchingCell(), _CELL))):
+        for name, (metavar, text) in reversed(fields.items()):
             default = getattr(owner, name)
             kind = click.IntRange(min=1) if isinstance(default, int) else FROM_ZERO
             command = click.option(
-                f"--{name.replace('_', '-')}", type=kind, default=default, show_default=True,
-                metavar=metavar, help=text,
-            )(command)  # fmt: skip
+                f"--{name.replace('_', '-')}",
+                type=kind,
+                default=default,
+                show_default=True,
+                metavar=metavar,
+                help=text,
+            )(command)
     return command
 
 
@@ -81,13 +85,21 @@ def _field_options(command: Any) -> Any:
     help="Levels, equally spaced from g-min to g-max.",
 )
 @click.option(
-    "--g-min", type=ABOVE_ZERO, default=5e-6, show_default=True, metavar="S",
+    "--g-min",
+    type=ABOVE_ZERO,
+    default=5e-6,
+    show_default=True,
+    metavar="S",
     help="Lowest level.",
-)  # fmt: skip
+)
 @click.option(
-    "--g-max", type=ABOVE_ZERO, default=100e-6, show_default=True, metavar="S",
+    "--g-max",
+    type=ABOVE_ZERO,
+    default=100e-6,
+    show_default=True,
+    metavar="S",
     help="Highest level.",
-)  # fmt: skip
+)
 @_field_options
 @click.option(
     "--out",
@@ -146,12 +158,12 @@ def program(
 ) -> None:
     """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
     _check_files(out, errors, plot, json_file)
-    wanted, half_level = _target(target, size, levels, g_min, g_max, seed)
+    targets, half_level = _target(target, size, levels, g_min, g_max, seed)
     schedule = WriteVerify(**{name: options[name] for name in _SCHEDULE})
     cell = SwitchingCell(**{name: options[name] for name in _CELL})
-    with progress(int((wanted > 0).sum()), "cells") as advance:
-        found = write_verify(
-            wanted,
+    with progress(int((targets > 0).sum()), "cells") as advance:
+        programmed = write_verify(
+            targets,
             cell=cell,
             schedule=schedule,
             seed=seed,
@@ -160,13 +172,13 @@ def program(
             timeout=timeout,
             progress=advance,
         )
-    _write(found, out, errors, plot, half_level)
-    content = {**found.summary(half_level), "provenance": found.provenance}
+    _write(programmed, out, errors, plot, half_level)
+    content = {**programmed.summary(half_level), "provenance": programmed.provenance}
     if json_file is not None:
         write_json(json_file, content)
     if str(json_file) != "-":
-        _show(found, content)
-    missed = int((~found.converged).sum())
+        _show(programmed, content)
+    missed = int((~programmed.converged).sum())
     if missed:
         click.echo(f"note: {missed} cells ran out of pulses", err=True)
 
@@ -200,12 +212,12 @@ def _target(
         raise InputError(f"--g-min {g_min:g} must be below --g-max {g_max:g}")
     assert size is not None
     grid = np.linspace(g_min, g_max, levels)
-    drawn = (uniforms(seed, "level", size) * levels).astype(int)
-    return grid[drawn], float(grid[1] - grid[0]) / 2
+    levels_drawn = (uniforms(seed, "level", size) * levels).astype(int)
+    return grid[levels_drawn], float(grid[1] - grid[0]) / 2
 
 
 def _write(
-    found: Programmed,
+    programmed: Programmed,
     out: Path | None,
     errors: Path | None,
     plot: Path | None,
@@ -213,19 +225,19 @@ def _write(
 ) -> None:
     if out is not None:
         with replacing(out) as temporary:
-            np.save(temporary, found.conductance)
+            np.save(temporary, programmed.conductance)
     if errors is not None:
-        known = found.write_errors()
-        write_json(errors, {"levels_s": known.levels, "errors_s": known.errors})
+        write_errors = programmed.write_errors()
+        write_json(errors, {"levels_s": write_errors.levels, "errors_s": write_errors.errors})
     if plot is not None:
         from amcspice.view.programming import programming
         from amcspice.view.style import save
 
-        save(programming(found, half_level=half_level), plot)
+        save(programming(programmed, half_level=half_level), plot)
 
 
-def _show(found: Programmed, content: dict[str, Any]) -> None:
-    m, n = found.target.shape
+def _show(programmed: Programmed, content: dict[str, Any]) -> None:
+    m, n = programmed.target.shape
     console = Console(highlight=False)
     table = Table(
         title=f"write-verify of {m} x {n} cells: {content['converged']} of "

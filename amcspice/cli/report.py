@@ -61,14 +61,18 @@ def report(
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
     check_target(out)
-    wanted = conditions(where)
+    filters = conditions(where)
     from amcspice.sweep.store.store import Store
     from amcspice.view.report import report as write_report
 
     with Store.open(store, read_only=True) as opened:
-        chosen = chosen_sweep(opened, sweep)
-        points = read_points(opened, chosen, wanted)
-        left = 0 if chosen is None or wanted else opened.counts(chosen.number).get("left", 0)
+        stored_sweep = chosen_sweep(opened, sweep)
+        points = read_points(opened, stored_sweep, filters)
+        left = (
+            0
+            if stored_sweep is None or filters
+            else opened.counts(stored_sweep.number).get("left", 0)
+        )
         with progress(min(len(points.frame), most), "points") as advance:
 
             def command(key: str) -> str:
@@ -77,10 +81,10 @@ def report(
 
             page = write_report(
                 points,
-                title=title or (chosen.name if chosen else store.stem),
+                title=title or (stored_sweep.name if stored_sweep else store.stem),
                 command=command,
                 provenance=opened.provenance,
-                spec=chosen.spec if chosen else "",
+                spec=stored_sweep.spec if stored_sweep else "",
                 left=left,
                 most=most,
                 export=shlex.join(

@@ -58,20 +58,20 @@ def simulate(
     The settling time of a node runs from the start of the transient until its voltage stays
     within the tolerance of its final value; in a deck of ``amcspice generate``, from the input
     step of each right-hand side.
-    """  # fmt: skip
+    """
     check_waveform_targets(waveforms, plot)
     if json_file is not None:
         check_target(json_file)
-    ready = read_deck(deck)
+    user_deck = read_deck(deck)
     simulator = BatchSimulator()
-    for note in ready.notes:
+    for note in user_deck.notes:
         click.echo(f"note: {note}", err=True)
     started = time.perf_counter()
     with _patience(f"ngspice runs {deck.name}"):
-        vectors, _ = run_deck(ready, simulator, timeout)
+        vectors, _ = run_deck(user_deck, simulator, timeout)
     elapsed = time.perf_counter() - started
     voltages = node_voltages(vectors)
-    settling = settling_by_node(vectors["time"], voltages, settle_tolerance, ready.window)
+    settling = settling_by_node(vectors["time"], voltages, settle_tolerance, user_deck.window)
     if str(json_file) != "-":
         _show(settling, settle_tolerance)
     if waveforms is not None:
@@ -90,10 +90,10 @@ def simulate(
                 "stop_time_s": vectors["time"][-1],
                 "settle_tolerance": settle_tolerance,
                 "windows": [
-                    {"start_s": k * (ready.window or 0.0), "nodes": _nodes(window)}
+                    {"start_s": k * (user_deck.window or 0.0), "nodes": _nodes(window)}
                     for k, window in enumerate(settling)
                 ],
-                "notes": ready.notes,
+                "notes": user_deck.notes,
                 "wall_time_s": elapsed,
             },
         )
@@ -102,11 +102,11 @@ def simulate(
 def _nodes(window: Mapping[str, Settling]) -> dict[str, dict[str, object]]:
     return {
         name: {
-            "final_v": found.final[0],
-            "settled": found.settled,
-            "settling_time_s": found.time,
+            "final_v": node.final[0],
+            "settled": node.settled,
+            "settling_time_s": node.time,
         }
-        for name, found in window.items()
+        for name, node in window.items()
     }
 
 
@@ -117,10 +117,10 @@ def _show(settling: Sequence[Mapping[str, Settling]], tolerance: float) -> None:
     table.add_column("node")
     table.add_column("final value", justify="right")
     table.add_column("settling time", justify="right")
-    rows = [(k, *item) for k, window in enumerate(settling) for item in window.items()]
-    for k, name, found in rows[:MOST_ROWS]:
-        duration = si(found.time, "s") if found.settled else "not settled"
-        row = (name, f"{found.final[0]:.6g} V", duration)
+    rows = [(k, name, node) for k, window in enumerate(settling) for name, node in window.items()]
+    for k, name, node in rows[:MOST_ROWS]:
+        duration = si(node.time, "s") if node.settled else "not settled"
+        row = (name, f"{node.final[0]:.6g} V", duration)
         table.add_row(*((str(k), *row) if len(settling) > 1 else row))
     console = Console(highlight=False)
     console.print(table)

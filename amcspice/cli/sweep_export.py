@@ -18,9 +18,12 @@ __all__ = ["export"]
 )
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="The type follows from the name: .csv, .parquet or .nc (netCDF).",
-)  # fmt: skip
+)
 @where_option
 @sweep_option
 @debug_option
@@ -37,6 +40,6 @@ def export(store: Path, out: Path, where: tuple[str, ...], sweep: str | None) ->
     check_format(out)
     check_target(out)
     with Store.open(store, read_only=True) as opened:
-        chosen = chosen_sweep(opened, sweep) if sweep else None
-        count = write(opened, out, conditions(where) or None, chosen)
+        stored_sweep = chosen_sweep(opened, sweep) if sweep else None
+        count = write(opened, out, conditions(where) or None, stored_sweep)
     click.echo(f"{out}: {count:,} points")

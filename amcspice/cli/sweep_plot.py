@@ -75,13 +75,13 @@ def plot(
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out}: unknown type {out.suffix!r}; use {', '.join(SUFFIXES)}")
     check_target(out)
-    wanted = conditions(where)
+    filters = conditions(where)
     from amcspice.sweep.store.store import Store
     from amcspice.view.style import save
     from amcspice.view.sweep_plots import caption, choose, sweep_plot
 
     with Store.open(store, read_only=True) as opened:
-        points = read_points(opened, chosen_sweep(opened, sweep), wanted)
+        points = read_points(opened, chosen_sweep(opened, sweep), filters)
     choice = choose(points, x=x, y=y, by=by, panel=panel, kind=kind)
     save(sweep_plot(points, choice, log=log_y), out)
     click.echo(f"{out}: {choice}\n{caption(points, choice, log=log_y)}")

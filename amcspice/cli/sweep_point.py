@@ -27,14 +27,19 @@ __all__ = ["point"]
 @click.argument("store", required=False, type=click.Path(path_type=Path))
 @click.argument("key", required=False)
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE",
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
     help="A parameter; others keep their default, or with KEY the value of that point.",
-)  # fmt: skip
+)
 @waveform_options
 @click.option(
-    "--deck", type=click.Path(path_type=Path), metavar="FILE",
+    "--deck",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Write a deck that plain ngspice runs (fidelity flat or reduced).",
-)  # fmt: skip
+)
 @json_option
 @debug_option
 def point(
@@ -56,23 +61,26 @@ def point(
             check_target(target)
     if store is not None and key is None:
         raise InputError("name a point by the first characters of its key: STORE KEY")
-    given = _given(settings)
+    changes = _parse_settings(settings)
     from amcspice.sweep.outcome import point_key
     from amcspice.sweep.point import command, run_experiment
     from amcspice.sweep.spec.experiment import Experiment
 
-    held = _held(store, key) if store is not None else None
-    experiment = Experiment.of({**(held["parameters"] if held else {}), **given})
+    stored_point = _read_point(store, key) if store is not None else None
+    experiment = Experiment.of({**(stored_point["parameters"] if stored_point else {}), **changes})
     if deck is not None:
         _write_deck(deck, experiment)
     keep = waveforms is not None or plot is not None
     run, metrics = run_experiment(experiment, keep_waveforms=keep)
     parameters = experiment.parameters()
     content = {
-        "key": point_key(parameters), "command": command(parameters), "metrics": metrics,
-        "stored": held["metrics"] if held and not given else None,
-        "parameters": parameters, "provenance": run.provenance,
-    }  # fmt: skip
+        "key": point_key(parameters),
+        "command": command(parameters),
+        "metrics": metrics,
+        "stored": stored_point["metrics"] if stored_point and not changes else None,
+        "parameters": parameters,
+        "provenance": run.provenance,
+    }
     if str(json_file) != "-":
         _show(content)
     if run.waveforms is not None:
@@ -89,26 +97,26 @@ def point(
         write_json(json_file, content)
 
 
-def _given(settings: tuple[str, ...]) -> dict[str, Any]:
-    given = {}
+def _parse_settings(settings: tuple[str, ...]) -> dict[str, Any]:
+    parameters = {}
     for setting in settings:
         name, sign, value = setting.partition("=")
         if not (sign and name and value):
             raise InputError(f"--set {setting}: give NAME=VALUE, such as columns=32")
-        given[name.strip().replace("-", "_")] = value.strip()
-    return given
+        parameters[name.strip().replace("-", "_")] = value.strip()
+    return parameters
 
 
-def _held(path: Path, key: str | None) -> dict[str, Any]:
+def _read_point(path: Path, key: str | None) -> dict[str, Any]:
     from amcspice.sweep.store.store import Store
 
     with Store.open(path, read_only=True) as store:
-        held = store.point(key or "")
-    if held["status"] == "failed":
-        click.echo(f"note: the stored point failed: {held['error']}", err=True)
-        if held["deck"]:
-            click.echo(f"  its deck: {held['deck']}", err=True)
-    return held
+        fields = store.point(key or "")
+    if fields["status"] == "failed":
+        click.echo(f"note: the stored point failed: {fields['error']}", err=True)
+        if fields["deck"]:
+            click.echo(f"  its deck: {fields['deck']}", err=True)
+    return fields
 
 
 def _write_deck(path: Path, experiment: Any) -> None:
@@ -116,9 +124,9 @@ def _write_deck(path: Path, experiment: Any) -> None:
 
     matrix = experiment.matrix()
     vectors = experiment.vectors(matrix)
-    made = standalone_deck(experiment.circuit(matrix), vectors, experiment.analysis())
+    listing = standalone_deck(experiment.circuit(matrix), vectors, experiment.analysis())
     with replacing(path) as temporary:
-        temporary.write_text(made.text)
+        temporary.write_text(listing.text)
 
 
 def _show(content: dict[str, Any]) -> None:
@@ -134,8 +142,9 @@ def _show(content: dict[str, Any]) -> None:
         cells = [si(float(value), unit) if unit else f"{value:.6g}"]
         if stored:
             before = stored.get(name)
-            cells.append("-" if before is None else si(float(before), unit) if unit
-                         else f"{before:.6g}")  # fmt: skip
+            cells.append(
+                "-" if before is None else si(float(before), unit) if unit else f"{before:.6g}"
+            )
         table.add_row(name, *cells)
     console.print(table)
     console.print(content["command"], soft_wrap=True)

@@ -43,14 +43,16 @@ def conditions(texts: Sequence[str]) -> dict[str, Any]:
     InputError
         If a text is no condition, or a value does not fit its parameter.
     """
-    found: dict[str, list[Any]] = {}
+    values_by_name: dict[str, list[Any]] = {}
     for text in texts:
         name, equals, values = text.partition("=")
         name = name.strip().replace("-", "_")
         if not equals or not values.strip():
             raise InputError(f"--where {text}: write it as NAME=VALUE, such as columns=32")
-        found.setdefault(name, []).extend(_value(name, item.strip()) for item in values.split(","))
-    return dict(found)
+        values_by_name.setdefault(name, []).extend(
+            _value(name, item.strip()) for item in values.split(",")
+        )
+    return dict(values_by_name)
 
 
 def _value(name: str, text: str) -> Any:
@@ -76,8 +78,8 @@ def chosen_sweep(store: Store, name: str | None) -> StoredSweep | None:
     for sweep in reversed(sweeps):
         if name in (sweep.name, str(sweep.number)):
             return sweep
-    known = ", ".join(f"{sweep.number} ({sweep.name})" for sweep in sweeps) or "none"
-    raise InputError(f"{store.path} has no sweep {name!r}; it has {known}")
+    listed = ", ".join(f"{sweep.number} ({sweep.name})" for sweep in sweeps) or "none"
+    raise InputError(f"{store.path} has no sweep {name!r}; it has {listed}")
 
 
 def read_points(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) -> Points:
@@ -96,8 +98,8 @@ def read_points(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) 
             f"{store.path} holds no point" + (" that --where asks for" if where else "")
         )
     axes = {} if sweep is None else sweep.axes
-    return Points(frame, axes, store.units, _known(frame.columns))
+    return Points(frame, axes, store.units, _parameter_columns(frame.columns))
 
 
-def _known(columns: Sequence[str]) -> tuple[str, ...]:
+def _parameter_columns(columns: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in columns if name in PARAMETERS)

@@ -24,9 +24,12 @@ MOST_REASONS = 8
 @click.command(epilog="Example: amcspice sweep status runs.sqlite --watch settling_time_median_s")
 @click.argument("store", type=click.Path(path_type=Path))
 @click.option(
-    "--watch", metavar="METRIC", default="relative_error_median", show_default=True,
+    "--watch",
+    metavar="METRIC",
+    default="relative_error_median",
+    show_default=True,
     help="What the best and the worst point are judged by.",
-)  # fmt: skip
+)
 @json_option
 @debug_option
 def status(store: Path, watch: str, json_file: Path | None) -> None:
@@ -45,15 +48,19 @@ def status(store: Path, watch: str, json_file: Path | None) -> None:
             "running": owner(store),
             "points": opened.counts(),
             "sweeps": [
-                {"number": one.number, "name": one.name, **opened.counts(one.number),
-                 "added_at": one.added_at}
-                for one in opened.sweeps()
+                {
+                    "number": sweep.number,
+                    "name": sweep.name,
+                    **opened.counts(sweep.number),
+                    "added_at": sweep.added_at,
+                }
+                for sweep in opened.sweeps()
             ],
             "watched": watch,
             **opened.extremes(watch),
             "failures": opened.failures(),
             "provenance": opened.provenance,
-        }  # fmt: skip
+        }
         if str(json_file) != "-":
             _show(content, opened)
     if json_file is not None:
@@ -65,8 +72,8 @@ def _show(content: dict[str, Any], store: Store) -> None:
     table = Table(title=str(content["store"]), title_justify="left")
     for name in ("sweep", "name", "done", "failed", "left"):
         table.add_column(name, justify="left" if name == "name" else "right")
-    for one in content["sweeps"]:
-        cells = (one[name] for name in ("number", "name", "done", "failed", "left"))
+    for sweep in content["sweeps"]:
+        cells = (sweep[name] for name in ("number", "name", "done", "failed", "left"))
         table.add_row(*map(str, cells))
     table.add_section()
     points = content["points"]
@@ -77,10 +84,10 @@ def _show(content: dict[str, Any], store: Store) -> None:
     watch, units = content["watched"], store.units
     for word in ("best", "worst"):
         if content[word] is not None:
-            value = _told(content[word]["value"], units.get(watch))
+            value = _in_words(content[word]["value"], units.get(watch))
             where = ", ".join(
-                f"{name} = {_told(item, units.get(name))}"
-                for name, item in content[word]["axes"].items()
+                f"{name} = {_in_words(parameter_value, units.get(name))}"
+                for name, parameter_value in content[word]["axes"].items()
             )
             line = f"{word} {watch}: {value} at {where} ({content[word]['key'][:12]})"
             console.print(line, soft_wrap=True)
@@ -92,14 +99,14 @@ def _show(content: dict[str, Any], store: Store) -> None:
             failures.add_row(str(failure["points"]), failure["reason"], failure["key"][:12])
         console.print(failures)
         click.echo(f"look at one: amcspice sweep point {content['store']} KEY", err=True)
-    for one in content["provenance"]:
+    for group in content["provenance"]:
         versions = ", ".join(
-            f"{name} {one[name]}" for name in ("amcspice", "ngspice", "host") if one.get(name)
+            f"{name} {group[name]}" for name in ("amcspice", "ngspice", "host") if group.get(name)
         )
-        console.print(f"{one['points']} points by {versions}", soft_wrap=True)
+        console.print(f"{group['points']} points by {versions}", soft_wrap=True)
 
 
-def _told(value: Any, unit: str | None) -> str:
+def _in_words(value: Any, unit: str | None) -> str:
     if isinstance(value, int | float) and unit:
         return si(value, unit)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

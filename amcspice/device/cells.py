@@ -43,13 +43,13 @@ def of_array(maps: Any, array: int, shape: tuple[int, ...], what: str) -> Values
     """
     if array >= len(maps):
         return None
-    found = np.array(maps[array])
-    if len(shape) != 2 or found.shape[0] < shape[0] or found.shape[1] < shape[1]:
+    map_of_array = np.array(maps[array])
+    if len(shape) != 2 or map_of_array.shape[0] < shape[0] or map_of_array.shape[1] < shape[1]:
         raise InputError(
-            f"Memristor.{what}: the map of array {array} has shape {found.shape}, but the array "
-            f"uses {shape}; give at least as many rows and columns"
+            f"Memristor.{what}: the map of array {array} has shape {map_of_array.shape}, but the "
+            f"array uses {shape}; give at least as many rows and columns"
         )
-    return found[: shape[0], : shape[1]]
+    return map_of_array[: shape[0], : shape[1]]
 
 
 def _nested(values: Any, kind: str) -> Any:
@@ -69,7 +69,7 @@ def _nested(values: Any, kind: str) -> Any:
         raise ValueError("must be finite numbers")
     elif array.min() < 0:
         raise ValueError(f"a conductance is negative ({array.min():g} S)")
-    return tuple(tuple(map(tuple, one)) for one in array.tolist())
+    return tuple(tuple(map(tuple, rows)) for rows in array.tolist())
 
 
 def _stuck(value: Any) -> Any:
@@ -129,8 +129,8 @@ class WriteErrors:
         """
         levels = np.array(self.levels)
         at = np.searchsorted((levels[1:] + levels[:-1]) / 2, aimed)
-        counts = np.array([len(found) for found in self.errors])
+        counts = np.array([len(level_errors) for level_errors in self.errors])
         starts = np.concatenate([[0], np.cumsum(counts)])[:-1]
-        flat = np.concatenate([np.array(found) for found in self.errors])
-        drawn: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
-        return drawn
+        flat = np.concatenate([np.array(level_errors) for level_errors in self.errors])
+        errors: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
+        return errors

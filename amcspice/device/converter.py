@@ -31,7 +31,7 @@ class Quantiser:
     ----------
     bits : int
     full_scale : float
-        Of the largest code.
+        Value of the largest code.
     bipolar : bool
         Whether there are negative codes.
     """
@@ -59,9 +59,9 @@ class Quantiser:
         offset : float
             Added before rounding, in steps.
         """
-        wanted = np.rint(values / self.step + offset)
+        rounded = np.rint(values / self.step + offset)
         lowest = -self.largest if self.bipolar else 0
-        return np.clip(wanted, lowest, self.largest), (wanted < lowest) | (wanted > self.largest)
+        return np.clip(rounded, lowest, self.largest), (rounded < lowest) | (rounded > self.largest)
 
 
 @parameters

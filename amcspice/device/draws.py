@@ -21,9 +21,17 @@ Purpose = Literal[
 
 # Part of the seed: never renumber, only append.
 _NUMBER: dict[Purpose, int] = {
-    "write": 0, "cycle": 1, "cell": 2, "stuck": 3, "drift": 4, "read": 5, "transient": 6,
-    "switching": 7, "pulse": 8, "level": 9,
-}  # fmt: skip
+    "write": 0,
+    "cycle": 1,
+    "cell": 2,
+    "stuck": 3,
+    "drift": 4,
+    "read": 5,
+    "transient": 6,
+    "switching": 7,
+    "pulse": 8,
+    "level": 9,
+}
 _BLOCK = 16
 """Columns that share a generator; its draws run along rows first."""
 

@@ -24,7 +24,7 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 REFERENCE_TEMPERATURE = 300.0
-"""At which conductances are programmed [K]."""
+"""Temperature at which conductances are programmed [K]."""
 
 
 @parameters
@@ -68,7 +68,7 @@ class Memristor:
     drift_time : float
         Time since programming in units of t0; 1 is no drift.
     temperature : float
-        [K].
+        Temperature of the cells [K].
     temperature_coefficient : float
         Relative change of conductance per kelvin, from 300 K on [1/K].
     read_noise : float
@@ -81,7 +81,7 @@ class Memristor:
     sinh_voltage : float, optional
         v0 of the current-voltage curve g v0 sinh(v / v0) [V]: flat decks only; None is linear.
     seed : int
-        Of every random draw.
+        Seed of every random draw.
     """
 
     g_max: Positive = 100e-6
@@ -222,9 +222,9 @@ class Memristor:
 
         Parameters and errors are those of `program`.
         """
-        held = self._held(target.shape, array)
-        if held is not None:
-            return held
+        programmed = self._held(target.shape, array)
+        if programmed is not None:
+            return programmed
         aimed = self.quantise(target)
         written = np.where(aimed > 0, np.maximum(aimed + self._error(aimed, array, cycle), 0), 0)
         if self.device_variation:
@@ -278,17 +278,17 @@ class Memristor:
     def _held(self, shape: tuple[int, ...], array: int) -> Array | None:
         if self.programmed is None:
             return None
-        held = of_array(self.programmed, array, shape, "programmed")
-        if held is not None and np.shape(self.programmed[array]) != shape:
+        programmed = of_array(self.programmed, array, shape, "programmed")
+        if programmed is not None and np.shape(self.programmed[array]) != shape:
             raise InputError(
                 f"Memristor.programmed: array {array} of the circuit has shape {shape}, the "
                 f"programmed one {np.shape(self.programmed[array])}"
             )
-        return held
+        return programmed
 
 
 def _stuck_cells(stuck: Any, chance: Array, array: int, what: str) -> NDArray[np.bool_]:
     if isinstance(stuck, float):
         return chance < stuck
-    found = of_array(stuck, array, chance.shape, what)
-    return np.zeros(chance.shape, bool) if found is None else found
+    stuck_map = of_array(stuck, array, chance.shape, what)
+    return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map

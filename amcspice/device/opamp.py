@@ -28,9 +28,9 @@ class Subcircuit:
     file : str
         Path of the library.
     name : str
-        Of the sub-circuit: five pins, in+ in- out vdd vss.
+        Name of the sub-circuit: five pins, in+ in- out vdd vss.
     sha256 : str
-        Of the file when it was named; a file that has changed since is refused.
+        Hash of the file when it was named; a file that has changed since is refused.
     """
 
     file: str
@@ -97,7 +97,7 @@ class OpAmp:
     input_resistance : float, optional
         Differential input resistance [ohm]; None is infinite.
     input_capacitance : float
-        Of each input to ground [F].
+        Capacitance of each input to ground [F].
     output_resistance : float
         Open-loop output resistance [ohm].
     output_current_limit : float, optional
@@ -107,7 +107,7 @@ class OpAmp:
     headroom_positive, headroom_negative : float
         How close to the rail the output swings [V].
     quiescent_current : float
-        From rail to rail [A].
+        Current from rail to rail [A].
     input_noise : float
         Density of the input voltage noise, white, one-sided [V/sqrt(Hz)].
     offset_sigma : float
@@ -115,7 +115,7 @@ class OpAmp:
     gain_sigma : float
         Standard deviation of the logarithm of the gain from amplifier to amplifier.
     mismatch_seed : int
-        Of the draw of offsets and gains.
+        Seed of the draw of offsets and gains.
     subcircuit : Subcircuit, optional
         What decks hold in the place of the macro-model, whose parameters then describe it; see
         `amcspice.characterise.measured_opamp`.
@@ -176,8 +176,8 @@ class OpAmp:
 
     def gains(self, count: int) -> NDArray[np.float64]:
         """Return the DC gain of each of ``count`` amplifiers, log-normal around `gain`."""
-        drawn: NDArray[np.float64] = self.gain * np.exp(self._spread(self.gain_sigma, 1, count))
-        return drawn
+        gains: NDArray[np.float64] = self.gain * np.exp(self._spread(self.gain_sigma, 1, count))
+        return gains
 
     def _spread(self, sigma: float, stream: int, count: int) -> NDArray[np.float64]:
         if not sigma:

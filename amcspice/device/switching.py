@@ -42,15 +42,15 @@ class SwitchingCell:
     g_on, g_off : float
         Conductance of the memristor at state 1 and at state 0 [S].
     set_threshold, reset_threshold : float
-        Magnitudes, across the memristor [V].
+        Magnitudes of the thresholds, across the memristor [V].
     set_rate, reset_rate : float
-        Of the state at twice the threshold [1/s].
+        Rate of the state at twice the threshold [1/s].
     set_exponent, reset_exponent : float
-        Of the overdrive; at least 1.
+        Exponent of the overdrive; at least 1.
     window : float
         Exponent of the window functions.
     initial_state : float
-        Before the first pulse, of every cell.
+        State of every cell before the first pulse.
     selector_width : float
         Channel width over length.
     threshold_spread, conductance_spread : float
@@ -91,7 +91,7 @@ class SwitchingCell:
         Parameters
         ----------
         state : array_like
-            From 0 to 1.
+            State of the memristors, from 0 to 1.
         gate : float
             Word-line voltage, above the threshold of the selector [V].
         """
@@ -102,17 +102,19 @@ class SwitchingCell:
 
     def draw(self, shape: tuple[int, int], seed: int) -> dict[str, Array]:
         """Return the sub-circuit's parameters of every cell that vary, each of that shape."""
-        one = {name: normals(seed, "switching", shape, index) for index, name in enumerate(_DRAWN)}
+        standard = {
+            name: normals(seed, "switching", shape, index) for index, name in enumerate(_DRAWN)
+        }
 
         def near(nominal: float, spread: float, name: str) -> Array:
-            return nominal * np.maximum(1 + spread * one[name], _SMALLEST)
+            return nominal * np.maximum(1 + spread * standard[name], _SMALLEST)
 
         return {
             "gon": np.maximum(near(self.g_on, self.conductance_spread, "gon"), 2 * self.g_off),
             "vset": near(self.set_threshold, self.threshold_spread, "vset"),
             "vreset": near(self.reset_threshold, self.threshold_spread, "vreset"),
-            "kset": self.set_rate * np.exp(self.rate_spread * one["kset"]),
-            "kreset": self.reset_rate * np.exp(self.rate_spread * one["kreset"]),
+            "kset": self.set_rate * np.exp(self.rate_spread * standard["kset"]),
+            "kreset": self.reset_rate * np.exp(self.rate_spread * standard["kreset"]),
         }
 
     def pulse_factor(self, shape: tuple[int, int], seed: int, pulse: int) -> Array:

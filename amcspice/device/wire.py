@@ -26,11 +26,11 @@ class Wire:
         One segment of a word line (row) or bit line (column), between two neighbouring cells
         and between the terminal and the first cell [ohm].
     driver : float, optional
-        In series at the terminal of every line that is driven (amplifier or source) [ohm].
+        Resistance in series with every line that is driven (amplifier or source) [ohm].
     termination : float, optional
-        In series at the terminal of every line that is sensed (amplifier input) [ohm].
+        Resistance in series with every line that is sensed (amplifier input) [ohm].
     row_capacitance, column_capacitance : float, optional
-        To ground, of a word line or a bit line at every crossing [F].
+        Capacitance to ground of a word line or a bit line at every crossing [F].
     capacitance : {"lumped", "distributed"}
         Where it stands: that of a whole line at its terminal, or at every crossing.
     sections : int

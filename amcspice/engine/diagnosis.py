@@ -54,7 +54,7 @@ class Check:
         batch, shared or behavioural.
     ok : bool
     seconds : float
-        That the run took, start-up included.
+        Time that the run took, start-up included [s].
     message : str
         What is wrong and what to do; empty if nothing.
     """
@@ -67,7 +67,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found.
+    """What is installed, and which simulators work.
 
     Parameters
     ----------
@@ -89,17 +89,17 @@ class Diagnosis:
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values."""
-        found = self.installation
+        installation = self.installation
         return {
             "usable": self.usable,
             "versions": self.versions,
             "ngspice": None
-            if found is None
+            if installation is None
             else {
-                "version": found.version,
-                "executable": found.executable,
-                "library": found.library,
-                "klu": found.klu,
+                "version": installation.version,
+                "executable": installation.executable,
+                "library": installation.library,
+                "klu": installation.klu,
             },
             "simulators": {
                 check.name: {
@@ -157,10 +157,12 @@ def _try_shared(installation: Installation) -> Check:
     if not installation.shared_works:
         versions = " and ".join(map(str, SHARED_MODE_BROKEN))
         return Check(
-            "shared", False, 0.0,
+            "shared",
+            False,
+            0.0,
             f"PySpice cannot drive the libraries of ngspice {versions}: the batch simulator is "
             "taken instead; for the shared one install another version",
-        )  # fmt: skip
+        )
     return _try("shared", SharedSimulator.instance)
 
 

@@ -13,7 +13,7 @@ from amcspice.measure.settling import Settling, measure_settling
 __all__ = ["node_voltages", "settling_by_node"]
 
 _INTERNAL = re.compile(r"[.#@]")
-"""In the name of a node inside a sub-circuit, a branch current or a device parameter."""
+"""Marks of a node inside a sub-circuit, a branch current or a device parameter."""
 
 
 def node_voltages(vectors: Mapping[str, Array]) -> dict[str, Array]:
@@ -24,7 +24,7 @@ def node_voltages(vectors: Mapping[str, Array]) -> dict[str, Array]:
     Parameters
     ----------
     vectors : mapping of str to ndarray
-        Of a transient, by normalised name.
+        Vectors of a transient, by normalised name.
     """
     voltages = {
         name: values
@@ -43,9 +43,9 @@ def settling_by_node(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        [s].
+        Time points [s].
     voltages : mapping of str to ndarray, each shape (T,)
-        [V].
+        Voltages by node [V].
     tolerance : float
         Half-width of the band, as a fraction of the node's own final value.
     window : float, optional

@@ -38,7 +38,7 @@ class PulseResult:
     conductance : ndarray, shape (k,)
         Read after the pulse, in the middle of the read pulse [S].
     state : ndarray, shape (k,)
-        At the end.
+        State at the end.
     pulse_energy, read_energy : ndarray, shape (k,)
         Delivered by bit and source line before and after the read starts [J].
     """
@@ -60,7 +60,7 @@ class Pulse:
     amplitude : ndarray, shape (k,)
         Positive for SET, negative for RESET, zero for a read without a pulse [V].
     state : ndarray, shape (k,)
-        Before the pulse.
+        State before the pulse.
     drawn : dict of str to ndarray, each shape (k,)
         Parameters of the sub-circuit that vary from cell to cell.
     """
@@ -133,10 +133,14 @@ class Pulse:
     def _cell(self, k: int) -> Iterator[str]:
         cell, down = self.cell, bool(self.amplitude[k] < 0)
         values = {
-            "goff": cell.g_off, "aset": cell.set_exponent, "areset": cell.reset_exponent,
-            "p": cell.window, "w": cell.selector_width, "x0": self.state[k],
+            "goff": cell.g_off,
+            "aset": cell.set_exponent,
+            "areset": cell.reset_exponent,
+            "p": cell.window,
+            "w": cell.selector_width,
+            "x0": self.state[k],
             **{name: values[k] for name, values in self.drawn.items()},
-        }  # fmt: skip
+        }
         text = " ".join(f"{name}={float(value)!r}" for name, value in values.items())
         word, source = ("wreset", f"s{k}") if down else ("wset", "0")
         yield f"X{k} b{k} {word} {source} x{k} amc_1t1r {text}"

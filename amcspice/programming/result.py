@@ -26,9 +26,10 @@ class Programmed:
     target : ndarray
         Conductances aimed at; 0 is a cell that its selector switches off [S].
     conductance : ndarray
-        Of selected cells, memristor and selector, at the read voltage; 0 where off [S].
+        Conductances of selected cells, memristor and selector, at the read voltage; 0 where off
+        [S].
     state : ndarray
-        Of the memristors, from 0 to 1.
+        States of the memristors, from 0 to 1.
     set_pulses, reset_pulses : ndarray of int
     converged : ndarray of bool
         Whether the last verify read was within the tolerance; true where off.
@@ -51,8 +52,8 @@ class Programmed:
     @property
     def selected(self) -> NDArray[np.bool_]:
         """Cells that were programmed, not switched off."""
-        found: NDArray[np.bool_] = self.target > 0
-        return found
+        selected: NDArray[np.bool_] = self.target > 0
+        return selected
 
     @property
     def error(self) -> Array:
@@ -66,7 +67,7 @@ class Programmed:
 
     @property
     def energy(self) -> Array:
-        """Of pulses and verify reads [J]."""
+        """Energy of pulses and verify reads [J]."""
         return self.pulse_energy + self.read_energy
 
     def fraction_within(self, distance: float) -> float:
@@ -75,7 +76,7 @@ class Programmed:
         Parameters
         ----------
         distance : float
-            [S].
+            Largest distance [S].
         """
         return float((np.abs(self.error[self.selected]) <= distance).mean())
 
@@ -93,16 +94,16 @@ class Programmed:
         InputError
             If a level has no cell.
         """
-        aimed, error = self.target[self.selected], self.error[self.selected]
-        grid = np.unique(aimed) if levels is None else np.asarray(levels, dtype=float)
-        at = np.searchsorted((grid[1:] + grid[:-1]) / 2, aimed)
-        found = tuple(tuple(np.sort(error[at == k]).tolist()) for k in range(len(grid)))
-        empty = [f"{grid[k]:.3g}" for k, errors in enumerate(found) if not errors]
+        targets, error = self.target[self.selected], self.error[self.selected]
+        grid = np.unique(targets) if levels is None else np.asarray(levels, dtype=float)
+        at = np.searchsorted((grid[1:] + grid[:-1]) / 2, targets)
+        errors_by_level = tuple(tuple(np.sort(error[at == k]).tolist()) for k in range(len(grid)))
+        empty = [f"{grid[k]:.3g}" for k, errors in enumerate(errors_by_level) if not errors]
         if empty:
             raise InputError(
                 f"no cell was programmed to {', '.join(empty)} S: its errors are unknown"
             )
-        return WriteErrors(levels=tuple(grid.tolist()), errors=found)
+        return WriteErrors(levels=tuple(grid.tolist()), errors=errors_by_level)
 
     def summary(self, half_level: float | None = None) -> dict[str, Any]:
         """Return statistics as plain values, with units in the names.
@@ -112,23 +113,23 @@ class Programmed:
         half_level : float, optional
             Half of the distance between levels [S]; adds how many cells are within it.
         """
-        chosen = self.selected
-        error = self.error[chosen]
+        selected = self.selected
+        error = self.error[selected]
         content: dict[str, Any] = {
             "cells": int(self.target.size),
-            "programmed": int(chosen.sum()),
-            "converged": int(self.converged[chosen].sum()),
-            "converged_fraction": float(self.converged[chosen].mean()),
-            "pulses": _statistics(self.pulses[chosen]),
-            "set_pulses": _statistics(self.set_pulses[chosen]),
-            "reset_pulses": _statistics(self.reset_pulses[chosen]),
-            "pulse_histogram": np.bincount(self.pulses[chosen]),
+            "programmed": int(selected.sum()),
+            "converged": int(self.converged[selected].sum()),
+            "converged_fraction": float(self.converged[selected].mean()),
+            "pulses": _statistics(self.pulses[selected]),
+            "set_pulses": _statistics(self.set_pulses[selected]),
+            "reset_pulses": _statistics(self.reset_pulses[selected]),
+            "pulse_histogram": np.bincount(self.pulses[selected]),
             "error_s": _statistics(error),
             "error_rms_s": float(np.sqrt((error**2).mean())),
             "error_largest_s": float(np.abs(error).max()),
-            "energy_j": _statistics(self.energy[chosen]),
-            "pulse_energy_j": _statistics(self.pulse_energy[chosen]),
-            "read_energy_j": _statistics(self.read_energy[chosen]),
+            "energy_j": _statistics(self.energy[selected]),
+            "pulse_energy_j": _statistics(self.pulse_energy[selected]),
+            "read_energy_j": _statistics(self.read_energy[selected]),
             "total_energy_j": float(self.energy.sum()),
         }
         if half_level is not None:
@@ -139,5 +140,5 @@ class Programmed:
 
 def _statistics(values: NDArray[Any]) -> dict[str, float]:
     names: Sequence[str] = ("min", "p5", "median", "p95", "max")
-    found = np.percentile(values, [0, 5, 50, 95, 100])
-    return {"mean": float(values.mean()), **dict(zip(names, found.tolist(), strict=True))}
+    percentiles = np.percentile(values, [0, 5, 50, 95, 100])
+    return {"mean": float(values.mean()), **dict(zip(names, percentiles.tolist(), strict=True))}

@@ -61,13 +61,13 @@ def write_verify(
     schedule : WriteVerify, optional
         Default: `WriteVerify` as it is.
     seed : int
-        Of cells, pulses and verify reads.
+        Seed of cells, pulses and verify reads.
     simulator : {"shared", "batch"}, optional
         See `amcspice.engine.get_simulator`.
     jobs : int
         Processes; changes no result.
     timeout : float, optional
-        Of one simulation [s].
+        Time for one simulation [s].
     progress : callable, optional
         Called with the number of cells finished since the last call.
 
@@ -91,8 +91,8 @@ def write_verify(
     Examples
     --------
     >>> import amcspice as amc
-    >>> found = amc.write_verify([[20e-6, 60e-6]], seed=1)
-    >>> bool(abs(found.error).max() <= 1e-6)
+    >>> programmed = amc.write_verify([[20e-6, 60e-6]], seed=1)
+    >>> bool(abs(programmed.error).max() <= 1e-6)
     True
     """
     started = time.perf_counter()
@@ -101,18 +101,21 @@ def write_verify(
     _check_reach(wanted, cell, schedule)
     if not wanted.any():
         raise InputError("target conductances: all are 0 (switched off); nothing to program")
-    drawn = cell.draw((wanted.shape[0], wanted.shape[1]), seed)
-    chosen = np.flatnonzero(wanted.ravel() > 0)
-    groups = [chosen[first : first + CHUNK] for first in range(0, len(chosen), CHUNK)]
-    tasks = [
-        _Chunk(group, wanted, cell, schedule, drawn, seed, simulator, timeout) for group in groups
+    cell_parameters = cell.draw((wanted.shape[0], wanted.shape[1]), seed)
+    programmed_cells = np.flatnonzero(wanted.ravel() > 0)
+    groups = [
+        programmed_cells[first : first + CHUNK] for first in range(0, len(programmed_cells), CHUNK)
     ]
-    parts = map_tasks(_program_chunk, tasks, jobs, progress)
-    columns = _assemble(wanted, cell, chosen, parts)
+    tasks = [
+        _Chunk(group, wanted, cell, schedule, cell_parameters, seed, simulator, timeout)
+        for group in groups
+    ]
+    chunk_states = map_tasks(_program_chunk, tasks, jobs, progress)
+    columns = _assemble(wanted, cell, programmed_cells, chunk_states)
     return Programmed(
         target=wanted,
         **columns,
-        provenance=_provenance(cell, schedule, seed, simulator, parts, started),
+        provenance=_provenance(cell, schedule, seed, simulator, chunk_states, started),
     )
 
 
@@ -131,8 +134,8 @@ class _Chunk:
 
 
 @dataclass(eq=False)
-class _Progress:
-    """Where the cells of a chunk stand; every array has shape (k,)."""
+class _ChunkState:
+    """State of the cells of a chunk between rounds; every array has shape (k,)."""
 
     conductance: Array
     state: Array
@@ -144,13 +147,17 @@ class _Progress:
     deck_sha256: str = ""
 
     @classmethod
-    def start(cls, count: int, state: float) -> _Progress:
+    def start(cls, count: int, state: float) -> _ChunkState:
         zeros = np.zeros(count)
         return cls(
-            conductance=zeros.copy(), state=np.full(count, state),
-            set_pulses=zeros.astype(int), reset_pulses=zeros.astype(int),
-            converged=zeros.astype(bool), pulse_energy=zeros.copy(), read_energy=zeros.copy(),
-        )  # fmt: skip
+            conductance=zeros.copy(),
+            state=np.full(count, state),
+            set_pulses=zeros.astype(int),
+            reset_pulses=zeros.astype(int),
+            converged=zeros.astype(bool),
+            pulse_energy=zeros.copy(),
+            read_energy=zeros.copy(),
+        )
 
     def note(self, active: NDArray[np.intp], result: PulseResult) -> None:
         """Take over what a pulse did to some of the cells."""
@@ -159,32 +166,32 @@ class _Progress:
         self.read_energy[active] += result.read_energy
 
 
-def _program_chunk(chunk: _Chunk, report: Report) -> _Progress:
+def _program_chunk(chunk: _Chunk, report: Report) -> _ChunkState:
     """Run the rounds of one chunk; round 0 reads only."""
     simulator, schedule = get_simulator(chunk.simulator), chunk.schedule
     target = chunk.target.ravel()[chunk.cells]
-    stand = _Progress.start(len(target), chunk.cell.initial_state)
+    chunk_state = _ChunkState.start(len(target), chunk.cell.initial_state)
     active = np.arange(len(target))
     direction, train = np.zeros(len(target), int), np.zeros(len(target), int)
     for number in range(schedule.max_pulses + 1):
         amplitude = np.zeros(len(active))
         if number:
             amplitude = schedule.amplitude(direction[active], train[active])
-        pulse = _pulse(chunk, active, amplitude, stand.state[active], number)
-        stand.note(active, _run(pulse, simulator, chunk.timeout, stand))
-        error = _verify(chunk, stand.conductance, number) - target
-        stand.converged[active] = np.abs(error[active]) <= schedule.tolerance
-        report(int(stand.converged[active].sum()))
-        active = active[~stand.converged[active]]
+        pulse = _pulse(chunk, active, amplitude, chunk_state.state[active], number)
+        chunk_state.note(active, _run(pulse, simulator, chunk.timeout, chunk_state))
+        error = _verify(chunk, chunk_state.conductance, number) - target
+        chunk_state.converged[active] = np.abs(error[active]) <= schedule.tolerance
+        report(int(chunk_state.converged[active].sum()))
+        active = active[~chunk_state.converged[active]]
         if not active.size or number == schedule.max_pulses:
             break
-        wanted = np.where(error[active] < 0, 1, -1)
-        train[active] = np.where(wanted == direction[active], train[active] + 1, 0)
-        direction[active] = wanted
-        stand.set_pulses[active] += wanted > 0
-        stand.reset_pulses[active] += wanted < 0
+        polarity = np.where(error[active] < 0, 1, -1)
+        train[active] = np.where(polarity == direction[active], train[active] + 1, 0)
+        direction[active] = polarity
+        chunk_state.set_pulses[active] += polarity > 0
+        chunk_state.reset_pulses[active] += polarity < 0
     report(len(active))
-    return stand
+    return chunk_state
 
 
 def _pulse(
@@ -200,10 +207,10 @@ def _pulse(
 
 
 def _run(
-    pulse: Pulse, simulator: Simulator, timeout: float | None, stand: _Progress
+    pulse: Pulse, simulator: Simulator, timeout: float | None, chunk_state: _ChunkState
 ) -> PulseResult:
     deck = pulse.deck()
-    stand.deck_sha256 = stand.deck_sha256 or deck.sha256
+    chunk_state.deck_sha256 = chunk_state.deck_sha256 or deck.sha256
     return pulse.evaluate(simulator.run(deck, timeout))
 
 
@@ -228,18 +235,23 @@ def _check_reach(wanted: Array, cell: SwitchingCell, schedule: WriteVerify) -> N
 
 
 def _assemble(
-    wanted: Array, cell: SwitchingCell, chosen: NDArray[np.intp], parts: list[_Progress]
+    wanted: Array,
+    cell: SwitchingCell,
+    programmed_cells: NDArray[np.intp],
+    chunk_states: list[_ChunkState],
 ) -> dict[str, Any]:
     """Return the fields of `Programmed` that the chunks hold, in the shape of the array."""
-    rest = _Progress.start(wanted.size, cell.initial_state)
-    rest.converged[:] = True
+    array_state = _ChunkState.start(wanted.size, cell.initial_state)
+    array_state.converged[:] = True
     columns = {}
-    for item in dataclasses.fields(_Progress):
-        if item.name == "deck_sha256":
+    for field in dataclasses.fields(_ChunkState):
+        if field.name == "deck_sha256":
             continue
-        whole = getattr(rest, item.name)
-        whole[chosen] = np.concatenate([getattr(part, item.name) for part in parts])
-        columns[item.name] = whole.reshape(wanted.shape)
+        values = getattr(array_state, field.name)
+        values[programmed_cells] = np.concatenate(
+            [getattr(part, field.name) for part in chunk_states]
+        )
+        columns[field.name] = values.reshape(wanted.shape)
     return columns
 
 
@@ -248,17 +260,17 @@ def _provenance(
     schedule: WriteVerify,
     seed: int,
     simulator: str | None,
-    parts: list[_Progress],
+    chunk_states: list[_ChunkState],
     started: float,
 ) -> dict[str, Any]:
-    used = get_simulator(simulator)
+    backend = get_simulator(simulator)
     return {
         "amcspice": metadata.version("amcspice"),
-        "ngspice": used.installation.version,
+        "ngspice": backend.installation.version,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "simulator": used.name,
-        "deck_sha256": parts[0].deck_sha256,
+        "simulator": backend.name,
+        "deck_sha256": chunk_states[0].deck_sha256,
         "cell": dataclasses.asdict(cell),
         "schedule": dataclasses.asdict(schedule),
         "seed": seed,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from amcspice.circuit.base import Array
     from amcspice.solver import Run
 
-__all__ = ["HIGHER_IS_BETTER", "METRICS", "Metrics", "measured"]
+__all__ = ["HIGHER_IS_BETTER", "METRICS", "Metrics", "run_metrics"]
 
 Metrics = dict[str, float | int | bool]
 
@@ -49,7 +49,7 @@ HIGHER_IS_BETTER = ("settled",)
 """Metrics whose largest value is the best; of all others it is the least."""
 
 
-def measured(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
+def run_metrics(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
     """Return the metrics of a run, wall time excepted."""
     magnitudes = np.abs(matrix)
     powers = {f"power_{name}_w": _median(watts) for name, watts in run.power.items()}
@@ -80,6 +80,6 @@ def _median(values: Any) -> float:
 
 
 def _largest(values: Any) -> float:
-    known = np.asarray(values, dtype=float)
-    known = known[np.isfinite(known)]
-    return float(known.max()) if known.size else float("nan")
+    finite = np.asarray(values, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    return float(finite.max()) if finite.size else float("nan")

@@ -30,7 +30,7 @@ class Outcome:
     key : str
         See `point_key`.
     parameters : mapping of str to scalar
-        Complete, in SI units.
+        Every parameter of the point, in SI units.
     status : {"done", "failed"}
     metrics : mapping of str to number
         What was measured; empty if the point failed.
@@ -39,7 +39,7 @@ class Outcome:
     error : str, optional
         Why it failed.
     deck : str, optional
-        Of the simulation that failed: its text on the way to the store, its path once there.
+        Deck of the simulation that failed: its text on the way to the store, its path once there.
     seconds : float
         Wall time of the point [s].
     """

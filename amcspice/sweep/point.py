@@ -10,15 +10,23 @@ from typing import Any
 
 from amcspice.errors import InputError
 from amcspice.solver import Run
-from amcspice.sweep.metrics import METRICS, Metrics, measured
+from amcspice.sweep.metrics import METRICS, Metrics, run_metrics
 from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 
 __all__ = ["PointResult", "command", "run_experiment", "run_point", "units"]
 
-_KEPT = (
-    "amcspice", "ngspice", "python", "numpy", "scipy", "simulator", "solver", "options",
-    "deck_sha256", "amplifier",
-)  # fmt: skip
+_PROVENANCE = (
+    "amcspice",
+    "ngspice",
+    "python",
+    "numpy",
+    "scipy",
+    "simulator",
+    "solver",
+    "options",
+    "deck_sha256",
+    "amplifier",
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ def run_point(parameters: Mapping[str, Any]) -> PointResult:
         If the simulation fails.
     """
     run, metrics = run_experiment(Experiment.of(parameters))
-    return PointResult(metrics, {name: run.provenance[name] for name in _KEPT})
+    return PointResult(metrics, {name: run.provenance[name] for name in _PROVENANCE})
 
 
 def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> tuple[Run, Metrics]:
@@ -69,15 +77,15 @@ def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> t
     started = time.perf_counter()
     matrix = experiment.matrix()
     run = experiment.simulate(matrix, keep_waveforms=keep_waveforms)
-    metrics = measured(run, matrix, non_negative=experiment["problem"] == "nnls")
+    metrics = run_metrics(run, matrix, non_negative=experiment["problem"] == "nnls")
     metrics["wall_time_s"] = time.perf_counter() - started
     return run, metrics
 
 
 def units() -> dict[str, str]:
     """Return the unit of every parameter and metric that has one."""
-    found = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
-    return {name: unit for name, unit in {**found, "seconds": "s"}.items() if unit}
+    columns = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
+    return {name: unit for name, unit in {**columns, "seconds": "s"}.items() if unit}
 
 
 def command(parameters: Mapping[str, Any]) -> str:
@@ -86,14 +94,14 @@ def command(parameters: Mapping[str, Any]) -> str:
     >>> command({"columns": 4, "gbw": 1e9})
     'amcspice sweep point --set columns=4 --set gbw=1e9'
     """
-    complete = Experiment.of(parameters).parameters()
+    parameter_values = Experiment.of(parameters).parameters()
     chosen: dict[str, Any] = {}
     # What others imply need not be said; where defaults follow others, a second look is needed.
-    while missing := _different(chosen, complete):
+    while missing := _different(chosen, parameter_values):
         chosen |= missing
     for name in [name for name in _DERIVED if name in chosen]:
         rest = {key: value for key, value in chosen.items() if key != name}
-        if not _different(rest, complete):
+        if not _different(rest, parameter_values):
             chosen = rest
     settings = (
         shlex.quote(f"{name}={_text(chosen[name])}") for name in PARAMETERS if name in chosen
@@ -102,17 +110,44 @@ def command(parameters: Mapping[str, Any]) -> str:
 
 
 _DERIVED = (
-    "matrix_sha256", "rhs_sha256", "row_resistance", "column_resistance", "row_capacitance",
-    "column_capacitance", "wire_resistance", "wire_capacitance", "rows_per_column", "rows",
-    "problem_seed", "matrix", "circuit", "right_hand_sides", "zeros", "noise", "condition",
-    "density", "dominance", "correlation", "gbw", "gain", "slew_rate", "levels", "write_noise",
-    "switch_on", "switch_off", "hold", "compensation", "scaling", "feedback", "column_load",
+    "matrix_sha256",
+    "rhs_sha256",
+    "row_resistance",
+    "column_resistance",
+    "row_capacitance",
+    "column_capacitance",
+    "wire_resistance",
+    "wire_capacitance",
+    "rows_per_column",
+    "rows",
+    "problem_seed",
+    "matrix",
+    "circuit",
+    "right_hand_sides",
+    "zeros",
+    "noise",
+    "condition",
+    "density",
+    "dominance",
+    "correlation",
+    "gbw",
+    "gain",
+    "slew_rate",
+    "levels",
+    "write_noise",
+    "switch_on",
+    "switch_off",
+    "hold",
+    "compensation",
+    "scaling",
+    "feedback",
+    "column_load",
     "detuning",
-)  # fmt: skip
+)
 """What may follow from other parameters."""
 
 
-def _different(chosen: Mapping[str, Any], complete: Mapping[str, Any]) -> dict[str, Any]:
+def _different(chosen: Mapping[str, Any], parameter_values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what chosen parameters do not imply; everything if they do not fit together."""
     try:
         implied = Experiment.of(chosen).parameters()
@@ -120,7 +155,7 @@ def _different(chosen: Mapping[str, Any], complete: Mapping[str, Any]) -> dict[s
         implied = {}
     return {
         name: value
-        for name, value in complete.items()
+        for name, value in parameter_values.items()
         if name not in implied or implied[name] != value
     }
 

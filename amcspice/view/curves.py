@@ -48,8 +48,16 @@ def convergence(
     figure = Figure(figsize=(6.0, 4.0), layout="constrained")
     axis = figure.subplots()
     iterations = np.arange(1, len(analog) + 1)
-    axis.plot(iterations, digital, color=DIGITAL, marker="s", markersize=7, markerfacecolor="none",
-              linestyle="--", label="digital twin (scipy)")  # fmt: skip
+    axis.plot(
+        iterations,
+        digital,
+        color=DIGITAL,
+        marker="s",
+        markersize=7,
+        markerfacecolor="none",
+        linestyle="--",
+        label="digital twin (scipy)",
+    )
     axis.plot(iterations, analog, color=ANALOG, marker="o", markersize=4, label="analog circuit")
     residuals = np.concatenate([analog, digital])
     if residuals.size and residuals.min() > 0 and residuals.max() > LOG_RATIO * residuals.min():
@@ -69,9 +77,9 @@ def settling(run: Run, index: int = 0, *, tolerance: float = 0.01) -> Figure:
     Parameters
     ----------
     run : Run
-        With its waveforms.
+        A run with its waveforms.
     index : int
-        Of the right-hand side.
+        Number of the right-hand side.
     tolerance : float
         Settle tolerance of the analysis.
 
@@ -87,20 +95,25 @@ def settling(run: Run, index: int = 0, *, tolerance: float = 0.01) -> Figure:
     if run.waveforms is None:
         raise InputError("the run has no waveforms to draw (ideal fidelity, or not kept)")
     time, outputs = run.waveforms.solution(index)
-    measured = measure_settling(time, outputs, tolerance)
-    shown = time <= _shown_until(time, measured)
+    outcome = measure_settling(time, outputs, tolerance)
+    visible = time <= _shown_until(time, outcome)
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axis = figure.subplots()
-    seconds, time_prefix = prefix(float(time[shown][-1]))
+    seconds, time_prefix = prefix(float(time[visible][-1]))
     volts, volt_prefix = prefix(float(np.abs(outputs).max()))
     names = [run.waveforms.names[k] for k in run.waveforms.outputs]
     for k, name in enumerate(names):
         _output(
-            axis, k, name, time[shown] * seconds, outputs[shown, k] * volts,
-            measured.final[k] * volts, measured.band * volts,
-        )  # fmt: skip
-    _mark(axis, measured, seconds, time_prefix, tolerance)
-    axis.set_xlim(0, time[shown][-1] * seconds)
+            axis,
+            k,
+            name,
+            time[visible] * seconds,
+            outputs[visible, k] * volts,
+            outcome.final[k] * volts,
+            outcome.band * volts,
+        )
+    _mark(axis, outcome, seconds, time_prefix, tolerance)
+    axis.set_xlim(0, time[visible][-1] * seconds)
     axis.set_xlabel(f"time after the input step ({time_prefix}s)")
     axis.set_ylabel(f"amplifier output ({volt_prefix}V)")
     if len(names) <= MOST_LABELLED:
@@ -108,11 +121,11 @@ def settling(run: Run, index: int = 0, *, tolerance: float = 0.01) -> Figure:
     return figure
 
 
-def _shown_until(time: Values, measured: Settling) -> float:
+def _shown_until(time: Values, settling: Settling) -> float:
     """Time up to which the plot goes: well past settling, not the whole window."""
-    if not measured.settled or measured.time == 0:
+    if not settling.settled or settling.time == 0:
         return float(time[-1])
-    return float(min(time[-1], max(2.0 * measured.time, time[1])))
+    return float(min(time[-1], max(2.0 * settling.time, time[1])))
 
 
 def _output(
@@ -125,12 +138,14 @@ def _output(
 
 
 def _mark(
-    axis: Axes, measured: Settling, seconds: float, time_prefix: str, tolerance: float
+    axis: Axes, settling: Settling, seconds: float, time_prefix: str, tolerance: float
 ) -> None:
     band = f"bands: final value ± {tolerance * 100:.3g} % of the largest"
-    if not measured.settled:
+    if not settling.settled:
         axis.set_title(f"not settled in the window; {band}", loc="left")
         return
-    settled = measured.time * seconds
-    axis.axvline(settled, color="0.2", linestyle=(0, (6, 3)), linewidth=1.2)
-    axis.set_title(f"settled after {settled:.4g} {time_prefix}s (dashed line); {band}", loc="left")
+    settling_time = settling.time * seconds
+    axis.axvline(settling_time, color="0.2", linestyle=(0, (6, 3)), linewidth=1.2)
+    axis.set_title(
+        f"settled after {settling_time:.4g} {time_prefix}s (dashed line); {band}", loc="left"
+    )

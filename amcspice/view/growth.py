@@ -21,7 +21,7 @@ def growth(series: Sequence[Series]) -> Figure:
     Parameters
     ----------
     series : sequence of Series
-        From `amcspice.bench.growth`.
+        Run times over sizes, from `amcspice.bench.growth`.
 
     Returns
     -------
@@ -32,27 +32,31 @@ def growth(series: Sequence[Series]) -> Figure:
     InputError
         If there is no series.
     """
-    names = list(dict.fromkeys(item.comparison for item in series))
+    names = list(dict.fromkeys(side_series.comparison for side_series in series))
     if not names:
         raise InputError("there is no growth series to draw")
     figure = Figure(figsize=(4.2 * len(names), 3.8), layout="constrained")
     for name, axis in zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True):
-        members = [item for item in series if item.comparison == name]
-        for index, item in enumerate(members):
+        members = [side_series for side_series in series if side_series.comparison == name]
+        for index, side_series in enumerate(members):
             label = (
-                item.side
-                if len(item.sizes) < 2
-                else f"{item.side}, ∝ size$^{{{item.exponent:.1f}}}$"
+                side_series.side
+                if len(side_series.sizes) < 2
+                else f"{side_series.side}, ∝ size$^{{{side_series.exponent:.1f}}}$"
             )
             axis.loglog(
-                item.sizes, item.seconds, label=label, color=COLOURS[index],
-                linestyle=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)],
+                side_series.sizes,
+                side_series.seconds,
+                label=label,
+                color=COLOURS[index],
+                linestyle=DASHES[index % len(DASHES)],
+                marker=MARKERS[index % len(MARKERS)],
                 markersize=5,
-            )  # fmt: skip
+            )
         axis.set_title(name, loc="left")
         axis.set_xlabel(members[0].axis)
         axis.set_ylabel("median time (s)")
-        sizes = sorted({size for item in members for size in item.sizes})
+        sizes = sorted({size for side_series in members for size in side_series.sizes})
         axis.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
         axis.minorticks_off()
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))

@@ -39,7 +39,7 @@ SHOWN_FAILURES = 4
 """Failures shown in the terminal; as many are plain lines."""
 
 REDRAWS = 4
-"""A second."""
+"""Redraws a second."""
 
 
 class Result(Protocol):
@@ -57,7 +57,7 @@ class Result(Protocol):
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Of the point, in SI units."""
+        """Parameters of the point, in SI units."""
         ...
 
     @property
@@ -81,7 +81,7 @@ class LiveView:
     axes : sequence of str
         Parameters that name a point.
     units : mapping of str to str
-        Of parameters and metrics.
+        Units of parameters and metrics.
     clock : callable
         Returns the time [s].
     higher_is_better : bool
@@ -260,8 +260,8 @@ def live_view(
 class _Lines(LiveView):
     """The same as plain lines, for what is no terminal."""
 
-    def __init__(self, *known: Any, **options: Any) -> None:
-        super().__init__(*known, **options)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
         self._due = self._clock() + PATIENCE
 
     def on_result(self, result: Result) -> None:

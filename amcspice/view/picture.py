@@ -29,7 +29,7 @@ def reconstruction(
     original, analog, digital : ndarray, shape (rows, columns, channels)
         Fractions of full scale; one channel or three.
     analog_psnr, digital_psnr : float
-        [dB].
+        Peak signal-to-noise ratios [dB].
 
     Returns
     -------

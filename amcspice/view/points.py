@@ -30,8 +30,11 @@ REPEAT = "seed"
 """The axis along which a point is only repeated."""
 
 HEADLINES = (
-    "settling_time_median_s", "relative_error_median", "power_total_w", "energy_median_j",
-)  # fmt: skip
+    "settling_time_median_s",
+    "relative_error_median",
+    "power_total_w",
+    "energy_median_j",
+)
 """Metrics that are shown first."""
 
 LOG_FROM = 10.0
@@ -84,37 +87,39 @@ class Points:
     @functools.cached_property
     def metrics(self) -> list[str]:
         """Columns of measured numbers, those that are shown first in front."""
-        known = {*BOOKKEEPING, *self.parameters, *self.axes, *self.axis_names}
-        found = [name for name in self.frame.columns if name not in known and self._counts(name)]
-        first = [name for name in HEADLINES if name in found]
-        return first + [name for name in found if name not in first]
+        not_metrics = {*BOOKKEEPING, *self.parameters, *self.axes, *self.axis_names}
+        numeric = [
+            name for name in self.frame.columns if name not in not_metrics and self._counts(name)
+        ]
+        first = [name for name in HEADLINES if name in numeric]
+        return first + [name for name in numeric if name not in first]
 
     @functools.cached_property
     def varied(self) -> dict[str, list[Any]]:
         """Axes, then other parameters, that have more than one value in the table."""
         names = dict.fromkeys([*self.axis_names, *self.parameters])
         values = {name: self.values(name) for name in names if name in self.frame}
-        return {name: found for name, found in values.items() if len(found) > 1}
+        return {name: levels for name, levels in values.items() if len(levels) > 1}
 
     @functools.cached_property
     def leading(self) -> dict[str, list[Any]]:
         """What varies, without parameters that follow from the axes."""
-        found: dict[str, list[Any]] = {}
+        leading: dict[str, list[Any]] = {}
         axes: list[str] = []
         for name, values in self.varied.items():
-            own = name in self.axis_names
+            is_axis = name in self.axis_names
             followed = any(self.follows(name, [axis]) for axis in axes)
-            if not (followed if own else self.follows(name, axes)):
-                found[name] = values
-                axes += [name] if own else []
-        return found
+            if not (followed if is_axis else self.follows(name, axes)):
+                leading[name] = values
+                axes += [name] if is_axis else []
+        return leading
 
     @functools.cached_property
     def constants(self) -> dict[str, Any]:
         """Parameters that have one value in the whole table."""
         names = dict.fromkeys([*self.axis_names, *self.parameters])
-        found = {name: self.values(name) for name in names if name in self.frame}
-        return {name: held[0] for name, held in found.items() if len(held) == 1}
+        column_values = {name: self.values(name) for name in names if name in self.frame}
+        return {name: values[0] for name, values in column_values.items() if len(values) == 1}
 
     def values(self, name: str) -> list[Any]:
         """Return the values of a column, each once: numbers sorted, others as the axis has them.
@@ -127,13 +132,13 @@ class Points:
 
     def _find_values(self, name: str) -> list[Any]:
         column = self.frame[name]
-        held = list(pd.unique(column.dropna()))
+        distinct = list(pd.unique(column.dropna()))
         if self.is_number(name):
-            held = sorted(held)
+            distinct = sorted(distinct)
         else:
             order = {value: k for k, value in enumerate(self.axes.get(name, ()))}
-            held = sorted(held, key=lambda value: order.get(value, len(order)))
-        return [*held, None] if held and column.isna().any() else held
+            distinct = sorted(distinct, key=lambda value: order.get(value, len(order)))
+        return [*distinct, None] if distinct and column.isna().any() else distinct
 
     def places(self, name: str) -> list[Any]:
         """Return the values of a column that have a place on an axis."""
@@ -142,8 +147,8 @@ class Points:
     def where(self, name: str, value: Any) -> NDArray[np.bool_]:
         """Return which points have a value; None: which have none."""
         column = self.frame[name]
-        chosen: NDArray[np.bool_] = (column.isna() if value is None else column == value).to_numpy()
-        return chosen
+        mask: NDArray[np.bool_] = (column.isna() if value is None else column == value).to_numpy()
+        return mask
 
     def follows(self, name: str, others: Collection[str]) -> bool:
         """Return whether a parameter is fixed by others, as one that advances with them is."""
@@ -159,10 +164,10 @@ class Points:
 
     def is_number(self, name: str) -> bool:
         """Return whether a column holds numbers, and not only yes and no."""
-        held = self.frame[name].dropna()
-        return not held.empty and all(
+        present = self.frame[name].dropna()
+        return not present.empty and all(
             isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_)
-            for value in pd.unique(held)[:1000]
+            for value in pd.unique(present)[:1000]
         )
 
     def unit(self, name: str) -> str:
@@ -191,8 +196,8 @@ class Points:
 
     def _counts(self, name: str) -> bool:
         """Whether a column can be drawn over another: numbers, yes and no too."""
-        held = self.frame[name].dropna()
-        return not held.empty and bool(pd.to_numeric(held, errors="coerce").notna().any())
+        present = self.frame[name].dropna()
+        return not present.empty and bool(pd.to_numeric(present, errors="coerce").notna().any())
 
 
 def label(name: str, unit: str = "") -> str:
@@ -228,14 +233,14 @@ def spacing(values: Sequence[float] | Values) -> str:
     str
         ``log``, ``symlog`` (logarithmic, and zero) or ``linear``.
     """
-    found = np.unique(np.asarray(values, dtype=np.float64))
-    found = found[np.isfinite(found)]
-    if found.size < 2 or found[0] < 0:
+    levels = np.unique(np.asarray(values, dtype=np.float64))
+    levels = levels[np.isfinite(levels)]
+    if levels.size < 2 or levels[0] < 0:
         return "linear"
-    if found[0] == 0:
-        return "symlog" if found.size > 3 and spacing(found[1:]) == "log" else "linear"
-    if found.size == 2:
-        return "log" if found[1] >= LOG_FROM * found[0] else "linear"
-    ratios, steps = np.diff(np.log(found)), np.diff(found)
+    if levels[0] == 0:
+        return "symlog" if levels.size > 3 and spacing(levels[1:]) == "log" else "linear"
+    if levels.size == 2:
+        return "log" if levels[1] >= LOG_FROM * levels[0] else "linear"
+    ratios, steps = np.diff(np.log(levels)), np.diff(levels)
     even = ratios.std() / ratios.mean() < steps.std() / steps.mean()
-    return "log" if even and found[-1] >= 4 * found[0] else "linear"
+    return "log" if even and levels[-1] >= 4 * levels[0] else "linear"

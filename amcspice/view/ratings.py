@@ -38,13 +38,24 @@ def learning_curve(
         if not analog or name not in analog[0]:
             continue
         axis.plot(
-            iterations, [s[name] for s in digital], color=DIGITAL, linestyle=dashes, marker="s",
-            markersize=7, markerfacecolor="none", label=f"{what}, digital twin (scipy)",
-        )  # fmt: skip
+            iterations,
+            [s[name] for s in digital],
+            color=DIGITAL,
+            linestyle=dashes,
+            marker="s",
+            markersize=7,
+            markerfacecolor="none",
+            label=f"{what}, digital twin (scipy)",
+        )
         axis.plot(
-            iterations, [s[name] for s in analog], color=ANALOG, linestyle=dashes, marker="o",
-            markersize=4, label=f"{what}, analog circuit",
-        )  # fmt: skip
+            iterations,
+            [s[name] for s in analog],
+            color=ANALOG,
+            linestyle=dashes,
+            marker="o",
+            markersize=4,
+            label=f"{what}, analog circuit",
+        )
     axis.set_xlim(0.5, len(analog) + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlabel("iteration")
@@ -62,7 +73,7 @@ def error_by_count(
     Parameters
     ----------
     analog, digital : mapping of str to ErrorByCount
-        By ``user`` and ``item``.
+        Errors by ``user`` and by ``item``.
     """
     figure = Figure(figsize=(10.0, 4.2), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(analog), squeeze=False)[0], analog, strict=True):
@@ -76,8 +87,15 @@ def error_by_count(
 def _panel(axis: Axes, analog: ErrorByCount, digital: ErrorByCount) -> None:
     places = np.arange(len(analog.number))
     axis.bar(places - 0.2, analog.rmse, 0.4, color=ANALOG, label="analog circuit")
-    axis.bar(places + 0.2, digital.rmse, 0.4, color=DIGITAL, hatch="///", edgecolor="white",
-             label="digital twin (scipy)")  # fmt: skip
+    axis.bar(
+        places + 0.2,
+        digital.rmse,
+        0.4,
+        color=DIGITAL,
+        hatch="///",
+        edgecolor="white",
+        label="digital twin (scipy)",
+    )
     labels = [
         f"{low}\n\n({number})" if low == high else f"{low}–\n{high}\n({number})"
         for low, high, number in zip(analog.lowest, analog.highest, analog.number, strict=True)
@@ -93,23 +111,23 @@ def histogram(values: Values, *, what: str, unit: str, unsettled: int = 0) -> Fi
     Parameters
     ----------
     values : ndarray, shape (N,)
-        SI; those that are not finite are left out.
+        In SI units; those that are not finite are left out.
     what : str
         Name of the quantity.
     unit : str
     unsettled : int
         How many regressions are left out because they never came to rest.
     """
-    known = values[np.isfinite(values)]
+    finite = values[np.isfinite(values)]
     figure = Figure(figsize=(6.0, 4.0), layout="constrained")
     axis = figure.subplots()
     axis.set_ylabel("regressions")
-    positive = known[known > 0]
+    positive = finite[finite > 0]
     if not positive.size:
         axis.set_xlabel(what)
         axis.set_title("nothing was measured", loc="left")
         return figure
-    median = float(np.median(known))
+    median = float(np.median(finite))
     factor, symbol = prefix(median)
     low, high = positive.min() * factor, positive.max() * factor
     edges = np.geomspace(low, max(high, low * 1.01), BINS + 1)
@@ -117,9 +135,9 @@ def histogram(values: Values, *, what: str, unit: str, unsettled: int = 0) -> Fi
     axis.set_xscale("log")
     axis.axvline(median * factor, color="0.2", linestyle=(0, (6, 3)), linewidth=1.2)
     left_out = f", {unsettled} not settled" if unsettled else ""
-    zero = f", {len(known) - len(positive)} at zero" if len(known) > len(positive) else ""
+    zero = f", {len(finite) - len(positive)} at zero" if len(finite) > len(positive) else ""
     axis.set_title(
-        f"{len(known)} regressions{left_out}{zero}; median {median * factor:.3g} {symbol}{unit} "
+        f"{len(finite)} regressions{left_out}{zero}; median {median * factor:.3g} {symbol}{unit} "
         "(dashed)",
         loc="left",
     )

@@ -22,8 +22,8 @@ import plotly.offline
 
 import amcspice
 from amcspice.errors import InputError
+from amcspice.view.choice import Choice, choose
 from amcspice.view.points import HEADLINES, Points, engineering, label, spacing
-from amcspice.view.selection import Choice, choose
 
 __all__ = ["MOST_POINTS", "report"]
 
@@ -31,7 +31,7 @@ MOST_POINTS = 10_000
 """More points than this are not put into a page."""
 
 DIGITS = 6
-"""Of a measured number in the page."""
+"""Digits of a measured number in the page."""
 
 
 def report(
@@ -78,9 +78,12 @@ def report(
         raise InputError(f"{title}: no point has been run, so there is nothing to report")
     shown = _thinned(points, most)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("amcspice.view"), autoescape=True, trim_blocks=True,
-        lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
+        loader=jinja2.PackageLoader("amcspice.view"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
     return environment.get_template("report.html.j2").render(
         title=title,
         summary=_summary(points, left),
@@ -113,8 +116,8 @@ def _thinned(points: Points, most: int) -> Points:
     count = len(points.frame)
     if count <= most:
         return points
-    chosen = np.unique(np.linspace(0, count - 1, most).round().astype(int))
-    return Points(points.frame.iloc[chosen], points.axes, points.units, points.parameters)
+    indices = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+    return Points(points.frame.iloc[indices], points.axes, points.units, points.parameters)
 
 
 def _packed(script: str) -> str:
@@ -180,21 +183,28 @@ def _plain(value: Any, exact: bool) -> Any:
 def _choices(points: Points) -> list[Choice]:
     """Return what is drawn first: a line plot a headline metric, and a map of the first."""
     metrics = [name for name in HEADLINES if name in points.metrics] or points.metrics[:2]
-    wanted = [(metric, "line") for metric in metrics] + [(metric, "heat") for metric in metrics[:1]]
-    found = []
-    for metric, kind in wanted:
+    candidates = [(metric, "line") for metric in metrics] + [
+        (metric, "heat") for metric in metrics[:1]
+    ]
+    choices = []
+    for metric, kind in candidates:
         try:
             choice = choose(points, y=metric, kind=kind)
         except InputError:
             continue
         if kind != "heat" or all(points.is_number(name) for name in (choice.x, choice.by) if name):
-            found.append(choice)
-    return found
+            choices.append(choice)
+    return choices
 
 
 def _plot(choice: Choice) -> dict[str, Any]:
-    return {"y": choice.y, "x": choice.x, "by": choice.by, "panel": choice.panel,
-            "kind": choice.kind}  # fmt: skip
+    return {
+        "y": choice.y,
+        "x": choice.x,
+        "by": choice.by,
+        "panel": choice.panel,
+        "kind": choice.kind,
+    }
 
 
 def _summary(points: Points, left: int) -> list[tuple[str, str, str]]:
@@ -223,8 +233,8 @@ def _when(points: Points) -> str:
     if not times:
         return ""
     first, last = (datetime.fromisoformat(text) for text in (times[0], times[-1]))
-    apart = _duration((last - first).total_seconds())
-    return f"Finished {last:%Y-%m-%d %H:%M} UTC, {apart} after the first point"
+    span = _duration((last - first).total_seconds())
+    return f"Finished {last:%Y-%m-%d %H:%M} UTC, {span} after the first point"
 
 
 def _duration(seconds: float) -> str:
@@ -239,9 +249,9 @@ def _axes(points: Points) -> list[tuple[str, int, str]]:
     rows = []
     for name, values in points.leading.items():
         texts = [engineering(value, points.unit(name)) for value in values]
-        shown = texts if len(texts) <= 12 else [*texts[:5], "…", *texts[-3:]]
+        listed = texts if len(texts) <= 12 else [*texts[:5], "…", *texts[-3:]]
         between = "; " if any("," in text for text in texts) else ", "
-        rows.append((label(name), len(values), between.join(shown)))
+        rows.append((label(name), len(values), between.join(listed)))
     return rows
 
 
@@ -253,14 +263,18 @@ def _failures(points: Points) -> list[dict[str, Any]]:
     texts = failed["error"].fillna("no reason was stored").astype(str)
     first = texts.str.split("\n").str[0]
     groups = [
-        {"reason": reason, "count": len(rows), "example": texts[rows.index[0]],
-         "keys": [str(key) for key in failed.loc[rows.index, "key"]]}
+        {
+            "reason": reason,
+            "count": len(rows),
+            "example": texts[rows.index[0]],
+            "keys": [str(key) for key in failed.loc[rows.index, "key"]],
+        }
         for reason, rows in first.groupby(first)
-    ]  # fmt: skip
+    ]
     return sorted(groups, key=lambda group: -group["count"])
 
 
-def _provenance(found: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Mapping[str, Any]]]:
+def _provenance(groups: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Mapping[str, Any]]]:
     """Return the names of what is known, and the values in each group of points."""
-    names = dict.fromkeys(name for group in found for name in group)
-    return list(names), [{name: group.get(name, "") for name in names} for group in found]
+    names = dict.fromkeys(name for group in groups for name in group)
+    return list(names), [{name: group.get(name, "") for name in names} for group in groups]

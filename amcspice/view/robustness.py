@@ -32,32 +32,43 @@ def robustness(summary: Mapping[str, Mapping[str, Any]], *, what: str) -> Figure
     Parameters
     ----------
     summary : mapping
-        From `amcspice.workload.robustness.summarise_points`.
+        Statistics of each field, from `amcspice.workload.robustness.summarise_points`.
     what : str
         Name of the figure of merit.
     """
     figure = Figure(figsize=(4.2 * len(summary), 3.8), layout="constrained")
     axes = figure.subplots(1, len(summary), squeeze=False, sharey=True)[0]
-    for axis, (field, found) in zip(axes, summary.items(), strict=True):
-        _panel(axis, field, found)
+    for axis, (field, curve) in zip(axes, summary.items(), strict=True):
+        _panel(axis, field, curve)
     axes[0].set_ylabel(what)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(summary)))
     return figure
 
 
-def _panel(axis: Axes, field: str, found: Mapping[str, Any]) -> None:
-    values = np.array(found["values"], dtype=float)
+def _panel(axis: Axes, field: str, curve: Mapping[str, Any]) -> None:
+    values = np.array(curve["values"], dtype=float)
     order = np.argsort(values)
     axis.plot(
-        values[order], np.array(found["digital_mean"])[order], color=DIGITAL, linestyle="--",
-        marker="s", markersize=7, markerfacecolor="none", label="digital twin (scipy)",
-    )  # fmt: skip
+        values[order],
+        np.array(curve["digital_mean"])[order],
+        color=DIGITAL,
+        linestyle="--",
+        marker="s",
+        markersize=7,
+        markerfacecolor="none",
+        label="digital twin (scipy)",
+    )
     axis.errorbar(
-        values[order], np.array(found["analog_mean"])[order],
-        yerr=np.array(found["analog_std"])[order], color=ANALOG, marker="o", markersize=4,
-        capsize=3, label="analog circuit, mean and standard deviation of seeds",
-    )  # fmt: skip
+        values[order],
+        np.array(curve["analog_mean"])[order],
+        yerr=np.array(curve["analog_std"])[order],
+        color=ANALOG,
+        marker="o",
+        markersize=4,
+        capsize=3,
+        label="analog circuit, mean and standard deviation of seeds",
+    )
     axis.xaxis.set_major_locator(MaxNLocator(5))
     if values.min() > 0 and values.max() > LOG_RATIO * values.min():
         axis.set_xscale("log", base=2 if field == "levels" else 10)

@@ -12,14 +12,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
+from amcspice.view.choice import Choice
 from amcspice.view.points import Points, engineering, label, spacing
-from amcspice.view.selection import Choice
 from amcspice.view.style import COLOURS, DASHES, MARKERS
 
 __all__ = [
-    "COLUMNS", "LOG_RATIO", "MOST_TICKS", "axis_label", "engineering_ticks", "horizontal",
-    "legend", "looks", "outer_labels", "vertical",
-]  # fmt: skip
+    "COLUMNS",
+    "LOG_RATIO",
+    "MOST_TICKS",
+    "axis_label",
+    "engineering_ticks",
+    "horizontal",
+    "legend",
+    "looks",
+    "outer_labels",
+    "vertical",
+]
 
 LOG_RATIO = 30.0
 """Values that span more than this are drawn on a logarithmic axis."""
@@ -147,6 +155,9 @@ def legend(figure: Figure, by: str | None, grid: list[Axes]) -> None:
         for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(name, handle)
     figure.legend(
-        list(handles.values()), list(handles), title=label(by) if by else None,
-        loc="outside right upper", alignment="left",
-    )  # fmt: skip
+        list(handles.values()),
+        list(handles),
+        title=label(by) if by else None,
+        loc="outside right upper",
+        alignment="left",
+    )

@@ -10,33 +10,28 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import NDArray
 
+from amcspice.view.choice import Choice, choose
 from amcspice.view.points import Points, engineering, label, spacing
-from amcspice.view.selection import Choice, Curve, choose, curves
 from amcspice.view.style import styled
 from amcspice.view.sweep_axes import (
     COLUMNS,
     LOG_RATIO,
     axis_label,
-    engineering_ticks,
     horizontal,
     legend,
     looks,
     outer_labels,
     vertical,
 )
+from amcspice.view.sweep_curves import Curve, curves
+from amcspice.view.sweep_distributions import cumulative, histograms
 from amcspice.view.sweep_maps import maps
 
 __all__ = ["caption", "choose", "sweep_plot"]
 
-Values = NDArray[np.float64]
-
 LOG_RATIO_OVER_LOG = 2.0
-"""Of values over a logarithmic axis instead of `LOG_RATIO`: a power law is a straight line."""
-
-MOST_BINS = 60
+"""The same over a logarithmic axis, where a power law is a straight line."""
 
 MOST_WITHIN = 7
 """With more curves than this one legend stands beside all panels, without exponents."""
@@ -59,7 +54,7 @@ def sweep_plot(points: Points, choice: Choice, *, log: bool | None = None) -> Fi
     ----------
     points : Points
     choice : Choice
-        From `choose`.
+        Columns of the plot, from `choose`.
     log : bool, optional
         Whether the axis of ``y`` is logarithmic; default: by the values.
 
@@ -75,20 +70,26 @@ def sweep_plot(points: Points, choice: Choice, *, log: bool | None = None) -> Fi
     shared = choice.kind != "hist"
     grid = list(figure.subplots(down, across, squeeze=False, sharex=shared, sharey=shared).flat)
     logarithmic = _is_log(points, choice, panels) if log is None else log
-    draw = {"line": _lines, "heat": maps, "hist": _histograms, "ecdf": _steps}[choice.kind]
+    draw = {"line": _lines, "heat": maps, "hist": histograms, "ecdf": cumulative}[choice.kind]
     draw(figure, grid, points, choice, panels, logarithmic)
     for axis, (value, _) in zip(grid, panels, strict=False):
         if choice.panel is not None:
             axis.set_title(
                 f"{label(choice.panel)} {engineering(value, points.unit(choice.panel))}"
-                if points.is_number(choice.panel) else str(value), loc="left",
-            )  # fmt: skip
+                if points.is_number(choice.panel)
+                else str(value),
+                loc="left",
+            )
     for spare in grid[len(panels) :]:
         spare.set_visible(False)
     figure.supxlabel(
         textwrap.fill(caption(points, choice, log=logarithmic), int(15 * wide)),
-        fontsize=8, color="0.35", x=0.01, ha="left", linespacing=1.3,
-    )  # fmt: skip
+        fontsize=8,
+        color="0.35",
+        x=0.01,
+        ha="left",
+        linespacing=1.3,
+    )
     return figure
 
 
@@ -126,23 +127,24 @@ def caption(points: Points, choice: Choice, *, log: bool | None = None) -> str:
     over = choice.over(points)
     if over:
         names = ", ".join(f"{label(name)} ({count})" for name, count in over.items())
-        what = {
-            "line": "Median and quartiles over", "heat": "Median over",
-        }.get("" if choice.x in points.metrics else choice.kind, "Taken together:")  # fmt: skip
-        text += f". {what} {names}"
-    held = [
+        statistic = {
+            "line": "Median and quartiles over",
+            "heat": "Median over",
+        }.get("" if choice.x in points.metrics else choice.kind, "Taken together:")
+        text += f". {statistic} {names}"
+    constants = [
         f"{label(name)} {engineering(value, points.unit(name))}"
         for name, value in points.constants.items()
         if name in points.axis_names
     ]
-    return f"{text}. At {', '.join(held)}." if held else f"{text}."
+    return f"{text}. At {', '.join(constants)}." if constants else f"{text}."
 
 
 def _is_log(points: Points, choice: Choice, panels: Sequence[tuple[Any, list[Curve]]]) -> bool:
-    found = [curve.median for _, members in panels for curve in members]
+    columns = [curve.median for _, members in panels for curve in members]
     if choice.kind in ("hist", "ecdf"):
-        found = [points.numbers(choice.y)]
-    values = np.concatenate(found) if found else np.ones(1)
+        columns = [points.numbers(choice.y)]
+    values = np.concatenate(columns) if columns else np.ones(1)
     values = values[np.isfinite(values)]
     if not values.size or values.min() <= 0:
         return False
@@ -156,9 +158,13 @@ def _is_log(points: Points, choice: Choice, panels: Sequence[tuple[Any, list[Cur
 
 
 def _lines(
-    figure: Figure, grid: list[Axes], points: Points, choice: Choice,
-    panels: Sequence[tuple[Any, list[Curve]]], log: bool,
-) -> None:  # fmt: skip
+    figure: Figure,
+    grid: list[Axes],
+    points: Points,
+    choice: Choice,
+    panels: Sequence[tuple[Any, list[Curve]]],
+    log: bool,
+) -> None:
     assert choice.x is not None
     numeric = points.is_number(choice.x)
     at = points.places(choice.x)
@@ -212,64 +218,3 @@ def _bars(axis: Axes, curve: Curve, at: list[Any], look: dict[str, Any], rank: f
     place = np.array([at.index(value) for value in curve.x]) + (rank + 0.5) * BESIDE
     reach = np.abs(np.array([curve.low, curve.high]) - curve.median)
     axis.errorbar(place, curve.median, yerr=reach, capsize=2, **{**look, "linestyle": "none"})
-
-
-def _samples(points: Points, choice: Choice, panel: Any, curve: Curve) -> Values:
-    chosen = np.isfinite(values := points.numbers(choice.y))
-    for name, value in ((choice.panel, panel), (choice.by, curve.value)):
-        if name is not None:
-            chosen &= points.where(name, value)
-    return np.sort(values[chosen])
-
-
-def _histograms(
-    figure: Figure, grid: list[Axes], points: Points, choice: Choice,
-    panels: Sequence[tuple[Any, list[Curve]]], log: bool,
-) -> None:  # fmt: skip
-    styles = looks(points, choice)
-    values = points.numbers(choice.y)
-    values = values[np.isfinite(values)]
-    edges = np.histogram_bin_edges(np.log10(values) if log else values, bins="auto")
-    edges = np.linspace(edges[0], edges[-1], min(len(edges), MOST_BINS))
-    bins = list(10.0**edges if log else edges)
-    for axis, (value, members) in zip(grid, panels, strict=False):
-        for curve in members:
-            look = styles[curve.value]
-            held = _samples(points, choice, value, curve)
-            axis.hist(held, bins, histtype="stepfilled", color=look["color"], alpha=0.2)
-            axis.hist(held, bins, histtype="step", color=look["color"], label=curve.label,
-                      linestyle=look["linestyle"], linewidth=1.4)  # fmt: skip
-            axis.axvline(curve.median[0], color=look["color"], linestyle=":", linewidth=1.2)
-        _distribution(axis, points, choice, log)
-        axis.yaxis.set_major_locator(MaxNLocator(integer=True))
-    if choice.by is not None:
-        legend(figure, choice.by, grid)
-    outer_labels(grid, panels, "points (dotted: median)")
-
-
-def _steps(
-    figure: Figure, grid: list[Axes], points: Points, choice: Choice,
-    panels: Sequence[tuple[Any, list[Curve]]], log: bool,
-) -> None:  # fmt: skip
-    styles = looks(points, choice)
-    for axis, (value, members) in zip(grid, panels, strict=False):
-        for curve in members:
-            look = {key: held for key, held in styles[curve.value].items() if key != "marker"}
-            held = _samples(points, choice, value, curve)
-            axis.ecdf(held, label=curve.label, **look)
-        _distribution(axis, points, choice, log)
-        axis.set_ylim(0, 1.02)
-    if choice.by is not None:
-        legend(figure, choice.by, grid)
-    outer_labels(grid, panels, "fraction of the points drawn")
-
-
-def _distribution(axis: Axes, points: Points, choice: Choice, log: bool) -> None:
-    unit = points.unit(choice.y)
-    if log:
-        axis.set_xscale("log")
-    if unit:
-        axis.xaxis.set_major_formatter(engineering_ticks(unit))
-    elif not log:
-        axis.xaxis.set_major_formatter("{x:g}")
-    axis.set_xlabel(axis_label(points, choice.y))

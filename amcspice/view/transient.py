@@ -25,9 +25,9 @@ def transient(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        [s].
+        Time points [s].
     voltages : mapping of str to ndarray, each shape (T,)
-        By node [V].
+        Voltages by node [V].
     title : str
 
     Returns

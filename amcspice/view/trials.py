@@ -49,21 +49,21 @@ def distributions(trials: Trials) -> Figure:
 def _steps(axis: Axes, values: NDArray[np.float64], unit: str) -> None:
     """Draw how many of all values are at or below each one, with median and 5 to 95 %."""
     finite = np.sort(values[np.isfinite(values)])
-    found = Distribution.of(values)
+    distribution = Distribution.of(values)
     axis.set_ylim(0, 1.02)
     if not finite.size:
         axis.set_title("no value", loc="left")
         return
-    axis.axvspan(found.low, found.high, color=ANALOG, alpha=0.12, linewidth=0)
-    axis.axvline(found.median, color=COLOURS[1], linestyle="--", linewidth=1.2)
+    axis.axvspan(distribution.low, distribution.high, color=ANALOG, alpha=0.12, linewidth=0)
+    axis.axvline(distribution.median, color=COLOURS[1], linestyle="--", linewidth=1.2)
     reached = np.arange(finite.size + 1) / values.size
     axis.step(np.append(finite[0], finite), reached, where="post", color=ANALOG)
     if finite[0] > 0 and finite[-1] > LOG_RATIO * finite[0]:
         axis.set_xscale("log")
     missing = values.size - finite.size
     axis.set_title(
-        f"median {found.median:.3g}{unit} (dashed), 5 to 95 %: "
-        f"{found.low:.3g} to {found.high:.3g}{unit}"
+        f"median {distribution.median:.3g}{unit} (dashed), 5 to 95 %: "
+        f"{distribution.low:.3g} to {distribution.high:.3g}{unit}"
         + (f"\n{missing} of {values.size} without a value" if missing else ""),
         loc="left",
     )

@@ -100,7 +100,7 @@ def _find(prefix: str | None, path: str | None) -> Installation:
 
 def _banner(executable: str) -> str:
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [executable, "--version"],
             capture_output=True,
             text=True,
@@ -112,4 +112,4 @@ def _banner(executable: str) -> str:
         raise InputError(f"{executable} --version hangs; check the installation") from None
     except OSError as error:
         raise InputError(f"{executable} cannot be started: {error}") from None
-    return done.stdout + done.stderr
+    return process.stdout + process.stderr

@@ -26,7 +26,7 @@ class Plot:
     name : str
         Such as ``Transient Analysis``.
     vectors : dict of str to ndarray
-        By normalised name: ``time``, ``x0`` for v(x0), ``vvdd#branch`` for i(vvdd).
+        Values by normalised name: ``time``, ``x0`` for v(x0), ``vvdd#branch`` for i(vvdd).
     """
 
     name: str

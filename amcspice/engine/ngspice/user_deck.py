@@ -31,9 +31,17 @@ _NUMBER = re.compile(
     r"^([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)(meg|mil|[tgkmunpf])?", re.IGNORECASE
 )
 _SUFFIXES = {
-    "t": 1e12, "g": 1e9, "meg": 1e6, "k": 1e3, "mil": 25.4e-6, "m": 1e-3, "u": 1e-6, "n": 1e-9,
-    "p": 1e-12, "f": 1e-15,
-}  # fmt: skip
+    "t": 1e12,
+    "g": 1e9,
+    "meg": 1e6,
+    "k": 1e3,
+    "mil": 25.4e-6,
+    "m": 1e-3,
+    "u": 1e-6,
+    "n": 1e-9,
+    "p": 1e-12,
+    "f": 1e-15,
+}
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class UserDeck:
     notes : tuple of str
         What the reader should know of how it is run.
     stop_time : float, optional
-        Of the ``.tran`` card [s]; None where it is an expression.
+        Stop time of the ``.tran`` card [s]; None where it is an expression.
     window : float, optional
         Time between input steps [s], from the header of a listing; None is one step.
     """
@@ -80,13 +88,13 @@ def read_deck(path: Path) -> UserDeck:
     if any(map(_SKIPPED.match, cards)):
         notes.append(".meas, .print, .plot and .four cards are skipped")
     stop_time = _stop_time(path, lines, cards)
-    ready = [
+    runnable_lines = [
         f"* {line}" if inside else absolute_include(line, path.resolve().parent)
         for line, inside in zip(lines, in_control, strict=True)
     ]
     stepped = re.search(rf"^\*.*{WINDOW_LINE}([\d.e+-]+) s", "\n".join(lines), re.MULTILINE)
     window = float(stepped.group(1)) if stepped else None
-    return UserDeck(path, "\n".join(ready) + "\n", tuple(notes), stop_time, window)
+    return UserDeck(path, "\n".join(runnable_lines) + "\n", tuple(notes), stop_time, window)
 
 
 def run_deck(
@@ -134,13 +142,13 @@ def _read(path: Path) -> str:
 
 def _control_lines(lines: list[str]) -> list[bool]:
     """Whether each line belongs to a ``.control`` block, its first and last line included."""
-    found, inside = [], False
+    in_control, inside = [], False
     for line in lines:
         word = line.strip().lower().partition(" ")[0]
         inside = inside or word == ".control"
-        found.append(inside)
+        in_control.append(inside)
         inside = inside and word != ".endc"
-    return found
+    return in_control
 
 
 def _stop_time(path: Path, lines: list[str], cards: list[str]) -> float | None:

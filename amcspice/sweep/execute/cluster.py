@@ -19,11 +19,18 @@ import uuid
 from typing import Any
 
 from amcspice.errors import AmcspiceError, InputError
-from amcspice.sweep.execute.executors import Answer, Apart, Batch, Lost, answer_of, no_answer
+from amcspice.sweep.execute.executors import (
+    BatchResult,
+    LostBatch,
+    PointBatch,
+    WorkerProcess,
+    batch_result,
+    lost_process,
+)
 from amcspice.sweep.execute.worker import Function
 from amcspice.sweep.outcome import surroundings
 
-__all__ = ["Dask", "run_apart"]
+__all__ = ["Dask", "run_in_process"]
 
 CONNECT_PATIENCE = 10.0
 """Seconds to wait for a scheduler."""
@@ -31,7 +38,7 @@ CONNECT_PATIENCE = 10.0
 WORKERS_WANTED = 60.0
 """Seconds to wait for the first worker of a cluster."""
 
-ASK_EVERY = 1.0
+COUNT_EVERY = 1.0
 """Seconds between questions how large a cluster is."""
 
 AHEAD = 2
@@ -74,64 +81,64 @@ class Dask:
         for name in ("distributed", "distributed.client"):  # what matters is said by our errors
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._names = (f"amcspice-{uuid.uuid4()}-{number}" for number in itertools.count())
-        self._out: dict[str, tuple[Batch, Any]] = {}
-        self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._threads, self._asked = 0, 0.0
+        self._futures: dict[str, tuple[PointBatch, Any]] = {}
+        self._results: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._threads, self._counted_at = 0, 0.0
         self._lonely_since = time.monotonic()
 
     def room(self) -> int:
         """Return how many more batches keep every thread of the cluster busy."""
         now = time.monotonic()
-        if now - self._asked > ASK_EVERY:
-            self._threads, self._asked = self._count_threads(), now
+        if now - self._counted_at > COUNT_EVERY:
+            self._threads, self._counted_at = self._count_threads(), now
         if self._threads:
             self._lonely_since = now
-        return max(AHEAD * self._threads - len(self._out), 0)
+        return max(AHEAD * self._threads - len(self._futures), 0)
 
-    def submit(self, batch: Batch) -> None:
+    def submit(self, batch: PointBatch) -> None:
         """Send a batch to the scheduler."""
         name = next(self._names)
         future = self._client.submit(
-            run_apart, self._function, batch, surroundings(), key=name, pure=False
+            run_in_process, self._function, batch, surroundings(), key=name, pure=False
         )
-        self._out[name] = batch, future
-        future.add_done_callback(lambda done: self._answers.put(done.key))
+        self._futures[name] = batch, future
+        future.add_done_callback(lambda finished: self._results.put(finished.key))
 
-    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
-        """Return the next answer; see `Executor`."""
+    def receive(self, patience: float) -> tuple[PointBatch, BatchResult] | None:
+        """Return the next result; see `Executor`."""
         if time.monotonic() - self._lonely_since > WORKERS_WANTED:
             raise AmcspiceError(
                 f"the Dask scheduler at {self._scheduler} has had no workers for "
                 f"{WORKERS_WANTED:g} s: start some with dask worker {self._scheduler}"
             )
         try:
-            name = self._answers.get(timeout=patience)
+            name = self._results.get(timeout=patience)
         except queue.Empty:
             if self._client.status != "running":
                 raise self._gone() from None
             return None
-        batch, future = self._out.pop(name)
-        return batch, self._answer(future)
+        batch, future = self._futures.pop(name)
+        return batch, self._result(future)
 
     def close(self) -> None:
         """Cancel what was not begun and leave the cluster."""
-        for _, future in self._out.values():
+        for _, future in self._futures.values():
             with contextlib.suppress(Exception):
                 future.cancel()
         with contextlib.suppress(Exception):
             self._client.close(timeout=5)
 
-    def _answer(self, future: Any) -> Answer:
+    def _result(self, future: Any) -> BatchResult:
         distributed: Any = importlib.import_module("distributed")
         try:
-            answer: Answer = future.result(timeout=60)
-            return answer
+            result: BatchResult = future.result(timeout=60)
+            return result
         except ImportError as error:
             raise InputError(
                 f"a Dask worker cannot run points ({error}): install amcspice there"
             ) from None
         except distributed.scheduler.KilledWorker:
-            return Lost("every Dask worker that ran it died")
+            return LostBatch("every Dask worker that ran it died")
         except (concurrent.futures.CancelledError, distributed.client.FutureCancelledError):
             raise self._gone() from None
         except (OSError, concurrent.futures.TimeoutError):
@@ -147,19 +154,19 @@ class Dask:
         return AmcspiceError(f"the Dask scheduler at {self._scheduler} does not answer any more")
 
 
-_of_thread = threading.local()
-"""Of a Dask worker: each of its threads has one process."""
+_thread = threading.local()
+"""What a thread of a Dask worker keeps: its one process."""
 
 
-def run_apart(function: Function, batch: Batch, expected: str) -> Answer:
+def run_in_process(function: Function, batch: PointBatch, expected: str) -> BatchResult:
     """Run a batch in the process of this thread and wait for it."""
-    apart: Apart | None = getattr(_of_thread, "apart", None)
-    if apart is None:
-        apart = _of_thread.apart = Apart()
+    process: WorkerProcess | None = getattr(_thread, "process", None)
+    if process is None:
+        process = _thread.process = WorkerProcess()
         # A Dask worker waits for its children before it ends, and they would for it.
-        multiprocessing.util.Finalize(None, apart.close, exitpriority=100)
-    future = apart.submit(function, batch, expected)
+        multiprocessing.util.Finalize(None, process.close, exitpriority=100)
+    future = process.submit(function, batch, expected)
     while not concurrent.futures.wait([future], timeout=1).done:
-        if apart.broken:
-            return no_answer()
-    return answer_of(future, batch.limit)
+        if process.broken:
+            return lost_process()
+    return batch_result(future, batch.limit)

@@ -10,22 +10,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from amcspice.circuit.base import Array
-from amcspice.sweep.execute.executors import Batch, Local, Lost
+from amcspice.sweep.execute.executors import Local, LostBatch, PointBatch
 from amcspice.sweep.execute.worker import Function
 from amcspice.sweep.outcome import Outcome, Scalar, canonical, point_key
-from amcspice.sweep.spec.plan import Complete, Grid, complete
+from amcspice.sweep.spec.defaults import fill_defaults
+from amcspice.sweep.spec.plan import FillDefaults, Grid
 
 __all__ = ["Estimate", "estimate", "probe_indices"]
 
 MOST_PROBES = 12
 MOST_SECONDS = 60.0
-"""For all probes; the point that is being run then is counted as if it had ended."""
+"""Time for all probes [s]; the point that runs at its end is counted as if it had ended."""
 
 WARM_UP = 120.0
 """Seconds more for the first point, which may have to wait for a compiler."""
 
 ROW_BYTES = 900
-"""Of a row besides its JSON, with its places in the indices and what stays empty of a page."""
+"""Size of a row besides its JSON, with its places in indices and what stays empty of a page."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Estimate:
     points : int
         How many.
     seconds : float
-        Of all of them, one after the other [s].
+        Time for all of them, one after the other [s].
     start : float
-        Until a process is ready for its first one [s].
+        Time until a process is ready for its first one [s].
     size : float
-        Of the store [bytes].
+        Size of the store [bytes].
     outcomes : tuple of Outcome
         The probes.
     complete : bool
@@ -65,7 +66,7 @@ def estimate(
     indices: Sequence[int],
     function: Function,
     *,
-    complete: Complete = complete,
+    fill_defaults: FillDefaults = fill_defaults,
     most_seconds: float = MOST_SECONDS,
 ) -> Estimate:
     """Run probes, one after the other in a process of their own, and extrapolate.
@@ -80,10 +81,10 @@ def estimate(
         The points that are to be run.
     function : callable
         Runs a point.
-    complete : callable, optional
+    fill_defaults : callable, optional
         See `make_plan`.
     most_seconds : float
-        For all probes [s].
+        Time for all probes [s].
     """
     probes = probe_indices(grid, indices)
     executor = Local(function, 1)
@@ -91,36 +92,36 @@ def estimate(
     seconds: list[float] = []
     began = time.monotonic()
     start, deadline = 0.0, began + WARM_UP + most_seconds
-    ended = True
+    all_ended = True
     try:
         # The first point of a process pays for what it imports and compiles: it runs twice.
         for number, index in enumerate([probes[0], *probes]):
-            parameters = complete(grid.given(grid.places(index)))
+            parameters = fill_defaults(grid.settings(grid.places(index)))
             if number == 1:
                 start = time.monotonic() - began
                 deadline = time.monotonic() + most_seconds
-            left = max(deadline - time.monotonic(), 0.1)
-            executor.submit(Batch(((point_key(parameters), parameters),), left))
+            limit = max(deadline - time.monotonic(), 0.1)
+            executor.submit(PointBatch(((point_key(parameters), parameters),), limit))
             received = None
             while received is None:
                 received = executor.receive(1.0)
-            answer = received[1]
-            if isinstance(answer, Lost):
-                ended = ended and not answer.reason.startswith("it took")
+            result = received[1]
+            if isinstance(result, LostBatch):
+                all_ended = all_ended and not result.reason.startswith("it took")
                 if number:
-                    seconds.append(left)
+                    seconds.append(limit)
             elif number:
-                outcomes += answer
-                seconds.append(answer[0].seconds)
+                outcomes += result
+                seconds.append(result[0].seconds)
             if time.monotonic() > deadline:
-                ended = False
+                all_ended = False
                 break
     finally:
         executor.close()
     measured = probes[: len(seconds)] or probes[:1]
     total = _extrapolate(grid, measured, seconds or [most_seconds], indices)
     size = _size(outcomes) * len(indices)
-    return Estimate(len(indices), total, start, size, tuple(outcomes), ended)
+    return Estimate(len(indices), total, start, size, tuple(outcomes), all_ended)
 
 
 def probe_indices(grid: Grid, indices: Sequence[int]) -> list[int]:
@@ -131,14 +132,14 @@ def probe_indices(grid: Grid, indices: Sequence[int]) -> list[int]:
     """
     shape = [len(axis) for axis in grid.axes]
     origin = [0] * len(shape)
-    found = [tuple(origin)]
+    corners = [tuple(origin)]
     for number, axis in enumerate(grid.axes):
         places = [shape[number] - 1] if _numeric(axis.places) else range(1, shape[number])
-        found += [(*origin[:number], place, *origin[number + 1 :]) for place in places]
-    found = found[: MOST_PROBES - 2]
-    found += [tuple(count // 2 for count in shape), tuple(count - 1 for count in shape)]
+        corners += [(*origin[:number], place, *origin[number + 1 :]) for place in places]
+    corners = corners[: MOST_PROBES - 2]
+    corners += [tuple(count // 2 for count in shape), tuple(count - 1 for count in shape)]
     wanted = set(indices)
-    chosen = [index for index in dict.fromkeys(map(grid.index, found)) if index in wanted]
+    chosen = [index for index in dict.fromkeys(map(grid.index, corners)) if index in wanted]
     if len(chosen) < min(4, len(indices)):  # most of it was run before: any other will do
         spread = np.linspace(0, len(indices) - 1, min(4, len(indices))).astype(int)
         chosen = list(dict.fromkeys([*chosen, *(indices[k] for k in spread)]))

@@ -1,6 +1,6 @@
 """Where batches of points run: here the processes of this machine.
 
-A batch runs in a process of its own kind (`Apart`), which can be killed: a point that takes too
+A batch runs in a process of its own (`WorkerProcess`), which can be killed: a point that takes too
 long or takes its process down is lost alone.
 """
 
@@ -25,11 +25,20 @@ from amcspice.pool import end_with_parent, interrupts_blocked
 from amcspice.sweep.execute.worker import Function, Task, run_batch
 from amcspice.sweep.outcome import Outcome, surroundings
 
-__all__ = ["Answer", "Apart", "Batch", "Executor", "Local", "Lost", "answer_of", "no_answer"]
+__all__ = [
+    "BatchResult",
+    "Executor",
+    "Local",
+    "LostBatch",
+    "PointBatch",
+    "WorkerProcess",
+    "batch_result",
+    "lost_process",
+]
 
 
 @dataclass(frozen=True)
-class Batch:
+class PointBatch:
     """Points that are sent out together.
 
     Parameters
@@ -45,13 +54,13 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Lost:
+class LostBatch:
     """A batch that gave no outcomes, and why."""
 
     reason: str
 
 
-Answer = list[Outcome] | Lost
+BatchResult = list[Outcome] | LostBatch
 
 
 class Executor(Protocol):
@@ -61,12 +70,12 @@ class Executor(Protocol):
         """Return how many more batches should be sent out."""
         ...
 
-    def submit(self, batch: Batch) -> None:
+    def submit(self, batch: PointBatch) -> None:
         """Send a batch out."""
         ...
 
-    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
-        """Return the next answer, or None if there is none within ``patience`` seconds.
+    def receive(self, patience: float) -> tuple[PointBatch, BatchResult] | None:
+        """Return the next result, or None if there is none within ``patience`` seconds.
 
         Raises
         ------
@@ -102,7 +111,7 @@ class _Context(SpawnContext):
 _starting = threading.Lock()
 
 
-class Apart:
+class WorkerProcess:
     """One process that runs a batch at a time; when it dies or is killed there is a new one."""
 
     def __init__(self) -> None:
@@ -113,7 +122,7 @@ class Apart:
         """Whether no batch will ever come back from it."""
         return self._pool is not None and not self._pool.active
 
-    def submit(self, function: Function, batch: Batch, expected: str) -> Any:
+    def submit(self, function: Function, batch: PointBatch, expected: str) -> Any:
         """Start a batch and return its future."""
         if self.broken:
             self.close()
@@ -132,7 +141,7 @@ class Apart:
             pool.join()
 
 
-def answer_of(future: Any, limit: float | None) -> Answer:
+def batch_result(future: Any, limit: float | None) -> BatchResult:
     """Return what became of a finished batch.
 
     Raises
@@ -144,11 +153,11 @@ def answer_of(future: Any, limit: float | None) -> Answer:
         outcomes: list[Outcome] = future.result()
         return outcomes
     except concurrent.futures.TimeoutError:
-        return Lost(f"it took longer than {limit:g} s and was stopped")
+        return LostBatch(f"it took longer than {limit:g} s and was stopped")
     except pebble.ProcessExpired as expired:
-        return Lost(_death(expired.exitcode))
+        return LostBatch(_death(expired.exitcode))
     except BrokenProcessPool:
-        return no_answer()
+        return lost_process()
 
 
 class Local:
@@ -166,47 +175,49 @@ class Local:
         if jobs < 1:
             raise InputError(f"jobs = {jobs} must be at least 1")
         self._function = function
-        self._idle = [Apart() for _ in range(jobs)]
+        self._idle = [WorkerProcess() for _ in range(jobs)]
         self._all = tuple(self._idle)
-        self._busy: dict[Apart, Batch] = {}
-        self._answers: queue.SimpleQueue[tuple[Batch, Apart, Any]] = queue.SimpleQueue()
+        self._busy: dict[WorkerProcess, PointBatch] = {}
+        self._results: queue.SimpleQueue[tuple[PointBatch, WorkerProcess, Any]] = (
+            queue.SimpleQueue()
+        )
 
     def room(self) -> int:
         """Return how many processes have nothing to do."""
         return len(self._idle)
 
-    def submit(self, batch: Batch) -> None:
+    def submit(self, batch: PointBatch) -> None:
         """Give a batch to an idle process."""
-        apart = self._idle.pop()
-        future = apart.submit(self._function, batch, surroundings())
-        self._busy[apart] = batch
-        future.add_done_callback(lambda done: self._answers.put((batch, apart, done)))
+        process = self._idle.pop()
+        future = process.submit(self._function, batch, surroundings())
+        self._busy[process] = batch
+        future.add_done_callback(lambda finished: self._results.put((batch, process, finished)))
 
-    def receive(self, patience: float) -> tuple[Batch, Answer] | None:
-        """Return the next answer; see `Executor`."""
+    def receive(self, patience: float) -> tuple[PointBatch, BatchResult] | None:
+        """Return the next result; see `Executor`."""
         try:
-            batch, apart, future = self._answers.get(timeout=patience)
+            batch, process, future = self._results.get(timeout=patience)
         except queue.Empty:
-            broken = [apart for apart in self._busy if apart.broken]
+            broken = [process for process in self._busy if process.broken]
             if not broken:
                 return None
             self._idle.append(broken[0])
-            return self._busy.pop(broken[0]), no_answer()
-        if self._busy.get(apart) is not batch:  # it was given up as broken before it answered
+            return self._busy.pop(broken[0]), lost_process()
+        if self._busy.get(process) is not batch:  # it was given up as broken before it answered
             return None
-        del self._busy[apart]
-        self._idle.append(apart)
-        return batch, answer_of(future, batch.limit)
+        del self._busy[process]
+        self._idle.append(process)
+        return batch, batch_result(future, batch.limit)
 
     def close(self) -> None:
         """End all processes, at the same time."""
         with concurrent.futures.ThreadPoolExecutor(len(self._all)) as threads:
-            list(threads.map(Apart.close, self._all))
+            list(threads.map(WorkerProcess.close, self._all))
 
 
-def no_answer() -> Lost:
+def lost_process() -> LostBatch:
     """Return what became of a batch whose process is gone, nobody knows how."""
-    return Lost(_death(None))
+    return LostBatch(_death(None))
 
 
 def _death(code: int | None) -> str:

@@ -82,21 +82,21 @@ def _run(function: Function, key: str, parameters: Mapping[str, Scalar]) -> Outc
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AccuracyWarning)  # given once, with the plan
             result = function(dict(parameters))
-    except SimulationError as failed:
-        error, deck = _told(failed), _taken(failed.deck)
-    except AmcspiceError as failed:
-        error = str(failed)
+    except SimulationError as failure:
+        error, deck = _cause_and_log(failure), _take_deck(failure.deck)
+    except AmcspiceError as failure:
+        error = str(failure)
     except Exception:
         error = f"internal error: {traceback.format_exc().rstrip()}"
     seconds = time.perf_counter() - started
     if result is None:
-        return Outcome(key, parameters, "failed", {}, _here(), error, deck, seconds)
-    provenance = {**_here(), **result.provenance}
+        return Outcome(key, parameters, "failed", {}, _machine(), error, deck, seconds)
+    provenance = {**_machine(), **result.provenance}
     return Outcome(key, parameters, "done", result.metrics, provenance, seconds=seconds)
 
 
 @functools.cache
-def _here() -> dict[str, str]:
+def _machine() -> dict[str, str]:
     return {
         "amcspice": amcspice.__version__,
         "platform": platform.platform(),
@@ -104,13 +104,13 @@ def _here() -> dict[str, str]:
     }
 
 
-def _told(error: SimulationError) -> str:
+def _cause_and_log(error: SimulationError) -> str:
     """Return the cause and the end of the log; the deck goes to the store."""
     log = error.log.strip().splitlines()[-5:]
     return "\n".join([f"simulation failed: {error.cause}", *(f"  ngspice: {line}" for line in log)])
 
 
-def _taken(deck: str | None) -> str | None:
+def _take_deck(deck: str | None) -> str | None:
     """Return the text of a deck and remove the file."""
     if deck is None:
         return None

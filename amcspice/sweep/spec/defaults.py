@@ -1,4 +1,4 @@
-"""What the parameters of a point leave open, filled in: `complete`."""
+"""What the parameters of a point leave open, filled in: `fill_defaults`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from amcspice.solver.options import DEVICES
 from amcspice.solver.problem import SIGNED
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.spec import parts
+from amcspice.sweep.spec.generators import GENERATORS, SQUARE, check_generator, is_file
 from amcspice.sweep.spec.parameters import PARAMETERS, convert
-from amcspice.sweep.spec.problems import GENERATORS, SQUARE, check_generator, is_file
 from amcspice.workload.matrix_file import read_matrix
 
-__all__ = ["complete"]
+__all__ = ["fill_defaults"]
 
 REDUCED_UP_TO = 128
 """Columns up to which fidelity ``auto`` takes reduced decks."""
@@ -34,7 +34,7 @@ _SETTINGS = tuple(generator.setting for generator in GENERATORS.values() if gene
 _DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
 
 
-def complete(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
+def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
     """Return every parameter in SI units, with defaults filled in; see `Experiment.of`.
 
     Raises
@@ -43,14 +43,14 @@ def complete(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
         If a parameter is unknown, a value cannot be used, or values do not fit together; names
         the parameter.
     """
-    given = {name: convert(name, raw) for name, raw in parameters.items()}
-    values = {**_DEFAULTS, **given}
-    for name, value in given.items():
+    converted = {name: convert(name, raw) for name, raw in parameters.items()}
+    values = {**_DEFAULTS, **converted}
+    for name, value in converted.items():
         if value is None:
             values[name] = _DEFAULTS[name]
     _choose_problem(values)
     _choose_size(values)
-    _choose_parts(values, given)
+    _choose_parts(values, converted)
     _choose_fidelity(values)
     parts.check(values, signed=_signed(values))
     return values
@@ -61,16 +61,16 @@ def _choose_problem(values: dict[str, Any]) -> None:
     problem = values["problem"]
     if values["matrix"] is None:
         values["matrix"] = {"inv": "conditioned", "eig": "covariance"}.get(problem, "uniform")
-    matrix, given = values["matrix"], {name for name in _SETTINGS if values[name] is not None}
+    matrix, settings = values["matrix"], {name for name in _SETTINGS if values[name] is not None}
     signed = values["signed"]
     if is_file(matrix):
-        if given or signed:
+        if settings or signed:
             raise InputError(
-                f"{min(given, default='signed')}: of generated matrices; matrix is a file"
+                f"{min(settings, default='signed')}: of generated matrices; matrix is a file"
             )
         signed = _file(matrix)[2]
     else:
-        _check_generator(matrix, problem, frozenset(given))
+        _check_generator(matrix, problem, frozenset(settings))
         generator = GENERATORS[matrix]
         if generator.setting and values[generator.setting] is None:
             values[generator.setting] = generator.default
@@ -85,19 +85,19 @@ def _choose_size(values: dict[str, Any]) -> None:
         values["problem_seed"] = values["seed"]
     if is_file(matrix):
         rows, columns, _ = _file(matrix)
-        for name, found in (("rows", rows), ("columns", columns)):
-            if values[name] not in (None, found, _DEFAULTS[name]):
-                raise InputError(f"{name} = {values[name]}: {matrix} has {found}")
-            values[name] = found
+        for name, length in (("rows", rows), ("columns", columns)):
+            if values[name] not in (None, length, _DEFAULTS[name]):
+                raise InputError(f"{name} = {values[name]}: {matrix} has {length}")
+            values[name] = length
         values["matrix_sha256"] = _same_hash("matrix", matrix, values["matrix_sha256"])
     elif values["matrix_sha256"] is not None:
         raise InputError("matrix_sha256: is of a file, but matrix is a generator")
     columns, rows, ratio = values["columns"], values["rows"], values["rows_per_column"]
-    wanted = max(1, round((ratio or (4.0 if problem in TALL else 1.0)) * columns))
+    implied_rows = max(1, round((ratio or (4.0 if problem in TALL else 1.0)) * columns))
     if rows is None:
-        rows = wanted
-    elif ratio is not None and rows != wanted:
-        raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {wanted}")
+        rows = implied_rows
+    elif ratio is not None and rows != implied_rows:
+        raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {implied_rows}")
     values["rows"], values["rows_per_column"] = rows, rows / columns
     if problem in SQUARE and rows != columns:
         raise InputError(
@@ -113,7 +113,7 @@ def _choose_size(values: dict[str, Any]) -> None:
 
 def _choose_vectors(values: dict[str, Any]) -> None:
     problem, rhs = values["problem"], values["rhs"]
-    drawn = ("zeros", "noise")
+    generator_settings = ("zeros", "noise")
     if rhs is None:
         if values["rhs_sha256"] is not None:
             raise InputError("rhs_sha256: is of a file, but right-hand sides are generated")
@@ -124,7 +124,7 @@ def _choose_vectors(values: dict[str, Any]) -> None:
         if values["right_hand_sides"] is None:
             values["right_hand_sides"] = 1 if problem == "eig" else 4
     else:
-        if any(values[name] is not None for name in drawn):
+        if any(values[name] is not None for name in generator_settings):
             raise InputError("zeros, noise: of generated right-hand sides; rhs is a file")
         rows, count, _ = _file(rhs)
         length = values["columns"] if problem == "mvm" else values["rows"]
@@ -138,31 +138,33 @@ def _choose_vectors(values: dict[str, Any]) -> None:
         raise InputError("right_hand_sides: eig takes one start vector, it stays where it grew to")
 
 
-def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+def _choose_parts(values: dict[str, Any], converted: Mapping[str, Any]) -> None:
     """Fill in what presets say and what the circuit takes by itself."""
     device, opamp = DEVICES[values["device"]], PRESETS[values["opamp"]]
     # None is a value of its own here: continuous levels, no slew limit.
     for name, preset, owner in (("levels", device, Memristor), ("slew_rate", opamp, OpAmp)):
-        if name not in given:
+        if name not in converted:
             values[name] = preset.get(name, _field(owner, name))
     for name, preset, owner in (
-        ("write_noise", device, Memristor), ("gbw", opamp, OpAmp), ("gain", opamp, OpAmp)
-    ):  # fmt: skip
+        ("write_noise", device, Memristor),
+        ("gbw", opamp, OpAmp),
+        ("gain", opamp, OpAmp),
+    ):
         if values[name] is None:
             values[name] = preset.get(name, _field(owner, name))
-    for what in ("resistance", "capacitance"):
-        both, row, column = f"wire_{what}", f"row_{what}", f"column_{what}"
-        if values[both] is not None:
+    for quantity in ("resistance", "capacitance"):
+        wire, row, column = f"wire_{quantity}", f"row_{quantity}", f"column_{quantity}"
+        if values[wire] is not None:
             for line in (row, column):
-                if given.get(line) not in (None, values[both]):
-                    raise InputError(f"{both}, {line}: give either both lines or single ones")
-                values[line] = values[both]
+                if converted.get(line) not in (None, values[wire]):
+                    raise InputError(f"{wire}, {line}: give either both lines or single ones")
+                values[line] = values[wire]
         elif values[row] == values[column]:
-            values[both] = values[row]
-    own = _defaults(values["circuit"])
+            values[wire] = values[row]
+    topology_defaults = _defaults(values["circuit"])
     for name in parts.OWN:
         if values[name] is None:
-            values[name] = own.get(name)
+            values[name] = topology_defaults.get(name)
     if values["circuit"].startswith("macro-"):
         values["switch_on"] = values["switch_on"] or 100.0
         values["switch_off"] = values["switch_off"] or 1e9
@@ -212,10 +214,10 @@ def _file(path: str) -> tuple[int, int, bool]:
 def _stamp(path: str) -> tuple[int, int]:
     """Return what changes when a file changes; nothing where there is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return (0, 0)
-    return (found.st_mtime_ns, found.st_size)
+    return (status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=64)
@@ -228,8 +230,8 @@ def _contents(path: str, _stamp: tuple[int, int]) -> tuple[int, int, bool, str]:
     )
 
 
-def _same_hash(name: str, path: str, wanted: Any) -> str:
-    found = _contents(path, _stamp(path))[3]
-    if wanted not in (None, found):
+def _same_hash(name: str, path: str, planned_digest: Any) -> str:
+    digest = _contents(path, _stamp(path))[3]
+    if planned_digest not in (None, digest):
         raise InputError(f"{name} = {path!r}: the file has changed since the point was planned")
-    return found
+    return digest

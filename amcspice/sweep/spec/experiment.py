@@ -16,16 +16,23 @@ from amcspice.circuit.base import Array
 from amcspice.solver import Analysis, Run, simulate
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.spec import parts
-from amcspice.sweep.spec.defaults import complete
+from amcspice.sweep.spec.defaults import fill_defaults
+from amcspice.sweep.spec.generators import GENERATORS, GeneratedProblem, is_file
 from amcspice.sweep.spec.parameters import PARAMETERS, convert
-from amcspice.sweep.spec.problems import GENERATORS, Problem, is_file
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["PARAMETERS", "Experiment", "convert"]
 
 _PROBLEM = (
-    "problem", "matrix", "rows", "columns", "signed", "right_hand_sides", "zeros", "noise",
-)  # fmt: skip
+    "problem",
+    "matrix",
+    "rows",
+    "columns",
+    "signed",
+    "right_hand_sides",
+    "zeros",
+    "noise",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +70,7 @@ class Experiment:
             If a parameter is unknown, a value cannot be used, or values do not fit together;
             names the parameter.
         """
-        return cls(complete(parameters))
+        return cls(fill_defaults(parameters))
 
     def parameters(self) -> dict[str, Scalar]:
         """Return every parameter with defaults filled in: the identity of the point."""
@@ -73,19 +80,19 @@ class Experiment:
         return self.values[name]
 
     @property
-    def problem(self) -> Problem:
-        """What the generated part of the problem is made from."""
-        own: dict[str, Any] = {name: self[name] for name in _PROBLEM}
-        generator = GENERATORS.get(own["matrix"])
+    def generated_problem(self) -> GeneratedProblem:
+        """The generated problem; where a file gives the matrix, only the right-hand sides are."""
+        fields: dict[str, Any] = {name: self[name] for name in _PROBLEM}
+        generator = GENERATORS.get(fields["matrix"])
         setting = self[generator.setting] if generator and generator.setting else 0.0
-        return Problem(**own, setting=setting, seed=self["problem_seed"])
+        return GeneratedProblem(**fields, setting=setting, seed=self["problem_seed"])
 
     def matrix(self) -> Array:
         """Return the problem matrix, shape (rows, columns)."""
         name = str(self.values["matrix"])
         if is_file(name):
             return read_matrix(name)
-        return self.problem.make()
+        return self.generated_problem.make()
 
     def vectors(self, matrix: Array | None = None) -> Array:
         """Return the right-hand sides, shape (rows, K); mvm: the vectors, (columns, K).
@@ -97,7 +104,7 @@ class Experiment:
         """
         if self.values["rhs"] is not None:
             return read_matrix(str(self.values["rhs"]))
-        return self.problem.vectors(self.matrix() if matrix is None else matrix)
+        return self.generated_problem.vectors(self.matrix() if matrix is None else matrix)
 
     def circuit(self, matrix: Array | None = None) -> Circuit:
         """Return the circuit, with cells drawn by ``seed``.
@@ -137,6 +144,9 @@ class Experiment:
         """
         matrix = self.matrix() if matrix is None else matrix
         return simulate(
-            self.circuit(matrix), self.vectors(matrix), analysis=self.analysis(),
-            keep_waveforms=keep_waveforms, jobs=jobs,
-        )  # fmt: skip
+            self.circuit(matrix),
+            self.vectors(matrix),
+            analysis=self.analysis(),
+            keep_waveforms=keep_waveforms,
+            jobs=jobs,
+        )

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any
 
 from amcspice.circuit import CIRCUITS
 from amcspice.device import PRESETS
@@ -20,74 +17,10 @@ from amcspice.errors import InputError, did_you_mean
 from amcspice.solver import PROBLEMS
 from amcspice.solver.options import DEVICES
 from amcspice.sweep.outcome import Scalar
-from amcspice.sweep.spec.problems import FILES, GENERATORS
+from amcspice.sweep.spec.generators import FILES, GENERATORS
+from amcspice.sweep.spec.parameter import Parameter
 
-__all__ = ["PARAMETERS", "Parameter", "convert"]
-
-NOTHING = ("none", "default")
-"""Texts that stand for None: a table of TOML and a command line have no word for it."""
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One parameter.
-
-    Parameters
-    ----------
-    name : str
-    description : str
-        One line.
-    kind : {"number", "integer", "flag", "text"}
-    unit : str
-        "" if none.
-    default : scalar
-        None: not given, or chosen by other parameters.
-    lowest, highest : float
-        Limits of a number; ``above`` excludes the lower one.
-    above : bool
-    choices : tuple of str
-        Of a text; empty for any.
-    """
-
-    name: str
-    description: str
-    kind: Literal["number", "integer", "flag", "text"] = "number"
-    unit: str = ""
-    default: Scalar = None
-    lowest: float = -math.inf
-    highest: float = math.inf
-    above: bool = False
-    choices: tuple[str, ...] = ()
-
-    def convert(self, raw: Any) -> Scalar:
-        """Return a value in SI units.
-
-        Raises
-        ------
-        InputError
-            If it is none, has the wrong unit or lies outside the limits.
-        """
-        if raw is None or (isinstance(raw, str) and raw.strip().lower() in NOTHING):
-            return None
-        if isinstance(raw, list | tuple | dict):
-            self.refuse(raw, "one value is needed; several values are an axis")
-        value: Scalar = _KINDS[self.kind](self, raw)
-        return value
-
-    def refuse(self, raw: Any, reason: str) -> NoReturn:
-        """Raise `InputError` for a value."""
-        raise InputError(f"{self.name} = {raw!r}: {reason}")
-
-    def check(self, raw: Any, value: float) -> None:
-        """Refuse a number outside the limits."""
-        relation = "above" if self.above else "at least"
-        inside = value > self.lowest if self.above else value >= self.lowest
-        if not math.isfinite(value):
-            self.refuse(raw, "must be finite")
-        if not inside:
-            self.refuse(raw, f"must be {relation} {self.lowest:g} {self.unit}".rstrip())
-        if value > self.highest:
-            self.refuse(raw, f"must be at most {self.highest:g} {self.unit}".rstrip())
+__all__ = ["PARAMETERS", "convert"]
 
 
 def convert(name: str, raw: Any) -> Scalar:
@@ -112,85 +45,6 @@ def convert(name: str, raw: Any) -> Scalar:
 @functools.lru_cache(maxsize=1 << 16, typed=True)
 def _converted(name: str, raw: Any) -> Scalar:
     return PARAMETERS[name].convert(raw)
-
-
-def _number(parameter: Parameter, raw: Any) -> float:
-    if isinstance(raw, str):
-        value = _quantity(parameter, raw)
-    elif isinstance(raw, bool) or not isinstance(raw, numbers.Real):
-        parameter.refuse(raw, "not a number")
-    else:
-        value = float(raw)
-    parameter.check(raw, value)
-    return value
-
-
-def _quantity(parameter: Parameter, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        pass
-    # Pint takes half a second to import: only those who write units wait for it.
-    import pint
-
-    unit = parameter.unit
-    try:
-        made = _registry().Quantity(text)
-        # "200 uS" is the same point as 2e-4: without the last digits of the conversion.
-        value = float(f"{made.to(unit or 'dimensionless').magnitude:.15g}")
-    except pint.DimensionalityError:
-        wanted = f"a quantity in {unit}" if unit else "a number without unit (or %)"
-        parameter.refuse(text, f"{wanted} is needed")
-    except Exception:  # pint and the tokenizer below it have no common base of errors
-        wanted = f" in {unit}" if unit else ""
-        parameter.refuse(text, f"neither a number nor a quantity{wanted}")
-    if unit == "Hz" and "radian" in str(made.units):
-        parameter.refuse(text, "a frequency in Hz is needed, not an angular one")
-    return value
-
-
-@functools.cache
-def _registry() -> Any:
-    import pint
-
-    return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
-
-
-def _integer(parameter: Parameter, raw: Any) -> int:
-    try:
-        value = float("nan" if isinstance(raw, bool) else raw)
-    except (TypeError, ValueError):
-        value = math.nan
-    if not value.is_integer():
-        parameter.refuse(raw, "not a whole number")
-    parameter.check(raw, value)
-    return int(value)
-
-
-def _flag(parameter: Parameter, raw: Any) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    known = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-    if not isinstance(raw, str) or raw.lower() not in known:
-        parameter.refuse(raw, "neither true nor false")
-    return known[raw.lower()]
-
-
-def _text(parameter: Parameter, raw: Any) -> str:
-    if not isinstance(raw, str | Path):
-        parameter.refuse(raw, "not a text")
-    text = str(raw)
-    if parameter.choices and text not in parameter.choices:
-        parameter.refuse(raw, did_you_mean(text, parameter.choices))
-    return text
-
-
-_KINDS: dict[str, Any] = {
-    "number": _number,
-    "integer": _integer,
-    "flag": _flag,
-    "text": _text,
-}
 
 
 def _positive(name: str, unit: str, description: str, default: Scalar = None) -> Parameter:
@@ -223,8 +77,10 @@ _TABLE = (
     _choice("problem", PROBLEMS, "what is solved", "nnls"),
     _choice("circuit", CIRCUITS, "topology; default: that of the problem"),
     Parameter(
-        "matrix", f"generator ({', '.join(GENERATORS)}) or file ({', '.join(FILES)}); default: "
-        "conditioned for inv, covariance for eig, else uniform", kind="text",
+        "matrix",
+        f"generator ({', '.join(GENERATORS)}) or file ({', '.join(FILES)}); default: "
+        "conditioned for inv, covariance for eig, else uniform",
+        kind="text",
     ),
     Parameter("rhs", "file of right-hand sides; default: generated", kind="text"),
     Parameter("matrix_sha256", "of the matrix file, filled in", kind="text"),
@@ -235,30 +91,40 @@ _TABLE = (
     _flagged("signed", "generated entries have both signs", False),
     Parameter("condition", "condition number (conditioned); default 10", lowest=1, highest=1e4),
     Parameter(
-        "density", "fraction of entries that are not zero (sparse); default 0.1",
-        lowest=0, above=True, highest=1,
+        "density",
+        "fraction of entries that are not zero (sparse); default 0.1",
+        lowest=0,
+        above=True,
+        highest=1,
     ),
     Parameter(
-        "dominance", "diagonal over the sum of the row's other entries (dominant); default 1.5",
+        "dominance",
+        "diagonal over the sum of the row's other entries (dominant); default 1.5",
         lowest=1,
     ),
-    Parameter(
-        "correlation", "of any two variables (covariance); default 0.5", lowest=0, highest=1
-    ),
+    Parameter("correlation", "of any two variables (covariance); default 0.5", lowest=0, highest=1),
     _whole("right_hand_sides", 1, "how many, one after the other; default: 4, for eig 1"),
     Parameter(
-        "zeros", "fraction of planted solution entries that are zero; default 0.4 for nnls, else 0",
-        lowest=0, highest=0.95,
+        "zeros",
+        "fraction of planted solution entries that are zero; default 0.4 for nnls, else 0",
+        lowest=0,
+        highest=0.95,
     ),
     _from_zero(
-        "noise", "", "of right-hand sides, over their spread without it; default: 0.1 for lstsq "
-        "and nnls, else 0", None,
+        "noise",
+        "",
+        "of right-hand sides, over their spread without it; default: 0.1 for lstsq "
+        "and nnls, else 0",
+        None,
     ),
     _whole("seed", 0, "of every random draw", 0),
     _whole("problem_seed", 0, "of matrix and right-hand sides; default: seed"),
     Parameter(
-        "fidelity", "flat, reduced, behavioural, ideal; auto takes reduced up to 128 columns and "
-        "behavioural beyond, auto:N up to N", kind="text", default="reduced",
+        "fidelity",
+        "flat, reduced, behavioural, ideal; auto takes reduced up to 128 columns and "
+        "behavioural beyond, auto:N up to N",
+        kind="text",
+        default="reduced",
     ),
     _choice("simulator", ("shared", "batch"), "ngspice as a library or as a process"),
     _choice("opamp", PRESETS, "amplifier preset", "ideal"),
@@ -266,15 +132,17 @@ _TABLE = (
     Parameter("gain", "open-loop DC gain; default: the preset's", lowest=1.0, above=True),
     _positive("slew_rate", "V/s", "slew rate; default: the preset's"),
     _from_zero("offset_sigma", "V", "deviation of the offset from amplifier to amplifier"),
-    Parameter("gain_sigma", "deviation of the logarithm of the gain", default=0.0, lowest=0,
-              highest=1.99),
+    Parameter(
+        "gain_sigma", "deviation of the logarithm of the gain", default=0.0, lowest=0, highest=1.99
+    ),
     _choice("device", DEVICES, "memristor preset", "ideal"),
     _positive("g_max", "S", "largest conductance", 100e-6),
     _from_zero("g_min", "S", "smallest conductance"),
     _flagged("selector", "a cell that holds zero is switched off", True),
     _whole("levels", 2, "programmable levels; default: the preset's, else continuous"),
-    _from_zero("write_noise", "", "deviation of a programmed conductance; default: the preset's",
-               None),
+    _from_zero(
+        "write_noise", "", "deviation of a programmed conductance; default: the preset's", None
+    ),
     _choice("noise_relative_to", ("g_max", "g"), "what write noise is a fraction of", "g_max"),
     _from_zero("device_variation", "", "deviation of a factor that belongs to the cell"),
     _from_zero("cycle_variation", "", "deviation of a factor of the programming cycle"),
@@ -304,21 +172,36 @@ _TABLE = (
     _flagged("compensation", "equal row totals"),
     _choice("scaling", ("matrix", "columns"), "what uses the full range of conductance"),
     _positive("feedback", "", "of transimpedance amplifiers, over g_max"),
-    _from_zero("column_load", "", "extra load of column wires, over the largest column total",
-               None),
-    Parameter("detuning", "of the eigenvector circuit's feedback", lowest=0, above=True,
-              highest=0.99),
-    Parameter("settle_tolerance", "half-width of the settling band", default=0.01, lowest=0,
-              above=True, highest=0.5),
-    Parameter("full_scale", "largest solution voltage over the output range", default=0.25,
-              lowest=0, above=True, highest=1),
-    Parameter("relative_tolerance", "of the simulator", default=1e-4, lowest=0, above=True,
-              highest=0.05),
+    _from_zero(
+        "column_load", "", "extra load of column wires, over the largest column total", None
+    ),
+    Parameter(
+        "detuning", "of the eigenvector circuit's feedback", lowest=0, above=True, highest=0.99
+    ),
+    Parameter(
+        "settle_tolerance",
+        "half-width of the settling band",
+        default=0.01,
+        lowest=0,
+        above=True,
+        highest=0.5,
+    ),
+    Parameter(
+        "full_scale",
+        "largest solution voltage over the output range",
+        default=0.25,
+        lowest=0,
+        above=True,
+        highest=1,
+    ),
+    Parameter(
+        "relative_tolerance", "of the simulator", default=1e-4, lowest=0, above=True, highest=0.05
+    ),
     _whole("dac_bits", 1, "input converters; default: exact", highest=32),
     _whole("adc_bits", 1, "output converters; default: exact", highest=32),
     _flagged("allow_unstable", "simulate unstable circuits instead of refusing them", False),
     _positive("timeout", "s", "of one simulation"),
-)  # fmt: skip
+)
 
 PARAMETERS: dict[str, Parameter] = {parameter.name: parameter for parameter in _TABLE}
 """Every parameter by its name, in the order in which they are shown."""

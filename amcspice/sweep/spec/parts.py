@@ -23,18 +23,40 @@ __all__ = ["OWN", "analysis", "check", "circuit", "device", "opamp", "wire"]
 Values = Mapping[str, Scalar]
 
 _DEVICE = (
-    "g_max", "g_min", "selector", "levels", "write_noise", "noise_relative_to",
-    "device_variation", "cycle_variation", "stuck_on", "stuck_off", "drift_exponent",
-    "drift_spread", "drift_time", "temperature", "temperature_coefficient", "read_noise",
-    "noise_bandwidth", "thermal_noise", "sinh_voltage",
-)  # fmt: skip
+    "g_max",
+    "g_min",
+    "selector",
+    "levels",
+    "write_noise",
+    "noise_relative_to",
+    "device_variation",
+    "cycle_variation",
+    "stuck_on",
+    "stuck_off",
+    "drift_exponent",
+    "drift_spread",
+    "drift_time",
+    "temperature",
+    "temperature_coefficient",
+    "read_noise",
+    "noise_bandwidth",
+    "thermal_noise",
+    "sinh_voltage",
+)
 _OPAMP = ("opamp", "gbw", "gain", "slew_rate", "offset_sigma", "gain_sigma")
 _LINES = ("row_resistance", "column_resistance", "row_capacitance", "column_capacitance")
 _WIRE = (*_LINES, "sections")
 _ANALYSIS = (
-    "fidelity", "simulator", "settle_tolerance", "full_scale", "relative_tolerance", "timeout",
-    "allow_unstable", "dac_bits", "adc_bits",
-)  # fmt: skip
+    "fidelity",
+    "simulator",
+    "settle_tolerance",
+    "full_scale",
+    "relative_tolerance",
+    "timeout",
+    "allow_unstable",
+    "dac_bits",
+    "adc_bits",
+)
 OWN = ("compensation", "scaling", "feedback", "column_load", "detuning")
 """Fields of single topologies."""
 
@@ -65,9 +87,16 @@ def circuit(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
     """Return the circuit of a matrix; only parameters that apply are handed on."""
     options = {name: values[name] for name in OWN if values[name] is not None}
     return make_circuit(
-        values["problem"], matrix, circuit=values["circuit"], hold=values["hold"],
-        ridge=values["ridge"], lasso=values["lasso"], **options, **make_switches(values), **parts,
-    )  # fmt: skip
+        values["problem"],
+        matrix,
+        circuit=values["circuit"],
+        hold=values["hold"],
+        ridge=values["ridge"],
+        lasso=values["lasso"],
+        **options,
+        **make_switches(values),
+        **parts,
+    )
 
 
 def check(values: Mapping[str, Any], *, signed: bool) -> None:
@@ -116,23 +145,23 @@ def _opamp(name: str, *values: Any) -> OpAmp:
 @functools.lru_cache(maxsize=4096)
 def _wire(*values: Any) -> Wire:
     # Zero is an ideal line here, so that it can stand on an axis.
-    given = {name: value or None for name, value in zip(_LINES, values, strict=False)}
-    return make_wire({**given, "sections": values[-1]})
+    lines = {name: value or None for name, value in zip(_LINES, values, strict=False)}
+    return make_wire({**lines, "sections": values[-1]})
 
 
 @functools.lru_cache(maxsize=4096)
 def _analysis(*values: Any) -> Analysis:
-    given = dict(zip(_ANALYSIS, values, strict=True))
-    converters = make_converters(given)
-    own = {name: given[name] for name in _ANALYSIS if not name.endswith("_bits")}
-    if own["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
+    settings = dict(zip(_ANALYSIS, values, strict=True))
+    converters = make_converters(settings)
+    fields = {name: settings[name] for name in _ANALYSIS if not name.endswith("_bits")}
+    if fields["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
         raise InputError("dac_bits, adc_bits: the ideal fidelity has no volts to convert")
-    return Analysis(**own, **converters)
+    return Analysis(**fields, **converters)
 
 
 @functools.lru_cache(maxsize=4096)
 def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> None:
     """Build the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
-    given = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
-    circuit(given, small, opamp=OpAmp.preset(preset))
+    parameters = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
+    circuit(parameters, small, opamp=OpAmp.preset(preset))

@@ -22,7 +22,7 @@ from amcspice.sweep.spec.toml_lines import line_of
 __all__ = ["Range", "Spec", "read_spec"]
 
 MOST_BYTES = 1 << 20
-"""Of a specification."""
+"""Largest size of a specification."""
 
 Number = pydantic.StrictInt | pydantic.StrictFloat | pydantic.StrictStr
 
@@ -41,11 +41,13 @@ class Range(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _one_spacing(self) -> Self:
-        given = [name for name in ("points", "step", "factor") if getattr(self, name) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none of them"
-            raise ValueError(f"a range takes one of points, step and factor; here is {found}")
-        if self.scale is not None and given != ["points"]:
+        spacings = [
+            name for name in ("points", "step", "factor") if getattr(self, name) is not None
+        ]
+        if len(spacings) != 1:
+            listed = " and ".join(spacings) or "none of them"
+            raise ValueError(f"a range takes one of points, step and factor; here is {listed}")
+        if self.scale is not None and spacings != ["points"]:
             raise ValueError("scale goes with points: a step is linear, a factor logarithmic")
         return self
 
@@ -72,7 +74,7 @@ class SpecAxis:
     place : tuple
         Table of the file that holds it: ``("axes",)`` or ``("zip", number)``.
     values : dict of str to tuple or Range
-        Of each parameter that advances along it.
+        Values of each parameter that advances along it.
     """
 
     place: tuple[str | int, ...]
@@ -89,11 +91,11 @@ class Spec:
     base : dict of str to scalar
         Parameters of every point, unless an axis gives them.
     axes : tuple of SpecAxis
-        In order, the outermost first.
+        The axes in order, the outermost first.
     repeats : int
         Seeds of each point.
     text : str
-        Of the file.
+        Text of the file.
     source : str
         Name of the file.
     """
@@ -107,17 +109,17 @@ class Spec:
 
     def paths(self) -> dict[str, list[str | int]]:
         """Return where each parameter stands in the file."""
-        found: dict[str, list[str | int]] = {name: ["base", name] for name in self.base}
+        paths: dict[str, list[str | int]] = {name: ["base", name] for name in self.base}
         for axis in self.axes:
-            found |= {name: [*axis.place, name] for name in axis.values}
-        return found
+            paths |= {name: [*axis.place, name] for name in axis.values}
+        return paths
 
     def error(self, path: Sequence[str | int], reason: str) -> InputError:
         """Return the error about a key, with its line."""
         return _error(self.text, self.source, path, reason)
 
     def error_about(
-        self, reason: str, names: Collection[str], given: Mapping[str, Any], remark: str = ""
+        self, reason: str, names: Collection[str], parameters: Mapping[str, Any], remark: str = ""
     ) -> InputError:
         """Return the error about a point, at a parameter that the reason names.
 
@@ -126,7 +128,7 @@ class Spec:
         reason : str
         names : collection of str
             Parameters that are blamed before others, and at any rate if the reason names none.
-        given : mapping
+        parameters : mapping
             The parameters of the point; one whose value the reason names is blamed, too.
         remark : str
             Added to the reason.
@@ -135,7 +137,7 @@ class Spec:
         words = re.findall(r"[\w-]+", reason)
         spoken = [word.replace("-", "_") for word in words]
         blamed = [name for name in spoken if name in places]
-        blamed += [name for name in places if given.get(name) in words]
+        blamed += [name for name in places if parameters.get(name) in words]
         blamed.sort(key=lambda name: (name not in names, places[name][0] == "base"))
         text = f"{reason} {remark}".rstrip()
         for name in (*blamed, *names):
@@ -170,19 +172,21 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
     """Return the specification that a text describes; see `read_spec`."""
     text = text.replace("\r\n", "\n")
     try:
-        read = tomllib.loads(text)
+        tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax_error(text, source, error) from None
     try:
-        file = _File.model_validate(read)
+        file = _File.model_validate(tables)
     except pydantic.ValidationError as error:
         raise _error(text, source, *_first(error, tuple(_File.model_fields))) from None
     for name, value in file.base.items():
         if not isinstance(value, str | int | float | bool):
             reason = "a value of the base is one word, number or truth value; ranges go to [axes]"
             raise _error(text, source, ["base", name], reason)
-    axes = [SpecAxis(("axes",), {name: _values(text, source, ["axes", name], values)})
-            for name, values in file.axes.items()]  # fmt: skip
+    axes = [
+        SpecAxis(("axes",), {name: _values(text, source, ["axes", name], values)})
+        for name, values in file.axes.items()
+    ]
     for number, table in enumerate(file.zip):
         if not table:
             raise _error(text, source, ["zip", number], "the table is empty: name parameters")
@@ -197,50 +201,52 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
 
 
 def _refuse_twice(spec: Spec) -> None:
-    seen: dict[str, SpecAxis] = {}
+    axis_by_name: dict[str, SpecAxis] = {}
     for axis in spec.axes:
         for name in axis.values:
             path = [*axis.place, name]
-            if name in seen:
-                first = line_of(spec.text, [*seen[name].place, name])
+            if name in axis_by_name:
+                first = line_of(spec.text, [*axis_by_name[name].place, name])
                 raise spec.error(path, f"{name} varies already in line {first}: give it once")
             if name == "seed" and spec.repeats > 1:
                 raise spec.error(path, "repeats vary the seed already: give repeats or this")
-            seen[name] = axis
+            axis_by_name[name] = axis
 
 
-def _values(text: str, source: str, path: list[str | int], given: Any) -> Values:
-    if isinstance(given, dict):
+def _values(text: str, source: str, path: list[str | int], raw: Any) -> Values:
+    if isinstance(raw, dict):
         try:
-            return Range.model_validate(given)
+            return Range.model_validate(raw)
         except pydantic.ValidationError as error:
             where, reason = _first(error, ("from", "to", "points", "step", "factor", "scale"))
             raise _error(text, source, [*path, *where], reason) from None
-    if not isinstance(given, list):
+    if not isinstance(raw, list):
         raise _error(
-            text, source, path,
+            text,
+            source,
+            path,
             f"an axis is a list such as [8, 16] or a range such as {{ from = 8, to = 64, "
-            f"factor = 2 }}; a single value ({given!r}) belongs to [base]",
-        )  # fmt: skip
-    if not given:
+            f"factor = 2 }}; a single value ({raw!r}) belongs to [base]",
+        )
+    if not raw:
         raise _error(text, source, path, "the axis is empty: give at least one value")
-    for value in given:
+    for value in raw:
         if not isinstance(value, str | int | float | bool):
             raise _error(text, source, path, f"{value!r} is no word, number or truth value")
-    return tuple(given)
+    return tuple(raw)
 
 
-def _first(error: pydantic.ValidationError, known: tuple[str, ...]) -> tuple[list[Any], str]:
+def _first(error: pydantic.ValidationError, keys: tuple[str, ...]) -> tuple[list[Any], str]:
     """Return place and reason of the first mistake that pydantic found."""
-    item = error.errors()[0]
-    path = list(item["loc"])
-    if item["type"] == "extra_forbidden":
-        return path, f"unknown key; {did_you_mean(str(path[-1]), known)}"
-    if item["type"] == "missing":
+    mistake = error.errors()[0]
+    path = list(mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        return path, f"unknown key; {did_you_mean(str(path[-1]), keys)}"
+    if mistake["type"] == "missing":
         return path[:-1], f"{path[-1]} is missing"
-    if item["type"] == "literal_error":
-        return path, f"{item['input']!r} must be {item['ctx']['expected']}"
-    message = item["msg"].removeprefix("Value error, ")
+    if mistake["type"] == "literal_error":
+        return path, f"{mistake['input']!r} must be {mistake['ctx']['expected']}"
+    message = mistake["msg"].removeprefix("Value error, ")
     path = [part for part in path if part not in ("int", "float", "str")]
     return path, f"{message[:1].lower()}{message[1:]}"
 
@@ -258,8 +264,8 @@ def _error(text: str, source: str, path: Sequence[str | int], reason: str) -> In
 
 def _syntax_error(text: str, source: str, error: tomllib.TOMLDecodeError) -> InputError:
     message = str(error)
-    found = re.search(r"\(at line (\d+), column (\d+)\)", message)
+    position = re.search(r"\(at line (\d+), column (\d+)\)", message)
     last = f"line {len(text.splitlines())}"
-    where = f"line {found[1]}, column {found[2]}" if found else last
+    where = f"line {position[1]}, column {position[2]}" if position else last
     reason = message.split(" (at ")[0]
     return InputError(f"{source}, {where}: not valid TOML: {reason[:1].lower()}{reason[1:]}")

@@ -33,25 +33,25 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     4
     """
     lines = text.splitlines(keepends=True)
-    complete = 0
+    parsed_lines = 0
     for count in range(1, len(lines) + 1):
         try:
-            read = tomllib.loads("".join(lines[:count]))
+            tables = tomllib.loads("".join(lines[:count]))
         except tomllib.TOMLDecodeError:
             continue
-        if _holds(read, path):
-            first = complete
+        if _holds(tables, path):
+            first = parsed_lines
             while lines[first].strip() == "" or lines[first].lstrip().startswith("#"):
                 first += 1
             return first + 1
-        complete = count
+        parsed_lines = count
     return None
 
 
-def _holds(read: Any, path: Sequence[str | int]) -> bool:
+def _holds(value: Any, path: Sequence[str | int]) -> bool:
     for part in path:
         try:
-            read = read[part]
+            value = value[part]
         except (KeyError, IndexError, TypeError):
             return False
     return True

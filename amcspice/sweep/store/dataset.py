@@ -37,7 +37,7 @@ def dataset(
     sweep : StoredSweep
     units : mapping of str to str
     provenance : sequence
-        Of the store.
+        Provenance of the store's points.
 
     Returns
     -------
@@ -53,29 +53,34 @@ def dataset(
     axes = list(sweep.axes)
     shape = tuple(len(values) for values in sweep.axes.values())
     places = np.unravel_index(frame.index.to_numpy(), shape) if axes else ()
-    kept = [np.unique(place) for place in places]
-    at = tuple(np.searchsorted(every, place) for every, place in zip(kept, places, strict=True))
-    made = xr.Dataset(attrs=_attributes(sweep, provenance))
-    for axis, every in zip(axes, kept, strict=True):
-        values = pd.Series([sweep.axes[axis][place] for place in every])
-        made.coords[axis] = (axis, _whole(values), _unit(axis, units))
+    used_places = [np.unique(place) for place in places]
+    at = tuple(
+        np.searchsorted(axis_places, place)
+        for axis_places, place in zip(used_places, places, strict=True)
+    )
+    result = xr.Dataset(attrs=_attributes(sweep, provenance))
+    for axis, axis_places in zip(axes, used_places, strict=True):
+        values = pd.Series([sweep.axes[axis][place] for place in axis_places])
+        result.coords[axis] = (axis, _whole(values), _unit(axis, units))
     for name in frame.columns.difference([*axes, *LEFT_OUT], sort=False):
         column = frame[name].reset_index(drop=True)
         if name in PARAMETERS and column.nunique(dropna=False) == 1:
             if pd.notna(column[0]):
-                made.attrs[name] = _attribute(column[0])
+                result.attrs[name] = _attribute(column[0])
             continue
         along = next((k for k in range(len(axes)) if _follows(column, at[k])), None)
         if name in PARAMETERS and along is not None:
             first = np.unique(at[along], return_index=True)[1]
-            made.coords[name] = (axes[along], _whole(column[first]), _unit(name, units))
+            result.coords[name] = (axes[along], _whole(column[first]), _unit(name, units))
             continue
         values = _plain(column)
         text = values.dtype == object
-        grid = np.full([len(every) for every in kept], "" if text else np.nan, values.dtype)
+        grid = np.full(
+            [len(axis_places) for axis_places in used_places], "" if text else np.nan, values.dtype
+        )
         grid[at] = values
-        made[name] = (axes, grid, _unit(name, units))
-    return made
+        result[name] = (axes, grid, _unit(name, units))
+    return result
 
 
 def _follows(column: pd.Series[Any], place: Any) -> bool:
@@ -87,8 +92,8 @@ def _plain(column: pd.Series[Any]) -> Any:
     """Return numbers as floating point, everything else as text."""
     if pd.api.types.is_numeric_dtype(column):
         return column.to_numpy(np.float64)
-    known = column.dropna()
-    if len(known) and all(isinstance(value, bool | int | float) for value in known):
+    present = column.dropna()
+    if len(present) and all(isinstance(value, bool | int | float) for value in present):
         return column.map(lambda value: np.nan if pd.isna(value) else float(value)).to_numpy(float)
     return np.array(["" if pd.isna(value) else str(value) for value in column], object)
 

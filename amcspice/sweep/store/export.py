@@ -58,10 +58,10 @@ def export(
     check_format(path)
     suffix = path.suffix.lower()
     if suffix == ".nc":
-        made = store.dataset(None if sweep is None else sweep.number, where)
+        content = store.dataset(None if sweep is None else sweep.number, where)
         with replacing(path) as temporary:
-            made.to_netcdf(temporary, engine="scipy")
-        return int((made["status"] != "").sum())
+            content.to_netcdf(temporary, engine="scipy")
+        return int((content["status"] != "").sum())
     frame = store.frame(where, None if sweep is None else sweep.number)
     if frame.empty:
         raise InputError(f"{store.path} holds no such point: nothing to export")

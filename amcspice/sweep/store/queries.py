@@ -98,11 +98,11 @@ class Queries:
             lines = (error or "").strip().splitlines() or ["no reason given"]
             told = lines[-1] if lines[0].startswith("internal error") else lines[0]
             counts.setdefault(_NUMBER.sub("#", told), []).append(key)
-        found = [
+        reasons = [
             {"points": len(keys), "reason": reason, "key": keys[0]}
             for reason, keys in counts.items()
         ]
-        return sorted(found, key=lambda one: -one["points"])
+        return sorted(reasons, key=lambda group: -group["points"])
 
     def extremes(self, metric: str) -> dict[str, dict[str, Any] | None]:
         """Return the points with the best and the worst value of a metric.
@@ -114,7 +114,7 @@ class Queries:
         InputError
             If no point has such a metric, although points are done.
         """
-        found: dict[str, dict[str, Any] | None] = {}
+        extremes: dict[str, dict[str, Any] | None] = {}
         value = "json_extract(metrics, ?)"
         orders = ("DESC", "ASC") if metric in HIGHER_IS_BETTER else ("ASC", "DESC")
         for word, order in zip(("best", "worst"), orders, strict=True):
@@ -123,22 +123,26 @@ class Queries:
                 f"AND {value} IS NOT NULL ORDER BY 3 {order} LIMIT 1",
                 (f"$.{metric}", f"$.{metric}"),
             )
-            found[word] = None
+            extremes[word] = None
             for key, text, extreme in rows:
                 parameters = json.loads(text)
-                shown = {name: parameters[name] for axis in self.axes for name in axis.split("+")
-                         if name in parameters}  # fmt: skip
-                found[word] = {"key": key, "value": extreme, "axes": shown}
-        if found["best"] is None:
+                shown = {
+                    name: parameters[name]
+                    for axis in self.axes
+                    for name in axis.split("+")
+                    if name in parameters
+                }
+                extremes[word] = {"key": key, "value": extreme, "axes": shown}
+        if extremes["best"] is None:
             self._refuse_unknown(metric)
-        return found
+        return extremes
 
     def _refuse_unknown(self, metric: str) -> None:
         rows = self._query("SELECT metrics FROM point WHERE status = 'done' LIMIT 1")
         for (text,) in rows:
-            known = json.loads(text)
-            if metric not in known:
-                raise InputError(f"there is no metric {metric!r}; choose from {', '.join(known)}")
+            metrics = json.loads(text)
+            if metric not in metrics:
+                raise InputError(f"there is no metric {metric!r}; choose from {', '.join(metrics)}")
 
     def find(self, key: str) -> str:
         """Return the complete key of a point from its first characters.
@@ -166,18 +170,27 @@ class Queries:
         InputError
             If there is no such point; the first characters of a key suffice.
         """
-        columns = ("key", "status", "parameters", "metrics", "details", "error", "deck",
-                   "seconds", "finished_at")  # fmt: skip
+        columns = (
+            "key",
+            "status",
+            "parameters",
+            "metrics",
+            "details",
+            "error",
+            "deck",
+            "seconds",
+            "finished_at",
+        )
         ((*values, content),) = self._query(
             f"SELECT {', '.join(f'point.{name}' for name in columns)}, content FROM point "
             "JOIN provenance ON provenance.id = provenance WHERE key = ?",
             (self.find(key),),
         )
-        found = dict(zip(columns, values, strict=True))
-        found["parameters"] = json.loads(found["parameters"])
-        found["metrics"] = _numbers(json.loads(found["metrics"]))
-        found["provenance"] = {**json.loads(content), **json.loads(found.pop("details"))}
-        return found
+        fields = dict(zip(columns, values, strict=True))
+        fields["parameters"] = json.loads(fields["parameters"])
+        fields["metrics"] = _numbers(json.loads(fields["metrics"]))
+        fields["provenance"] = {**json.loads(content), **json.loads(fields.pop("details"))}
+        return fields
 
     def experiment(self, key: str) -> Experiment:
         """Return a point as an experiment, to simulate it again and look into it."""
@@ -236,7 +249,7 @@ class Queries:
         """
         from amcspice.sweep.store.dataset import dataset
 
-        sweeps = [one for one in self.sweeps() if sweep in (None, one.number)]
+        sweeps = [stored for stored in self.sweeps() if sweep in (None, stored.number)]
         if not sweeps:
             raise InputError(f"{self.path} has no sweep {sweep or ''}".rstrip())
         chosen = sweeps[-1]

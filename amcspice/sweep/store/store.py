@@ -26,9 +26,18 @@ from amcspice.sweep.store.stored_sweep import StoredSweep
 __all__ = ["FullError", "Store", "StoredSweep"]
 
 SHARED_PROVENANCE = (
-    "amcspice", "ngspice", "python", "numpy", "scipy", "models", "platform", "host", "simulator",
-    "solver", "amplifier",
-)  # fmt: skip
+    "amcspice",
+    "ngspice",
+    "python",
+    "numpy",
+    "scipy",
+    "models",
+    "platform",
+    "host",
+    "simulator",
+    "solver",
+    "amplifier",
+)
 """What is equal for many points and kept once; the rest stands in the row of each point."""
 
 
@@ -104,7 +113,7 @@ class Store(Queries):
         keys : sequence of str
             Its points, in order.
         units : mapping of str to str, optional
-            Of parameters and metrics.
+            Units of parameters and metrics.
         """
         text = json.dumps({axis: list(values) for axis, values in axes.items()})
         with self._transaction() as run:
@@ -146,11 +155,18 @@ class Store(Queries):
                     "deck = excluded.deck, seconds = excluded.seconds, "
                     "finished_at = excluded.finished_at WHERE point.status = 'failed'",
                     (
-                        result.key, result.status, canonical(result.parameters),
-                        _json(result.metrics), details, result.error, result.deck,
-                        result.seconds, now, shared,
+                        result.key,
+                        result.status,
+                        canonical(result.parameters),
+                        _json(result.metrics),
+                        details,
+                        result.error,
+                        result.deck,
+                        result.seconds,
+                        now,
+                        shared,
                     ),
-                )  # fmt: skip
+                )
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -173,8 +189,8 @@ def _split(provenance: Mapping[str, Any]) -> tuple[str, str]:
 
 def _json(metrics: Mapping[str, Any]) -> str:
     """Return metrics as JSON, which has no nan and no infinity."""
-    known = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
-    return json.dumps(known, separators=(",", ":"))
+    numbers = {name: value if math.isfinite(value) else None for name, value in metrics.items()}
+    return json.dumps(numbers, separators=(",", ":"))
 
 
 def _now() -> str:

@@ -16,7 +16,7 @@ class StoredSweep:
     Parameters
     ----------
     number : int
-        In the order in which sweeps were added, from 1.
+        Its number, in the order in which sweeps were added, from 1.
     name : str
     spec : str
         The text of its specification.

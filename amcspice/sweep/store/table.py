@@ -22,7 +22,7 @@ Where = Mapping[str, Scalar | Sequence[Scalar]]
 """Names of parameters or metrics, each with the value or the values that are wanted."""
 
 TOLERANCE = 1e-6
-"""Relative, of numbers that are compared: people type fewer digits than an axis has."""
+"""Relative tolerance of numbers that are compared: people type fewer digits than an axis has."""
 
 BLOCK = 1 << 24
 """Bytes that are decoded at once: more than any row has."""
@@ -51,18 +51,18 @@ def frame(
         values,
     ).fetchall()
     if not rows:
-        return pd.DataFrame(columns=["key", "status", *_known(connection), *ROW[2:]])
+        return pd.DataFrame(columns=["key", "status", *_column_names(connection), *ROW[2:]])
     *plain, parameters, metrics, places = zip(*rows, strict=True)
     key, status, *rest = map(list, plain)
     decoded = _columns(parameters)
     first = {axis: decoded[axis] for axis in axes if axis in decoded}
     columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics)}
     columns |= dict(zip(ROW[2:], rest, strict=True))
-    made = pd.DataFrame(columns, index=None if sweep is None else list(places))
+    table = pd.DataFrame(columns, index=None if sweep is None else list(places))
     for axis in axes:
-        if "+" in axis and axis not in made:
-            made[axis] = [label(row) for row in made[axis.split("+")].itertuples(index=False)]
-    return made
+        if "+" in axis and axis not in table:
+            table[axis] = [label(row) for row in table[axis.split("+")].itertuples(index=False)]
+    return table
 
 
 def label(values: Sequence[Any]) -> str:
@@ -88,34 +88,34 @@ def _columns(texts: Sequence[str]) -> dict[str, Any]:
         return {}
     content = io.BytesIO("\n".join(texts).encode())
     try:
-        read = pyarrow.json.read_json(content, pyarrow.json.ReadOptions(block_size=BLOCK))
+        table = pyarrow.json.read_json(content, pyarrow.json.ReadOptions(block_size=BLOCK))
     except pyarrow.ArrowInvalid:  # a parameter that is a word here and a number there
         rows = [json.loads(text) for text in texts]
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: [row.get(name) for row in rows] for name in names}
-    return {name: _column(read[name]) for name in read.column_names}
+    return {name: _column(table[name]) for name in table.column_names}
 
 
-def _column(read: Any) -> Any:
+def _column(column: Any) -> Any:
     """Return a column; one that is never known is nan, whatever it would be."""
-    if pyarrow.types.is_null(read.type):
-        return np.full(len(read), np.nan)
-    return read.to_pandas().array
+    if pyarrow.types.is_null(column.type):
+        return np.full(len(column), np.nan)
+    return column.to_pandas().array
 
 
 def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
-    known = _known(connection) if where else []
+    names = _column_names(connection) if where else []
     for name, wanted in where.items():
         if name in ROW:
             left = f"point.{name}"
-        elif name in known:
+        elif name in names:
             left = "coalesce({}, {})".format(
                 *(f"json_extract({part}, '$.{name}')" for part in ("parameters", "metrics"))
             )
-        elif known:
-            raise InputError(f"there is no column {name!r}; {did_you_mean(name, known)}")
+        elif names:
+            raise InputError(f"there is no column {name!r}; {did_you_mean(name, names)}")
         else:
             return ["0"], []
         choices = []
@@ -130,7 +130,7 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
     return conditions, values
 
 
-def _known(connection: sqlite3.Connection) -> list[str]:
+def _column_names(connection: sqlite3.Connection) -> list[str]:
     """Return the names of parameters and metrics, from one done and one failed point."""
     names: dict[str, None] = {}
     for status in ("done", "failed"):

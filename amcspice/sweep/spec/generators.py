@@ -17,7 +17,7 @@ import scipy.optimize
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 
-__all__ = ["FILES", "GENERATORS", "SQUARE", "Generator", "Problem", "is_file"]
+__all__ = ["FILES", "GENERATORS", "SQUARE", "GeneratedProblem", "Generator", "is_file"]
 
 FILES = (".npy", ".csv", ".txt", ".mtx")
 """How the names of matrix files end."""
@@ -35,12 +35,13 @@ def is_file(matrix: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What a generator makes a problem from.
+class GeneratedProblem:
+    """A problem whose matrix and right-hand sides are drawn from a seed.
 
     Parameters
     ----------
     problem : str
+        Name of the problem.
     matrix : str
         Name of the generator.
     rows, columns : int
@@ -75,10 +76,10 @@ class Problem:
     def make(self) -> Array:
         """Return the matrix, shape (rows, columns); its largest entry has magnitude one."""
         draw = np.random.default_rng([self.seed, self.rows, self.columns, 0])
-        made = GENERATORS[self.matrix].make(self, draw)
+        entries = GENERATORS[self.matrix].make(self, draw)
         if self.symmetric:
-            made = (made + made.T) / 2
-        scaled: Array = made / np.abs(made).max()
+            entries = (entries + entries.T) / 2
+        scaled: Array = entries / np.abs(entries).max()
         return scaled
 
     def vectors(self, matrix: Array) -> Array:
@@ -94,10 +95,10 @@ class Problem:
         disturbance = np.empty((count, m))
         for k in range(count):
             planted[k] = draw.uniform(lowest, 1.0, n)
-            left = np.ones(n)
-            left[draw.random(n) < self.zeros] = 0.0
-            left[draw.integers(n)] = 1.0
-            planted[k] *= left
+            support = np.ones(n)
+            support[draw.random(n) < self.zeros] = 0.0
+            support[draw.integers(n)] = 1.0
+            planted[k] *= support
             disturbance[k] = draw.standard_normal(m)
         if self.problem in ("mvm", "eig"):
             return planted.T
@@ -114,59 +115,62 @@ class Generator:
     Parameters
     ----------
     make : callable
-        Takes a `Problem` and a random generator.
+        Takes a `GeneratedProblem` and a random generator.
     description : str
     setting : str
         Name of its own parameter; "" if it has none.
     default : float
-        Of that parameter.
+        Default of that parameter.
     square : bool
         Whether it makes square matrices only.
     """
 
-    make: Callable[[Problem, np.random.Generator], Array]
+    make: Callable[[GeneratedProblem, np.random.Generator], Array]
     description: str
     setting: str = ""
     default: float = 0.0
     square: bool = False
 
 
-def _uniform(problem: Problem, draw: np.random.Generator) -> Array:
+def _uniform(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     return draw.uniform(-1.0 if problem.signed else 0.0, 1.0, (problem.rows, problem.columns))
 
 
-def _sparse(problem: Problem, draw: np.random.Generator) -> Array:
+def _sparse(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     """Keep a fraction of the entries, and at least one in every row and column."""
     m, n = problem.rows, problem.columns
     full = _uniform(problem, draw)
-    kept = np.zeros((m, n), bool)
-    kept[draw.random((m, n)) < problem.setting] = True
-    for i in np.flatnonzero(~kept.any(axis=1)):
-        kept[i, draw.integers(n)] = True
-    for j in np.flatnonzero(~kept.any(axis=0)):
-        kept[draw.integers(m), j] = True
-    return full * kept
+    mask = np.zeros((m, n), bool)
+    mask[draw.random((m, n)) < problem.setting] = True
+    for i in np.flatnonzero(~mask.any(axis=1)):
+        mask[i, draw.integers(n)] = True
+    for j in np.flatnonzero(~mask.any(axis=0)):
+        mask[draw.integers(m), j] = True
+    return full * mask
 
 
-def _dominant(problem: Problem, draw: np.random.Generator) -> Array:
-    made = _uniform(problem, draw)
+def _dominant(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
+    entries = _uniform(problem, draw)
     if problem.symmetric:
-        made = (made + made.T) / 2
-    np.fill_diagonal(made, 0.0)
-    others = np.abs(made).sum(axis=1)
-    return made + np.diag(problem.setting * np.where(others > 0, others, 1.0))
+        entries = (entries + entries.T) / 2
+    np.fill_diagonal(entries, 0.0)
+    row_sums = np.abs(entries).sum(axis=1)
+    return entries + np.diag(problem.setting * np.where(row_sums > 0, row_sums, 1.0))
 
 
-def _covariance(problem: Problem, draw: np.random.Generator) -> Array:
+def _covariance(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     """Return the sample covariance of variables that share one common part."""
     n, shared = problem.columns, problem.setting
-    common, own = draw.standard_normal((SAMPLES * n, 1)), draw.standard_normal((SAMPLES * n, n))
-    samples = np.sqrt(shared) * common + np.sqrt(1 - shared) * own
-    made: Array = samples.T @ samples / len(samples)
-    return made if problem.signed else np.maximum(made, 0.0)
+    common, individual = (
+        draw.standard_normal((SAMPLES * n, 1)),
+        draw.standard_normal((SAMPLES * n, n)),
+    )
+    samples = np.sqrt(shared) * common + np.sqrt(1 - shared) * individual
+    covariance: Array = samples.T @ samples / len(samples)
+    return covariance if problem.signed else np.maximum(covariance, 0.0)
 
 
-def _conditioned(problem: Problem, draw: np.random.Generator) -> Array:
+def _conditioned(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     """Return a matrix with the wanted condition number, on a path between three matrices.
 
     The path leads from orthogonal columns without overlap (condition number one; square: the
@@ -175,17 +179,17 @@ def _conditioned(problem: Problem, draw: np.random.Generator) -> Array:
     """
     m, n = problem.rows, problem.columns
     if problem.problem in SQUARE:
-        tall = _uniform(Problem("lstsq", "uniform", 2 * n, n, problem.signed), draw)
-        begin, dense = np.eye(n), tall.T @ tall / (2 * n)
+        tall = _uniform(GeneratedProblem("lstsq", "uniform", 2 * n, n, problem.signed), draw)
+        orthogonal, dense = np.eye(n), tall.T @ tall / (2 * n)
     else:
-        begin, dense = np.zeros((m, n)), _uniform(problem, draw)
-        begin[np.arange(m), np.arange(m) % n] = draw.uniform(0.5, 1.0, m)
-        begin /= np.linalg.norm(begin, axis=0)
-        begin *= np.abs(dense).max() / begin.max()
+        orthogonal, dense = np.zeros((m, n)), _uniform(problem, draw)
+        orthogonal[np.arange(m), np.arange(m) % n] = draw.uniform(0.5, 1.0, m)
+        orthogonal /= np.linalg.norm(orthogonal, axis=0)
+        orthogonal *= np.abs(dense).max() / orthogonal.max()
     constant = np.full((m, n), np.abs(dense).mean())
-    three = (begin, dense, constant)
+    matrices = (orthogonal, dense, constant)
     # A sum of these has a Gram matrix that is a sum of theirs.
-    gram = [[a.T @ b for b in three] for a in three]
+    gram = [[a.T @ b for b in matrices] for a in matrices]
 
     def weights(place: float) -> tuple[float, float, float]:
         return max(1 - place, 0.0), 1 - abs(1 - place), max(place - 1, 0.0)
@@ -193,7 +197,7 @@ def _conditioned(problem: Problem, draw: np.random.Generator) -> Array:
     def condition(place: float) -> float:
         w = weights(place)
         if problem.problem in SQUARE:
-            values = np.linalg.eigvalsh(sum(w[k] * three[k] for k in range(3)))
+            values = np.linalg.eigvalsh(sum(w[k] * matrices[k] for k in range(3)))
             return float(values[-1] / max(values[0], 1e-12 * values[-1]))
         total = sum(w[j] * w[k] * gram[j][k] for j in range(3) for k in range(3))
         values = np.linalg.eigvalsh(np.asarray(total))
@@ -203,10 +207,10 @@ def _conditioned(problem: Problem, draw: np.random.Generator) -> Array:
         return float(np.log(condition(place) / problem.setting))
 
     if n == 1 or excess(0.0) >= 0:
-        return begin
+        return orthogonal
     place = scipy.optimize.brentq(excess, 0.0, 2.0, xtol=1e-9, rtol=1e-9)
     w = weights(place)
-    return np.asarray(sum(w[k] * three[k] for k in range(3)))
+    return np.asarray(sum(w[k] * matrices[k] for k in range(3)))
 
 
 GENERATORS: dict[str, Generator] = {
@@ -221,14 +225,14 @@ GENERATORS: dict[str, Generator] = {
 """Families of matrices by name."""
 
 
-def check_generator(name: str, problem: str, given: set[str]) -> None:
+def check_generator(name: str, problem: str, settings: set[str]) -> None:
     """Refuse a generator that is unknown, does not fit the problem, or has another parameter.
 
     Parameters
     ----------
     name, problem : str
-    given : set of str
-        Parameters of generators that were given.
+    settings : set of str
+        Parameters of generators that are set.
 
     Raises
     ------
@@ -242,5 +246,5 @@ def check_generator(name: str, problem: str, given: set[str]) -> None:
     generator = GENERATORS[name]
     if generator.square and problem not in SQUARE:
         raise InputError(f"matrix = {name!r}: makes square matrices; {problem} is no such problem")
-    for other in sorted(given - {generator.setting}):
-        raise InputError(f"{other}: matrix = {name!r} has no such parameter")
+    for setting in sorted(settings - {generator.setting}):
+        raise InputError(f"{setting}: matrix = {name!r} has no such parameter")

@@ -1,6 +1,6 @@
-"""Test benches: five-pin amplifiers in small decks of their own.
+"""Fixtures for five-pin amplifiers: small decks in which one is measured by itself.
 
-A bench is a library, an instance line and supplies; `run` adds cards around copies of the
+A fixture is a library, an instance line and supplies; `run` adds cards around copies of the
 amplifier and returns what ngspice found.  Every copy is a circuit of its own on shared supplies.
 """
 
@@ -19,7 +19,7 @@ from amcspice.errors import parameters
 from amcspice.netlist.instances import model_library, opamp_parameters
 from amcspice.netlist.subcircuit import subcircuit_library
 
-__all__ = ["Bench", "Conditions"]
+__all__ = ["AmplifierFixture", "Conditions"]
 
 TIMEOUT = 60.0
 """Seconds for one deck of a few amplifiers."""
@@ -27,16 +27,16 @@ TIMEOUT = 60.0
 
 @parameters
 class Conditions:
-    """Under what an amplifier is measured.
+    """Conditions under which an amplifier is measured.
 
     Parameters
     ----------
     supply_positive, supply_negative : float
         Rails [V].
     load_resistance : float
-        From the output to ground [ohm].
+        Load from the output to ground [ohm].
     load_capacitance : float
-        From the output to ground [F].
+        Load from the output to ground [F].
     """
 
     supply_positive: Annotated[float, Field(gt=0)] = 5.0
@@ -46,15 +46,15 @@ class Conditions:
 
 
 @dataclass(frozen=True)
-class Bench:
-    """An amplifier to be measured.
+class AmplifierFixture:
+    """An amplifier between supplies and load, ready to be measured.
 
     Parameters
     ----------
     label : str
         What messages call it.
     library : str
-        Definitions.
+        Definitions of the sub-circuits.
     model : str
         Name of the sub-circuit, with parameters.
     conditions : Conditions
@@ -66,8 +66,8 @@ class Bench:
     conditions: Conditions
 
     @classmethod
-    def of_subcircuit(cls, subcircuit: Subcircuit, conditions: Conditions) -> Bench:
-        """Return the bench of a sub-circuit in a file.
+    def of_subcircuit(cls, subcircuit: Subcircuit, conditions: Conditions) -> AmplifierFixture:
+        """Return the fixture of a sub-circuit in a file.
 
         Raises
         ------
@@ -78,8 +78,8 @@ class Bench:
         return cls(f"sub-circuit {subcircuit.name}", library, subcircuit.name, conditions)
 
     @classmethod
-    def of_macro_model(cls, opamp: OpAmp, load: Conditions) -> Bench:
-        """Return the bench of the macro-model with its parameters, on its own supplies."""
+    def of_macro_model(cls, opamp: OpAmp, load: Conditions) -> AmplifierFixture:
+        """Return the fixture of the macro-model with its parameters, on its own supplies."""
         name, values = opamp_parameters(opamp)
         conditions = Conditions(
             supply_positive=opamp.supply_positive,
