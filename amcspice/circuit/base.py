@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit.schematic import Amplifiers, Array, Schematic
+from amcspice.circuit.validation import validate_fields
 from amcspice.device import Mapping, Memristor, OpAmp, Wire
 from amcspice.errors import InputError, UnsupportedError
 
@@ -64,7 +65,8 @@ class Circuit(abc.ABC):
     cycle: int = field(default=0, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Validate the matrix."""
+        """Validate the matrix and the types of all fields."""
+        validate_fields(self)
         matrix = as_matrix(self.matrix)
         if matrix.min() < 0 and not self.signed:
             where = tuple(int(k) for k in np.argwhere(matrix < 0)[0])

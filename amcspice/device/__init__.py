@@ -3,7 +3,7 @@
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.mapping import Mapping, map_matrix
-from amcspice.device.memristor import Memristor
+from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.switching import SwitchingCell
@@ -12,6 +12,7 @@ from amcspice.device.wire import Wire
 __all__ = [
     "ADC",
     "DAC",
+    "DEVICES",
     "PRESETS",
     "Mapping",
     "Memristor",

@@ -7,7 +7,7 @@ in ``docs/devices.md``.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,9 @@ from pydantic import Field
 
 from amcspice.device.cells import Conductances, Stuck, WriteErrors, of_array
 from amcspice.device.draws import normals, uniforms
-from amcspice.errors import InputError, UnsupportedError, parameters
+from amcspice.errors import InputError, UnsupportedError, did_you_mean, parameters
 
-__all__ = ["REFERENCE_TEMPERATURE", "Memristor"]
+__all__ = ["DEVICES", "REFERENCE_TEMPERATURE", "Memristor"]
 
 Array = NDArray[np.float64]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -106,6 +106,19 @@ class Memristor:
     thermal_noise: bool = False
     sinh_voltage: Positive | None = None
     seed: Annotated[int, Field(ge=0)] = 0
+
+    @classmethod
+    def preset(cls, name: str, **changes: Any) -> Self:
+        """Return a preset, with single parameters changed on request.
+
+        Raises
+        ------
+        InputError
+            If there is no preset of that name.
+        """
+        if name not in DEVICES:
+            raise InputError(f"unknown device preset {name!r}; {did_you_mean(name, DEVICES)}")
+        return cls(**{**DEVICES[name], **changes})
 
     def __post_init__(self) -> None:
         """Check what involves more than one field."""
@@ -292,3 +305,10 @@ def _stuck_cells(stuck: Any, chance: Array, array: int, what: str) -> NDArray[np
         return chance < stuck
     stuck_map = of_array(stuck, array, chance.shape, what)
     return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map
+
+
+DEVICES: dict[str, dict[str, Any]] = {
+    "ideal": {},
+    "hfo2-16": {"levels": 16, "write_noise": 0.02},
+}
+"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.errors import InputError, parameters
+from amcspice.errors import InputError, did_you_mean, parameters
+from amcspice.registry import Registry
 
 __all__ = ["PRESETS", "OpAmp", "Subcircuit"]
 
@@ -195,11 +197,11 @@ class OpAmp:
             If there is no preset of that name.
         """
         if name not in PRESETS:
-            raise InputError(f"unknown amplifier preset {name!r}; choose from {', '.join(PRESETS)}")
+            raise InputError(f"unknown amplifier preset {name!r}; {did_you_mean(name, list(PRESETS))}")
         return dataclasses.replace(cls(**PRESETS[name]), **changes)
 
 
-PRESETS: dict[str, dict[str, Any]] = {
+_BUILT_IN: dict[str, dict[str, Any]] = {
     "ideal": {
         "source": "not a part: gain 1e6, GBW 100 MHz, no slew or current limit, +-5 V rail to rail"
     },
@@ -271,3 +273,12 @@ PRESETS: dict[str, dict[str, Any]] = {
         "source": "assumed on-chip amplifier of the 1 GHz class on a 1.2 V supply; no real part",
     },
 }
+
+
+def _fault(entry: Any) -> str | None:
+    return None if isinstance(entry, Mapping) else "it is no mapping of fields of amcspice.OpAmp"
+
+
+PRESETS: Registry[Mapping[str, Any]] = Registry(
+    "amplifier preset", "amcspice.opamps", _BUILT_IN, _fault
+)

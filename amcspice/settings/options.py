@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit import Switches
-from amcspice.device import ADC, DAC, Memristor, OpAmp, Wire, WriteErrors
-from amcspice.errors import InputError
+from amcspice.device import ADC, DAC, DEVICES, Memristor, OpAmp, Wire, WriteErrors
+from amcspice.errors import InputError, did_you_mean
 
 __all__ = [
     "CONVERTER_OPTIONS",
-    "DEVICES",
     "make_converters",
     "make_device",
     "make_opamp",
@@ -28,12 +27,6 @@ __all__ = [
     "make_wire",
     "read_write_errors",
 ]
-
-DEVICES: dict[str, dict[str, Any]] = {
-    "ideal": {},
-    "hfo2-16": {"levels": 16, "write_noise": 0.02},
-}
-"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
 
 _PLAIN = (
     "g_max", "g_min", "selector", "levels", "write_noise", "noise_relative_to",
@@ -59,7 +52,7 @@ def make_device(values: Mapping[str, Any]) -> Memristor:
     given = _given(values)
     name = given.get("device", "ideal")
     if name not in DEVICES:
-        raise InputError(f"unknown device preset {name!r}; choose from {', '.join(DEVICES)}")
+        raise InputError(f"unknown device preset {name!r}; {did_you_mean(name, DEVICES)}")
     chosen = {key: given[key] for key in _PLAIN if key in given}
     for key in ("stuck_on", "stuck_off"):
         if key in given:

@@ -1,0 +1,108 @@
+"""What circuits are made with: values that fit their fields, names of presets made into objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import types
+import typing
+from typing import Any, Literal, get_args, get_origin
+
+import pydantic
+
+from amcspice.circuit.parts.constraint import NonNegative, Unconstrained
+from amcspice.device import DEVICES, PRESETS, Memristor, OpAmp
+from amcspice.errors import InputError, did_you_mean
+
+__all__ = ["validate_fields"]
+
+_SCALARS = (bool, int, float, str)
+
+_CONSTRAINTS = {
+    "nonnegative": NonNegative, "non-negative": NonNegative, "unconstrained": Unconstrained,
+}  # fmt: skip
+
+_NAMED: dict[type, tuple[str, Any, Any]] = {
+    OpAmp: ("an OpAmp or the name of a preset", PRESETS, OpAmp.preset),
+    Memristor: ("a Memristor or the name of a preset", DEVICES, Memristor.preset),
+    NonNegative: (
+        "a constraint such as amcspice.NonNegative() or its name", _CONSTRAINTS,
+        lambda name: _CONSTRAINTS[name](),
+    ),
+}  # fmt: skip
+"""Types whose values may be given by name: what is needed, the names, and what makes one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Field:
+    """What a field takes: values of these types as they are, others if they can be made so."""
+
+    name: str
+    exact: tuple[type, ...]
+    adapter: Any
+    named: tuple[str, Any, Any] | None
+
+
+def validate_fields(circuit: Any) -> None:
+    """Make the values of a frozen dataclass fit the types of its fields.
+
+    Text that is a number becomes one where a number is needed, and a preset's name the preset.
+
+    Parameters
+    ----------
+    circuit : dataclass
+        Its fields without a type (``Any``) are left alone.
+
+    Raises
+    ------
+    InputError
+        If a value cannot be used; names the field, with the nearest name where one was meant.
+    """
+    for item in _fields(type(circuit)):
+        value = getattr(circuit, item.name)
+        if type(value) not in item.exact:
+            object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
+
+
+def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
+    where = f"{type(circuit).__name__}.{item.name} = {value!r}"
+    if item.named is not None and isinstance(value, str):
+        _, names, make = item.named
+        if value not in names:
+            raise InputError(f"{where}: {did_you_mean(value, list(names))}")
+        return make(value)
+    if isinstance(value, item.exact) and not isinstance(value, bool):
+        return value
+    if item.adapter is not None:
+        try:
+            return item.adapter.validate_python(value)
+        except pydantic.ValidationError as error:
+            reason = error.errors()[0]["msg"]
+            raise InputError(f"{where}: {reason[:1].lower()}{reason[1:]}") from None
+    wanted = " or ".join(sorted(kind.__name__ for kind in item.exact if kind is not type(None)))
+    needed = item.named[0] if item.named else wanted
+    raise InputError(f"{where}: it must be {needed}")
+
+
+@functools.cache
+def _fields(owner: type) -> tuple[_Field, ...]:
+    hints = typing.get_type_hints(owner)
+    taken = (_field(item.name, hints[item.name]) for item in dataclasses.fields(owner))
+    return tuple(item for item in taken if item is not None)
+
+
+def _field(name: str, hint: Any) -> _Field | None:
+    is_union = get_origin(hint) in (typing.Union, types.UnionType)
+    parts = get_args(hint) if is_union else (hint,)
+    if any(part is Any for part in parts):
+        return None
+    plain = [part for part in parts if isinstance(part, type)]
+    literal = any(get_origin(part) is Literal for part in parts)
+    scalar = literal or any(part in _SCALARS for part in plain)
+    exact = [part for part in plain if not (literal and part is str)]
+    if float in exact:
+        exact.append(int)
+    named = next((_NAMED[part] for part in plain if part in _NAMED), None)
+    return _Field(
+        name, tuple(exact), pydantic.TypeAdapter(hint) if scalar else None, named
+    )

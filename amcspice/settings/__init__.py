@@ -1,0 +1,1 @@
+"""Parameters by name: options of the command line and of sweeps as library objects."""
