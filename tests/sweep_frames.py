@@ -8,19 +8,44 @@ import numpy as np
 import pandas as pd
 
 UNITS = {
-    "gbw": "Hz", "g_max": "S", "row_resistance": "ohm", "column_resistance": "ohm",
-    "settling_time_median_s": "s", "settling_time_max_s": "s", "power_total_w": "W",
-    "energy_median_j": "J", "wall_time_s": "s",
-}  # fmt: skip
+    "gbw": "Hz",
+    "g_max": "S",
+    "row_resistance": "ohm",
+    "column_resistance": "ohm",
+    "settling_time_median_s": "s",
+    "settling_time_max_s": "s",
+    "power_total_w": "W",
+    "energy_median_j": "J",
+    "wall_time_s": "s",
+}
 PARAMETERS = (
-    "problem", "circuit", "fidelity", "matrix", "columns", "rows", "gbw", "gain", "g_max", "levels",
-    "row_resistance", "column_resistance", "seed",
-)  # fmt: skip
+    "problem",
+    "circuit",
+    "fidelity",
+    "matrix",
+    "columns",
+    "rows",
+    "gbw",
+    "gain",
+    "g_max",
+    "levels",
+    "row_resistance",
+    "column_resistance",
+    "seed",
+)
 METRICS = (
-    "relative_error_median", "relative_error_max", "settling_time_median_s", "settling_time_max_s",
-    "settled", "power_total_w", "energy_median_j", "amplifiers", "cells", "near_limit",
+    "relative_error_median",
+    "relative_error_max",
+    "settling_time_median_s",
+    "settling_time_max_s",
+    "settled",
+    "power_total_w",
+    "energy_median_j",
+    "amplifiers",
+    "cells",
+    "near_limit",
     "wall_time_s",
-)  # fmt: skip
+)
 CIRCUITS = {"ginv-classic": (10.0, 0.05), "ginv-compact": (16.0, 0.42), "inv": (6.0, 0.21)}
 """Settling in units of 1/GBW at one column, and the exponent of its growth."""
 

@@ -110,8 +110,9 @@ def test_median_and_spread():
 
 
 def test_a_child_reports_memory_and_failure():
-    answer = run_in_child("amcspice.bench.crossbar:time_and_imbalance", side=4, harsh=True,
-                          quick=True)  # fmt: skip
+    answer = run_in_child(
+        "amcspice.bench.crossbar:time_and_imbalance", side=4, harsh=True, quick=True
+    )
     assert answer.result["imbalance"] < 1e-10
     assert answer.peak_memory is None or answer.peak_memory > 1e7
     with pytest.raises(amc.SimulationError, match="ended with exit code 1: TypeError"):

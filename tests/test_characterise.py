@@ -26,11 +26,21 @@ def miller():
 
 
 KNOWN = amc.OpAmp(
-    gain=3e4, gbw=2e7, slew_rate=1e7, second_pole=6e7, offset=2e-3, bias_current=3e-9,
-    input_resistance=4e6, input_capacitance=2e-12, output_resistance=50.0,
-    supply_positive=3.0, supply_negative=-2.0, headroom_positive=0.2, headroom_negative=0.1,
+    gain=3e4,
+    gbw=2e7,
+    slew_rate=1e7,
+    second_pole=6e7,
+    offset=2e-3,
+    bias_current=3e-9,
+    input_resistance=4e6,
+    input_capacitance=2e-12,
+    output_resistance=50.0,
+    supply_positive=3.0,
+    supply_negative=-2.0,
+    headroom_positive=0.2,
+    headroom_negative=0.1,
     quiescent_current=1.5e-3,
-)  # fmt: skip
+)
 
 
 def fixture_of(opamp, **conditions):
@@ -88,11 +98,18 @@ def test_without_limits_there_is_no_slew_rate():
 def test_the_fit_finds_the_parameters_again():
     macro_fit = fit(characterise(fixture_of(KNOWN)))
     for name, tolerance in (
-        ("gain", 1e-3), ("gbw", 2e-3), ("second_pole", 5e-3), ("slew_rate", 0.02),
-        ("offset", 1e-3), ("input_resistance", 1e-3), ("input_capacitance", 1e-3),
-        ("output_resistance", 1e-3), ("headroom_positive", 5e-3), ("headroom_negative", 1e-2),
+        ("gain", 1e-3),
+        ("gbw", 2e-3),
+        ("second_pole", 5e-3),
+        ("slew_rate", 0.02),
+        ("offset", 1e-3),
+        ("input_resistance", 1e-3),
+        ("input_capacitance", 1e-3),
+        ("output_resistance", 1e-3),
+        ("headroom_positive", 5e-3),
+        ("headroom_negative", 1e-2),
         ("quiescent_current", 1e-3),
-    ):  # fmt: skip
+    ):
         assert getattr(macro_fit.opamp, name) == pytest.approx(
             getattr(KNOWN, name), rel=tolerance
         ), name
@@ -143,9 +160,18 @@ def test_the_transistor_level_amplifier(miller, measured):
         measured(name, getattr(macro_fit.residual, name))
         assert abs(getattr(macro_fit.residual, name)) < 0.1
     preset = amc.OpAmp.preset("miller-cmos")
-    for name in ("gain", "gbw", "slew_rate", "second_pole", "input_capacitance",
-                 "output_resistance", "quiescent_current", "headroom_positive",
-                 "headroom_negative", "input_noise"):  # fmt: skip
+    for name in (
+        "gain",
+        "gbw",
+        "slew_rate",
+        "second_pole",
+        "input_capacitance",
+        "output_resistance",
+        "quiescent_current",
+        "headroom_positive",
+        "headroom_negative",
+        "input_noise",
+    ):
         assert getattr(preset, name) == pytest.approx(getattr(opamp, name), rel=0.01), name
 
 
@@ -208,8 +234,15 @@ def test_oscillation_is_reported(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(1.5e-9, "V", "1.5 nV"), (-2e-3, "A", "-2 mA"), (0.0, "V", "0 V"), (None, "A", "-"),
-     (999.99, "Hz", "1 kHz"), (2.449e5, "", "2.449e+05"), (3e-21, "A", "0.003 aA")],
-)  # fmt: skip
+    [
+        (1.5e-9, "V", "1.5 nV"),
+        (-2e-3, "A", "-2 mA"),
+        (0.0, "V", "0 V"),
+        (None, "A", "-"),
+        (999.99, "Hz", "1 kHz"),
+        (2.449e5, "", "2.449e+05"),
+        (3e-21, "A", "0.003 aA"),
+    ],
+)
 def test_quantities(value, unit, text):
     assert quantity(value, unit) == text

@@ -11,12 +11,22 @@ from amcspice.bench import COMPARISONS, Comparison, Row, read_rows
 
 POINTS = [
     Row(
-        comparison="fake", case=f"size {n}", ours="us", peer="them", ours_s=0.1 * n, peer_s=n,
-        ours_runs=3, peer_runs=3, ours_spread=0.0, peer_spread=0.0, deviation=0.0, tolerance=0.1,
+        comparison="fake",
+        case=f"size {n}",
+        ours="us",
+        peer="them",
+        ours_s=0.1 * n,
+        peer_s=n,
+        ours_runs=3,
+        peer_runs=3,
+        ours_spread=0.0,
+        peer_spread=0.0,
+        deviation=0.0,
+        tolerance=0.1,
         size=float(n),
     )
     for n in (1, 2)
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -43,8 +53,16 @@ def test_list_names_all_and_measures_nothing():
 
 def test_only_is_measured(fake, tmp_path):
     fake(*POINTS)
-    result = run("bench", "--quick", "--only", "fake", "--out", tmp_path / "results.csv",
-                 "--plot", tmp_path / "growth.svg")  # fmt: skip
+    result = run(
+        "bench",
+        "--quick",
+        "--only",
+        "fake",
+        "--out",
+        tmp_path / "results.csv",
+        "--plot",
+        tmp_path / "growth.svg",
+    )
     assert result.exit_code == 0, result.output
     assert files(tmp_path) == ["growth.svg", "results.csv"]
     rows = read_rows(tmp_path / "results.csv")

@@ -12,10 +12,25 @@ from cli_helpers import files, refused, run, write
 @pytest.mark.ngspice
 def test_every_file(tmp_path):
     result = run(
-        "program", "--size", 4, 5, "--levels", 3, "--seed", 2, "--jobs", 1, "--out",
-        tmp_path / "G.npy", "--errors", tmp_path / "E.json", "--plot", tmp_path / "G.png",
-        "--json", tmp_path / "G.json",
-    )  # fmt: skip
+        "program",
+        "--size",
+        4,
+        5,
+        "--levels",
+        3,
+        "--seed",
+        2,
+        "--jobs",
+        1,
+        "--out",
+        tmp_path / "G.npy",
+        "--errors",
+        tmp_path / "E.json",
+        "--plot",
+        tmp_path / "G.png",
+        "--json",
+        tmp_path / "G.json",
+    )
     assert result.exit_code == 0, result.output
     assert "20 of 20 within the tolerance" in result.stdout
     assert "within half a level: 100 %" in result.stdout
@@ -39,8 +54,21 @@ def test_every_file(tmp_path):
 @pytest.mark.ngspice
 def test_a_target_from_a_file(tmp_path):
     np.savetxt(tmp_path / "G.csv", [[2e-5, 0.0], [5e-5, 8e-5]], delimiter=",")
-    result = run("program", "--target", tmp_path / "G.csv", "--json", "-", "--tolerance", 2e-6,
-                 "--set-width", 5e-8, "--threshold-spread", 0, "--simulator", "batch")  # fmt: skip
+    result = run(
+        "program",
+        "--target",
+        tmp_path / "G.csv",
+        "--json",
+        "-",
+        "--tolerance",
+        2e-6,
+        "--set-width",
+        5e-8,
+        "--threshold-spread",
+        0,
+        "--simulator",
+        "batch",
+    )
     assert result.exit_code == 0, result.output
     content = json.loads(result.stdout)
     assert (content["cells"], content["programmed"]) == (4, 3)
@@ -110,18 +138,42 @@ def test_a_target_without_anything_to_program(tmp_path):
 def test_every_device_option_reaches_the_device(tmp_path):
     np.save(tmp_path / "on.npy", np.zeros((2, 4, 3), bool))
     fields = {
-        "g_max": 5e-5, "g_min": 1e-6, "levels": 32, "write_noise": 0.01, "noise_relative_to": "g",
-        "device_variation": 0.02, "cycle_variation": 0.03, "stuck_off": 0.01,
-        "drift_exponent": 0.02, "drift_spread": 0.001, "drift_time": 100.0, "temperature": 350.0,
-        "temperature_coefficient": -1e-4, "read_noise": 0.01, "noise_bandwidth": 1e6,
+        "g_max": 5e-5,
+        "g_min": 1e-6,
+        "levels": 32,
+        "write_noise": 0.01,
+        "noise_relative_to": "g",
+        "device_variation": 0.02,
+        "cycle_variation": 0.03,
+        "stuck_off": 0.01,
+        "drift_exponent": 0.02,
+        "drift_spread": 0.001,
+        "drift_time": 100.0,
+        "temperature": 350.0,
+        "temperature_coefficient": -1e-4,
+        "read_noise": 0.01,
+        "noise_bandwidth": 1e6,
         "sinh_voltage": 20.0,
-    }  # fmt: skip
+    }
     options = []
     for name, value in fields.items():
         options += [f"--{name.replace('_', '-')}", value]
-    result = run("solve", "lstsq", *write(tmp_path), *options, "--no-selector", "--thermal-noise",
-                 "--stuck-on", tmp_path / "on.npy", "--fidelity", "flat", "--json", "-",
-                 "--seed", 5)  # fmt: skip
+    result = run(
+        "solve",
+        "lstsq",
+        *write(tmp_path),
+        *options,
+        "--no-selector",
+        "--thermal-noise",
+        "--stuck-on",
+        tmp_path / "on.npy",
+        "--fidelity",
+        "flat",
+        "--json",
+        "-",
+        "--seed",
+        5,
+    )
     assert result.exit_code == 0, result.output
     device = json.loads(result.stdout)["provenance"]["circuit"]["device"]
     for name, value in {**fields, "selector": False, "thermal_noise": True, "seed": 5}.items():

@@ -25,8 +25,12 @@ def outcome(columns, gbw, seed, **more):
     key = point_key(parameters)
     if (columns, gbw, seed) == (16, 1e7, 1):
         return Outcome(key, parameters, "failed", error="simulation failed: out of luck")
-    metrics = {"settling_time_median_s": 5.0 / gbw * columns**0.5, "settled": 1.0,
-               "relative_error_median": 1e-4 * columns, "wall_time_s": 0.01}  # fmt: skip
+    metrics = {
+        "settling_time_median_s": 5.0 / gbw * columns**0.5,
+        "settled": 1.0,
+        "relative_error_median": 1e-4 * columns,
+        "wall_time_s": 0.01,
+    }
     return Outcome(key, parameters, "done", metrics, {"amcspice": "0.1.0"}, seconds=0.01)
 
 
@@ -136,9 +140,23 @@ def test_plot_says_what_it_chose_and_what_is_missing(store, tmp_path):
 def test_plot_takes_columns_and_conditions(store, suffix, tmp_path):
     out = tmp_path / f"f.{suffix}"
     done = run(
-        "sweep", "plot", store, "--x", "gbw", "--y", "relative_error_median", "--by", "columns",
-        "--where", "columns=4,8", "--kind", "line", "--linear-y", "--out", out,
-    )  # fmt: skip
+        "sweep",
+        "plot",
+        store,
+        "--x",
+        "gbw",
+        "--y",
+        "relative_error_median",
+        "--by",
+        "columns",
+        "--where",
+        "columns=4,8",
+        "--kind",
+        "line",
+        "--linear-y",
+        "--out",
+        out,
+    )
     assert done.exit_code == 0, done.output
     assert "y relative_error_median, x gbw, by columns" in done.stdout
     assert "8 of 8 points drawn" in done.stdout

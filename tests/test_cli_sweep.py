@@ -36,8 +36,17 @@ def finished_run(tmp_path_factory):
     """Return the folder of a sweep that was run, and what the command printed."""
     folder = tmp_path_factory.mktemp("sweep")
     (folder / "sweep.toml").write_text(SPEC)
-    result = run("sweep", "run", folder / "sweep.toml", "--store", folder / "runs.sqlite",
-                 "--jobs", 1, "--json", folder / "run.json")  # fmt: skip
+    result = run(
+        "sweep",
+        "run",
+        folder / "sweep.toml",
+        "--store",
+        folder / "runs.sqlite",
+        "--jobs",
+        1,
+        "--json",
+        folder / "run.json",
+    )
     assert result.exit_code == 0, result.output
     return folder, result
 
@@ -138,8 +147,16 @@ def test_a_point_is_run_again_and_gives_the_same(finished_run, tmp_path):
     with Store.open(folder / "runs.sqlite", read_only=True) as store:
         key = store.frame()["key"][0]
         held = store.point(key)
-    result = run("sweep", "point", folder / "runs.sqlite", key[:8], "--json", tmp_path / "p.json",
-                 "--waveforms", tmp_path / "w.csv")  # fmt: skip
+    result = run(
+        "sweep",
+        "point",
+        folder / "runs.sqlite",
+        key[:8],
+        "--json",
+        tmp_path / "p.json",
+        "--waveforms",
+        tmp_path / "w.csv",
+    )
     assert result.exit_code == 0, result.output
     assert "in the store" in result.stdout
     told = json.loads((tmp_path / "p.json").read_text())
@@ -158,8 +175,18 @@ def test_a_point_with_a_parameter_changed_and_its_deck(finished_run, tmp_path):
     folder, _ = finished_run
     with Store.open(folder / "runs.sqlite", read_only=True) as store:
         key = store.frame({"columns": 2})["key"][0]
-    result = run("sweep", "point", folder / "runs.sqlite", key, "--set", "gbw=100 MHz",
-                 "--set", "fidelity=behavioural", "--json", "-")  # fmt: skip
+    result = run(
+        "sweep",
+        "point",
+        folder / "runs.sqlite",
+        key,
+        "--set",
+        "gbw=100 MHz",
+        "--set",
+        "fidelity=behavioural",
+        "--json",
+        "-",
+    )
     told = json.loads(result.stdout)
     assert told["parameters"]["gbw"] == 1e8
     assert told["stored"] is None
@@ -252,8 +279,11 @@ def test_an_interrupted_run_says_how_to_go_on(spec, tmp_path):
     program = "import sys; from amcspice.cli import main; main(sys.argv[1:])"
     running = subprocess.Popen(
         [sys.executable, "-c", program, "sweep", "run", spec, "--store", store, "--jobs", "1"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (store.exists() and _done(store)):
         time.sleep(0.1)

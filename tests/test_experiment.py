@@ -103,8 +103,9 @@ def test_presets_are_spelled_out():
     complete = Experiment.of({"opamp": "ad823", "device": "hfo2-16"}).parameters()
     assert (complete["gbw"], complete["slew_rate"]) == (16e6, 22e6)
     assert (complete["levels"], complete["write_noise"]) == (16, 0.02)
-    changed = Experiment.of({"opamp": "ad823", "device": "hfo2-16", "slew_rate": "none",
-                             "levels": "none"})  # fmt: skip
+    changed = Experiment.of(
+        {"opamp": "ad823", "device": "hfo2-16", "slew_rate": "none", "levels": "none"}
+    )
     assert changed["slew_rate"] is None
     assert changed.circuit().opamp.slew_rate is None
     assert changed.circuit().device.levels is None
@@ -121,19 +122,38 @@ def test_auto_fidelity_says_what_is_used():
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 def test_points_are_those_of_the_library():
     parameters = {
-        "columns": 5, "rows": 12, "problem": "nnls", "circuit": "ginv-compact", "seed": 3,
-        "opamp": "ad823", "gbw": 20e6, "offset_sigma": 1e-4, "levels": 16, "write_noise": 0.02,
-        "row_resistance": 1.0, "column_resistance": 2.0, "ridge": 0.1, "hold": False,
-        "fidelity": "behavioural", "settle_tolerance": 0.02, "right_hand_sides": 2,
-    }  # fmt: skip
+        "columns": 5,
+        "rows": 12,
+        "problem": "nnls",
+        "circuit": "ginv-compact",
+        "seed": 3,
+        "opamp": "ad823",
+        "gbw": 20e6,
+        "offset_sigma": 1e-4,
+        "levels": 16,
+        "write_noise": 0.02,
+        "row_resistance": 1.0,
+        "column_resistance": 2.0,
+        "ridge": 0.1,
+        "hold": False,
+        "fidelity": "behavioural",
+        "settle_tolerance": 0.02,
+        "right_hand_sides": 2,
+    }
     point = Experiment.of(parameters)
     opamp = amc.OpAmp.preset("ad823", gbw=20e6, offset_sigma=1e-4, mismatch_seed=3)
     expected = amc.solve(
-        "nnls", point.matrix(), point.vectors(), circuit="ginv-compact", opamp=opamp,
-        device=amc.Memristor(levels=16, write_noise=0.02, seed=3), ridge=0.1, hold=False,
+        "nnls",
+        point.matrix(),
+        point.vectors(),
+        circuit="ginv-compact",
+        opamp=opamp,
+        device=amc.Memristor(levels=16, write_noise=0.02, seed=3),
+        ridge=0.1,
+        hold=False,
         wire=amc.Wire(row=1.0, column=2.0),
         analysis=amc.Analysis(fidelity="behavioural", settle_tolerance=0.02),
-    )  # fmt: skip
+    )
     metrics = run_point(parameters).metrics
     assert metrics["relative_error_median"] == np.median(expected.relative_error)
     assert metrics["settling_time_max_s"] == expected.settling_time.max()

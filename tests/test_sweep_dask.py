@@ -53,8 +53,12 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "distributed.cli.dask_" + what, *options, "--no-dashboard"],
-                stdout=log, stderr=log, cwd=self.folder, env=environment, start_new_session=True,
-            )  # fmt: skip
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
+            )
         self.running.append(process)
         return process
 

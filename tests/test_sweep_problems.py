@@ -39,8 +39,9 @@ def test_every_family_at_every_problem(name, problem, columns, seed, signed):
 
 @pytest.mark.parametrize("columns", [2, 8, 33])
 @pytest.mark.parametrize("wanted", [2.0, 10.0, 1000.0])
-@pytest.mark.parametrize(("problem", "signed"), [("lstsq", False), ("lstsq", True), ("inv", False),
-                                                 ("inv", True)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("problem", "signed"), [("lstsq", False), ("lstsq", True), ("inv", False), ("inv", True)]
+)
 def test_the_condition_number_is_the_stated_one(problem, signed, columns, wanted):
     A = matrix(
         problem=problem, columns=columns, matrix="conditioned", condition=wanted, signed=signed
@@ -77,9 +78,14 @@ def test_uniform_entries():
 @pytest.mark.parametrize("circuit", ["inv", "inv-compensated", "inv-inverters"])
 def test_conditioned_systems_are_stable_and_solved(circuit):
     point = Experiment.of(
-        {"problem": "inv", "circuit": circuit, "columns": 24, "signed": circuit != "inv",
-         "fidelity": "behavioural"}
-    )  # fmt: skip
+        {
+            "problem": "inv",
+            "circuit": circuit,
+            "columns": 24,
+            "signed": circuit != "inv",
+            "fidelity": "behavioural",
+        }
+    )
     run = point.simulate()
     assert run.all_settled
     assert run.relative_error.max() < 1e-3

@@ -88,9 +88,7 @@ def test_points_run_once_and_never_again(store):
 
 @pytest.mark.slow
 def test_what_fails_hangs_or_dies_is_stored_and_stops_nothing(store, failed_decks):
-    summary = run_sweep(
-        plan((8,), 7), store, function=sweep_points.troubled, jobs=2, timeout=1.5
-    )  # fmt: skip
+    summary = run_sweep(plan((8,), 7), store, function=sweep_points.troubled, jobs=2, timeout=1.5)
     assert (summary.done, summary.failed) == (2, 5)
     frame = store.frame().set_index("seed")
     assert set(frame.index[frame["status"] == "done"]) == {0, 6}
@@ -189,9 +187,12 @@ def child(path, spec, function="short", *options):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHILD.parent), *sys.path])}
     return subprocess.Popen(
         [sys.executable, str(CHILD), str(path), str(spec), function, *options],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
         start_new_session=True,
-    )  # fmt: skip
+    )
 
 
 def wait_for(path, count):
@@ -328,9 +329,7 @@ def test_probes_are_at_the_corners():
         )
     )
     places = {grid.places(index)[:3] for index in probe_indices(grid, range(len(grid)))}
-    assert places == {
-        (0, 0, 0), (2, 0, 0), (0, 1, 0), (0, 2, 0), (0, 0, 2), (1, 1, 1), (2, 2, 2)
-    }  # fmt: skip
+    assert places == {(0, 0, 0), (2, 0, 0), (0, 1, 0), (0, 2, 0), (0, 0, 2), (1, 1, 1), (2, 2, 2)}
     # What is in the store already is no probe.
     left = [index for index in range(len(grid)) if grid.places(index)[0] == 2]
     assert set(probe_indices(grid, left)) <= set(left)

@@ -87,12 +87,14 @@ def test_no_axes_are_one_point():
         ("columns = { from = 2, to = 9, step = 3 }", [2, 5, 8]),
         ('columns = { from = 2, to = 8, points = 9, scale = "log" }', [2, 3, 4, 5, 6, 7, 8]),
         ("write_noise = { from = 0, to = 0.3, step = 0.1 }", [0.0, 0.1, 0.2, 0.3]),
-        ('gbw = { from = "1 MHz", to = "10 MHz", points = 4, scale = "log" }',
-         [1e6, 2154434.69003, 4641588.83361, 1e7]),
+        (
+            'gbw = { from = "1 MHz", to = "10 MHz", points = 4, scale = "log" }',
+            [1e6, 2154434.69003, 4641588.83361, 1e7],
+        ),
         ("hold = [true, false]", [True, False]),
         ('circuit = ["ginv-classic", "ginv-compact"]', ["ginv-classic", "ginv-compact"]),
     ],
-)  # fmt: skip
+)
 def test_ranges(text, values):
     assert axis(text) == values
 
@@ -129,11 +131,11 @@ def test_a_zip_without_a_parameter_of_its_own_values_is_named_for_all():
         ("columns = { from = 8, to = 64, step = 0 }", ["line 5", "above 0"]),
         ("columns = { from = 8, to = 64, points = 1 }", ["line 5", "points"]),
         ('columns = { from = 8, to = 64, points = 3, scale = "cubic" }', ["line 5", "'log'"]),
-        ('circuit = { from = 1, to = 3, step = 1 }', ["line 5", "list"]),
+        ("circuit = { from = 1, to = 3, step = 1 }", ["line 5", "list"]),
         ("seed = [1, 2]", ["line 5", "repeats"]),
         ('circuit = ["ginv-compct"]', ["line 5", "circuit", "ginv-compact"]),
     ],
-)  # fmt: skip
+)
 def test_mistakes_on_an_axis_are_refused_with_their_line(line, words):
     refused(f'repeats = 2\n[base]\nproblem = "nnls"\n[axes]\n{line}\n', "sweep.toml", *words)
 

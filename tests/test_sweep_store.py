@@ -31,10 +31,14 @@ def points(count=6, status="done", **more):
     outcomes = []
     for index in range(count):
         parameters = {
-            "columns": AXES["columns"][index // 2 % 3], "gbw": AXES["gbw"][index % 2],
-            "rows": 4 * AXES["columns"][index // 2 % 3], "circuit": "inv", "hold": None,
-            "signed": False, "seed": index // 6,
-        }  # fmt: skip
+            "columns": AXES["columns"][index // 2 % 3],
+            "gbw": AXES["gbw"][index % 2],
+            "rows": 4 * AXES["columns"][index // 2 % 3],
+            "circuit": "inv",
+            "hold": None,
+            "signed": False,
+            "seed": index // 6,
+        }
         metrics = {"settling_time_median_s": 1e-9 * index, "settled": 1.0, "near_limit": False}
         outcomes.append(Outcome(point_key(parameters), parameters, status, metrics, **more))
     return outcomes
@@ -50,9 +54,12 @@ def store(path):
     with Store.open(path, create=True) as opened:
         keys = [point.key for point in points()]
         opened.add_sweep(
-            "a sweep", "[axes]", AXES, keys=keys,
+            "a sweep",
+            "[axes]",
+            AXES,
+            keys=keys,
             units={"gbw": "Hz", "settling_time_median_s": "s", "columns": ""},
-        )  # fmt: skip
+        )
         yield opened
 
 
@@ -169,8 +176,9 @@ def test_failures_are_grouped_and_extremes_are_found(store):
     failed.append(Outcome("e", {}, "failed", error="internal error: Traceback\n  x\nKeyError: 'a'"))
     store.write(failed)
     assert [(failure["points"], failure["reason"]) for failure in store.failures()] == [
-        (3, "took longer than # s"), (1, "KeyError: 'a'"),
-    ]  # fmt: skip
+        (3, "took longer than # s"),
+        (1, "KeyError: 'a'"),
+    ]
     extremes = store.extremes("settling_time_median_s")
     assert extremes["best"]["value"] == 0.0
     assert extremes["worst"]["axes"] == {"columns": 16, "gbw": 25000000}
@@ -398,8 +406,10 @@ WRITES_FOREVER = """
 def writer(path, limit=0):
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(WRITES_FOREVER), str(path), str(limit)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def check_whole(path, written):
@@ -445,11 +455,13 @@ def test_many_points_are_read_filtered_and_exported_quickly(path, measured):
         for first in range(0, count, 1000):
             store.write(
                 Outcome(
-                    f"{k:064x}", {**base, "columns": k % 10}, "done",
+                    f"{k:064x}",
+                    {**base, "columns": k % 10},
+                    "done",
                     {f"metric_{m}": k / 7 + m for m in range(18)},
                 )
                 for k in range(first, first + 1000)
-            )  # fmt: skip
+            )
         for name, action in {
             "frame": lambda: store.frame(),
             "filter": lambda: store.frame({"columns": 3}),

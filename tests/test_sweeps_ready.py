@@ -26,9 +26,15 @@ def plan(path):
 
 def test_there_are_ready_sweeps():
     assert {path.stem for path in SPECS} >= {
-        "settling-inverse", "settling-least-squares", "settling-nnls", "settling-eigen",
-        "wires", "levels", "power", "tiny",
-    }  # fmt: skip
+        "settling-inverse",
+        "settling-least-squares",
+        "settling-nnls",
+        "settling-eigen",
+        "wires",
+        "levels",
+        "power",
+        "tiny",
+    }
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
@@ -68,9 +74,17 @@ def test_the_settling_sweeps_span_the_full_range():
             spans.setdefault(point["circuit"], []).append((point["columns"], point["gbw"]))
             expected = "reduced" if point["columns"] <= 128 else "behavioural"
             assert point["fidelity"] == expected
-    assert set(spans) == {"inv", "inv-compensated", "inv-inverters", "ginv-classic",
-                          "ginv-compact", "eigen", "macro-inv", "macro-ginv",
-                          "macro-eigen"}  # fmt: skip
+    assert set(spans) == {
+        "inv",
+        "inv-compensated",
+        "inv-inverters",
+        "ginv-classic",
+        "ginv-compact",
+        "eigen",
+        "macro-inv",
+        "macro-ginv",
+        "macro-eigen",
+    }
     for pairs in spans.values():
         sizes, gbws = zip(*pairs, strict=True)
         assert (min(sizes), max(sizes), min(gbws), max(gbws)) == (8, 512, 10e6, 10e9)

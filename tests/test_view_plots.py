@@ -26,11 +26,21 @@ def exponential_run():
     segment = Segment(time, np.hstack([outputs, outputs * 0]), np.zeros((len(time), 2)))
     settled = measure_settling(time, outputs)
     return Run(
-        x=np.ones(2), reference=np.ones(2), relative_error=np.zeros(1), settled=np.ones(1, bool),
-        settling_time=np.array([settled.time]), power={}, energy=np.zeros(1),
-        waveforms=Waveforms(("x0", "x1", "c0", "c1"), (segment,), (0, 1)), volts_per_unit=1.0,
-        range_halvings=0, near_limit=False, amplifiers=2, cells=4, provenance={},
-    )  # fmt: skip
+        x=np.ones(2),
+        reference=np.ones(2),
+        relative_error=np.zeros(1),
+        settled=np.ones(1, bool),
+        settling_time=np.array([settled.time]),
+        power={},
+        energy=np.zeros(1),
+        waveforms=Waveforms(("x0", "x1", "c0", "c1"), (segment,), (0, 1)),
+        volts_per_unit=1.0,
+        range_halvings=0,
+        near_limit=False,
+        amplifiers=2,
+        cells=4,
+        provenance={},
+    )
 
 
 def test_settling_marks_the_time_and_the_band():

@@ -127,10 +127,16 @@ def test_the_distribution_in_a_device(programmed):
 def test_levels_may_be_collected_from_nearby_targets():
     ones = np.ones((1, 3))
     array = amc.Programmed(
-        target=np.array([[1e-5, 1.2e-5, 5e-5]]), conductance=np.array([[1.1e-5, 1.2e-5, 4e-5]]),
-        state=ones, set_pulses=ones.astype(int), reset_pulses=ones.astype(int),
-        converged=ones.astype(bool), pulse_energy=ones, read_energy=ones, provenance={},
-    )  # fmt: skip
+        target=np.array([[1e-5, 1.2e-5, 5e-5]]),
+        conductance=np.array([[1.1e-5, 1.2e-5, 4e-5]]),
+        state=ones,
+        set_pulses=ones.astype(int),
+        reset_pulses=ones.astype(int),
+        converged=ones.astype(bool),
+        pulse_energy=ones,
+        read_energy=ones,
+        provenance={},
+    )
     errors = array.write_errors([1e-5, 5e-5])
     np.testing.assert_allclose(errors.errors[0], (0, 1e-6), atol=1e-18)
     np.testing.assert_allclose(errors.errors[1], (-1e-5,))

@@ -134,14 +134,14 @@ def _show(content: dict[str, Any]) -> None:
 
     console = Console(highlight=False)
     table = Table(title=f"point {content['key'][:12]}", title_justify="left")
-    stored = content["stored"] or {}
-    for name in ("metric", "value", *(["in the store"] if stored else [])):
+    stored_metrics = content["stored"] or {}
+    for name in ("metric", "value", *(["in the store"] if stored_metrics else [])):
         table.add_column(name, justify="left" if name == "metric" else "right")
     for name, value in content["metrics"].items():
         unit = METRICS.get(name, "")
         cells = [si(float(value), unit) if unit else f"{value:.6g}"]
-        if stored:
-            before = stored.get(name)
+        if stored_metrics:
+            before = stored_metrics.get(name)
             cells.append(
                 "-" if before is None else si(float(before), unit) if unit else f"{before:.6g}"
             )

@@ -50,7 +50,7 @@ def conditions(texts: Sequence[str]) -> dict[str, Any]:
         if not equals or not values.strip():
             raise InputError(f"--where {text}: write it as NAME=VALUE, such as columns=32")
         values_by_name.setdefault(name, []).extend(
-            _value(name, item.strip()) for item in values.split(",")
+            _value(name, word.strip()) for word in values.split(",")
         )
     return dict(values_by_name)
 

@@ -176,9 +176,9 @@ class Memristor:
             If they are none; names ``fidelity`` and what to use.
         """
         if not self.linear:
-            what = "with a sinh I-V curve" if self.sinh_voltage else "that fluctuate in time"
+            kind = "with a sinh I-V curve" if self.sinh_voltage else "that fluctuate in time"
             raise UnsupportedError(
-                f"cells {what} cannot be reduced to port conductances, so {fidelity} fidelity "
+                f"cells {kind} cannot be reduced to port conductances, so {fidelity} fidelity "
                 "does not know them; use flat fidelity"
             )
 

@@ -150,11 +150,11 @@ class Pulse:
 
     def _bit_line(self, k: int) -> Points:
         schedule, start = self.schedule, self.read_start
-        read = _trapezoid(start, schedule.edge, schedule.read_width, schedule.read_voltage)
+        read_pulse = _trapezoid(start, schedule.edge, schedule.read_width, schedule.read_voltage)
         amplitude = float(self.amplitude[k])
         if amplitude <= 0:
-            return ((0.0, 0.0), *read)
-        return (*_trapezoid(0.0, schedule.edge, schedule.set_width, amplitude), *read)
+            return ((0.0, 0.0), *read_pulse)
+        return (*_trapezoid(0.0, schedule.edge, schedule.set_width, amplitude), *read_pulse)
 
     def _source_line(self, k: int) -> Points:
         schedule = self.schedule

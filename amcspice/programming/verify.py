@@ -97,23 +97,23 @@ def write_verify(
     """
     started = time.perf_counter()
     cell, schedule = cell or SwitchingCell(), schedule or WriteVerify()
-    wanted = as_matrix(target, "target conductances")
-    _check_reach(wanted, cell, schedule)
-    if not wanted.any():
+    targets = as_matrix(target, "target conductances")
+    _check_reach(targets, cell, schedule)
+    if not targets.any():
         raise InputError("target conductances: all are 0 (switched off); nothing to program")
-    cell_parameters = cell.draw((wanted.shape[0], wanted.shape[1]), seed)
-    programmed_cells = np.flatnonzero(wanted.ravel() > 0)
+    cell_parameters = cell.draw((targets.shape[0], targets.shape[1]), seed)
+    programmed_cells = np.flatnonzero(targets.ravel() > 0)
     groups = [
         programmed_cells[first : first + CHUNK] for first in range(0, len(programmed_cells), CHUNK)
     ]
     tasks = [
-        _Chunk(group, wanted, cell, schedule, cell_parameters, seed, simulator, timeout)
+        _Chunk(group, targets, cell, schedule, cell_parameters, seed, simulator, timeout)
         for group in groups
     ]
     chunk_states = map_tasks(_program_chunk, tasks, jobs, progress)
-    columns = _assemble(wanted, cell, programmed_cells, chunk_states)
+    columns = _assemble(targets, cell, programmed_cells, chunk_states)
     return Programmed(
-        target=wanted,
+        target=targets,
         **columns,
         provenance=_provenance(cell, schedule, seed, simulator, chunk_states, started),
     )
@@ -222,26 +222,26 @@ def _verify(chunk: _Chunk, conductance: Array, number: int) -> Array:
     return conductance * (1 + chunk.schedule.read_noise * noise)
 
 
-def _check_reach(wanted: Array, cell: SwitchingCell, schedule: WriteVerify) -> None:
+def _check_reach(targets: Array, cell: SwitchingCell, schedule: WriteVerify) -> None:
     lowest, highest = cell.read_conductance([0.0, 1.0], schedule.read_gate)
     lowest, highest = lowest / REACH, REACH * highest
-    outside = (wanted != 0) & ((wanted < lowest) | (wanted > highest))
+    outside = (targets != 0) & ((targets < lowest) | (targets > highest))
     if outside.any():
         where = tuple(int(k) for k in np.argwhere(outside)[0])
         raise InputError(
-            f"target conductances: entry {where} is {wanted[where]:.4g} S; a nominal cell reaches "
+            f"target conductances: entry {where} is {targets[where]:.4g} S; a nominal cell reaches "
             f"{lowest:.3g} to {highest:.3g} S (or 0: switched off)"
         )
 
 
 def _assemble(
-    wanted: Array,
+    targets: Array,
     cell: SwitchingCell,
     programmed_cells: NDArray[np.intp],
     chunk_states: list[_ChunkState],
 ) -> dict[str, Any]:
     """Return the fields of `Programmed` that the chunks hold, in the shape of the array."""
-    array_state = _ChunkState.start(wanted.size, cell.initial_state)
+    array_state = _ChunkState.start(targets.size, cell.initial_state)
     array_state.converged[:] = True
     columns = {}
     for field in dataclasses.fields(_ChunkState):
@@ -251,7 +251,7 @@ def _assemble(
         values[programmed_cells] = np.concatenate(
             [getattr(part, field.name) for part in chunk_states]
         )
-        columns[field.name] = values.reshape(wanted.shape)
+        columns[field.name] = values.reshape(targets.shape)
     return columns
 
 

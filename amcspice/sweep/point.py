@@ -100,9 +100,9 @@ def command(parameters: Mapping[str, Any]) -> str:
     while missing := _different(chosen, parameter_values):
         chosen |= missing
     for name in [name for name in _DERIVED if name in chosen]:
-        rest = {key: value for key, value in chosen.items() if key != name}
-        if not _different(rest, parameter_values):
-            chosen = rest
+        fewer = {key: value for key, value in chosen.items() if key != name}
+        if not _different(fewer, parameter_values):
+            chosen = fewer
     settings = (
         shlex.quote(f"{name}={_text(chosen[name])}") for name in PARAMETERS if name in chosen
     )

@@ -118,8 +118,8 @@ def estimate(
                 break
     finally:
         executor.close()
-    measured = probes[: len(seconds)] or probes[:1]
-    total = _extrapolate(grid, measured, seconds or [most_seconds], indices)
+    timed_probes = probes[: len(seconds)] or probes[:1]
+    total = _extrapolate(grid, timed_probes, seconds or [most_seconds], indices)
     size = _size(outcomes) * len(indices)
     return Estimate(len(indices), total, start, size, tuple(outcomes), all_ended)
 
@@ -138,12 +138,12 @@ def probe_indices(grid: Grid, indices: Sequence[int]) -> list[int]:
         corners += [(*origin[:number], place, *origin[number + 1 :]) for place in places]
     corners = corners[: MOST_PROBES - 2]
     corners += [tuple(count // 2 for count in shape), tuple(count - 1 for count in shape)]
-    wanted = set(indices)
-    chosen = [index for index in dict.fromkeys(map(grid.index, corners)) if index in wanted]
-    if len(chosen) < min(4, len(indices)):  # most of it was run before: any other will do
+    allowed = set(indices)
+    probes = [index for index in dict.fromkeys(map(grid.index, corners)) if index in allowed]
+    if len(probes) < min(4, len(indices)):  # most of it was run before: any other will do
         spread = np.linspace(0, len(indices) - 1, min(4, len(indices))).astype(int)
-        chosen = list(dict.fromkeys([*chosen, *(indices[k] for k in spread)]))
-    return chosen
+        probes = list(dict.fromkeys([*probes, *(indices[k] for k in spread)]))
+    return probes
 
 
 def _numeric(places: Sequence[tuple[Scalar, ...]]) -> bool:
@@ -155,11 +155,11 @@ def _numeric(places: Sequence[tuple[Scalar, ...]]) -> bool:
 def _extrapolate(
     grid: Grid, probes: Sequence[int], seconds: Sequence[float], indices: Sequence[int]
 ) -> float:
-    measured = _features(grid, probes)
+    features = _features(grid, probes)
     logs = np.log(np.maximum(seconds, 1e-6))
     # Least squares of the smallest norm: what no probe tells changes nothing.
-    centre = measured.mean(axis=0)
-    fitted = np.linalg.lstsq(measured - centre, logs - logs.mean(), rcond=1e-6)[0]
+    centre = features.mean(axis=0)
+    fitted = np.linalg.lstsq(features - centre, logs - logs.mean(), rcond=1e-6)[0]
     exponents = (_features(grid, indices) - centre) @ fitted + logs.mean()
     return float(np.exp(np.minimum(exponents, np.log(max(seconds)) + 3)).sum())
 

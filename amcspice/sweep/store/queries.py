@@ -126,13 +126,13 @@ class Queries:
             extremes[word] = None
             for key, text, extreme in rows:
                 parameters = json.loads(text)
-                shown = {
+                axis_values = {
                     name: parameters[name]
                     for axis in self.axes
                     for name in axis.split("+")
                     if name in parameters
                 }
-                extremes[word] = {"key": key, "value": extreme, "axes": shown}
+                extremes[word] = {"key": key, "value": extreme, "axes": axis_values}
         if extremes["best"] is None:
             self._refuse_unknown(metric)
         return extremes

@@ -183,8 +183,8 @@ class Store(Queries):
 
 def _split(provenance: Mapping[str, Any]) -> tuple[str, str]:
     shared = {name: value for name, value in provenance.items() if name in SHARED_PROVENANCE}
-    rest = {name: value for name, value in provenance.items() if name not in SHARED_PROVENANCE}
-    return json.dumps(shared, sort_keys=True), json.dumps(rest, default=str)
+    details = {name: value for name, value in provenance.items() if name not in SHARED_PROVENANCE}
+    return json.dumps(shared, sort_keys=True), json.dumps(details, default=str)
 
 
 def _json(metrics: Mapping[str, Any]) -> str:

@@ -43,21 +43,21 @@ def frame(
         source, place = "member JOIN point USING (key)", "place"
         conditions.append("sweep = ?")
         values.append(sweep)
-    chosen = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    where_clause = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     names = ", ".join(f"point.{name}" for name in ROW)
     rows = connection.execute(
-        f"SELECT {names}, parameters, metrics, {place} FROM {source} {chosen} "
+        f"SELECT {names}, parameters, metrics, {place} FROM {source} {where_clause} "
         f"ORDER BY {'point.key' if sweep is None else 'place'}",
         values,
     ).fetchall()
     if not rows:
         return pd.DataFrame(columns=["key", "status", *_column_names(connection), *ROW[2:]])
     *plain, parameters, metrics, places = zip(*rows, strict=True)
-    key, status, *rest = map(list, plain)
+    key, status, *row_fields = map(list, plain)
     decoded = _columns(parameters)
     first = {axis: decoded[axis] for axis in axes if axis in decoded}
     columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics)}
-    columns |= dict(zip(ROW[2:], rest, strict=True))
+    columns |= dict(zip(ROW[2:], row_fields, strict=True))
     table = pd.DataFrame(columns, index=None if sweep is None else list(places))
     for axis in axes:
         if "+" in axis and axis not in table:
@@ -107,26 +107,26 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
     conditions: list[str] = []
     values: list[Any] = []
     names = _column_names(connection) if where else []
-    for name, wanted in where.items():
+    for name, choice in where.items():
         if name in ROW:
-            left = f"point.{name}"
+            expression = f"point.{name}"
         elif name in names:
-            left = "coalesce({}, {})".format(
+            expression = "coalesce({}, {})".format(
                 *(f"json_extract({part}, '$.{name}')" for part in ("parameters", "metrics"))
             )
         elif names:
             raise InputError(f"there is no column {name!r}; {did_you_mean(name, names)}")
         else:
             return ["0"], []
-        choices = []
-        for value in [wanted] if isinstance(wanted, Scalar) else wanted:
+        alternatives = []
+        for value in [choice] if isinstance(choice, Scalar) else choice:
             if isinstance(value, int | float) and not isinstance(value, bool):
-                choices.append(f"abs({left} - ?) <= {TOLERANCE} * abs(?)")
+                alternatives.append(f"abs({expression} - ?) <= {TOLERANCE} * abs(?)")
                 values += [value, value]
             else:
-                choices.append(f"{left} IS ?")
+                alternatives.append(f"{expression} IS ?")
                 values.append(value)
-        conditions.append(f"({' OR '.join(choices)})")
+        conditions.append(f"({' OR '.join(alternatives)})")
     return conditions, values
 
 
