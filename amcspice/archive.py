@@ -35,7 +35,7 @@ def write_archive(
     """
     text = json.dumps({"kind": kind, **values}, default=_plain)
     with replacing(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **{VALUES: np.array(text)}, **arrays)
+        np.savez(stream, **{VALUES: np.array(text)}, **arrays)  # type: ignore[arg-type]
 
 
 def read_archive(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, Any]]:

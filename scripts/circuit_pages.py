@@ -60,7 +60,7 @@ def has_fidelity(name, fidelity):
     kind = amc.CIRCUITS[name]
     circuit = kind(ALWAYS)
     if fidelity in ("flat", "reduced"):
-        from amcspice.solver.standalone import standalone_deck
+        from amcspice.simulation.standalone import standalone_deck
 
         return bool(standalone_deck(circuit, np.ones(3), amc.Analysis(fidelity=fidelity)).text)
     return bool(amc.simulate(circuit, np.ones(3), fidelity=fidelity).all_settled)

@@ -13,7 +13,7 @@ import numpy as np
 
 import amcspice as amc
 from amcspice.files import replacing
-from amcspice.solver.standalone import StandaloneDeck, standalone_deck
+from amcspice.simulation.standalone import StandaloneDeck, standalone_deck
 
 FOLDER = Path(__file__).resolve().parents[1] / "netlists"
 SEED = 2024

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from amcspice.sweep.metrics import METRICS
-from amcspice.sweep.spec.generators import GENERATORS
+from amcspice.problem.generators import GENERATORS
 from amcspice.sweep.spec.parameters import PARAMETERS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sweep-parameters.md"

@@ -11,7 +11,8 @@ from node_equations import G_MAX, Classic, Compact
 from oracles import compact_operating_point, random_problem
 
 import amcspice as amc
-from amcspice.engine import Behavioural, LinearModel
+from amcspice.engine import Batch, Drive, Integrator, LinearModel
+from amcspice.engine.equations.linear import Modes
 from amcspice.measure.settling import measure_settlings
 from amcspice.reduction import reduce_to_ports
 
@@ -19,12 +20,16 @@ CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
 
 
 def integrate(circuit, b, volts_per_unit=1.0, **options):
-    """Waveforms of right-hand sides (m,) or (m, K) in a given range; positions of the outputs."""
-    model = reduce_to_ports(circuit.schematic)
-    engine = Behavioural(circuit, model, **{"longest": 1.0, **options})
-    currents = circuit.schematic.currents(np.atleast_2d(b.T), volts_per_unit)
-    segments = [segment for stream in engine.run(currents) for segment in stream]
-    return segments, np.searchsorted(model.nodes, circuit.schematic.outputs)
+    """Waveforms of right-hand sides (m,) or (m, K) in a given range; positions of the outputs.
+
+    With the steps of circuits that do not ring: they end nearest to the equilibrium.
+    """
+    batch = Batch.of([circuit])
+    calm = Modes(-np.ones((1, 1)))
+    engine = Integrator(batch, **{"longest": np.ones(1), "modes": calm, **options})
+    drive = Drive.of(batch, [circuit.schematic.currents(np.atleast_2d(b.T), volts_per_unit)])
+    segments = [segment for stream in engine.run(drive) for segment in stream]
+    return segments, batch.outputs
 
 
 # What is linear: the matrix exponential.
@@ -213,9 +218,10 @@ def test_a_slewing_output_is_a_ramp(slew, tolerance, measured):
 def test_slewing_is_not_taken_for_rest(slew):
     """However slow: the distance to go is not what the linear circuit would make of the rate."""
     circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp(slew_rate=slew, gbw=1e9))
-    model = reduce_to_ports(circuit.schematic)
-    engine = Behavioural(circuit, model, longest=1e-7)
-    assert engine.rest_times(circuit.schematic.currents(np.array([[2.0]]), 1.0)) == np.inf
+    batch = Batch.of([circuit])
+    engine = Integrator(batch, longest=np.array([1e-7]))
+    drive = Drive.of(batch, [circuit.schematic.currents(np.array([[2.0]]), 1.0)])
+    assert engine.rest_times(engine.integrate(drive)) == np.inf
 
 
 @pytest.mark.parametrize("circuit_type", CIRCUITS)

@@ -6,10 +6,10 @@ from oracles import random_problem
 from test_transient import chosen
 
 import amcspice as amc
-from amcspice.engine import Streamer
-from amcspice.engine.transient import SHORTEST_WINDOW
+from amcspice.engine import Batch, get_backend
+from amcspice.engine.ngspice.streamer import SHORTEST_WINDOW
 from amcspice.errors import InputError
-from amcspice.solver.attempt import Simulation
+from amcspice.simulation.once import drive_of, join_forecasts, run_once
 
 pytestmark = pytest.mark.ngspice
 
@@ -124,13 +124,13 @@ def test_settling_of_many_problems_agrees(measured):
         here, there = (amc.simulate(circuit, b, fidelity=f) for f in ("behavioural", "reduced"))
         assert here.all_settled
         solutions.append(np.linalg.norm(here.x - there.x) / np.linalg.norm(there.x))
-        difference = abs(here.settling_time[0] - there.settling_time[0])
+        difference = abs(here.settling_time - there.settling_time)
         if not here.reference.any():
             # What does not move is at rest once the input has risen.
             assert difference < 2 * chosen(circuit).rise
             continue
-        settling.append(difference / there.settling_time[0])
-        energy.append(abs(here.energy[0] / there.energy[0] - 1))
+        settling.append(difference / there.settling_time)
+        energy.append(abs(here.energy / there.energy - 1))
     assert len(settling) > 90
     measured("settling, 95th percentile", np.percentile(settling, 95))
     measured("settling, largest", max(settling))
@@ -146,19 +146,17 @@ def test_settling_of_many_problems_agrees(measured):
 def test_forecast_windows_change_no_answer(circuit_type, measured):
     A, b = random_problem(6, rows=12, columns=4, vectors=12)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=good())
-    simulation = Simulation(circuit, amc.Analysis())
-    streamer = simulation.engine
-    assert isinstance(streamer, Streamer)
-    currents = circuit.schematic.currents(b.T, 1.0)
-    windows, window = streamer.windows(currents), streamer.transient.window
+    batch, analysis = Batch.of([circuit]), amc.Analysis()
+    prepared = get_backend(analysis).prepare(batch)
+    drive = drive_of(batch, [b.T], np.ones(1))
+    forecast = join_forecasts(list(prepared.forecast(drive)))
+    (windows,), window = forecast.windows, prepared.streamer.transient.window
     assert (windows >= SHORTEST_WINDOW * window).all()
     assert (windows <= window).all()
     if circuit_type is amc.CompactGINV:  # in the classic one every mode decays alike
         assert windows.min() < window
-    short = simulation.attempt(b.T, 1.0)
-    streamer.forecast = None
-    assert (streamer.windows(currents) == window).all()
-    full = simulation.attempt(b.T, 1.0)
+    short = run_once(prepared, drive, analysis, forecast=forecast).measurement
+    full = run_once(prepared, drive, analysis).measurement
     assert short.settled.all()
     apart = np.abs(short.settling_time / full.settling_time - 1).max()
     measured("settling", apart)
@@ -169,7 +167,9 @@ def test_forecast_windows_change_no_answer(circuit_type, measured):
 def test_a_current_limit_needs_ngspice_and_has_no_forecast():
     A, b = random_problem(6, rows=12, columns=4)
     circuit = amc.CompactGINV(A, opamp=good(output_current_limit=10e-3))
-    assert Simulation(circuit, amc.Analysis()).engine.forecast is None
+    batch = Batch.of([circuit])
+    prepared = get_backend(amc.Analysis()).prepare(batch)
+    assert not list(prepared.forecast(drive_of(batch, [b[None]], np.ones(1))))
     run = amc.simulate(circuit, b)
     assert run.all_settled
     free = amc.simulate(amc.CompactGINV(A, opamp=good()), b, fidelity="behavioural")

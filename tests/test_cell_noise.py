@@ -10,10 +10,11 @@ import scipy.optimize
 import amcspice as amc
 from amcspice.circuit.network import GROUND, Network
 from amcspice.engine import Streamer
-from amcspice.netlist.deck import Deck, Stimulus, Transient, write_deck
+from amcspice import netlist
+from amcspice.netlist import Deck, Stimulus, Transient, write_deck
 from amcspice.netlist.noise import BOLTZMANN, noise_sources, thermal_currents
 from amcspice.reduction import reduce_to_ports
-from amcspice.solver.standalone import standalone_deck
+from amcspice.simulation.standalone import standalone_deck
 
 A = np.random.default_rng(1).random((5, 3)) + 0.1
 B = A @ np.array([0.5, 0.2, 0.8])
@@ -129,9 +130,9 @@ def streamed(circuit, fidelity, window):
         circuit=circuit,
         model=model,
         simulator=amc.engine.get_simulator("batch"),
-        fidelity=fidelity,
+        flat=fidelity == "flat",
         transient=Transient(window=window, max_step=5e-8, rise=1e-9, relative_tolerance=1e-5),
-        at_rest=lambda stream: np.ones(len(stream), bool),
+        doublings=0,
         timeout=60,
     )
     (stream,) = streamer.run(circuit.schematic.currents(B[None], 0.1))
@@ -200,8 +201,9 @@ def test_read_noise_fluctuates_with_the_voltage_across_the_cell():
     network.connect(node, GROUND, 1e-3)
     network.connect(top, GROUND, 1.0)
     text = write_deck(
-        "one cell", network, (), amc.OpAmp(), Stimulus(top, np.ones((1, 1))),
-        Transient(window=200e-6, max_step=1e-7, rise=1e-9), node, device,
+        "one cell",
+        netlist.Testbench(network, (), Stimulus(top, np.ones((1, 1))), node, (node[:0], np.empty(0))),
+        amc.OpAmp(), Transient(window=200e-6, max_step=1e-7, rise=1e-9), device,
     ).text  # fmt: skip
     vectors = amc.engine.get_simulator("batch").run(Deck(text, ("node0",), 200e-6))
     points = re.search(r"Vnoise0 noise0 0 PWL\(([^)]*)\)", text)[1].replace("\n+", " ").split()

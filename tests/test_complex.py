@@ -10,7 +10,7 @@ import scipy.io
 from cli_helpers import refused, run
 
 import amcspice as amc
-from amcspice.solver.complex_form import real_form
+from amcspice.problem.complex_form import complex_form
 from amcspice.workload.matrix_file import read_matrix, read_numbers
 
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
@@ -99,7 +99,8 @@ def test_rows_with_one_sign_only(name, circuit, wire):
 def test_real_form_multiplies_as_complex_numbers_do():
     A, _ = problem(7, rows=3, columns=5)
     x = problem(8, rows=5, columns=5)[1]
-    matrix, stacked = real_form("mvm", A, x)
+    form = complex_form("mvm", A, x, {}, takes_vectors=True)
+    matrix, stacked = form.matrix, form.vectors
     product = A @ x
     np.testing.assert_allclose(matrix @ stacked, np.concatenate([product.real, product.imag]))
 

@@ -19,7 +19,7 @@ from amcspice.device.converter import Quantiser
 from amcspice.engine import LinearModel
 from amcspice.measure import measure_settling, sample
 from amcspice.reduction import reduce_to_ports
-from amcspice.solver.standalone import standalone_deck
+from amcspice.simulation.standalone import standalone_deck
 
 BEHAVIOURAL = "behavioural"
 FIDELITIES = [BEHAVIOURAL, pytest.param("reduced", marks=pytest.mark.ngspice)]

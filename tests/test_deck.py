@@ -53,10 +53,9 @@ def deck(name, transient=TRANSIENT):
     circuit = CIRCUITS[name]
     schematic = circuit.schematic
     model = reduce_to_ports(schematic) if name.endswith("reduced") else None
-    drawing = make_testbench(schematic, schematic.currents(B, 0.5), model)
+    testbench = make_testbench(schematic, schematic.currents(B, 0.5), model)
     return write_deck(
-        f"test {name}", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus,
-        transient, drawing.ports, with_supplies="elements" not in name,
+        f"test {name}", testbench, circuit.opamp, transient, with_supplies="elements" not in name,
     )  # fmt: skip
 
 
@@ -168,10 +167,9 @@ def test_sources_step_through_the_right_hand_sides():
 def test_a_source_that_is_always_zero_is_left_out():
     circuit = amc.CompactGINV(A)
     schematic = circuit.schematic
-    drawing = make_testbench(schematic, schematic.currents(B * [1, 0, 1], 0.5))
+    testbench = make_testbench(schematic, schematic.currents(B * [1, 0, 1], 0.5))
     text = write_deck(
-        "t", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus, TRANSIENT,
-        drawing.ports,
+        "t", testbench, circuit.opamp, TRANSIENT,
     ).text  # fmt: skip
     assert "Ir0 0 r0" in text
     assert "Ir1" not in text
@@ -193,9 +191,9 @@ def test_step_follows_the_window():
 def test_only_what_differs_from_the_model_is_written():
     plain = amc.OpAmp()
     schematic = amc.CompactGINV(A, opamp=plain).schematic
-    drawing = make_testbench(schematic, schematic.currents(B, 0.5))
+    testbench = make_testbench(schematic, schematic.currents(B, 0.5))
     text = write_deck(
-        "t", drawing.network, drawing.amplifiers, plain, drawing.stimulus, TRANSIENT, drawing.ports
+        "t", testbench, plain, TRANSIENT
     ).text
     line = next(line for line in text.splitlines() if line.startswith("Xx0"))
     assert line == "Xx0 0 c0 x0 vdd vss amc_opamp a0=1000000.0 gbw=100000000.0 rout=0.1"
@@ -223,9 +221,9 @@ def test_every_amplifier_parameter_reaches_the_deck(field, key, value):
     """And the sub-circuit that is named takes it."""
     opamp = amc.OpAmp(**{field: value})
     schematic = amc.CompactGINV(A, opamp=opamp, constraint=amc.NonNegative()).schematic
-    drawing = make_testbench(schematic, schematic.currents(B, 0.5))
+    testbench = make_testbench(schematic, schematic.currents(B, 0.5))
     text = write_deck(
-        "t", drawing.network, drawing.amplifiers, opamp, drawing.stimulus, TRANSIENT, drawing.ports
+        "t", testbench, opamp, TRANSIENT
     ).text
     line = next(line for line in text.splitlines() if line.startswith("Xx0"))
     assert f" {key}={value!r}" in line

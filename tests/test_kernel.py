@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from oracles import nnls, random_problem
 
 import amcspice as amc
-from amcspice.engine import Behavioural, Segment, Stream, kernel
+from amcspice.engine import Batch, Drive, Integrator, Segment, Stream
+from amcspice.engine.behavioural import kernel
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import measure_settling
 from amcspice.measure.settling import measure_settlings
-from amcspice.reduction import reduce_to_ports
-from amcspice.solver.each import simulate_each
+from amcspice.simulation import simulate_many
 
 GOOD = amc.OpAmp(gain=1e5)
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
@@ -33,15 +33,14 @@ def same_waveforms(first, second):
 def test_chunks_change_nothing(circuit_type):
     A, b = random_problem(13, rows=12, columns=3, vectors=11)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=GOOD)
-    model = reduce_to_ports(circuit.schematic)
-    currents = circuit.schematic.currents(b.T, 0.5)
-    outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
+    batch = Batch.of([circuit])
+    drive = Drive.of(batch, [circuit.schematic.currents(b.T, 0.5)])
 
     def run(chunk):
-        engine = Behavioural(circuit, model, longest=1.0, chunk=chunk)
+        engine = Integrator(batch, longest=np.ones(1), chunk=chunk)
         rests, times = [], []
-        for stream in engine.run(currents):
-            solution = stream.voltages[:, outputs]
+        for stream in engine.run(drive):
+            solution = stream.voltages[:, batch.outputs]
             found = measure_settlings(stream.time, solution, stream.starts, 0.01, stream.at_rest)
             rests.append(found.final)
             times.append(found.time)
@@ -76,22 +75,23 @@ def test_pieces_met_before_change_nothing(circuit_type, opamp, large, monkeypatc
     monkeypatch.setattr(kernel, "LARGE", large)
     A, b = random_problem(13, rows=12, columns=4, vectors=20)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp)
-    model = reduce_to_ports(circuit.schematic)
+    batch = Batch.of([circuit])
     currents = circuit.schematic.currents(b.T, 0.1 * opamp.highest_output)
+    drive = Drive.of(batch, [currents])
 
     def fresh():
-        return Behavioural(circuit, model, longest=1.0)
+        return Integrator(batch, longest=np.ones(1))
 
     used = fresh()
     first, again, other = (
-        [segment for stream in engine.run(currents) for segment in stream]
+        [segment for stream in engine.run(drive) for segment in stream]
         for engine in (used, used, fresh())
     )
     same_waveforms(first, again)
     same_waveforms(first, other)
     # Others in between fill the room for pieces with theirs.
-    list(used.run(-currents[::-1]))
-    same_waveforms(first, [segment for stream in used.run(currents) for segment in stream])
+    list(used.run(Drive.of(batch, [-currents[::-1]])))
+    same_waveforms(first, [segment for stream in used.run(drive) for segment in stream])
 
 
 SLEWING = amc.OpAmp(gain=1e4, gbw=1e9, slew_rate=2e8)
@@ -259,7 +259,7 @@ def segments(draw):
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(segments(), st.sampled_from([0.1, 0.01, 0.001]))
 def test_segments_measured_at_once_are_those_measured_one_by_one(made, tolerance):
-    stream = Stream.join(made)
+    stream = Stream.join(made, np.ones(len(made), bool))
     found = measure_settlings(stream.time, stream.voltages, stream.starts, tolerance)
     for index, segment in enumerate(made):
         alone = measure_settling(segment.time, segment.voltages, tolerance)
@@ -272,7 +272,7 @@ def test_segments_measured_at_once_are_those_measured_one_by_one(made, tolerance
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(segments())
 def test_joined_segments_come_back(made):
-    stream = Stream.join(made)
+    stream = Stream.join(made, np.ones(len(made), bool))
     assert len(stream) == len(made)
     assert stream.starts[-1] == len(stream.time)
     same_waveforms(stream, made)
@@ -306,7 +306,7 @@ def test_a_signal_beside_a_result_is_what_is_raised(monkeypatch, raised):
     with pytest.raises(type(raised)):
         amc.simulate(circuit, b, analysis=analysis)
     with pytest.raises(type(raised)):
-        simulate_each([circuit], [b], analysis)
+        simulate_many([circuit], [b], analysis)
 
 
 def test_another_system_error_stays_one(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from plain_ngspice import read_listing, run_plain
 
 import amcspice as amc
-from amcspice.solver.standalone import standalone_deck
+from amcspice.simulation.standalone import standalone_deck
 
 
 def problem(seed=0, rows=6, columns=3, count=2):

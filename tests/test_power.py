@@ -5,6 +5,7 @@ import pytest
 from oracles import dissipated, random_problem
 
 import amcspice as amc
+from amcspice.engine import Batch, Drive
 from amcspice.measure import energy, measure_power
 from amcspice.reduction import reduce_to_ports
 
@@ -44,7 +45,7 @@ def test_source_power_equals_dissipated_power(
         assert (run.reference == 0).any()
         if constraint.hold:
             assert parts["hold"] > 1e-4 * sinks
-    found = {name: values[0] for name, values in run.power.items()}
+    found = run.power
     assert found["total"] == pytest.approx(sources, rel=1e-9)
     assert found["array"] == pytest.approx(parts["array"], rel=1e-6)
     assert found["input"] == pytest.approx(parts["input"], rel=1e-6, abs=1e-9 * sinks)
@@ -61,7 +62,7 @@ def test_flat_and_reduced_decks_report_the_same_power(circuit_type, constraint):
     )
     flat, reduced = (amc.simulate(circuit, b, fidelity=f) for f in ("flat", "reduced"))
     for name in flat.power:
-        scale = flat.power["total"][0]
+        scale = flat.power["total"]
         assert reduced.power[name] == pytest.approx(flat.power[name], abs=1e-6 * scale)
     assert reduced.energy == pytest.approx(flat.energy, rel=2e-3)
 
@@ -71,16 +72,16 @@ def test_parts_add_up_at_every_instant():
     A, b = random_problem(4, rows=12, columns=4)
     circuit = amc.CompactGINV(A, wire=WIRE, constraint=amc.NonNegative())
     run = amc.simulate(circuit, b)
-    model = reduce_to_ports(circuit.schematic)
     segment = run.waveforms.segments[0]
     currents = circuit.schematic.currents(b[None], run.volts_per_unit)
-    local = model.local_power(currents)
-    power = measure_power(circuit, model, segment.voltages, segment.supply, currents, local)
+    batch = Batch.of([circuit])
+    drive = Drive.of(batch, [currents])
+    power = measure_power(batch, segment.voltages, segment.supply, drive)
     np.testing.assert_allclose(power.total, power.supply + power.input, rtol=1e-12)
     spent = power.amplifier_static + power.amplifier_output + power.array
     np.testing.assert_allclose(power.total, spent, rtol=1e-12)
     assert (power.array >= 0).all()
-    assert power.by_name()["total"][-1] == pytest.approx(run.power["total"][0], rel=1e-9)
+    assert power.by_name()["total"][-1] == pytest.approx(run.power["total"], rel=1e-9)
     assert energy(segment.time, power.total, run.settling_time) == pytest.approx(run.energy)
 
 
@@ -91,7 +92,7 @@ def test_power_scales_with_the_square_of_the_range():
     circuit = amc.CompactGINV(A, wire=WIRE)
     full, half = (amc.simulate(circuit, b, full_scale=s).power for s in (0.4, 0.2))
     for name in ("array", "input"):
-        assert full[name][0] == pytest.approx(4 * half[name][0], rel=1e-5)
+        assert full[name] == pytest.approx(4 * half[name], rel=1e-5)
 
 
 def test_array_power_of_a_known_network():
@@ -101,13 +102,14 @@ def test_array_power_of_a_known_network():
     # x -- 100 uS -- r -- 100 uS -- c: 50 uS between the ports x and c.
     voltages = np.zeros((1, 2))
     voltages[0, model.names.index("x0")] = 1.0
-    found = measure_power(circuit, model, voltages, np.zeros((1, 2)), np.zeros((1, 1)), np.zeros(1))
+    batch = Batch.of([circuit])
+    none = Drive.of(batch, [np.zeros((1, 1))])
+    found = measure_power(batch, voltages, np.zeros((1, 2)), none)
     assert found.array[0] == pytest.approx(50e-6, rel=1e-12)
     assert found.input[0] == 0
     # 10 uA into the row node alone, both ports grounded: 1e-10 / 200 uS.
-    currents = np.array([[1e-5]])
-    local = model.local_power(currents)
-    found = measure_power(circuit, model, np.zeros((1, 2)), np.zeros((1, 2)), currents, local)
+    drive = Drive.of(batch, [np.array([[1e-5]])])
+    found = measure_power(batch, np.zeros((1, 2)), np.zeros((1, 2)), drive)
     assert found.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
     assert found.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
 

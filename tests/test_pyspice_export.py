@@ -42,10 +42,9 @@ def test_same_solution_as_our_deck(circuit, batch, reduced, count):
     transient, model = transient_of(circuit)
     vectors = np.random.default_rng(2).random((count, 5))
     currents = circuit.schematic.currents(vectors, 0.7)
-    drawing = make_testbench(circuit.schematic, currents, model if reduced else None)
+    testbench = make_testbench(circuit.schematic, currents, model if reduced else None)
     ours = write_deck(
-        "ours", drawing.network, drawing.amplifiers, circuit.opamp, drawing.stimulus, transient,
-        drawing.ports,
+        "ours", testbench, circuit.opamp, transient,
     )  # fmt: skip
     exported = amc.to_pyspice(
         circuit,

@@ -9,7 +9,11 @@ from oracles import random_problem
 
 import amcspice as amc
 from amcspice.errors import InputError
-from amcspice.solver.reference import least_squares, nonnegative_least_squares, reference
+from amcspice.problem import (
+    nonnegative_least_squares,
+    problem_of,
+    unconstrained_least_squares,
+)
 
 
 def optimality(A, b, x, ridge, lasso):
@@ -70,7 +74,7 @@ def test_lasso_with_dependent_columns_asks_for_ridge():
 @pytest.mark.parametrize("ridge", [0.0, 0.7])
 def test_least_squares_solves_the_normal_equations(ridge):
     A, b = random_problem(2, vectors=3)
-    x = least_squares(A, b.T, ridge=ridge)
+    x = unconstrained_least_squares(A, b.T, ridge=ridge)
     assert x.shape == (3, 8)
     np.testing.assert_allclose((A.T @ A + ridge * np.eye(8)) @ x.T, A.T @ b, atol=1e-9)
 
@@ -80,7 +84,7 @@ def test_reference_counts_selected_rows_only():
     rows = np.arange(10) % 3 > 0
     circuit = amc.CompactGINV(A, rows=rows, constraint=amc.NonNegative(), ridge=0.1)
     np.testing.assert_array_equal(
-        reference(circuit, b[None]), nonnegative_least_squares(A[rows], b[None, rows], ridge=0.1)
+        problem_of(circuit).answer(circuit, b[None]), nonnegative_least_squares(A[rows], b[None, rows], ridge=0.1)
     )
 
 
@@ -90,7 +94,7 @@ def test_clipping_is_not_the_answer():
     for seed in range(10):
         A, b = random_problem(seed)
         (x,) = nonnegative_least_squares(A, b[None])
-        clipped = np.maximum(least_squares(A, b[None])[0], 0)
+        clipped = np.maximum(unconstrained_least_squares(A, b[None])[0], 0)
         distances.append(np.linalg.norm(clipped - x) / np.linalg.norm(x))
     assert np.median(distances) > 0.02
     assert max(distances) > 0.1

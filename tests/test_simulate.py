@@ -25,7 +25,7 @@ def nnls_errors(make):
         assert run.all_settled
         np.testing.assert_allclose(run.reference, expected, atol=1e-12)
         error = np.linalg.norm(run.x - expected) / np.linalg.norm(expected)
-        assert run.relative_error[0] == pytest.approx(error, rel=1e-9)
+        assert run.relative_error == pytest.approx(error, rel=1e-9)
         errors.append(error)
     return np.array(errors)
 
@@ -194,7 +194,7 @@ def test_lasso_satisfies_the_optimality_conditions(circuit_type, scaling):
     assert 0 < active.sum() < 8
     assert np.abs(gradient[active]).max() < 0.02 * lasso
     assert gradient[~active].min() > -0.02 * lasso
-    assert run.relative_error[0] < 2e-3
+    assert run.relative_error < 2e-3
     assert x.sum() < np.maximum(amc.simulate(circuit_type(A, **options), b).x, 0).sum()
 
 
@@ -237,10 +237,10 @@ def test_column_load_trades_time_for_accuracy(measured):
     plain, loaded = (
         amc.simulate(amc.CompactGINV(A, column_load=load, **options), b) for load in (0.0, 4.0)
     )
-    measured("error, no load", plain.relative_error[0])
-    measured("error, load 4", loaded.relative_error[0])
-    assert loaded.relative_error[0] < plain.relative_error[0] / 3
-    assert loaded.settling_time[0] > 2 * plain.settling_time[0]
+    measured("error, no load", plain.relative_error)
+    measured("error, load 4", loaded.relative_error)
+    assert loaded.relative_error < plain.relative_error / 3
+    assert loaded.settling_time > 2 * plain.settling_time
 
 
 def test_column_scaling_is_exact_for_nnls():
@@ -250,7 +250,7 @@ def test_column_scaling_is_exact_for_nnls():
         amc.simulate(
             amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=amc.OpAmp(gain=1e7), scaling=s),
             b,
-        ).relative_error[0]
+        ).relative_error
         for s in ("matrix", "columns")
     ]
     assert errors[1] < 1e-4
@@ -337,7 +337,7 @@ def test_zero_solution_of_a_large_input_keeps_to_the_rails(circuit_type, scale, 
     # Zero to within what a range as large as the input allows.
     assert np.abs(run.x).max() < 1e-4 * max(scale * np.abs(b).max(), options.get("lasso", 0))
     assert np.abs(run.waveforms.segments[0].voltages).max() < 5
-    assert run.power["total"][0] < 1
+    assert run.power["total"] < 1
 
 
 def test_output_stays_above_ground_under_the_rail(measured):
@@ -366,9 +366,9 @@ def test_settling_is_bounded_below_by_the_slew_rate():
     circuit = amc.CompactGINV(A, opamp=amc.OpAmp(slew_rate=slew))
     run = amc.simulate(circuit, b)
     swing = np.abs(run.waveforms.solution()[1][-1]).max()
-    assert run.settling_time[0] > 0.99 * swing / slew
+    assert run.settling_time > 0.99 * swing / slew
     free = amc.simulate(amc.CompactGINV(A), b)
-    assert run.settling_time[0] > 1.5 * free.settling_time[0]
+    assert run.settling_time > 1.5 * free.settling_time
     np.testing.assert_allclose(run.x, free.x, atol=1e-4 * np.abs(free.x).max())
 
 

@@ -5,7 +5,7 @@ import pytest
 from oracles import nnls, random_problem
 
 import amcspice as amc
-from amcspice.solver import PROBLEMS
+from amcspice.problem import PROBLEMS
 
 A, B = random_problem(0, rows=12, columns=4, vectors=2)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import amcspice as amc
+from amcspice.problem.generators import GENERATORS, GeneratedProblem
 from amcspice.sweep.spec.experiment import Experiment
-from amcspice.sweep.spec.generators import GENERATORS, GeneratedProblem
 
 
 def matrix(**parameters):

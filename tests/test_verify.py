@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from amcspice.solver.verify import Verifier
 from cli_helpers import refused, run, write
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.solver.verify import Verifier
 
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
 

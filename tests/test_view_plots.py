@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 import amcspice as amc
 from amcspice import view
 from amcspice.engine import Segment, Waveforms
-from amcspice.measure import measure_settling
-from amcspice.solver import Run
+from amcspice.measure import Measurement, measure_settling
+from amcspice.simulation import Judgement, Range, Run
 from amcspice.view.style import prefix
 
 TAU = 20e-9
@@ -25,21 +26,25 @@ def exponential_run():
     outputs = (1 - np.exp(-time / TAU))[:, None] * [1.5, 0.75]
     segment = Segment(time, np.hstack([outputs, outputs * 0]), np.zeros((len(time), 2)))
     settled = measure_settling(time, outputs)
-    return Run(
-        x=np.ones(2),
-        reference=np.ones(2),
-        relative_error=np.zeros(1),
+    measurement = replace(
+        Measurement.ideal(np.ones((1, 2))),
         settled=np.ones(1, bool),
         settling_time=np.array([settled.time]),
-        power={},
         energy=np.zeros(1),
-        waveforms=Waveforms(("x0", "x1", "c0", "c1"), (segment,), (0, 1)),
-        volts_per_unit=1.0,
-        range_halvings=0,
-        near_limit=False,
+    )
+    certain = Judgement(np.zeros(1), np.zeros(1), np.ones(1, bool))
+    return Run(
+        problem="lstsq",
+        circuit="ginv-compact",
+        fidelity="behavioural",
+        measurement=measurement,
+        single=True,
+        range=Range("reference", 1.0, 0),
         amplifiers=2,
         cells=4,
+        waveforms=Waveforms(("x0", "x1", "c0", "c1"), (segment,), (0, 1)),
         provenance={},
+        judgement=lambda: certain,
     )
 
 

@@ -58,7 +58,8 @@ def validate_fields(circuit: Any) -> None:
     InputError
         If a value cannot be used; names the field, with the nearest name where one was meant.
     """
-    for item in _fields(type(circuit)):
+    owner: Any = type(circuit)
+    for item in _fields(owner):
         value = getattr(circuit, item.name)
         if type(value) not in item.exact:
             object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
@@ -85,7 +86,7 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
 
 
 @functools.cache
-def _fields(owner: type) -> tuple[_Field, ...]:
+def _fields(owner: Any) -> tuple[_Field, ...]:
     hints = typing.get_type_hints(owner)
     taken = (_field(item.name, hints[item.name]) for item in dataclasses.fields(owner))
     return tuple(item for item in taken if item is not None)
@@ -103,6 +104,4 @@ def _field(name: str, hint: Any) -> _Field | None:
     if float in exact:
         exact.append(int)
     named = next((_NAMED[part] for part in plain if part in _NAMED), None)
-    return _Field(
-        name, tuple(exact), pydantic.TypeAdapter(hint) if scalar else None, named
-    )
+    return _Field(name, tuple(exact), pydantic.TypeAdapter(hint) if scalar else None, named)

@@ -20,13 +20,12 @@ from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.wire_options import WIRE_OPTIONS
 from amcspice.device import PRESETS, OpAmp
-from amcspice.engine import find_installation
-from amcspice.errors import UnsupportedError
-from amcspice.netlist.subcircuit import check_banks
+from amcspice.engine import BACKENDS, Analysis, get_backend
 from amcspice.pool import usable_cores
-from amcspice.solver import Analysis, make_circuit
-from amcspice.solver.options import make_device, make_opamp, make_switches, make_wire
-from amcspice.solver.verify import Verifier
+from amcspice.problem import make_circuit
+from amcspice.settings.options import make_device, make_opamp, make_switches, make_wire
+from amcspice.simulation.solve import PosedProblem, pose
+from amcspice.simulation.verify import Verifier
 
 __all__ = [
     "Number",
@@ -72,13 +71,18 @@ class Settings:
     def stand_in(self) -> str | None:
         """What stands for a sub-circuit that the fidelity cannot simulate; None for nothing."""
         opamp: OpAmp = self.parameters["opamp"]
-        if opamp.subcircuit is None or self.analysis.fidelity != "behavioural":
+        backend = BACKENDS[self.analysis.fidelity]
+        if opamp.subcircuit is None or backend.uses_ngspice or not backend.simulates:
             return None
         return opamp.source
 
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
+
+    def pose(self, problem: str, matrix: Any, vectors: Any) -> PosedProblem:
+        """Return a problem with its circuit, see `amcspice.simulation.solve.pose`."""
+        return pose(problem, matrix, vectors, circuit=self.circuit, parameters=self.parameters)
 
     def check(self, problem: str, matrix: Any = ((1.0,), (1.0,))) -> None:
         """Refuse what can be refused before any work and before any file is written.
@@ -94,19 +98,16 @@ class Settings:
         InputError
             If circuit and options do not fit together, or the simulator is not installed.
         """
-        made = self.make_circuit(problem, matrix)
-        check_banks(made.schematic.amplifiers, made.opamp)
+        self.check_circuit(self.make_circuit(problem, matrix))
+
+    def check_circuit(self, circuit: Circuit) -> None:
+        """Refuse what can be refused of a circuit before any work; see `check`."""
+        backend = get_backend(self.analysis)
+        backend.check(circuit)
         Verifier(self.verify, self.analysis, self.seed)
         if self.json is not None:
             check_target(self.json)
-        if self.analysis.fidelity not in ("flat", "reduced"):
-            return
-        installation = find_installation()
-        if self.analysis.simulator == "shared" and not installation.shared_works:
-            raise UnsupportedError(
-                f"the shared simulator does not work with ngspice {installation.version} "
-                f"(library: {installation.library}); use --simulator batch"
-            )
+        backend.check_installation()
 
     def write_json(self, content: Mapping[str, Any]) -> None:
         """Write the machine-readable results, if they were asked for."""
@@ -123,11 +124,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
     click.option("--circuit", metavar="NAME", help="Topology, such as ginv-compact."),
     click.option(
         "--fidelity",
-        type=click.Choice(["flat", "reduced", "behavioural", "ideal"]),
+        type=click.Choice(list(BACKENDS)),
         default="reduced",
         show_default=True,
         help="Deck cell by cell; deck with the network reduced exactly to its ports; amplifier "
-        "equations integrated without ngspice; the algebraic answer.",
+        "equations integrated without ngspice; the rest that these come to; the algebraic answer.",
     ),
     click.option(
         "--simulator",

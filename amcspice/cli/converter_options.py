@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from amcspice.cli.common import Number
-from amcspice.solver.options import CONVERTER_OPTIONS, make_converters
+from amcspice.settings.options import CONVERTER_OPTIONS, make_converters
 
 __all__ = ["converter_options"]
 

@@ -12,7 +12,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.errors import InputError
 from amcspice.files import replacing
-from amcspice.solver.standalone import standalone_deck
+from amcspice.simulation.standalone import standalone_deck
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["generate"]

@@ -6,7 +6,7 @@ import math
 
 from matplotlib.ticker import EngFormatter
 
-from amcspice.solver import Verification
+from amcspice.simulation import Verification
 
 __all__ = ["duration", "si", "size", "verification_line"]
 
@@ -35,8 +35,11 @@ def size(count: float) -> str:
 
 def verification_line(verification: Verification) -> str:
     """Return a verification as one line."""
+    apart = 100 * verification.largest_settling_deviation
+    times = f", settling times by at most {apart:.2g} %" if math.isfinite(apart) else ""
+    failed = "" if verification.passed else f": NOT CONFIRMED, the limit is {verification.limit:g}"
     return (
         f"verified {len(verification.solution_deviation)} regressions at {verification.fidelity} "
-        f"fidelity: solutions off by at most {verification.largest_solution_deviation:.1e}, "
-        f"settling times by at most {100 * verification.largest_settling_deviation:.2g} %"
+        f"fidelity: solutions off by at most {verification.largest_solution_deviation:.1e}{times}"
+        f"{failed}"
     )

@@ -19,13 +19,13 @@ from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
+from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
-from amcspice.solver import PROBLEMS, Conversion, Run
-from amcspice.solver.complex_form import as_complex, real_form
-from amcspice.solver.problem import start_vector
-from amcspice.solver.record import record
+from amcspice.problem import PROBLEMS
+from amcspice.simulation import Conversion, Run
+from amcspice.simulation.plain import plain_run
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
@@ -68,12 +68,11 @@ def solve(
 ) -> None:
     """Solve PROBLEM for A and every column of B on a simulated circuit.
 
-    PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares) or eig (dominant
-    eigenvector).
+    PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares), lasso (least
+    squares with an L1 term) or eig (dominant eigenvector).
     """
-    if problem not in PROBLEMS:
-        raise InputError(f"unknown problem {problem!r}; choose from {', '.join(PROBLEMS)}")
-    if rhs is None and problem != "eig":
+    asked = PROBLEMS.choose(problem)
+    if rhs is None and not asked.has_default_input:
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     settings = replace(settings, analysis=replace(settings.analysis, **converters))
     check_waveform_targets(waveforms, plot)
@@ -84,36 +83,35 @@ def solve(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
     A = read_numbers(matrix)
-    given = None if rhs is None else read_numbers(rhs)
-    is_complex = np.iscomplexobj(A) or (given is not None and np.iscomplexobj(given))
-    if is_complex:
-        A, given = real_form(problem, A, given)
-    settings.check(problem, A)
-    if settings.analysis.fidelity == "ideal" and (waveforms or plot):
-        raise UnsupportedError("the ideal fidelity has no waveforms; use reduced or flat")
-    circuit = settings.make_circuit(problem, A)
-    B = start_vector(circuit)[:, None] if given is None else given
+    B = None if rhs is None else read_numbers(rhs)
+    if not get_backend(settings.analysis).in_time and (waveforms or plot) and trials is None:
+        raise UnsupportedError(
+            f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
+            "or flat"
+        )
+    posed = settings.pose(problem, A, B)
+    settings.check_circuit(posed.circuit)
     if trials is not None:
-        solve_trials(problem, circuit, B, trials, out, plot, settings, is_complex=is_complex)
+        solve_trials(posed, trials, out, plot, settings)
         return
-    with progress(B.shape[1], "right-hand sides") as advance:
+    vectors = posed.vectors if posed.vectors.ndim == 2 else posed.vectors[:, None]
+    with progress(vectors.shape[1], "right-hand sides") as advance:
         run = amc.simulate(
-            circuit,
-            B,
+            posed.circuit,
+            vectors,
             analysis=settings.analysis,
             keep_waveforms=waveforms is not None or plot is not None,
             progress=cumulative(advance),
             jobs=settings.jobs,
             verify=settings.verify,
         )
-    if is_complex:
-        run = as_complex(run)
+    run = posed.restore(run)
     if str(settings.json) != "-":
-        _show(run, problem, circuit.name, settings)
+        _show(run, settings)
     if out is not None:
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
-    settings.write_json(record(run, problem=problem, fidelity=settings.analysis.fidelity))
+    settings.write_json(plain_run(run))
 
 
 def _check_solution_file(path: Path, trials: int | None) -> None:
@@ -147,12 +145,12 @@ def _write_waveforms(
         save(settling(run, 0, tolerance=settings.analysis.settle_tolerance), plot)
 
 
-def _show(run: Run, problem: str, circuit: str, settings: Settings) -> None:
+def _show(run: Run, settings: Settings) -> None:
     console = Console(highlight=False)
     n, count = run.x.shape
     table = Table(
-        title=f"{problem} on {circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "
-        f"{settings.analysis.fidelity}"
+        title=f"{run.problem} on {run.circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "
+        f"{run.fidelity}"
     )
     shown = min(n, MOST_ENTRIES)
     label = f"x (first {shown} of {n})" if shown < n else "x"

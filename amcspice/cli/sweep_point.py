@@ -120,7 +120,7 @@ def _read_point(path: Path, key: str | None) -> dict[str, Any]:
 
 
 def _write_deck(path: Path, experiment: Any) -> None:
-    from amcspice.solver.standalone import standalone_deck
+    from amcspice.simulation.standalone import standalone_deck
 
     matrix = experiment.matrix()
     vectors = experiment.vectors(matrix)

@@ -9,15 +9,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
 from amcspice.files import replacing
-from amcspice.solver import Distribution, Trials, monte_carlo
-from amcspice.solver.complex_form import as_complex
-from amcspice.solver.record import trials_record
+from amcspice.simulation import Distribution, Trials, monte_carlo
+from amcspice.simulation.plain import plain_trials
+from amcspice.simulation.solve import PosedProblem
 
 __all__ = ["solve_trials"]
 
@@ -27,36 +25,24 @@ MOST_REASONS = 3
 
 
 def solve_trials(
-    problem: str,
-    circuit: Circuit,
-    right: Array,
-    count: int,
-    out: Path | None,
-    plot: Path | None,
-    settings: Settings,
-    *,
-    is_complex: bool = False,
+    posed: PosedProblem, count: int, out: Path | None, plot: Path | None, settings: Settings
 ) -> None:
     """Run trials, show their distributions and write what was asked for.
 
     Parameters
     ----------
-    problem : str
-    circuit : Circuit
-    right : ndarray, shape (m, K)
-        Right-hand sides.
+    posed : PosedProblem
     count : int
-        Trials.
+        Number of trials.
     out, plot : Path, optional
         Where solutions and picture go.
     settings : Settings
-    is_complex : bool
-        Whether the circuit holds the real form of a complex problem.
     """
+    vectors = posed.vectors if posed.vectors.ndim == 2 else posed.vectors[:, None]
     with progress(count, "trials") as advance:
         trials = monte_carlo(
-            circuit,
-            right,
+            posed.circuit,
+            vectors,
             trials=count,
             seed=settings.seed,
             analysis=settings.analysis,
@@ -64,10 +50,10 @@ def solve_trials(
             jobs=settings.jobs,
             verify=settings.verify,
         )
-    if is_complex:
-        trials = as_complex(trials)
+    trials = posed.restore(trials)
+    problem = posed.name
     if str(settings.json) != "-":
-        _show(trials, f"{problem} on {circuit.name}", settings)
+        _show(trials, f"{problem} on {posed.circuit.name}", settings)
     if out is not None:
         with replacing(out) as temporary:
             np.save(temporary, trials.x)
@@ -76,7 +62,7 @@ def solve_trials(
         from amcspice.view.trials import distributions
 
         save(distributions(trials), plot)
-    settings.write_json(trials_record(trials, problem=problem, fidelity=settings.analysis.fidelity))
+    settings.write_json(plain_trials(trials, problem=problem, fidelity=settings.analysis.fidelity))
 
 
 def _show(trials: Trials, what: str, settings: Settings) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
@@ -197,7 +197,9 @@ class OpAmp:
             If there is no preset of that name.
         """
         if name not in PRESETS:
-            raise InputError(f"unknown amplifier preset {name!r}; {did_you_mean(name, list(PRESETS))}")
+            raise InputError(
+                f"unknown amplifier preset {name!r}; {did_you_mean(name, list(PRESETS))}"
+            )
         return dataclasses.replace(cls(**PRESETS[name]), **changes)
 
 

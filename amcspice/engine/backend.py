@@ -178,6 +178,15 @@ class Backend(abc.ABC):
             If the circuit, or the analysis, has something that it does not know.
         """
 
+    def check_installation(self) -> None:  # noqa: B027 - most need nothing to be installed
+        """Refuse a simulator that is not installed, or does not work.
+
+        Raises
+        ------
+        InputError
+            If it is not.
+        """
+
     @abc.abstractmethod
     def prepare(self, batch: Batch) -> Prepared:
         """Make a batch ready.

@@ -89,8 +89,8 @@ class Stream:
         Currents out of the positive and the negative supply [A].
     starts : ndarray of int, shape (K + 1,)
         First sample of each segment, and the number of samples.
-    at_rest : ndarray of bool, shape (N,), optional
-        Whether a segment ends at rest; None where nothing has judged it yet.
+    at_rest : ndarray of bool, shape (N,)
+        Whether a segment ends at rest.
     """
 
     timeless: ClassVar[bool] = False
@@ -99,7 +99,7 @@ class Stream:
     voltages: Array
     supply: Array
     starts: NDArray[np.intp]
-    at_rest: NDArray[np.bool_] | None = None
+    at_rest: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.starts) - 1
@@ -112,13 +112,14 @@ class Stream:
         return (self[index] for index in range(len(self)))
 
     @classmethod
-    def join(cls, segments: Sequence[Segment]) -> Stream:
-        """Return segments one after the other."""
+    def join(cls, segments: Sequence[Segment], at_rest: NDArray[np.bool_]) -> Stream:
+        """Return segments one after the other; ``at_rest`` tells which of them end at rest."""
         return cls(
             time=np.concatenate([segment.time for segment in segments]),
             voltages=np.concatenate([segment.voltages for segment in segments]),
             supply=np.concatenate([segment.supply for segment in segments]),
             starts=np.cumsum([0, *(len(segment.time) for segment in segments)]),
+            at_rest=at_rest,
         )
 
 

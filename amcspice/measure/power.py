@@ -90,7 +90,7 @@ def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) ->
     from_supply, arriving = _delivered(batch.circuit, voltages, supply, _signed(drive))
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    driven = drive.driven.reshape(voltages.shape)
+    driven = drive.driven.reshape(-1, voltages.shape[1])
     taken_in = batch.into_network(voltages) - 2 * driven
     in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
     static = sum(

@@ -46,10 +46,16 @@ class Problem(abc.ABC):
     """Whether what is given are vectors with an entry for each column, not right-hand sides."""
     single_input: ClassVar[bool] = False
     """Whether only one input can be given at a time."""
+    has_default_input: ClassVar[bool] = False
+    """Whether inputs may be left out; see `default_input`."""
     no_complex_form: ClassVar[str | None] = "no complex form is known of it"
     """Why there is none; None where there is one."""
     generator: ClassVar[str] = "uniform"
     """Family of generated test matrices by default."""
+    planted_zeros: ClassVar[float] = 0.0
+    """Fraction of the entries of planted test solutions that are zero, by default."""
+    planted_noise: ClassVar[float] = 0.0
+    """Noise of generated right-hand sides over their own deviation, by default."""
 
     def default_circuit(self, *, signed: bool) -> str:
         """Return the topology for a matrix with or without negative entries."""

@@ -45,6 +45,7 @@ class DominantEigenvector(Problem):
     symmetric: ClassVar[bool] = True
     takes_vectors: ClassVar[bool] = True
     single_input: ClassVar[bool] = True
+    has_default_input: ClassVar[bool] = True
     no_complex_form: ClassVar[str | None] = None
     generator: ClassVar[str] = "covariance"
 
@@ -97,7 +98,7 @@ class DominantEigenvector(Problem):
     ) -> CircuitForm:
         """See `Problem.circuit_form`; a complex matrix must be Hermitian."""
         form = super().circuit_form(A, b, parameters)
-        if not (np.iscomplexobj(A) or np.iscomplexobj(b)):
+        if not any(np.iscomplexobj(values) for values in (A, b) if values is not None):
             return form
         matrix = form.matrix
         if np.abs(matrix - matrix.T).max() > EQUAL * np.abs(matrix).max():

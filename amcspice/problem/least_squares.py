@@ -47,6 +47,7 @@ class LeastSquaresProblem(Problem):
     title: ClassVar[str] = "least squares"
     circuit: ClassVar[str] = "ginv-compact"
     tall: ClassVar[bool] = True
+    planted_noise: ClassVar[float] = 0.1
     no_complex_form: ClassVar[str | None] = None
 
     def circuit_parameters(
@@ -89,6 +90,7 @@ class NonNegativeLeastSquares(LeastSquaresProblem):
     # A saturated column of ginv-compact leaks, and hold, the remedy, needs a non-negative matrix.
     signed_circuit: ClassVar[str | None] = "ginv-classic"
     non_negative: ClassVar[bool] = True
+    planted_zeros: ClassVar[float] = 0.4
     no_complex_form: ClassVar[str | None] = "no complex number is above or below zero"
 
     def _constraint(self, hold: bool | None) -> Unconstrained | NonNegative:

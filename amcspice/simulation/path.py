@@ -296,7 +296,7 @@ class _Ranging:
         }  # fmt: skip
         if again.size:
             halved = self._run(
-                batch.take(again.tolist()), [cases[k] for k in again], volts[again] / 2,
+                batch.take(again.tolist()), [cases[int(k)] for k in again], volts[again] / 2,
                 repeats[again] + 1, started,
             )  # fmt: skip
             runs |= dict(zip(again.tolist(), halved, strict=True))

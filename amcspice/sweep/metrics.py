@@ -9,7 +9,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from amcspice.circuit.base import Array
-    from amcspice.solver import Run
+    from amcspice.simulation import Run
 
 __all__ = ["HIGHER_IS_BETTER", "METRICS", "Metrics", "run_metrics"]
 

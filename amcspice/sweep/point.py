@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from amcspice.errors import InputError
-from amcspice.solver import Run
+from amcspice.problem import PROBLEMS
+from amcspice.simulation import Run
 from amcspice.sweep.metrics import METRICS, Metrics, run_metrics
 from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 
@@ -77,7 +78,7 @@ def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> t
     started = time.perf_counter()
     matrix = experiment.matrix()
     run = experiment.simulate(matrix, keep_waveforms=keep_waveforms)
-    metrics = run_metrics(run, matrix, non_negative=experiment["problem"] == "nnls")
+    metrics = run_metrics(run, matrix, non_negative=PROBLEMS[experiment["problem"]].non_negative)
     metrics["wall_time_s"] = time.perf_counter() - started
     return run, metrics
 

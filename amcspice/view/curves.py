@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from amcspice.errors import InputError
 from amcspice.measure import Settling, measure_settling
-from amcspice.solver import Run
+from amcspice.simulation import Run
 from amcspice.view.style import ANALOG, COLOURS, DASHES, DIGITAL, prefix, styled
 
 __all__ = ["convergence", "settling"]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from amcspice.solver import Distribution, Trials
+from amcspice.simulation import Distribution, Trials
 from amcspice.view.style import ANALOG, COLOURS, prefix, styled
 
 __all__ = ["distributions"]

@@ -264,7 +264,8 @@ def _output_capacitance(circuit: Circuit) -> Array:
     nodes, farads = circuit.schematic.capacitors
     at_nodes = np.zeros(len(circuit.schematic.network) if len(nodes) else out.max() + 1)
     at_nodes[nodes] = farads
-    return at_nodes[out]
+    capacitance: Array = at_nodes[out]
+    return capacitance
 
 
 def _along(into: Array, matrix: Array, constant: Array) -> Array:

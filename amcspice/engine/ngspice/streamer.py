@@ -20,7 +20,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
-from amcspice.engine.waveforms import Segment, Stream, flat_tails
+from amcspice.engine.waveforms import Stream, flat_tails
 from amcspice.netlist import Deck, Transient, make_testbench, write_deck
 from amcspice.netlist.deck import SUPPLIES
 from amcspice.netlist.elements import held_stages
@@ -166,15 +166,16 @@ class Streamer:
             window = self.transient.window
             times = np.full(len(block), window) if windows is None else windows[number]
             stream = self._simulate(block, self.transient, times, before)
-            moving = np.flatnonzero(~stream.at_rest)
-            if moving.size:
-                segments = list(stream)
+            moving = np.flatnonzero(~stream.at_rest) if self.doublings else ()
+            if len(moving):
+                segments, at_rest = list(stream), stream.at_rest.copy()
                 for index in moving:
-                    segments[index] = self._longer(currents, rows.start + before + int(index))
-                stream = self._judged(Stream.join(segments))
+                    longer = self._longer(currents, rows.start + before + int(index))
+                    segments[index], at_rest[index] = longer[0], longer.at_rest[0]
+                stream = Stream.join(segments, at_rest)
             yield stream
 
-    def _longer(self, currents: Array, index: int) -> Segment:
+    def _longer(self, currents: Array, index: int) -> Stream:
         transient, lead = self.transient, min(index, 1)
         block = currents[index - lead : index + 1]
         for _ in range(self.doublings):
@@ -183,14 +184,7 @@ class Streamer:
             stream = self._simulate(block, transient, windows, lead)
             if stream.at_rest[0]:
                 break
-        return stream[0]
-
-    def _judged(self, stream: Stream) -> Stream:
-        """Return a stream that knows which of its segments end at rest."""
-        flat = flat_tails(
-            stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
-        )
-        return replace(stream, at_rest=flat)
+        return stream
 
     def _simulate(self, currents: Array, transient: Transient, windows: Array, lead: int) -> Stream:
         deck = self.deck(currents, windows, transient)
@@ -202,7 +196,11 @@ class Streamer:
             supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
         else:
             supply = self._supply(vectors, voltages, currents, edges, transient.rise)
-        return self._judged(_split(vectors["time"], voltages, supply, edges, transient.rise, lead))
+        stream = _split(vectors["time"], voltages, supply, edges, transient.rise, lead)
+        flat = flat_tails(
+            stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
+        )
+        return replace(stream, at_rest=flat)
 
     def _supply(
         self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
@@ -231,6 +229,8 @@ def _split(
 ) -> Stream:
     """Cut a transient at the input steps; both ends of a window belong to its segment.
 
+    Nothing is said of which segments end at rest.
+
     Parameters
     ----------
     time : ndarray, shape (T,)
@@ -258,4 +258,5 @@ def _split(
         voltages=voltages[taken],
         supply=supply[taken],
         starts=starts,
+        at_rest=np.zeros(len(counts), bool),
     )

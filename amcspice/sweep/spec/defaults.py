@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from amcspice.circuit import CIRCUITS
-from amcspice.device import PRESETS, Memristor, OpAmp
+from amcspice.device import DEVICES, PRESETS, Memristor, OpAmp
+from amcspice.engine import BACKENDS
 from amcspice.errors import InputError
-from amcspice.solver import PROBLEMS
-from amcspice.solver.options import DEVICES
-from amcspice.solver.problem import SIGNED
+from amcspice.problem import PROBLEMS
+from amcspice.problem.generators import GENERATORS, check_generator, is_file
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.spec import parts
-from amcspice.sweep.spec.generators import GENERATORS, SQUARE, check_generator, is_file
 from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.workload.matrix_file import read_matrix
 
@@ -27,8 +26,6 @@ __all__ = ["fill_defaults"]
 REDUCED_UP_TO = 128
 """Columns up to which fidelity ``auto`` takes reduced decks."""
 
-FIDELITIES = ("flat", "reduced", "behavioural", "ideal")
-TALL = ("lstsq", "nnls")
 
 _SETTINGS = tuple(generator.setting for generator in GENERATORS.values() if generator.setting)
 _DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
@@ -60,7 +57,7 @@ def _choose_problem(values: dict[str, Any]) -> None:
     """Fill in generator, its parameter and circuit."""
     problem = values["problem"]
     if values["matrix"] is None:
-        values["matrix"] = {"inv": "conditioned", "eig": "covariance"}.get(problem, "uniform")
+        values["matrix"] = PROBLEMS[problem].generator
     matrix, settings = values["matrix"], {name for name in _SETTINGS if values[name] is not None}
     signed = values["signed"]
     if is_file(matrix):
@@ -75,7 +72,7 @@ def _choose_problem(values: dict[str, Any]) -> None:
         if generator.setting and values[generator.setting] is None:
             values[generator.setting] = generator.default
     if values["circuit"] is None:
-        values["circuit"] = (SIGNED.get(problem) if signed else None) or PROBLEMS[problem]
+        values["circuit"] = PROBLEMS[problem].default_circuit(signed=signed)
 
 
 def _choose_size(values: dict[str, Any]) -> None:
@@ -93,17 +90,17 @@ def _choose_size(values: dict[str, Any]) -> None:
     elif values["matrix_sha256"] is not None:
         raise InputError("matrix_sha256: is of a file, but matrix is a generator")
     columns, rows, ratio = values["columns"], values["rows"], values["rows_per_column"]
-    implied_rows = max(1, round((ratio or (4.0 if problem in TALL else 1.0)) * columns))
+    implied_rows = max(1, round((ratio or (4.0 if PROBLEMS[problem].tall else 1.0)) * columns))
     if rows is None:
         rows = implied_rows
     elif ratio is not None and rows != implied_rows:
         raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {implied_rows}")
     values["rows"], values["rows_per_column"] = rows, rows / columns
-    if problem in SQUARE and rows != columns:
+    if PROBLEMS[problem].square and rows != columns:
         raise InputError(
             f"rows = {rows}, columns = {columns}: {problem} needs a square matrix; leave rows out"
         )
-    if problem in TALL and rows < columns and not values["ridge"]:
+    if PROBLEMS[problem].tall and rows < columns and not values["ridge"]:
         raise InputError(
             f"rows = {rows}, columns = {columns}: {problem} with fewer rows than columns has no "
             "single answer; use more rows or a ridge"
@@ -117,25 +114,27 @@ def _choose_vectors(values: dict[str, Any]) -> None:
     if rhs is None:
         if values["rhs_sha256"] is not None:
             raise InputError("rhs_sha256: is of a file, but right-hand sides are generated")
-        for name, default in (("zeros", 0.4), ("noise", 0.1)):
-            used = problem == "nnls" or (name == "noise" and problem == "lstsq")
+        asked = PROBLEMS[problem]
+        for name, default in (("zeros", asked.planted_zeros), ("noise", asked.planted_noise)):
             if values[name] is None:
-                values[name] = default if used else 0.0
+                values[name] = default
         if values["right_hand_sides"] is None:
-            values["right_hand_sides"] = 1 if problem == "eig" else 4
+            values["right_hand_sides"] = 1 if PROBLEMS[problem].single_input else 4
     else:
         if any(values[name] is not None for name in generator_settings):
             raise InputError("zeros, noise: of generated right-hand sides; rhs is a file")
         rows, count, _ = _file(rhs)
-        length = values["columns"] if problem == "mvm" else values["rows"]
+        length = values["columns"] if PROBLEMS[problem].takes_vectors else values["rows"]
         if rows != length:
             raise InputError(f"rhs = {rhs!r}: {rows} rows, {length} are needed")
         if values["right_hand_sides"] not in (None, count):
             raise InputError(f"right_hand_sides = {values['right_hand_sides']}: {rhs} has {count}")
         values["right_hand_sides"] = count
         values["rhs_sha256"] = _same_hash("rhs", rhs, values["rhs_sha256"])
-    if problem == "eig" and values["right_hand_sides"] != 1:
-        raise InputError("right_hand_sides: eig takes one start vector, it stays where it grew to")
+    if PROBLEMS[problem].single_input and values["right_hand_sides"] != 1:
+        raise InputError(
+            f"right_hand_sides: {problem} takes one start vector, it stays where it grew to"
+        )
 
 
 def _choose_parts(values: dict[str, Any], converted: Mapping[str, Any]) -> None:
@@ -169,19 +168,19 @@ def _choose_parts(values: dict[str, Any], converted: Mapping[str, Any]) -> None:
         values["switch_on"] = values["switch_on"] or 100.0
         values["switch_off"] = values["switch_off"] or 1e9
     plain_compact = values["circuit"] == "ginv-compact" and not values["signed"]
-    if values["hold"] is None and values["problem"] == "nnls" and plain_compact:
+    if values["hold"] is None and PROBLEMS[values["problem"]].non_negative and plain_compact:
         values["hold"] = None if is_file(values["matrix"]) else True
 
 
 def _choose_fidelity(values: dict[str, Any]) -> None:
     """Replace ``auto`` by what it means for this size."""
     fidelity = values["fidelity"]
-    if fidelity in FIDELITIES:
+    if fidelity in BACKENDS:
         return
     word, _, limit = fidelity.partition(":")
     if word != "auto" or (limit and not limit.isdecimal()):
         raise InputError(
-            f"fidelity = {fidelity!r}: choose from {', '.join(FIDELITIES)}, auto, auto:COLUMNS"
+            f"fidelity = {fidelity!r}: choose from {', '.join(BACKENDS)}, auto, auto:COLUMNS"
         )
     small = values["columns"] <= int(limit or REDUCED_UP_TO)
     values["fidelity"] = "reduced" if small else "behavioural"

@@ -13,11 +13,13 @@ from typing import Any
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.solver import Analysis, Run, simulate
+from amcspice.engine import Analysis
+from amcspice.problem.generators import GENERATORS, GeneratedProblem, is_file
+from amcspice.simulation import Run, simulate
+from amcspice.simulation.solve import PosedProblem
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.spec import parts
 from amcspice.sweep.spec.defaults import fill_defaults
-from amcspice.sweep.spec.generators import GENERATORS, GeneratedProblem, is_file
 from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.workload.matrix_file import read_matrix
 
@@ -106,8 +108,8 @@ class Experiment:
             return read_matrix(str(self.values["rhs"]))
         return self.generated_problem.vectors(self.matrix() if matrix is None else matrix)
 
-    def circuit(self, matrix: Array | None = None) -> Circuit:
-        """Return the circuit, with cells drawn by ``seed``.
+    def posed(self, matrix: Array | None = None) -> PosedProblem:
+        """Return the problem with its circuit, with cells drawn by ``seed``.
 
         Parameters
         ----------
@@ -115,16 +117,22 @@ class Experiment:
             The problem matrix, where it is at hand.
         """
         values, seed = self.values, self["seed"]
+        matrix = self.matrix() if matrix is None else matrix
         opamp = parts.opamp(values)
         if not opamp.matched:
             opamp = dataclasses.replace(opamp, mismatch_seed=seed)
-        return parts.circuit(
+        return parts.posed(
             values,
-            self.matrix() if matrix is None else matrix,
+            matrix,
+            self.vectors(matrix),
             device=dataclasses.replace(parts.device(values), seed=seed),
             opamp=opamp,
             wire=parts.wire(values),
         )
+
+    def circuit(self, matrix: Array | None = None) -> Circuit:
+        """Return the circuit; see `posed`."""
+        return self.posed(matrix).circuit
 
     def analysis(self) -> Analysis:
         """Return how it is simulated."""
@@ -142,11 +150,12 @@ class Experiment:
         keep_waveforms : bool
         jobs : int
         """
-        matrix = self.matrix() if matrix is None else matrix
-        return simulate(
-            self.circuit(matrix),
-            self.vectors(matrix),
+        posed = self.posed(matrix)
+        run = simulate(
+            posed.circuit,
+            posed.vectors,
             analysis=self.analysis(),
             keep_waveforms=keep_waveforms,
             jobs=jobs,
         )
+        return posed.restore(run)

@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from amcspice.circuit import CIRCUITS
-from amcspice.device import PRESETS
+from amcspice.device import DEVICES, PRESETS
 from amcspice.errors import InputError, did_you_mean
-from amcspice.solver import PROBLEMS
-from amcspice.solver.options import DEVICES
+from amcspice.problem import PROBLEMS
+from amcspice.problem.generators import FILES, GENERATORS
 from amcspice.sweep.outcome import Scalar
-from amcspice.sweep.spec.generators import FILES, GENERATORS
 from amcspice.sweep.spec.parameter import Parameter
 
 __all__ = ["PARAMETERS", "convert"]

@@ -5,6 +5,7 @@ What belongs together is built, and so checked, once for every combination of va
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -13,12 +14,12 @@ import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.device import Memristor, OpAmp, Wire
-from amcspice.errors import InputError
-from amcspice.solver import Analysis, make_circuit
-from amcspice.solver.options import make_converters, make_device, make_switches, make_wire
+from amcspice.engine import Analysis, get_backend
+from amcspice.settings.options import make_converters, make_device, make_switches, make_wire
+from amcspice.simulation.solve import PosedProblem, pose
 from amcspice.sweep.outcome import Scalar
 
-__all__ = ["OWN", "analysis", "check", "circuit", "device", "opamp", "wire"]
+__all__ = ["OWN", "analysis", "check", "device", "opamp", "posed", "wire"]
 
 Values = Mapping[str, Scalar]
 
@@ -83,19 +84,16 @@ def analysis(values: Values) -> Analysis:
     return _analysis(*_take(values, _ANALYSIS))
 
 
-def circuit(values: Mapping[str, Any], matrix: Any, **parts: Any) -> Circuit:
-    """Return the circuit of a matrix; only parameters that apply are handed on."""
-    options = {name: values[name] for name in OWN if values[name] is not None}
-    return make_circuit(
+def posed(values: Mapping[str, Any], matrix: Any, vectors: Any, **parts: Any) -> PosedProblem:
+    """Return the problem with its circuit; only parameters that apply are handed on."""
+    parameters = {name: values[name] for name in OWN if values[name] is not None}
+    parameters |= {name: values[name] for name in ("hold", "ridge", "lasso")}
+    return pose(
         values["problem"],
         matrix,
+        vectors,
         circuit=values["circuit"],
-        hold=values["hold"],
-        ridge=values["ridge"],
-        lasso=values["lasso"],
-        **options,
-        **make_switches(values),
-        **parts,
+        parameters={**parameters, **make_switches(values), **parts},
     )
 
 
@@ -113,14 +111,10 @@ def check(values: Mapping[str, Any], *, signed: bool) -> None:
     InputError
         If values do not fit together.
     """
-    cells = device(values)
-    if values["fidelity"] in ("reduced", "behavioural"):
-        _refuse_unless_linear(cells, values["fidelity"])
-    opamp(values)
     wire(values)
-    analysis(values)
     topology = _take(values, _TOPOLOGY)
-    _topology(values["problem"], values["circuit"], values["opamp"], signed, *topology)
+    smallest = _topology(values["problem"], values["circuit"], values["opamp"], signed, *topology)
+    _check_backend(analysis(values), smallest, device(values), opamp(values))
 
 
 def _take(values: Values, names: tuple[str, ...]) -> tuple[Any, ...]:
@@ -133,8 +127,9 @@ def _device(*values: Any) -> Memristor:
 
 
 @functools.lru_cache(maxsize=4096)
-def _refuse_unless_linear(device: Memristor, fidelity: str) -> None:
-    device.refuse_unless_linear(fidelity)
+def _check_backend(analysis: Analysis, smallest: Circuit, device: Memristor, opamp: OpAmp) -> None:
+    """Ask the backend whether it knows cells and amplifiers."""
+    get_backend(analysis).check(dataclasses.replace(smallest, device=device, opamp=opamp))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -154,14 +149,12 @@ def _analysis(*values: Any) -> Analysis:
     settings = dict(zip(_ANALYSIS, values, strict=True))
     converters = make_converters(settings)
     fields = {name: settings[name] for name in _ANALYSIS if not name.endswith("_bits")}
-    if fields["fidelity"] == "ideal" and (converters["dac"] or converters["adc"]):
-        raise InputError("dac_bits, adc_bits: the ideal fidelity has no volts to convert")
     return Analysis(**fields, **converters)
 
 
 @functools.lru_cache(maxsize=4096)
-def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> None:
-    """Build the circuit with a matrix as small as can be, to see whether it takes everything."""
+def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> Circuit:
+    """Return the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
     parameters = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
-    circuit(parameters, small, opamp=OpAmp.preset(preset))
+    return posed(parameters, small, np.ones(2), opamp=OpAmp.preset(preset)).circuit

@@ -16,14 +16,12 @@ import scipy.optimize
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
+from amcspice.problem.choice import PROBLEMS
 
-__all__ = ["FILES", "GENERATORS", "SQUARE", "GeneratedProblem", "Generator", "is_file"]
+__all__ = ["FILES", "GENERATORS", "GeneratedProblem", "Generator", "is_file"]
 
 FILES = (".npy", ".csv", ".txt", ".mtx")
 """How the names of matrix files end."""
-
-SQUARE = ("inv", "eig")
-"""Problems of square matrices."""
 
 SAMPLES = 4
 """Observations for each variable of a covariance."""
@@ -71,7 +69,7 @@ class GeneratedProblem:
     @property
     def symmetric(self) -> bool:
         """Whether the matrix must be symmetric."""
-        return self.problem == "eig"
+        return PROBLEMS[self.problem].symmetric
 
     def make(self) -> Array:
         """Return the matrix, shape (rows, columns); its largest entry has magnitude one."""
@@ -89,7 +87,8 @@ class GeneratedProblem:
         mvm and eig take the planted vectors themselves.
         """
         m, n = matrix.shape
-        count, lowest = self.right_hand_sides, 0.0 if self.problem == "nnls" else -1.0
+        problem = PROBLEMS[self.problem]
+        count, lowest = self.right_hand_sides, 0.0 if problem.non_negative else -1.0
         draw = np.random.default_rng([self.seed, m, n, 1])
         planted = np.empty((count, n))
         disturbance = np.empty((count, m))
@@ -100,7 +99,7 @@ class GeneratedProblem:
             support[draw.integers(n)] = 1.0
             planted[k] *= support
             disturbance[k] = draw.standard_normal(m)
-        if self.problem in ("mvm", "eig"):
+        if problem.takes_vectors:
             return planted.T
         exact = planted @ matrix.T
         spread = exact.std(axis=1, keepdims=True) if m > 1 else np.abs(exact)
@@ -178,7 +177,8 @@ def _conditioned(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     to a constant one (rank one); only the place on it depends on what is wanted.
     """
     m, n = problem.rows, problem.columns
-    if problem.problem in SQUARE:
+    square = PROBLEMS[problem.problem].square
+    if square:
         tall = _uniform(GeneratedProblem("lstsq", "uniform", 2 * n, n, problem.signed), draw)
         orthogonal, dense = np.eye(n), tall.T @ tall / (2 * n)
     else:
@@ -196,7 +196,7 @@ def _conditioned(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
 
     def condition(place: float) -> float:
         w = weights(place)
-        if problem.problem in SQUARE:
+        if square:
             values = np.linalg.eigvalsh(sum(w[k] * matrices[k] for k in range(3)))
             return float(values[-1] / max(values[0], 1e-12 * values[-1]))
         total = sum(w[j] * w[k] * gram[j][k] for j in range(3) for k in range(3))
@@ -244,7 +244,7 @@ def check_generator(name: str, problem: str, settings: set[str]) -> None:
             f"({', '.join(FILES)})"
         )
     generator = GENERATORS[name]
-    if generator.square and problem not in SQUARE:
+    if generator.square and not PROBLEMS[problem].square:
         raise InputError(f"matrix = {name!r}: makes square matrices; {problem} is no such problem")
     for setting in sorted(settings - {generator.setting}):
         raise InputError(f"{setting}: matrix = {name!r} has no such parameter")

@@ -1,14 +1,12 @@
-"""`simulate_each` gives what `simulate` gives."""
+"""`simulate_many` gives what `simulate` gives: a batch changes nothing."""
 
 import numpy as np
 import pytest
+from amcspice.solver.each import simulate_many
 from oracles import random_problem
 
 import amcspice as amc
 from amcspice.errors import UnstableError
-from amcspice.solver import each as each_module
-from amcspice.solver import nmf_each
-from amcspice.solver.each import simulate_each
 
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
 
@@ -30,7 +28,7 @@ def selections(count, seed=4):
 def test_each_is_what_it_is_alone(fidelity):
     circuits, vectors = selections(6)
     counted = []
-    together = simulate_each(circuits, vectors, amc.Analysis(fidelity=fidelity), counted.append)
+    together = simulate_many(circuits, vectors, amc.Analysis(fidelity=fidelity), counted.append)
     assert counted == [1] * 6
     for circuit, b, run in zip(circuits, vectors, together, strict=True):
         alone = amc.simulate(circuit, b, fidelity=fidelity, keep_waveforms=False)
@@ -49,7 +47,7 @@ def test_circuits_of_several_sizes():
     A, b = random_problem(1, rows=6, columns=2)
     circuits.insert(1, amc.CompactGINV(A, constraint=amc.NonNegative(hold=True)))
     vectors.insert(1, b)
-    found = simulate_each(circuits, vectors, amc.Analysis(fidelity="behavioural"))
+    found = simulate_many(circuits, vectors, amc.Analysis(fidelity="behavioural"))
     assert [len(run.x) for run in found] == [4, 2, 4, 4]
 
 
@@ -58,7 +56,7 @@ def test_range_that_is_too_large_is_halved():
     A, b = random_problem(2, rows=8, columns=2)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
     analysis = amc.Analysis(fidelity="behavioural", full_scale=0.99)
-    (run,) = simulate_each([circuit], [b], analysis)
+    (run,) = simulate_many([circuit], [b], analysis)
     alone = amc.simulate(circuit, b, analysis=analysis)
     assert run.range_halvings == alone.range_halvings == 1
     np.testing.assert_allclose(run.x, alone.x)
@@ -96,7 +94,7 @@ def test_several_right_hand_sides_of_every_kind_of_circuit(name):
         topology(A, **{"constraint": amc.NonNegative(), **options}, device=amc.Memristor(seed=seed))
         for seed, (A, _) in enumerate(problems)
     ]
-    together = simulate_each(
+    together = simulate_many(
         circuits, [b for _, b in problems], amc.Analysis(fidelity="behavioural")
     )
     for circuit, (_, b), run in zip(circuits, problems, together, strict=True):
@@ -109,7 +107,7 @@ def test_circuits_with_line_capacitance_run_by_themselves():
     A, b = random_problem(3, rows=6, columns=2)
     wire = amc.Wire(row=1.0, column=1.0, row_capacitance=1e-15, column_capacitance=1e-15)
     circuits = [amc.CompactGINV(A, constraint=amc.NonNegative(), wire=wire)] * 2
-    for run in simulate_each(circuits, [b, 2 * b], amc.Analysis(fidelity="behavioural")):
+    for run in simulate_many(circuits, [b, 2 * b], amc.Analysis(fidelity="behavioural")):
         assert run.settled.all()
 
 
@@ -118,8 +116,8 @@ def test_what_stands_beside_a_circuit_changes_nothing(monkeypatch):
     analysis = amc.Analysis(fidelity="behavioural")
     found = {}
     for count in (1, 2, 9):
-        monkeypatch.setattr(each_module, "AT_ONCE", count)
-        found[count] = simulate_each(circuits, vectors, analysis)
+        monkeypatch.setattr(Behavioural, "largest_batch", count)
+        found[count] = simulate_many(circuits, vectors, analysis)
     for count in (1, 2):
         for one, other in zip(found[count], found[9], strict=True):
             for name in FIELDS:
@@ -132,26 +130,9 @@ def test_an_unstable_circuit_is_refused_and_one_that_is_allowed_runs_away():
     unstable = amc.INV(A)
     b = np.array([0.3, 0.2])
     with pytest.raises(UnstableError):
-        simulate_each([stable, unstable], [b, b], amc.Analysis(fidelity="behavioural"))
+        simulate_many([stable, unstable], [b, b], amc.Analysis(fidelity="behavioural"))
     allowed = amc.Analysis(fidelity="behavioural", allow_unstable=True)
-    first, second = simulate_each([stable, unstable], [b, b], allowed)
+    first, second = simulate_many([stable, unstable], [b, b], allowed)
     assert not first.near_limit
     assert second.near_limit
     np.testing.assert_array_equal(second.x, amc.simulate(unstable, b, analysis=allowed).x)
-
-
-def test_factorisations_side_by_side_are_what_they_are_alone():
-    draw = np.random.default_rng(5)
-    tiles = [draw.random((8, 8)), np.zeros((8, 8)), draw.random((8, 8)), draw.random((8, 6))]
-    analysis = amc.Analysis(fidelity="behavioural")
-    problems = [
-        {"V": V, "rank": 2, "seed": seed, "iterations": 6, "tolerance": 0.02, "analysis": analysis}
-        for seed, V in enumerate(tiles)
-    ]
-    together = nmf_each(problems)
-    assert len({len(found.history) for found in together}) > 1  # they do not end together
-    for problem, found in zip(problems, together, strict=True):
-        alone = amc.nmf(**problem)
-        for name in ("W", "H", "digital_W", "digital_H"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
-        assert found.history == alone.history
