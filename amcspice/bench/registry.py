@@ -14,6 +14,8 @@ from amcspice.bench import (
     jobs,
     picture,
     reduction,
+    reference,
+    rest,
     streaming,
     wired_circuit,
 )
@@ -83,6 +85,18 @@ COMPARISONS: dict[str, Comparison] = {
             behavioural.NAME,
             "nnls regressions: behavioural engine, loop over scipy.optimize.nnls",
             behavioural.rows,
+            ("scipy", "numba"),
+        ),
+        Comparison(
+            rest.NAME,
+            "rests of many right-hand sides: dc backend, numpy.linalg.solve and scipy's nnls",
+            rest.rows,
+            ("scipy", "numba"),
+        ),
+        Comparison(
+            reference.NAME,
+            "reference of nnls: block pivoting, loop over scipy.optimize.nnls",
+            reference.rows,
             ("scipy", "numba"),
         ),
         Comparison(

@@ -35,10 +35,11 @@ _NAMED: dict[type, tuple[str, Any, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class _Field:
-    """What a field takes: values of these types as they are, others if they can be made so."""
+    """What a field takes: values of these types, or words, as they are; others if they fit."""
 
     name: str
     exact: tuple[type, ...]
+    words: tuple[str, ...]
     adapter: Any
     named: tuple[str, Any, Any] | None
 
@@ -61,7 +62,7 @@ def validate_fields(circuit: Any) -> None:
     owner: Any = type(circuit)
     for item in _fields(owner):
         value = getattr(circuit, item.name)
-        if type(value) not in item.exact:
+        if type(value) not in item.exact and not (type(value) is str and value in item.words):
             object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
 
 
@@ -72,6 +73,8 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
         if value not in names:
             raise InputError(f"{where}: {did_you_mean(value, list(names))}")
         return make(value)
+    if item.words and isinstance(value, str):
+        raise InputError(f"{where}: {did_you_mean(value, item.words)}")
     if isinstance(value, item.exact) and not isinstance(value, bool):
         return value
     if item.adapter is not None:
@@ -81,7 +84,7 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
             reason = error.errors()[0]["msg"]
             raise InputError(f"{where}: {reason[:1].lower()}{reason[1:]}") from None
     wanted = " or ".join(sorted(kind.__name__ for kind in item.exact if kind is not type(None)))
-    needed = item.named[0] if item.named else wanted
+    needed = item.named[0] if item.named else f"a {wanted}"
     raise InputError(f"{where}: it must be {needed}")
 
 
@@ -98,10 +101,12 @@ def _field(name: str, hint: Any) -> _Field | None:
     if any(part is Any for part in parts):
         return None
     plain = [part for part in parts if isinstance(part, type)]
-    literal = any(get_origin(part) is Literal for part in parts)
-    scalar = literal or any(part in _SCALARS for part in plain)
-    exact = [part for part in plain if not (literal and part is str)]
+    words = [word for part in parts if get_origin(part) is Literal for word in get_args(part)]
+    scalar = bool(words) or any(part in _SCALARS for part in plain)
+    exact = [part for part in plain if not (words and part is str)]
     if float in exact:
         exact.append(int)
     named = next((_NAMED[part] for part in plain if part in _NAMED), None)
-    return _Field(name, tuple(exact), pydantic.TypeAdapter(hint) if scalar else None, named)
+    return _Field(
+        name, tuple(exact), tuple(words), pydantic.TypeAdapter(hint) if scalar else None, named
+    )

@@ -1,0 +1,82 @@
+"""A package from outside adds a topology, a problem and an amplifier by its entry points."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXTENSION = Path(__file__).parent / "extension"
+A = np.array([[1.0, 0.2, 0.1], [0.1, 0.8, 0.3], [0.2, 0.1, 0.9]])
+B = np.array([[0.5, 0.1], [0.2, -0.4], [0.3, 0.6]])
+ANSWER = np.linalg.solve(A + 0.7 * np.eye(3), B)
+
+COMMAND = ("-c", "from amcspice.cli import main; main()")
+
+EVERY_BACKEND = """
+import numpy as np, amcspice as amc
+A, B, circuits = np.array({A}), np.array({B}), []
+for fidelity in amc.BACKENDS:
+    run = amc.solve("loaded-inv", A, B, loading=0.7, opamp="invented", fidelity=fidelity)
+    assert (run.circuit, run.problem) == ("loaded-inv", "loaded-inv")
+    assert np.asarray(run.relative_error).max() < 1e-3, (fidelity, run.relative_error)
+    assert np.abs(run.x - np.array({answer})).max() < 1e-3
+    assert run.settled.all()
+assert "invented" in amc.OpAmp.preset("invented").source
+"""
+
+
+def python(*arguments, cwd):
+    """Run Python with the package from outside on its path."""
+    environment = {**os.environ, "PYTHONPATH": str(EXTENSION)}
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=cwd
+    )
+
+
+@pytest.mark.ngspice
+def test_every_backend_runs_it(tmp_path):
+    text = EVERY_BACKEND.format(A=A.tolist(), B=B.tolist(), answer=ANSWER.tolist())
+    result = python("-c", text, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_command_line_runs_it(tmp_path):
+    np.save(tmp_path / "A.npy", A)
+    np.save(tmp_path / "B.npy", B)
+    result = python(
+        *COMMAND, "solve", "loaded-inv", "--matrix", "A.npy", "--rhs", "B.npy",
+        "--fidelity", "dc", "--opamp", "invented", "--json", "out.json", cwd=tmp_path,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    content = json.loads((tmp_path / "out.json").read_text())
+    expected = np.linalg.solve(A + 0.5 * np.eye(3), B)
+    np.testing.assert_allclose(np.array(content["solution"]).T, expected, atol=1e-3)
+    assert content["circuit"] == "loaded-inv"
+
+
+def test_a_sweep_runs_it(tmp_path):
+    (tmp_path / "spec.toml").write_text(
+        'name = "outside"\n[base]\nproblem = "loaded-inv"\nfidelity = "dc"\nopamp = "invented"\n'
+        "[axes]\ncolumns = [2, 4]\n"
+    )
+    result = python(*COMMAND, "sweep", "run", "spec.toml", "--store", "s.sqlite",
+                    "--jobs", "1", cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    exported = python(*COMMAND, "sweep", "export", "s.sqlite", "s.csv", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    lines = (tmp_path / "s.csv").read_text().splitlines()
+    assert len(lines) == 3
+    at = lines[0].split(",").index("relative_error_max")
+    assert all(float(line.split(",")[at]) < 1e-3 for line in lines[1:])
+
+
+@pytest.mark.parametrize("name", ["topology", "problem"])
+def test_it_is_short(name):
+    lines = (EXTENSION / "amcspice_extension" / f"{name}.py").read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) < 40
