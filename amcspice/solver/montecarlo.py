@@ -21,8 +21,9 @@ from amcspice.errors import InputError, SimulationError, UnstableError, Unsuppor
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver.result import Analysis, Run, Verification
 from amcspice.solver.run import simulate
+from amcspice.solver.sample import draw
 from amcspice.solver.trials import Trials
-from amcspice.solver.verify import Verifier
+from amcspice.solver.verify import Operation, Verifier, repeat
 
 __all__ = ["monte_carlo", "trial_seed"]
 
@@ -57,8 +58,8 @@ def monte_carlo(
     jobs : int or Pool
         Processes that share the trials; changes no result.
     verify : int
-        In how many trials, drawn with the seed, a right-hand side is run again at the next
-        higher fidelity.
+        How many right-hand sides, drawn with the seed from those of all trials, are run again at
+        the next higher fidelity; at most one a trial on average.
     **options
         Fields of `Analysis`.
 
@@ -89,12 +90,15 @@ def monte_carlo(
     base = circuit.device.seed if seed is None else seed
     _check(circuit, b, trials, base, analysis, verify)
     started = time.perf_counter()
-    verified = set(np.random.default_rng(base).permutation(trials)[:verify].tolist())
+    verified = draw(verify, base, (trials, len(circuit.vectors(b))))
     bare = replace(circuit)  # a copy without what was worked out already, to send to processes
     tasks = [
-        _Trial(bare, b, analysis, trial_seed(base, k), verify=int(k in verified))
+        _Trial(
+            bare, b, analysis, trial_seed(base, k),
+            verify=tuple(number for trial, number in verified if trial == k),
+        )
         for k in range(trials)
-    ]
+    ]  # fmt: skip
     done = 0
 
     def report(count: int) -> None:
@@ -153,7 +157,7 @@ class _Trial:
     b: ArrayLike
     analysis: Analysis
     seed: int
-    verify: int
+    verify: tuple[int, ...]
 
     @property
     def drawn(self) -> Circuit:
@@ -166,10 +170,11 @@ class _Trial:
 def _run_trial(trial: _Trial, report: Report) -> Run | UnstableError | SimulationError:
     """Return the run of a trial, or why these cells have none."""
     try:
-        return simulate(
-            trial.drawn, trial.b, analysis=trial.analysis, keep_waveforms=False,
-            verify=trial.verify,
-        )  # fmt: skip
+        circuit = trial.drawn
+        run = simulate(circuit, trial.b, analysis=trial.analysis, keep_waveforms=False)
+        vectors = circuit.vectors(trial.b)
+        verified = [Operation.of(circuit, vectors, run, number) for number in trial.verify]
+        return replace(run, verification=repeat(verified, trial.analysis))
     except (UnstableError, SimulationError) as error:
         return error
     finally:

@@ -1,12 +1,14 @@
-"""Verification: some regressions of a run again, one fidelity higher."""
+"""Verification: some operations of a run again, one fidelity higher."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
@@ -14,16 +16,29 @@ from amcspice.errors import InputError
 from amcspice.measure import relative_error
 from amcspice.solver.attempt import Simulation
 from amcspice.solver.result import Analysis, Run, Verification
+from amcspice.solver.sample import Index, Sample
 
-__all__ = ["HIGHER", "Verifier"]
+__all__ = ["HIGHER", "Operation", "Verifier", "repeat"]
 
 HIGHER: dict[str, Literal["flat", "reduced"]] = {"reduced": "flat", "behavioural": "reduced"}
 """The fidelity that checks each fidelity."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Regression:
-    """One regression as it was run, with the right-hand side before it where there is one."""
+class Operation:
+    """One right-hand side as it was run.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    vectors : ndarray, shape (1, m) or (2, m)
+        The right-hand side; before it the one that it followed, where there is one.
+    volts_per_unit : float
+    solution : ndarray, shape (n,)
+        Every output.
+    settling_time : float
+        [s].
+    """
 
     circuit: Circuit
     vectors: Array
@@ -31,11 +46,39 @@ class _Regression:
     solution: Array
     settling_time: float
 
+    @classmethod
+    def of(cls, circuit: Circuit, vectors: Array, run: Run, at: int) -> Operation:
+        """Return one operation of a run with right-hand sides (K, m)."""
+        solutions = np.atleast_2d(run.x.T)
+        if run.conversion is not None:  # what is verified is the circuit between the converters
+            vectors, solutions = run.conversion.sent, run.conversion.at_rest
+        return cls(
+            circuit=dataclasses.replace(circuit),  # without what was worked out already
+            vectors=vectors[max(at - 1, 0) : at + 1].copy(),
+            volts_per_unit=run.volts_per_unit,
+            solution=solutions[at].copy(),
+            settling_time=float(run.settling_time[at]),
+        )
+
+    def deviation(self, analysis: Analysis) -> tuple[float, float]:
+        """Run it again in the same range, from where its predecessor ends.
+
+        Returns
+        -------
+        solution, settling : float
+            See `Verification`.
+        """
+        found = Simulation(self.circuit, analysis).attempt(
+            self.vectors, self.volts_per_unit, lead=len(self.vectors) - 1
+        )
+        solution = self.circuit.read_out(found.outputs, self.volts_per_unit)
+        here, there = self.settling_time, float(found.settling_time[0])
+        apart = 0.0 if here == there else here / there - 1 if there else float("nan")
+        return float(relative_error(self.solution[None], solution)[0]), apart
+
 
 class Verifier:
-    """Draws some of the regressions it is shown and runs them again.
-
-    Every regression has the same chance, however many come (reservoir sampling).
+    """Draws some of the operations it is shown and runs them again; see `Sample`.
 
     Parameters
     ----------
@@ -60,51 +103,56 @@ class Verifier:
                 f"there is nothing to verify the {analysis.fidelity} fidelity with: use "
                 "reduced or behavioural"
             )
-        self.count, self.analysis = count, analysis
-        self._draw = np.random.default_rng(seed)
-        self._seen = 0
-        self._kept: list[_Regression] = []
+        self.analysis = analysis
+        self.sample: Sample[Operation] = Sample(count, seed)
 
-    def offer(self, circuit: Circuit, vectors: Array, run: Run) -> None:
-        """Show the regressions of a run; vectors are its right-hand sides, shape (K, m)."""
-        if not self.count:
-            return
-        solutions = np.atleast_2d(run.x.T)
-        if run.conversion is not None:  # what is verified is the circuit between the converters
-            vectors, solutions = run.conversion.sent, run.conversion.at_rest
-        for index in range(len(vectors)):
-            self._seen += 1
-            place = len(self._kept)
-            if place == self.count:
-                place = int(self._draw.integers(self._seen))
-                if place >= self.count:
-                    continue
-            self._kept[place : place + 1] = [
-                _Regression(
-                    circuit=circuit,
-                    vectors=vectors[max(index - 1, 0) : index + 1].copy(),
-                    volts_per_unit=run.volts_per_unit,
-                    solution=solutions[index],
-                    settling_time=float(run.settling_time[index]),
-                )
-            ]
+    def part(self) -> Verifier:
+        """Return one for some of the operations, such as those of another process."""
+        part = Verifier(0, self.analysis, 0)
+        part.sample = self.sample.part()
+        return part
+
+    def offer(
+        self,
+        circuit: Circuit,
+        vectors: Array,
+        run: Run,
+        index: Index = (),
+        numbers: NDArray[np.intp] | None = None,
+    ) -> None:
+        """Show the operations of a run.
+
+        Parameters
+        ----------
+        circuit : Circuit
+        vectors : ndarray, shape (K, m)
+            Its right-hand sides.
+        run : Run
+        index : tuple of int
+            What its operations have in common.
+        numbers : ndarray of int, shape (K,), optional
+            What follows in the index of each; None counts them.
+        """
+        if numbers is None:
+            numbers = np.arange(len(vectors))
+        for at in self.sample.admitted(*index, numbers).tolist():
+            operation = Operation.of(circuit, vectors, run, at)
+            self.sample.offer((*index, int(numbers[at])), operation)
+
+    def merge(self, part: Verifier) -> None:
+        """Take in what was drawn of other operations."""
+        self.sample.merge(part.sample)
 
     def verify(self) -> Verification | None:
         """Run what was drawn again; None if nothing was."""
-        if not self._kept:
-            return None
-        higher = replace(self.analysis, fidelity=HIGHER[self.analysis.fidelity])
-        deviations = np.array([_deviation(item, higher) for item in self._kept])
-        return Verification(higher.fidelity, deviations[:, 0], deviations[:, 1])
+        return repeat(self.sample, self.analysis)
 
 
-def _deviation(regression: _Regression, analysis: Analysis) -> Sequence[float]:
-    """Run a regression again in the same range, from where its predecessor ends."""
-    circuit = regression.circuit
-    found = Simulation(circuit, analysis).attempt(
-        regression.vectors, regression.volts_per_unit, lead=len(regression.vectors) - 1
-    )
-    solution = found.outputs / regression.volts_per_unit * circuit.mapping.column_scale
-    here, there = regression.settling_time, float(found.settling_time[0])
-    apart = 0.0 if here == there else here / there - 1 if there else float("nan")
-    return float(relative_error(regression.solution[None], solution)[0]), apart
+def repeat(operations: Iterable[Operation], analysis: Analysis) -> Verification | None:
+    """Run operations again, one fidelity higher than they were run; None if there is none."""
+    operations = list(operations)
+    if not operations:
+        return None
+    higher = dataclasses.replace(analysis, fidelity=HIGHER[analysis.fidelity])
+    deviations = np.array([operation.deviation(higher) for operation in operations])
+    return Verification(higher.fidelity, deviations[:, 0], deviations[:, 1])
