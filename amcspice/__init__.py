@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.algorithm import Factorisation, nmf
     from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
@@ -50,12 +51,10 @@ if TYPE_CHECKING:
     from amcspice.programming import Programmed, write_verify
     from amcspice.solver import (
         Analysis,
-        Factorisation,
         Run,
         Trials,
         make_circuit,
         monte_carlo,
-        nmf,
         noise_transient,
         output_noise,
         simulate,
@@ -118,6 +117,7 @@ _ROOMS = (
     "netlist",
     "programming",
     "solver",
+    "algorithm",
     "characterise",
     "estimator",
 )

@@ -7,7 +7,6 @@ from oracles import random_problem
 import amcspice as amc
 from amcspice.errors import UnstableError
 from amcspice.solver import each as each_module
-from amcspice.solver import nmf_each
 from amcspice.solver.each import simulate_each
 
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
@@ -138,20 +137,3 @@ def test_an_unstable_circuit_is_refused_and_one_that_is_allowed_runs_away():
     assert not first.near_limit
     assert second.near_limit
     np.testing.assert_array_equal(second.x, amc.simulate(unstable, b, analysis=allowed).x)
-
-
-def test_factorisations_side_by_side_are_what_they_are_alone():
-    draw = np.random.default_rng(5)
-    tiles = [draw.random((8, 8)), np.zeros((8, 8)), draw.random((8, 8)), draw.random((8, 6))]
-    analysis = amc.Analysis(fidelity="behavioural")
-    problems = [
-        {"V": V, "rank": 2, "seed": seed, "iterations": 6, "tolerance": 0.02, "analysis": analysis}
-        for seed, V in enumerate(tiles)
-    ]
-    together = nmf_each(problems)
-    assert len({len(found.history) for found in together}) > 1  # they do not end together
-    for problem, found in zip(problems, together, strict=True):
-        alone = amc.nmf(**problem)
-        for name in ("W", "H", "digital_W", "digital_H"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(alone, name))
-        assert found.history == alone.history

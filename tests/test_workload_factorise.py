@@ -8,7 +8,7 @@ import scipy.optimize
 import skimage.data
 
 import amcspice as amc
-from amcspice.solver import Factorisation
+from amcspice.algorithm import Factorisation
 from amcspice.workload import (
     factorise_image,
     history,
@@ -44,6 +44,27 @@ def test_circuit_stays_within_half_a_decibel_of_its_digital_twin(measured):
     assert summary["regressions"] == summary["settled"] == 18 * 2 * 16
     assert 0 < summary["settling_time_s"]["median"] <= summary["settling_time_s"]["max"]
     assert summary["energy_j"]["total"] > 0
+
+
+@pytest.mark.ngspice
+def test_the_regressions_that_are_verified_are_drawn_from_all_tiles(monkeypatch):
+    """How many processes share the tiles, and how many a process takes at once, is the same."""
+    options = {**SMALL, "fidelity": "behavioural", "device": amc.Memristor(write_noise=0.02)}
+    plain = factorise_image(PICTURE, **options)
+    assert plain.verification is None
+    checked = []
+    for at_once, jobs in ((16, 1), (16, 2), (1, 1)):
+        monkeypatch.setattr("amcspice.workload.factorise.TILES_AT_ONCE", at_once)
+        result = factorise_image(PICTURE, verify=6, jobs=jobs, **options)
+        np.testing.assert_array_equal(result.analog, plain.analog)
+        checked.append(result.verification)
+    for verification in checked:
+        assert verification.fidelity == "reduced"
+        assert len(verification.solution_deviation) == 6
+        assert verification.largest_solution_deviation < 1e-3
+        np.testing.assert_array_equal(
+            verification.solution_deviation, checked[0].solution_deviation
+        )
 
 
 def test_digital_twin_is_alternating_least_squares_by_scipy():

@@ -1,7 +1,5 @@
-"""Solvers: one problem, and alternating non-negative least squares."""
+"""Solvers: a problem on a circuit, once or many times over."""
 
-from amcspice.solver.anls import nmf, nmf_each
-from amcspice.solver.factorisation import Factorisation, Iteration
 from amcspice.solver.montecarlo import monte_carlo
 from amcspice.solver.noise import noise_transient, output_noise
 from amcspice.solver.problem import PROBLEMS, make_circuit, solve
@@ -14,15 +12,11 @@ __all__ = [
     "Analysis",
     "Conversion",
     "Distribution",
-    "Factorisation",
-    "Iteration",
     "Run",
     "Trials",
     "Verification",
     "make_circuit",
     "monte_carlo",
-    "nmf",
-    "nmf_each",
     "noise_transient",
     "output_noise",
     "simulate",

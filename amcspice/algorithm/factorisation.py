@@ -12,7 +12,10 @@ from amcspice.circuit.base import Array
 from amcspice.solver.result import Verification
 from amcspice.solver.statistics import Statistics
 
-__all__ = ["Factorisation", "Iteration", "has_converged"]
+__all__ = ["Factorisation", "Iteration", "Scores", "has_converged"]
+
+Scores = dict[str, float]
+"""Figures of merit of a pair of factors."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Iteration:
 
 @dataclass(frozen=True, eq=False)
 class Factorisation:
-    """Result of `nmf`.
+    """Result of `nmf` and `complete`.
 
     Parameters
     ----------
@@ -94,6 +97,10 @@ class Factorisation:
         Of the last run.
     verification : Verification, optional
         If some regressions were run again at a higher fidelity.
+    measured : Statistics
+        Of every regression of every iteration.
+    scores, digital_scores : tuple of dict
+        What the scoring function gave after each iteration, where there is one.
     """
 
     W: Array
@@ -103,6 +110,9 @@ class Factorisation:
     history: tuple[Iteration, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
     verification: Verification | None = None
+    measured: Statistics = field(default_factory=lambda: Statistics.of([]))
+    scores: tuple[Scores, ...] = ()
+    digital_scores: tuple[Scores, ...] = ()
 
     @property
     def approximation(self) -> Array:

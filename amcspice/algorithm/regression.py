@@ -1,0 +1,354 @@
+"""The regressions of half-steps, solved block by block on circuits or by scipy.
+
+A block describes some regressions with just what they need of the factors.  Solving one is a pure
+function, so that neither the number of processes nor what is solved beside it changes a result.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.algorithm.data import RightHandSides
+from amcspice.algorithm.selection import DigitalFactor, ProgrammedFactor, read_out
+from amcspice.circuit.base import Array
+from amcspice.pool import Pool, Report
+from amcspice.solver.each import simulate_each
+from amcspice.solver.result import Analysis
+from amcspice.solver.sample import Index
+from amcspice.solver.statistics import Statistics
+from amcspice.solver.verify import Verifier
+
+__all__ = [
+    "AnalogSolver", "Block", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver",
+    "blocks", "solve", "solve_block",
+]  # fmt: skip
+
+STREAMS = 48
+"""Streams of right-hand sides in one block."""
+
+BLOCKS_AT_ONCE = 32
+"""Blocks for each process that are in memory at the same time."""
+
+
+@dataclass(frozen=True, eq=False)
+class HalfStep:
+    """All regressions on one factor.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (m, rank)
+        The one that is held fixed.
+    right_hand_sides : iterable of RightHandSides
+    count : int
+        Number of regressions; of those without right-hand sides the solution is zero.
+    cycle : int
+        Number of the programming cycle.
+    circuit, parameters
+        See `amcspice.make_circuit`.
+    index : tuple of int
+        What the regressions have in common where some are drawn, see `Verifier`.
+    """
+
+    factor: Array
+    right_hand_sides: Iterable[RightHandSides]
+    count: int
+    cycle: int = 0
+    circuit: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    index: Index = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Solutions of regressions on one factor, and what was measured.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (K,)
+        Of the regressions.
+    values : ndarray, shape (K, rank)
+    measured : Statistics
+        Of those that were run.
+    provenance : dict
+        Of one of them.
+    """
+
+    numbers: NDArray[np.intp]
+    values: Array
+    measured: Statistics
+    provenance: dict[str, Any]
+
+    @classmethod
+    def join(cls, count: int, rank: int, parts: Sequence[Solution]) -> Solution:
+        """Put parts in their places; what is in none of them is zero."""
+        values = np.zeros((count, rank))
+        for part in parts:
+            values[part.numbers] = part.values
+        provenance = [part.provenance for part in parts if part.provenance]
+        return cls(
+            numbers=np.arange(count),
+            values=values,
+            measured=Statistics.join([part.measured for part in parts]),
+            provenance=provenance[-1] if provenance else {},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What is in a block of one half-step.
+
+    Parameters
+    ----------
+    half_step : int
+        Which one.
+    factor : ProgrammedFactor or DigitalFactor
+        With the word lines that are needed.
+    right_hand_sides : tuple of RightHandSides
+    index : tuple of int
+        See `HalfStep`.
+    """
+
+    half_step: int
+    factor: Any
+    right_hand_sides: tuple[RightHandSides, ...]
+    index: Index
+
+    @property
+    def numbers(self) -> NDArray[np.intp]:
+        """Of all regressions in order."""
+        return np.concatenate([right.numbers for right in self.right_hand_sides])
+
+
+class Solver(Protocol):
+    """Solves non-negative regressions: on circuits, or as their digital twin."""
+
+    def factor(self, half_step: HalfStep) -> Any:
+        """Return the factor made ready for its regressions."""
+        ...
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """Solve the regressions of a block, those of every share in order.
+
+        Parameters
+        ----------
+        shares : sequence of Share
+        report : callable
+            Called with the number of regressions finished since the last call.
+        jobs : int or Pool
+            Processes that may share a long stream.
+        verifier : Verifier, optional
+            Is shown every regression.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AnalogSolver:
+    """Regressions on simulated circuits, those of a block together.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    """
+
+    analysis: Analysis = field(default_factory=Analysis)
+
+    def factor(self, half_step: HalfStep) -> ProgrammedFactor:
+        """See `Solver`."""
+        return ProgrammedFactor.of(
+            half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
+        )
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """See `Solver`."""
+        selections = [
+            [share.factor.select(right) for right in share.right_hand_sides] for share in shares
+        ]
+        circuits = [one for selection in selections for one in selection if one is not None]
+        runs = iter(
+            simulate_each(
+                [selected.circuit for selected in circuits],
+                [selected.values.T for selected in circuits],
+                self.analysis,
+                report,
+                jobs,
+            )
+        )
+        solutions = []
+        for share, selection in zip(shares, selections, strict=True):
+            values, measured = [], []
+            for right, selected in zip(share.right_hand_sides, selection, strict=True):
+                rows = np.zeros((len(right.numbers), share.factor.width))
+                values.append(rows)
+                if selected is None:
+                    report(len(rows))
+                    continue
+                run = next(runs)
+                measured.append(run)
+                rows[:, selected.columns] = read_out(selected.circuit, run, self.analysis)
+                if verifier is not None:
+                    verifier.offer(
+                        selected.circuit, selected.values, run, share.index, right.numbers
+                    )
+            origin = measured[-1].provenance if measured else {}
+            solutions.append(
+                Solution(share.numbers, np.concatenate(values), Statistics.of(measured), origin)
+            )
+        return solutions
+
+
+@dataclass(frozen=True)
+class DigitalSolver:
+    """The digital twin: non-negative least squares by scipy."""
+
+    def factor(self, half_step: HalfStep) -> DigitalFactor:
+        """See `Solver`."""
+        return DigitalFactor(half_step.factor, half_step.parameters.get("lasso", 0.0))
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """See `Solver`."""
+        nothing = Statistics.of([])
+        return [
+            Solution(
+                share.numbers,
+                np.concatenate([share.factor.solve(right) for right in share.right_hand_sides]),
+                nothing,
+                {},
+            )
+            for share in shares
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some regressions with just what they need: picklable, and solved by a pure function.
+
+    Parameters
+    ----------
+    solver : AnalogSolver or DigitalSolver
+    shares : tuple of Share
+    verifier : Verifier, optional
+        An empty one, to draw from these regressions.
+    """
+
+    solver: Solver
+    shares: tuple[Share, ...]
+    verifier: Verifier | None = None
+
+
+def solve_block(
+    block: Block, report: Report, jobs: int | Pool = 1
+) -> tuple[list[Solution], Verifier | None]:
+    """Return the solutions of every share, and what was drawn of their regressions."""
+    drawn = None if block.verifier is None else block.verifier.part()
+    return block.solver.solve(block.shares, report, jobs, drawn), drawn
+
+
+def solve(
+    half_steps: Sequence[HalfStep],
+    solver: Solver,
+    pool: Pool,
+    *,
+    verifier: Verifier | None = None,
+    progress: Report | None = None,
+) -> list[Solution]:
+    """Solve all regressions of half-steps, such as those of several factorisations.
+
+    Parameters
+    ----------
+    half_steps : sequence of HalfStep
+    solver : AnalogSolver or DigitalSolver
+    pool : Pool
+        Shares the blocks out; where there is only one, its streams.
+    verifier : Verifier, optional
+        Is shown every regression.
+    progress : callable, optional
+        Called with the number of regressions finished since the last call.
+    """
+    reported = 0
+
+    def report(count: int) -> None:
+        nonlocal reported
+        reported += count
+        if progress is not None:
+            progress(count)
+
+    parts: list[list[Solution]] = [[] for _ in half_steps]
+    waiting = blocks(half_steps, solver, verifier)
+    while group := list(islice(waiting, BLOCKS_AT_ONCE * pool.jobs)):
+        if len(group) == 1:
+            solved = [solve_block(group[0], report, pool)]
+        else:
+            solved = pool.map(solve_block, group, report)
+        for block, (solutions, drawn) in zip(group, solved, strict=True):
+            for share, solution in zip(block.shares, solutions, strict=True):
+                parts[share.half_step].append(solution)
+            if verifier is not None and drawn is not None:
+                verifier.merge(drawn)
+    report(sum(half_step.count for half_step in half_steps) - reported)  # nothing was known of them
+    return [
+        Solution.join(half_step.count, half_step.factor.shape[1], part)
+        for half_step, part in zip(half_steps, parts, strict=True)
+    ]
+
+
+def blocks(
+    half_steps: Sequence[HalfStep], solver: Solver, verifier: Verifier | None = None
+) -> Iterator[Block]:
+    """Cut half-steps into blocks, in the order of their streams.
+
+    A sparse half-step is read as blocks are asked for.
+    """
+    factor = functools.cache(lambda number: solver.factor(half_steps[number]))
+    streams = (
+        (number, right)
+        for number, half_step in enumerate(half_steps)
+        for right in half_step.right_hand_sides
+    )
+    while group := list(islice(streams, STREAMS)):
+        members: dict[int, list[RightHandSides]] = {}
+        for number, right in group:
+            members.setdefault(number, []).append(right)
+        yield Block(
+            solver,
+            tuple(
+                Share(
+                    number, factor(number).part(_needed(rights, len(half_steps[number].factor))),
+                    tuple(rights), half_steps[number].index,
+                )
+                for number, rights in members.items()
+            ),
+            None if verifier is None else verifier.part(),
+        )  # fmt: skip
+
+
+def _needed(right_hand_sides: Sequence[RightHandSides], height: int) -> NDArray[np.intp]:
+    """Return the word lines that right-hand sides select."""
+    lines = [right.lines for right in right_hand_sides]
+    some = [selected for selected in lines if selected is not None]
+    return np.unique(np.concatenate(some)) if len(some) == len(lines) else np.arange(height)
