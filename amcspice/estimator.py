@@ -9,10 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm import nmf
+from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import Mask, separate
-from amcspice.algorithm.regression import AnalogSolver, HalfStep, solve
+from amcspice.algorithm.regression import AnalogSolver, HalfStep
 from amcspice.errors import InputError
 from amcspice.pool import Pool
 from amcspice.solver import Analysis
@@ -171,7 +173,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             circuit=self.circuit,
             parameters=self._parameters(),
         )
-        with Pool(self.n_jobs or 1) as pool:
+        with Pool(self.n_jobs or 1) as pool, threadpool_limits(1):
             (solution,) = solve([rows], AnalogSolver(self._analysis()), pool)
         return solution.values
 
@@ -193,8 +195,8 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Return the parameters of the circuit that are not its defaults."""
         optional = ("device", "wire", "opamp", "hold", "compensation")
         values = {name: getattr(self, name) for name in optional}
-        chosen = {name: value for name, value in values.items() if value is not None}
-        return {"ridge": self.ridge, "lasso": self.lasso, **chosen}
+        parameters = {name: value for name, value in values.items() if value is not None}
+        return {"ridge": self.ridge, "lasso": self.lasso, **parameters}
 
     def _validated(self, X: Any, mask: Any, *, reset: bool) -> tuple[Array, Mask | None]:
         """Return X as a dense array, zero where it is missing, and the mask of what is known."""

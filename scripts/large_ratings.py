@@ -21,8 +21,9 @@ import numpy as np
 import scipy.sparse as sp
 
 import amcspice as amc
+from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import stored_rows
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, solve
+from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep
 from amcspice.pool import Pool
 from amcspice.workload.rating_store import open_rating_store, write_rating_store
 
@@ -69,20 +70,20 @@ def main() -> None:
     parser.add_argument("--array-rows", type=int, default=1024)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    blocks = Synthetic(chosen.users, chosen.items, seed=0)
-    write_rating_store(chosen.folder, blocks, (chosen.users, blocks.items))
-    by_user, by_item = open_rating_store(chosen.folder)
+    blocks = Synthetic(options.users, options.items, seed=0)
+    write_rating_store(options.folder, blocks, (options.users, blocks.items))
+    by_user, by_item = open_rating_store(options.folder)
     say(step="written", ratings=by_user.nnz, seconds=time.perf_counter() - started)
     draw = np.random.default_rng(0)
-    W = draw.random((chosen.users, chosen.rank)) * 6 / chosen.rank
-    with Pool(chosen.jobs) as pool:
-        parameters = {"array_rows": chosen.array_rows}
-        H = half_step("items", W, by_item[: chosen.some_items], 0, parameters, pool)
+    W = draw.random((options.users, options.rank)) * 6 / options.rank
+    with Pool(options.jobs) as pool:
+        parameters = {"array_rows": options.array_rows}
+        H = half_step("items", W, by_item[: options.some_items], 0, parameters, pool)
         if len(H) == blocks.items:
-            half_step("users", H, by_user[: chosen.some_users], 1, parameters, pool)
+            half_step("users", H, by_user[: options.some_users], 1, parameters, pool)
     say(step="done", seconds=time.perf_counter() - started,
         memory_gb=memory(resource.RUSAGE_SELF),
         memory_of_a_process_gb=memory(resource.RUSAGE_CHILDREN))  # fmt: skip

@@ -239,8 +239,7 @@ def test_factorisations_in_lockstep_are_what_they_are_alone():
     problems = [
         Problem(
             data=item, rank=2, iterations=6, tolerance=0.02, seed=seed,
-            parameters={"ridge": getattr(item, "ridge", 0.0) if seed < 4 else 0.0,
-                        "device": amc.Memristor(write_noise=0.02, seed=seed)},
+            parameters={"device": amc.Memristor(write_noise=0.02, seed=seed)},
         )
         for seed, item in enumerate(data)
     ]  # fmt: skip
@@ -259,6 +258,12 @@ def test_factorisations_in_lockstep_are_what_they_are_alone():
     assert_equal(together[0], plain)
 
 
+def test_ridge_is_given_once():
+    options = {"rank": 2, "iterations": 1, "tolerance": 0.0, "seed": 0}
+    with pytest.raises(InputError, match="ridge is no parameter of the circuit here"):
+        Problem(data=DenseData(NOISY), parameters={"ridge": 0.1}, **options)
+
+
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_neither_jobs_nor_the_size_of_blocks_change_a_bit(monkeypatch, jobs):
     mask = np.random.default_rng(3).random(V.shape) > 0.25
@@ -267,7 +272,7 @@ def test_neither_jobs_nor_the_size_of_blocks_change_a_bit(monkeypatch, jobs):
         "device": amc.Memristor(write_noise=0.02),
     }  # fmt: skip
     alone = amc.nmf(NOISY, 2, **options)
-    monkeypatch.setattr("amcspice.algorithm.regression.STREAMS", 5)
+    monkeypatch.setattr("amcspice.algorithm.block.STREAMS", 5)
     assert_equal(amc.nmf(NOISY, 2, jobs=jobs, **options), alone)
     assert_equal(amc.nmf(NOISY, 2, **options), alone)
 
@@ -277,7 +282,7 @@ def test_what_is_verified_depends_on_neither_jobs_nor_blocks(monkeypatch):
     mask = np.random.default_rng(3).random(V.shape) > 0.25
     options = {"mask": mask, "iterations": 2, "fidelity": "behavioural", "verify": 4}
     results = [amc.nmf(NOISY, 2, **options)]
-    monkeypatch.setattr("amcspice.algorithm.regression.STREAMS", 5)
+    monkeypatch.setattr("amcspice.algorithm.block.STREAMS", 5)
     results += [amc.nmf(NOISY, 2, jobs=jobs, **options) for jobs in (1, 2)]
     for result in results:
         assert len(result.verification.solution_deviation) == 4

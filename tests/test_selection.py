@@ -8,8 +8,9 @@ import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
+from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import stored_rows
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution, solve
+from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution
 from amcspice.algorithm.selection import check_selection
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool

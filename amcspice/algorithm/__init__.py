@@ -1,9 +1,10 @@
 """Algorithms: alternating non-negative least squares over dense, masked and sparse data."""
 
-from amcspice.algorithm.anls import Problem, nmf_many
+from amcspice.algorithm.anls import nmf_many
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
+from amcspice.algorithm.problem import Problem
 
 __all__ = [
     "DenseData",

@@ -7,210 +7,27 @@ same start, runs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from amcspice.algorithm.block import solve
 from amcspice.algorithm.checkpoint import Checkpoint
-from amcspice.algorithm.data import Data
-from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores, has_converged
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solver, solve
+from amcspice.algorithm.factorisation import Factorisation
+from amcspice.algorithm.problem import Problem
+from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution, Solver
+from amcspice.algorithm.state import Factors, State
 from amcspice.circuit.base import Array
-from amcspice.errors import InputError
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.solver.result import Analysis
 from amcspice.solver.statistics import Statistics
 from amcspice.solver.verify import Verifier
 
-__all__ = ["Problem", "nmf_many", "reseed"]
+__all__ = ["nmf_many", "reseed"]
 
 DEAD = 1e-9
 """A column whose largest entry is below this fraction of the factor's largest is all zero."""
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Problem:
-    """What is factorised, on which circuit and for how long.
-
-    Parameters
-    ----------
-    data : Data
-        Such as `DenseData` or `SparseData`.
-    rank : int
-        Columns of W; at most min(m, n).
-    iterations : int
-        Largest number of iterations.
-    tolerance : float
-        Stop once the relative residual falls by less than this fraction in an iteration;
-        0 runs all iterations.
-    seed : int
-        Of the initial factors.
-    circuit : str, optional
-    parameters : mapping
-        Of the circuit, see `amcspice.make_circuit`; ``lasso`` is the digital twin's, too.
-    score : callable, optional
-        Takes W (m, rank) and H' (n, rank) after an iteration; returns figures to keep.
-    checkpoint : Path, optional
-        File that is replaced after an iteration, at most once a second, and at the end.
-    resume : bool
-        Continue from the checkpoint if there is one.
-    on_iteration : callable, optional
-        Called with the number of the iteration (from 1) and its figures.
-    number : int
-        Tells it from others whose regressions are verified together.
-
-    Raises
-    ------
-    InputError
-        If a value does not fit.
-    """
-
-    data: Data
-    rank: int
-    iterations: int
-    tolerance: float
-    seed: int
-    circuit: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    score: Callable[[Array, Array], Scores] | None = None
-    checkpoint: Path | None = None
-    resume: bool = False
-    on_iteration: Callable[[int, Iteration], None] | None = None
-    number: int = 0
-
-    def __post_init__(self) -> None:
-        """Validate."""
-        shape = self.data.shape
-        if not 1 <= self.rank <= min(shape):
-            raise InputError(f"rank = {self.rank} must be from 1 to {min(shape)} (V is {shape})")
-        if self.iterations < 1:
-            raise InputError(f"iterations = {self.iterations} must be at least 1")
-        if not 0 <= self.tolerance < 1:
-            raise InputError(f"tolerance = {self.tolerance} must be from 0 to below 1")
-
-    def identity(self, analysis: Analysis) -> list[Any]:
-        """Return everything that the state after an iteration depends on."""
-        return [
-            *self.data.identity, self.rank, self.tolerance, self.seed, self.circuit,
-            repr(sorted(self.parameters.items())), repr(analysis),
-        ]  # fmt: skip
-
-    def start(self) -> _State:
-        """Draw W such that W H has the size of V for an H of about one; H is not used yet."""
-        m, n = self.data.shape
-        draw = np.random.default_rng(self.seed)
-        W = draw.random((m, self.rank)) * 2 * self.data.mean / self.rank
-        H = np.zeros((n, self.rank))
-        return _State(W, H, W, H)
-
-    def is_over(self, state: _State) -> bool:
-        """Tell whether there is nothing more to do."""
-        return (
-            len(state.history) >= self.iterations
-            or not self.data.norm
-            or has_converged(state.history, self.tolerance)
-        )
-
-    def half_step(self, factor: Array, cycle: int) -> HalfStep:
-        """Return the regressions on a factor; those of even cycles are for H."""
-        m, n = self.data.shape
-        transpose = cycle % 2 == 0
-        return HalfStep(
-            factor=factor,
-            right_hand_sides=self.data.right_hand_sides(transpose=transpose),
-            count=n if transpose else m,
-            cycle=cycle,
-            circuit=self.circuit,
-            parameters=self.parameters,
-            index=(self.number, cycle),
-        )
-
-    def scores(self, W: Array, H: Array) -> tuple[Scores, ...]:
-        """Return the figures of merit of a pair of factors, if there are any."""
-        return () if self.score is None else (self.score(W, H),)
-
-
-@dataclass(frozen=True, eq=False)
-class _Factors:
-    """A pair of factors after an iteration; H has a row for every column of V."""
-
-    W: Array
-    H: Array
-    measured: Statistics
-    provenance: dict[str, Any]
-    reseeded: int
-
-
-@dataclass(frozen=True, eq=False)
-class _State:
-    """Everything that one iteration hands to the next; H has a row for every column of V."""
-
-    W: Array
-    H: Array
-    digital_W: Array
-    digital_H: Array
-    measured: Statistics = field(default_factory=lambda: Statistics.of([]))
-    history: tuple[Iteration, ...] = ()
-    scores: tuple[Scores, ...] = ()
-    digital_scores: tuple[Scores, ...] = ()
-    provenance: dict[str, Any] = field(default_factory=dict)
-
-    def after(self, problem: Problem, analog: _Factors, digital: _Factors) -> _State:
-        """Return the state with one more iteration."""
-        residual = problem.data.relative_residual
-        iteration = Iteration.of(
-            analog.measured,
-            relative_residual=residual(analog.W, analog.H),
-            digital_relative_residual=residual(digital.W, digital.H),
-            reseeded=analog.reseeded,
-        )
-        return _State(
-            W=analog.W,
-            H=analog.H,
-            digital_W=digital.W,
-            digital_H=digital.H,
-            measured=Statistics.join([self.measured, analog.measured]),
-            history=(*self.history, iteration),
-            scores=self.scores + problem.scores(analog.W, analog.H),
-            digital_scores=self.digital_scores + problem.scores(digital.W, digital.H),
-            provenance=analog.provenance or self.provenance,
-        )
-
-    def factorisation(self) -> Factorisation:
-        """Return it as a result."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Factorisation(**{**values, "H": self.H.T, "digital_H": self.digital_H.T})
-
-    def to_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Return arrays and plain values."""
-        arrays = {name: getattr(self, name) for name in ("W", "H", "digital_W", "digital_H")}
-        measured = {f"measured_{item.name}": getattr(self.measured, item.name)
-                    for item in fields(Statistics)}  # fmt: skip
-        values = {
-            "history": [asdict(iteration) for iteration in self.history],
-            "scores": self.scores,
-            "digital_scores": self.digital_scores,
-            "provenance": self.provenance,
-        }
-        return arrays | measured, values
-
-    @classmethod
-    def from_checkpoint(cls, arrays: dict[str, Array], values: dict[str, Any]) -> _State:
-        """Reverse `to_checkpoint`."""
-        names = [item.name for item in fields(Statistics)]
-        measured = Statistics(**{name: arrays.pop(f"measured_{name}") for name in names})
-        return cls(
-            **arrays,
-            measured=measured,
-            history=tuple(Iteration(**figures) for figures in values["history"]),
-            scores=tuple(values["scores"]),
-            digital_scores=tuple(values["digital_scores"]),
-            provenance=values["provenance"],
-        )
 
 
 def nmf_many(
@@ -240,23 +57,23 @@ def nmf_many(
     checkpoints = [Checkpoint(item.checkpoint, item.identity(analysis)) for item in problems]
     states = []
     for problem, checkpoint in zip(problems, checkpoints, strict=True):
-        stored = checkpoint.load() if problem.resume else None
-        states.append(_State.from_checkpoint(*stored) if stored else problem.start())
+        content = checkpoint.load() if problem.resume else None
+        states.append(State.from_checkpoint(*content) if content else State.start(problem))
     analog, digital = AnalogSolver(analysis), DigitalSolver()
     with as_pool(jobs) as pool, threadpool_limits(1):
         while running := [
-            number for number, problem in enumerate(problems) if not problem.is_over(states[number])
+            number for number, problem in enumerate(problems) if not states[number].is_over(problem)
         ]:
             active = [problems[number] for number in running]
             iterations = [len(states[number].history) for number in running]
             W = [states[number].W for number in running]
             digital_W = [states[number].digital_W for number in running]
-            ours = _alternate(active, W, iterations, analog, pool, verifier, progress)
-            twins = _alternate(active, digital_W, iterations, digital, pool)
-            for number, factors, twin in zip(running, ours, twins, strict=True):
+            factors = _alternate(active, W, iterations, analog, pool, verifier, progress)
+            digital_factors = _alternate(active, digital_W, iterations, digital, pool)
+            for number, *pair in zip(running, factors, digital_factors, strict=True):
                 problem = problems[number]
-                state = states[number] = states[number].after(problem, factors, twin)
-                checkpoints[number].save(state.to_checkpoint, last=problem.is_over(state))
+                state = states[number] = states[number].after(problem, *pair)
+                checkpoints[number].save(state.to_checkpoint, last=state.is_over(problem))
                 if problem.on_iteration is not None:
                     problem.on_iteration(len(state.history), state.history[-1])
     return [state.factorisation() for state in states]
@@ -270,31 +87,29 @@ def _alternate(
     pool: Pool,
     verifier: Verifier | None = None,
     progress: Report | None = None,
-) -> list[_Factors]:
+) -> list[Factors]:
     """Solve for H with W held fixed, then for W with H held fixed, in every problem."""
-    solved = []
+    half_steps: list[HalfStep] = []
     reseeded = np.zeros(len(problems), int)
-    pairs = []
+    solutions: list[list[Solution]] = []
     for half in (0, 1):
-        half_steps = []
-        for at, problem in enumerate(problems):
-            cycle = 2 * iterations[at] + half
-            factor, dead = reseed(factors[at], [problem.seed, cycle])
-            reseeded[at] += dead
+        half_steps.clear()
+        for number, problem in enumerate(problems):
+            cycle = 2 * iterations[number] + half
+            factor, count = reseed(factors[number], [problem.seed, cycle])
             half_steps.append(problem.half_step(factor, cycle))
-        solutions = solve(half_steps, solver, pool, verifier=verifier, progress=progress)
-        factors = [solution.values for solution in solutions]
-        solved.append(solutions)
-        pairs.append(half_steps)
+            reseeded[number] += count
+        solutions.append(solve(half_steps, solver, pool, verifier=verifier, progress=progress))
+        factors = [solution.values for solution in solutions[-1]]
     return [
-        _Factors(
-            W=second.values,
-            H=last.factor,
-            measured=Statistics.join([first.measured, second.measured]),
-            provenance=second.provenance or first.provenance,
+        Factors(
+            W=for_W.values,
+            H=half_step.factor,
+            measured=Statistics.join([for_H.measured, for_W.measured]),
+            provenance=for_W.provenance or for_H.provenance,
             reseeded=int(count),
         )
-        for first, second, last, count in zip(*solved, pairs[1], reseeded, strict=True)
+        for half_step, for_H, for_W, count in zip(half_steps, *solutions, reseeded, strict=True)
     ]
 
 
@@ -318,5 +133,5 @@ def reseed(factor: Array, stream: Sequence[int]) -> tuple[Array, int]:
     if not dead.any():
         return factor, 0
     draw = np.random.default_rng(stream)
-    fresh = draw.random(factor.shape) * (peak.max() or 1.0)
-    return np.where(dead, fresh, factor), int(dead.sum())
+    start = draw.random(factor.shape) * (peak.max() or 1.0)
+    return np.where(dead, start, factor), int(dead.sum())

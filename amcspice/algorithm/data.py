@@ -70,6 +70,11 @@ class Data(Protocol):
         ...
 
     @property
+    def array_parameters(self) -> dict[str, Any]:
+        """What the circuit of a half-step is made with; of selections right-hand sides tell."""
+        ...
+
+    @property
     def identity(self) -> list[Any]:
         """Everything that a result depends on."""
         ...
@@ -135,6 +140,11 @@ class DenseData:
         return float(np.linalg.norm(self.V if self.mask is None else self.V[self.mask]))
 
     @property
+    def array_parameters(self) -> dict[str, Any]:
+        """See `Data`."""
+        return {"ridge": self.ridge}
+
+    @property
     def identity(self) -> list[Any]:
         """See `Data`."""
         return [self.V, np.empty(0) if self.mask is None else self.mask, self.ridge]
@@ -167,7 +177,7 @@ def grouped(vectors: Array, mask: Mask | None, ridge: float) -> Iterator[RightHa
     ridge : float
     """
     if mask is None:
-        yield RightHandSides(np.arange(len(vectors)), vectors, None, ridge)
+        yield RightHandSides(np.arange(len(vectors)), np.ascontiguousarray(vectors), None, ridge)
         return
     selections, group = np.unique(mask, axis=0, return_inverse=True)
     for index, selected in enumerate(selections):
@@ -241,6 +251,11 @@ class SparseData:
         return float(np.sqrt(np.square(self.V.data, dtype=float).sum())) or 1.0
 
     @property
+    def array_parameters(self) -> dict[str, Any]:
+        """See `Data`."""
+        return {}
+
+    @property
     def identity(self) -> list[Any]:
         """See `Data`."""
         return [self.V.indptr, self.V.indices, self.V.data, self.V.shape, self.ridge]
@@ -266,9 +281,9 @@ def stored_rows(matrix: sp.csr_array, ridge: float) -> Iterator[RightHandSides]:
         For each stored entry of a row.
     """
     for number in np.flatnonzero(np.diff(matrix.indptr)).tolist():
-        here = slice(matrix.indptr[number], matrix.indptr[number + 1])
-        lines = np.asarray(matrix.indices[here], dtype=np.intp)
-        values = np.asarray(matrix.data[here], dtype=float)
+        row = slice(matrix.indptr[number], matrix.indptr[number + 1])
+        lines = np.asarray(matrix.indices[row], dtype=np.intp)
+        values = np.asarray(matrix.data[row], dtype=float)
         order = np.argsort(lines)
         yield RightHandSides(
             np.array([number]), values[order][None], lines[order], ridge * len(lines)

@@ -10,9 +10,10 @@ from typing import Any
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from amcspice.algorithm.anls import Problem, nmf_many
+from amcspice.algorithm.anls import nmf_many
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores
+from amcspice.algorithm.problem import Problem
 from amcspice.algorithm.selection import check_selection
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
@@ -108,7 +109,7 @@ def nmf(
         tolerance=tolerance,
         seed=seed,
         circuit=circuit,
-        parameters={"ridge": ridge, "lasso": lasso, **parameters},
+        parameters={"lasso": lasso, **parameters},
         checkpoint=checkpoint,
         resume=resume,
         on_iteration=on_iteration,
@@ -231,8 +232,8 @@ def analysis_among(
         If there are both.
     """
     names = {item.name for item in fields(Analysis)}
-    chosen = {name: value for name, value in options.items() if name in names}
-    if analysis is not None and chosen:
+    analysis_fields = {name: value for name, value in options.items() if name in names}
+    if analysis is not None and analysis_fields:
         raise InputError("give either an analysis or its fields as keywords, not both")
     parameters = {name: value for name, value in options.items() if name not in names}
-    return analysis or Analysis(**chosen), parameters
+    return analysis or Analysis(**analysis_fields), parameters

@@ -1,15 +1,9 @@
-"""The regressions of half-steps, solved block by block on circuits or by scipy.
-
-A block describes some regressions with just what they need of the factors.  Solving one is a pure
-function, so that neither the number of processes nor what is solved beside it changes a result.
-"""
+"""The regressions of a half-step, and what solves them: simulated circuits, or scipy."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,16 +19,7 @@ from amcspice.solver.sample import Index
 from amcspice.solver.statistics import Statistics
 from amcspice.solver.verify import Verifier
 
-__all__ = [
-    "AnalogSolver", "Block", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver",
-    "blocks", "solve", "solve_block",
-]  # fmt: skip
-
-STREAMS = 48
-"""Streams of right-hand sides in one block."""
-
-BLOCKS_AT_ONCE = 32
-"""Blocks for each process that are in memory at the same time."""
+__all__ = ["AnalogSolver", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,113 +227,3 @@ class DigitalSolver:
             )
             for share in shares
         ]
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """Some regressions with just what they need: picklable, and solved by a pure function.
-
-    Parameters
-    ----------
-    solver : AnalogSolver or DigitalSolver
-    shares : tuple of Share
-    verifier : Verifier, optional
-        An empty one, to draw from these regressions.
-    """
-
-    solver: Solver
-    shares: tuple[Share, ...]
-    verifier: Verifier | None = None
-
-
-def solve_block(
-    block: Block, report: Report, jobs: int | Pool = 1
-) -> tuple[list[Solution], Verifier | None]:
-    """Return the solutions of every share, and what was drawn of their regressions."""
-    drawn = None if block.verifier is None else block.verifier.part()
-    return block.solver.solve(block.shares, report, jobs, drawn), drawn
-
-
-def solve(
-    half_steps: Sequence[HalfStep],
-    solver: Solver,
-    pool: Pool,
-    *,
-    verifier: Verifier | None = None,
-    progress: Report | None = None,
-) -> list[Solution]:
-    """Solve all regressions of half-steps, such as those of several factorisations.
-
-    Parameters
-    ----------
-    half_steps : sequence of HalfStep
-    solver : AnalogSolver or DigitalSolver
-    pool : Pool
-        Shares the blocks out; where there is only one, its streams.
-    verifier : Verifier, optional
-        Is shown every regression.
-    progress : callable, optional
-        Called with the number of regressions finished since the last call.
-    """
-    reported = 0
-
-    def report(count: int) -> None:
-        nonlocal reported
-        reported += count
-        if progress is not None:
-            progress(count)
-
-    parts: list[list[Solution]] = [[] for _ in half_steps]
-    waiting = blocks(half_steps, solver, verifier)
-    while group := list(islice(waiting, BLOCKS_AT_ONCE * pool.jobs)):
-        if len(group) == 1:
-            solved = [solve_block(group[0], report, pool)]
-        else:
-            solved = pool.map(solve_block, group, report)
-        for block, (solutions, drawn) in zip(group, solved, strict=True):
-            for share, solution in zip(block.shares, solutions, strict=True):
-                parts[share.half_step].append(solution)
-            if verifier is not None and drawn is not None:
-                verifier.merge(drawn)
-    report(sum(half_step.count for half_step in half_steps) - reported)  # nothing was known of them
-    return [
-        Solution.join(half_step.count, half_step.factor.shape[1], part)
-        for half_step, part in zip(half_steps, parts, strict=True)
-    ]
-
-
-def blocks(
-    half_steps: Sequence[HalfStep], solver: Solver, verifier: Verifier | None = None
-) -> Iterator[Block]:
-    """Cut half-steps into blocks, in the order of their streams.
-
-    A sparse half-step is read as blocks are asked for.
-    """
-    factor = functools.cache(lambda number: solver.factor(half_steps[number]))
-    streams = (
-        (number, right)
-        for number, half_step in enumerate(half_steps)
-        for right in half_step.right_hand_sides
-    )
-    while group := list(islice(streams, STREAMS)):
-        members: dict[int, list[RightHandSides]] = {}
-        for number, right in group:
-            members.setdefault(number, []).append(right)
-        yield Block(
-            solver,
-            tuple(
-                Share(
-                    number, factor(number).part(_needed(rights, len(half_steps[number].factor))),
-                    tuple(rights), half_steps[number].index,
-                )
-                for number, rights in members.items()
-            ),
-            None if verifier is None else verifier.part(),
-        )  # fmt: skip
-
-
-def _needed(right_hand_sides: Sequence[RightHandSides], height: int) -> NDArray[np.intp]:
-    """Return the word lines that right-hand sides select."""
-    lines = [right.lines for right in right_hand_sides]
-    some = [selected for selected in lines if selected is not None]
-    return np.unique(np.concatenate(some)) if len(some) == len(lines) else np.arange(height)

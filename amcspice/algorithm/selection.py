@@ -85,10 +85,10 @@ class ProgrammedFactor:
         """
         columns = np.flatnonzero(factor.any(axis=0))
         options = {"scaling": "columns", "cycle": cycle, **parameters}
-        made = None
+        arrays = None
         if columns.size:
-            made = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
-        return cls(made, columns, factor.shape[1])
+            arrays = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
+        return cls(arrays, columns, factor.shape[1])
 
     def part(self, lines: Lines) -> ProgrammedFactor:
         """Return just these word lines, as programmed, where the circuit can select them."""

@@ -90,13 +90,13 @@ def image(
     run = representative_run(
         result, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
     )
-    chosen = {
+    inputs = {
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
         "padding": padding, "iterations": iterations, "tolerance": tolerance,
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
-    metrics = _metrics(result, run, settings, chosen, started)
+    metrics = _metrics(result, run, settings, inputs, started)
     _write(folder, result, run, settings)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
@@ -108,7 +108,7 @@ def _metrics(
     result: ImageFactorisation,
     run: Run | None,
     settings: Settings,
-    chosen: dict[str, Any],
+    inputs: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
     analog, digital = _history(result)
@@ -128,7 +128,7 @@ def _metrics(
         "cells": run.cells if run else None,
         **verification_record(result.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
         "provenance": {**provenance, "wall_time_s": time.perf_counter() - started},
     }
 

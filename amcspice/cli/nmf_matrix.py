@@ -59,11 +59,11 @@ def matrix(
             resume=resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
             **settings.parameters,
         )  # fmt: skip
-    chosen = {
+    inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
         "tolerance": tolerance, "seed": settings.seed,
     }  # fmt: skip
-    metrics = _metrics(values, result, settings, chosen)
+    metrics = _metrics(values, result, settings, inputs)
     _write(folder, result, metrics)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
@@ -88,7 +88,7 @@ def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
 
 
 def _metrics(
-    values: Any, result: Factorisation, settings: Settings, chosen: dict[str, Any]
+    values: Any, result: Factorisation, settings: Settings, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     analog, digital = history([result], [float(np.linalg.norm(values))])
     return {
@@ -102,7 +102,7 @@ def _metrics(
         **summarise([result], settings.analysis.fidelity),
         **verification_record(result.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
         "provenance": {**result.provenance, "seed": settings.seed},
     }
 

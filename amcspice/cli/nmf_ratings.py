@@ -103,14 +103,14 @@ def ratings(
                 checkpoint=checkpoint, resume=resume, jobs=pool, verify=settings.verify,
                 progress=advance, **parameters,
             )  # fmt: skip
-    chosen = {
+    inputs = {
         "file": train.name, "test": None if test is None else test.name,
         "shape": list(trained.matrix.shape), "ratings": trained.matrix.nnz, "scale": trained.scale,
         "duplicates": table.duplicates, "rank": rank, "ridge": parameters["ridge"],
         "iterations": iterations, "tolerance": tolerance, "array_rows": array_rows,
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
-    metrics = _metrics(result, settings, chosen)
+    metrics = _metrics(result, settings, inputs)
     _write(folder, result, view)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
@@ -129,7 +129,7 @@ def _check(trained: Ratings, rank: int, tolerance: float) -> None:
 
 
 def _metrics(
-    result: RatingFactorisation, settings: Settings, chosen: dict[str, Any]
+    result: RatingFactorisation, settings: Settings, inputs: dict[str, Any]
 ) -> dict[str, Any]:
     factorisation = result.factorisation
     analog, digital = history([factorisation], [1.0])
@@ -157,7 +157,7 @@ def _metrics(
             "relative_residual": analog, "digital_relative_residual": digital,
             "scores": factorisation.scores, "digital_scores": factorisation.digital_scores,
         },
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
         "provenance": {**factorisation.provenance, "seed": settings.seed},
     }  # fmt: skip
 

@@ -126,7 +126,7 @@ class Sample(Generic[T]):
 
     def __iter__(self) -> Iterator[T]:
         """Go through the operations in the order of their indices."""
-        return (operation for *_, operation in sorted(self._members, key=lambda one: one[1]))
+        return (operation for *_, operation in sorted(self._members, key=lambda member: member[1]))
 
     def __len__(self) -> int:
         return len(self._members)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Statistics:
         """Join the measurements of several runs."""
         return cls(
             relative_error=_join([run.relative_error for run in runs]),
-            settled=np.array([one for run in runs for one in run.settled], dtype=bool),
+            settled=_join([run.settled for run in runs], dtype=bool),
             settling_time=_join([run.settling_time for run in runs]),
             energy=_join([run.energy for run in runs]),
             power=_join(
@@ -51,11 +52,12 @@ class Statistics:
     @classmethod
     def join(cls, parts: Sequence[Statistics]) -> Statistics:
         """Return several as one."""
-        if not parts:
-            return cls.of([])
+        parts = [part for part in parts if part.settled.size]
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.of([])
         names = [item.name for item in fields(cls)]
         return cls(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
 
 
-def _join(parts: list[Array]) -> Array:
-    return np.concatenate(parts) if parts else np.empty(0)
+def _join(parts: list[Any], dtype: type = float) -> Any:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)

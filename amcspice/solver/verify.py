@@ -68,13 +68,15 @@ class Operation:
         solution, settling : float
             See `Verification`.
         """
-        found = Simulation(self.circuit, analysis).attempt(
+        higher = Simulation(self.circuit, analysis).attempt(
             self.vectors, self.volts_per_unit, lead=len(self.vectors) - 1
         )
-        solution = self.circuit.read_out(found.outputs, self.volts_per_unit)
-        here, there = self.settling_time, float(found.settling_time[0])
-        apart = 0.0 if here == there else here / there - 1 if there else float("nan")
-        return float(relative_error(self.solution[None], solution)[0]), apart
+        solution = self.circuit.read_out(higher.outputs, self.volts_per_unit)
+        settling_time = float(higher.settling_time[0])
+        settling = self.settling_time / settling_time - 1 if settling_time else float("nan")
+        if self.settling_time == settling_time:  # both may be zero
+            settling = 0.0
+        return float(relative_error(self.solution[None], solution)[0]), settling
 
 
 class Verifier:

@@ -92,6 +92,8 @@ class _Tiles:
     Parameters
     ----------
     pixels : ndarray, shape (K, tile, tile)
+    ridge : float
+        Of every regression.
     problems : tuple of dict
         Fields of `Problem` of each, but for the data.
     analysis : Analysis
@@ -100,6 +102,7 @@ class _Tiles:
     """
 
     pixels: Picture
+    ridge: float
     problems: tuple[dict[str, Any], ...]
     analysis: Analysis
     verifier: Verifier
@@ -167,15 +170,16 @@ def factorise_image(
         If a simulation fails.
     """
     analysis, parameters = analysis_among(options, analysis)
+    ridge = parameters.pop("ridge", 0.0)
     verifier = Verifier(verify, analysis, seed)
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
-    chosen = choose_rank(tile, rank)
+    rank = choose_rank(tile, rank)
     if checkpoints is not None:
         _remove_stale(checkpoints, resume)
     device = parameters.get("device") or Memristor()
     problems = [
         {
-            "rank": chosen, "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
+            "rank": rank, "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
             "parameters": {**parameters, "device": dataclasses.replace(device, seed=tile_seed)},
             "checkpoint": checkpoints and checkpoints / f"tile-{number:05d}.npz",
             "resume": resume, "seed": tile_seed, "number": number,
@@ -188,15 +192,15 @@ def factorise_image(
         if analysis.fidelity == "behavioural":
             together = max(1, min(TILES_AT_ONCE, tiling.count // (4 * pool.jobs)))
         parts = [
-            _Tiles(tiles[here], tuple(problems[here]), analysis, verifier.part())
-            for here in (slice(k, k + together) for k in range(0, tiling.count, together))
+            _Tiles(tiles[some], ridge, tuple(problems[some]), analysis, verifier.part())
+            for some in (slice(k, k + together) for k in range(0, tiling.count, together))
         ]
         factorisations: list[Factorisation] = []
-        for results, drawn in pool.map(_factorise_tiles, parts, progress):
+        for results, part_verifier in pool.map(_factorise_tiles, parts, progress):
             factorisations.extend(results)
-            verifier.merge(drawn)
+            verifier.merge(part_verifier)
     return ImageFactorisation(
-        picture, tiling, chosen, tuple(factorisations), verification=verifier.verify()
+        picture, tiling, rank, tuple(factorisations), verification=verifier.verify()
     )
 
 
@@ -220,10 +224,10 @@ def choose_rank(tile: int, rank: int | None) -> int:
     InputError
         If it is below 1 or above the side of the tile.
     """
-    chosen = max(1, tile // 4) if rank is None else rank
-    if not 1 <= chosen <= tile:
-        raise InputError(f"rank = {chosen} must be from 1 to the side of the tile, {tile}")
-    return chosen
+    rank = max(1, tile // 4) if rank is None else rank
+    if not 1 <= rank <= tile:
+        raise InputError(f"rank = {rank} must be from 1 to the side of the tile, {tile}")
+    return rank
 
 
 def regressions_at_most(tiling: Tiling, iterations: int) -> int:
@@ -241,7 +245,7 @@ def _factorise_tiles(part: _Tiles, report: Report) -> tuple[list[Factorisation],
         report(finished)
 
     problems = [
-        Problem(data=DenseData(pixels), **fields)
+        Problem(data=DenseData(pixels, ridge=part.ridge), **fields)
         for pixels, fields in zip(part.pixels, part.problems, strict=True)
     ]
     verifier = part.verifier.part()

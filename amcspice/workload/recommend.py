@@ -165,8 +165,8 @@ def load_recommender(path: Path | str) -> Recommender:
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            part = {name: stored[name] for name in stored.files}
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            part = {name: archive[name] for name in archive.files}
         users, items, (low, high) = part["users"], part["items"], part["scale"]
         matrix = sp.csr_array(
             (part["data"], part["indices"], part["indptr"]), shape=(len(users), len(items))

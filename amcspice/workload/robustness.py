@@ -190,14 +190,14 @@ def robustness(
         for value, varied in zip(axis.values, axis.devices(device, seed), strict=True)
     ]
     file = Checkpoint(checkpoint, list(identity))
-    stored = file.load() if resume else None
+    content = file.load() if resume else None
     # By the complete device: two axes may meet at the same one.
-    qualities: dict[str, list[float]] = {} if stored is None else stored[1]["qualities"]
+    qualities: dict[str, list[float]] = {} if content is None else content[1]["qualities"]
     missing = {repr(varied): varied for *_, varied in trials if repr(varied) not in qualities}
     report(len(trials) - len(missing))
     with Pool(jobs) as pool:
-        left = iter(missing.items())
-        while group := list(islice(left, TRIALS_AT_ONCE * jobs)):
+        waiting = iter(missing.items())
+        while group := list(islice(waiting, TRIALS_AT_ONCE * jobs)):
             results = pool.map(_try, [(trial, varied) for _, varied in group], report)
             for (key, _), quality in zip(group, results, strict=True):
                 qualities[key] = [quality.analog, quality.digital]
@@ -219,9 +219,11 @@ def summarise_points(points: Sequence[Point]) -> dict[str, dict[str, Any]]:
     """Return, for every field, its values and mean and spread of the figures over the seeds."""
     summary: dict[str, dict[str, Any]] = {}
     for field in dict.fromkeys(point.field for point in points):
-        here = [point for point in points if point.field == field]
-        values = list(dict.fromkeys(point.value for point in here))
-        rows: Mapping[Value, list[Point]] = {v: [p for p in here if p.value == v] for v in values}
+        members = [point for point in points if point.field == field]
+        values = list(dict.fromkeys(point.value for point in members))
+        rows: Mapping[Value, list[Point]] = {
+            v: [p for p in members if p.value == v] for v in values
+        }
         analog = [np.array([p.analog for p in rows[v]]) for v in values]
         loss = [np.array([p.analog - p.digital for p in rows[v]]) for v in values]
         summary[field] = {

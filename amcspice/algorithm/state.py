@@ -1,0 +1,111 @@
+"""What one iteration of a factorisation hands to the next (`State`), also over a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores, has_converged
+from amcspice.algorithm.problem import Problem
+from amcspice.circuit.base import Array
+from amcspice.solver.statistics import Statistics
+
+__all__ = ["Factors", "State"]
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """A pair of factors after an iteration; H has a row for every column of V."""
+
+    W: Array
+    H: Array
+    measured: Statistics
+    provenance: dict[str, Any]
+    reseeded: int
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Everything that one iteration hands to the next; H has a row for every column of V."""
+
+    W: Array
+    H: Array
+    digital_W: Array
+    digital_H: Array
+    measured: Statistics = field(default_factory=lambda: Statistics.of([]))
+    history: tuple[Iteration, ...] = ()
+    scores: tuple[Scores, ...] = ()
+    digital_scores: tuple[Scores, ...] = ()
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def start(cls, problem: Problem) -> State:
+        """Draw W such that W H has the size of V for an H of about one; H is not used yet."""
+        m, n = problem.data.shape
+        draw = np.random.default_rng(problem.seed)
+        W = draw.random((m, problem.rank)) * 2 * problem.data.mean / problem.rank
+        H = np.zeros((n, problem.rank))
+        return cls(W, H, W, H)
+
+    def is_over(self, problem: Problem) -> bool:
+        """Tell whether there is nothing more to do."""
+        return (
+            len(self.history) >= problem.iterations
+            or not problem.data.norm
+            or has_converged(self.history, problem.tolerance)
+        )
+
+    def after(self, problem: Problem, analog: Factors, digital: Factors) -> State:
+        """Return the state with one more iteration."""
+        residual = problem.data.relative_residual
+        iteration = Iteration.of(
+            analog.measured,
+            relative_residual=residual(analog.W, analog.H),
+            digital_relative_residual=residual(digital.W, digital.H),
+            reseeded=analog.reseeded,
+        )
+        return State(
+            W=analog.W,
+            H=analog.H,
+            digital_W=digital.W,
+            digital_H=digital.H,
+            measured=Statistics.join([self.measured, analog.measured]),
+            history=(*self.history, iteration),
+            scores=self.scores + problem.scores(analog.W, analog.H),
+            digital_scores=self.digital_scores + problem.scores(digital.W, digital.H),
+            provenance=analog.provenance or self.provenance,
+        )
+
+    def factorisation(self) -> Factorisation:
+        """Return it as a result."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Factorisation(**{**values, "H": self.H.T, "digital_H": self.digital_H.T})
+
+    def to_checkpoint(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """Return arrays and plain values."""
+        arrays = {name: getattr(self, name) for name in ("W", "H", "digital_W", "digital_H")}
+        measured = {f"measured_{item.name}": getattr(self.measured, item.name)
+                    for item in fields(Statistics)}  # fmt: skip
+        values = {
+            "history": [asdict(iteration) for iteration in self.history],
+            "scores": self.scores,
+            "digital_scores": self.digital_scores,
+            "provenance": self.provenance,
+        }
+        return arrays | measured, values
+
+    @classmethod
+    def from_checkpoint(cls, arrays: dict[str, Array], values: dict[str, Any]) -> State:
+        """Reverse `to_checkpoint`."""
+        names = [item.name for item in fields(Statistics)]
+        measured = Statistics(**{name: arrays.pop(f"measured_{name}") for name in names})
+        return cls(
+            **arrays,
+            measured=measured,
+            history=tuple(Iteration(**figures) for figures in values["history"]),
+            scores=tuple(values["scores"]),
+            digital_scores=tuple(values["digital_scores"]),
+            provenance=values["provenance"],
+        )
