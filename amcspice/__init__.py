@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from amcspice.algorithm import Factorisation, nmf
     from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
@@ -59,7 +60,6 @@ if TYPE_CHECKING:
         simulate,
         solve,
     )
-    from amcspice.solver import Factorisation, nmf
 
 __version__ = "0.1.0"
 
@@ -123,8 +123,8 @@ _ROOMS = (
     "engine",
     "programming",
     "simulation",
+    "algorithm",
     "characterise",
-    "solver",
     "estimator",
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -10,18 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
+from amcspice.algorithm import nmf
+from amcspice.algorithm.block import solve
+from amcspice.algorithm.data import Mask, separate
+from amcspice.algorithm.regression import AnalogSolver, HalfStep
+from amcspice.engine import Analysis
 from amcspice.errors import InputError
-from amcspice.pool import Pool, Report
-from amcspice.solver import Analysis, Factorisation, nmf
-from amcspice.solver.regression import AnalogStep
+from amcspice.pool import Pool
 
 __all__ = ["AnalogNMF"]
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-ROWS_PER_TASK = 16
 
 
 class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -39,8 +39,10 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Of the initial factors.  Devices draw from ``device.seed``.
     ridge, lasso : float
         Of every regression, see `amcspice.Circuit`.
-    fidelity : {"behavioural", "reduced", "flat", "ideal"}
-        See `amcspice.Analysis`.
+    fidelity : {"behavioural", "reduced", "flat", "ideal"}, optional
+        See `amcspice.Analysis`; None is that of ``analysis``, or behavioural.
+    analysis : Analysis, optional
+        Instead of ``fidelity``, where more than that is chosen.
     circuit : {"ginv-compact", "ginv-classic"}, optional
         None is ginv-compact.
     device : Memristor, optional
@@ -92,7 +94,8 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         random_state: Any = None,
         ridge: float = 0.0,
         lasso: float = 0.0,
-        fidelity: Any = "behavioural",
+        fidelity: Any = None,
+        analysis: Analysis | None = None,
         circuit: str | None = None,
         device: Any = None,
         wire: Any = None,
@@ -108,6 +111,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.ridge = ridge
         self.lasso = lasso
         self.fidelity = fidelity
+        self.analysis = analysis
         self.circuit = circuit
         self.device = device
         self.wire = wire
@@ -133,46 +137,45 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def fit_transform(self, X: ArrayLike, y: Any = None, mask: ArrayLike | None = None) -> Array:
         """Factorise X and return W, shape (n_samples, n_components); see `fit`."""
-        V, known = self._validated(X, mask, reset=True)
+        V, mask = self._validated(X, mask, reset=True)
         smaller = min(V.shape)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        found: Factorisation = nmf(
+        result = nmf(
             V,
             smaller if self.n_components is None else self.n_components,
             iterations=self.max_iter,
             tolerance=self.tol,
             seed=seed,
-            mask=known,
+            mask=mask,
             jobs=self.n_jobs or 1,
-            analysis=Analysis(fidelity=self.fidelity),
+            analysis=self._analysis(),
             circuit=self.circuit,
             **self._parameters(),
         )
-        self.factorisation_ = found
-        self.components_ = found.H
-        self.n_components_ = len(found.H)
-        self.n_iter_ = len(found.history)
-        error = V - found.approximation
-        self.reconstruction_err_ = float(np.linalg.norm(error if known is None else error[known]))
-        return found.W
+        self.factorisation_ = result
+        self.components_ = result.H
+        self.n_components_ = len(result.H)
+        self.n_iter_ = len(result.history)
+        error = V - result.approximation
+        self.reconstruction_err_ = float(np.linalg.norm(error if mask is None else error[mask]))
+        return result.W
 
     def transform(self, X: ArrayLike, mask: ArrayLike | None = None) -> Array:
         """Return W with W H ~ X for the components found, shape (n_samples, n_components)."""
         check_is_fitted(self)
-        V, known = self._validated(X, mask, reset=False)
-        step = AnalogStep(
-            analysis=Analysis(fidelity=self.fidelity),
+        V, mask = self._validated(X, mask, reset=False)
+        rows = HalfStep(
+            factor=self.components_.T,
+            right_hand_sides=separate(V, mask, self.ridge),
+            count=len(V),
+            # The programming cycle in which the fit solved for W.
+            cycle=max(2 * self.n_iter_ - 1, 0),
             circuit=self.circuit,
             parameters=self._parameters(),
         )
-        # The programming cycle in which the fit solved for W.
-        cycle = max(2 * self.n_iter_ - 1, 0)
-        tasks = [
-            _Rows(step, self.components_.T, V[at], None if known is None else known[at], cycle)
-            for at in (slice(k, k + ROWS_PER_TASK) for k in range(0, len(V), ROWS_PER_TASK))
-        ]
-        with Pool(self.n_jobs or 1) as pool:
-            return np.concatenate(pool.map(_transform, tasks))
+        with Pool(self.n_jobs or 1) as pool, threadpool_limits(1):
+            (solution,) = solve([rows], AnalogSolver(self._analysis()), pool)
+        return solution.values
 
     def inverse_transform(self, X: ArrayLike) -> Array:
         """Return W H for a W, shape (n_samples, n_features)."""
@@ -180,29 +183,37 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         product: Array = np.asarray(X, dtype=float) @ self.components_
         return product
 
+    def _analysis(self) -> Analysis:
+        """Return how a regression is simulated."""
+        if self.analysis is None:
+            return Analysis(fidelity=self.fidelity or "behavioural")
+        if self.fidelity is not None:
+            raise InputError("give either an analysis or its fidelity, not both")
+        return self.analysis
+
     def _parameters(self) -> dict[str, Any]:
-        """Return the parameters of the circuit that were given."""
+        """Return the parameters of the circuit that are not its defaults."""
         optional = ("device", "wire", "opamp", "hold", "compensation")
-        given = {name: getattr(self, name) for name in optional}
-        given = {name: value for name, value in given.items() if value is not None}
-        return {"ridge": self.ridge, "lasso": self.lasso, **given}
+        values = {name: getattr(self, name) for name in optional}
+        parameters = {name: value for name, value in values.items() if value is not None}
+        return {"ridge": self.ridge, "lasso": self.lasso, **parameters}
 
     def _validated(self, X: Any, mask: Any, *, reset: bool) -> tuple[Array, Mask | None]:
-        """Return X as a dense array, zero where it is missing, and what is known."""
-        checked: Any = validate_data(
+        """Return X as a dense array, zero where it is missing, and the mask of what is known."""
+        validated: Any = validate_data(
             self, X, reset=reset, accept_sparse="csr", dtype=np.float64,
             ensure_all_finite="allow-nan",
         )  # fmt: skip
-        V = _dense(checked)
-        known = ~np.isnan(V)
+        V = _dense(validated)
+        usable = ~np.isnan(V)
         if mask is not None:
-            given = _dense(mask).astype(bool)
-            if given.shape != V.shape:
-                raise InputError(f"mask: shape {given.shape} must be {V.shape}, as X")
-            known &= given
-        if (V[known] < 0).any():
+            mask = _dense(mask).astype(bool)
+            if mask.shape != V.shape:
+                raise InputError(f"mask: shape {mask.shape} must be {V.shape}, as X")
+            usable &= mask
+        if (V[usable] < 0).any():
             raise InputError(f"Negative values in data passed to {type(self).__name__} (input X)")
-        return np.where(known, V, 0.0), None if known.all() else known
+        return np.where(usable, V, 0.0), None if usable.all() else usable
 
     @property
     def _n_features_out(self) -> int:
@@ -221,25 +232,3 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 def _dense(values: Any) -> Array:
     dense: Array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
     return dense
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Some rows to transform."""
-
-    step: AnalogStep
-    matrix: Array
-    rows: Array
-    known: Mask | None
-    cycle: int
-
-
-def _transform(task: _Rows, report: Report) -> Array:
-    found = [
-        task.step(
-            task.matrix, row[None], None if task.known is None else task.known[k][None], task.cycle
-        )[0]
-        for k, row in enumerate(task.rows)
-    ]
-    report(len(found))
-    return np.concatenate(found)

@@ -21,13 +21,17 @@ import numpy as np
 import scipy.sparse as sp
 
 import amcspice as amc
+from amcspice.algorithm.block import solve
+from amcspice.algorithm.data import stored_rows
+from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep
 from amcspice.pool import Pool
-from amcspice.solver.selection import AnalogSelection, DigitalSelection
 from amcspice.workload.rating_store import open_rating_store, write_rating_store
 
 TRUE_RANK, RATED, BLOCK = 4, 10, 50_000
 """Rank of the truth; ratings of each user, one in each of as many groups of items; users that are
 generated at a time."""
+
+RIDGE = 0.1
 
 
 class Synthetic:
@@ -66,45 +70,49 @@ def main() -> None:
     parser.add_argument("--array-rows", type=int, default=1024)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--jobs", type=int, default=1)
-    chosen = parser.parse_args()
-    chosen.folder.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    blocks = Synthetic(chosen.users, chosen.items, seed=0)
-    write_rating_store(chosen.folder, blocks, (chosen.users, blocks.items))
-    by_user, by_item = open_rating_store(chosen.folder)
+    blocks = Synthetic(options.users, options.items, seed=0)
+    write_rating_store(options.folder, blocks, (options.users, blocks.items))
+    by_user, by_item = open_rating_store(options.folder)
     say(step="written", ratings=by_user.nnz, seconds=time.perf_counter() - started)
     draw = np.random.default_rng(0)
-    W = draw.random((chosen.users, chosen.rank)) * 6 / chosen.rank
-    with Pool(chosen.jobs) as pool:
-        solve = AnalogSelection(
-            amc.Analysis(fidelity="behavioural"), ridge=0.1, jobs=pool,
-            parameters={"array_rows": chosen.array_rows},
-        )  # fmt: skip
-        digital = DigitalSelection(0.1, pool)
-        H = half_step("items", solve, digital, W, by_item[: chosen.some_items], 0)
+    W = draw.random((options.users, options.rank)) * 6 / options.rank
+    with Pool(options.jobs) as pool:
+        parameters = {"array_rows": options.array_rows}
+        H = half_step("items", W, by_item[: options.some_items], 0, parameters, pool)
         if len(H) == blocks.items:
-            half_step("users", solve, digital, H, by_user[: chosen.some_users], 1)
+            half_step("users", H, by_user[: options.some_users], 1, parameters, pool)
     say(step="done", seconds=time.perf_counter() - started,
         memory_gb=memory(resource.RUSAGE_SELF),
         memory_of_a_process_gb=memory(resource.RUSAGE_CHILDREN))  # fmt: skip
 
 
 def half_step(
-    what: str, analog: AnalogSelection, digital: DigitalSelection, factor: np.ndarray,
-    known: sp.csr_array, cycle: int,
+    what: str, factor: np.ndarray, ratings: sp.csr_array, cycle: int, parameters: dict[str, int],
+    pool: Pool,
 ) -> np.ndarray:  # fmt: skip
     """Solve for one factor, compare with its digital twin, and say what it took."""
+
+    def regressions() -> list[HalfStep]:
+        return [
+            HalfStep(
+                factor, stored_rows(ratings, RIDGE), ratings.shape[0], cycle, parameters=parameters
+            )
+        ]
+
     began = time.perf_counter()
-    solved = analog(factor, known, cycle)
+    (analog,) = solve(regressions(), AnalogSolver(amc.Analysis(fidelity="behavioural")), pool)
     seconds = time.perf_counter() - began
-    exact = digital(factor, known, cycle).solutions
-    error = np.linalg.norm(solved.solutions - exact) / np.linalg.norm(exact)
-    say(step=what, word_lines=len(factor), regressions=len(solved.measured.settled),
-        ratings=known.nnz, settled=int(solved.measured.settled.sum()), seconds=seconds,
-        a_second=len(solved.measured.settled) / seconds, relative_error=float(error),
-        settling_time_median_s=float(np.nanmedian(solved.measured.settling_time)),
+    (digital,) = solve(regressions(), DigitalSolver(), pool)
+    error = np.linalg.norm(analog.values - digital.values) / np.linalg.norm(digital.values)
+    say(step=what, word_lines=len(factor), regressions=len(analog.measured.settled),
+        ratings=ratings.nnz, settled=int(analog.measured.settled.sum()), seconds=seconds,
+        a_second=len(analog.measured.settled) / seconds, relative_error=float(error),
+        settling_time_median_s=float(np.nanmedian(analog.measured.settling_time)),
         memory_gb=memory(resource.RUSAGE_SELF))  # fmt: skip
-    return solved.solutions
+    return analog.values
 
 
 def say(**figures: object) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from amcspice.sweep.metrics import METRICS
 from amcspice.problem.generators import GENERATORS
+from amcspice.sweep.metrics import METRICS
 from amcspice.sweep.spec.parameters import PARAMETERS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "sweep-parameters.md"

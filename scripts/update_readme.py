@@ -20,7 +20,7 @@ import numpy as np
 
 import amcspice as amc
 from amcspice.bench import growth, markdown, read_rows
-from amcspice.view.growth import growth as growth_plot
+from amcspice.bench.growth_plot import growth as growth_plot
 from amcspice.view.style import save
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
-from amcspice.solver.anls import revive
+from amcspice.algorithm import DenseData, FactorisationTask, SparseData, nmf_many
+from amcspice.algorithm.anls import reseed
+from amcspice.errors import InputError
 
 DRAW = np.random.default_rng(11)
 W0, H0 = DRAW.random((12, 2)), DRAW.random((2, 9))
@@ -15,6 +18,7 @@ NOISY = V + 0.05 * DRAW.random(V.shape)
 PEAKED = np.random.default_rng(0)
 EXACT = PEAKED.random((8, 2)) ** 3 @ PEAKED.random((2, 7)) ** 3
 IDEAL = amc.Analysis(fidelity="ideal")
+BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
 
 
 def by_hand(matrix, rank, iterations, seed=0, ridge=0.0):
@@ -133,19 +137,19 @@ def test_all_zero_rows_and_columns_of_the_matrix():
     assert np.abs(found.approximation[:, 5]).max() < 1e-3 * matrix.max()
 
 
-def test_revive_gives_dead_columns_a_new_start():
+def test_dead_columns_are_given_a_new_start():
     factor = np.array([[0.0, 1.0, 1e-12], [0.0, 4.0, 0.0]])
-    revived, count = revive(factor, [3, 1])
+    alive, count = reseed(factor, [3, 1])
     assert count == 2
-    np.testing.assert_array_equal(revived[:, 1], factor[:, 1])
-    assert (revived[:, [0, 2]] > 0).all()
-    assert revived.max() <= 4.0
-    np.testing.assert_array_equal(revive(factor, [3, 1])[0], revived)
-    assert not np.array_equal(revive(factor, [3, 2])[0], revived)
-    same, none = revive(revived, [3, 1])
+    np.testing.assert_array_equal(alive[:, 1], factor[:, 1])
+    assert (alive[:, [0, 2]] > 0).all()
+    assert alive.max() <= 4.0
+    np.testing.assert_array_equal(reseed(factor, [3, 1])[0], alive)
+    assert not np.array_equal(reseed(factor, [3, 2])[0], alive)
+    same, none = reseed(alive, [3, 1])
     assert none == 0
-    np.testing.assert_array_equal(same, revived)
-    everything, count = revive(np.zeros((2, 2)), [0])
+    np.testing.assert_array_equal(same, alive)
+    everything, count = reseed(np.zeros((2, 2)), [0])
     assert count == 2
     assert (everything > 0).all()
 
@@ -211,3 +215,124 @@ def test_callbacks_count():
     )  # fmt: skip
     assert iterations == [(1, 21), (2, 21)]
     assert sum(seen) == 42
+
+
+def assert_equal(result, other):
+    for name in ("W", "H", "digital_W", "digital_H"):
+        np.testing.assert_array_equal(getattr(result, name), getattr(other, name))
+    assert result.history == other.history
+
+
+def test_factorisations_in_lockstep_are_what_they_are_alone():
+    """Of several sizes, dense, masked and sparse, and they do not end together."""
+    draw = np.random.default_rng(5)
+    sparse = np.where(draw.random((9, 7)) < 0.6, 1 + draw.random((9, 7)), 0.0)
+    data = [
+        DenseData(draw.random((8, 8))),
+        DenseData(np.zeros((8, 8))),
+        DenseData(draw.random((8, 8)), ridge=0.1),
+        DenseData(draw.random((8, 6)), mask=draw.random((8, 6)) < 0.8, ridge=1e-3),
+        SparseData(sp.csr_array(sparse), ridge=0.1),
+    ]
+    problems = [
+        FactorisationTask(
+            data=item, rank=2, iterations=6, tolerance=0.02, seed=seed,
+            parameters={"device": amc.Memristor(write_noise=0.02, seed=seed)},
+        )
+        for seed, item in enumerate(data)
+    ]  # fmt: skip
+    together = nmf_many(problems, BEHAVIOURAL)
+    assert len({len(result.history) for result in together}) > 2
+    for number, result in enumerate(together):
+        (alone,) = nmf_many([problems[number]], BEHAVIOURAL)
+        assert_equal(result, alone)
+        np.testing.assert_array_equal(result.measured.energy, alone.measured.energy)
+    V = np.random.default_rng(5)
+    V.random((9, 7)), V.random((9, 7))
+    plain = amc.nmf(
+        V.random((8, 8)), 2, iterations=6, tolerance=0.02, seed=0, analysis=BEHAVIOURAL,
+        device=amc.Memristor(write_noise=0.02),
+    )  # fmt: skip
+    assert_equal(together[0], plain)
+
+
+def test_ridge_is_given_once():
+    options = {"rank": 2, "iterations": 1, "tolerance": 0.0, "seed": 0}
+    with pytest.raises(InputError, match="ridge is no parameter of the circuit here"):
+        FactorisationTask(data=DenseData(NOISY), parameters={"ridge": 0.1}, **options)
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_neither_jobs_nor_the_size_of_blocks_change_a_bit(monkeypatch, jobs):
+    mask = np.random.default_rng(3).random(V.shape) > 0.25
+    options = {
+        "mask": mask, "iterations": 2, "fidelity": "behavioural",
+        "device": amc.Memristor(write_noise=0.02),
+    }  # fmt: skip
+    alone = amc.nmf(NOISY, 2, **options)
+    monkeypatch.setattr("amcspice.algorithm.block.STREAMS", 5)
+    assert_equal(amc.nmf(NOISY, 2, jobs=jobs, **options), alone)
+    assert_equal(amc.nmf(NOISY, 2, **options), alone)
+
+
+@pytest.mark.ngspice
+def test_what_is_verified_depends_on_neither_jobs_nor_blocks(monkeypatch):
+    mask = np.random.default_rng(3).random(V.shape) > 0.25
+    options = {"mask": mask, "iterations": 2, "fidelity": "behavioural", "verify": 4}
+    results = [amc.nmf(NOISY, 2, **options)]
+    monkeypatch.setattr("amcspice.algorithm.block.STREAMS", 5)
+    results += [amc.nmf(NOISY, 2, jobs=jobs, **options) for jobs in (1, 2)]
+    for result in results:
+        assert len(result.verification.solution_deviation) == 4
+        np.testing.assert_array_equal(
+            result.verification.solution_deviation, results[0].verification.solution_deviation
+        )
+
+
+def test_fields_of_the_analysis_may_be_given_by_themselves():
+    plain = amc.nmf(NOISY, 2, iterations=2, analysis=IDEAL, device=amc.Memristor(levels=8))
+    result = amc.nmf(NOISY, 2, iterations=2, fidelity="ideal", device=amc.Memristor(levels=8))
+    np.testing.assert_array_equal(result.W, plain.W)
+    with pytest.raises(InputError, match="either an analysis or its fields"):
+        amc.nmf(NOISY, 2, analysis=IDEAL, fidelity="ideal")
+    with pytest.raises(InputError, match="does not take colour"):
+        amc.nmf(NOISY, 2, fidelity="ideal", colour="red")
+
+
+def test_what_is_measured_is_that_of_every_regression():
+    result = amc.nmf(NOISY, 2, iterations=3, tolerance=0, fidelity="behavioural")
+    energy = result.measured.energy
+    assert energy.shape == (3 * 21,)
+    assert energy[-21:].sum() == pytest.approx(result.history[-1].energy, rel=1e-12)
+
+
+def test_unknown_entries_do_not_choose_the_range():
+    """The classic circuit takes all word lines, those that are off too."""
+    mask = np.random.default_rng(3).random(V.shape) > 0.25
+    rest = 100 * (NOISY.sum() - NOISY[mask].sum()) / (~mask).sum()
+    small, large = (
+        amc.nmf(
+            np.where(mask, NOISY, filled), 2, iterations=1, mask=mask, circuit="ginv-classic",
+            fidelity="behavioural",
+        )
+        for filled in (0.0, rest)
+    )  # fmt: skip
+    np.testing.assert_allclose(large.approximation, small.approximation, rtol=1e-3, atol=1e-4)
+    assert large.history[0].energy == pytest.approx(small.history[0].energy, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"V": -NOISY}, "is negative"),
+        ({"rank": 10}, "rank = 10 must be from 1 to 9"),
+        ({"iterations": 0}, "iterations = 0 must be at least 1"),
+        ({"tolerance": 1.0}, "tolerance = 1.0 must be from 0"),
+        ({"mask": np.ones((2, 2))}, r"mask: shape \(2, 2\) must be \(12, 9\), as V"),
+        ({"verify": -1}, "verify = -1 must be zero or positive"),
+        ({"verify": 1}, "nothing to verify the ideal fidelity"),
+    ],
+)
+def test_bad_input_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        amc.nmf(**{"V": NOISY, "rank": 2, "analysis": IDEAL, **change})

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from amcspice.solver.each import simulate_many
 from oracles import random_problem
 
 import amcspice as amc
+from amcspice.engine import Behavioural
 from amcspice.errors import UnstableError
+from amcspice.simulation import simulate_many
 
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
 

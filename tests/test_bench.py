@@ -35,10 +35,10 @@ from amcspice.bench import (
     write_rows,
 )
 from amcspice.bench.child import run_in_child
+from amcspice.bench.growth_plot import growth as growth_plot
 from amcspice.bench.row import COLUMNS
 from amcspice.bench.timing import Measured, Timed, side_by_side
 from amcspice.engine import find_installation
-from amcspice.view.growth import growth as growth_plot
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,9 +8,9 @@ import scipy.integrate
 import scipy.optimize
 
 import amcspice as amc
+from amcspice import netlist
 from amcspice.circuit.network import GROUND, Network
 from amcspice.engine import Streamer
-from amcspice import netlist
 from amcspice.netlist import Deck, Stimulus, Transient, write_deck
 from amcspice.netlist.noise import BOLTZMANN, noise_sources, thermal_currents
 from amcspice.reduction import reduce_to_ports
@@ -200,9 +200,9 @@ def test_read_noise_fluctuates_with_the_voltage_across_the_cell():
     network.connect(top, node, 1e-5, cells=True)
     network.connect(node, GROUND, 1e-3)
     network.connect(top, GROUND, 1.0)
+    stimulus = Stimulus(top, np.ones((1, 1)))
     text = write_deck(
-        "one cell",
-        netlist.Testbench(network, (), Stimulus(top, np.ones((1, 1))), node, (node[:0], np.empty(0))),
+        "one cell", netlist.Testbench(network, (), stimulus, node, (node[:0], np.empty(0))),
         amc.OpAmp(), Transient(window=200e-6, max_step=1e-7, rise=1e-9), device,
     ).text  # fmt: skip
     vectors = amc.engine.get_simulator("batch").run(Deck(text, ("node0",), 200e-6))

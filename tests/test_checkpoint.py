@@ -1,13 +1,14 @@
 """Checkpoints: resumed runs are bit-equal, everything else is refused."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 import amcspice as amc
+from amcspice.algorithm.checkpoint import FORMAT, Checkpoint
 from amcspice.errors import InputError
-from amcspice.solver.checkpoint import Checkpoint
 
 V = np.random.default_rng(2).random((8, 6))
 IDEAL = amc.Analysis(fidelity="ideal")
@@ -151,6 +152,48 @@ def test_damaged_checkpoint_is_refused(tmp_path, damage):
     damage(path)
     with pytest.raises(InputError, match=r"state\.npz (cannot be read|is of another run)"):
         run(path, resume=True)
+
+
+def of_version_0_1_0(path):
+    """The layout of 0.1.0, which had no number: factors as arrays, the rest as text."""
+    iteration = {
+        "relative_residual": 0.3, "digital_relative_residual": 0.3, "regressions": 14,
+        "settled": 14, "settling_time_median": 1e-6, "settling_time_max": 2e-6, "energy": 1e-9,
+        "power_mean": 1e-3, "error_median": 1e-4, "error_max": 1e-3, "reseeded": 0,
+    }  # fmt: skip
+    values = {"identity": "0" * 64, "history": [iteration], "provenance": {"amcspice": "0.1.0"}}
+    factors = {name: np.ones((8, 2)) for name in ("W", "digital_W")}
+    factors |= {name: np.ones((2, 6)) for name in ("H", "digital_H")}
+    with path.open("wb") as stream:
+        np.savez(stream, values=np.array(json.dumps(values)), **factors)
+
+
+def of_a_later_version(path):
+    run(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    content = json.loads(str(arrays.pop("values")))
+    assert content["format"] == FORMAT
+    content |= {"format": FORMAT + 1, "amcspice": "9.8.7"}
+    with path.open("wb") as stream:
+        np.savez(stream, values=np.array(json.dumps(content)), **arrays)
+
+
+@pytest.mark.parametrize(
+    ("write", "version"), [(of_version_0_1_0, "0.1.0"), (of_a_later_version, "9.8.7")]
+)
+def test_checkpoint_of_another_format_is_refused_and_kept(tmp_path, write, version):
+    path = tmp_path / "state.npz"
+    write(path)
+    before = path.read_bytes()
+    with pytest.raises(
+        InputError,
+        match=rf"state\.npz was written by amcspice {version} in another format \(\d, not "
+        rf"{FORMAT}\): finish the run with that version, or delete the checkpoint",
+    ):
+        run(path, resume=True)
+    assert path.read_bytes() == before
+    assert_equal(run(path), run())
 
 
 def test_folder_that_does_not_exist_is_refused(tmp_path):

@@ -9,8 +9,8 @@ from oracles import nnls
 from rating_sets import generated
 
 import amcspice as amc
+from amcspice.algorithm import complete
 from amcspice.errors import InputError
-from amcspice.solver.completion import complete
 from amcspice.workload.ratings import Ratings
 
 RATINGS = Ratings.of(generated(30, 20)[0]).matrix
@@ -120,6 +120,26 @@ def test_some_regressions_are_verified():
     assert found.verification.largest_solution_deviation < 1e-3
 
 
+@pytest.mark.ngspice
+def test_what_is_verified_is_exact_in_number_and_the_same_with_any_number_of_jobs():
+    sparse = sp.csr_array(RATINGS * (np.arange(30)[:, None] % 3 > 0))  # rows without any entry
+    sparse.eliminate_zeros()
+    one, two = (
+        complete(sparse, analysis=BEHAVIOURAL, verify=9, jobs=jobs, **SMALL).verification
+        for jobs in (1, 2)
+    )
+    assert len(one.solution_deviation) == 9
+    np.testing.assert_array_equal(one.solution_deviation, two.solution_deviation)
+    few = complete(sparse, 2, iterations=1, analysis=BEHAVIOURAL, verify=1000)
+    assert len(few.verification.solution_deviation) == few.history[0].regressions == 40
+
+
+def test_lasso_is_the_twins_too():
+    plain, sparse = (complete(RATINGS, analysis=IDEAL, lasso=w, **SMALL) for w in (0.0, 3.0))
+    assert (sparse.digital_W == 0).sum() > (plain.digital_W == 0).sum()
+    np.testing.assert_allclose(sparse.W, sparse.digital_W, atol=1e-8)
+
+
 def test_stops_when_the_residual_falls_no_more():
     found = complete(RATINGS, rank=2, iterations=50, tolerance=0.05, analysis=IDEAL)
     assert 2 <= len(found.history) < 50
@@ -128,6 +148,7 @@ def test_stops_when_the_residual_falls_no_more():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"transpose": RATINGS}, "is not the transpose of"),
         ({"known": sp.csr_array((3, 3))}, "no entry is known"),
         ({"known": -RATINGS}, "negative"),
         ({"rank": 21}, "rank = 21 must be from 1 to 20"),

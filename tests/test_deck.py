@@ -192,9 +192,7 @@ def test_only_what_differs_from_the_model_is_written():
     plain = amc.OpAmp()
     schematic = amc.CompactGINV(A, opamp=plain).schematic
     testbench = make_testbench(schematic, schematic.currents(B, 0.5))
-    text = write_deck(
-        "t", testbench, plain, TRANSIENT
-    ).text
+    text = write_deck("t", testbench, plain, TRANSIENT).text
     line = next(line for line in text.splitlines() if line.startswith("Xx0"))
     assert line == "Xx0 0 c0 x0 vdd vss amc_opamp a0=1000000.0 gbw=100000000.0 rout=0.1"
 
@@ -222,9 +220,7 @@ def test_every_amplifier_parameter_reaches_the_deck(field, key, value):
     opamp = amc.OpAmp(**{field: value})
     schematic = amc.CompactGINV(A, opamp=opamp, constraint=amc.NonNegative()).schematic
     testbench = make_testbench(schematic, schematic.currents(B, 0.5))
-    text = write_deck(
-        "t", testbench, opamp, TRANSIENT
-    ).text
+    text = write_deck("t", testbench, opamp, TRANSIENT).text
     line = next(line for line in text.splitlines() if line.startswith("Xx0"))
     assert f" {key}={value!r}" in line
     model = re.search(r"amc_opamp\w*", line)[0]

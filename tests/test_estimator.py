@@ -102,6 +102,28 @@ def test_number_of_jobs_changes_no_bit():
     np.testing.assert_array_equal(one.transform(X), two.transform(X))
 
 
+def test_more_of_the_analysis_may_be_chosen():
+    converters = amc.Analysis(fidelity="behavioural", adc=amc.ADC(bits=4))
+    model = AnalogNMF(**TWO, max_iter=3, analysis=converters)
+    W = model.fit_transform(X)
+    plain = AnalogNMF(**TWO, max_iter=3).fit_transform(X)
+    assert np.abs(W - plain).max() > 1e-3 * plain.max()
+    np.testing.assert_array_equal(clone(model).fit_transform(X), W)
+    same = AnalogNMF(**TWO, max_iter=3, analysis=amc.Analysis(fidelity="behavioural"))
+    np.testing.assert_array_equal(same.fit_transform(X), plain)
+    assert model.get_params()["analysis"] is converters
+    assert model.transform(X).shape == (24, 2)
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
+def test_a_row_is_transformed_by_itself(mask):
+    model = AnalogNMF(**TWO, max_iter=3, device=amc.Memristor(write_noise=0.05)).fit(X)
+    whole = model.transform(X, mask)
+    for rows in ([3], [5, 0], slice(4, 20)):
+        part = model.transform(X[rows], None if mask is None else mask[rows])
+        np.testing.assert_array_equal(part, whole[rows])
+
+
 @pytest.mark.parametrize(
     ("options", "given", "message"),
     [
@@ -109,6 +131,11 @@ def test_number_of_jobs_changes_no_bit():
         ({}, {"X": X, "mask": MASK[1:]}, r"mask: shape \(23, 9\) must be \(24, 9\)"),
         ({"n_components": 10}, {"X": X}, "rank = 10 must be from 1 to 9"),
         ({"fidelity": "exact"}, {"X": X}, "Analysis.fidelity"),
+        (
+            {"fidelity": "ideal", "analysis": amc.Analysis()},
+            {"X": X},
+            "either an analysis or its fidelity",
+        ),
         ({"circuit": "toaster"}, {"X": X}, "unknown circuit 'toaster'"),
     ],
 )

@@ -13,8 +13,6 @@ import time
 import numpy as np
 import psutil
 import pytest
-from amcspice.solver.montecarlo import trial_seed
-from amcspice.solver.trials import Distribution
 from cli_helpers import files, refused, run, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +21,8 @@ from oracles import random_problem
 import amcspice as amc
 from amcspice import view
 from amcspice.circuit import INV, MVM
+from amcspice.simulation.montecarlo import trial_seed
+from amcspice.simulation.trials import Distribution
 
 NOISY = amc.Memristor(levels=16, write_noise=0.02)
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")

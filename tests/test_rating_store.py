@@ -13,7 +13,7 @@ import pytest
 import scipy.sparse as sp
 
 import amcspice as amc
-from amcspice.solver.completion import complete
+from amcspice.algorithm import complete
 from amcspice.workload.rating_store import open_rating_store, write_rating_store
 
 DRAW = np.random.default_rng(2)
@@ -50,10 +50,10 @@ def test_factorisation_from_disk_is_that_from_memory(tmp_path):
     write_rating_store(tmp_path, blocks(), TABLE.shape)
     by_user, by_item = open_rating_store(tmp_path)
     options = {"rank": 2, "iterations": 2, "analysis": amc.Analysis(fidelity="behavioural")}
-    stored = complete(by_user, turned=by_item, **options)
+    stored = complete(by_user, transpose=by_item, **options)
     np.testing.assert_array_equal(stored.W, complete(TABLE, **options).W)
     with pytest.raises(amc.InputError, match="is not the transpose"):
-        complete(by_user, turned=by_user, **options)
+        complete(by_user, transpose=by_user, **options)
 
 
 @pytest.mark.slow

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from rating_sets import generated, movielens
 
 import amcspice as amc
 from amcspice.errors import InputError
-from amcspice.solver.statistics import Statistics
+from amcspice.measure import Measurement
 from amcspice.workload.factorise_ratings import (
     distributions,
     error_by_count,
@@ -83,19 +85,20 @@ def test_scores_are_those_of_the_final_factors():
     found = factorise_ratings(
         Ratings.of(train), held_out, rank=2, iterations=2, analysis=BEHAVIOURAL, seed=1
     )
+    factors = found.factorisation
     for recommender, scores in (
-        (found.analog, found.completion.scores), (found.digital, found.completion.digital_scores),
+        (found.analog, factors.scores), (found.digital, factors.digital_scores),
     ):  # fmt: skip
         error = recommender.predict(held_out)[0] - held_out.values
         assert scores[-1]["rmse_test"] == pytest.approx(np.sqrt(np.mean(error**2)))
         assert scores[-1]["mae_test"] == pytest.approx(np.abs(error).mean())
         fitted = recommender.predict(train)[0] - train.values
         assert scores[-1]["rmse_train"] == pytest.approx(np.sqrt(np.mean(fitted**2)))
-    assert len(found.completion.measured.energy) == rating_regressions(found.ratings, 2)
+    assert len(found.factorisation.measured.energy) == rating_regressions(found.ratings, 2)
     groups = error_by_count(found.analog, held_out, "user")
     assert groups.number.sum() == len(held_out)
     total = np.sqrt((groups.rmse**2 * groups.number).sum() / len(held_out))
-    assert total == pytest.approx(found.completion.scores[-1]["rmse_test"])
+    assert total == pytest.approx(found.factorisation.scores[-1]["rmse_test"])
 
 
 def test_error_is_grouped_by_the_ratings_behind_it():
@@ -111,10 +114,17 @@ def test_error_is_grouped_by_the_ratings_behind_it():
 def test_distributions_leave_out_what_did_not_settle():
     settled = np.array([True, True, False])
     values = np.array([1e-9, 3e-9, np.nan])
-    found = distributions(Statistics(values, settled, values, values, values))
+    found = distributions(
+        replace(
+            Measurement.blank(len(values)),
+            settled=settled,
+            settling_time=values,
+            energy=values,
+        )
+    )
     assert found["settling_time_s"]["median"] == pytest.approx(2e-9)
     assert found["energy_j"]["max"] == pytest.approx(3e-9)
-    empty = distributions(Statistics.of([]))
+    empty = distributions(Measurement.blank())
     assert np.isnan(empty["energy_j"]["p95"])
 
 
@@ -129,9 +139,9 @@ def test_movielens_predictions_of_the_circuit_are_as_good_as_digital_ones(measur
     """Rank 8, ridge 0.1, 8 iterations, ideal cells (0.929 measured digitally)."""
     train, held_out = movielens()
     found = factorise_ratings(Ratings.of(train), held_out, rank=8, analysis=BEHAVIOURAL, jobs=2)
-    analog, digital = found.completion.scores[-1], found.completion.digital_scores[-1]
+    analog, digital = found.factorisation.scores[-1], found.factorisation.digital_scores[-1]
     measured("rmse_test", analog["rmse_test"])
     measured("rmse_test_digital", digital["rmse_test"])
     assert abs(analog["rmse_test"] - digital["rmse_test"]) < 0.005
     assert analog["rmse_test"] <= 0.935
-    assert found.completion.measured.settled.all()
+    assert found.factorisation.measured.settled.all()

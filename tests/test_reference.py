@@ -84,7 +84,8 @@ def test_reference_counts_selected_rows_only():
     rows = np.arange(10) % 3 > 0
     circuit = amc.CompactGINV(A, rows=rows, constraint=amc.NonNegative(), ridge=0.1)
     np.testing.assert_array_equal(
-        problem_of(circuit).answer(circuit, b[None]), nonnegative_least_squares(A[rows], b[None, rows], ridge=0.1)
+        problem_of(circuit).answer(circuit, b[None]),
+        nonnegative_least_squares(A[rows], b[None, rows], ridge=0.1),
     )
 
 

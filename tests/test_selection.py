@@ -8,17 +8,20 @@ import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
+from amcspice.algorithm.block import solve
+from amcspice.algorithm.data import stored_rows
+from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution
+from amcspice.algorithm.selection import check_selection
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.reduction import reduce_to_ports
-from amcspice.solver.selection import AnalogSelection, DigitalSelection, selected_regression
-from amcspice.solver.statistics import Statistics
 
 DRAW = np.random.default_rng(3)
 MATRIX = DRAW.random((12, 3))
 NOISY = amc.Memristor(levels=16, write_noise=0.05, seed=4)
 GOOD = {"opamp": amc.OpAmp(gain=1e7)}
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
+TWIN = DigitalSolver()
 WIRED = amc.Wire(row=2.0, column=3.0)
 
 
@@ -32,6 +35,18 @@ def known(count=7, share=0.5, rows=12, seed=0):
     V[2] = 0.0
     at, to = np.nonzero(mask)
     return sp.csr_array((V[mask], (at, to)), shape=V.shape), mask
+
+
+def solved(
+    V, *, solver=None, matrix=MATRIX, ridge=0.1, cycle=0, jobs=1, progress=None, **parameters
+) -> Solution:
+    """Return a half-step over the stored entries; the default solver is behavioural."""
+    regressions = HalfStep(matrix, stored_rows(V, ridge), V.shape[0], cycle, parameters=parameters)
+    with Pool(jobs) as pool:
+        (solution,) = solve(
+            [regressions], solver or AnalogSolver(BEHAVIOURAL), pool, progress=progress
+        )
+    return solution
 
 
 def circuit(**options):
@@ -137,15 +152,15 @@ def test_bad_array_rows_and_foreign_cells_are_refused():
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.3])
-def test_digital_step_is_nnls_on_the_known_rows(ridge):
+def test_twin_is_nnls_on_the_known_rows(ridge):
     V, mask = known()
-    solved = DigitalSelection(ridge)(MATRIX, V, 0)
-    for x, v, rows in zip(solved.solutions, V.toarray(), mask, strict=True):
+    values = solved(V, solver=TWIN, ridge=ridge).values
+    for x, v, rows in zip(values, V.toarray(), mask, strict=True):
         if v[rows].any():
             tall = np.vstack([MATRIX[rows], np.sqrt(ridge * rows.sum()) * np.eye(3)])
             np.testing.assert_allclose(x, nnls(tall, np.append(v[rows], np.zeros(3))), atol=1e-10)
-    assert not solved.solutions[0].any()  # nothing is known
-    assert not solved.solutions[2].any()  # known to be zero
+    assert not values[0].any()  # nothing is known
+    assert not values[2].any()  # known to be zero
 
 
 @pytest.mark.parametrize(
@@ -153,28 +168,22 @@ def test_digital_step_is_nnls_on_the_known_rows(ridge):
     [BEHAVIOURAL, pytest.param(amc.Analysis(), marks=pytest.mark.ngspice)],
     ids=["behavioural", "reduced"],
 )
-def test_analog_step_agrees_with_the_digital_one(analysis):
+def test_circuit_agrees_with_its_twin(analysis):
     V, _ = known()
-    heard = []
-    step = AnalogSelection(analysis, parameters=GOOD, ridge=0.1, progress=heard.append)
-    solved = step(MATRIX, V, 0)
-    expected = DigitalSelection(0.1)(MATRIX, V, 0).solutions
-    np.testing.assert_allclose(solved.solutions, expected, atol=2e-4 * expected.max())
-    assert sum(heard) == len(solved.measured.settled) == 6
-    assert solved.measured.settled.all()
-    assert solved.provenance["simulator"] is not None
+    reports = []
+    solution = solved(V, solver=AnalogSolver(analysis), progress=reports.append, **GOOD)
+    expected = solved(V, solver=TWIN).values
+    np.testing.assert_allclose(solution.values, expected, atol=2e-4 * expected.max())
+    assert len(solution.measured.settled) == 6
+    assert sum(reports) == 7  # of one nothing is known
+    assert solution.measured.settled.all()
+    assert solution.provenance["simulator"] is not None
 
 
 def test_number_of_jobs_changes_no_bit():
     V, _ = known(80)
-    with Pool(2) as pool:
-        one, two = (
-            AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1, jobs=jobs)(
-                MATRIX, V, 3
-            )
-            for jobs in (Pool(), pool)
-        )
-    np.testing.assert_array_equal(one.solutions, two.solutions)
+    one, two = (solved(V, cycle=3, jobs=jobs, device=NOISY) for jobs in (1, 2))
+    np.testing.assert_array_equal(one.values, two.values)
     np.testing.assert_array_equal(one.measured.energy, two.measured.energy)
 
 
@@ -182,10 +191,9 @@ def test_noise_belongs_to_the_cycle_and_not_to_the_regression():
     """Two users with the same ratings get the same factor, whatever else is solved."""
     V, _ = known()
     twice = sp.csr_array(sp.vstack([V, V[[4]]]))
-    step = AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1)
-    found = step(MATRIX, twice, 0).solutions
-    np.testing.assert_array_equal(found[4], found[-1])
-    assert np.abs(step(MATRIX, twice, 1).solutions[4] - found[4]).max() > 1e-4
+    values = solved(twice, device=NOISY).values
+    np.testing.assert_array_equal(values[4], values[-1])
+    assert np.abs(solved(twice, cycle=1, device=NOISY).values[4] - values[4]).max() > 1e-4
 
 
 @pytest.mark.parametrize("ridge", [0.0, 0.1])
@@ -193,22 +201,22 @@ def test_column_without_entry_in_the_selected_rows_is_zero(ridge):
     matrix = MATRIX.copy()
     matrix[:6, 1] = 0
     V = sp.csr_array((np.ones(5), ([0] * 3 + [1] * 2, [0, 2, 5, 3, 8])), shape=(2, 12))
-    expected = DigitalSelection(ridge)(matrix, V, 0).solutions
-    found = AnalogSelection(BEHAVIOURAL, parameters=GOOD, ridge=ridge)(matrix, V, 0).solutions
-    np.testing.assert_allclose(found, expected, atol=1e-3 * expected.max())
-    assert found[0, 1] == 0
+    expected = solved(V, solver=TWIN, matrix=matrix, ridge=ridge).values
+    values = solved(V, matrix=matrix, ridge=ridge, **GOOD).values
+    np.testing.assert_allclose(values, expected, atol=1e-3 * expected.max())
+    assert values[0, 1] == 0
 
 
 def test_row_of_zeros_and_matrix_of_zeros_give_zeros():
     matrix = MATRIX.copy()
     matrix[4] = 0
     V = sp.csr_array((np.ones(2), ([0, 1], [4, 5])), shape=(2, 12))
-    found = AnalogSelection(BEHAVIOURAL, ridge=0.1)(matrix, V, 0)
-    assert not found.solutions[0].any()
-    assert found.solutions[1].any()
-    assert len(found.measured.settled) == 1
-    nothing = AnalogSelection(BEHAVIOURAL, ridge=0.1)(np.zeros((12, 3)), V, 0)
-    assert not nothing.solutions.any()
+    solution = solved(V, matrix=matrix)
+    assert not solution.values[0].any()
+    assert solution.values[1].any()
+    assert len(solution.measured.settled) == 1
+    assert not solved(V[[0]], matrix=matrix).values.any()
+    assert not solved(V, matrix=np.zeros((12, 3))).values.any()
 
 
 def test_sparse_input_may_lie_on_disk(tmp_path):
@@ -219,25 +227,23 @@ def test_sparse_input_may_lie_on_disk(tmp_path):
         parts.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
     mapped = sp.csr_array(tuple(parts), shape=V.shape, copy=False)
     assert np.shares_memory(mapped.data, parts[0])  # nothing was read into memory
-    found, expected = (DigitalSelection(0.1)(MATRIX, one, 0).solutions for one in (mapped, V))
-    np.testing.assert_array_equal(found, expected)
+    values, expected = (solved(one, solver=TWIN).values for one in (mapped, V))
+    np.testing.assert_array_equal(values, expected)
 
 
-def test_one_regression_can_be_run_again():
+def test_a_regression_of_a_block_is_that_of_the_whole_array():
+    """A block holds the word lines that it needs; nothing of the others is missed."""
     V, mask = known()
-    step = AnalogSelection(BEHAVIOURAL, parameters={"device": NOISY}, ridge=0.1)
-    solved = step(MATRIX, V, 5)
-    made, vector, run = selected_regression(step, MATRIX, V, 3, 5)
-    np.testing.assert_array_equal(run.x, solved.solutions[3])
-    np.testing.assert_array_equal(vector, V.toarray()[3][mask[3]])
-    assert len(made.matrix) == mask[3].sum()
-    assert selected_regression(step, MATRIX, V, 0, 5) is None
+    solution = solved(V, cycle=5, device=NOISY)
+    whole = circuit(device=NOISY, cycle=5)
+    rows = np.flatnonzero(mask[3])
+    run = amc.simulate(
+        whole.select(rows, ridge=0.1 * len(rows)), V.toarray()[3][rows], analysis=BEHAVIOURAL
+    )
+    np.testing.assert_array_equal(run.x, solution.values[3])
 
 
 def test_classic_circuit_is_refused():
     with pytest.raises(UnsupportedError, match=r"ginv-classic .* use ginv-compact"):
-        AnalogSelection(BEHAVIOURAL, circuit="ginv-classic").program(MATRIX, 0)
-
-
-def test_joined_statistics_of_nothing_are_empty():
-    assert Statistics.join([]).settled.shape == (0,)
+        check_selection("ginv-classic", {})
+    check_selection(None, {"array_rows": 5})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
-from amcspice.solver.verify import Verifier
 from cli_helpers import refused, run, write
 from oracles import random_problem
 
 import amcspice as amc
+from amcspice.simulation.sample import draw, priorities
+from amcspice.simulation.verify import Operation, Verifier
 
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
 
@@ -19,27 +22,49 @@ def offered(count, batches, seed=0):
     """Return the right-hand sides that a verifier keeps of batches of several."""
     A, _ = random_problem(0, rows=4, columns=2)
     verifier = Verifier(count, BEHAVIOURAL, seed)
-    first = 0
-    for size in batches:
-        vectors = np.arange(first, first + size, dtype=float)[:, None] * np.ones(4)
-        first += size
+    for batch, size in enumerate(batches):
+        vectors = np.arange(size, dtype=float)[:, None] * np.ones(4) + 100 * batch
         result = amc.simulate(amc.CompactGINV(A), np.ones((4, size)), analysis=BEHAVIOURAL)
-        verifier.offer(amc.CompactGINV(A), vectors, result)
-    return [int(kept.vectors[-1, 0]) for kept in verifier._kept]
+        part = pickle.loads(pickle.dumps(verifier.part()))  # as in another process
+        part.offer(amc.CompactGINV(A), vectors, result, index=(batch,))
+        verifier.merge(part)
+    return [divmod(int(operation.vectors[-1, 0]), 100) for operation in verifier.sample]
 
 
-def test_every_regression_has_the_same_chance():
-    drawn = np.concatenate([offered(5, [10, 10], seed) for seed in range(200)])
-    counts = np.bincount(drawn, minlength=20)
-    assert counts.sum() == 1000
-    # Each is drawn 50 times of 200; five standard deviations of the binomial are 31.
-    assert counts.min() > 19
-    assert counts.max() < 81
+def test_what_is_kept_is_the_sample_of_all_operations():
+    for seed in range(3):
+        assert offered(5, [10, 10], seed) == draw(5, seed, (2, 10))
+    assert offered(5, [2, 1]) == [(0, 0), (0, 1), (1, 0)]
 
 
-def test_all_are_drawn_where_there_are_few():
-    assert offered(5, [2, 1]) == [0, 1, 2]
-    assert offered(3, [8, 8], seed=1) == offered(3, [8, 8], seed=1)
+def test_numbers_of_operations_may_be_given():
+    A, _ = random_problem(0, rows=4, columns=2)
+    circuit, numbers = amc.CompactGINV(A), np.array([7, 3, 9])
+    run = amc.simulate(circuit, np.ones((4, 3)), analysis=BEHAVIOURAL)
+    verifier = Verifier(2, BEHAVIOURAL, 4)
+    verifier.offer(circuit, np.ones((3, 4)), run, (6, 1), numbers)
+    ranked = sorted(numbers.tolist(), key=lambda number: int(priorities(4, 6, 1, number)[0]))
+    assert verifier.sample.indices == sorted((6, 1, number) for number in ranked[:2])
+
+
+@pytest.mark.ngspice
+def test_every_output_is_compared():
+    """A product has another number of outputs than of inputs; an eigenvector has a direction."""
+    draw = np.random.default_rng(2)
+    cases = [(amc.MVM(draw.random((5, 3))), draw.random((3, 2)))]
+    square = draw.random((3, 3))
+    cases.append((amc.Eigen(square + square.T + np.eye(3)), draw.random(3)))
+    for circuit, b in cases:
+        run = amc.simulate(circuit, b, analysis=BEHAVIOURAL, verify=2)
+        assert run.verification.largest_solution_deviation < 1e-3
+        vectors = circuit.vectors(b)
+        operation = Operation.of(circuit, vectors, run, 0)
+        assert len(operation.solution) == len(circuit.matrix)
+        for output in range(len(operation.solution)):
+            wrong = operation.solution.copy()
+            wrong[output] += 0.1 * np.linalg.norm(wrong)
+            spoilt = dataclasses.replace(operation, solution=wrong)
+            assert spoilt.deviation(amc.Analysis())[0] == pytest.approx(0.1, rel=0.02)
 
 
 @pytest.mark.ngspice

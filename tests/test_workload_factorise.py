@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.optimize
 import skimage.data
 
 import amcspice as amc
-from amcspice.solver import Factorisation
+from amcspice.algorithm import Factorisation
 from amcspice.workload import (
     factorise_image,
     history,
@@ -46,6 +48,27 @@ def test_circuit_stays_within_half_a_decibel_of_its_digital_twin(measured):
     assert summary["energy_j"]["total"] > 0
 
 
+@pytest.mark.ngspice
+def test_the_regressions_that_are_verified_are_drawn_from_all_tiles(monkeypatch):
+    """How many processes share the tiles, and how many a process takes at once, is the same."""
+    options = {**SMALL, "fidelity": "behavioural", "device": amc.Memristor(write_noise=0.02)}
+    plain = factorise_image(PICTURE, **options)
+    assert plain.verification is None
+    checked = []
+    for at_once, jobs in ((16, 1), (16, 2), (1, 1)):
+        monkeypatch.setattr("amcspice.workload.factorise.TILES_AT_ONCE", at_once)
+        result = factorise_image(PICTURE, verify=6, jobs=jobs, **options)
+        np.testing.assert_array_equal(result.analog, plain.analog)
+        checked.append(result.verification)
+    for verification in checked:
+        assert verification.fidelity == "reduced"
+        assert len(verification.solution_deviation) == 6
+        assert verification.largest_solution_deviation < 1e-3
+        np.testing.assert_array_equal(
+            verification.solution_deviation, checked[0].solution_deviation
+        )
+
+
 def test_digital_twin_is_alternating_least_squares_by_scipy():
     ideal = amc.Analysis(fidelity="ideal")
     found = factorise_image(PICTURE[:8, :8, :1], analysis=ideal, **SMALL)
@@ -54,6 +77,22 @@ def test_digital_twin_is_alternating_least_squares_by_scipy():
     again = np.array([scipy.optimize.nnls(tile.digital_H.T, row)[0] for row in V])
     np.testing.assert_allclose(tile.digital_W, again, atol=1e-12)
     np.testing.assert_allclose(tile.W, tile.digital_W, atol=1e-9)
+
+
+@pytest.mark.parametrize("fidelity", ["ideal", "behavioural"])
+def test_a_tile_is_a_factorisation_with_a_seed_of_its_own(fidelity):
+    penalties = {"ridge": 0.05, "lasso": 0.02}
+    options = {**SMALL, "fidelity": fidelity, **penalties}
+    device = amc.Memristor(write_noise=0.02)
+    found = factorise_image(PICTURE[:8, :16, :1], device=device, **options)
+    seeds = [int(s.generate_state(1)[0]) for s in np.random.SeedSequence(5).spawn(2)]
+    for number, (tile, seed) in enumerate(zip(found.tiles, seeds, strict=True)):
+        alone = amc.nmf(
+            PICTURE[:8, 8 * number : 8 * number + 8, 0], 2, iterations=2, tolerance=0.0, seed=seed,
+            fidelity=fidelity, device=dataclasses.replace(device, seed=seed), **penalties,
+        )  # fmt: skip
+        np.testing.assert_array_equal(tile.W, alone.W)
+        np.testing.assert_array_equal(tile.digital_W, alone.digital_W)
 
 
 def test_scores_are_of_the_whole_picture_and_storage_counts_padding():

@@ -61,9 +61,7 @@ def compare_nnls(m: int, n: int, count: int, *, quick: bool = False) -> Row:
     def theirs() -> Array:
         return np.stack([nnls(matrix, column)[0] for column in b.T])
 
-    return _row(
-        f"{count} nnls regressions {m} x {n}", rests, NNLS_PEER, theirs, quick, WANTED_NNLS
-    )
+    return _row(f"{count} nnls regressions {m} x {n}", rests, NNLS_PEER, theirs, quick, WANTED_NNLS)
 
 
 class _Rests:
@@ -96,9 +94,7 @@ class _Rests:
         return self.circuit.read_out(rest.voltages[:, self.outputs], self.volts)
 
 
-def _row(
-    case: str, rests: _Rests, peer: str, theirs: object, quick: bool, wanted: float
-) -> Row:
+def _row(case: str, rests: _Rests, peer: str, theirs: object, quick: bool, wanted: float) -> Row:
     assert callable(theirs)
     rests()
     measured = side_by_side({OURS: rests, peer: theirs}, quick=quick)

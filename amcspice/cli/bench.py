@@ -130,7 +130,7 @@ def _show(rows: Sequence[Row], quick: bool) -> None:
 
 
 def _draw(rows: Sequence[Row], plot: Path) -> None:
-    from amcspice.view.growth import growth as draw
+    from amcspice.bench.growth_plot import growth as draw
     from amcspice.view.style import save
 
     series = growth(rows)

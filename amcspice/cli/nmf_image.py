@@ -18,8 +18,9 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
-from amcspice.solver import PROBLEMS, Run
-from amcspice.solver.record import verification_record
+from amcspice.problem import PROBLEMS
+from amcspice.simulation import Run
+from amcspice.simulation.plain import plain_verification
 from amcspice.workload import (
     Crop,
     ImageFactorisation,
@@ -81,76 +82,76 @@ def image(
     checkpoints = writable_folder(writable_folder(folder) / "checkpoint")
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
     with progress(regressions_at_most(tiling, iterations), "regressions") as advance:
-        found = factorise_image(
+        result = factorise_image(
             picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
             padding=padding, seed=settings.seed, circuit=settings.circuit,
             analysis=settings.analysis, jobs=settings.jobs, verify=settings.verify,
             checkpoints=checkpoints, resume=resume, progress=advance, **settings.parameters,
         )  # fmt: skip
     run = representative_run(
-        found, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
+        result, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
     )
-    chosen = {
+    inputs = {
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
         "padding": padding, "iterations": iterations, "tolerance": tolerance,
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
-    metrics = _metrics(found, run, settings, chosen, started)
-    _write(folder, found, run, settings)
+    metrics = _metrics(result, run, settings, inputs, started)
+    _write(folder, result, run, settings)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, found.verification, stderr=str(settings.json) == "-")
+    print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
 
 
 def _metrics(
-    found: ImageFactorisation,
+    result: ImageFactorisation,
     run: Run | None,
     settings: Settings,
-    chosen: dict[str, Any],
+    inputs: dict[str, Any],
     started: float,
 ) -> dict[str, Any]:
-    analog, digital = _history(found)
-    done = [tile.provenance for tile in found.tiles if tile.provenance]
-    provenance = {**(done[0] if done else {}), "seed": settings.seed}
+    analog, digital = _history(result)
+    origins = [tile.provenance for tile in result.tiles if tile.provenance]
+    provenance = {**(origins[0] if origins else {}), "seed": settings.seed}
     return {
         "problem": "nmf image",
-        "circuit": settings.circuit or PROBLEMS["nnls"],
+        "circuit": settings.circuit or PROBLEMS["nnls"].circuit,
         "fidelity": settings.analysis.fidelity,
         "simulator": provenance.get("simulator"),
-        **asdict(found.analog_score),
-        "compression_ratio": found.compression_ratio,
-        "digital": asdict(found.digital_score),
-        "tiles": found.tiling.count,
-        **summarise(found.tiles, settings.analysis.fidelity),
+        **asdict(result.analog_score),
+        "compression_ratio": result.compression_ratio,
+        "digital": asdict(result.digital_score),
+        "tiles": result.tiling.count,
+        **summarise(result.tiles, settings.analysis.fidelity),
         "amplifiers": run.amplifiers if run else None,
         "cells": run.cells if run else None,
-        **verification_record(found.verification),
+        **plain_verification(result.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
         "provenance": {**provenance, "wall_time_s": time.perf_counter() - started},
     }
 
 
-def _history(found: ImageFactorisation) -> tuple[Any, Any]:
-    norms = np.linalg.norm(found.tiling.split(found.original), axis=(1, 2))
-    return history(found.tiles, list(norms))
+def _history(result: ImageFactorisation) -> tuple[Any, Any]:
+    norms = np.linalg.norm(result.tiling.split(result.original), axis=(1, 2))
+    return history(result.tiles, list(norms))
 
 
-def _write(folder: Path, found: ImageFactorisation, run: Run | None, settings: Settings) -> None:
+def _write(folder: Path, result: ImageFactorisation, run: Run | None, settings: Settings) -> None:
     from amcspice import view
 
-    write_image(folder / "reconstructed.png", found.analog)
+    write_image(folder / "reconstructed.png", result.analog)
     figure = view.reconstruction(
-        found.original, found.analog, found.digital,
-        analog_psnr=found.analog_score.psnr_db, digital_psnr=found.digital_score.psnr_db,
+        result.original, result.analog, result.digital,
+        analog_psnr=result.analog_score.psnr_db, digital_psnr=result.digital_score.psnr_db,
     )  # fmt: skip
     view.save(figure, folder / "reconstruction.png")
     for name in ("convergence.png", "waveforms.png"):  # of an earlier run, if not drawn now
         (folder / name).unlink(missing_ok=True)
     if run is not None:
-        view.save(view.convergence(*_history(found)), folder / "convergence.png")
+        view.save(view.convergence(*_history(result)), folder / "convergence.png")
     if run is not None and run.waveforms is not None:
         tolerance = settings.analysis.settle_tolerance
         view.save(view.settling(run, tolerance=tolerance), folder / "waveforms.png")

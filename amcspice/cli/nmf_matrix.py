@@ -11,6 +11,7 @@ import click
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from amcspice.algorithm import Factorisation, nmf
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
@@ -18,8 +19,8 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
-from amcspice.solver import PROBLEMS, Factorisation, nmf
-from amcspice.solver.record import verification_record
+from amcspice.problem import PROBLEMS
+from amcspice.simulation.plain import plain_verification
 from amcspice.workload import history, read_matrix, summarise
 
 __all__ = ["matrix"]
@@ -52,22 +53,22 @@ def matrix(
         checkpoint.unlink(missing_ok=True)
     total = iterations * sum(values.shape)
     with progress(total, "regressions") as advance, threadpool_limits(1):
-        found = nmf(
+        result = nmf(
             values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
             circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
             resume=resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
             **settings.parameters,
         )  # fmt: skip
-    chosen = {
+    inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
         "tolerance": tolerance, "seed": settings.seed,
     }  # fmt: skip
-    metrics = _metrics(values, found, settings, chosen)
-    _write(folder, found, metrics)
+    metrics = _metrics(values, result, settings, inputs)
+    _write(folder, result, metrics)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, found.verification, stderr=str(settings.json) == "-")
+    print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
 
 
 def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
@@ -87,29 +88,29 @@ def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:
 
 
 def _metrics(
-    values: Any, found: Factorisation, settings: Settings, chosen: dict[str, Any]
+    values: Any, result: Factorisation, settings: Settings, inputs: dict[str, Any]
 ) -> dict[str, Any]:
-    analog, digital = history([found], [float(np.linalg.norm(values))])
+    analog, digital = history([result], [float(np.linalg.norm(values))])
     return {
         "problem": "nmf matrix",
-        "circuit": settings.circuit or PROBLEMS["nnls"],
+        "circuit": settings.circuit or PROBLEMS["nnls"].circuit,
         "fidelity": settings.analysis.fidelity,
-        "simulator": found.provenance.get("simulator"),
+        "simulator": result.provenance.get("simulator"),
         "relative_residual": analog[-1],
-        "compression_ratio": values.size / (found.W.size + found.H.size),
+        "compression_ratio": values.size / (result.W.size + result.H.size),
         "digital": {"relative_residual": digital[-1]},
-        **summarise([found], settings.analysis.fidelity),
-        **verification_record(found.verification),
+        **summarise([result], settings.analysis.fidelity),
+        **plain_verification(result.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
-        "provenance": {**found.provenance, "seed": settings.seed},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
+        "provenance": {**result.provenance, "seed": settings.seed},
     }
 
 
-def _write(folder: Path, found: Factorisation, metrics: dict[str, Any]) -> None:
+def _write(folder: Path, result: Factorisation, metrics: dict[str, Any]) -> None:
     from amcspice import view
 
-    for name, factor in (("W", found.W), ("H", found.H)):
+    for name, factor in (("W", result.W), ("H", result.H)):
         with replacing(folder / f"{name}.npy") as temporary, temporary.open("wb") as stream:
             np.save(stream, factor)
     residuals = metrics["history"]

@@ -9,9 +9,9 @@ from types import ModuleType
 from typing import Any
 
 import click
-import numpy as np
 from threadpoolctl import threadpool_limits
 
+from amcspice.algorithm.selection import check_selection
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
@@ -20,9 +20,8 @@ from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.pool import Pool
-from amcspice.solver import PROBLEMS
-from amcspice.solver.record import verification_record
-from amcspice.solver.selection import AnalogSelection
+from amcspice.problem import PROBLEMS
+from amcspice.simulation.plain import plain_verification
 from amcspice.workload import history, summarise
 from amcspice.workload.factorise_ratings import (
     RatingFactorisation,
@@ -82,47 +81,47 @@ def ratings(
         raise InputError(f"--scale {scale[0]:g} {scale[1]:g}: must be 0 <= LOW < HIGH")
     table = read_ratings(train, scale)
     held_out = None if test is None else read_ratings(test, scale)
-    known = Ratings.of(table, scale)
-    _check(known, rank, tolerance)
+    trained = Ratings.of(table, scale)
+    _check(trained, rank, tolerance)
     settings.check("nnls")
     parameters = dict(settings.parameters)
     if array_rows is not None:
         parameters["array_rows"] = array_rows
-    AnalogSelection(circuit=settings.circuit, parameters=parameters).program(np.ones((1, 1)), 0)
+    check_selection(settings.circuit, parameters)
     checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "ratings.npz"
     if not resume:
         checkpoint.unlink(missing_ok=True)
-    total = rating_regressions(known, iterations)
+    total = rating_regressions(trained, iterations)
     with Pool(settings.jobs) as pool, threadpool_limits(1):
         pool.start()
         from amcspice.view import ratings as view  # loads while the processes do
 
         with progress(total, "regressions") as advance:
-            found = factorise_ratings(
-                known, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
+            result = factorise_ratings(
+                trained, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
                 seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
                 checkpoint=checkpoint, resume=resume, jobs=pool, verify=settings.verify,
                 progress=advance, **parameters,
             )  # fmt: skip
-    chosen = {
+    inputs = {
         "file": train.name, "test": None if test is None else test.name,
-        "shape": list(known.matrix.shape), "ratings": known.matrix.nnz, "scale": known.scale,
+        "shape": list(trained.matrix.shape), "ratings": trained.matrix.nnz, "scale": trained.scale,
         "duplicates": table.duplicates, "rank": rank, "ridge": parameters["ridge"],
         "iterations": iterations, "tolerance": tolerance, "array_rows": array_rows,
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
-    metrics = _metrics(found, settings, chosen)
-    _write(folder, found, view)
+    metrics = _metrics(result, settings, inputs)
+    _write(folder, result, view)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
-    verification = found.completion.verification
+    verification = result.factorisation.verification
     print_table(metrics, folder, verification, stderr=str(settings.json) == "-")
 
 
-def _check(known: Ratings, rank: int, tolerance: float) -> None:
+def _check(trained: Ratings, rank: int, tolerance: float) -> None:
     """Refuse before anything is written what the factorisation would refuse."""
-    m, n = known.matrix.shape
+    m, n = trained.matrix.shape
     if not 1 <= rank <= min(m, n):
         raise InputError(f"rank = {rank} must be from 1 to {min(m, n)} ({m} users rated {n} items)")
     if not 0 <= tolerance < 1:
@@ -130,55 +129,58 @@ def _check(known: Ratings, rank: int, tolerance: float) -> None:
 
 
 def _metrics(
-    found: RatingFactorisation, settings: Settings, chosen: dict[str, Any]
+    result: RatingFactorisation, settings: Settings, inputs: dict[str, Any]
 ) -> dict[str, Any]:
-    completion = found.completion
-    analog, digital = history([completion], [1.0])
-    summary = summarise([completion], settings.analysis.fidelity)
-    for name, quantiles in distributions(completion.measured).items():
+    factorisation = result.factorisation
+    analog, digital = history([factorisation], [1.0])
+    summary = summarise([factorisation], settings.analysis.fidelity)
+    for name, quantiles in distributions(factorisation.measured).items():
         summary[name] |= quantiles
     nothing = {"rmse_test": None, "mae_test": None}
-    size = completion.W.size + completion.H.size
+    size = factorisation.W.size + factorisation.H.size
     return {
         "problem": "nmf ratings",
-        "circuit": settings.circuit or PROBLEMS["nnls"],
+        "circuit": settings.circuit or PROBLEMS["nnls"].circuit,
         "fidelity": settings.analysis.fidelity,
-        "simulator": completion.provenance.get("simulator"),
+        "simulator": factorisation.provenance.get("simulator"),
         **nothing,
-        **completion.scores[-1],
-        "coverage": None if found.held_out is None else found.coverage,
+        **factorisation.scores[-1],
+        "coverage": None if result.held_out is None else result.coverage,
         "relative_residual": analog[-1],
-        "compression_ratio": found.ratings.matrix.nnz / size,
+        "compression_ratio": result.ratings.matrix.nnz / size,
         "digital": {
-            **nothing, **completion.digital_scores[-1], "relative_residual": digital[-1],
+            **nothing, **factorisation.digital_scores[-1], "relative_residual": digital[-1],
         },
         **summary,
-        **verification_record(completion.verification),
+        **plain_verification(factorisation.verification),
         "history": {
             "relative_residual": analog, "digital_relative_residual": digital,
-            "scores": completion.scores, "digital_scores": completion.digital_scores,
+            "scores": factorisation.scores, "digital_scores": factorisation.digital_scores,
         },
-        "settings": {**chosen, "analysis": asdict(settings.analysis)},
-        "provenance": {**completion.provenance, "seed": settings.seed},
+        "settings": {**inputs, "analysis": asdict(settings.analysis)},
+        "provenance": {**factorisation.provenance, "seed": settings.seed},
     }  # fmt: skip
 
 
-def _write(folder: Path, found: RatingFactorisation, view: ModuleType) -> None:
+def _write(folder: Path, result: RatingFactorisation, view: ModuleType) -> None:
     from amcspice.view import save
 
-    completion, held_out = found.completion, found.held_out
-    found.analog.save(folder / MODEL)
-    save(view.learning_curve(completion.scores, completion.digital_scores), folder / "learning.png")
+    factorisation, held_out = result.factorisation, result.held_out
+    result.analog.save(folder / MODEL)
+    save(
+        view.learning_curve(factorisation.scores, factorisation.digital_scores),
+        folder / "learning.png",
+    )
     for name in ("error_by_count.png", "settling.png"):  # of an earlier run, if not drawn now
         (folder / name).unlink(missing_ok=True)
     if held_out is not None:
         analog, digital = (
-            {axis: error_by_count(one, held_out, axis) for axis in ("user", "item")}
-            for one in (found.analog, found.digital)
+            {axis: error_by_count(recommender, held_out, axis) for axis in ("user", "item")}
+            for recommender in (result.analog, result.digital)
         )
         save(view.error_by_count(analog, digital), folder / "error_by_count.png")
-    measured = completion.measured
-    if completion.provenance.get("simulator"):
+    measured = factorisation.measured
+    if factorisation.provenance.get("simulator"):
         times = measured.settling_time[measured.settled]
         unsettled = len(measured.settled) - int(measured.settled.sum())
         figure = view.histogram(times, what="settling time", unit="s", unsettled=unsettled)

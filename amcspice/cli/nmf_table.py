@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.quantity import si, verification_line
-from amcspice.solver import Verification
+from amcspice.simulation import Verification
 
 __all__ = ["print_table"]
 
@@ -50,12 +50,12 @@ def print_table(
 
 
 def _what(metrics: dict[str, Any]) -> str:
-    chosen, origin = metrics["settings"], metrics["provenance"]
-    shape = " x ".join(str(side) for side in chosen["shape"])
+    inputs, origin = metrics["settings"], metrics["provenance"]
+    shape = " x ".join(str(side) for side in inputs["shape"])
     ngspice = f"ngspice {origin['ngspice']}" if origin.get("ngspice") else "ngspice not used"
     simulator = f", {metrics['simulator']}" if metrics["simulator"] else ""
     return (
-        f"{chosen['file']} ({shape}), rank {chosen['rank']}, {metrics['circuit']}, "
+        f"{inputs['file']} ({shape}), rank {inputs['rank']}, {metrics['circuit']}, "
         f"{metrics['fidelity']} fidelity, {ngspice}{simulator}"
     )
 

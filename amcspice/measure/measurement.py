@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -21,6 +21,9 @@ from amcspice.measure.settling import measure_settlings
 from amcspice.problem import problem_of
 
 __all__ = ["Measurement", "measure"]
+
+FIGURES = ("relative_error", "settled", "settling_time", "energy", "near_limit")
+"""Fields of a `Measurement` that are one number each, power beside them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +86,9 @@ class Measurement:
     @classmethod
     def join(cls, parts: Sequence[Measurement]) -> Measurement:
         """Return several as one, in order; those with as many outputs each."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls.blank()
+        parts = [part for part in parts if len(part)] or list(parts[:1])
+        if len(parts) <= 1:
+            return parts[0] if parts else cls.blank()
         joined: dict[str, Any] = {
             item.name: np.concatenate([getattr(part, item.name) for part in parts])
             for item in fields(cls)
@@ -117,6 +119,17 @@ class Measurement:
         return replace(
             self, outputs=none, sampled=none, solution=none, answer=none, power={"total": total}
         )
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return its figures as arrays by name, for files; see `from_arrays`."""
+        return {name: getattr(self, name) for name in FIGURES} | {"power": self.power["total"]}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Measurement:
+        """Return the figures that `to_arrays` gave."""
+        blank = cls.blank(len(arrays["settled"]))
+        own: dict[str, Any] = {name: arrays[name] for name in FIGURES}
+        return replace(blank, power={"total": arrays["power"]}, **own)
 
     def read_out(
         self, circuit: Circuit, volts_per_unit: float, answers: Array, volts: Array | None = None

@@ -104,6 +104,10 @@ class Problem(abc.ABC):
         """Return how far solutions (K, n) are from ideal answers, relative, shape (K,)."""
         return relative_error(solutions, answers)
 
+    def deviation(self, solutions: Array, others: Array) -> Array:
+        """Return how far solutions (K, n) are from those of another fidelity, shape (K,)."""
+        return relative_error(solutions, others)
+
     def align(self, circuit: Circuit, answers: Array, solutions: Array) -> Array:
         """Return the answers (K, n) that stand nearest to solutions, where they are many.
 

@@ -69,6 +69,11 @@ class DominantEigenvector(Problem):
         space = dominant_space(circuit.matrix)
         return relative_size(solutions - solutions @ space @ space.T, answers)
 
+    def deviation(self, solutions: Array, others: Array) -> Array:
+        """Return ``|x - y <y, x>|`` of directions x and y, which may point opposite ways."""
+        along = (solutions * others).sum(axis=1, keepdims=True)
+        return relative_size(solutions - along * others, others)
+
     def align(self, circuit: Circuit, answers: Array, solutions: Array) -> Array:
         """Return the eigenvector nearest to each solution where there is a plane of them."""
         space = dominant_space(circuit.matrix)

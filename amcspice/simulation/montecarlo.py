@@ -22,8 +22,9 @@ from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.simulation.path import simulate
 from amcspice.simulation.result import Verification
+from amcspice.simulation.sample import draw
 from amcspice.simulation.trials import Trials
-from amcspice.simulation.verify import Verifier
+from amcspice.simulation.verify import Operation, Verifier, repeat
 
 __all__ = ["monte_carlo", "trial_seed"]
 
@@ -58,8 +59,8 @@ def monte_carlo(
     jobs : int or Pool
         Processes that share the trials; changes no result.
     verify : int
-        In how many trials, drawn with the seed, a right-hand side is run again at the next
-        higher fidelity.
+        How many right-hand sides, drawn with the seed from those of all trials, are run again at
+        the next higher fidelity; at most one a trial on average.
     **options
         Fields of `Analysis`.
 
@@ -87,12 +88,15 @@ def monte_carlo(
     base = circuit.device.seed if seed is None else seed
     _check(circuit, b, trials, base, analysis, verify)
     started = time.perf_counter()
-    verified = set(np.random.default_rng(base).permutation(trials)[:verify].tolist())
+    verified = draw(verify, base, (trials, len(circuit.vectors(b))))
     bare = replace(circuit)  # a copy without what was worked out already, to send to processes
     tasks = [
-        _Trial(bare, b, analysis, trial_seed(base, k), verify=int(k in verified))
+        _Trial(
+            bare, b, analysis, trial_seed(base, k),
+            verify=tuple(number for trial, number in verified if trial == k),
+        )
         for k in range(trials)
-    ]
+    ]  # fmt: skip
     done = 0
 
     def report(count: int) -> None:
@@ -151,7 +155,7 @@ class _Trial:
     b: ArrayLike
     analysis: Analysis
     seed: int
-    verify: int
+    verify: tuple[int, ...]
 
     @property
     def drawn(self) -> Circuit:
@@ -178,15 +182,16 @@ Failure = UnstableError | SimulationError
 def _run_trial(trial: _Trial, report: Report) -> _Outcome | Failure:
     """Return what a trial gave, or why these cells have no answer."""
     try:
-        run = simulate(
-            trial.drawn, trial.b, analysis=trial.analysis, keep_waveforms=False,
-            verify=trial.verify,
-        )  # fmt: skip
+        circuit = trial.drawn
+        run = simulate(circuit, trial.b, analysis=trial.analysis, keep_waveforms=False)
+        vectors = circuit.vectors(trial.b)
+        operations = [Operation.of(circuit, vectors, run, number) for number in trial.verify]
+        verification = repeat(operations, trial.analysis)
     except (UnstableError, SimulationError) as error:
         return error
     finally:
         report(1)
-    return _Outcome(run.measurement, run.amplifiers, run.cells, run.provenance, run.verification)
+    return _Outcome(run.measurement, run.amplifiers, run.cells, run.provenance, verification)
 
 
 def _join(outcomes: Sequence[_Outcome | Failure], seeds: list[int], *, single: bool) -> Trials:

@@ -1,11 +1,13 @@
-"""Verification: some regressions of a run again, one fidelity higher."""
+"""Verification: some operations of a run again, one fidelity higher."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
@@ -14,13 +16,26 @@ from amcspice.errors import InputError
 from amcspice.problem import problem_of
 from amcspice.simulation.once import drive_of, join_forecasts, run_once
 from amcspice.simulation.result import Run, Verification
+from amcspice.simulation.sample import Index, Sample
 
-__all__ = ["Verifier"]
+__all__ = ["Operation", "Verifier", "repeat"]
 
 
 @dataclass(frozen=True, eq=False)
-class _Regression:
-    """One regression as it was run, with the right-hand side before it where there is one."""
+class Operation:
+    """One right-hand side as it was run.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    vectors : ndarray, shape (1, m) or (2, m)
+        The right-hand side; before it the one that it followed, where there is one.
+    volts_per_unit : float
+    solution : ndarray, shape (n,)
+        Every output.
+    settling_time : float
+        [s].
+    """
 
     circuit: Circuit
     vectors: Array
@@ -28,11 +43,45 @@ class _Regression:
     solution: Array
     settling_time: float
 
+    @classmethod
+    def of(cls, circuit: Circuit, vectors: Array, run: Run, at: int) -> Operation:
+        """Return one operation of a run with right-hand sides (K, m)."""
+        solutions = run.measurement.solution
+        if run.conversion is not None:  # what is verified is the circuit between the converters
+            vectors, solutions = run.conversion.sent, run.conversion.at_rest
+        return cls(
+            circuit=dataclasses.replace(circuit),  # without what was worked out already
+            vectors=vectors[max(at - 1, 0) : at + 1].copy(),
+            volts_per_unit=run.volts_per_unit,
+            solution=solutions[at].copy(),
+            settling_time=float(run.measurement.settling_time[at]),
+        )
+
+    def deviation(self, analysis: Analysis) -> tuple[float, float]:
+        """Run it again in the same range, from where its predecessor ends.
+
+        Returns
+        -------
+        solution, settling : float
+            See `Verification`.
+        """
+        circuit, volts = self.circuit, self.volts_per_unit
+        batch = Batch.of([circuit])
+        prepared = get_backend(analysis).prepare(batch)
+        drive, lead = drive_of(batch, [self.vectors], np.array([volts])), len(self.vectors) - 1
+        forecast = join_forecasts(list(prepared.forecast(drive, lead)))
+        measured = run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement
+        there = circuit.read_out(measured.outputs, volts)
+        settling_time = float(measured.settling_time[0])
+        settling = self.settling_time / settling_time - 1 if settling_time else float("nan")
+        if self.settling_time == settling_time:  # both may be zero
+            settling = 0.0
+        apart = problem_of(circuit).deviation(self.solution[None], there)
+        return float(apart[0]), settling
+
 
 class Verifier:
-    """Draws some of the regressions it is shown and runs them again.
-
-    Every regression has the same chance, however many come (reservoir sampling).
+    """Draws some of the operations it is shown and runs them again; see `Sample`.
 
     Parameters
     ----------
@@ -57,56 +106,57 @@ class Verifier:
                 f"there is nothing to verify the {analysis.fidelity} fidelity with: use "
                 "reduced, behavioural or dc"
             )
-        self.count, self.analysis = count, analysis
-        self._draw = np.random.default_rng(seed)
-        self._seen = 0
-        self._kept: list[_Regression] = []
+        self.analysis = analysis
+        self.sample: Sample[Operation] = Sample(count, seed)
 
-    def offer(self, circuit: Circuit, vectors: Array, run: Run) -> None:
-        """Show the regressions of a run; vectors are its right-hand sides, shape (K, m)."""
-        if not self.count:
-            return
-        solutions = run.measurement.solution
-        if run.conversion is not None:  # what is verified is the circuit between the converters
-            vectors, solutions = run.conversion.sent, run.conversion.at_rest
-        for index in range(len(vectors)):
-            self._seen += 1
-            place = len(self._kept)
-            if place == self.count:
-                place = int(self._draw.integers(self._seen))
-                if place >= self.count:
-                    continue
-            self._kept[place : place + 1] = [
-                _Regression(
-                    circuit=circuit,
-                    vectors=vectors[max(index - 1, 0) : index + 1].copy(),
-                    volts_per_unit=run.volts_per_unit,
-                    solution=solutions[index],
-                    settling_time=float(run.measurement.settling_time[index]),
-                )
-            ]
+    def part(self) -> Verifier:
+        """Return one for some of the operations, such as those of another process."""
+        part = Verifier(0, self.analysis, 0)
+        part.sample = self.sample.part()
+        return part
+
+    def offer(
+        self,
+        circuit: Circuit,
+        vectors: Array,
+        run: Run,
+        index: Index = (),
+        numbers: NDArray[np.intp] | None = None,
+    ) -> None:
+        """Show the operations of a run.
+
+        Parameters
+        ----------
+        circuit : Circuit
+        vectors : ndarray, shape (K, m)
+            Its right-hand sides.
+        run : Run
+        index : tuple of int
+            What its operations have in common.
+        numbers : ndarray of int, shape (K,), optional
+            What follows in the index of each; None counts them.
+        """
+        if numbers is None:
+            numbers = np.arange(len(vectors))
+        for at in self.sample.admitted(*index, numbers).tolist():
+            operation = Operation.of(circuit, vectors, run, at)
+            self.sample.offer((*index, int(numbers[at])), operation)
+
+    def merge(self, part: Verifier) -> None:
+        """Take in what was drawn of other operations."""
+        self.sample.merge(part.sample)
 
     def verify(self) -> Verification | None:
         """Run what was drawn again; None if nothing was."""
-        if not self._kept:
-            return None
-        fidelity = BACKENDS[self.analysis.fidelity].verified_by
-        higher = replace(self.analysis, fidelity=fidelity, range="reference")
-        deviations = np.array([_deviation(item, higher) for item in self._kept])
-        return Verification(higher.fidelity, deviations[:, 0], deviations[:, 1])
+        return repeat(self.sample, self.analysis)
 
 
-def _deviation(regression: _Regression, analysis: Analysis) -> Sequence[float]:
-    """Run a regression again in the same range, from where its predecessor ends."""
-    circuit, volts = regression.circuit, regression.volts_per_unit
-    batch = Batch.of([circuit])
-    prepared = get_backend(analysis).prepare(batch)
-    drive = drive_of(batch, [regression.vectors], np.array([volts]))
-    lead = len(regression.vectors) - 1
-    forecast = join_forecasts(list(prepared.forecast(drive, lead)))
-    measurement = run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement
-    solution = circuit.read_out(measurement.outputs, volts)
-    problem = problem_of(circuit)
-    here, there = regression.settling_time, float(measurement.settling_time[0])
-    apart = 0.0 if here == there else here / there - 1 if there else float("nan")
-    return float(problem.error(circuit, regression.solution[None], solution)[0]), apart
+def repeat(operations: Iterable[Operation], analysis: Analysis) -> Verification | None:
+    """Run operations again, one fidelity higher than they were run; None if there is none."""
+    operations = list(operations)
+    if not operations:
+        return None
+    checks = BACKENDS[analysis.fidelity].verified_by
+    higher = dataclasses.replace(analysis, fidelity=checks)
+    deviations = np.array([operation.deviation(higher) for operation in operations])
+    return Verification(higher.fidelity, deviations[:, 0], deviations[:, 1])

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,18 +12,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.algorithm import DenseData, Factorisation, FactorisationTask, nmf_many
+from amcspice.algorithm.factorise import analysis_among
 from amcspice.device import Memristor
+from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report, as_pool
-from amcspice.solver import (
-    Analysis,
-    Factorisation,
-    Run,
-    Verification,
-    make_circuit,
-    nmf_each,
-    simulate,
-)
+from amcspice.problem import make_circuit
+from amcspice.simulation import Run, Verification, simulate
+from amcspice.simulation.verify import Verifier
 from amcspice.workload.image import Score, score
 from amcspice.workload.tiling import Tiling
 
@@ -55,12 +51,15 @@ class ImageFactorisation:
     rank : int
     tiles : tuple of Factorisation
         In the order of `Tiling.split`.
+    verification : Verification, optional
+        If some regressions of all tiles were run again at a higher fidelity.
     """
 
     original: Picture
     tiling: Tiling
     rank: int
     tiles: tuple[Factorisation, ...]
+    verification: Verification | None = None
 
     @cached_property
     def analog(self) -> Picture:
@@ -83,24 +82,32 @@ class ImageFactorisation:
         return score(self.original, self.digital)
 
     @property
-    def verification(self) -> Verification | None:
-        """Of all tiles, if some regressions were run again at a higher fidelity."""
-        return Verification.join([t.verification for t in self.tiles if t.verification])
-
-    @property
     def compression_ratio(self) -> float:
         """Pixels for one stored number; both factors of every tile are stored."""
         return self.original.size / (self.tiling.count * 2 * self.tiling.tile * self.rank)
 
 
 @dataclass(frozen=True, eq=False)
-class _TileTask:
-    """One tile and how it is factorised."""
+class _Tiles:
+    """Tiles that one process factorises in lockstep.
+
+    Parameters
+    ----------
+    pixels : ndarray, shape (K, tile, tile)
+    ridge : float
+        Of every regression.
+    problems : tuple of dict
+        Fields of `FactorisationTask` of each, but for the data.
+    analysis : Analysis
+    verifier : Verifier
+        An empty one, to draw from their regressions.
+    """
 
     pixels: Picture
-    rank: int
-    seed: int
-    options: dict[str, Any]
+    ridge: float
+    problems: tuple[dict[str, Any], ...]
+    analysis: Analysis
+    verifier: Verifier
 
 
 def factorise_image(
@@ -119,7 +126,7 @@ def factorise_image(
     checkpoints: Path | None = None,
     resume: bool = False,
     progress: Callable[[int], None] | None = None,
-    **parameters: Any,
+    **options: Any,
 ) -> ImageFactorisation:
     """Factorise every tile of every channel of a picture.
 
@@ -145,7 +152,8 @@ def factorise_image(
     jobs : int or Pool
         Number of processes; changes no result.
     verify : int
-        How many regressions, of tiles drawn at random, are run again at the next higher fidelity.
+        How many regressions, drawn from those of all tiles, are run again at the next higher
+        fidelity.
     checkpoints : Path, optional
         Folder for one file a tile, replaced at most once a second.  It must exist.
     resume : bool
@@ -153,8 +161,8 @@ def factorise_image(
     progress : callable, optional
         Called with the number of regressions finished, or not needed, since the last call; the
         sum is `regressions_at_most`.
-    **parameters
-        Of the circuit, see `amcspice.make_circuit`.
+    **options
+        Parameters of the circuit, see `amcspice.make_circuit`, and fields of `Analysis`.
 
     Raises
     ------
@@ -163,35 +171,44 @@ def factorise_image(
     SimulationError
         If a simulation fails.
     """
+    analysis, parameters = analysis_among(options, analysis)
+    ridge = parameters.pop("ridge", 0.0)
+    verifier = Verifier(verify, analysis, seed)
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
-    chosen = choose_rank(tile, rank)
+    rank = choose_rank(tile, rank)
     if checkpoints is not None:
         _remove_stale(checkpoints, resume)
-    options = {
-        "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
-        "analysis": analysis, "resume": resume, **parameters,
-    }  # fmt: skip
-    seeds = [int(s.generate_state(1)[0]) for s in np.random.SeedSequence(seed).spawn(tiling.count)]
-    draw = np.random.default_rng(seed)
-    checked = np.bincount(draw.integers(tiling.count, size=verify), minlength=tiling.count)
-    tasks = []
-    for index, pixels in enumerate(tiling.split(picture)):
-        path = None if checkpoints is None else checkpoints / f"tile-{index:05d}.npz"
-        tasks.append(
-            _TileTask(
-                pixels,
-                chosen,
-                seeds[index],
-                {**options, "checkpoint": path, "verify": int(checked[index])},
-            )
-        )
+    device = parameters.get("device") or Memristor()
+    problems = [
+        {
+            "rank": rank, "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
+            "parameters": {**parameters, "device": dataclasses.replace(device, seed=tile_seed)},
+            "checkpoint": checkpoints and checkpoints / f"tile-{number:05d}.npz",
+            "resume": resume, "seed": tile_seed, "number": number,
+        }
+        for number, tile_seed in enumerate(_tile_seeds(seed, tiling.count))
+    ]  # fmt: skip
+    tiles = tiling.split(picture)
     with as_pool(jobs) as pool:
         together = 1
-        if analysis is not None and analysis.fidelity == "behavioural":
-            together = max(1, min(TILES_AT_ONCE, len(tasks) // (4 * pool.jobs)))
-        parts = [tasks[first : first + together] for first in range(0, len(tasks), together)]
-        groups = pool.map(_factorise_tiles, parts, progress)
-    return ImageFactorisation(picture, tiling, chosen, tuple(itertools.chain(*groups)))
+        if analysis.fidelity == "behavioural":
+            together = max(1, min(TILES_AT_ONCE, tiling.count // (4 * pool.jobs)))
+        parts = [
+            _Tiles(tiles[some], ridge, tuple(problems[some]), analysis, verifier.part())
+            for some in (slice(k, k + together) for k in range(0, tiling.count, together))
+        ]
+        factorisations: list[Factorisation] = []
+        for results, part_verifier in pool.map(_factorise_tiles, parts, progress):
+            factorisations.extend(results)
+            verifier.merge(part_verifier)
+    return ImageFactorisation(
+        picture, tiling, rank, tuple(factorisations), verification=verifier.verify()
+    )
+
+
+def _tile_seeds(seed: int, count: int) -> list[int]:
+    sequences = np.random.SeedSequence(seed).spawn(count)
+    return [int(sequence.generate_state(1)[0]) for sequence in sequences]
 
 
 def _remove_stale(checkpoints: Path, resume: bool) -> None:
@@ -209,10 +226,10 @@ def choose_rank(tile: int, rank: int | None) -> int:
     InputError
         If it is below 1 or above the side of the tile.
     """
-    chosen = max(1, tile // 4) if rank is None else rank
-    if not 1 <= chosen <= tile:
-        raise InputError(f"rank = {chosen} must be from 1 to the side of the tile, {tile}")
-    return chosen
+    rank = max(1, tile // 4) if rank is None else rank
+    if not 1 <= rank <= tile:
+        raise InputError(f"rank = {rank} must be from 1 to the side of the tile, {tile}")
+    return rank
 
 
 def regressions_at_most(tiling: Tiling, iterations: int) -> int:
@@ -220,25 +237,25 @@ def regressions_at_most(tiling: Tiling, iterations: int) -> int:
     return tiling.count * iterations * 2 * tiling.tile
 
 
-def _factorise_tiles(tasks: Sequence[_TileTask], report: Report) -> list[Factorisation]:
-    reported = [0] * len(tasks)
+def _factorise_tiles(part: _Tiles, report: Report) -> tuple[list[Factorisation], Verifier]:
+    """Return the factorisations of tiles, and what was drawn of their regressions."""
+    reported = 0
 
-    def problem(number: int, task: _TileTask) -> dict[str, Any]:
-        def count(finished: int) -> None:
-            reported[number] += finished
-            report(finished)
+    def count(finished: int) -> None:
+        nonlocal reported
+        reported += finished
+        report(finished)
 
-        options = dict(task.options)
-        device = dataclasses.replace(options.pop("device", None) or Memristor(), seed=task.seed)
-        return {
-            "V": task.pixels, "rank": task.rank, "seed": task.seed, "progress": count,
-            "device": device, **options,
-        }  # fmt: skip
-
-    found = nmf_each([problem(number, task) for number, task in enumerate(tasks)])
+    problems = [
+        FactorisationTask(data=DenseData(pixels, ridge=part.ridge), **fields)
+        for pixels, fields in zip(part.pixels, part.problems, strict=True)
+    ]
+    verifier = part.verifier.part()
+    results = nmf_many(problems, part.analysis, verifier=verifier, progress=count)
     # Those of iterations that were not needed.
-    report(sum(task.options["iterations"] * 2 * len(task.pixels) for task in tasks) - sum(reported))
-    return found
+    most = sum(problem.iterations * sum(problem.data.shape) for problem in problems)
+    report(most - reported)
+    return results, verifier
 
 
 def representative_run(result: ImageFactorisation, **options: Any) -> Run | None:
@@ -261,7 +278,7 @@ def representative_run(result: ImageFactorisation, **options: Any) -> Run | None
         alive = tile.W.any(axis=0)
         if not (tile.history and alive.any()):
             continue
-        made = make_circuit("nnls", tile.W[:, alive], scaling="columns", **options)
+        circuit = make_circuit("nnls", tile.W[:, alive], scaling="columns", **options)
         brightest = int(np.linalg.norm(pixels, axis=0).argmax())
-        return simulate(made, pixels[:, brightest], analysis=analysis)
+        return simulate(circuit, pixels[:, brightest], analysis=analysis)
     return None

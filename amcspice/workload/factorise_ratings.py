@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.algorithm import Factorisation, complete
+from amcspice.algorithm.data import inner_products
+from amcspice.algorithm.factorisation import Scores
 from amcspice.errors import InputError
-from amcspice.solver.completion import Completion, Scores, complete, inner_products
-from amcspice.solver.statistics import Statistics
+from amcspice.measure import Measurement
 from amcspice.workload.ratings import Ratings, RatingTable
 from amcspice.workload.recommend import Recommender
 
@@ -37,22 +39,22 @@ class RatingFactorisation:
     ----------
     ratings : Ratings
     held_out : RatingTable, optional
-    completion : Completion
+    factorisation : Factorisation
     """
 
     ratings: Ratings
     held_out: RatingTable | None
-    completion: Completion
+    factorisation: Factorisation
 
     @cached_property
     def analog(self) -> Recommender:
         """With the circuit's factors."""
-        return Recommender(self.ratings, self.completion.W, self.completion.H)
+        return Recommender(self.ratings, self.factorisation.W, self.factorisation.H)
 
     @cached_property
     def digital(self) -> Recommender:
         """With the digital twin's factors."""
-        return Recommender(self.ratings, self.completion.digital_W, self.completion.digital_H)
+        return Recommender(self.ratings, self.factorisation.digital_W, self.factorisation.digital_H)
 
     @property
     def coverage(self) -> float:
@@ -76,7 +78,7 @@ def factorise_ratings(
     rank : int
         Columns of the factors.
     **options
-        See `amcspice.solver.completion.complete`: ``iterations``, ``ridge`` (for each rating of
+        See `amcspice.algorithm.complete`: ``iterations``, ``ridge`` (for each rating of
         a regression), ``analysis``, ``jobs``, ``checkpoint``, the circuit's parameters, ...
 
     Raises
@@ -92,8 +94,9 @@ def factorise_ratings(
     def score(W: Array, H: Array) -> Scores:
         return _scores(ratings, held_out, W, H)
 
-    found = complete(ratings.matrix, rank, score=score, **options)
-    return RatingFactorisation(ratings, held_out, found)
+    return RatingFactorisation(
+        ratings, held_out, complete(ratings.matrix, rank, score=score, **options)
+    )
 
 
 def rating_regressions(ratings: Ratings, iterations: int) -> int:
@@ -152,24 +155,24 @@ def error_by_count(recommender: Recommender, held_out: RatingTable, axis: str) -
     """
     matrix = recommender.ratings.matrix
     rows, columns = recommender.ratings.places(held_out)
-    at, counts = rows, np.diff(matrix.indptr)
+    places, counts = rows, np.diff(matrix.indptr)
     if axis == "item":
-        at, counts = columns, np.bincount(matrix.indices, minlength=matrix.shape[1])
-    behind = np.where(at >= 0, counts[at], 0)
+        places, counts = columns, np.bincount(matrix.indices, minlength=matrix.shape[1])
+    trained = np.where(places >= 0, counts[places], 0)
     error = recommender.predict(held_out)[0] - held_out.values
-    place = np.where(behind > 0, np.floor(np.log2(np.maximum(behind, 1))).astype(int) + 1, 0)
-    number = np.bincount(place)
+    bins = np.where(trained > 0, np.floor(np.log2(np.maximum(trained, 1))).astype(int) + 1, 0)
+    number = np.bincount(bins)
     used = np.flatnonzero(number)
     lowest = np.where(used > 0, 2 ** np.maximum(used - 1, 0), 0)
     return ErrorByCount(
         lowest=lowest,
         highest=np.where(used > 0, 2 * lowest - 1, 0),
         number=number[used],
-        rmse=np.sqrt(np.bincount(place, error**2)[used] / number[used]),
+        rmse=np.sqrt(np.bincount(bins, error**2)[used] / number[used]),
     )
 
 
-def distributions(measured: Statistics) -> dict[str, dict[str, float]]:
+def distributions(measured: Measurement) -> dict[str, dict[str, float]]:
     """Return quantiles of settling time and energy over all regressions, units in the names."""
     return {
         "settling_time_s": _quantiles(measured.settling_time[measured.settled]),
@@ -178,8 +181,8 @@ def distributions(measured: Statistics) -> dict[str, dict[str, float]]:
 
 
 def _quantiles(values: Array) -> dict[str, float]:
-    known = values[np.isfinite(values)]
-    if not known.size:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
         return dict.fromkeys(QUANTILES, float("nan"))
-    levels = np.quantile(known, list(QUANTILES.values()))
+    levels = np.quantile(finite, list(QUANTILES.values()))
     return dict(zip(QUANTILES, levels.tolist(), strict=True))

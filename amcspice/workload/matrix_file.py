@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import as_matrix
 from amcspice.errors import InputError
-from amcspice.solver.complex_form import as_complex_matrix
+from amcspice.problem.complex_form import as_complex_matrix
 
 __all__ = ["read_matrix", "read_numbers"]
 

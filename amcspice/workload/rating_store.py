@@ -84,13 +84,13 @@ def _create(folder: Path, counts: NDArray[np.int64]) -> dict[str, Any]:
         "indices": (index, total),
         "indptr": (index, len(counts) + 1),
     }
-    made = {
+    files = {
         name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype=kind, shape=(size,))
         for name, (kind, size) in sizes.items()
     }
-    made["indptr"][0] = 0
-    made["indptr"][1:] = np.cumsum(counts)
-    return made
+    files["indptr"][0] = 0
+    files["indptr"][1:] = np.cumsum(counts)
+    return files
 
 
 def open_rating_store(folder: Path) -> tuple[sp.csr_array, sp.csr_array]:

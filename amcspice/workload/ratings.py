@@ -91,9 +91,9 @@ class Ratings:
         return _position(self.users, table.users), _position(self.items, table.items)
 
 
-def _position(known: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
-    at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[at] == wanted, at, -1)
+def _position(ids: NDArray[np.int64], wanted: NDArray[np.int64]) -> NDArray[np.intp]:
+    at = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
+    return np.where(ids[at] == wanted, at, -1)
 
 
 def read_ratings(path: Path | str, scale: tuple[float, float] | None = None) -> RatingTable:
@@ -224,7 +224,7 @@ class _Layout:
         separator = next((sign for sign in ("\t", "::", ",") if sign in line), " ")
         names = _split(line, separator)
         header = not any(_is_number(name) for name in names[:3])
-        follows = [one for one in lines[first + 1 : 1000] if one.strip()]
+        follows = [other for other in lines[first + 1 : 1000] if other.strip()]
         if header and follows:
             separator = next((sign for sign in ("\t", "::", ",") if sign in follows[0]), " ")
             names = _split(follows[0], separator)

@@ -18,9 +18,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from amcspice.algorithm.data import inner_products
 from amcspice.errors import InputError
 from amcspice.files import replacing
-from amcspice.solver.completion import inner_products
 from amcspice.workload.ratings import Ratings, RatingTable
 
 __all__ = ["DAMPING", "Recommendation", "Recommender", "load_recommender"]
@@ -111,13 +111,13 @@ class Recommender:
             raise InputError(f"count = {count} must be at least 1")
         matrix, items = self.ratings.matrix, self.ratings.items
         row = int(np.searchsorted(self.ratings.users, user))
-        known = row < len(self.ratings.users) and self.ratings.users[row] == user
+        has_ratings = row < len(self.ratings.users) and self.ratings.users[row] == user
         rated = np.bincount(matrix.indices, minlength=len(items))
         low, high = self.ratings.scale
         # Not clipped before they are ranked: several may lie above the scale.
-        predicted = self.W[row] @ self.H if known else self._means[1]
+        predicted = self.W[row] @ self.H if has_ratings else self._means[1]
         allowed = rated >= least_ratings
-        if known:
+        if has_ratings:
             allowed[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]] = False
         candidates = np.flatnonzero(allowed)
         best = candidates[np.argsort(-predicted[candidates], kind="stable")[:count]]
@@ -165,19 +165,17 @@ def load_recommender(path: Path | str) -> Recommender:
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            part = {name: stored[name] for name in stored.files}
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            part = {name: archive[name] for name in archive.files}
         users, items, (low, high) = part["users"], part["items"], part["scale"]
         matrix = sp.csr_array(
             (part["data"], part["indices"], part["indptr"]), shape=(len(users), len(items))
         )
-        made = Recommender(
-            Ratings(users, items, matrix, (float(low), float(high))), part["W"], part["H"]
-        )
-        if made.W.shape != (len(users), len(made.H)) or made.H.shape[1:] != (len(items),):
+        W, H = part["W"], part["H"]
+        if W.shape != (len(users), len(H)) or H.shape[1:] != (len(items),):
             raise ValueError("shapes do not fit")
+        return Recommender(Ratings(users, items, matrix, (float(low), float(high))), W, H)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: not a recommender ({error}); amcspice nmf ratings writes one"
         ) from None
-    return made

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.algorithm.checkpoint import Checkpoint
 from amcspice.device import Memristor
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report
-from amcspice.solver.checkpoint import Checkpoint
 from amcspice.workload.factorise import factorise_image
 from amcspice.workload.factorise_ratings import factorise_ratings
 from amcspice.workload.ratings import Ratings, RatingTable
@@ -60,11 +60,11 @@ class Axis:
         InputError
             If there is no such field, or a value is not allowed.
         """
-        known = {item.name for item in dataclasses.fields(Memristor)}
+        names = {item.name for item in dataclasses.fields(Memristor)} - {"seed"}
         for name in (self.field, *dict(self.fixed)):
-            if name not in known or name == "seed":
-                names = ", ".join(sorted(known - {"seed"}))
-                raise InputError(f"a memristor has no field {name!r} to vary; choose from {names}")
+            if name not in names:
+                choice = ", ".join(sorted(names))
+                raise InputError(f"a memristor has no field {name!r} to vary; choose from {choice}")
         if not self.values:
             raise InputError(f"{self.field}: there are no values")
         fixed: dict[str, Any] = dict(self.fixed)
@@ -127,8 +127,8 @@ class RatingTrial:
     def __call__(self, device: Memristor) -> Quality:
         """Factorise with a device and its seed."""
         options = {**self.options, "device": device, "seed": device.seed}
-        found = factorise_ratings(self.ratings, self.held_out, **options).completion
-        return Quality(found.scores[-1]["rmse_test"], found.digital_scores[-1]["rmse_test"])
+        result = factorise_ratings(self.ratings, self.held_out, **options).factorisation
+        return Quality(result.scores[-1]["rmse_test"], result.digital_scores[-1]["rmse_test"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +140,8 @@ class PictureTrial:
 
     def __call__(self, device: Memristor) -> Quality:
         """Factorise with a device and its seed."""
-        found = factorise_image(self.picture, device=device, seed=device.seed, **self.options)
-        return Quality(found.analog_score.psnr_db, found.digital_score.psnr_db)
+        result = factorise_image(self.picture, device=device, seed=device.seed, **self.options)
+        return Quality(result.analog_score.psnr_db, result.digital_score.psnr_db)
 
 
 def robustness(
@@ -182,27 +182,30 @@ def robustness(
     InputError
         If an axis does not exist, or the checkpoint is of another study.
     """
-    heard = progress or (lambda _count: None)
-    planned = [
-        (axis.field, value, one)
+    report = progress or (lambda _count: None)
+    trials = [
+        (axis.field, value, varied)
         for seed in seeds
         for axis in axes
-        for value, one in zip(axis.values, axis.devices(device, seed), strict=True)
+        for value, varied in zip(axis.values, axis.devices(device, seed), strict=True)
     ]
-    saved = Checkpoint(checkpoint, list(identity))
-    stored = saved.load() if resume else None
+    file = Checkpoint(checkpoint, list(identity))
+    content = file.load() if resume else None
     # By the complete device: two axes may meet at the same one.
-    found: dict[str, list[float]] = {} if stored is None else stored[1]["found"]
-    missing = {repr(one): one for _, _, one in planned if repr(one) not in found}
-    heard(len(planned) - len(missing))
+    qualities: dict[str, list[float]] = {} if content is None else content[1]["qualities"]
+    missing = {repr(varied): varied for *_, varied in trials if repr(varied) not in qualities}
+    report(len(trials) - len(missing))
     with Pool(jobs) as pool:
-        left = iter(missing.items())
-        while group := list(islice(left, TRIALS_AT_ONCE * jobs)):
-            qualities = pool.map(_try, [(trial, one) for _, one in group], heard)
-            for (key, _), quality in zip(group, qualities, strict=True):
-                found[key] = [quality.analog, quality.digital]
-            saved.save(lambda: ({}, {"found": found}), last=True)
-    return [Point(field, value, one.seed, *found[repr(one)]) for field, value, one in planned]
+        waiting = iter(missing.items())
+        while group := list(islice(waiting, TRIALS_AT_ONCE * jobs)):
+            results = pool.map(_try, [(trial, varied) for _, varied in group], report)
+            for (key, _), quality in zip(group, results, strict=True):
+                qualities[key] = [quality.analog, quality.digital]
+            file.save(lambda: ({}, {"qualities": qualities}), last=True)
+    return [
+        Point(field, value, varied.seed, *qualities[repr(varied)])
+        for field, value, varied in trials
+    ]
 
 
 def _try(task: tuple[Callable[[Memristor], Quality], Memristor], report: Report) -> Quality:
@@ -216,9 +219,11 @@ def summarise_points(points: Sequence[Point]) -> dict[str, dict[str, Any]]:
     """Return, for every field, its values and mean and spread of the figures over the seeds."""
     summary: dict[str, dict[str, Any]] = {}
     for field in dict.fromkeys(point.field for point in points):
-        here = [point for point in points if point.field == field]
-        values = list(dict.fromkeys(point.value for point in here))
-        rows: Mapping[Value, list[Point]] = {v: [p for p in here if p.value == v] for v in values}
+        members = [point for point in points if point.field == field]
+        values = list(dict.fromkeys(point.value for point in members))
+        rows: Mapping[Value, list[Point]] = {
+            v: [p for p in members if p.value == v] for v in values
+        }
         analog = [np.array([p.analog for p in rows[v]]) for v in values]
         loss = [np.array([p.analog - p.digital for p in rows[v]]) for v in values]
         summary[field] = {

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.solver import Factorisation, Iteration
+from amcspice.algorithm import Factorisation, Iteration
 
 __all__ = ["History", "history", "summarise"]
 
@@ -91,5 +91,5 @@ def _reduce(
 ) -> float:
     """Reduce one figure over all iterations that have it."""
     values = np.array([getattr(step, name) for step in steps], dtype=float)
-    known = values[~np.isnan(values)]
-    return float(function(known)) if known.size else float("nan")
+    usable = values[~np.isnan(values)]
+    return float(function(usable)) if usable.size else float("nan")

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit.base import Array
-from amcspice.solver.result import Verification
-from amcspice.solver.statistics import Statistics
+from amcspice.measure import Measurement
+from amcspice.simulation import Verification
 
-__all__ = ["Factorisation", "Iteration", "has_converged"]
+__all__ = ["Factorisation", "Iteration", "Scores", "has_converged"]
+
+Scores = dict[str, float]
+"""Figures of merit of a pair of factors."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Iteration:
     @classmethod
     def of(
         cls,
-        measured: Statistics,
+        measured: Measurement,
         *,
         relative_residual: float,
         digital_relative_residual: float,
@@ -71,7 +74,7 @@ class Iteration:
             settling_time_median=_reduce(np.nanmedian, times),
             settling_time_max=_reduce(np.nanmax, times),
             energy=_reduce(np.nansum, measured.energy),
-            power_mean=_reduce(np.nanmean, measured.power),
+            power_mean=_reduce(np.nanmean, measured.power["total"]),
             error_median=_reduce(np.median, errors),
             error_max=_reduce(np.max, errors),
             reseeded=reseeded,
@@ -80,7 +83,7 @@ class Iteration:
 
 @dataclass(frozen=True, eq=False)
 class Factorisation:
-    """Result of `nmf`.
+    """Result of `nmf` and `complete`.
 
     Parameters
     ----------
@@ -94,6 +97,10 @@ class Factorisation:
         Of the last run.
     verification : Verification, optional
         If some regressions were run again at a higher fidelity.
+    measured : Measurement
+        Of every regression of every iteration.
+    scores, digital_scores : tuple of dict
+        What the scoring function gave after each iteration, where there is one.
     """
 
     W: Array
@@ -103,6 +110,9 @@ class Factorisation:
     history: tuple[Iteration, ...]
     provenance: dict[str, Any] = field(default_factory=dict)
     verification: Verification | None = None
+    measured: Measurement = field(default_factory=Measurement.blank)
+    scores: tuple[Scores, ...] = ()
+    digital_scores: tuple[Scores, ...] = ()
 
     @property
     def approximation(self) -> Array:

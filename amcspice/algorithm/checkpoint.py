@@ -7,6 +7,7 @@ import json
 import time
 import zipfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from amcspice.errors import InputError
 from amcspice.files import replacing
 
 __all__ = ["Checkpoint"]
+
+FORMAT = 2
+"""Raised whenever what a checkpoint holds changes; 1, that of version 0.1.0, had no number."""
 
 SAVE_EVERY = 1.0
 """Seconds of work that may be lost; small problems would spend their time on writing files."""
@@ -59,7 +63,8 @@ class Checkpoint:
         if self.path is None or not (last or time.monotonic() - self._saved > SAVE_EVERY):
             return
         arrays, values = state()
-        text = json.dumps({"identity": self.identity, **values})
+        origin = {"format": FORMAT, "amcspice": metadata.version("amcspice")}
+        text = json.dumps({**origin, "identity": self.identity, "values": values})
         with replacing(self.path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, values=np.array(text), **arrays)  # type: ignore[arg-type]
         self._saved = time.monotonic()
@@ -70,7 +75,7 @@ class Checkpoint:
         Raises
         ------
         InputError
-            If the checkpoint is of another run or cannot be read.
+            If the checkpoint is of another run or version, or cannot be read.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -80,15 +85,22 @@ class Checkpoint:
                     name.removesuffix(".npy"): np.lib.format.read_array(archive.open(name))
                     for name in archive.namelist()
                 }
-            values = json.loads(str(arrays.pop("values")))
-            identity = values.pop("identity")
+            content = json.loads(str(arrays.pop("values")))
+            identity = content.pop("identity")
         except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise InputError(
                 f"checkpoint {self.path} cannot be read ({error}): delete it"
             ) from None
+        if content.get("format") != FORMAT:
+            version = content.get("amcspice", "0.1.0")
+            raise InputError(
+                f"checkpoint {self.path} was written by amcspice {version} in another format "
+                f"({content.get('format', 1)}, not {FORMAT}): finish the run with that version, "
+                "or delete the checkpoint and start anew"
+            )
         if identity != self.identity:
             raise InputError(
                 f"checkpoint {self.path} is of another run (other input or options): "
                 "choose another output folder, or run without --resume"
             )
-        return arrays, values
+        return arrays, content["values"]

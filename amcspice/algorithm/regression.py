@@ -1,0 +1,231 @@
+"""The regressions of a half-step, and what solves them: simulated circuits, or scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.algorithm.data import RightHandSides
+from amcspice.algorithm.selection import DigitalFactor, ProgrammedFactor, read_out
+from amcspice.circuit.base import Array
+from amcspice.engine import Analysis
+from amcspice.measure import Measurement
+from amcspice.pool import Pool, Report
+from amcspice.simulation import simulate_many
+from amcspice.simulation.sample import Index
+from amcspice.simulation.verify import Verifier
+
+__all__ = ["AnalogSolver", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
+
+
+@dataclass(frozen=True, eq=False)
+class HalfStep:
+    """All regressions on one factor.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (m, rank)
+        The one that is held fixed.
+    right_hand_sides : iterable of RightHandSides
+    count : int
+        Number of regressions; of those without right-hand sides the solution is zero.
+    cycle : int
+        Number of the programming cycle.
+    circuit, parameters
+        See `amcspice.make_circuit`.
+    index : tuple of int
+        What the regressions have in common where some are drawn, see `Verifier`.
+    """
+
+    factor: Array
+    right_hand_sides: Iterable[RightHandSides]
+    count: int
+    cycle: int = 0
+    circuit: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    index: Index = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """Solutions of regressions on one factor, and what was measured.
+
+    Parameters
+    ----------
+    numbers : ndarray of int, shape (K,)
+        Of the regressions.
+    values : ndarray, shape (K, rank)
+    measured : Measurement
+        Of those that were run.
+    provenance : dict
+        Of one of them.
+    """
+
+    numbers: NDArray[np.intp]
+    values: Array
+    measured: Measurement
+    provenance: dict[str, Any]
+
+    @classmethod
+    def join(cls, count: int, rank: int, parts: Sequence[Solution]) -> Solution:
+        """Put parts in their places; what is in none of them is zero."""
+        values = np.zeros((count, rank))
+        for part in parts:
+            values[part.numbers] = part.values
+        provenance = [part.provenance for part in parts if part.provenance]
+        return cls(
+            numbers=np.arange(count),
+            values=values,
+            measured=Measurement.join([part.measured for part in parts]),
+            provenance=provenance[-1] if provenance else {},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What is in a block of one half-step.
+
+    Parameters
+    ----------
+    half_step : int
+        Which one.
+    factor : ProgrammedFactor or DigitalFactor
+        With the word lines that are needed.
+    right_hand_sides : tuple of RightHandSides
+    index : tuple of int
+        See `HalfStep`.
+    """
+
+    half_step: int
+    factor: Any
+    right_hand_sides: tuple[RightHandSides, ...]
+    index: Index
+
+    @property
+    def numbers(self) -> NDArray[np.intp]:
+        """Of all regressions in order."""
+        return np.concatenate([right.numbers for right in self.right_hand_sides])
+
+
+class Solver(Protocol):
+    """Solves non-negative regressions: on circuits, or as their digital twin."""
+
+    def factor(self, half_step: HalfStep) -> Any:
+        """Return the factor made ready for its regressions."""
+        ...
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """Solve the regressions of a block, those of every share in order.
+
+        Parameters
+        ----------
+        shares : sequence of Share
+        report : callable
+            Called with the number of regressions finished since the last call.
+        jobs : int or Pool
+            Processes that may share a long stream.
+        verifier : Verifier, optional
+            Is shown every regression.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class AnalogSolver:
+    """Regressions on simulated circuits, those of a block together.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    """
+
+    analysis: Analysis = field(default_factory=Analysis)
+
+    def factor(self, half_step: HalfStep) -> ProgrammedFactor:
+        """See `Solver`."""
+        return ProgrammedFactor.of(
+            half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
+        )
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """See `Solver`."""
+        selections = [
+            [share.factor.select(right) for right in share.right_hand_sides] for share in shares
+        ]
+        circuits = [one for selection in selections for one in selection if one is not None]
+        runs = iter(
+            simulate_many(
+                [selected.circuit for selected in circuits],
+                [selected.values.T for selected in circuits],
+                self.analysis,
+                report,
+                jobs,
+            )
+        )
+        solutions = []
+        for share, selection in zip(shares, selections, strict=True):
+            values: list[Array] = []
+            measured: list[Measurement] = []
+            origin: dict[str, Any] = {}
+            for right, selected in zip(share.right_hand_sides, selection, strict=True):
+                rows = np.zeros((len(right.numbers), share.factor.width))
+                values.append(rows)
+                if selected is None:
+                    report(len(rows))
+                    continue
+                run = next(runs)
+                measured.append(run.measurement.figures())
+                origin = run.provenance
+                rows[:, selected.columns] = read_out(selected.circuit, run)
+                if verifier is not None:
+                    verifier.offer(
+                        selected.circuit, selected.values, run, share.index, right.numbers
+                    )
+            solutions.append(
+                Solution(share.numbers, np.concatenate(values), Measurement.join(measured), origin)
+            )
+        return solutions
+
+
+@dataclass(frozen=True)
+class DigitalSolver:
+    """The digital twin: non-negative least squares by scipy."""
+
+    def factor(self, half_step: HalfStep) -> DigitalFactor:
+        """See `Solver`."""
+        return DigitalFactor(half_step.factor, half_step.parameters.get("lasso", 0.0))
+
+    def solve(
+        self,
+        shares: Sequence[Share],
+        report: Report,
+        jobs: int | Pool = 1,
+        verifier: Verifier | None = None,
+    ) -> list[Solution]:
+        """See `Solver`."""
+        nothing = Measurement.blank()
+        return [
+            Solution(
+                share.numbers,
+                np.concatenate([share.factor.solve(right) for right in share.right_hand_sides]),
+                nothing,
+                {},
+            )
+            for share in shares
+        ]

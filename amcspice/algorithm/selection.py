@@ -1,0 +1,197 @@
+"""Factors as circuits and as matrices: what regressions on selected word lines are solved with.
+
+A half-step programs the arrays once; its regressions then select the word lines that count for
+them and switch all others off.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.algorithm.data import RightHandSides
+from amcspice.circuit import Circuit, CompactGINV
+from amcspice.circuit.base import Array
+from amcspice.engine import BACKENDS
+from amcspice.errors import UnsupportedError
+from amcspice.problem import make_circuit, nonnegative_least_squares
+from amcspice.simulation import Run
+
+__all__ = ["DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
+
+Lines = NDArray[np.intp]
+
+RESOLUTION = 1e-5
+"""Smallest output that counts as a factor's entry, as a fraction of the output range."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """A circuit with the word lines of some right-hand sides connected.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    values : ndarray, shape (K, input size)
+        Right-hand sides.
+    columns : ndarray of int
+        Columns of the factor that its solutions belong to.
+    """
+
+    circuit: Circuit
+    values: Array
+    columns: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class ProgrammedFactor:
+    """A factor in the arrays of a circuit, or some word lines of it.
+
+    Parameters
+    ----------
+    circuit : Circuit, optional
+        None if there is no entry.
+    columns : ndarray of int
+        Columns of the factor that it holds: one without an entry is undetermined, and stays zero.
+    width : int
+        Columns of the factor.
+    lines : ndarray of int, optional
+        Word lines of the factor that it holds, ascending; None: every one.
+    """
+
+    circuit: Circuit | None
+    columns: NDArray[np.intp]
+    width: int
+    lines: Lines | None = None
+
+    @classmethod
+    def of(
+        cls, factor: Array, cycle: int, circuit: str | None, parameters: Mapping[str, Any]
+    ) -> ProgrammedFactor:
+        """Program a factor.
+
+        Parameters
+        ----------
+        factor : ndarray, shape (m, rank)
+        cycle : int
+            Number of the programming cycle.
+        circuit, parameters
+            See `amcspice.make_circuit`.
+        """
+        columns = np.flatnonzero(factor.any(axis=0))
+        options = {"scaling": "columns", "cycle": cycle, **parameters}
+        arrays = None
+        if columns.size:
+            arrays = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
+        return cls(arrays, columns, factor.shape[1])
+
+    def part(self, lines: Lines) -> ProgrammedFactor:
+        """Return just these word lines, as programmed, where the circuit can select them."""
+        circuit = self.circuit
+        if not isinstance(circuit, CompactGINV) or len(lines) == len(circuit.matrix):
+            return self
+        if not circuit.matrix[lines].any():
+            return dataclasses.replace(self, circuit=None)
+        # It is never simulated: regressions bring a ridge of their own.
+        part = circuit.select(lines, ridge=1.0)
+        return dataclasses.replace(self, circuit=part, lines=lines)
+
+    def select(self, right: RightHandSides) -> Selected | None:
+        """Connect the word lines of right-hand sides; None if there is no entry on them.
+
+        Ridge makes the solution of a column without an entry in the selected lines zero; without
+        ridge it is undetermined, and its amplifier is disconnected.
+        """
+        circuit, lines = self.circuit, right.lines
+        if circuit is None:
+            return None
+        if lines is None:
+            return Selected(circuit, right.values, self.columns)
+        if self.lines is not None:
+            lines = np.searchsorted(self.lines, lines)
+        entries = circuit.matrix[lines].any(axis=0)
+        if not entries.any():
+            return None
+        if not isinstance(circuit, CompactGINV):
+            return self._reprogrammed(circuit, right, lines, np.flatnonzero(entries))
+        if right.ridge or entries.all():
+            selected = circuit.select(lines, ridge=right.ridge)
+            return Selected(selected, right.values, self.columns)
+        columns = np.flatnonzero(entries)
+        selected = circuit.select(lines, columns, ridge=right.ridge)
+        return Selected(selected, right.values, self.columns[columns])
+
+    def _reprogrammed(
+        self, circuit: Circuit, right: RightHandSides, lines: Lines, columns: NDArray[np.intp]
+    ) -> Selected:
+        """Program the arrays for one selection, as the classic circuit does."""
+        rows = np.zeros(len(circuit.matrix), bool)
+        rows[lines] = True
+        values = np.zeros((len(right.values), len(rows)))
+        values[:, lines] = right.values
+        options: dict[str, Any] = {"matrix": circuit.matrix[:, columns], "rows": rows}
+        return Selected(dataclasses.replace(circuit, **options), values, self.columns[columns])
+
+
+def check_selection(circuit: str | None, parameters: Mapping[str, Any]) -> None:
+    """Refuse a circuit that cannot select word lines of programmed arrays.
+
+    Raises
+    ------
+    UnsupportedError
+        If it programs its arrays for one selection.
+    """
+    programmed = ProgrammedFactor.of(np.ones((1, 1)), 0, circuit, parameters).circuit
+    assert programmed is not None
+    if not isinstance(programmed, CompactGINV):
+        raise UnsupportedError(
+            f"{programmed.name} programs its arrays for one selection of rows; use ginv-compact"
+        )
+
+
+def read_out(circuit: Circuit, run: Run) -> Array:
+    """Return rows of a factor (K, n): not negative, zero where an amplifier rests at zero.
+
+    What an offset, or a drop over the output resistance, leaves there is no component: taken
+    for one, it would be scaled up to the full range in the next half-step.
+    """
+    solutions: Array = np.maximum(run.measurement.solution, 0.0)
+    if not BACKENDS[run.fidelity].simulates:
+        return solutions
+    volts = solutions / circuit.mapping.column_scale * run.volts_per_unit
+    return np.where(volts < RESOLUTION * circuit.opamp.highest_output, 0.0, solutions)
+
+
+@dataclass(frozen=True, eq=False)
+class DigitalFactor:
+    """A factor as a matrix, for the digital twin; see `ProgrammedFactor`.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (lines, rank)
+    lasso : float
+        Of every regression.
+    lines : ndarray of int, optional
+    """
+
+    matrix: Array
+    lasso: float = 0.0
+    lines: Lines | None = None
+
+    def part(self, lines: Lines) -> DigitalFactor:
+        """Return just these word lines."""
+        if len(lines) == len(self.matrix):
+            return self
+        return DigitalFactor(self.matrix[lines], self.lasso, lines)
+
+    def solve(self, right: RightHandSides) -> Array:
+        """Return the solutions of right-hand sides, shape (K, rank)."""
+        matrix, lines = self.matrix, right.lines
+        if lines is not None:
+            matrix = matrix[lines if self.lines is None else np.searchsorted(self.lines, lines)]
+        return nonnegative_least_squares(matrix, right.values, ridge=right.ridge, lasso=self.lasso)

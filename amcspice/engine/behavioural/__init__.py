@@ -1,0 +1,1 @@
+"""The behavioural backend: equations integrated in time, and the compiled kernel."""

@@ -1,0 +1,1 @@
+"""Circuits as equations: amplifiers on reduced networks, their linear model and its modes."""
