@@ -154,11 +154,11 @@ def settling_plot(name):
     if circuit.rail_limited:
         reference = reference * np.linalg.norm(values[-1])
     figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-    until = min(segment.time[-1], 2.5 * run.settling_time[0])
+    until = min(segment.time[-1], 2.5 * run.settling_time)
     for j in range(values.shape[1]):
         (drawn,) = axes.plot(segment.time * 1e9, values[:, j])
         axes.plot(until * 1e9, reference[j], "o", color=drawn.get_color(), clip_on=False)
-    axes.axvline(run.settling_time[0] * 1e9, color="0.6", lw=0.8)
+    axes.axvline(run.settling_time * 1e9, color="0.6", lw=0.8)
     axes.set_xlim(0, until * 1e9)
     shown = values[segment.time <= until]
     low, high = min(shown.min(), reference.min()), max(shown.max(), reference.max())
@@ -167,7 +167,7 @@ def settling_plot(name):
     axes.set_ylabel("outputs [units of x]")
     axes.set_title(
         f"{name}, {' x '.join(map(str, circuit.matrix.shape))}: settled after "
-        f"{run.settling_time[0] * 1e9:.3g} ns, error {run.relative_error[0]:.1e}",
+        f"{run.settling_time * 1e9:.3g} ns, error {run.relative_error:.1e}",
         fontsize=10,
     )
     return figure

@@ -113,7 +113,7 @@ def errors(device, seeds=SEEDS, **options):
         A, b = problem(seed)
         chosen = device(A) if callable(device) else dataclasses.replace(device, seed=seed)
         circuit = amc.ClassicGINV(A, constraint=amc.NonNegative(), device=chosen)
-        found.append(amc.simulate(circuit, b, **options).relative_error[0])
+        found.append(amc.simulate(circuit, b, **options).relative_error)
     return np.array(found)
 
 

@@ -78,9 +78,9 @@ def fidelities_table(repeats=REPEATS):
                 distance = np.linalg.norm(run.x - above.x) / np.linalg.norm(above.x)
                 solution = f"{distance:.1e}"
             if fidelity != "ideal":
-                settling = f"{run.settling_time[0] * 1e9:.5g} ns"
+                settling = f"{run.settling_time * 1e9:.5g} ns"
                 if above is not None:
-                    apart = f"{abs(run.settling_time[0] / above.settling_time[0] - 1):.1e}"
+                    apart = f"{abs(run.settling_time / above.settling_time - 1):.1e}"
             milliseconds = float(f"{seconds[fidelity] * 1e3:.2g}")
             rows.append((name, fidelity, size, solution, settling, apart, f"{milliseconds:g} ms"))
             above, name = run, ""
@@ -118,7 +118,7 @@ def example_table():
     for name, given in {**options, **tight}.items():
         run = amc.simulate(amc.INV(A, opamp=EXAMPLE_OPAMP), b, **given)
         label = f"reduced, `{name}`" if name in tight else name
-        shown = f"{run.settling_time[0] * 1e9:.3f} ns" if name != "ideal" else "-"
+        shown = f"{run.settling_time * 1e9:.3f} ns" if name != "ideal" else "-"
         rows.append((label, *(f"{value:.6f}" for value in run.x), shown))
     return table(("", "x_1", "x_2", "settling"), rows)
 

@@ -78,8 +78,8 @@ def accuracy_table() -> str:
             A = draw.random((32, 8))
             b = A @ (draw.random(8) * (draw.random(8) > 0.4)) + 0.1 * draw.standard_normal(32)
             run = amc.simulate(make(A), b)
-            errors.append(run.relative_error[0])
-            times.append(run.settling_time[0])
+            errors.append(run.relative_error)
+            times.append(run.settling_time)
         amplifiers = f"{run.amplifiers}"
         rows.append(
             (name, amplifiers, f"{np.median(errors):.1e}", f"{max(errors):.1e}",

@@ -137,7 +137,10 @@ def test_amplifiers_at_their_limits_are_told_of(
 
     def at_limits(*args, **options):
         found = simulate(*args, **options)
-        return dataclasses.replace(found, range_halvings=halvings, near_limit=near)
+        scale = dataclasses.replace(found.range, repeats=halvings)
+        limits = np.full(len(found), near)
+        measurement = dataclasses.replace(found.measurement, near_limit=limits)
+        return dataclasses.replace(found, range=scale, measurement=measurement)
 
     monkeypatch.setattr(amc, "simulate", at_limits)
     result = run("solve", "lstsq", *write(tmp_path), "--fidelity", "ideal")

@@ -110,7 +110,7 @@ def test_real_form_multiplies_as_complex_numbers_do():
     [
         ("nnls", [[1j]], [1], "nnls of complex numbers is not defined: no complex number is above"),
         ("nnls", [[1.0]], [1j], "nnls of complex numbers"),
-        ("eig", [[1.0, 1j], [-1j, 1.0]], None, "eig of complex numbers is not defined: every"),
+        ("eig", [[1.0, 1j], [1j, 1.0]], None, "not Hermitian"),
         ("fft", [[1j]], [1], "unknown problem 'fft'"),
         ("inv", [[1j]], None, "problem inv needs right-hand sides"),
         ("inv", [[1j, np.nan]], [1], r"entry \(0, 1\) is not finite"),
@@ -126,6 +126,22 @@ def test_refused(name, A, b, message):
         b = np.array([1j])
     with pytest.raises(amc.InputError, match=message):
         amc.solve(name, A, b, analysis=BEHAVIOURAL)
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural", "ideal"])
+def test_hermitian_eigenvector(fidelity):
+    draw = np.random.default_rng(8)
+    half = draw.normal(size=(5, 12)) + 1j * draw.normal(size=(5, 12))
+    A = half @ half.conj().T + 8 * np.outer(np.ones(5), np.ones(5))
+    run = amc.solve("eig", A, fidelity=fidelity, detuning=0.002)
+    v = np.linalg.eigh(A)[1][:, -1]
+    outside = np.linalg.norm(run.x - v * np.vdot(v, run.x))
+    assert np.linalg.norm(run.x) == pytest.approx(1)
+    assert outside < 5e-3
+    assert run.relative_error == pytest.approx(outside, rel=1e-6, abs=1e-12)
+    assert abs(np.vdot(v, run.reference)) == pytest.approx(1)
+    np.testing.assert_allclose(run.reference, run.x, atol=1e-2)  # the phase is that of x
+    assert run.unique
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".csv", ".txt", ".mtx"])

@@ -68,7 +68,7 @@ def test_a_sweep_runs_it(tmp_path):
     result = python(*COMMAND, "sweep", "run", "spec.toml", "--store", "s.sqlite",
                     "--jobs", "1", cwd=tmp_path)  # fmt: skip
     assert result.returncode == 0, result.stderr
-    exported = python(*COMMAND, "sweep", "export", "s.sqlite", "s.csv", cwd=tmp_path)
+    exported = python(*COMMAND, "sweep", "export", "s.sqlite", "--out", "s.csv", cwd=tmp_path)
     assert exported.returncode == 0, exported.stderr
     lines = (tmp_path / "s.csv").read_text().splitlines()
     assert len(lines) == 3

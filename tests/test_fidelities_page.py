@@ -52,9 +52,9 @@ def example(script, **options):
 def test_the_example_by_hand_is_what_the_equations_give(script, measured):
     x, tau, settled = script.by_hand()
     run = example(script, fidelity="behavioural")
-    measured("settling", abs(run.settling_time[0] / settled - 1))
+    measured("settling", abs(run.settling_time / settled - 1))
     np.testing.assert_allclose(run.x, x, rtol=1e-6)
-    assert run.settling_time[0] == pytest.approx(settled, rel=1e-6)
+    assert run.settling_time == pytest.approx(settled, rel=1e-6)
     circuit = amc.INV(script.EXAMPLE[0], opamp=script.EXAMPLE_OPAMP)
     linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
     assert linear.slowest == pytest.approx(tau, rel=1e-6)
@@ -72,7 +72,7 @@ def test_the_example_by_hand_is_what_ngspice_gives(script):
     ):
         run = example(script, **options)
         np.testing.assert_allclose(run.x, x, rtol=1e-5)
-        assert run.settling_time[0] == pytest.approx(settled, rel=tolerance)
+        assert run.settling_time == pytest.approx(settled, rel=tolerance)
 
 
 @pytest.mark.ngspice
@@ -130,5 +130,5 @@ def test_links_of_the_page_lead_somewhere():
 def test_files_and_tests_that_the_page_names_exist():
     for name in re.findall(r"`(?:tests/)?(test_\w+\.py)`", TEXT):
         assert (ROOT / "tests" / name).is_file(), name
-    for name in re.findall(r"`((?:circuit|netlist|reduction|engine|solver)/\w+\.py)`", TEXT):
+    for name in re.findall(r"`((?:circuit|netlist|reduction|engine|measure|simulation)/[\w/]+\.py)`", TEXT):
         assert (ROOT / "amcspice" / name).is_file(), name

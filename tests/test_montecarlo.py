@@ -44,6 +44,8 @@ def same(one, other):
         if item.name == "power":
             assert left.keys() == right.keys()
             assert all(np.array_equal(left[k], right[k]) for k in left)
+        elif dataclasses.is_dataclass(left):
+            same(left, right)
         elif isinstance(left, np.ndarray):
             np.testing.assert_array_equal(left, right, err_msg=item.name)
         elif item.name != "provenance":
@@ -234,9 +236,12 @@ def test_whatever_is_drawn_differs_from_trial_to_trial(changes):
 def test_picture_counts_every_trial():
     circuit, b = nnls()
     trials = amc.monte_carlo(circuit, b, trials=4, analysis=BEHAVIOURAL)
-    times = trials.settling_time.copy()
+    times = trials.measurement.settling_time.copy()
     times[1] = np.nan
-    error, time_axis = view.distributions(dataclasses.replace(trials, settling_time=times)).axes
+    measurement = dataclasses.replace(trials.measurement, settling_time=times)
+    error, time_axis = view.distributions(
+        dataclasses.replace(trials, measurement=measurement)
+    ).axes
     curve = max(error.lines, key=lambda line: len(line.get_xdata()))
     np.testing.assert_allclose(curve.get_ydata(), [0, 0.25, 0.5, 0.75, 1.0])
     np.testing.assert_allclose(curve.get_xdata()[1:], 100 * np.sort(trials.relative_error.ravel()))

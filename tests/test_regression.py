@@ -126,11 +126,12 @@ def test_column_scaling_uses_the_range_of_every_column():
 
 def test_what_is_measured_is_that_of_every_regression():
     measured = solved(BEHAVIOURAL, half_step(MASK)).measured
-    for name in ("relative_error", "settled", "settling_time", "energy", "power"):
+    for name in ("relative_error", "settled", "settling_time", "energy"):
         assert getattr(measured, name).shape == (6,)
+    assert measured.power["total"].shape == (6,)
     assert measured.settled.dtype == bool
     assert measured.energy.min() > 0
-    assert np.isnan(solved(IDEAL, half_step()).measured.power).all()
+    assert np.isnan(solved(IDEAL, half_step()).measured.power["total"]).all()
 
 
 def test_statistics_of_nothing():

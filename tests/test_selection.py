@@ -129,7 +129,7 @@ def test_blocks_shorten_the_bit_lines():
     errors = [
         amc.simulate(
             circuit(wire=amc.Wire(column=20.0), array_rows=n), b, fidelity="behavioural"
-        ).relative_error[0]
+        ).relative_error
         for n in (None, 4)
     ]
     assert errors[1] < errors[0]

@@ -11,8 +11,12 @@ A, B = random_problem(0, rows=12, columns=4, vectors=2)
 
 
 def test_every_problem_has_a_circuit_that_solves_it():
-    for problem, name in PROBLEMS.items():
-        assert problem in amc.CIRCUITS[name].problems
+    for name, problem in PROBLEMS.items():
+        for signed in (False, True):
+            topology = amc.CIRCUITS[problem.default_circuit(signed=signed)]
+            form = problem.circuit_form([[1.0, 0.5], [0.5, 1.0]], None, {"lasso": 0.1})
+            assert form.problem in topology.problems, name
+            assert topology.signed or not signed
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,30 @@ def test_every_output_is_compared():
             wrong = operation.solution.copy()
             wrong[output] += 0.1 * np.linalg.norm(wrong)
             spoilt = dataclasses.replace(operation, solution=wrong)
-            assert spoilt.deviation(amc.Analysis())[0] == pytest.approx(0.1, rel=0.02)
+            deviation = spoilt.deviation(amc.Analysis())[0]
+            if circuit.problem == "eig":  # what is along the direction is no deviation
+                along = operation.solution[output]
+                assert deviation == pytest.approx(0.1 * np.sqrt(1 - along**2), rel=0.02)
+            else:
+                assert deviation == pytest.approx(0.1, rel=0.02)
 
+
+@pytest.mark.ngspice
+def test_products_and_eigenvectors_are_verified(tmp_path):
+    """A 4 x 3 product, and a direction that is right; on the command line."""
+    draw = np.random.default_rng(3)
+    np.save(tmp_path / "A.npy", draw.random((4, 3)))
+    np.save(tmp_path / "B.npy", draw.random((3, 2)))
+    square = draw.random((3, 3))
+    np.save(tmp_path / "S.npy", square + square.T)
+    target = tmp_path / "result.json"
+    for arguments in (("mvm", "--matrix", "A.npy", "--rhs", "B.npy"), ("eig", "--matrix", "S.npy")):
+        paths = [tmp_path / word if word.endswith(".npy") else word for word in arguments]
+        result = run("solve", *paths, "--verify", 2, "--json", target)
+        assert result.exit_code == 0, result.output
+        content = json.loads(target.read_text())["verification"]
+        assert content["passed"]
+        assert max(content["solution_deviation"]) < 1e-3
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize(("fidelity", "higher"), [("behavioural", "reduced"), ("reduced", "flat")])

@@ -148,7 +148,8 @@ class ClassicGINV(LeastSquares):
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the residual amplifiers, which start at b scale / g_f, and the L1 currents."""
         feedback = self.feedback * self.device.g_max
-        residual = float(np.abs(vectors).max()) * self.mapping.scale / feedback
+        largest = float(np.abs(vectors[:, self.rows]).max())
+        residual = largest * self.mapping.scale / feedback
         column_total = self.device.quantise(np.abs(self.mapping.target)).sum(axis=0)
         columns = float(np.abs(self._bias_gain() / column_total).max())
         return max(super()._largest_swing(vectors, scaled), residual, columns)

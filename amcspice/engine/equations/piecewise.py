@@ -19,6 +19,7 @@ from amcspice.engine.batch import Batch
 from amcspice.engine.equations.arrays import BY_NETWORK, Equations
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
+from amcspice.netlist.subcircuit import check_banks
 from amcspice.reduction import PortModel
 
 __all__ = ["PiecewiseLinear", "refuse_unknown_physics"]
@@ -38,6 +39,7 @@ def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
     UnsupportedError
         If there are such.
     """
+    check_banks(circuit.schematic.amplifiers, circuit.opamp)
     circuit.device.refuse_unless_linear(fidelity)
     if circuit.device.thermal_noise:
         raise UnsupportedError(
