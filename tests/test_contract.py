@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from amcspice.circuit import CIRCUITS
 from amcspice.engine import LinearModel
 from amcspice.measure import measure_settling
 from amcspice.reduction import reduce_to_ports
+from amcspice.simulation.verify import Operation
 
 GAIN = 1e5
 OPAMP = amc.OpAmp(gain=GAIN, gbw=1e8, quiescent_current=1e-5)
@@ -102,7 +103,7 @@ CASES = [
     Case("macro-eigen", bound=5e-2, more=SWITCHES),
 ]
 WIRES = [pytest.param(IDEAL, id="ideal"), pytest.param(WIRED, id="wired")]
-FIDELITIES = ("flat", "reduced", "behavioural")
+FIDELITIES = ("flat", "reduced", "behavioural", "dc")
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 linear_cases = pytest.mark.parametrize("case", [c for c in CASES if c.linear], ids=str)
@@ -119,13 +120,17 @@ def test_every_circuit_is_in_the_contract():
 @every_case
 def test_fidelities_agree(case, wire, measured):
     circuit, b = case.make(wire)
-    flat, reduced, behavioural = (amc.simulate(circuit, b, fidelity=f) for f in FIDELITIES)
+    flat, reduced, behavioural, dc = (amc.simulate(circuit, b, fidelity=f) for f in FIDELITIES)
     scale = np.abs(flat.x).max()
     assert flat.all_settled
     assert reduced.all_settled
     assert behavioural.all_settled
     np.testing.assert_allclose(reduced.x, flat.x, rtol=0, atol=1e-6 * scale)
     np.testing.assert_allclose(behavioural.x, flat.x, rtol=0, atol=1e-4 * scale)
+    np.testing.assert_allclose(dc.x, behavioural.x, rtol=0, atol=1e-6 * scale)
+    assert dc.all_settled
+    assert np.isnan(dc.measurement.settling_time).all()
+    assert np.isnan(dc.measurement.energy).all()
     np.testing.assert_allclose(reduced.settling_time, flat.settling_time, rtol=0.01)
     apart = np.abs(behavioural.settling_time / flat.settling_time - 1).max()
     measured("settling apart, behavioural", apart)
@@ -134,6 +139,38 @@ def test_fidelities_agree(case, wire, measured):
         total = flat.power["total"].max()
         np.testing.assert_allclose(reduced.power[part], watts, rtol=0, atol=1e-4 * total)
         np.testing.assert_allclose(behavioural.power[part], watts, rtol=0, atol=1e-3 * total)
+        np.testing.assert_allclose(dc.power[part], watts, rtol=0, atol=1e-3 * total)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("wire", WIRES)
+@every_case
+def test_each_fidelity_is_verified_by_the_next(case, wire):
+    circuit, b = case.make(wire)
+    for fidelity in ("dc", "behavioural", "reduced"):
+        run = amc.simulate(circuit, b, fidelity=fidelity, verify=2)
+        assert run.verification.fidelity == amc.BACKENDS[fidelity].verified_by
+        assert len(run.verification.solution_deviation) == min(2, b.shape[1])
+        assert run.verification.largest_solution_deviation < 1e-4
+
+
+@every_case
+def test_every_output_is_verified(case):
+    """Whichever output is wrong, verification sees it."""
+    circuit, b = case.make()
+    run = amc.simulate(circuit, b, fidelity="dc")
+    operation = Operation.of(circuit, circuit.vectors(b), run, 0)
+    higher = amc.Analysis(fidelity="behavioural")
+    assert operation.deviation(higher)[0] < 1e-4
+    size = np.linalg.norm(operation.solution)
+    for output in range(len(operation.solution)):
+        wrong = operation.solution.copy()
+        wrong[output] += 0.1 * size
+        spoilt = replace(operation, solution=wrong)
+        seen = 0.1
+        if circuit.problem == "eig":  # what is along the direction is no deviation
+            seen *= np.sqrt(1 - (operation.solution[output] / size) ** 2)
+        assert spoilt.deviation(higher)[0] > 0.9 * seen
 
 
 @pytest.mark.ngspice

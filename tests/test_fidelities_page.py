@@ -130,5 +130,5 @@ def test_links_of_the_page_lead_somewhere():
 def test_files_and_tests_that_the_page_names_exist():
     for name in re.findall(r"`(?:tests/)?(test_\w+\.py)`", TEXT):
         assert (ROOT / "tests" / name).is_file(), name
-    for name in re.findall(r"`((?:circuit|netlist|reduction|engine|measure|simulation)/[\w/]+\.py)`", TEXT):
+    for name in re.findall(r"`((?:circuit|netlist|reduction|engine|measure)/[\w/]+\.py)`", TEXT):
         assert (ROOT / "amcspice" / name).is_file(), name

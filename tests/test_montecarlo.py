@@ -239,16 +239,15 @@ def test_picture_counts_every_trial():
     times = trials.measurement.settling_time.copy()
     times[1] = np.nan
     measurement = dataclasses.replace(trials.measurement, settling_time=times)
-    error, time_axis = view.distributions(
-        dataclasses.replace(trials, measurement=measurement)
-    ).axes
+    error, time_axis = view.distributions(dataclasses.replace(trials, measurement=measurement)).axes
     curve = max(error.lines, key=lambda line: len(line.get_xdata()))
     np.testing.assert_allclose(curve.get_ydata(), [0, 0.25, 0.5, 0.75, 1.0])
     np.testing.assert_allclose(curve.get_xdata()[1:], 100 * np.sort(trials.relative_error.ravel()))
     late = max(time_axis.lines, key=lambda line: len(line.get_xdata()))
     assert late.get_ydata()[-1] == 0.75
     assert "1 of 4 without a value" in time_axis.get_title(loc="left")
-    nothing = dataclasses.replace(trials, settling_time=np.full_like(times, np.nan))
+    measurement = dataclasses.replace(trials.measurement, settling_time=np.full_like(times, np.nan))
+    nothing = dataclasses.replace(trials, measurement=measurement)
     assert view.distributions(nothing).axes[1].get_title(loc="left") == "no value"
 
 

@@ -89,6 +89,7 @@ def test_products_and_eigenvectors_are_verified(tmp_path):
         assert content["passed"]
         assert max(content["solution_deviation"]) < 1e-3
 
+
 @pytest.mark.ngspice
 @pytest.mark.parametrize(("fidelity", "higher"), [("behavioural", "reduced"), ("reduced", "flat")])
 def test_a_run_reports_how_far_it_is_off(fidelity, higher):
