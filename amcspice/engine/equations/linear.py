@@ -9,7 +9,7 @@ and is the oracle of unconstrained settling.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -141,10 +141,6 @@ class LinearModel:
         observe = np.zeros((*many, width, size))
         observe[..., last], observe[..., ports] = equations.from_sources, equations.from_states
         return cls(state, drive, constant, observe, equations.local, equations.bias)
-
-    def of_circuit(self, number: int) -> LinearModel:
-        """Return the model of one circuit of many."""
-        return LinearModel(**{item.name: getattr(self, item.name)[number] for item in fields(self)})
 
     @cached_property
     def modes(self) -> Modes:

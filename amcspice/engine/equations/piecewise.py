@@ -104,7 +104,7 @@ class PiecewiseLinear:
         """
         if isinstance(model, Batch) and len(model) == 1:
             # Products of one matrix and of a stack of one differ in the last bit.
-            return cls.of(circuit, model.models[0])._as_stack()
+            return cls.of(circuit, model.models[0]).stacked()
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
         pins = Pins.of(circuit, model)
@@ -179,7 +179,7 @@ class PiecewiseLinear:
         own = {name: getattr(self, name)[number] for name in _BY_NETWORK}
         return replace(self, arrays=self.arrays.of_circuit(number), **own)
 
-    def _as_stack(self) -> PiecewiseLinear:
+    def stacked(self) -> PiecewiseLinear:
         """Return those of a single circuit as those of many."""
         own = {name: getattr(self, name)[None] for name in _BY_NETWORK}
         arrays = {name: getattr(self.arrays, name)[None] for name in BY_NETWORK}

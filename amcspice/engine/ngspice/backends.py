@@ -102,8 +102,8 @@ class PreparedDecks:
     def __init__(self, batch: Batch, analysis: Analysis, *, flat: bool, chunk: int) -> None:
         (self._circuit,) = batch.circuits
         self.batch, self.chunk, self._analysis = batch, chunk, analysis
-        self._equations = PiecewiseLinear.of(self._circuit, batch)
-        linear = LinearModel.of_equations(self._equations).of_circuit(0)
+        equations = PiecewiseLinear.of(self._circuit, batch.models[0])
+        self._equations, linear = equations.stacked(), LinearModel.of_equations(equations)
         self._modes = Modes(linear.modes.eigenvalues[None])
         self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, self._modes)
         simulator: Simulator = get_simulator(analysis.simulator)
