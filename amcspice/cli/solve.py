@@ -41,17 +41,22 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 @click.argument("problem")
 @click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
 @click.option(
-    "--rhs", metavar="FILE",
+    "--rhs",
+    metavar="FILE",
     help="B: a right-hand side a column; for eig the start, drawn with the seed if left out.",
-)  # fmt: skip
+)
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Write the solution, a column a right-hand side: .npy or .csv.",
-)  # fmt: skip
+)
 @click.option(
-    "--trials", type=click.IntRange(min=1), metavar="N",
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
-)  # fmt: skip
+)
 @waveform_options
 @converter_options
 @shared_options

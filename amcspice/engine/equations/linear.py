@@ -31,7 +31,7 @@ class Modes:
     Parameters
     ----------
     eigenvalues : ndarray, shape (..., s)
-        Of the state matrix [1/s].
+        Eigenvalues of the state matrix [1/s].
     """
 
     eigenvalues: np.ndarray
@@ -97,12 +97,12 @@ class LinearModel:
     drive : ndarray, shape (s, P)
         Volts a second for one ampere into a port.
     constant : ndarray, shape (s,)
-        From offsets and bias currents [V/s].
+        Rates from offsets and bias currents [V/s].
     observe : ndarray, shape (P, s)
     local : ndarray, shape (P, P)
         [ohm].
     bias : ndarray, shape (P,)
-        From bias currents [V].
+        Port voltages from bias currents [V].
     """
 
     state: Array

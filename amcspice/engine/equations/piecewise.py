@@ -32,7 +32,7 @@ def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
     ----------
     circuit : Circuit
     fidelity : str
-        For the message.
+        Name in the message.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class PiecewiseLinear:
     local : ndarray, shape (P, P)
         [ohm].
     bias : ndarray, shape (P,)
-        From bias currents [V].
+        Port voltages from bias currents [V].
     difference, held, charge : ndarray, shapes (k, P), (k, P), (c, P)
         Input differences, held nodes and rates of the states for one ampere into a port.
     difference_0, held_0, charge_0 : ndarray
@@ -128,13 +128,13 @@ class PiecewiseLinear:
         grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
         unity = 2 * np.pi * opamp.gbw
 
-        def apart(rows: Array) -> tuple[Array, Array, Array]:
+        def split_by_unknown(rows: Array) -> tuple[Array, Array, Array]:
             """Return the parts by sources, hold currents and states, in C order for the kernel."""
             parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
             by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
             return by_source, by_hold, by_state
 
-        difference_parts, held_parts = apart(difference), apart(held)
+        difference_parts, held_parts = split_by_unknown(difference), split_by_unknown(held)
         arrays = Equations(
             difference_a=difference_parts[0],
             difference_w=difference_parts[1],
@@ -176,14 +176,14 @@ class PiecewiseLinear:
         """Return those of one circuit of many, or of the only one."""
         if self.bias.ndim == 1:
             return self
-        own = {name: getattr(self, name)[number] for name in _BY_NETWORK}
-        return replace(self, arrays=self.arrays.of_circuit(number), **own)
+        fields = {name: getattr(self, name)[number] for name in _BY_NETWORK}
+        return replace(self, arrays=self.arrays.of_circuit(number), **fields)
 
     def stacked(self) -> PiecewiseLinear:
         """Return those of a single circuit as those of many."""
-        own = {name: getattr(self, name)[None] for name in _BY_NETWORK}
+        fields = {name: getattr(self, name)[None] for name in _BY_NETWORK}
         arrays = {name: getattr(self.arrays, name)[None] for name in BY_NETWORK}
-        return replace(self, arrays=self.arrays._replace(**arrays), **own)
+        return replace(self, arrays=self.arrays._replace(**arrays), **fields)
 
 
 _BY_NETWORK = (

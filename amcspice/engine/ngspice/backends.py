@@ -91,7 +91,7 @@ class PreparedDecks:
     Parameters
     ----------
     batch : Batch
-        Of one circuit.
+        Batch of one circuit.
     analysis : Analysis
     flat : bool
         Whether decks hold every cell.
@@ -144,10 +144,13 @@ class PreparedDecks:
         if self._analysis.window is not None:
             longest = np.array([self._analysis.window])
         return Integrator(
-            self.batch, longest=longest, equations=self._equations, modes=self._modes,
+            self.batch,
+            longest=longest,
+            equations=self._equations,
+            modes=self._modes,
             settle_tolerance=self._analysis.settle_tolerance,
             tolerance=self._analysis.relative_tolerance,
-        )  # fmt: skip
+        )
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
         """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""
