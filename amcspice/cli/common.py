@@ -16,11 +16,11 @@ import click
 
 from amcspice.circuit import Circuit
 from amcspice.cli.device_options import DEVICE_OPTIONS
-from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number, Range
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.wire_options import WIRE_OPTIONS
 from amcspice.device import PRESETS, OpAmp
-from amcspice.engine import BACKENDS, Analysis, get_backend
+from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
 from amcspice.pool import usable_cores
 from amcspice.problem import make_circuit
 from amcspice.settings.options import make_device, make_opamp, make_switches, make_wire
@@ -66,6 +66,11 @@ class Settings:
     verify: int
     seed: int
     json: Path | None
+
+    @property
+    def backend(self) -> Backend:
+        """The fidelity that was asked for."""
+        return get_backend(self.analysis)
 
     @property
     def stand_in(self) -> str | None:
@@ -188,6 +193,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
+        "--range", type=Range(), default="reference", show_default=True, metavar="VOLTS",
+        help="Volts for one unit of the solution; reference chooses them with the ideal answer, "
+        "which no hardware knows.",
+    ),
+    click.option(
         "--allow-unstable", is_flag=True,
         help="Simulate unstable circuits instead of refusing them.",
     ),
@@ -223,7 +233,7 @@ debug_option = click.option(
     help="Show a traceback with an error.",
 )
 
-_ANALYSIS = ("fidelity", "simulator", "settle_tolerance", "timeout", "allow_unstable")
+_ANALYSIS = ("fidelity", "simulator", "settle_tolerance", "range", "timeout", "allow_unstable")
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
