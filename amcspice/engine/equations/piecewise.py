@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.equations.arrays import BY_NETWORK, Equations
+from amcspice.engine.equations.arrays import Equations
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
 from amcspice.netlist.subcircuit import check_banks
@@ -101,10 +101,10 @@ class PiecewiseLinear:
         circuit : Circuit
             One of them, where the model is that of many.
         model : PortModel or Batch
+            A batch of one circuit gives what its model gives, without an axis for circuits.
         """
         if isinstance(model, Batch) and len(model) == 1:
-            # Products of one matrix and of a stack of one differ in the last bit.
-            return cls.of(circuit, model.models[0]).stacked()
+            model = model.models[0]
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
         pins = Pins.of(circuit, model)
@@ -178,12 +178,6 @@ class PiecewiseLinear:
             return self
         fields = {name: getattr(self, name)[number] for name in _BY_NETWORK}
         return replace(self, arrays=self.arrays.of_circuit(number), **fields)
-
-    def stacked(self) -> PiecewiseLinear:
-        """Return those of a single circuit as those of many."""
-        fields = {name: getattr(self, name)[None] for name in _BY_NETWORK}
-        arrays = {name: getattr(self.arrays, name)[None] for name in BY_NETWORK}
-        return replace(self, arrays=self.arrays._replace(**arrays), **fields)
 
 
 _BY_NETWORK = (

@@ -15,7 +15,7 @@ from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
-from amcspice.engine.equations.linear import LinearModel, Modes
+from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import find_installation
@@ -102,10 +102,10 @@ class PreparedDecks:
     def __init__(self, batch: Batch, analysis: Analysis, *, flat: bool, chunk: int) -> None:
         (self._circuit,) = batch.circuits
         self.batch, self.chunk, self._analysis = batch, chunk, analysis
-        equations = PiecewiseLinear.of(self._circuit, batch.models[0])
-        self._equations, linear = equations.stacked(), LinearModel.of_equations(equations)
-        self._modes = Modes(linear.modes.eigenvalues[None])
-        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, self._modes)
+        self._equations = PiecewiseLinear.of(self._circuit, batch)
+        linear = LinearModel.of_equations(self._equations)
+        self._modes = linear.modes
+        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, linear.modes)
         simulator: Simulator = get_simulator(analysis.simulator)
         transient = choose_transient(
             self._circuit,
