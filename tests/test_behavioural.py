@@ -74,11 +74,14 @@ def test_the_operating_point_is_that_of_the_circuit_written_by_hand():
     (segment,), outputs = integrate(circuit, b)
     G = G_MAX * A / A.max()
     expected = compact_operating_point(
-        G, -G_MAX / A.max() * b, row_total=np.full(32, 2 * G.sum(axis=1).max()),
-        gain=1e3, output_resistance=300.0,
-    )  # fmt: skip
-    found = segment.voltages[-1, outputs]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+        G,
+        -G_MAX / A.max() * b,
+        row_total=np.full(32, 2 * G.sum(axis=1).max()),
+        gain=1e3,
+        output_resistance=300.0,
+    )
+    rest = segment.voltages[-1, outputs]
+    np.testing.assert_allclose(rest, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
@@ -188,13 +191,18 @@ def test_a_limit_lets_go_at_once(preset, measured):
     for segment, vector in zip(segments, b.T, strict=True):
         oracle = Compact(A, -G_MAX / A.max() * volts * vector, opamp, hold=False)
         solved = scipy.integrate.solve_ivp(
-            oracle.rates, (0, segment.time[-1]), y, method="Radau", t_eval=segment.time,
-            rtol=1e-7, atol=1e-9,
-        )  # fmt: skip
+            oracle.rates,
+            (0, segment.time[-1]),
+            y,
+            method="Radau",
+            t_eval=segment.time,
+            rtol=1e-7,
+            atol=1e-9,
+        )
         expected = np.array([oracle.outputs(y) for y in solved.y.T])
         y = solved.y[:, -1]
-        apart = np.abs(segment.voltages[:, outputs] - expected).max()
-        distance.append(apart / np.abs(expected).max())
+        deviation = np.abs(segment.voltages[:, outputs] - expected).max()
+        distance.append(deviation / np.abs(expected).max())
     at_limit = [(s.voltages[-1, outputs] < opamp.headroom_negative).any() for s in segments]
     assert any(at_limit)
     measured("largest distance, fraction of full scale", max(distance))

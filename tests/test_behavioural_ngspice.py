@@ -65,26 +65,28 @@ def waveform_distance(first, second, rise):
     The input step of the second one takes ``rise``; it arrives half of that later.
     """
     distance = 0.0
-    for one, other in zip(first.waveforms.segments, second.waveforms.segments, strict=True):
-        common = (one.time > 2 * rise) & (one.time < other.time[-1] - rise)
-        there = [np.interp(one.time[common] + rise / 2, other.time, v) for v in other.voltages.T]
-        apart = np.abs(np.stack(there, axis=1) - one.voltages[common]).max()
-        distance = max(distance, apart / np.abs(other.voltages).max())
+    for segment, other in zip(first.waveforms.segments, second.waveforms.segments, strict=True):
+        common = (segment.time > 2 * rise) & (segment.time < other.time[-1] - rise)
+        there = [
+            np.interp(segment.time[common] + rise / 2, other.time, v) for v in other.voltages.T
+        ]
+        deviation = np.abs(np.stack(there, axis=1) - segment.voltages[common]).max()
+        distance = max(distance, deviation / np.abs(other.voltages).max())
     return distance
 
 
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.slow
-@pytest.mark.parametrize(("circuit", "options"), CASES)
-def test_waveforms_solutions_energy_and_power_agree(circuit, options, measured):
+@pytest.mark.parametrize(("kind", "options"), CASES)
+def test_waveforms_solutions_energy_and_power_agree(kind, options, measured):
     A, b = random_problem(3, rows=16, columns=4, vectors=2)
-    circuit_type, constraint = CIRCUITS[circuit]
-    made = circuit_type(A, constraint=constraint, **OPTIONS[options])
-    transient = chosen(made)
+    circuit_type, constraint = CIRCUITS[kind]
+    circuit = circuit_type(A, constraint=constraint, **OPTIONS[options])
+    transient = chosen(circuit)
     common = {"full_scale": 0.4, "settle_tolerance": 0.01}
-    here = amc.simulate(made, b, fidelity="behavioural", **common)
+    here = amc.simulate(circuit, b, fidelity="behavioural", **common)
     tight = {"relative_tolerance": 1e-5, "max_step": transient.max_step / 8}
-    there = amc.simulate(made, b, window=transient.window, **tight, **common)
+    there = amc.simulate(circuit, b, window=transient.window, **tight, **common)
     assert here.all_settled
     assert there.all_settled
     assert here.volts_per_unit == there.volts_per_unit
@@ -102,14 +104,14 @@ def test_waveforms_solutions_energy_and_power_agree(circuit, options, measured):
     assert distance < (8e-3 if options in QUICK else 2e-3)
     assert solutions.max() < 1e-4
     assert power < 1e-4
-    for one, other in zip(here.waveforms.segments, there.waveforms.segments, strict=True):
+    for segment, other in zip(here.waveforms.segments, there.waveforms.segments, strict=True):
         # Out of the positive supply, into the negative one.
-        assert (one.supply[:, 0] >= 0).all()
-        assert (one.supply[:, 1] <= 0).all()
-        apart = np.abs(one.supply[-1] - other.supply[-1]).max()
-        assert apart < 1e-4 * np.abs(other.supply[-1]).max()
+        assert (segment.supply[:, 0] >= 0).all()
+        assert (segment.supply[:, 1] <= 0).all()
+        deviation = np.abs(segment.supply[-1] - other.supply[-1]).max()
+        assert deviation < 1e-4 * np.abs(other.supply[-1]).max()
     # Where outputs ring, an excursion that just leaves the band, or just does not, decides.
-    rings = "classic" in circuit
+    rings = "classic" in kind
     assert settling < (0.1 if rings else 0.01)
     assert energy < (0.1 if rings else 0.01)
 
@@ -158,9 +160,9 @@ def test_forecast_windows_change_no_answer(circuit_type, measured):
     short = run_once(prepared, drive, analysis, forecast=forecast).measurement
     full = run_once(prepared, drive, analysis).measurement
     assert short.settled.all()
-    apart = np.abs(short.settling_time / full.settling_time - 1).max()
-    measured("settling", apart)
-    assert apart < 0.01
+    deviation = np.abs(short.settling_time / full.settling_time - 1).max()
+    measured("settling", deviation)
+    assert deviation < 0.01
     np.testing.assert_allclose(short.outputs, full.outputs, atol=1e-5 * np.abs(full.outputs).max())
 
 
@@ -181,15 +183,15 @@ def test_verification_runs_some_again_at_the_next_fidelity(fidelity, higher, mea
     A, b = random_problem(6, rows=8, columns=3, vectors=9)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=good(), wire=UNEQUAL)
     runs = [amc.simulate(circuit, b, fidelity=fidelity, verify=3) for _ in range(2)]
-    found, again = (run.verification for run in runs)
-    assert found.fidelity == higher
-    assert found.solution_deviation.shape == found.settling_deviation.shape == (3,)
-    measured("solutions", found.solution_deviation.max())
-    measured("settling", np.abs(found.settling_deviation).max())
-    assert found.solution_deviation.max() < 1e-4
-    assert np.abs(found.settling_deviation).max() < 0.02
-    np.testing.assert_array_equal(found.solution_deviation, again.solution_deviation)
-    np.testing.assert_array_equal(found.settling_deviation, again.settling_deviation)
+    verification, again = (run.verification for run in runs)
+    assert verification.fidelity == higher
+    assert verification.solution_deviation.shape == verification.settling_deviation.shape == (3,)
+    measured("solutions", verification.solution_deviation.max())
+    measured("settling", np.abs(verification.settling_deviation).max())
+    assert verification.solution_deviation.max() < 1e-4
+    assert np.abs(verification.settling_deviation).max() < 0.02
+    np.testing.assert_array_equal(verification.solution_deviation, again.solution_deviation)
+    np.testing.assert_array_equal(verification.settling_deviation, again.settling_deviation)
     plain = amc.simulate(circuit, b, fidelity=fidelity)
     assert plain.verification is None
     np.testing.assert_array_equal(plain.x, runs[0].x)

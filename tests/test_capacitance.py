@@ -37,7 +37,7 @@ CASES = {
 }
 
 
-def made(name, wire=LUMPED, **changes):
+def circuit_of(name, wire=LUMPED, **changes):
     problem, matrix, _ = CASES[name]
     return amc.make_circuit(problem, matrix, circuit=name, wire=wire, opamp=OPAMP, **changes)
 
@@ -51,7 +51,7 @@ def distributed(sections, **changes):
 def all_nodes(circuit):
     """Eigenvalues from the equations of every node of the flat network, nothing eliminated."""
     schematic, opamp = circuit.schematic, circuit.opamp
-    held = schematic.inputs if schematic.driven else schematic.inputs[:0]
+    driven = schematic.inputs if schematic.driven else schematic.inputs[:0]
     network = schematic.network
     size = len(network) - 1
     G, C = network.laplacian().toarray(), np.zeros(size)
@@ -62,17 +62,17 @@ def all_nodes(circuit):
         for pin in ("plus", "minus", "out")
     )
     k, unity, rout = len(out), 2 * np.pi * opamp.gbw, opamp.output_resistance
-    one = np.vstack([np.zeros(size), np.eye(size)])
-    G += one[out].T @ one[out] / rout
-    capacitance = opamp.input_capacitance * (one[plus] + one[minus]).sum(axis=0)
+    unit = np.vstack([np.zeros(size), np.eye(size)])
+    G += unit[out].T @ unit[out] / rout
+    capacitance = opamp.input_capacitance * (unit[plus] + unit[minus]).sum(axis=0)
     state = np.block(
         [
-            [-np.eye(k) * unity / opamp.gain, unity * (one[plus] - one[minus])],
-            [one[out].T / rout, -G],
+            [-np.eye(k) * unity / opamp.gain, unity * (unit[plus] - unit[minus])],
+            [unit[out].T / rout, -G],
         ]
     )
     mass = np.concatenate([np.ones(k), C + capacitance])
-    keep = np.setdiff1d(np.arange(k + size), k + held - 1)
+    keep = np.setdiff1d(np.arange(k + size), k + driven - 1)
     # In units of the amplifiers' time, and with rows of like size: QZ is not invariant to either.
     state, mass = state[np.ix_(keep, keep)], mass[keep] * unity
     size_of = np.abs(state).max(axis=1)
@@ -80,17 +80,17 @@ def all_nodes(circuit):
     return unity * values[np.isfinite(values)]
 
 
-def away(found, expected, count=8):
+def away(eigenvalues, expected, count=8):
     """Return the relative distance of the slowest expected values from those found."""
     slow = expected[np.argsort(np.abs(expected))[:count]]
-    return max(np.abs(found - one).min() / abs(one) for one in slow)
+    return max(np.abs(eigenvalues - value).min() / abs(value) for value in slow)
 
 
 @pytest.mark.parametrize("wire", [LUMPED, distributed(99)], ids=["lumped", "every crossing"])
 @pytest.mark.parametrize("name", CASES)
 def test_time_constants_are_those_of_every_node(name, wire, measured):
     """The reduction keeps nodes with capacitors: it is exact."""
-    circuit = made(name, wire)
+    circuit = circuit_of(name, wire)
     model = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
     deviation = away(model.eigenvalues, all_nodes(circuit))
     measured("deviation", deviation)
@@ -121,7 +121,7 @@ def test_no_capacitance_is_lost(shape, sections, wired, kind):
 
 def test_driven_inputs_need_none():
     """A voltage source holds its node: a capacitor there changes nothing."""
-    circuit = made("mvm", amc.Wire(column_capacitance=1e-14))
+    circuit = circuit_of("mvm", amc.Wire(column_capacitance=1e-14))
     assert not len(circuit.schematic.capacitors[0])
 
 
@@ -134,7 +134,7 @@ def test_word_lines_that_are_off_keep_their_share_of_the_bit_lines():
 
 
 def test_decks_and_exports_hold_the_capacitors():
-    circuit = made("ginv-compact")
+    circuit = circuit_of("ginv-compact")
     nodes, _ = circuit.schematic.capacitors
     deck = standalone_deck(circuit, B).text
     cards = [line for line in deck.splitlines() if line.startswith("Cline_")]
@@ -143,20 +143,22 @@ def test_decks_and_exports_hold_the_capacitors():
     assert f"Cline_r0 r0 0 {8 * 2e-14!r}" in cards
     assert "word 2e-14 F, bit 3e-14 F" in deck
     assert f"Cline_x0 x0 0 {8 * 3e-14!r}" in str(amc.to_pyspice(circuit, B))
-    assert "Cline_" not in standalone_deck(made("ginv-compact", amc.Wire(row=1.0)), B).text
+    assert "Cline_" not in standalone_deck(circuit_of("ginv-compact", amc.Wire(row=1.0)), B).text
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("name", CASES)
 def test_fidelities_agree(name, measured):
-    circuit, vector = made(name), CASES[name][2]
+    circuit, vector = circuit_of(name), CASES[name][2]
     runs = {f: amc.simulate(circuit, vector, fidelity=f) for f in ("flat", "reduced")}
     flat, reduced = (run.waveforms.segments[0] for run in runs.values())
     scale = np.abs(flat.voltages).max()
     time = np.linspace(0, min(flat.time[-1], reduced.time[-1]), 300)
     for port in range(flat.voltages.shape[1]):
-        one, two = (np.interp(time, s.time, s.voltages[:, port]) for s in (flat, reduced))
-        assert np.abs(one - two).max() < 1e-3 * scale
+        cell_by_cell, by_ports = (
+            np.interp(time, s.time, s.voltages[:, port]) for s in (flat, reduced)
+        )
+        assert np.abs(cell_by_cell - by_ports).max() < 1e-3 * scale
     behavioural = amc.simulate(circuit, vector, fidelity="behavioural")
     measured("settling", behavioural.settling_time / runs["reduced"].settling_time - 1)
     assert behavioural.settling_time == pytest.approx(runs["reduced"].settling_time, rel=0.05)
@@ -252,8 +254,9 @@ def test_flat_deck_agrees_with_four_sections(measured):
         run = amc.simulate(circuit, vector, fidelity=fidelity, max_step=4e-9)
         outputs = [run.waveforms.names.index(f"x{k}") for k in range(6)]
         segment = run.waveforms.segments[0]
-        waves.append(np.array([np.interp(time, segment.time, segment.voltages[:, k])
-                               for k in outputs]))  # fmt: skip
+        waves.append(
+            np.array([np.interp(time, segment.time, segment.voltages[:, k]) for k in outputs])
+        )
     error = np.abs(waves[0] - waves[1]).max() / np.abs(waves[0]).max()
     measured("waveform error", error)
     assert error < 5e-3

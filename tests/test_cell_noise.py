@@ -52,9 +52,9 @@ def operating_point(circuit, volts_per_unit, vector):
         balance[out] = voltage[out] / circuit.opamp.gain - (voltage[plus] - voltage[minus])
         return balance[1:]
 
-    found = scipy.optimize.root(residual, np.zeros(len(network) - 1), tol=1e-13)
-    assert found.success
-    return np.append(0.0, found.x)[schematic.outputs]
+    solution = scipy.optimize.root(residual, np.zeros(len(network) - 1), tol=1e-13)
+    assert solution.success
+    return np.append(0.0, solution.x)[schematic.outputs]
 
 
 @pytest.mark.ngspice
@@ -119,8 +119,10 @@ def test_thermal_currents_have_nyquists_covariance():
     every = thermal_currents(circuit.schematic.network, device, count, 1)[1:]
     flat = every[ports] - carried @ every[inner]
     scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
-    for found in (flat, reduced):
-        np.testing.assert_allclose(found @ found.T / count / scale, expected / scale, atol=0.03)
+    for currents in (flat, reduced):
+        np.testing.assert_allclose(
+            currents @ currents.T / count / scale, expected / scale, atol=0.03
+        )
 
 
 def streamed(circuit, fidelity, window):
@@ -183,12 +185,12 @@ def test_thermal_noise_at_the_outputs(kind, fidelity, measured):
     circuit = kind(A, device=device, opamp=OPAMP)
     time, volts = streamed(circuit, fidelity, 20e-6)
     grid = np.linspace(2e-6, time[-1], 40_000)
-    found = np.array([np.interp(grid, time, column).std() for column in volts.T])
+    deviation = np.array([np.interp(grid, time, column).std() for column in volts.T])
     expected = output_deviation(circuit)
-    for index, ratio in enumerate(found / expected):
+    for index, ratio in enumerate(deviation / expected):
         measured(f"deviation over theory, output {index}", ratio)
     # Some hundred independent samples: 5 % each way is one deviation.
-    np.testing.assert_allclose(found, expected, rtol=0.2)
+    np.testing.assert_allclose(deviation, expected, rtol=0.2)
 
 
 @pytest.mark.ngspice
@@ -202,9 +204,12 @@ def test_read_noise_fluctuates_with_the_voltage_across_the_cell():
     network.connect(top, GROUND, 1.0)
     stimulus = Stimulus(top, np.ones((1, 1)))
     text = write_deck(
-        "one cell", netlist.Testbench(network, (), stimulus, node, (node[:0], np.empty(0))),
-        amc.OpAmp(), Transient(window=200e-6, max_step=1e-7, rise=1e-9), device,
-    ).text  # fmt: skip
+        "one cell",
+        netlist.Testbench(network, (), stimulus, node, (node[:0], np.empty(0))),
+        amc.OpAmp(),
+        Transient(window=200e-6, max_step=1e-7, rise=1e-9),
+        device,
+    ).text
     vectors = amc.engine.get_simulator("batch").run(Deck(text, ("node0",), 200e-6))
     points = re.search(r"Vnoise0 noise0 0 PWL\(([^)]*)\)", text)[1].replace("\n+", " ").split()
     instants, noise = np.array(points, dtype=float).reshape(-1, 2).T

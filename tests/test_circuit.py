@@ -139,9 +139,9 @@ SIGNED = A - A.mean()
 def test_outputs_that_cannot_show_zero_are_warned_of(circuit_type, matrix, hold):
     constraint = amc.NonNegative(hold=hold)
     message = rf"{circuit_type.name} .* outputs stop 50 mV above ground .* ginv-compact with hold"
-    with pytest.warns(amc.AccuracyWarning, match=message) as found:
+    with pytest.warns(amc.AccuracyWarning, match=message) as warnings:
         circuit_type(matrix, opamp=HEADROOM, constraint=constraint)
-    assert len(found) == 1
+    assert len(warnings) == 1
 
 
 def test_outputs_that_show_zero_are_not_warned_of():
@@ -163,8 +163,8 @@ def test_the_warning_is_right():
         run = amc.simulate(circuit, vectors, full_scale=full_scale, **options)
         volts = run.x * run.volts_per_unit
         np.testing.assert_allclose(volts, HEADROOM.headroom_negative, rtol=0.02)
-    held = amc.CompactGINV(A, opamp=HEADROOM, constraint=amc.NonNegative())
-    run = amc.simulate(held, vectors, **options)
+    circuit = amc.CompactGINV(A, opamp=HEADROOM, constraint=amc.NonNegative())
+    run = amc.simulate(circuit, vectors, **options)
     assert (run.x * run.volts_per_unit).max() < 1e-3
 
 
@@ -197,9 +197,11 @@ def test_residual_amplifiers_keep_both_rails():
 def test_range_follows_the_largest_output(circuit_type):
     circuit = circuit_type(A)
     vectors = B[None]
-    one, two = (circuit.volts_per_unit(vectors, x * np.ones((1, 3)), 0.5) for x in (50.0, 100.0))
-    assert one == pytest.approx(2 * two)
-    assert one == pytest.approx(0.5 * 5 / 50)
+    narrow, wide = (
+        circuit.volts_per_unit(vectors, x * np.ones((1, 3)), 0.5) for x in (50.0, 100.0)
+    )
+    assert narrow == pytest.approx(2 * wide)
+    assert narrow == pytest.approx(0.5 * 5 / 50)
 
 
 def test_classic_range_counts_the_residual_amplifiers():
@@ -250,8 +252,8 @@ def test_vectors_are_columns():
 
 def test_currents_are_scaled_by_the_range():
     schematic = amc.CompactGINV(A, constraint=amc.NonNegative(), lasso=0.5).schematic
-    one, two = (schematic.currents(B[None], volts) for volts in (0.5, 1.0))
-    np.testing.assert_allclose(two, 2 * one)
-    assert one.shape == (1, 6 + 3)
-    np.testing.assert_allclose(one[0, :6], -0.5 * 1e-4 / A.max() * B)
-    assert (one[0, 6:] > 0).all()
+    half, full = (schematic.currents(B[None], volts) for volts in (0.5, 1.0))
+    np.testing.assert_allclose(full, 2 * half)
+    assert half.shape == (1, 6 + 3)
+    np.testing.assert_allclose(half[0, :6], -0.5 * 1e-4 / A.max() * B)
+    assert (half[0, 6:] > 0).all()

@@ -60,20 +60,21 @@ def test_inputs_are_rounded_to_the_largest_right_hand_side():
     A = np.array([[1.0, 0.5, 0.2], [0.3, 0.9, 0.4]])
     x = np.array([0.93, -0.41, 0.07])
     circuit = MVM(A, opamp=amc.OpAmp(gain=1e8))
-    found = amc.simulate(circuit, x, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=4))
+    run = amc.simulate(circuit, x, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=4))
     step = 0.93 / 7  # negative values: codes from -7 to 7
     sent = np.rint(x / step) * step
-    np.testing.assert_allclose(found.x, A @ sent, rtol=1e-6)
-    conversion = found.conversion
+    np.testing.assert_allclose(run.x, A @ sent, rtol=1e-6)
+    conversion = run.conversion
     np.testing.assert_allclose(conversion.sent, [sent], rtol=1e-12)
     expected = np.linalg.norm(A @ (sent - x)) / np.linalg.norm(A @ x)
     assert conversion.input_error == pytest.approx(expected)
-    assert found.relative_error == pytest.approx(expected, rel=1e-5)
+    assert run.relative_error == pytest.approx(expected, rel=1e-5)
     assert conversion.analog_error < 1e-6
     assert conversion.sampling_error == conversion.output_error == 0
     # mvm drives voltages: the scale is in volts.
-    assert conversion.input_full_scale == pytest.approx(0.93 * circuit._input_volts
-                                                        * found.volts_per_unit)  # fmt: skip
+    assert conversion.input_full_scale == pytest.approx(
+        0.93 * circuit._input_volts * run.volts_per_unit
+    )
     assert np.isnan(conversion.output_step)
 
 
@@ -104,42 +105,46 @@ def test_what_is_beyond_full_scale_saturates_and_is_counted():
     assert cut.input_saturated.tolist() == [1, 1]
     np.testing.assert_allclose(cut.sent, np.minimum(b, 0.25).T, atol=0.5 * cut.input_step / unit)
     top = 0.5 * plain.x.max()
-    held = amc.simulate(
-        circuit, b, fidelity=BEHAVIOURAL,
+    capped = amc.simulate(
+        circuit,
+        b,
+        fidelity=BEHAVIOURAL,
         adc=amc.ADC(bits=12, full_scale=top * plain.volts_per_unit),
-    )  # fmt: skip
-    assert held.conversion.output_saturated.tolist() == (plain.x > top).sum(axis=0).tolist()
-    assert held.x.max() == pytest.approx(top)
+    )
+    assert capped.conversion.output_saturated.tolist() == (plain.x > top).sum(axis=0).tolist()
+    assert capped.x.max() == pytest.approx(top)
 
 
 def test_unipolar_converters_know_no_negative_values():
     A, b = np.array([[2.0, 0.5], [0.3, 1.5]]), np.array([1.0, -0.5])
-    found = amc.simulate(
-        INV(A), b, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=8, bipolar=False),
+    run = amc.simulate(
+        INV(A),
+        b,
+        fidelity=BEHAVIOURAL,
+        dac=amc.DAC(bits=8, bipolar=False),
         adc=amc.ADC(bits=8, bipolar=False),
-    )  # fmt: skip
-    assert found.conversion.input_saturated == 1
-    np.testing.assert_allclose(found.conversion.sent, [[1.0, 0.0]])
-    assert found.x.min() == 0
+    )
+    assert run.conversion.input_saturated == 1
+    np.testing.assert_allclose(run.conversion.sent, [[1.0, 0.0]])
+    assert run.x.min() == 0
     # Chosen by the problem: codes for negative values where there are any.
     chosen = amc.simulate(INV(A), b, fidelity=BEHAVIOURAL, dac=amc.DAC(bits=8), adc=amc.ADC(bits=8))
     assert not chosen.conversion.input_saturated.any()
     assert chosen.x.min() < 0
-    held = amc.CompactGINV(A, constraint=amc.NonNegative())
-    above = amc.simulate(held, b, fidelity=BEHAVIOURAL, adc=amc.ADC(bits=8)).conversion
-    assert above.output_step == pytest.approx(held.opamp.highest_output / 255)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
+    above = amc.simulate(circuit, b, fidelity=BEHAVIOURAL, adc=amc.ADC(bits=8)).conversion
+    assert above.output_step == pytest.approx(circuit.opamp.highest_output / 255)
 
 
 @pytest.mark.parametrize("fidelity", FIDELITIES)
 def test_shares_of_a_constrained_regression(fidelity, measured):
     A, b = random_problem(7, rows=12, columns=4, vectors=3)
     circuit = amc.CompactGINV(
-        A, constraint=amc.NonNegative(), device=amc.Memristor(levels=16),
-        opamp=amc.OpAmp(gain=1e5),
-    )  # fmt: skip
+        A, constraint=amc.NonNegative(), device=amc.Memristor(levels=16), opamp=amc.OpAmp(gain=1e5)
+    )
     plain = amc.simulate(circuit, b, fidelity=fidelity)
-    found = amc.simulate(circuit, b, fidelity=fidelity, dac=amc.DAC(bits=6), adc=amc.ADC(bits=8))
-    conversion = found.conversion
+    run = amc.simulate(circuit, b, fidelity=fidelity, dac=amc.DAC(bits=6), adc=amc.ADC(bits=8))
+    conversion = run.conversion
     step = np.abs(b).max() / (31 if b.min() < 0 else 63)
     sent = np.rint(b / step) * step
     np.testing.assert_allclose(conversion.sent.T, sent, atol=1e-12)
@@ -150,14 +155,14 @@ def test_shares_of_a_constrained_regression(fidelity, measured):
     analog = np.linalg.norm(conversion.at_rest.T - ideal, axis=0) / size
     np.testing.assert_allclose(conversion.analog_error, analog, rtol=1e-9)
     # Rounding: half a step an output at the most; the default scale is the output range.
-    volts = found.x * found.volts_per_unit / conversion.output_step
+    volts = run.x * run.volts_per_unit / conversion.output_step
     np.testing.assert_allclose(volts, np.rint(volts), atol=1e-6)
-    away = np.abs(found.x - conversion.at_rest.T) * found.volts_per_unit
+    away = np.abs(run.x - conversion.at_rest.T) * run.volts_per_unit
     assert away.max() <= 0.5 * conversion.output_step * (1 + 1e-9)
     total = input_error + analog + conversion.output_error
-    assert (found.relative_error <= total * (1 + 1e-9)).all()
-    expected = np.linalg.norm(found.x - plain.reference, axis=0) / size
-    np.testing.assert_allclose(found.relative_error, expected, rtol=1e-9)
+    assert (run.relative_error <= total * (1 + 1e-9)).all()
+    expected = np.linalg.norm(run.x - plain.reference, axis=0) / size
+    np.testing.assert_allclose(run.relative_error, expected, rtol=1e-9)
     measured("input share", conversion.input_error.max())
     measured("output share", conversion.output_error.max())
 
@@ -168,9 +173,15 @@ def test_six_decibels_a_bit(share):
     circuit = amc.CompactGINV(A)
     errors = []
     for bits in (6, 10, 14):
-        found = amc.simulate(circuit, b, fidelity=BEHAVIOURAL, keep_waveforms=False,
-                             dac=amc.DAC(bits=bits), adc=amc.ADC(bits=bits))  # fmt: skip
-        errors.append(np.median(getattr(found.conversion, share)))
+        run = amc.simulate(
+            circuit,
+            b,
+            fidelity=BEHAVIOURAL,
+            keep_waveforms=False,
+            dac=amc.DAC(bits=bits),
+            adc=amc.ADC(bits=bits),
+        )
+        errors.append(np.median(getattr(run.conversion, share)))
     np.testing.assert_allclose(np.log2(np.array(errors[:-1]) / errors[1:]), 4, atol=0.3)
 
 
@@ -179,9 +190,9 @@ def test_sampling_an_exponential_is_exact_between_samples():
     outputs = np.exp(-time)[:, None] * [1.0, -2.0] + [0.0, 3.0]
     outputs[-1] = [0.0, 3.0]  # at rest
     for at in (0.0, 0.2, 1.37, 4.0):
-        found = sample(time, outputs, np.array([0, 11]), at, np.array([True]))
+        sampled = sample(time, outputs, np.array([0, 11]), at, np.array([True]))
         expected = np.exp(-at) * np.array([1.0, -2.0]) + [0.0, 3.0]
-        np.testing.assert_allclose(found, [expected], atol=1e-12)
+        np.testing.assert_allclose(sampled, [expected], atol=1e-12)
 
 
 def test_sampling_where_an_output_passes_its_final_value():
@@ -194,10 +205,10 @@ def test_sampling_where_an_output_passes_its_final_value():
 def test_sampling_after_the_end_is_known_at_rest_only():
     time = np.array([0.0, 1.0, 2.0, 0.0, 1.0])
     outputs = np.arange(5.0)[:, None]
-    found = sample(time, outputs, np.array([0, 3, 5]), 1.5, np.array([True, False]))
-    np.testing.assert_allclose(found, [[1.5], [np.nan]])
-    found = sample(time, outputs, np.array([0, 3, 5]), 9.0, np.array([True, False]))
-    np.testing.assert_allclose(found, [[2.0], [np.nan]])
+    sampled = sample(time, outputs, np.array([0, 3, 5]), 1.5, np.array([True, False]))
+    np.testing.assert_allclose(sampled, [[1.5], [np.nan]])
+    sampled = sample(time, outputs, np.array([0, 3, 5]), 9.0, np.array([True, False]))
+    np.testing.assert_allclose(sampled, [[2.0], [np.nan]])
 
 
 def test_sampled_at_the_settling_time_an_output_stands_at_the_band():
@@ -205,8 +216,8 @@ def test_sampled_at_the_settling_time_an_output_stands_at_the_band():
     run = amc.simulate(amc.CompactGINV(A), b, fidelity=BEHAVIOURAL)
     time, outputs = run.waveforms.solution()
     settled = measure_settling(time, outputs)
-    found = sample(time, outputs, np.array([0, len(time)]), settled.time, np.array([True]))
-    assert np.abs(found - settled.final).max() == pytest.approx(settled.band, rel=1e-6)
+    sampled = sample(time, outputs, np.array([0, len(time)]), settled.time, np.array([True]))
+    assert np.abs(sampled - settled.final).max() == pytest.approx(settled.band, rel=1e-6)
 
 
 @pytest.mark.parametrize("fidelity", FIDELITIES)
@@ -243,9 +254,9 @@ def test_long_after_settling_sampling_costs_nothing():
 def test_jobs_change_nothing_and_converters_are_not_verified():
     A, b = random_problem(3, rows=8, columns=3, vectors=130)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
-    given = {"dac": amc.DAC(bits=5), "adc": amc.ADC(bits=5, sample_time=300e-9)}
+    converters = {"dac": amc.DAC(bits=5), "adc": amc.ADC(bits=5, sample_time=300e-9)}
     alone, shared = (
-        amc.simulate(circuit, b, jobs=jobs, verify=3, keep_waveforms=False, **given)
+        amc.simulate(circuit, b, jobs=jobs, verify=3, keep_waveforms=False, **converters)
         for jobs in (1, 2)
     )
     np.testing.assert_array_equal(alone.x, shared.x)

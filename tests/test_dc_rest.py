@@ -42,7 +42,7 @@ def distance(circuit, b, *, volts_per_unit=None, most=None):
     if volts_per_unit is None:
         run = amc.simulate(circuit, b, fidelity="behavioural")
         assert run.all_settled
-        expected = np.array([one.voltages[-1] for one in run.waveforms.segments])
+        expected = np.array([segment.voltages[-1] for segment in run.waveforms.segments])
         volts_per_unit = run.volts_per_unit
     else:
         expected = ends(circuit, b, volts_per_unit)
@@ -50,15 +50,17 @@ def distance(circuit, b, *, volts_per_unit=None, most=None):
     assert rest.found.all()
     check_laws(circuit, rest, model, currents)
     outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
-    apart = np.abs(rest.voltages - expected)[:, outputs].max()
-    return apart / np.abs(expected[:, outputs]).max()
+    deviation = np.abs(rest.voltages - expected)[:, outputs].max()
+    return deviation / np.abs(expected[:, outputs]).max()
 
 
 def ends(circuit, b, volts_per_unit):
     batch = Batch.of([circuit])
     drive = Drive.of(batch, [circuit.schematic.currents(circuit.vectors(b), volts_per_unit)])
     integrator = Integrator(batch, longest=np.ones(1))
-    return np.array([one.voltages[-1] for stream in integrator.run(drive) for one in stream])
+    return np.array(
+        [segment.voltages[-1] for stream in integrator.run(drive) for segment in stream]
+    )
 
 
 def check_laws(circuit, rest, model, currents):
@@ -82,8 +84,8 @@ def check_laws(circuit, rest, model, currents):
         v[model.nodes] = rest.voltages[k]
         fixed = np.union1d(np.append(model.nodes, 0), schematic.injected[schematic.is_driven])
         v[schematic.injected[schematic.is_driven]] = currents[k, schematic.is_driven]
-        given = ~schematic.is_driven
-        np.add.at(into, schematic.injected[given], currents[k, given])
+        injecting = ~schematic.is_driven
+        np.add.at(into, schematic.injected[injecting], currents[k, injecting])
         sources, held = rest.sources[k], rest.held[k]
         np.add.at(into, out, (sources - v[out]) / opamp.output_resistance)
         np.add.at(into, minus, -held)
@@ -95,9 +97,9 @@ def check_laws(circuit, rest, model, currents):
         full = np.zeros(size)
         if free.size:
             at = laplacian[free - 1]
-            known = at[:, fixed[1:] - 1] @ v[fixed[1:]]
+            from_fixed = at[:, fixed[1:] - 1] @ v[fixed[1:]]
             inner = at[:, free - 1].tocsc()
-            v[free] = scipy.sparse.linalg.spsolve(inner, into[free] - known)
+            v[free] = scipy.sparse.linalg.spsolve(inner, into[free] - from_fixed)
         full[1:] = laplacian @ v[1:]
         largest = np.abs(full[1:]).max() + np.abs(v).max() * 1e-15 / opamp.output_resistance
         ports = model.nodes
@@ -145,8 +147,8 @@ def check_laws(circuit, rest, model, currents):
                 reached = gain[i] * (
                     along[i] if np.isinf(knee) else knee * np.tanh(along[i] / knee)
                 )
-                apart = min(abs(along[i] - needs(stage)), abs(stage - reached))
-                assert apart < slack
+                deviation = min(abs(along[i] - needs(stage)), abs(stage - reached))
+                assert deviation < slack
 
 
 @pytest.fixture
@@ -158,16 +160,16 @@ def tight(monkeypatch):
 @pytest.mark.parametrize("wire", WIRES)
 @every_case
 def test_every_circuit_rests_where_the_behavioural_engine_ends(case, wire, tight, measured):
-    apart = distance(*case.make(wire))
-    measured("apart", apart)
-    assert apart < 1e-8
+    deviation = distance(*case.make(wire))
+    measured("apart", deviation)
+    assert deviation < 1e-8
 
 
 @every_case
 def test_what_the_behavioural_engine_calls_rest_is_near(case, measured):
-    apart = distance(*case.make())
-    measured("apart", apart)
-    assert apart < 1e-7
+    deviation = distance(*case.make())
+    measured("apart", deviation)
+    assert deviation < 1e-7
 
 
 def compact_problem(seed):
@@ -175,27 +177,31 @@ def compact_problem(seed):
     draw = np.random.default_rng(seed)
     rows, columns = int(draw.integers(12, 81)), int(draw.integers(2, 9))
     A = draw.random((rows, columns))
-    one = draw.choice
+    choice = draw.choice
     opamp = amc.OpAmp(
-        gain=one([1e3, 1e4, 1e5]),
-        output_resistance=one([0.1, 10.0]),
-        offset=one([0.0, 1e-3]),
-        offset_sigma=one([0.0, 1e-3]),
-        gain_sigma=one([0.0, 0.2]),
+        gain=choice([1e3, 1e4, 1e5]),
+        output_resistance=choice([0.1, 10.0]),
+        offset=choice([0.0, 1e-3]),
+        offset_sigma=choice([0.0, 1e-3]),
+        gain_sigma=choice([0.0, 0.2]),
         mismatch_seed=seed,
-        input_resistance=one([None, 1e6]),
-        bias_current=one([0.0, 1e-8]),
+        input_resistance=choice([None, 1e6]),
+        bias_current=choice([0.0, 1e-8]),
     )
     device = amc.Memristor(
-        write_noise=one([0.0, 0.01, 0.05]), levels=one([None, 16, 64, 256]), seed=seed
+        write_noise=choice([0.0, 0.01, 0.05]), levels=choice([None, 16, 64, 256]), seed=seed
     )
     whole = amc.CompactGINV(
-        A, device=device, opamp=opamp, constraint=HOLD, compensation=bool(one([True, True, False])),
-        column_load=one([0.0, 0.5]),
-    )  # fmt: skip
+        A,
+        device=device,
+        opamp=opamp,
+        constraint=HOLD,
+        compensation=bool(choice([True, True, False])),
+        column_load=choice([0.0, 0.5]),
+    )
     count = int(draw.integers(columns + 2, rows + 1))
     chosen = np.sort(draw.choice(rows, count, replace=False))
-    circuit = whole.select(chosen, ridge=one([0.0, 0.1, 1.0]))
+    circuit = whole.select(chosen, ridge=choice([0.0, 0.1, 1.0]))
     b = A[chosen] @ np.maximum(draw.uniform(-0.5, 1.0, columns), 0)
     b += 0.1 * draw.standard_normal(count)
     return circuit, (b if draw.random() < 0.8 else np.abs(b))[:, None]
@@ -203,9 +209,9 @@ def compact_problem(seed):
 
 @pytest.mark.parametrize("block", range(8))
 def test_random_compact_circuits_with_hold(block, tight, measured):
-    apart = [distance(*compact_problem(seed)) for seed in range(25 * block, 25 * block + 25)]
-    measured("largest distance", max(apart))
-    assert max(apart) < 1e-9
+    deviation = [distance(*compact_problem(seed)) for seed in range(25 * block, 25 * block + 25)]
+    measured("largest distance", max(deviation))
+    assert max(deviation) < 1e-9
 
 
 KINDS = {
@@ -239,9 +245,9 @@ def test_presets_inside_and_beyond_their_range(kind, preset, changes, share, tig
         with pytest.raises(UnstableError):
             RestSolver(circuit, reduce_to_ports(circuit.schematic))
         return
-    apart = distance(circuit, b, volts_per_unit=share * opamp.highest_output)
-    measured("apart", apart)
-    assert apart < 1e-8
+    deviation = distance(circuit, b, volts_per_unit=share * opamp.highest_output)
+    measured("apart", deviation)
+    assert deviation < 1e-8
 
 
 def test_a_stage_that_its_slew_limit_keeps_from_its_range():
@@ -270,11 +276,11 @@ def eigen_circuit(seed, n=5, **more):
 def test_eigenvector_circuits_grow_into_the_rest_of_their_start(seed, detuning, tight, measured):
     circuit, draw = eigen_circuit(seed, detuning=detuning)
     start = draw.uniform(-1, 1, (5, 1))
-    apart = [distance(circuit, sign * start) for sign in (1.0, -1.0)]
-    one, other = (rest_of(circuit, sign * start, 1.0)[0].sources for sign in (1.0, -1.0))
-    np.testing.assert_allclose(one, -other, rtol=1e-9)
-    measured("apart", max(apart))
-    assert max(apart) < 1e-8
+    deviation = [distance(circuit, sign * start) for sign in (1.0, -1.0)]
+    rest, opposite = (rest_of(circuit, sign * start, 1.0)[0].sources for sign in (1.0, -1.0))
+    np.testing.assert_allclose(rest, -opposite, rtol=1e-9)
+    measured("apart", max(deviation))
+    assert max(deviation) < 1e-8
 
 
 @pytest.mark.parametrize(
@@ -290,13 +296,13 @@ def test_eigenvector_circuits_grow_into_the_rest_of_their_start(seed, detuning, 
     ids=["large kick", "small kick", "ad823", "onchip-1g", "offsets", "wires"],
 )
 def test_eigenvector_circuits_of_all_kinds(changes, tight, measured):
-    apart = []
+    deviation = []
     for seed in range(4):
         circuit, draw = eigen_circuit(seed)
         circuit = amc.Eigen(circuit.matrix, **{"opamp": circuit.opamp, **changes})
-        apart += [distance(circuit, draw.uniform(-1, 1, (5, 1))) for _ in range(3)]
-    measured("apart", max(apart))
-    assert max(apart) < 1e-8
+        deviation += [distance(circuit, draw.uniform(-1, 1, (5, 1))) for _ in range(3)]
+    measured("apart", max(deviation))
+    assert max(deviation) < 1e-8
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -304,15 +310,15 @@ def test_where_several_modes_grow_the_trajectory_is_followed(seed, tight, measur
     circuit, draw = eigen_circuit(seed, detuning=0.7)
     model = reduce_to_ports(circuit.schematic)
     assert (LinearModel.of(circuit, model).eigenvalues.real > 0).sum() > 1
-    apart = [distance(circuit, draw.uniform(-1, 1, (5, 1))) for _ in range(4)]
-    measured("apart", max(apart))
-    assert max(apart) < 1e-8
+    deviation = [distance(circuit, draw.uniform(-1, 1, (5, 1))) for _ in range(4)]
+    measured("apart", max(deviation))
+    assert max(deviation) < 1e-8
 
 
 def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells():
     circuit, draw = eigen_circuit(2)
     rest, model, currents = rest_of(circuit, draw.uniform(-1, 1, (5, 1)), 1.0)
-    made = PiecewiseLinear.of(circuit, model)
+    piecewise = PiecewiseLinear.of(circuit, model)
     solver = RestSolver(circuit, model)
     asked = []
 
@@ -322,10 +328,10 @@ def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells():
         if len(asked) == 1:
             return None
         injected = model.port_currents(currents)
-        _, found = solver._search(code[None], np.array([0]), injected, sources)
-        return sources[0] if found[0] else None
+        _, at_rest = solver._search(code[None], np.array([0]), injected, sources)
+        return sources[0] if at_rest[0] else None
 
-    followed = grown_rest(made, model.port_currents(currents)[0], search)
+    followed = grown_rest(piecewise, model.port_currents(currents)[0], search)
     np.testing.assert_allclose(followed, rest.sources[0], rtol=1e-12)
 
 
@@ -357,8 +363,8 @@ def test_where_no_active_set_ends_the_trajectory_is_followed(monkeypatch, tight,
 
     def refuse(self, codes, *more):
         suggested = (codes == 255).all()
-        held, found = search(self, codes, *more)
-        return held, found & ~suggested
+        held, at_rest = search(self, codes, *more)
+        return held, at_rest & ~suggested
 
     monkeypatch.setattr(RestSolver, "_search", refuse)
     rest, model, currents = rest_of(circuit, b, 4.0)
@@ -406,9 +412,9 @@ def test_what_the_equations_do_not_know_is_refused(changes):
 # Many at once.
 
 
-def random_stack(kind, count=5, each=7):
+def random_stack(kind, count=5, vectors=7):
     circuit_type, more = KINDS[kind]
-    A, b = random_problem(6, rows=16, columns=4, vectors=count * each)
+    A, b = random_problem(6, rows=16, columns=4, vectors=count * vectors)
     opamp = amc.OpAmp(gain=1e4, offset_sigma=1e-3, slew_rate=1e8)
     circuits = [
         circuit_type(A, opamp=opamp, device=amc.Memristor(write_noise=0.05, seed=seed), **more)
@@ -428,23 +434,25 @@ def test_many_circuits_rest_as_each_alone(kind):
     batch = Batch(tuple(circuits), tuple(models))
     together = RestSolver(circuits[0], batch).solve(Drive.of(batch, currents).into)
     assert together.found.all()
-    for one, (circuit, model, given) in enumerate(zip(circuits, models, currents, strict=True)):
+    for number, (circuit, model, sources) in enumerate(
+        zip(circuits, models, currents, strict=True)
+    ):
         solver = RestSolver(circuit, model)
-        alone, own = solver.solve(model.port_currents(given)), slice(7 * one, 7 * one + 7)
-        np.testing.assert_allclose(together.sources[own], alone.sources, atol=1e-13)
-        np.testing.assert_allclose(together.held[own], alone.held, atol=1e-15)
-        np.testing.assert_allclose(together.voltages[own], alone.voltages, atol=1e-13)
-        np.testing.assert_allclose(together.supply[own], alone.supply, atol=1e-12)
-        by_given = solver.solve_sources(given)
-        np.testing.assert_allclose(by_given.sources, alone.sources, atol=1e-13)
-        np.testing.assert_allclose(by_given.voltages, alone.voltages, atol=1e-13)
+        alone, part = solver.solve(model.port_currents(sources)), slice(7 * number, 7 * number + 7)
+        np.testing.assert_allclose(together.sources[part], alone.sources, atol=1e-13)
+        np.testing.assert_allclose(together.held[part], alone.held, atol=1e-15)
+        np.testing.assert_allclose(together.voltages[part], alone.voltages, atol=1e-13)
+        np.testing.assert_allclose(together.supply[part], alone.supply, atol=1e-12)
+        by_sources = solver.solve_sources(sources)
+        np.testing.assert_allclose(by_sources.sources, alone.sources, atol=1e-13)
+        np.testing.assert_allclose(by_sources.voltages, alone.voltages, atol=1e-13)
         some = np.array([2, 0])
-        np.testing.assert_allclose(by_given.at(some), by_given.voltages[:, some], atol=1e-13)
+        np.testing.assert_allclose(by_sources.at(some), by_sources.voltages[:, some], atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rest_does_not_depend_on_what_stands_beside_it(kind):
-    circuits, models, currents = random_stack(kind, count=1, each=60)
+    circuits, models, currents = random_stack(kind, count=1, vectors=60)
     solver = RestSolver(circuits[0], models[0])
     together = solver.solve_sources(currents[0])
     for k in (0, 17, 59):
@@ -505,11 +513,11 @@ def test_rests_with_a_constraint_cost_less_than_nnls(measured):
     currents = circuit.schematic.currents(b.T, 1.0)
     solver = RestSolver(circuit, model)
     rest = solver.solve_sources(currents)
-    expected = np.array([scipy.optimize.nnls(A, one)[0] for one in b.T])
+    expected = np.array([scipy.optimize.nnls(A, vector)[0] for vector in b.T])
     outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
     assert rest.found.all()
     np.testing.assert_allclose(circuit.read_out(rest.at(outputs), 1.0), expected, atol=1e-3)
-    loop = fastest(lambda: [scipy.optimize.nnls(A, one) for one in b.T], 2)
+    loop = fastest(lambda: [scipy.optimize.nnls(A, vector) for vector in b.T], 2)
     ratio = fastest(lambda: solver.solve_sources(currents)) / loop
     measured("times a loop of nnls", ratio)
     assert ratio < 1

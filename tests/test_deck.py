@@ -55,20 +55,20 @@ def deck(name, transient=TRANSIENT):
     model = reduce_to_ports(schematic) if name.endswith("reduced") else None
     testbench = make_testbench(schematic, schematic.currents(B, 0.5), model)
     return write_deck(
-        f"test {name}", testbench, circuit.opamp, transient, with_supplies="elements" not in name,
-    )  # fmt: skip
+        f"test {name}", testbench, circuit.opamp, transient, with_supplies="elements" not in name
+    )
 
 
 def without_library(text):
     return text.replace(model_library().rstrip(), "* (models/opamp.lib stands here)")
 
 
-def same_number(found, expected):
+def same_number(word, expected):
     """Whether two words are equal, or equal numbers but for rounding in a linear solve."""
-    if found == expected:
+    if word == expected:
         return True
     try:
-        return float(found) == pytest.approx(float(expected), rel=1e-9)
+        return float(word) == pytest.approx(float(expected), rel=1e-9)
     except ValueError:
         return False
 
@@ -141,14 +141,14 @@ def test_numbers_keep_all_digits():
 
 
 def test_saved_vectors_are_the_ports_and_the_supplies():
-    found = deck("classic-flat")
-    assert found.saved == (
+    written = deck("classic-flat")
+    assert written.saved == (
         "x0", "x1", "c0", "c1", "s0", "s1", "s2", "r0", "r1", "r2", "vvdd#branch", "vvss#branch",
     )  # fmt: skip
-    assert found.stop_time == 2e-6
-    save = found.text.split(".save")[1].split(".tran")[0]
+    assert written.stop_time == 2e-6
+    save = written.text.split(".save")[1].split(".tran")[0]
     assert save.split() == [
-        *(word for k, name in enumerate(found.saved[:-2])
+        *(word for k, name in enumerate(written.saved[:-2])
           for word in (["+"] if k % 6 == 0 else []) + [f"v({name})"]),
         "i(vvdd)", "i(vvss)",
     ]  # fmt: skip
@@ -168,9 +168,7 @@ def test_a_source_that_is_always_zero_is_left_out():
     circuit = amc.CompactGINV(A)
     schematic = circuit.schematic
     testbench = make_testbench(schematic, schematic.currents(B * [1, 0, 1], 0.5))
-    text = write_deck(
-        "t", testbench, circuit.opamp, TRANSIENT,
-    ).text  # fmt: skip
+    text = write_deck("t", testbench, circuit.opamp, TRANSIENT).text
     assert "Ir0 0 r0" in text
     assert "Ir1" not in text
 

@@ -41,9 +41,9 @@ def error(circuit, fidelity="behavioural"):
 
 @pytest.mark.parametrize("seed", range(5))
 def test_direction_is_within_one_percent_at_one_percent_detuning(seed, measured):
-    apart, _, _ = error(Eigen(covariance(seed), opamp=OPAMP))
-    measured("distance of the direction", apart)
-    assert apart < 1e-2
+    distance, _, _ = error(Eigen(covariance(seed), opamp=OPAMP))
+    measured("distance of the direction", distance)
+    assert distance < 1e-2
 
 
 @pytest.mark.parametrize("detuning", [0.005, 0.02])
@@ -61,27 +61,27 @@ def test_error_is_the_sum_of_parts_that_the_page_states():
     vectors = np.linalg.qr(np.column_stack([[1, 0.8, 0.6, 0.5, 0.4], draw.random((5, 4))]))[0]
     matrix, detuning = (vectors * values) @ vectors.T, 0.01
     circuit = Eigen(matrix, detuning=detuning, opamp=OPAMP)
-    found, _, _ = error(circuit)
+    distance, _, _ = error(circuit)
     p = int(np.abs(vectors[:, 0]).argmax())
     parts = detuning / (1 - detuning - values[1:]) * vectors[p, 1:] / vectors[p, 0] * values[1:]
-    assert found == pytest.approx(np.linalg.norm(parts), rel=0.02)
+    assert distance == pytest.approx(np.linalg.norm(parts), rel=0.02)
 
 
 @pytest.mark.parametrize("kick", [1e-9, 1e-12])
 def test_the_smallest_start_is_no_rest(kick):
     """The equilibrium it is next to is unstable."""
-    apart, time, _ = error(Eigen(covariance(1), opamp=OPAMP, kick=kick))
+    distance, time, _ = error(Eigen(covariance(1), opamp=OPAMP, kick=kick))
     usual, sooner, _ = error(Eigen(covariance(1), opamp=OPAMP))
-    assert apart == pytest.approx(usual, abs=1e-5)
+    assert distance == pytest.approx(usual, abs=1e-5)
     assert time > sooner
 
 
 def test_error_shrinks_with_the_detuning_and_time_grows(measured):
     matrix = covariance(2)
-    found = [error(Eigen(matrix, detuning=d, opamp=OPAMP))[:2] for d in (0.04, 0.02, 0.01)]
-    errors, times = np.array(found).T
-    for detuning, apart, time in zip((4, 2, 1), errors, times, strict=True):
-        measured(f"error at {detuning} %", apart)
+    results = [error(Eigen(matrix, detuning=d, opamp=OPAMP))[:2] for d in (0.04, 0.02, 0.01)]
+    errors, times = np.array(results).T
+    for detuning, distance, time in zip((4, 2, 1), errors, times, strict=True):
+        measured(f"error at {detuning} %", distance)
         measured(f"settling time at {detuning} %", time)
     np.testing.assert_allclose(errors[:-1] / errors[1:], 2.0, rtol=0.15)
     assert (np.diff(times) > 0).all()
@@ -99,8 +99,10 @@ def test_ngspice_finds_the_same_direction():
 def test_start_chooses_the_sign():
     circuit = Eigen(covariance(4), opamp=OPAMP)
     start = problem_of(circuit).default_input(circuit)
-    one, other = (amc.simulate(circuit, s, fidelity="behavioural").x for s in (start, -start))
-    np.testing.assert_allclose(one, -other, atol=1e-6)
+    direction, opposite = (
+        amc.simulate(circuit, s, fidelity="behavioural").x for s in (start, -start)
+    )
+    np.testing.assert_allclose(direction, -opposite, atol=1e-6)
 
 
 def test_solve_needs_no_start():

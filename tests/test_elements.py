@@ -52,9 +52,9 @@ def test_elements_agree_with_subcircuits(name, features, measured):
     np.testing.assert_allclose(elements.settling_time, whole.settling_time, rtol=0.01)
     np.testing.assert_allclose(elements.energy, whole.energy, rtol=0.01)
     for part, watts in whole.power.items():
-        apart = np.abs(elements.power[part] - watts).max() / whole.power["total"].max()
-        measured(f"largest distance in {part} power", apart)
-        assert apart < 1e-4  # the simulator's own relative tolerance
+        distance = np.abs(elements.power[part] - watts).max() / whole.power["total"].max()
+        measured(f"largest distance in {part} power", distance)
+        assert distance < 1e-4  # the simulator's own relative tolerance
 
 
 def test_supply_currents_agree_at_every_instant():
@@ -70,13 +70,14 @@ def test_supply_currents_agree_at_every_instant():
     times = np.linspace(2e-8, 1.9e-6, 500)
     for pair in zip(*(run.waveforms.segments for run in runs), strict=True):
         ours, theirs = (
-            np.array([np.interp(times, one.time, one.supply[:, k]) for k in (0, 1)]) for one in pair
+            np.array([np.interp(times, segment.time, segment.supply[:, k]) for k in (0, 1)])
+            for segment in pair
         )
         assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs).max()
 
 
 def test_held_stages_are_named_in_the_order_of_the_banks():
     A, _ = random_problem(6, rows=8, columns=3)
-    held = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
-    assert held_stages(held.schematic.amplifiers) == ("y_x0", "y_x1", "y_x2")
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
+    assert held_stages(circuit.schematic.amplifiers) == ("y_x0", "y_x1", "y_x2")
     assert held_stages(amc.CompactGINV(A).schematic.amplifiers) == ()

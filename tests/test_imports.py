@@ -53,3 +53,14 @@ def test_examples_run():
         assert found.failed == 0, name
         attempted += found.attempted
     assert attempted >= 6
+
+
+def test_names_of_the_first_version_are_found_where_they_are_now():
+    from amcspice import solver
+
+    for room, names in solver.MOVED.items():
+        for name in names:
+            with pytest.warns(DeprecationWarning, match=rf"is {room}\.{name} now"):
+                assert getattr(solver, name) is getattr(importlib.import_module(room), name)
+    with pytest.raises(AttributeError, match=r"CHANGELOG\.md"):
+        solver.nmf_each  # noqa: B018

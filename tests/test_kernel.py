@@ -23,10 +23,10 @@ def behavioural(circuit, b, **options):
 
 
 def same_waveforms(first, second):
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one.time, other.time)
-        np.testing.assert_array_equal(one.voltages, other.voltages)
-        np.testing.assert_array_equal(one.supply, other.supply)
+    for segment, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(segment.time, other.time)
+        np.testing.assert_array_equal(segment.voltages, other.voltages)
+        np.testing.assert_array_equal(segment.supply, other.supply)
 
 
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
@@ -41,15 +41,17 @@ def test_chunks_change_nothing(circuit_type):
         rests, times = [], []
         for stream in engine.run(drive):
             solution = stream.voltages[:, batch.outputs]
-            found = measure_settlings(stream.time, solution, stream.starts, 0.01, stream.at_rest)
-            rests.append(found.final)
-            times.append(found.time)
+            settlings = measure_settlings(
+                stream.time, solution, stream.starts, 0.01, stream.at_rest
+            )
+            rests.append(settlings.final)
+            times.append(settlings.time)
         return np.concatenate(rests), np.concatenate(times)
 
     whole, times = run(256)
     for chunk in (1, 4):
-        pieces, other_times = run(chunk)
-        np.testing.assert_allclose(pieces, whole, rtol=0, atol=1e-5 * np.abs(whole).max())
+        chunked, other_times = run(chunk)
+        np.testing.assert_allclose(chunked, whole, rtol=0, atol=1e-5 * np.abs(whole).max())
         np.testing.assert_allclose(other_times, times, rtol=2e-3)
     with pytest.raises(InputError, match="chunk = 0"):
         run(0)
@@ -58,13 +60,13 @@ def test_chunks_change_nothing(circuit_type):
 def test_jobs_change_nothing():
     A, b = random_problem(13, rows=8, columns=3, vectors=600)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=GOOD)
-    one, two = (behavioural(circuit, b, jobs=jobs) for jobs in (1, 2))
-    np.testing.assert_array_equal(one.x, two.x)
-    np.testing.assert_array_equal(one.settling_time, two.settling_time)
-    np.testing.assert_array_equal(one.energy, two.energy)
-    for name, values in one.power.items():
-        np.testing.assert_array_equal(values, two.power[name])
-    same_waveforms(one.waveforms.segments, two.waveforms.segments)
+    alone, shared = (behavioural(circuit, b, jobs=jobs) for jobs in (1, 2))
+    np.testing.assert_array_equal(alone.x, shared.x)
+    np.testing.assert_array_equal(alone.settling_time, shared.settling_time)
+    np.testing.assert_array_equal(alone.energy, shared.energy)
+    for name, values in alone.power.items():
+        np.testing.assert_array_equal(values, shared.power[name])
+    same_waveforms(alone.waveforms.segments, shared.waveforms.segments)
 
 
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
@@ -242,7 +244,7 @@ def test_classic_circuits_of_forty_states_agree_with_scipy(vectors, measured):
 @st.composite
 def segments(draw):
     """One to six segments of random lengths: steps that decay, ring, or do not end."""
-    made = []
+    waves = []
     seed = draw(st.integers(0, 2**32 - 1))
     random = np.random.default_rng(seed)
     for _ in range(draw(st.integers(1, 6))):
@@ -252,41 +254,41 @@ def segments(draw):
         turn = random.uniform(0, 30) / time[-1]
         decay = np.exp(-np.outer(time, rate)) * np.cos(turn * time)[:, None]
         voltages = random.standard_normal(3) + decay * random.standard_normal(3)
-        made.append(Segment(time, voltages, random.standard_normal((count, 2))))
-    return made
+        waves.append(Segment(time, voltages, random.standard_normal((count, 2))))
+    return waves
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(segments(), st.sampled_from([0.1, 0.01, 0.001]))
-def test_segments_measured_at_once_are_those_measured_one_by_one(made, tolerance):
-    stream = Stream.join(made, np.ones(len(made), bool))
-    found = measure_settlings(stream.time, stream.voltages, stream.starts, tolerance)
-    for index, segment in enumerate(made):
+def test_segments_measured_at_once_are_those_measured_one_by_one(waves, tolerance):
+    stream = Stream.join(waves, np.ones(len(waves), bool))
+    settlings = measure_settlings(stream.time, stream.voltages, stream.starts, tolerance)
+    for index, segment in enumerate(waves):
         alone = measure_settling(segment.time, segment.voltages, tolerance)
-        assert found.settled[index] == alone.settled
-        np.testing.assert_array_equal(found.time[index], alone.time)
-        np.testing.assert_array_equal(found.final[index], alone.final)
-        assert found.band[index] == alone.band
+        assert settlings.settled[index] == alone.settled
+        np.testing.assert_array_equal(settlings.time[index], alone.time)
+        np.testing.assert_array_equal(settlings.final[index], alone.final)
+        assert settlings.band[index] == alone.band
 
 
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(segments())
-def test_joined_segments_come_back(made):
-    stream = Stream.join(made, np.ones(len(made), bool))
-    assert len(stream) == len(made)
+def test_joined_segments_come_back(waves):
+    stream = Stream.join(waves, np.ones(len(waves), bool))
+    assert len(stream) == len(waves)
     assert stream.starts[-1] == len(stream.time)
-    same_waveforms(stream, made)
-    same_waveforms([stream[len(made) - 1]], made[-1:])
+    same_waveforms(stream, waves)
+    same_waveforms([stream[len(waves) - 1]], waves[-1:])
 
 
 def test_what_the_engine_knows_to_rest_needs_no_flat_tail():
     time, outputs = np.array([0.0, 1.0, 2.0]), np.array([[0.0], [0.9], [1.0]])
     starts = np.array([0, 3])
     judged = measure_settlings(time, outputs, starts, 0.01)
-    known = measure_settlings(time, outputs, starts, 0.01, np.array([True]))
+    resting = measure_settlings(time, outputs, starts, 0.01, np.array([True]))
     assert not judged.settled[0]
-    assert known.settled[0]
-    assert 1 < known.time[0] <= 2
+    assert resting.settled[0]
+    assert 1 < resting.time[0] <= 2
     moving = measure_settlings(time, outputs, starts, 0.01, np.array([False]))
     assert np.isnan(moving.time[0])
 

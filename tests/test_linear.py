@@ -51,8 +51,8 @@ def test_step_response_agrees_with_the_matrix_exponential(topology, measured):
     linear, model, outputs = linear_model(circuit)
     times = np.linspace(0, 12 * linear.slowest, 50)
     expected = step(M, N, current, times)[:, -8:]
-    found = linear.step_response(model.port_currents(current[None])[0], times)[:, outputs]
-    distance = np.abs(found - expected).max() / np.abs(expected).max()
+    response = linear.step_response(model.port_currents(current[None])[0], times)[:, outputs]
+    distance = np.abs(response - expected).max() / np.abs(expected).max()
     measured("largest distance, fraction of full scale", distance)
     assert distance < 1e-6
 
@@ -85,8 +85,8 @@ def test_step_response_agrees_with_an_integrator():
         rtol=1e-9,
         atol=1e-12,
     )
-    found = linear.step_response(model.port_currents(current[None])[0], times)[:, outputs]
-    np.testing.assert_allclose(found, solved.y[-8:].T, atol=1e-6 * np.abs(found).max())
+    response = linear.step_response(model.port_currents(current[None])[0], times)[:, outputs]
+    np.testing.assert_allclose(response, solved.y[-8:].T, atol=1e-6 * np.abs(response).max())
 
 
 @pytest.mark.parametrize("output_resistance", [0.1, 300.0])
@@ -108,8 +108,8 @@ def test_operating_point_agrees_with_the_closed_form(topology, gain, output_resi
             G, current, row_total=totals, gain=gain, output_resistance=output_resistance
         )
     linear, model, outputs = linear_model(circuit)
-    found = linear.operating_point(model.port_currents(current[None]))[0, outputs]
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
+    response = linear.operating_point(model.port_currents(current[None]))[0, outputs]
+    np.testing.assert_allclose(response, expected, rtol=0, atol=1e-9 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])

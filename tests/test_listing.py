@@ -37,10 +37,10 @@ def test_plain_ngspice_measures_what_the_library_measures(tmp_path, name, fideli
     path.write_text(deck.text)
     code, output = run_plain(path)
     assert code == 0, output
-    found = read_listing(output)
+    results = read_listing(output)
     run = amc.simulate(circuit, b, fidelity=fidelity)
-    assert len(found) == 2
-    for k, measured in enumerate(found):
+    assert len(results) == 2
+    for k, measured in enumerate(results):
         # Different voltages for a unit, windows and steps: equal to the accuracy of a transient.
         np.testing.assert_allclose(measured["x"], run.x[:, k], atol=2e-5)
         scale = deck.volts_per_unit / circuit.mapping.column_scale
@@ -75,11 +75,11 @@ def test_any_size(tmp_path, rows, columns, count):
     path.write_text(standalone_deck(circuit, b, analysis).text)
     code, output = run_plain(path)
     assert code == 0, output
-    found = read_listing(output)
-    assert len(found) == count
+    results = read_listing(output)
+    assert len(results) == count
     expected = amc.simulate(circuit, b).x
     np.testing.assert_allclose(
-        np.array([item["x"] for item in found]).T, expected, atol=1e-4 * np.abs(expected).max()
+        np.array([item["x"] for item in results]).T, expected, atol=1e-4 * np.abs(expected).max()
     )
 
 

@@ -51,12 +51,12 @@ def test_ideal_switches_leave_the_plain_circuit(mode):
     expected = LinearModel.of(plain, reduce_to_ports(plain.schematic)).eigenvalues
     for on, off, tolerance in ((None, None, 1e-9), (1e-3, 1e14, 1e-5)):
         circuit = macro(switch_on=on, switch_off=off).circuit(mode)
-        found = LinearModel.of(circuit, reduce_to_ports(circuit.schematic)).eigenvalues
+        eigenvalues = LinearModel.of(circuit, reduce_to_ports(circuit.schematic)).eigenvalues
         for value in expected:
-            assert np.abs(found - value).min() < tolerance * np.abs(expected).max()
-        run, known = (amc.simulate(c, VECTOR, fidelity="behavioural") for c in (circuit, plain))
-        np.testing.assert_allclose(run.x, known.x, rtol=1e-4)
-        assert run.settling_time == pytest.approx(known.settling_time, rel=1e-3)
+            assert np.abs(eigenvalues - value).min() < tolerance * np.abs(expected).max()
+        run, plain_run = (amc.simulate(c, VECTOR, fidelity="behavioural") for c in (circuit, plain))
+        np.testing.assert_allclose(run.x, plain_run.x, rtol=1e-4)
+        assert run.settling_time == pytest.approx(plain_run.settling_time, rel=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["mvm", "inv", "ginv"])
@@ -81,9 +81,12 @@ def test_on_resistance_of_a_product_is_that_of_its_columns_and_feedback():
     """Oracle: columns behind R_on, feedback g_f in series with R_on, ideal amplifiers."""
     on, g_max = 500.0, amc.Memristor().g_max
     circuit = macro(
-        device=amc.Memristor(), wire=amc.Wire(), switch_on=on, switch_off=None,
+        device=amc.Memristor(),
+        wire=amc.Wire(),
+        switch_on=on,
+        switch_off=None,
         opamp=amc.OpAmp(gain=1e8),
-    ).circuit("mvm")  # fmt: skip
+    ).circuit("mvm")
     G = MATRIX / MATRIX.max() * g_max
     # Column j drops to u_j / (1 + R_on sum_i G_ij), the rows being at virtual ground.
     columns = VECTOR / (1 + on * G.sum(axis=0))
@@ -109,8 +112,8 @@ def test_rectangular_and_non_negative():
     matrix = DRAW.random((7, 3))
     tall = macro(matrix, device=amc.Memristor(), wire=amc.Wire(), switch_on=1.0, switch_off=1e12)
     vector = matrix @ [0.5, -0.2, 0.4]
-    held = tall.circuit("ginv", constraint=amc.NonNegative())
-    run = amc.simulate(held, vector, fidelity="behavioural")
+    circuit = tall.circuit("ginv", constraint=amc.NonNegative())
+    run = amc.simulate(circuit, vector, fidelity="behavioural")
     assert run.reference.min() == 0
     assert run.relative_error < 1e-3
     assert amc.simulate(tall.circuit("mvm"), [0.1, 0.2, 0.3], fidelity="behavioural").settled
@@ -158,8 +161,10 @@ def test_command_line(tmp_path):
     content = json.loads(target.read_text())
     assert content["circuit"] == "macro-ginv"
     assert content["provenance"]["circuit"]["switches"] == {
-        "type": "Switches", "on": 40.0, "off": 1e9,
-    }  # fmt: skip
+        "type": "Switches",
+        "on": 40.0,
+        "off": 1e9,
+    }
     refused = command(*words, "--switch-on", 40)
     assert refused.exit_code == 2
     assert "does not take switches" in refused.output

@@ -15,24 +15,24 @@ def exponential(*rates, final=1.0):
 
 @pytest.mark.parametrize("tolerance", [0.1, 0.01, 0.001])
 def test_first_order_settling_is_the_logarithm(tolerance):
-    found = measure_settling(TIME, exponential(1.0), tolerance)
-    assert found.settled
-    assert found.time == pytest.approx(-np.log(tolerance), rel=1e-6)
-    assert found.band == pytest.approx(tolerance, rel=1e-6)
+    settling = measure_settling(TIME, exponential(1.0), tolerance)
+    assert settling.settled
+    assert settling.time == pytest.approx(-np.log(tolerance), rel=1e-6)
+    assert settling.band == pytest.approx(tolerance, rel=1e-6)
 
 
 def test_coarse_samples_are_interpolated_exactly():
     """An exponential tail is a straight line in the logarithm of the distance."""
     coarse = np.arange(0, 20.5, 0.5)
-    found = measure_settling(coarse, 1 - np.exp(-coarse[:, None]), 0.01)
-    assert found.time == pytest.approx(-np.log(0.01), rel=1e-4)
+    settling = measure_settling(coarse, 1 - np.exp(-coarse[:, None]), 0.01)
+    assert settling.time == pytest.approx(-np.log(0.01), rel=1e-4)
 
 
 def test_the_slowest_output_decides_and_the_largest_sets_the_band():
     outputs = np.hstack([exponential(5.0, final=10.0), exponential(1.0, final=1.0)])
-    found = measure_settling(TIME, outputs, 0.01)
+    settling = measure_settling(TIME, outputs, 0.01)
     # The band is 0.1 V for both; the slow output starts 1 V away.
-    assert found.time == pytest.approx(np.log(1 / 0.1), rel=1e-4)
+    assert settling.time == pytest.approx(np.log(1 / 0.1), rel=1e-4)
     alone = measure_settling(TIME, outputs[:, 1:], 0.01)
     assert alone.time == pytest.approx(np.log(100), rel=1e-4)
 
@@ -40,10 +40,10 @@ def test_the_slowest_output_decides_and_the_largest_sets_the_band():
 def test_overshoot_counts():
     """A damped oscillation settles when its last excursion ends."""
     outputs = (1 - np.exp(-0.5 * TIME) * np.cos(3 * TIME))[:, None]
-    found = measure_settling(TIME, outputs, 0.05)
-    outside = np.abs(outputs[:, 0] - outputs[-1, 0]) > found.band
+    settling = measure_settling(TIME, outputs, 0.05)
+    outside = np.abs(outputs[:, 0] - outputs[-1, 0]) > settling.band
     expected = TIME[np.flatnonzero(outside)[-1]]
-    assert expected <= found.time <= expected + TIME[1]
+    assert expected <= settling.time <= expected + TIME[1]
 
 
 def test_linear_ramp_is_interpolated_linearly():
@@ -69,9 +69,9 @@ def test_scaling_values_and_time(scale):
 
 
 def test_a_waveform_still_moving_has_no_settling_time():
-    found = measure_settling(TIME, exponential(0.1), 0.01)
-    assert not found.settled
-    assert np.isnan(found.time)
+    settling = measure_settling(TIME, exponential(0.1), 0.01)
+    assert not settling.settled
+    assert np.isnan(settling.time)
 
 
 def test_a_tail_inside_the_band_that_still_moves_is_not_settled():
@@ -86,10 +86,10 @@ def test_constant_output_needs_no_time():
 
 
 def test_zero_solution_uses_a_band_of_microvolts():
-    found = measure_settling(TIME, 0.5 * np.exp(-TIME)[:, None], 0.01)
-    assert found.settled
-    assert found.band == pytest.approx(1e-5)
-    assert found.time == pytest.approx(np.log(0.5 / 1e-5), rel=1e-3)
+    settling = measure_settling(TIME, 0.5 * np.exp(-TIME)[:, None], 0.01)
+    assert settling.settled
+    assert settling.band == pytest.approx(1e-5)
+    assert settling.time == pytest.approx(np.log(0.5 / 1e-5), rel=1e-3)
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 1.0, -0.1, np.nan])

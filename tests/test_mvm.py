@@ -108,9 +108,9 @@ def test_thin_wires_approach_the_ideal_product():
 
 def test_swapping_row_and_column_resistance_matters():
     conductance, v = cells(8, 5), np.ones(8)
-    one = WiredCrossbar(conductance, amc.Wire(row=1.0, column=20.0)) @ v
-    other = WiredCrossbar(conductance, amc.Wire(row=20.0, column=1.0)) @ v
-    assert np.abs(one / other - 1).max() > 1e-3
+    currents = WiredCrossbar(conductance, amc.Wire(row=1.0, column=20.0)) @ v
+    swapped = WiredCrossbar(conductance, amc.Wire(row=20.0, column=1.0)) @ v
+    assert np.abs(currents / swapped - 1).max() > 1e-3
 
 
 def test_many_inputs_equal_single_ones():

@@ -100,29 +100,29 @@ def test_ideal_lattice_is_the_matrix():
 
 
 def test_row_and_column_segments_are_where_they_belong():
-    found = emitted(row_segment=2.0, column_segment=4.0)
-    assert found[frozenset(("r0", "aw0_0"))] == 0.5
-    assert found[frozenset(("aw1_0", "aw1_1"))] == 0.5
-    assert found[frozenset(("x2", "ab2_0"))] == 0.25
-    assert found[frozenset(("ab0_0", "ab0_1"))] == 0.25
-    assert found[frozenset(("aw1_2", "ab2_1"))] == 6.0
+    conductance = emitted(row_segment=2.0, column_segment=4.0)
+    assert conductance[frozenset(("r0", "aw0_0"))] == 0.5
+    assert conductance[frozenset(("aw1_0", "aw1_1"))] == 0.5
+    assert conductance[frozenset(("x2", "ab2_0"))] == 0.25
+    assert conductance[frozenset(("ab0_0", "ab0_1"))] == 0.25
+    assert conductance[frozenset(("aw1_2", "ab2_1"))] == 6.0
     # 2 x 3 segments along rows, the same along columns, 6 cells.
-    assert len(found) == 18
+    assert len(conductance) == 18
 
 
 def test_leads_add_to_the_first_segment():
-    found = emitted(row_segment=2.0, row_lead=3.0, column_leads=np.array([0.0, 1.0, 0.0]))
-    assert found[frozenset(("r1", "aw1_0"))] == pytest.approx(1 / 5)
-    assert found[frozenset(("aw1_0", "aw1_1"))] == 0.5
-    assert found[frozenset(("x1", "ab0"))] == 1.0
-    assert found[frozenset(("aw0_1", "ab0"))] == 2.0
-    assert found[frozenset(("aw0_0", "x0"))] == 1.0
+    conductance = emitted(row_segment=2.0, row_lead=3.0, column_leads=np.array([0.0, 1.0, 0.0]))
+    assert conductance[frozenset(("r1", "aw1_0"))] == pytest.approx(1 / 5)
+    assert conductance[frozenset(("aw1_0", "aw1_1"))] == 0.5
+    assert conductance[frozenset(("x1", "ab0"))] == 1.0
+    assert conductance[frozenset(("aw0_1", "ab0"))] == 2.0
+    assert conductance[frozenset(("aw0_0", "x0"))] == 1.0
 
 
 def test_row_ground_is_at_the_terminal():
-    found = emitted(row_segment=2.0, row_ground=np.array([0.0, 7.0]))
-    assert found[frozenset(("r1", "0"))] == 7.0
-    assert frozenset(("r0", "0")) not in found
+    conductance = emitted(row_segment=2.0, row_ground=np.array([0.0, 7.0]))
+    assert conductance[frozenset(("r1", "0"))] == 7.0
+    assert frozenset(("r0", "0")) not in conductance
 
 
 def test_cells_are_told_from_wires():

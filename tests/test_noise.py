@@ -34,8 +34,8 @@ def transfer(circuit, frequency):
     if opamp.second_pole:
         gain /= 1 + 1j * frequency / opamp.second_pole
     # T u = G'G (x + u) / S
-    own, n = G.T @ G / S, A.shape[1]
-    to_u = np.linalg.solve(T - own, own)  # u = to_u @ x
+    gram, n = G.T @ G / S, A.shape[1]
+    to_u = np.linalg.solve(T - gram, gram)  # u = to_u @ x
     return np.linalg.solve(np.eye(n) / gain + to_u, np.eye(n))
 
 
@@ -97,9 +97,9 @@ def test_thermal_noise_of_the_array_against_ngspice(batch, capacitance):
     for k in range(2):
         card = f".noise v(x{k}) Iin dec 40 1 1e9"
         plots, _ = batch.run_text(f"* noise\n{model_library()}\n{cards}\n{card}\n.end\n", 60)
-        found = next(p.vectors for p in plots if "onoise_spectrum" in p.vectors)
-        power = np.real(found["onoise_spectrum"]) ** 2
-        total = scipy.integrate.trapezoid(power, np.real(found["frequency"]))
+        spectrum = next(p.vectors for p in plots if "onoise_spectrum" in p.vectors)
+        power = np.real(spectrum["onoise_spectrum"]) ** 2
+        total = scipy.integrate.trapezoid(power, np.real(spectrum["frequency"]))
         assert np.sqrt(total) == pytest.approx(expected[k], rel=0.01)
 
 
@@ -125,11 +125,11 @@ def test_noise_transients_follow_the_seed():
     circuit = small(NOISY)
     linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
     options = {"volts_per_unit": 0.1, "duration": 2 * linear.slowest}
-    one, again, other = (
+    first, again, other = (
         amc.noise_transient(circuit, np.zeros(4), seed=seed, **options)[1] for seed in (3, 3, 4)
     )
-    np.testing.assert_array_equal(one, again)
-    assert np.abs(other[-1] - one[-1]).max() > 0
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(other[-1] - first[-1]).max() > 0
 
 
 @pytest.mark.ngspice

@@ -45,12 +45,12 @@ def test_source_power_equals_dissipated_power(
         assert (run.reference == 0).any()
         if constraint.hold:
             assert parts["hold"] > 1e-4 * sinks
-    found = run.power
-    assert found["total"] == pytest.approx(sources, rel=1e-9)
-    assert found["array"] == pytest.approx(parts["array"], rel=1e-6)
-    assert found["input"] == pytest.approx(parts["input"], rel=1e-6, abs=1e-9 * sinks)
-    assert found["amplifier_static"] == pytest.approx(parts["quiescent"], rel=1e-12)
-    assert found["amplifier_output"] == pytest.approx(parts["stages"] + parts["hold"], rel=1e-6)
+    power = run.power
+    assert power["total"] == pytest.approx(sources, rel=1e-9)
+    assert power["array"] == pytest.approx(parts["array"], rel=1e-6)
+    assert power["input"] == pytest.approx(parts["input"], rel=1e-6, abs=1e-9 * sinks)
+    assert power["amplifier_static"] == pytest.approx(parts["quiescent"], rel=1e-12)
+    assert power["amplifier_output"] == pytest.approx(parts["stages"] + parts["hold"], rel=1e-6)
 
 
 @pytest.mark.ngspice
@@ -104,14 +104,14 @@ def test_array_power_of_a_known_network():
     voltages[0, model.names.index("x0")] = 1.0
     batch = Batch.of([circuit])
     none = Drive.of(batch, [np.zeros((1, 1))])
-    found = measure_power(batch, voltages, np.zeros((1, 2)), none)
-    assert found.array[0] == pytest.approx(50e-6, rel=1e-12)
-    assert found.input[0] == 0
+    power = measure_power(batch, voltages, np.zeros((1, 2)), none)
+    assert power.array[0] == pytest.approx(50e-6, rel=1e-12)
+    assert power.input[0] == 0
     # 10 uA into the row node alone, both ports grounded: 1e-10 / 200 uS.
     drive = Drive.of(batch, [np.array([[1e-5]])])
-    found = measure_power(batch, np.zeros((1, 2)), np.zeros((1, 2)), drive)
-    assert found.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
-    assert found.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
+    power = measure_power(batch, np.zeros((1, 2)), np.zeros((1, 2)), drive)
+    assert power.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
+    assert power.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
 
 
 def test_energy_integrates_up_to_the_instant():
@@ -127,5 +127,5 @@ def test_energy_of_segments_is_that_of_each():
     times = [np.array([0.0, 1.0, 2.0]), np.array([0.0, 0.5]), np.array([0.0, 2.0, 3.0, 7.0])]
     starts = np.cumsum([0, 3, 2, 4])
     time, until = np.concatenate(times), np.array([1.5, 0.5, np.nan])
-    found = energy(time, 3 * time + 1, until, starts)
-    np.testing.assert_allclose(found, 1.5 * until**2 + until, rtol=1e-12)
+    joules = energy(time, 3 * time + 1, until, starts)
+    np.testing.assert_allclose(joules, 1.5 * until**2 + until, rtol=1e-12)

@@ -43,9 +43,7 @@ def test_same_solution_as_our_deck(circuit, batch, reduced, count):
     vectors = np.random.default_rng(2).random((count, 5))
     currents = circuit.schematic.currents(vectors, 0.7)
     testbench = make_testbench(circuit.schematic, currents, model if reduced else None)
-    ours = write_deck(
-        "ours", testbench, circuit.opamp, transient,
-    )  # fmt: skip
+    ours = write_deck("ours", testbench, circuit.opamp, transient)
     exported = amc.to_pyspice(
         circuit,
         vectors.T,
@@ -59,9 +57,9 @@ def test_same_solution_as_our_deck(circuit, batch, reduced, count):
     expected = batch.run(ours)
     for name in ("x0", "x1", "x2"):
         at = transient.window * (np.arange(count) + 1) - transient.max_step
-        found = np.interp(at, theirs["time"], theirs[name])
+        volts = np.interp(at, theirs["time"], theirs[name])
         np.testing.assert_allclose(
-            found, np.interp(at, expected["time"], expected[name]), rtol=0, atol=1e-9
+            volts, np.interp(at, expected["time"], expected[name]), rtol=0, atol=1e-9
         )
 
 
@@ -70,8 +68,8 @@ def test_without_transient_the_input_stays(batch):
     A = np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]])
     exported = amc.to_pyspice(amc.CompactGINV(A), A @ [0.5, 0.25])
     deck = f"{exported}.save v(x0) v(x1)\n.tran 1e-8 1e-6 0 1e-8 uic\n.end\n"
-    found = batch.run_text(deck)[0][-1].vectors
-    np.testing.assert_allclose([found["x0"][-1], found["x1"][-1]], [0.5, 0.25], atol=1e-4)
+    voltages = batch.run_text(deck)[0][-1].vectors
+    np.testing.assert_allclose([voltages["x0"][-1], voltages["x1"][-1]], [0.5, 0.25], atol=1e-4)
 
 
 @pytest.mark.ngspice

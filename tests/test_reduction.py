@@ -117,8 +117,8 @@ def test_currents_and_powers_are_preserved(circuit_type):
         injected[inside] - laplacian[np.ix_(inside, ports)] @ voltages,
     )
     into_ports = (laplacian @ v - injected)[ports]
-    found = model.conductance @ voltages - model.port_currents(currents[None])[0]
-    np.testing.assert_allclose(found, into_ports, atol=1e-12 * np.abs(into_ports).max())
+    into_model = model.conductance @ voltages - model.port_currents(currents[None])[0]
+    np.testing.assert_allclose(into_model, into_ports, atol=1e-12 * np.abs(into_ports).max())
     power = v[schematic.injected - 1] @ currents
     arriving = voltages @ model.port_currents(currents[None])[0]
     assert arriving + model.local_power(currents[None])[0] == pytest.approx(power, rel=1e-9)
@@ -165,11 +165,13 @@ def test_wires_vanish_in_the_limit():
 
 def test_scaling_every_resistance_scales_the_conductance():
     A, _ = random_problem(0, rows=9, columns=4)
-    one = amc.CompactGINV(A, wire=amc.Wire(row=1.0, column=2.0))
-    ten = amc.CompactGINV(A, wire=amc.Wire(row=10.0, column=20.0), device=amc.Memristor(g_max=1e-5))
+    low = amc.CompactGINV(A, wire=amc.Wire(row=1.0, column=2.0))
+    high = amc.CompactGINV(
+        A, wire=amc.Wire(row=10.0, column=20.0), device=amc.Memristor(g_max=1e-5)
+    )
     np.testing.assert_allclose(
-        reduce_to_ports(ten.schematic).conductance,
-        reduce_to_ports(one.schematic).conductance / 10,
+        reduce_to_ports(high.schematic).conductance,
+        reduce_to_ports(low.schematic).conductance / 10,
         rtol=1e-9,
         atol=1e-16,
     )

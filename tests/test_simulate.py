@@ -38,9 +38,9 @@ def test_classic_nnls_agrees_with_scipy(measured):
 
 
 def test_compact_nnls_agrees_with_scipy_and_needs_compensation(measured):
-    held = {"constraint": amc.NonNegative(hold=True), "opamp": GOOD}
-    errors = nnls_errors(lambda A: amc.CompactGINV(A, **held))
-    without = nnls_errors(lambda A: amc.CompactGINV(A, compensation=False, **held))
+    options = {"constraint": amc.NonNegative(hold=True), "opamp": GOOD}
+    errors = nnls_errors(lambda A: amc.CompactGINV(A, **options))
+    without = nnls_errors(lambda A: amc.CompactGINV(A, compensation=False, **options))
     measured("largest relative error", errors.max())
     measured("largest without compensation", without.max())
     measured("smallest ratio of one problem", (without / errors).min())
@@ -102,13 +102,13 @@ def test_finite_gain_solution(topology, gain, output_resistance, measured):
 def test_shapes_follow_the_right_hand_side():
     A, b = random_problem(0, vectors=3)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
-    many, one = amc.simulate(circuit, b), amc.simulate(circuit, b[:, 0])
+    many, single = amc.simulate(circuit, b), amc.simulate(circuit, b[:, 0])
     assert many.x.shape == many.reference.shape == (8, 3)
-    assert one.x.shape == (8,)
+    assert single.x.shape == (8,)
     assert many.settled.shape == many.settling_time.shape == many.energy.shape == (3,)
     assert all(values.shape == (3,) for values in many.power.values())
     assert len(many.waveforms) == 3
-    np.testing.assert_allclose(many.x[:, 0], one.x, atol=1e-5)
+    np.testing.assert_allclose(many.x[:, 0], single.x, atol=1e-5)
 
 
 @pytest.mark.parametrize("circuit_type", [amc.ClassicGINV, amc.CompactGINV])
@@ -297,9 +297,12 @@ def test_clipping_inside_the_output_stage_is_not_reported_as_an_answer():
     circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e5, output_resistance=2e3))
     G = 100e-6 * A / A.max()
     expected = compact_operating_point(
-        G, -100e-6 / A.max() * b, row_total=np.full(32, 2 * G.sum(axis=1).max()),
-        gain=1e5, output_resistance=2e3,
-    )  # fmt: skip
+        G,
+        -100e-6 / A.max() * b,
+        row_total=np.full(32, 2 * G.sum(axis=1).max()),
+        gain=1e5,
+        output_resistance=2e3,
+    )
     run = amc.simulate(circuit, b)
     assert run.range_halvings > 0
     assert np.linalg.norm(run.x - expected) < 1e-5 * np.linalg.norm(expected)

@@ -130,14 +130,18 @@ def test_what_does_not_work_is_refused_before_use(library, old, new, message):
 def test_a_copy_of_the_macro_model_gives_what_the_macro_model_gives(tmp_path, constraint):
     opamp = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0, offset_sigma=1e-3)
     named = amc.Subcircuit.of(copied(tmp_path, opamp), "own_opamp")
-    own = amc.OpAmp(
-        gain=1e4, gbw=2e7, output_resistance=5.0, offset_sigma=1e-3, subcircuit=named,
+    copy = amc.OpAmp(
+        gain=1e4,
+        gbw=2e7,
+        output_resistance=5.0,
+        offset_sigma=1e-3,
+        subcircuit=named,
         mismatch_seed=0,
-    )  # fmt: skip
+    )
     A, b = random_problem(2, rows=10, columns=3, vectors=2)
     mine, theirs = (
         amc.simulate(amc.CompactGINV(A, opamp=amplifier, constraint=constraint), b)
-        for amplifier in (own, opamp)
+        for amplifier in (copy, opamp)
     )
     np.testing.assert_allclose(mine.x, theirs.x, atol=1e-4 * np.abs(theirs.x).max())
     # The transient begins at the operating point with offsets, not at 0 V.
@@ -148,10 +152,10 @@ def test_a_copy_of_the_macro_model_gives_what_the_macro_model_gives(tmp_path, co
 def test_in_pyspice(tmp_path, batch):
     opamp = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0)
     named = amc.Subcircuit.of(copied(tmp_path, opamp), "own_opamp")
-    own = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0, subcircuit=named)
+    copy = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0, subcircuit=named)
     A, b = random_problem(2, rows=6, columns=2)
     outputs = []
-    for amplifier in (own, opamp):
+    for amplifier in (copy, opamp):
         netlist = str(amc.to_pyspice(amc.CompactGINV(A, opamp=amplifier), b, volts_per_unit=0.1))
         plots, _ = batch.run_text(netlist + ".tran 1e-8 2e-5 0 1e-8 uic\n.end\n", 60)
         outputs.append([plots[-1].vectors[f"x{k}"][-1] for k in range(2)])

@@ -24,16 +24,17 @@ UNEQUAL = amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)
 
 def largest_distance(first, second):
     """Largest distance of two waveforms at all their instants, as a fraction of full scale."""
-    time, one = first.waveforms.solution()
-    other_time, other = second.waveforms.solution()
+    time, outputs = first.waveforms.solution()
+    other_time, other_outputs = second.waveforms.solution()
     instants = np.union1d(time, other_time)
     distance = max(
         np.abs(
-            np.interp(instants, time, one[:, k]) - np.interp(instants, other_time, other[:, k])
+            np.interp(instants, time, outputs[:, k])
+            - np.interp(instants, other_time, other_outputs[:, k])
         ).max()
-        for k in range(one.shape[1])
+        for k in range(outputs.shape[1])
     )
-    return distance / np.abs(one).max()
+    return distance / np.abs(outputs).max()
 
 
 def chosen(circuit, fidelity="reduced"):
@@ -130,9 +131,9 @@ def test_settling_agrees_with_the_linear_model(circuit_type, measured):
         waveforms = change + linear.operating_point(before)
         expected.append(measure_settling(times, waveforms[:, outputs]).time)
         before = current
-    apart = np.abs(run.settling_time / expected - 1).max()
-    measured("largest relative distance", apart)
-    assert apart < 0.02
+    distance = np.abs(run.settling_time / expected - 1).max()
+    measured("largest relative distance", distance)
+    assert distance < 0.02
 
 
 def test_chunks_and_windows_do_not_show():
@@ -155,16 +156,17 @@ def test_chunks_and_windows_do_not_show():
         )
         return [segment for stream in streamer.run(currents) for segment in stream]
 
-    whole, pieces = stream(64), stream(3)
-    assert len(whole) == len(pieces) == 7
-    for one, other in zip(whole, pieces, strict=True):
+    whole, in_chunks = stream(64), stream(3)
+    assert len(whole) == len(in_chunks) == 7
+    for single, other in zip(whole, in_chunks, strict=True):
         settled, chunked = (
-            measure_settling(segment.time, segment.voltages[:, outputs]) for segment in (one, other)
+            measure_settling(segment.time, segment.voltages[:, outputs])
+            for segment in (single, other)
         )
         np.testing.assert_allclose(chunked.final, settled.final, atol=1e-6)
         assert chunked.time == pytest.approx(settled.time, rel=5e-3)
-        assert 0 <= one.time[0] <= transient.rise
-        assert one.time[-1] == pytest.approx(transient.window)
+        assert 0 <= single.time[0] <= transient.rise
+        assert single.time[-1] == pytest.approx(transient.window)
     with pytest.raises(InputError, match="chunk"):
         stream(0)
 

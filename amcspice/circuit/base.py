@@ -196,13 +196,13 @@ def _names(circuit: type[Circuit]) -> tuple[str, ...]:
 
 def _plain(parameters: Any) -> Any:
     try:
-        return _known(parameters)
+        return _cached_by_name(parameters)
     except TypeError:  # it holds arrays
         return _by_name(parameters)
 
 
 @functools.lru_cache(maxsize=32)
-def _known(parameters: Any) -> Any:
+def _cached_by_name(parameters: Any) -> Any:
     """Return `_by_name` of it; thousands of circuits share one device and one amplifier."""
     return _by_name(parameters)
 
@@ -223,10 +223,10 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
         If it is not one.
     """
     try:
-        given = np.asarray(values)
-        if np.iscomplexobj(given):
+        array = np.asarray(values)
+        if np.iscomplexobj(array):
             raise TypeError("complex")
-        matrix = np.asarray(given, dtype=float)
+        matrix = np.asarray(array, dtype=float)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: not numbers ({error})") from None
     if matrix.ndim != 2 or matrix.size == 0:

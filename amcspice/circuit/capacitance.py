@@ -58,17 +58,17 @@ def distributed(
         Nodes of the crossing points of every crossbar.
     wire : Wire
     sections : int, optional
-        Of a line; None is one at every crossing.
+        Number of sections of a line; None is one at every crossing.
     """
     nodes, farads = [], []
-    for one in crossings:
-        for lines, each in (
-            (one.word, wire.row_capacitance),
-            (one.bit, wire.column_capacitance),
+    for points in crossings:
+        for lines, capacitance in (
+            (points.word, wire.row_capacitance),
+            (points.bit, wire.column_capacitance),
         ):
             at, share = _sections(lines.shape[1], sections)
             nodes.append(lines[:, at].ravel())
-            farads.append(np.tile(share * (each or 0.0), len(lines)))
+            farads.append(np.tile(share * (capacitance or 0.0), len(lines)))
     return _collected(nodes, farads)
 
 
@@ -81,14 +81,14 @@ def _sections(length: int, wanted: int | None) -> tuple[Nodes, Array]:
     crossing = np.arange(length)
     left = np.clip(np.searchsorted(at, crossing, "right") - 1, 0, count - 2)
     share = (crossing - at[left]) / (at[left + 1] - at[left])
-    own = np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
-    return at, np.asarray(own, dtype=float)
+    weight = np.bincount(left, 1 - share, count) + np.bincount(left + 1, share, count)
+    return at, np.asarray(weight, dtype=float)
 
 
-def without(capacitors: Capacitors, held: Nodes) -> Capacitors:
+def without(capacitors: Capacitors, driven: Nodes) -> Capacitors:
     """Return capacitors that do not stand at some nodes."""
     nodes, farads = capacitors
-    free = ~np.isin(nodes, held)
+    free = ~np.isin(nodes, driven)
     return nodes[free], farads[free]
 
 

@@ -27,9 +27,9 @@ class Crossings:
     Parameters
     ----------
     word : ndarray of int, shape (M, N)
-        Of each word line.
+        Crossing points of each word line.
     bit : ndarray of int, shape (N, M)
-        Of each bit line.
+        Crossing points of each bit line.
     """
 
     word: Nodes
@@ -51,9 +51,9 @@ class Crossbar:
     row_segment, column_segment : float, optional
         Resistance of one wire segment [ohm]; None is an ideal wire.
     row_lead : float, optional
-        In series at the terminal of every word line [ohm].
+        Resistance in series at the terminal of every word line [ohm].
     column_leads : ndarray, shape (N,)
-        In series at the terminal of each bit line, 0 for none [ohm].
+        Resistance in series at the terminal of each bit line, 0 for none [ohm].
     row_ground : ndarray, shape (M,)
         Grounded conductance at the terminal of each word line, of cells too [S].
     """

@@ -63,7 +63,7 @@ class Schematic:
     crossbars : tuple of Crossbar
         Wired crossbars.
     amplifiers : tuple of Amplifiers
-        Whose pins are the ports of the network.
+        Banks whose pins are the ports of the network.
     inputs : ndarray of int, shape (m,)
         Nodes into which the right-hand side is injected, or which it drives.
     input_gain : ndarray, shape (m,)
@@ -113,14 +113,16 @@ class Schematic:
         """Return it with the capacitance of its lines, see `amcspice.circuit.capacitance`."""
         if wire.row_capacitance is None and wire.column_capacitance is None:
             return self
-        held = self.inputs if self.driven else self.inputs[:0]
+        driven = self.inputs if self.driven else self.inputs[:0]
         if wire.capacitance == "lumped":
-            return dataclasses.replace(self, capacitors=without(lumped(self.crossbars, wire), held))
+            return dataclasses.replace(
+                self, capacitors=without(lumped(self.crossbars, wire), driven)
+            )
         crossings = self._emitted[1]
         return dataclasses.replace(
             self,
-            capacitors=without(distributed(crossings, wire, wire.sections), held),
-            flat_capacitors=without(distributed(crossings, wire), held),
+            capacitors=without(distributed(crossings, wire, wire.sections), driven),
+            flat_capacitors=without(distributed(crossings, wire), driven),
         )
 
     @cached_property
@@ -156,7 +158,7 @@ class Schematic:
         Returns
         -------
         ndarray, shape (K, m + p)
-            In the order of `injected` [A], or [V] where `is_driven`.
+            Currents in the order of `injected` [A], or voltages [V] where `is_driven`.
         """
         inputs = vectors * self.input_gain * volts_per_unit
         bias = np.broadcast_to(self.bias_gain * volts_per_unit, (len(vectors), len(self.bias)))

@@ -19,17 +19,20 @@ __all__ = ["validate_fields"]
 _SCALARS = (bool, int, float, str)
 
 _CONSTRAINTS = {
-    "nonnegative": NonNegative, "non-negative": NonNegative, "unconstrained": Unconstrained,
-}  # fmt: skip
+    "nonnegative": NonNegative,
+    "non-negative": NonNegative,
+    "unconstrained": Unconstrained,
+}
 
 _NAMED: dict[type, tuple[str, Any, Any]] = {
     OpAmp: ("an OpAmp or the name of a preset", PRESETS, OpAmp.preset),
     Memristor: ("a Memristor or the name of a preset", DEVICES, Memristor.preset),
     NonNegative: (
-        "a constraint such as amcspice.NonNegative() or its name", _CONSTRAINTS,
+        "a constraint such as amcspice.NonNegative() or its name",
+        _CONSTRAINTS,
         lambda name: _CONSTRAINTS[name](),
     ),
-}  # fmt: skip
+}
 """Types whose values may be given by name: what is needed, the names, and what makes one."""
 
 

@@ -16,11 +16,11 @@ import click
 
 from amcspice.circuit import Circuit
 from amcspice.cli.device_options import DEVICE_OPTIONS
-from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number
+from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO, Number, Range
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.wire_options import WIRE_OPTIONS
 from amcspice.device import PRESETS, OpAmp
-from amcspice.engine import BACKENDS, Analysis, get_backend
+from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
 from amcspice.pool import usable_cores
 from amcspice.problem import make_circuit
 from amcspice.settings.options import make_device, make_opamp, make_switches, make_wire
@@ -47,8 +47,8 @@ class Settings:
     circuit : str, optional
         Name of the topology; None is the default of the problem.
     parameters : dict
-        Of the circuit: ``device``, ``wire``, ``opamp``, ``ridge``, ``lasso`` and what else was
-        given; fits `amcspice.solve`, `amcspice.make_circuit` and `amcspice.nmf`.
+        Parameters of the circuit: ``device``, ``wire``, ``opamp``, ``ridge``, ``lasso`` and what
+        else was given; fits `amcspice.solve`, `amcspice.make_circuit` and `amcspice.nmf`.
     analysis : Analysis
     jobs : int
         Number of processes.
@@ -66,6 +66,11 @@ class Settings:
     verify: int
     seed: int
     json: Path | None
+
+    @property
+    def backend(self) -> Backend:
+        """The fidelity that was asked for."""
+        return get_backend(self.analysis)
 
     @property
     def stand_in(self) -> str | None:
@@ -116,9 +121,12 @@ class Settings:
 
 
 json_option = click.option(
-    "--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Write machine-readable results there (- is standard output).",
-)  # fmt: skip
+)
 
 _OPTIONS: tuple[Callable[[C], C], ...] = (
     click.option("--circuit", metavar="NAME", help="Topology, such as ginv-compact."),
@@ -185,6 +193,11 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         metavar="FRACTION", help="Half-width of the settling band.",
     ),
     click.option(
+        "--range", type=Range(), default="reference", show_default=True, metavar="VOLTS",
+        help="Volts for one unit of the solution; reference chooses them with the ideal answer, "
+        "which no hardware knows.",
+    ),
+    click.option(
         "--allow-unstable", is_flag=True,
         help="Simulate unstable circuits instead of refusing them.",
     ),
@@ -212,11 +225,15 @@ def _remember_debug(ctx: click.Context, _parameter: click.Parameter, value: bool
 
 
 debug_option = click.option(
-    "--debug", is_flag=True, is_eager=True, expose_value=False, callback=_remember_debug,
+    "--debug",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_remember_debug,
     help="Show a traceback with an error.",
-)  # fmt: skip
+)
 
-_OWN = ("fidelity", "simulator", "settle_tolerance", "timeout", "allow_unstable")
+_ANALYSIS = ("fidelity", "simulator", "settle_tolerance", "range", "timeout", "allow_unstable")
 
 
 def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,8 +244,8 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **values: Any) -> Any:
-        own = {name: values.pop(name) for name in _names()}
-        return command(*args, settings=_settings(**own), **values)
+        shared = {name: values.pop(name) for name in _names()}
+        return command(*args, settings=_settings(**shared), **values)
 
     decorated: Callable[..., Any] = wrapped
     for option in reversed((*_OPTIONS, debug_option)):
@@ -250,12 +267,12 @@ def _settings(**values: Any) -> Settings:
         "wire": make_wire(values),
         **make_switches(values),
         "opamp": make_opamp(values),
-        **_given(values, "ridge", "lasso", "hold", "compensation"),
+        **_without_none(values, "ridge", "lasso", "hold", "compensation"),
     }
     return Settings(
         circuit=values["circuit"],
         parameters=circuit,
-        analysis=Analysis(**{name: values[name] for name in _OWN}),
+        analysis=Analysis(**{name: values[name] for name in _ANALYSIS}),
         jobs=values["jobs"] or usable_cores(),
         verify=values["verify"],
         seed=values["seed"],
@@ -263,5 +280,5 @@ def _settings(**values: Any) -> Settings:
     )
 
 
-def _given(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _without_none(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: values[name] for name in names if values[name] is not None}

@@ -49,8 +49,8 @@ def converter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **values: Any) -> Any:
-        own = {name: values.pop(name) for name in CONVERTER_OPTIONS}
-        return command(*args, converters=make_converters(own), **values)
+        options = {name: values.pop(name) for name in CONVERTER_OPTIONS}
+        return command(*args, converters=make_converters(options), **values)
 
     decorated: Callable[..., Any] = wrapped
     for option in reversed(_OPTIONS):

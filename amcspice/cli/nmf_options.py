@@ -25,23 +25,34 @@ def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
     """
     options = [
         click.option(
-            "--iterations", default=iterations, show_default=True,
-            type=click.IntRange(min=1), help="At most.",
+            "--iterations",
+            default=iterations,
+            show_default=True,
+            type=click.IntRange(min=1),
+            help="At most.",
         ),
         click.option(
-            "--tolerance", default=tolerance, show_default=True, type=float,
+            "--tolerance",
+            default=tolerance,
+            show_default=True,
+            type=float,
             help="Done once the residual falls by less than this fraction an iteration.",
         ),
         click.option(
-            "--out", "folder", default="out", show_default=True, metavar="DIR",
+            "--out",
+            "folder",
+            default="out",
+            show_default=True,
+            metavar="DIR",
             type=click.Path(path_type=Path),
             help="Folder for results; created if need be, files of that name replaced.",
         ),
         click.option(
-            "--resume", is_flag=True,
+            "--resume",
+            is_flag=True,
             help="Continue an interrupted run in DIR; without it a run starts anew.",
         ),
-    ]  # fmt: skip
+    ]
 
     def decorate(command: C) -> C:
         for option in reversed(options):

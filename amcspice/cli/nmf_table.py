@@ -28,7 +28,7 @@ def print_table(
     Parameters
     ----------
     metrics : dict
-        As written to ``metrics.json``.
+        Metrics as written to ``metrics.json``.
     folder : Path
         Where the results are.
     verification : Verification, optional

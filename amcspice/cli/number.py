@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["ABOVE_ZERO", "FROM_ZERO", "Number"]
+__all__ = ["ABOVE_ZERO", "FROM_ZERO", "Number", "Range"]
 
 
 class Number(click.ParamType):  # type: ignore[type-arg]
@@ -42,6 +42,18 @@ class Number(click.ParamType):  # type: ignore[type-arg]
             text = f"{value} must be a finite number {relation} {self.lowest:g}"
             self.fail(f"{text}; {self.reason}" if self.reason else text, param, ctx)
         return number
+
+
+class Range(Number):
+    """A number of volts above zero, or the word ``reference``."""
+
+    name = "range"
+
+    def convert(  # type: ignore[override]
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        """Return the number or the word, or fail with a message."""
+        return "reference" if value == "reference" else super().convert(value, param, ctx)
 
 
 ABOVE_ZERO = Number()

@@ -24,13 +24,19 @@ __all__ = ["recommend"]
     "--top", default=10, show_default=True, type=click.IntRange(min=1), help="How many items."
 )
 @click.option(
-    "--least-ratings", default=10, show_default=True, type=click.IntRange(min=1), metavar="N",
+    "--least-ratings",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=1),
+    metavar="N",
     help="Leave out items with fewer training ratings.",
-)  # fmt: skip
+)
 @click.option(
-    "--titles", type=click.Path(path_type=Path), metavar="FILE",
+    "--titles",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Titles of the items: id|title|... (u.item) or id::title::...",
-)  # fmt: skip
+)
 @json_option
 @debug_option
 def recommend(
@@ -51,19 +57,24 @@ def recommend(
     recommender = load_recommender(file)
     names = {} if titles is None else read_titles(titles)
     best = recommender.top(user, top, least_ratings=least_ratings)
-    known = bool((recommender.ratings.users == user).any())
+    has_ratings = bool((recommender.ratings.users == user).any())
     if json_file is not None:
-        items = [{**asdict(one), "title": names.get(one.item)} for one in best]
-        write_json(json_file, {"user": user, "known": known, "items": items})
+        items = [{**asdict(row), "title": names.get(row.item)} for row in best]
+        write_json(json_file, {"user": user, "known": has_ratings, "items": items})
     console = Console(stderr=str(json_file) == "-")
-    if not known:
+    if not has_ratings:
         console.print(f"user {user} has no training ratings: items by their damped means")
     table = Table()
     for column in ("item", "title") if names else ("item",):
         table.add_column(column, justify="right" if column == "item" else "left")
     table.add_column("predicted", justify="right")
     table.add_column("training ratings", justify="right")
-    for one in best:
-        title = [names.get(one.item, "")] if names else []
-        table.add_row(str(one.item), *title, f"{one.rating:.2f}", str(one.ratings))
+    for row in best:
+        title = [names.get(row.item, "")] if names else []
+        table.add_row(
+            str(row.item),
+            *title,
+            f"{row.rating:.2f}",
+            str(row.ratings),
+        )
     console.print(table)

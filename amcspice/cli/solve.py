@@ -41,17 +41,22 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 @click.argument("problem")
 @click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
 @click.option(
-    "--rhs", metavar="FILE",
+    "--rhs",
+    metavar="FILE",
     help="B: a right-hand side a column; for eig the start, drawn with the seed if left out.",
-)  # fmt: skip
+)
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Write the solution, a column a right-hand side: .npy or .csv.",
-)  # fmt: skip
+)
 @click.option(
-    "--trials", type=click.IntRange(min=1), metavar="N",
+    "--trials",
+    type=click.IntRange(min=1),
+    metavar="N",
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
-)  # fmt: skip
+)
 @waveform_options
 @converter_options
 @shared_options
@@ -176,11 +181,27 @@ def _show(run: Run, settings: Settings) -> None:
     if run.verification is not None:
         console.print(verification_line(run.verification))
     if settings.stand_in is not None:
-        click.echo(f"note: behavioural fidelity: {settings.stand_in}", err=True)
+        click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
     _show_range(run)
-    if not run.all_settled:
-        unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
-        click.echo(f"note: {unsettled} of {count} right-hand sides did not settle", err=True)
+    _show_ambiguity(run)
+    unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
+    if unsettled:
+        what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"
+        click.echo(f"note: {unsettled} of {count} right-hand sides {what}", err=True)
+
+
+def _show_ambiguity(run: Run) -> None:
+    """Say where the ideal answer is not the only one, and what to look at instead."""
+    several = np.flatnonzero(~np.asarray(run.unique))
+    if several.size:
+        worst = several[np.argmax(run.residual[several])]
+        click.echo(
+            f"note: the ideal answer of {several.size} of {len(run)} right-hand sides is not the "
+            "only one, so the error of x says little; look at the residual: "
+            f"{run.residual[worst]:.3g} of the circuit, {run.reference_residual[worst]:.3g} of "
+            f"the reference (right-hand side {worst})",
+            err=True,
+        )
 
 
 def _show_range(run: Run) -> None:

@@ -74,9 +74,9 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
     )
     for name in ("", "median", "5 %", "95 %", "values"):
         table.add_column(name, justify="right")
-    for name, found in trials.distributions().items():
+    for name, distribution in trials.distributions().items():
         label = name.replace("_", " ").replace(".", ", ")
-        table.add_row(label, *_cells(name, found), str(found.count))
+        table.add_row(label, *_cells(name, distribution), str(distribution.count))
     console.print(table)
     if trials.verification is not None:
         console.print(verification_line(trials.verification))
@@ -92,8 +92,8 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
             click.echo(f"  trial {number}: {reason}", err=True)
 
 
-def _cells(name: str, found: Distribution) -> list[str]:
-    values = (found.median, found.low, found.high)
+def _cells(name: str, distribution: Distribution) -> list[str]:
+    values = (distribution.median, distribution.low, distribution.high)
     if name == "relative_error":
         return [f"{value:.2e}" for value in values]
     unit = UNITS.get(name, "W")

@@ -19,14 +19,18 @@ def waveform_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add ``--waveforms`` and ``--plot``."""
     for option in (
         click.option(
-            "--plot", type=click.Path(path_type=Path), metavar="FILE",
+            "--plot",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
             help="Draw the waveforms: .png, .pdf or .svg.",
         ),
         click.option(
-            "--waveforms", type=click.Path(path_type=Path), metavar="FILE",
+            "--waveforms",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
             help="Write the waveforms: .csv, .npz or .nc (netCDF).",
         ),
-    ):  # fmt: skip
+    ):
         command = option(command)
     return command
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -104,6 +103,8 @@ def choose_analysis(analysis: Analysis | None, options: Mapping[str, Any]) -> An
 
 def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return those of keyword arguments that are fields of `Analysis`, and the others."""
-    names = {item.name for item in dataclasses.fields(Analysis)}
-    fields = {name: value for name, value in options.items() if name in names}
-    return fields, {name: value for name, value in options.items() if name not in names}
+    fields: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for name, value in options.items():
+        (fields if name in Analysis.__dataclass_fields__ else others)[name] = value
+    return fields, others

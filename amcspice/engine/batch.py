@@ -7,8 +7,7 @@ batch have the same amplifiers at the same ports and differ in their networks an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +29,35 @@ class Batch:
     circuits : tuple of Circuit
     models : tuple of PortModel
         Their networks, reduced.
+
+    Attributes
+    ----------
+    circuit : Circuit
+        One of them, for what all have in common: amplifiers, wiring, constraint.
+    nodes : ndarray of int, shape (P,)
+        Nodes of the ports.
+    outputs : ndarray of int, shape (n,)
+        Ports that hold the solution.
+    conductance : ndarray, shape (C, P, P)
+        Conductance matrices of the ports [S].
     """
 
     circuits: tuple[Circuit, ...]
     models: tuple[PortModel, ...]
+    circuit: Circuit = field(init=False)
+    nodes: Nodes = field(init=False)
+    outputs: NDArray[np.intp] = field(init=False)
+    conductance: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out what all have in common, and the stack of what they have not."""
+        circuit, nodes = self.circuits[0], self.models[0].nodes
+        object.__setattr__(self, "circuit", circuit)
+        object.__setattr__(self, "nodes", nodes)
+        object.__setattr__(self, "outputs", np.searchsorted(nodes, circuit.schematic.outputs))
+        object.__setattr__(
+            self, "conductance", np.stack([model.conductance for model in self.models])
+        )
 
     @classmethod
     def of(cls, circuits: Sequence[Circuit]) -> Batch:
@@ -52,29 +76,9 @@ class Batch:
         return len(self.circuits)
 
     @property
-    def circuit(self) -> Circuit:
-        """One of them, for what all have in common: amplifiers, wiring, constraint."""
-        return self.circuits[0]
-
-    @property
-    def nodes(self) -> Nodes:
-        """Nodes of the ports, shape (P,)."""
-        return self.models[0].nodes
-
-    @property
     def names(self) -> tuple[str, ...]:
         """Names of the ports."""
         return self.models[0].names
-
-    @cached_property
-    def outputs(self) -> NDArray[np.intp]:
-        """Ports that hold the solution, shape (n,)."""
-        return np.searchsorted(self.nodes, self.circuit.schematic.outputs)
-
-    @cached_property
-    def conductance(self) -> Array:
-        """Conductance matrices of the ports, shape (C, P, P) [S]."""
-        return np.stack([model.conductance for model in self.models])
 
     def into_network(self, voltages: Array) -> Array:
         """Return what flows into the networks at the ports [A].

@@ -38,7 +38,7 @@ def chunks(count: int, chunk: int, lead: int) -> Iterator[tuple[slice, int]]:
     Yields
     ------
     rows : slice
-        Of before + chunk rows, or fewer.
+        Rows of a chunk: before + chunk of them, or fewer.
     before : {0, 1}
         Number of them that only lead in.
     """

@@ -33,7 +33,7 @@ def noise_covariance(circuit: Circuit, model: PortModel, temperature: float = 0.
     model : PortModel
         Its network, reduced.
     temperature : float
-        Of the network [K]; zero leaves out its thermal noise.
+        Temperature of the network [K]; zero leaves out its thermal noise.
 
     Notes
     -----

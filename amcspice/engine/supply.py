@@ -21,9 +21,9 @@ def supply_currents(circuit: Circuit, delivered: Array, held: Array) -> Array:
     ----------
     circuit : Circuit
     delivered : ndarray, shape (T, k)
-        By the outputs, in the order of the banks [A].
+        Currents out of the outputs, in the order of the banks [A].
     held : ndarray, shape (T, any)
-        Through hold devices [A].
+        Currents through hold devices [A].
     """
     static = circuit.opamp.quiescent_current
     banks = circuit.schematic.amplifiers

@@ -32,7 +32,7 @@ def flat_tails(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step of each segment [s].
+        Time from the input step of each segment [s].
     outputs : ndarray, shape (T, n)
         [V].
     starts : ndarray of int, shape (K + 1,)
@@ -63,9 +63,9 @@ class Segment:
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step [s].
+        Time from the input step [s].
     voltages : ndarray, shape (T, P)
-        Of the ports [V].
+        Voltages of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the positive and the negative supply [A].
     """
@@ -82,9 +82,9 @@ class Stream:
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step of each segment [s].
+        Time from the input step of each segment [s].
     voltages : ndarray, shape (T, P)
-        Of the ports [V].
+        Voltages of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the positive and the negative supply [A].
     starts : ndarray of int, shape (K + 1,)
@@ -130,7 +130,7 @@ class Waveforms:
     Parameters
     ----------
     names : tuple of str
-        Of the ports: ``x0`` is the output of amplifier 0, ``c0`` its column wire.
+        Names of the ports: ``x0`` is the output of amplifier 0, ``c0`` its column wire.
     segments : tuple of Segment
     outputs : tuple of int
         Positions of the solution among the names.

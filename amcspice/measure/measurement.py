@@ -42,11 +42,11 @@ class Measurement:
     settled : ndarray of bool, shape (N,)
         Whether the outputs came to rest.
     settling_time : ndarray, shape (N,)
-        [s]; nan where they did not, or where there is no time.
+        Settling time [s]; nan where they did not, or where there is no time.
     energy : ndarray, shape (N,)
-        From all sources until settled [J]; nan as above.
+        Energy from all sources until settled [J]; nan as above.
     power : dict of str to ndarray, each shape (N,)
-        At rest, or at the end [W]; see `Power`.
+        Power at rest, or at the end [W]; see `Power`.
     near_limit : ndarray of bool, shape (N,)
         Whether an amplifier rests near a limit that is no constraint.
     """
@@ -79,9 +79,13 @@ class Measurement:
         """Return that of ideal answers (N, n): right, at once, and nothing known beside."""
         blank = cls.blank(*answers.shape)
         return replace(
-            blank, solution=answers, answer=answers, relative_error=np.zeros(len(answers)),
-            settled=np.ones(len(answers), bool), power={},
-        )  # fmt: skip
+            blank,
+            solution=answers,
+            answer=answers,
+            relative_error=np.zeros(len(answers)),
+            settled=np.ones(len(answers), bool),
+            power={},
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Measurement]) -> Measurement:
@@ -128,8 +132,8 @@ class Measurement:
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Measurement:
         """Return the figures that `to_arrays` gave."""
         blank = cls.blank(len(arrays["settled"]))
-        own: dict[str, Any] = {name: arrays[name] for name in FIGURES}
-        return replace(blank, power={"total": arrays["power"]}, **own)
+        figures: dict[str, Any] = {name: arrays[name] for name in FIGURES}
+        return replace(blank, power={"total": arrays["power"]}, **figures)
 
     def read_out(
         self, circuit: Circuit, volts_per_unit: float, answers: Array, volts: Array | None = None
@@ -141,7 +145,7 @@ class Measurement:
         circuit : Circuit
         volts_per_unit : float
         answers : ndarray, shape (N, n)
-            Ideal ones.
+            Ideal answers.
         volts : ndarray, shape (N, n), optional
             What was read, such as by converters; None is the outputs themselves [V].
         """
@@ -161,7 +165,7 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
     Parameters
     ----------
     batch : Batch
-        Of C circuits.
+        Batch of C circuits.
     response : Response
     drive : Drive
         K right-hand sides of each circuit.
@@ -170,7 +174,7 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
     Returns
     -------
     Measurement
-        Of C K right-hand sides, circuit after circuit.
+        Figures of C K right-hand sides, circuit after circuit.
     """
     last = response.starts[1:] - 1
     final, supply = response.voltages[last], response.supply[last]
@@ -194,8 +198,8 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         # Voltages inside the array, and so what the inputs deliver, are known from the reduced
         # network only, which stands for linear cells.
         unknown = np.full(len(final), np.nan)
-        known = ("supply", "amplifier_static")
-        power = {name: part if name in known else unknown for name, part in power.items()}
+        outside = ("supply", "amplifier_static")
+        power = {name: part if name in outside else unknown for name, part in power.items()}
         spent = unknown
     blank = np.full(outputs.shape, np.nan)
     return Measurement(

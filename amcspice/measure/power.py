@@ -62,9 +62,9 @@ def source_power(batch: Batch, response: Response, drive: Drive) -> Array:
     ----------
     batch : Batch
     response : Response
-        To K right-hand sides of each circuit.
+        Response to K right-hand sides of each circuit.
     drive : Drive
-        These.
+        What the sources give in these.
     """
     counts = np.diff(response.starts)
     into = np.repeat(_signed(drive), counts, axis=0)
@@ -78,9 +78,9 @@ def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) ->
     Parameters
     ----------
     batch : Batch
-        Of C circuits.
+        Batch of C circuits.
     voltages : ndarray, shape (C K, P)
-        Of the ports [V].
+        Voltages of the ports [V].
     supply : ndarray, shape (C K, 2)
         Currents out of the positive and the negative supply [A].
     drive : Drive
@@ -140,9 +140,9 @@ def energy(
     Parameters
     ----------
     time, power : ndarray, shape (T,)
-        From the input step [s] and [W].
+        Time from the input step [s], and power [W].
     until : ndarray, shape (K,)
-        Not after the segment's last sample [s].
+        End of the integral, not after the segment's last sample [s].
     starts : ndarray of int, shape (K + 1,), optional
         First sample of each segment, and the number of samples; None is one segment.
     """

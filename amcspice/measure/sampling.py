@@ -25,13 +25,13 @@ def sample(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step of each segment [s].
+        Time from the input step of each segment [s].
     outputs : ndarray, shape (T, n)
         [V].
     starts : ndarray of int, shape (K + 1,)
         First sample of each segment, and the number of samples.
     at : float
-        When [s].
+        Time of the sample, from the input step [s].
     at_rest : ndarray of bool, shape (K,)
         Segments that end at rest: they stay where they end; of others nothing is known later.
 

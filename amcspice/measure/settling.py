@@ -22,7 +22,7 @@ class Settling:
     settled : bool
         Whether the last tenth of the window is flat to a tenth of the band.
     time : float
-        From the input step until every output stays inside the band [s]; nan if not settled.
+        Time from the input step until every output stays inside the band [s]; nan if not settled.
     final : ndarray, shape (n,)
         Value at the end of the window [V].
     band : float
@@ -53,7 +53,7 @@ def measure_settling(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step [s].
+        Time from the input step [s].
     outputs : ndarray, shape (T, n)
         [V].
     tolerance : float
@@ -68,12 +68,12 @@ def measure_settling(
     InputError
         If the tolerance is not between 0 and 1.
     """
-    found = measure_settlings(time, outputs, np.array([0, len(time)]), tolerance)
+    settlings = measure_settlings(time, outputs, np.array([0, len(time)]), tolerance)
     return Settling(
-        settled=bool(found.settled[0]),
-        time=float(found.time[0]),
-        final=found.final[0],
-        band=float(found.band[0]),
+        settled=bool(settlings.settled[0]),
+        time=float(settlings.time[0]),
+        final=settlings.final[0],
+        band=float(settlings.band[0]),
     )
 
 
@@ -89,7 +89,7 @@ def measure_settlings(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step of each segment [s].
+        Time from the input step of each segment [s].
     outputs : ndarray, shape (T, n)
         [V].
     starts : ndarray of int, shape (K + 1,)

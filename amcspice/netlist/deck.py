@@ -36,9 +36,9 @@ class Noise:
     Parameters
     ----------
     step : float
-        Between samples [s].
+        Time between samples [s].
     samples : ndarray, shape (k, N)
-        Of every amplifier, from t = 0 on [V].
+        Noise voltages of every amplifier, from t = 0 on [V].
     """
 
     step: float
@@ -52,7 +52,7 @@ class Deck:
     Parameters
     ----------
     text : str
-        As the simulator reads it.
+        Text as the simulator reads it.
     saved : tuple of str
         Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
     stop_time : float
@@ -94,7 +94,7 @@ def write_deck(
     device : Memristor, optional
         Its current-voltage curve and its noise in time; None is linear cells without noise.
     noise : Noise, optional
-        In series with the non-inverting inputs; needs supplies.
+        Noise in series with the non-inverting inputs; needs supplies.
     with_supplies : bool
         Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
         are single elements, see `amcspice.netlist.elements`, and the nodes that their hold
@@ -189,16 +189,16 @@ def _noise(
 def _amplifiers(
     network: Network, amplifiers: tuple[Amplifiers, ...], opamp: OpAmp, noise: Noise | None
 ) -> Iterator[str]:
-    for one in instances(network.names, amplifiers, opamp):
-        nodes, label = one.nodes, one.label
-        if one.series:
-            yield f"Vos_{label} os_{label} {nodes[0]} {_number(one.series)}"
+    for instance in instances(network.names, amplifiers, opamp):
+        nodes, label = instance.nodes, instance.label
+        if instance.series:
+            yield f"Vos_{label} os_{label} {nodes[0]} {_number(instance.series)}"
             nodes = (f"os_{label}", *nodes[1:])
-        if noise is not None and one.number is not None:
-            yield from _noise_source(noise, one.number, label, nodes[0])
+        if noise is not None and instance.number is not None:
+            yield from _noise_source(noise, instance.number, label, nodes[0])
             nodes = (f"n_{label}", *nodes[1:])
-        values = "".join(f" {key}={_number(value)}" for key, value in one.values.items())
-        yield f"X{label} {' '.join(nodes)} {one.model}{values}"
+        values = "".join(f" {key}={_number(value)}" for key, value in instance.values.items())
+        yield f"X{label} {' '.join(nodes)} {instance.model}{values}"
 
 
 def _noise_source(noise: Noise, number: int, label: str, node: str) -> Iterator[str]:

@@ -23,13 +23,13 @@ from amcspice.device import OpAmp
 __all__ = ["held_stages", "write_elements"]
 
 TRANSCONDUCTANCE = 1e-3
-"""Of the input stage [S]; only its ratio to the capacitance matters."""
+"""Transconductance of the input stage [S]; only its ratio to the capacitance matters."""
 
 CLAMP = 100 * TRANSCONDUCTANCE
-"""Holds the internal node at its limits [S]."""
+"""Conductance that holds the internal node at its limits [S]."""
 
 NEWTON_CAPACITANCE = 1e-14
-"""At a current-limited output, as in ``opamp.lib`` [F]."""
+"""Capacitance at a current-limited output, as in ``opamp.lib`` [F]."""
 
 
 def held_stages(amplifiers: tuple[Amplifiers, ...]) -> tuple[str, ...]:
@@ -53,18 +53,18 @@ def write_elements(
         Names the nodes of the pins.
     amplifiers : tuple of Amplifiers
     opamp : OpAmp
-        With its mismatch: amplifiers are counted over all banks, in their order.
+        Amplifier with its mismatch: amplifiers are counted over all banks, in their order.
     """
     names = network.names
     count = sum(len(bank.out) for bank in amplifiers)
-    own = iter(zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True))
+    mismatch = iter(zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True))
     for bank in amplifiers:
         lowest = opamp.headroom_negative if bank.floor_at_ground else opamp.lowest_output
         for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
             label = f"{bank.name}{index}"
             plus, minus, out = (names[pin] for pin in pins)
             yield from _inputs(label, plus, minus, opamp)
-            yield from _gain(label, plus, minus, opamp, lowest, *next(own))
+            yield from _gain(label, plus, minus, opamp, lowest, *next(mismatch))
             inner = f"i_{label}" if opamp.second_pole is None else f"z_{label}"
             limited = f"max(min(v({inner}),{_text(opamp.highest_output)}),{_text(lowest)})"
             if bank.hold is None:

@@ -26,7 +26,7 @@ class Instance:
     label : str
         Name without the X.
     nodes : tuple of str
-        In the order of the pins.
+        Nodes in the order of the pins.
     model : str
         Name of the sub-circuit.
     values : dict of str to float
@@ -34,7 +34,7 @@ class Instance:
     series : float
         Voltage in series with the first node that the sub-circuit cannot take as a parameter [V].
     number : int, optional
-        Of the amplifier, counted over all banks; None is no amplifier.
+        Number of the amplifier, counted over all banks; None is no amplifier.
     """
 
     label: str
@@ -77,8 +77,8 @@ def opamp_parameters(opamp: OpAmp) -> tuple[str, dict[str, float]]:
         "lo": opamp.headroom_negative or None,
         "f2": opamp.second_pole,
     }
-    given = {key: float(value) for key, value in values.items() if value is not None}
-    return ("amc_opamp" if opamp.second_pole is None else "amc_opamp_2p"), given
+    parameters = {key: float(value) for key, value in values.items() if value is not None}
+    return ("amc_opamp" if opamp.second_pole is None else "amc_opamp_2p"), parameters
 
 
 def instances(
@@ -89,10 +89,10 @@ def instances(
     Parameters
     ----------
     names : list of str
-        Of the nodes.
+        Names of the nodes.
     amplifiers : tuple of Amplifiers
     opamp : OpAmp
-        With its mismatch: amplifiers are counted over all banks, in their order.
+        Amplifier with its mismatch: amplifiers are counted over all banks, in their order.
 
     Raises
     ------
@@ -112,15 +112,17 @@ def instances(
             plus, minus, out = (names[pin] for pin in pins)
             label = f"{bank.name}{index}"
             stage = f"y_{out}" if bank.hold is not None else out
-            own, series = values, 0.0
+            parameters, series = values, 0.0
             if opamp.subcircuit is not None:
                 series = float(offsets[number] - opamp.offset)
             elif not opamp.matched:
-                own = {**values, "a0": float(gains[number]), "vos": float(offsets[number])}
-            yield Instance(label, (plus, minus, stage, "vdd", negative), model, own, series, number)
+                parameters = {**values, "a0": float(gains[number]), "vos": float(offsets[number])}
+            yield Instance(
+                label, (plus, minus, stage, "vdd", negative), model, parameters, series, number
+            )
             if bank.hold is not None:
-                held = (stage, minus, out, "vdd", negative)
-                yield Instance(f"h{label}", held, "amc_rectifier", _rectifier(opamp, bank.hold))
+                nodes = (stage, minus, out, "vdd", negative)
+                yield Instance(f"h{label}", nodes, "amc_rectifier", _rectifier(opamp, bank.hold))
             number += 1
 
 

@@ -27,7 +27,7 @@ LARGEST_MATRIX_SHOWN = 64
 """Entries of a matrix that is written into the header."""
 
 WINDOW_LINE = "each b is applied for "
-"""In the header, before the length of a window: tells a reader where the input steps are."""
+"""Words before the length of a window in the header: a reader learns where the input steps are."""
 
 SMALLEST_SCALE = 1e-3
 """Volts: the settling band is never narrower than the tolerance times this."""
@@ -50,9 +50,9 @@ def write_listing(
     vectors : ndarray, shape (K, m)
         Right-hand sides that the deck streams.
     deck : Deck
-        From `write_deck`; the solution nodes are among those it saves.
+        Result of `write_deck`; the solution nodes are among those it saves.
     transient : Transient
-        Of the deck.
+        Windows of the deck.
     volts_per_unit : float
         Volts for one unit of the column-scaled solution.
     settle_tolerance : float

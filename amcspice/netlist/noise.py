@@ -36,7 +36,7 @@ __all__ = ["BOLTZMANN", "excess_source", "noise_sources", "thermal_currents"]
 Array = NDArray[np.float64]
 
 BOLTZMANN = 1.380649e-23
-"""[J/K], exact (SI)."""
+"""Boltzmann constant [J/K], exact (SI)."""
 
 MOST_POINTS = 5_000_000
 """Samples in one deck; more would take ngspice hours."""
@@ -50,13 +50,13 @@ def excess_source(index: int, a: str, b: str, conductance: float, device: Memris
     Parameters
     ----------
     index : int
-        Of the element in its network; its noise is the voltage of node ``noiseINDEX``.
+        Number of the element in its network; its noise is the voltage of node ``noiseINDEX``.
     a, b : str
         Nodes.
     conductance : float
-        Small-signal, without noise [S].
+        Small-signal conductance without noise [S].
     device : Memristor
-        With a sinh curve, noise in time, or both.
+        Cells with a sinh curve, noise in time, or both.
     """
     drop = f"v({a})" if b == "0" else f"(-v({b}))" if a == "0" else f"v({a},{b})"
     factor = f"(1+v(noise{index}))*" if device.fluctuates else ""
@@ -74,9 +74,9 @@ def noise_sources(
     Parameters
     ----------
     network : Network
-        As it stands in the deck.
+        Network as it stands in the deck.
     device : Memristor
-        With a ``noise_bandwidth``.
+        Cells with a ``noise_bandwidth``.
     stop : float
         End of the transient [s].
     stream : int

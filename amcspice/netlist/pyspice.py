@@ -51,7 +51,7 @@ def to_pyspice(
     Returns
     -------
     PySpice.Spice.Netlist.Circuit
-        Of elements R, C, I, V and X; the amplifier models are raw SPICE.
+        Circuit of elements R, C, I, V and X; the amplifier models are raw SPICE.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def to_pyspice(
     Examples
     --------
     >>> import amcspice as amc
-    >>> made = amc.to_pyspice(amc.CompactGINV([[1.0, 0.5], [0.2, 1.0]]), [1.0, 0.0])
-    >>> made.title
+    >>> netlist = amc.to_pyspice(amc.CompactGINV([[1.0, 0.5], [0.2, 1.0]]), [1.0, 0.0])
+    >>> netlist.title
     'amcspice ginv-compact 2x2'
     """
     vectors = as_vectors(vector, circuit.input_size)
@@ -92,20 +92,20 @@ def to_pyspice(
 def _build(title: str, testbench: Testbench, opamp: OpAmp, transient: Transient | None) -> Any:
     from PySpice.Spice.Netlist import Circuit as Netlist
 
-    made = Netlist(title)
-    made.raw_spice = amplifier_library(opamp) + "\n"
-    made.V("vdd", "vdd", made.gnd, repr(float(opamp.supply_positive)))
-    made.V("vss", "vss", made.gnd, repr(float(opamp.supply_negative)))
+    netlist = Netlist(title)
+    netlist.raw_spice = amplifier_library(opamp) + "\n"
+    netlist.V("vdd", "vdd", netlist.gnd, repr(float(opamp.supply_positive)))
+    netlist.V("vss", "vss", netlist.gnd, repr(float(opamp.supply_negative)))
     a, b, conductance = testbench.network.elements
     names = testbench.network.names
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        made.R(index, names[at], names[to], repr(ohm))
+        netlist.R(index, names[at], names[to], repr(ohm))
     for node, farad in zip(*(part.tolist() for part in testbench.capacitors), strict=True):
-        made.C(f"line_{names[node]}", names[node], made.gnd, repr(farad))
-    for one in instances(names, testbench.amplifiers, opamp):
-        _add_instance(made, one)
+        netlist.C(f"line_{names[node]}", names[node], netlist.gnd, repr(farad))
+    for instance in instances(names, testbench.amplifiers, opamp):
+        _add_instance(netlist, instance)
     driven = testbench.stimulus.is_driven
     if driven is not None and driven.any():
         raise UnsupportedError(
@@ -114,17 +114,17 @@ def _build(title: str, testbench: Testbench, opamp: OpAmp, transient: Transient 
     for node, values in zip(testbench.stimulus.nodes, testbench.stimulus.currents.T, strict=True):
         if values.any():
             points = _points(values.tolist(), transient, opamp)
-            made.I(names[node], made.gnd, names[node], f"PWL({' '.join(map(repr, points))})")
-    return made
+            netlist.I(names[node], netlist.gnd, names[node], f"PWL({' '.join(map(repr, points))})")
+    return netlist
 
 
-def _add_instance(made: Any, one: Instance) -> None:
-    nodes = [made.gnd if node == "0" else node for node in one.nodes]
-    if one.series:
-        made.V(f"os_{one.label}", f"os_{one.label}", nodes[0], repr(one.series))
-        nodes[0] = f"os_{one.label}"
-    values = {key: repr(value) for key, value in one.values.items()}
-    made.X(one.label, one.model, *nodes, **values)
+def _add_instance(netlist: Any, instance: Instance) -> None:
+    nodes = [netlist.gnd if node == "0" else node for node in instance.nodes]
+    if instance.series:
+        netlist.V(f"os_{instance.label}", f"os_{instance.label}", nodes[0], repr(instance.series))
+        nodes[0] = f"os_{instance.label}"
+    values = {key: repr(value) for key, value in instance.values.items()}
+    netlist.X(instance.label, instance.model, *nodes, **values)
 
 
 def _points(values: list[float], transient: Transient | None, opamp: OpAmp) -> list[float]:

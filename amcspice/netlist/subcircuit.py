@@ -24,7 +24,7 @@ _DEFINITIONS = (
     ".model", ".param", ".func", ".include", ".inc", ".lib", ".endl", ".global", ".if", ".elseif",
     ".else", ".endif", ".csparam",
 )  # fmt: skip
-_OWN_NAMES = ("amc_opamp", "amc_opamp_2p", "amc_rectifier")
+_MODELS = ("amc_opamp", "amc_opamp_2p", "amc_rectifier")
 
 
 def absolute_include(line: str, folder: Path) -> str:
@@ -95,28 +95,28 @@ def _cards(lines: list[str]) -> list[tuple[int, str]]:
 
 
 def _pins(words: list[str]) -> list[str]:
-    found = []
+    pins = []
     for word in words:
         if word in ("params:", "optional:") or "=" in word:
             break
-        found.append(word)
+        pins.append(word)
     # "a = 1" leaves the name of the parameter among the pins
-    following = words[len(found) : len(found) + 1]
-    return found[:-1] if following and following[0].startswith("=") else found
+    following = words[len(pins) : len(pins) + 1]
+    return pins[:-1] if following and following[0].startswith("=") else pins
 
 
-def _check(subcircuit: Subcircuit, found: dict[str, list[str]]) -> None:
+def _check(subcircuit: Subcircuit, pins: dict[str, list[str]]) -> None:
     name, where = subcircuit.name.lower(), subcircuit.file
-    taken = [own for own in _OWN_NAMES if own in found]
+    taken = [model for model in _MODELS if model in pins]
     if taken:
         raise InputError(f"{where} defines {taken[0]}, a name that amcspice needs: rename it")
-    if name not in found:
-        there = f"it has {', '.join(found)}" if found else "it has none"
+    if name not in pins:
+        there = f"it has {', '.join(pins)}" if pins else "it has none"
         raise InputError(f"{where}: no sub-circuit {subcircuit.name}; {there}")
-    if len(found[name]) != len(PINS):
+    if len(pins[name]) != len(PINS):
         raise InputError(
-            f"{where}: sub-circuit {subcircuit.name} has {len(found[name])} pins "
-            f"({' '.join(found[name])}), but an amplifier has five: {' '.join(PINS)}"
+            f"{where}: sub-circuit {subcircuit.name} has {len(pins[name])} pins "
+            f"({' '.join(pins[name])}), but an amplifier has five: {' '.join(PINS)}"
         )
 
 

@@ -32,7 +32,7 @@ class Panel:
     words : ndarray, shape (h, 2 N)
         Voltage at the first node of each word line for one volt at the bit-line nodes t and b;
         where terminals are held, the current into each terminal [S].
-    own : ndarray, shape (h, h)
+    immittance : ndarray, shape (h, h)
         Resistance matrix of these nodes with the bit lines at 0 V [ohm]; where terminals are
         held, their conductance matrix [S].
     inverse : ndarray, shape (N, N)
@@ -42,7 +42,7 @@ class Panel:
     """
 
     words: Array
-    own: Array
+    immittance: Array
     inverse: Array
     carry: Array
 
@@ -55,7 +55,7 @@ class Chain:
     ----------
     crossbar : Crossbar
     panels : list of Panel
-        From the column terminals on.
+        Panels from the column terminals on.
     entry : ndarray, shape (N, N)
         Resistance matrix of the first bit-line nodes with the terminals at 0 V [ohm].
     """
@@ -80,13 +80,13 @@ class Chain:
         beyond: Array | None = None
         for start, stack in panels(crossbar, height):
             parts = _without_words(crossbar, start, stack, held)
-            for ends, words, own in reversed(list(zip(*parts, strict=True))):
+            for ends, words, immittance in reversed(list(zip(*parts, strict=True))):
                 if beyond is None:
                     inverse = carry = np.zeros((n, n))
                 else:
                     inverse = _inverse(ends[n:, n:] + beyond)
                     carry = -inverse @ ends[n:, :n]
-                chain.append(Panel(words, own, inverse, carry))
+                chain.append(Panel(words, immittance, inverse, carry))
                 beyond = ends[:n, :n] + ends[:n, n:] @ carry
         assert beyond is not None
         return cls(crossbar, chain[::-1], _inverse(beyond + np.diag(1 / crossbar.column_first)))
@@ -114,7 +114,7 @@ class Chain:
     def between_words(self) -> Array:
         """Return the conductance matrix of held word-line terminals, shape (M, M) [S]."""
         m, n = self.crossbar.cells.shape
-        height = len(self.panels[0].own)
+        height = len(self.panels[0].immittance)
         conductance = np.empty((len(self.panels) * height,) * 2)
         # Voltages at the bit-line nodes of the panel at hand for currents at the terminals above.
         above = np.empty((len(conductance), n))
@@ -126,9 +126,9 @@ class Chain:
             coupling = above[done] @ first.T + onward @ last.T
             across = here @ panel.carry.T
             beyond = panel.inverse + panel.carry @ across
-            own, above[rows] = first @ here + last @ across.T, first @ across + last @ beyond
+            local, above[rows] = first @ here + last @ across.T, first @ across + last @ beyond
             conductance[done, rows], conductance[rows, done] = -coupling, -coupling.T
-            conductance[rows, rows] = panel.own - own @ first.T - above[rows] @ last.T
+            conductance[rows, rows] = panel.immittance - local @ first.T - above[rows] @ last.T
             above[done], here = onward, beyond
         return conductance[:m, :m]
 
@@ -138,7 +138,7 @@ class Chain:
         Parameters
         ----------
         currents : ndarray, shape (K, M)
-            With the column terminals at 0 V [A].
+            Currents with the column terminals at 0 V [A].
 
         Returns
         -------
@@ -146,16 +146,18 @@ class Chain:
             [W].
         """
         m, n = self.crossbar.cells.shape
-        height = len(self.panels[0].own)
+        height = len(self.panels[0].immittance)
         injected = np.zeros((len(self.panels) * height, len(currents)))
         injected[:m] = currents.T
         arriving = np.zeros((n, len(currents)))
         power = np.zeros(len(currents))
         split = np.split(injected, len(self.panels))
-        for panel, own in reversed(list(zip(self.panels, split, strict=True))):
-            passed = panel.words.T @ own
+        for panel, current in reversed(list(zip(self.panels, split, strict=True))):
+            passed = panel.words.T @ current
             arriving += passed[n:]
-            power += _dot(own, panel.own @ own) + _dot(arriving, panel.inverse @ arriving)
+            power += _dot(current, panel.immittance @ current) + _dot(
+                arriving, panel.inverse @ arriving
+            )
             arriving = passed[:n] + panel.carry.T @ arriving
         return power + _dot(arriving, self.entry @ arriving)
 
@@ -169,13 +171,13 @@ def _without_words(
     -------
     ends : ndarray, shape (K, 2 N, 2 N)
         Conductance matrix of the bit-line nodes [S].
-    words, own : ndarray, shapes (K, h, 2 N) and (K, h, h)
-        As in `Panel`.
+    words, immittance : ndarray, shapes (K, h, 2 N) and (K, h, h)
+        The same as in `Panel`.
     """
     size = 2 * crossbar.cells.shape[1]
     ends, words = stack[:, :size, :size], stack[:, size:, :size]
-    own = stack[:, size:, size:].copy()
-    count, height = own.shape[:2]
+    immittance = stack[:, size:, size:].copy()
+    count, height = immittance.shape[:2]
     # Word lines that only fill up the last panel are grounded, so that they do not float.
     ground = np.ones(count * height)
     real = crossbar.row_ground[start : start + len(ground)]
@@ -183,12 +185,12 @@ def _without_words(
     ground = ground.reshape(count, height)
     every = np.arange(height)
     if held and crossbar.row_first == 0:
-        own[:, every, every] += ground
+        immittance[:, every, every] += ground
         # A copy: the stack is large, and would be kept with it.
-        return ends, words.copy(), own
+        return ends, words.copy(), immittance
     first = crossbar.row_first
-    own[:, every, every] += 1 / first if held else ground / (1 + ground * first)
-    inverse = np.asarray(np.linalg.inv(own), dtype=float)
+    immittance[:, every, every] += 1 / first if held else ground / (1 + ground * first)
+    inverse = np.asarray(np.linalg.inv(immittance), dtype=float)
     follow: Array = -inverse @ words
     ends = ends + words.transpose(0, 2, 1) @ follow
     if not held:

@@ -97,10 +97,10 @@ class CrossbarReduction:
         # no word line floats then.
         extra = np.where(total > 0, total, 1.0)
         words = WordLines.of(dataclasses.replace(self.crossbar, row_ground=grounded + extra))
-        own = 1 / words.local
-        coupling = own[:, None] * words.share
+        conductance = 1 / words.local
+        coupling = conductance[:, None] * words.share
         between = words.total() + words.share.T @ coupling
-        return _bordered(np.diag(own - extra), -coupling, between)
+        return _bordered(np.diag(conductance - extra), -coupling, between)
 
     def local_power(self, currents: Array) -> Array:
         """Return i' Z i for currents into the row terminals, with the column terminals at 0 V.

@@ -54,7 +54,7 @@ class Layout:
         Flat places of the E elements beside the crossbars in the conductance matrix, which has one
         more row and column here, for what is no port.
     transfer : ndarray, shape (q, P)
-        Of the sources that stand at ports.
+        Transfer of the sources that stand at ports.
     places : tuple of Place
     """
 

@@ -15,7 +15,7 @@ from amcspice.errors import InputError
 __all__ = ["diagonal", "factorise", "slow_modes", "solve_lines", "transposed"]
 
 MOST_MODES = 64
-"""Of a line, as eigenvectors."""
+"""Largest number of modes of a line, as eigenvectors."""
 
 
 def diagonal(cells: Array, segment: float, *, first: float, last: float) -> Array:
@@ -46,10 +46,10 @@ def slow_modes(
     limit = min(limit, segment * (np.pi * MOST_MODES / length) ** 2)
     links = np.full(length - 1, -segment)
     # No conductance is below zero.
-    found: tuple[Array, Array] = eigh_tridiagonal(  # type: ignore[assignment]
+    modes: tuple[Array, Array] = eigh_tridiagonal(  # type: ignore[assignment]
         whole, links, select="v", select_range=(-segment, limit)
     )
-    return found
+    return modes
 
 
 def factorise(cells: Array, segment: float, *, first: float, last: float) -> tuple[Array, Array]:

@@ -42,15 +42,15 @@ class CrossbarState:
     Parameters
     ----------
     word_voltages, bit_voltages : ndarray, shape (K, m, n)
-        At the crossing points [V].
+        Voltages at the crossing points [V].
     word_currents : ndarray, shape (K, m, n)
-        In each word-line segment, away from the driver [A].
+        Currents in each word-line segment, away from the driver [A].
     bit_currents : ndarray, shape (K, m, n)
-        In each bit-line segment, towards the output [A].
+        Currents in each bit-line segment, towards the output [A].
     cell_currents : ndarray, shape (K, m, n)
-        From word line to bit line [A].
+        Currents from word line to bit line [A].
     outputs : ndarray, shape (K, n)
-        Out of the bit lines [A].
+        Currents out of the bit lines [A].
     """
 
     word_voltages: Array
@@ -73,9 +73,9 @@ class WiredCrossbar(LinearOperator):
     conductance : array_like, shape (m, n)
         Cells, zero or positive [S].
     wire : Wire
-        With both ``row`` and ``column``.
+        Wire with both ``row`` and ``column``.
     tolerance : float
-        Of the residual current, as a fraction of the injected one.
+        Bound of the residual current, as a fraction of the injected one.
 
     Raises
     ------
@@ -125,7 +125,7 @@ class WiredCrossbar(LinearOperator):
         Parameters
         ----------
         voltages : array_like, shape (m,) or (m, K)
-            Of the drivers [V].
+            Voltages of the drivers [V].
 
         Raises
         ------
@@ -201,9 +201,9 @@ class WiredCrossbar(LinearOperator):
         solved = solve_lines(self._word_factor, residual)
         down, across, conductance = self._modes
         if conductance.size:
-            held = np.tensordot(across, np.tensordot(down, residual, (0, 0)), (0, 1))
-            held /= conductance.T[:, :, None]
-            solved += np.tensordot(down, np.tensordot(across, held, (1, 0)), (1, 1))
+            amplitudes = np.tensordot(across, np.tensordot(down, residual, (0, 0)), (0, 1))
+            amplitudes /= conductance.T[:, :, None]
+            solved += np.tensordot(down, np.tensordot(across, amplitudes, (1, 0)), (1, 1))
         return solved
 
     def _apply(self, words: Array) -> Array:

@@ -140,10 +140,10 @@ def reduce_to_ports(
 def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
     """Take voltage sources off the ports of a model, where every source is one."""
     keep, sources = np.searchsorted(model.nodes, ports), np.searchsorted(model.nodes, driven)
-    own = model.conductance[np.ix_(sources, sources)]
+    between_sources = model.conductance[np.ix_(sources, sources)]
 
     def local_power(voltages: Array) -> Array:
-        power: Array = np.einsum("kd,kd->k", voltages, voltages @ own)
+        power: Array = np.einsum("kd,kd->k", voltages, voltages @ between_sources)
         return power
 
     return PortModel(

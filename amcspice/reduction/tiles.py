@@ -39,7 +39,7 @@ class Tile:
     Parameters
     ----------
     conductance : ndarray, shape (K, P, P)
-        Between the P = 2 (rows + columns) ports [S].
+        Conductance matrix of the P = 2 (rows + columns) ports [S].
     rows, columns : int
     top : int
         First of the ports; clockwise from here are the upper, right, lower and left ones.
@@ -77,8 +77,9 @@ def panels(crossbar: Crossbar, height: int) -> Iterator[tuple[int, Array]]:
     start : int
         Row.
     conductance : ndarray, shape (K, 2 N + height, 2 N + height)
-        Of some panels, in order, from this row on [S].  The ports are the first bit-line nodes of
-        the panel, those of the next panel, and the first node of every word line.
+        Conductance matrices of some panels, in order, from this row on [S].  The ports are the
+        first bit-line nodes of the panel, those of the next panel, and the first node of every
+        word line.
     """
     assert crossbar.column_segment is not None
     m, n = crossbar.cells.shape

@@ -49,24 +49,24 @@ def make_device(values: Mapping[str, Any]) -> Memristor:
     InputError
         If the preset is unknown, a file cannot be used, or values do not fit together.
     """
-    given = _given(values)
-    name = given.get("device", "ideal")
+    options = _without_none(values)
+    name = options.get("device", "ideal")
     if name not in DEVICES:
         raise InputError(f"unknown device preset {name!r}; {did_you_mean(name, DEVICES)}")
-    chosen = {key: given[key] for key in _PLAIN if key in given}
+    fields = {key: options[key] for key in _PLAIN if key in options}
     for key in ("stuck_on", "stuck_off"):
-        if key in given:
-            chosen[key] = _stuck(given[key])
+        if key in options:
+            fields[key] = _stuck(options[key])
     preset = dict(DEVICES[name])
-    if "write_errors" in given:
+    if "write_errors" in options:
         preset.pop("write_noise", None)
-        chosen["write_errors"] = read_write_errors(given["write_errors"])
-    if given.get("programmed"):
-        chosen["programmed"] = _programmed(given["programmed"])
-    return Memristor(**{**preset, **chosen, "seed": given.get("seed", 0)})
+        fields["write_errors"] = read_write_errors(options["write_errors"])
+    if options.get("programmed"):
+        fields["programmed"] = _programmed(options["programmed"])
+    return Memristor(**{**preset, **fields, "seed": options.get("seed", 0)})
 
 
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -133,29 +133,31 @@ def make_wire(values: Mapping[str, Any]) -> Wire:
     InputError
         If the options contradict each other.
     """
-    given = _given(values)
-    made: dict[str, Any] = {}
+    options = _without_none(values)
+    fields: dict[str, Any] = {}
     for what, suffix in (("resistance", ""), ("capacitance", "_capacitance")):
-        both, row, column = (given.get(f"{line}_{what}") for line in ("wire", "row", "column"))
+        both, row, column = (options.get(f"{line}_{what}") for line in ("wire", "row", "column"))
         if both is not None and (row is not None or column is not None):
             raise InputError(f"give either --wire-{what} or --row-{what} and --column-{what}")
-        made[f"row{suffix}"] = row if both is None else both
-        made[f"column{suffix}"] = column if both is None else both
-    if "sections" in given:
-        if made["row_capacitance"] is None and made["column_capacitance"] is None:
+        fields[f"row{suffix}"] = row if both is None else both
+        fields[f"column{suffix}"] = column if both is None else both
+    if "sections" in options:
+        if fields["row_capacitance"] is None and fields["column_capacitance"] is None:
             raise InputError("--sections needs a line capacitance, such as --wire-capacitance")
-        made |= {"capacitance": "distributed", "sections": given["sections"]}
-    return Wire(**made)
+        fields |= {"capacitance": "distributed", "sections": options["sections"]}
+    return Wire(**fields)
 
 
 def make_switches(values: Mapping[str, Any]) -> dict[str, Switches]:
     """Return the parameter of a circuit that these options describe; none if none is given."""
-    given = _given(values)
-    own = {name: given[f"switch_{name}"] for name in ("on", "off") if f"switch_{name}" in given}
-    return {"switches": Switches(**own)} if own else {}
+    options = _without_none(values)
+    resistances = {
+        name: options[f"switch_{name}"] for name in ("on", "off") if f"switch_{name}" in options
+    }
+    return {"switches": Switches(**resistances)} if resistances else {}
 
 
-_OWN = ("gbw", "gain", "slew_rate")
+_OVERRIDES = ("gbw", "gain", "slew_rate")
 _MISMATCH = ("offset_sigma", "gain_sigma")
 
 
@@ -169,18 +171,18 @@ def make_opamp(values: Mapping[str, Any]) -> OpAmp:
     SimulationError
         If ngspice fails while it is measured.
     """
-    given = _given(values)
-    mismatch = {name: given[name] for name in _MISMATCH if name in given}
+    options = _without_none(values)
+    mismatch = {name: options[name] for name in _MISMATCH if name in options}
     if mismatch:
-        mismatch["mismatch_seed"] = given.get("seed", 0)
-    own = {name: given[name] for name in _OWN if name in given}
-    library, name, supply = (given.get(f"opamp_{word}") for word in ("lib", "subckt", "supply"))
+        mismatch["mismatch_seed"] = options.get("seed", 0)
+    overrides = {name: options[name] for name in _OVERRIDES if name in options}
+    library, name, supply = (options.get(f"opamp_{word}") for word in ("lib", "subckt", "supply"))
     if library is None and name is None and supply is None:
-        return OpAmp.preset(given.get("opamp", "ideal"), **own, **mismatch)
+        return OpAmp.preset(options.get("opamp", "ideal"), **overrides, **mismatch)
     if library is None or name is None:
         raise InputError("--opamp-lib, --opamp-subckt: give both, the file and the name in it")
-    if "opamp" in given or own:
-        taken = "opamp" if "opamp" in given else next(iter(own)).replace("_", "-")
+    if "opamp" in options or overrides:
+        taken = "opamp" if "opamp" in options else next(iter(overrides)).replace("_", "-")
         raise InputError(f"--{taken} is of a preset; the amplifier of --opamp-lib has its own")
     # Measuring takes ngspice and scipy: only those who need it wait for them.
     from amcspice.characterise import Conditions, measured_opamp
@@ -206,13 +208,15 @@ def make_converters(values: Mapping[str, Any]) -> dict[str, Any]:
     InputError
         If a converter has no number of bits.
     """
-    given = {name: value for name, value in _given(values).items() if name in CONVERTER_OPTIONS}
+    options = {
+        name: value for name, value in _without_none(values).items() if name in CONVERTER_OPTIONS
+    }
     dac, adc = (
-        {name.removeprefix(prefix): value for name, value in given.items() if prefix in name}
+        {name.removeprefix(prefix): value for name, value in options.items() if prefix in name}
         for prefix in ("dac_", "adc_")
     )
-    if "sample_time" in given:
-        adc["sample_time"] = given["sample_time"]
+    if "sample_time" in options:
+        adc["sample_time"] = options["sample_time"]
     if dac and "bits" not in dac:
         raise InputError("--dac-full-scale and --dac-offset need --dac-bits")
     return {"dac": DAC(**dac) if dac else None, "adc": ADC(**adc) if adc else None}

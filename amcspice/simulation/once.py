@@ -107,8 +107,8 @@ def run_once(
 
 def join_forecasts(parts: Sequence[Forecast]) -> Forecast | None:
     """Return the forecasts of consecutive chunks as one; None if there are none."""
-    if not parts:
-        return None
+    if len(parts) <= 1:
+        return parts[0] if parts else None
     return Forecast(
         tuple(window for part in parts for window in part.windows),
         np.concatenate([part.final for part in parts]),

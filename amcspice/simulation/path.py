@@ -6,6 +6,7 @@ batch where the backend takes several; each gives what it gives alone.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -98,8 +99,10 @@ def simulate(
     (True, True)
     """
     chosen = choose_analysis(analysis, options)
-    verifier = Verifier(verify, chosen, circuit.device.seed)
+    verifier = Verifier(verify, chosen, circuit.device.seed) if verify else None
     (run,) = _simulate([circuit], [b], chosen, jobs, keep_waveforms, progress)
+    if verifier is None:
+        return run
     verifier.offer(circuit, circuit.vectors(b), run)
     return replace(run, verification=verifier.verify())
 
@@ -171,7 +174,7 @@ def _simulate(
     backend = get_backend(analysis)
     cases = [_Case.of(*pair, analysis) for pair in zip(circuits, b, strict=True)]
     runs: dict[int, Run] = {}
-    with as_pool(jobs) as pool:
+    with contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
         for numbers in _batches(cases, backend):
             group = [cases[number] for number in numbers]
             if backend.simulates:
@@ -246,7 +249,7 @@ class _Ranging:
 
     backend: Backend
     analysis: Analysis
-    pool: Pool
+    pool: Pool | None
     keep: bool
     progress: Callable[[int], None] | None
 
@@ -330,13 +333,14 @@ class _Ranging:
         count, chunk = len(drive), prepared.chunk
         chunks = -(-count // chunk)
         give_up = give_up and len(prepared.batch) == 1
-        if self.pool.jobs == 1 or chunks == 1 or len(prepared.batch) > 1:
+        pool = self.pool
+        if pool is None or pool.jobs == 1 or chunks == 1 or len(prepared.batch) > 1:
             return run_once(
                 prepared, drive, self.analysis, forecast=forecast, keep=self.keep,
                 give_up=give_up, report=report,
             )  # fmt: skip
         # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
-        size = chunk * max(1, chunks // (PARTS_PER_JOB * self.pool.jobs))
+        size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
         parts = [
             _Part(
                 prepared.batch.circuit, self.analysis,
@@ -346,7 +350,7 @@ class _Ranging:
             )
             for first in range(0, count, size)
         ]  # fmt: skip
-        return Outcome.join(self.pool.map(_run_part, parts, report))
+        return Outcome.join(pool.map(_run_part, parts, report))
 
     def _read_out(
         self,

@@ -34,7 +34,7 @@ class ArrayPair:
     largest : float
         Total that every row is raised to; without compensation that of the largest row [S].
     column_totals : ndarray, shape (n,)
-        Of one array, over all its rows, before noise [S].
+        Column totals of one array, over all its rows, before noise [S].
     positions : ndarray of int, shape (m,)
         Word lines that hold the rows, ascending.
     height : int
@@ -128,7 +128,7 @@ def compensating_cells(
     Returns
     -------
     conductance : ndarray, shape (m,)
-        As programmed [S].
+        Grounded conductances as programmed [S].
     parts : int
         Parallel cells a row.
     """

@@ -26,7 +26,7 @@ class NonNegative:
         Keep the column wire of an amplifier at zero at virtual ground by a one-way device into
         its output; None is the circuit's own default (compact: yes; classic: not needed).
     hold_conductance : float
-        Of the one-way device when it conducts [S].
+        Conductance of the one-way device when it conducts [S].
     """
 
     hold: bool | None = None

@@ -31,7 +31,7 @@ class DifferentialLines:
     lines : ndarray of int, shape (m,) or (2 m,)
         Nodes that need word lines: of ``minus``, then of ``plus``.
     cells : ndarray, shape (m, n) or (2 m, n)
-        On these lines [S].
+        Conductances on these lines [S].
     grounded : ndarray, shape (m,) or (2 m,)
         Compensation on these lines [S].
     count : int

@@ -63,9 +63,12 @@ class SignedArrays:
         cells = np.hstack(
             [
                 np.vstack(
-                    [device.program(part, 3 + 2 * k + line, cycle) for line, part in enumerate(one)]
+                    [
+                        device.program(part, 3 + 2 * k + line, cycle)
+                        for line, part in enumerate(group)
+                    ]
                 )
-                for k, one in enumerate(groups)
+                for k, group in enumerate(groups)
             ]
         )
         above, below = (device.quantise(part) for part in (positive, negative))

@@ -23,9 +23,9 @@ class Switches:
     Parameters
     ----------
     on : float, optional
-        Of a closed switch [ohm]; None is an ideal connection.
+        Resistance of a closed switch [ohm]; None is an ideal connection.
     off : float, optional
-        Of an open switch [ohm]; None is no leak.
+        Resistance of an open switch [ohm]; None is no leak.
     """
 
     on: Positive = 100.0

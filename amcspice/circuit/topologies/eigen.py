@@ -127,17 +127,28 @@ class Eigen(Circuit):
         x, residual = network.nodes("x", n), network.nodes("r", n)
         feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
         lines = DifferentialLines.of(
-            network, ("s", "p"), self.mapping.target, device, cycle=self.cycle, arrays=(0, 1, 2),
-            extra=self.inverter_gain * feedback, compensation=self.compensation,
-        )  # fmt: skip
+            network,
+            ("s", "p"),
+            self.mapping.target,
+            device,
+            cycle=self.cycle,
+            arrays=(0, 1, 2),
+            extra=self.inverter_gain * feedback,
+            compensation=self.compensation,
+        )
         middle = network.nodes("m", n)
         network.connect(lines.minus, residual, self.inverter_gain * feedback)
         network.connect(middle, residual, device.g_max)
         network.connect(middle, x, device.g_max / self.inverter_gain)
         crossbar = Crossbar.of(
-            wire, lines.cells, lines.lines, x,
-            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
-        )  # fmt: skip
+            wire,
+            lines.cells,
+            lines.lines,
+            x,
+            row_lead=wire.termination,
+            column_leads=wire.driver,
+            row_ground=lines.grounded,
+        )
         return Schematic(
             peripheral=network,
             crossbars=(crossbar,),

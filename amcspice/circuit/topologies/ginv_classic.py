@@ -81,9 +81,15 @@ class ClassicGINV(LeastSquares):
         network, feedback = Network(), self.feedback * self.device.g_max
         x, sense = network.nodes("x", n), network.nodes("c", n)
         lines = DifferentialLines.of(
-            network, ("s", "p"), target, self.device, cycle=self.cycle, arrays=(0, 3, 5),
-            extra=feedback, compensation=self.compensation,
-        )  # fmt: skip
+            network,
+            ("s", "p"),
+            target,
+            self.device,
+            cycle=self.cycle,
+            arrays=(0, 3, 5),
+            extra=feedback,
+            compensation=self.compensation,
+        )
         residual = network.nodes("r", len(target))
         second, opposite, used = self._second_array(network, target, sense)
         wire, on = self.wire, rows[:, None]
@@ -91,15 +97,25 @@ class ClassicGINV(LeastSquares):
         columns = np.concatenate([sense, opposite]) if signed else sense
         crossbars = (
             Crossbar.of(
-                wire, lines.cells * (np.tile(on, (2, 1)) if signed else on), lines.lines, x,
-                row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
+                wire,
+                lines.cells * (np.tile(on, (2, 1)) if signed else on),
+                lines.lines,
+                x,
+                row_lead=wire.termination,
+                column_leads=wire.driver,
+                row_ground=lines.grounded,
                 name="a1",
             ),
             Crossbar.of(
-                wire, second * on, residual, columns,
-                row_lead=wire.driver, column_leads=wire.termination, name="a2",
+                wire,
+                second * on,
+                residual,
+                columns,
+                row_lead=wire.driver,
+                column_leads=wire.termination,
+                name="a2",
             ),
-        )  # fmt: skip
+        )
         network.connect(lines.minus, residual, feedback)
         return Schematic(
             peripheral=network,

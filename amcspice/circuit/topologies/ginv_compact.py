@@ -128,11 +128,11 @@ class CompactGINV(LeastSquares):
         Parameters
         ----------
         rows : array_like of int, shape (k,)
-            Ascending.
+            Numbers of the rows, ascending.
         columns : array_like of int, optional
             None are left out by default.
         **changes
-            Of parameters that programming does not depend on, such as ``ridge``.
+            Values of parameters that programming does not depend on, such as ``ridge``.
 
         Examples
         --------
@@ -180,9 +180,7 @@ class CompactGINV(LeastSquares):
         lines = at if plain else np.arange(height)
         if size >= height:
             return [lines], np.arange(len(at)) if plain else at
-        blocks = [
-            lines[lines // size == block] for block in np.unique(at // size)
-        ]  # fmt: skip
+        blocks = [lines[lines // size == block] for block in np.unique(at // size)]
         return blocks, np.searchsorted(np.concatenate(blocks), at)
 
     def _wire_up(self) -> Schematic:
@@ -202,19 +200,28 @@ class CompactGINV(LeastSquares):
         edges = np.cumsum([0, *map(len, blocks)])
         crossbars = tuple(
             Crossbar.of(
-                wire, cells[first:last], row[first:last], np.concatenate([x, sense]),
-                row_lead=wire.termination, column_leads=self._leads(2),
-                row_ground=grounded[first:last], name="" if len(blocks) == 1 else f"k{index}",
+                wire,
+                cells[first:last],
+                row[first:last],
+                np.concatenate([x, sense]),
+                row_lead=wire.termination,
+                column_leads=self._leads(2),
+                row_ground=grounded[first:last],
+                name="" if len(blocks) == 1 else f"k{index}",
             )
             for index, (first, last) in enumerate(pairwise(edges))
-        )  # fmt: skip
+        )
         hold = None
         if isinstance(self.constraint, NonNegative) and not self.floor_at_ground:
             hold = self.constraint.hold_conductance
         bank = Amplifiers(
-            "x", plus=np.full(n, GROUND), minus=sense, out=x, hold=hold,
+            "x",
+            plus=np.full(n, GROUND),
+            minus=sense,
+            out=x,
+            hold=hold,
             floor_at_ground=self.floor_at_ground,
-        )  # fmt: skip
+        )
         return self._finish(network, crossbars, bank, row[at])
 
     def _wire_signed(self) -> Schematic:
@@ -224,10 +231,14 @@ class CompactGINV(LeastSquares):
         row = np.concatenate([network.nodes("r", m), network.nodes("q", m)])
         off = np.tile(~self.rows, 2) * self.device.g_max
         crossbar = Crossbar.of(
-            wire, arrays.cells, row, np.concatenate([x, sense, opposite]),
-            row_lead=wire.termination, column_leads=self._leads(3),
+            wire,
+            arrays.cells,
+            row,
+            np.concatenate([x, sense, opposite]),
+            row_lead=wire.termination,
+            column_leads=self._leads(3),
             row_ground=arrays.compensation + off,
-        )  # fmt: skip
+        )
         bank = Amplifiers(
             "x", plus=opposite, minus=sense, out=x, floor_at_ground=self.floor_at_ground
         )

@@ -38,7 +38,8 @@ class INV(Circuit):
     Parameters
     ----------
     input_conductance : float
-        Of each input source to ground, as a multiple of ``g_max``: 0 is a current source.
+        Conductance of each input source to ground, as a multiple of ``g_max``: 0 is a current
+        source.
     """
 
     name: ClassVar[str] = "inv"
@@ -78,9 +79,15 @@ class INV(Circuit):
 
     def _lines(self, network: Network, target: Array | None = None) -> DifferentialLines:
         lines = DifferentialLines.of(
-            network, ("s", "p"), self.mapping.target if target is None else target, self.device,
-            cycle=self.cycle, arrays=(0, 1, 2), extra=self._source, compensation=self._compensate,
-        )  # fmt: skip
+            network,
+            ("s", "p"),
+            self.mapping.target if target is None else target,
+            self.device,
+            cycle=self.cycle,
+            arrays=(0, 1, 2),
+            extra=self._source,
+            compensation=self._compensate,
+        )
         network.connect(lines.minus, GROUND, self._source)
         return lines
 
@@ -104,9 +111,14 @@ class INV(Circuit):
     ) -> Schematic:
         wire = self.wire
         crossbar = Crossbar.of(
-            wire, cells, lines.lines, columns,
-            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
-        )  # fmt: skip
+            wire,
+            cells,
+            lines.lines,
+            columns,
+            row_lead=wire.termination,
+            column_leads=wire.driver,
+            row_ground=lines.grounded,
+        )
         return Schematic(
             peripheral=network,
             crossbars=(crossbar,),
@@ -161,7 +173,11 @@ class InverterINV(INV):
         network.connect(middle, opposite, device.g_max)
         inverters = Amplifiers("n", plus=np.full(n, GROUND), minus=middle, out=opposite)
         return self._schematic(
-            network, x, lines,
+            network,
+            x,
+            lines,
             np.hstack([lines.cells, device.program(negative, 1, self.cycle)]),
-            np.concatenate([x, opposite]), 2 * positive.size, (inverters,),
-        )  # fmt: skip
+            np.concatenate([x, opposite]),
+            2 * positive.size,
+            (inverters,),
+        )

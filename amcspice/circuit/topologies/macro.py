@@ -44,8 +44,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
-from amcspice.circuit.crossbar import Crossbar
-from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.network import GROUND
+from amcspice.circuit.parts.macro_wiring import MacroWiring
 from amcspice.circuit.parts.switches import Switches
 from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
@@ -117,7 +117,7 @@ class Macro:
         ----------
         mode : {"mvm", "inv", "ginv", "eigen"}
         **options
-            Of that circuit, such as ``constraint`` or ``detuning``.
+            Parameters of that circuit, such as ``constraint`` or ``detuning``.
 
         Raises
         ------
@@ -141,20 +141,20 @@ class MacroMVM(MVM):
     switches: Switches = field(default_factory=Switches, kw_only=True)
 
     def _wire_up(self) -> Schematic:
-        bench = _Bench(self, self.switches, "y")
+        wiring = MacroWiring(self, self.switches, "y")
         m, n = self.matrix.shape
-        inputs, feedback = bench.network.nodes("u", n), self.feedback * self.device.g_max
-        bits = self.switches.closed(bench.network, "t", inputs)
-        bench.leak(bits, from_r=True, others=1)
-        bench.feed_back(feedback, branches=1)
-        bench.leave_x()
+        inputs, feedback = wiring.network.nodes("u", n), self.feedback * self.device.g_max
+        bits = self.switches.closed(wiring.network, "t", inputs)
+        wiring.leak(bits, from_r=True, others=1)
+        wiring.feed_back(feedback, branches=1)
+        wiring.leave_x()
         return Schematic(
-            peripheral=bench.network,
-            crossbars=(bench.first(bits),),
-            amplifiers=(bench.bank("y"),),
+            peripheral=wiring.network,
+            crossbars=(wiring.first(bits),),
+            amplifiers=(wiring.bank("y"),),
             inputs=inputs,
             input_gain=np.full(n, -self._input_volts),
-            outputs=bench.r,
+            outputs=wiring.r,
             cells=m * n,
             driven=True,
         )
@@ -169,19 +169,19 @@ class MacroINV(INV):
     switches: Switches = field(default_factory=Switches, kw_only=True)
 
     def _wire_up(self) -> Schematic:
-        bench = _Bench(self, self.switches, "x")
-        bits = self.switches.closed(bench.network, "t", bench.r)
-        bench.leak(bits, from_r=False, others=2)
-        bench.feed_back(None, branches=2)
-        bench.leave_x()
-        bench.network.connect(bench.summing, GROUND, self._source)
+        wiring = MacroWiring(self, self.switches, "x")
+        bits = self.switches.closed(wiring.network, "t", wiring.r)
+        wiring.leak(bits, from_r=False, others=2)
+        wiring.feed_back(None, branches=2)
+        wiring.leave_x()
+        wiring.network.connect(wiring.summing, GROUND, self._source)
         return Schematic(
-            peripheral=bench.network,
-            crossbars=(bench.first(bits),),
-            amplifiers=(bench.bank("x"),),
-            inputs=bench.summing,
-            input_gain=np.full(len(bench.r), -self.mapping.scale),
-            outputs=bench.r,
+            peripheral=wiring.network,
+            crossbars=(wiring.first(bits),),
+            amplifiers=(wiring.bank("x"),),
+            inputs=wiring.summing,
+            input_gain=np.full(len(wiring.r), -self.mapping.scale),
+            outputs=wiring.r,
             cells=self.matrix.size,
         )
 
@@ -206,34 +206,38 @@ class MacroGINV(ClassicGINV):
 
     def _wire_up(self) -> Schematic:
         switches, device = self.switches, self.device
-        bench = _Bench(self, switches, "r")
-        network, n = bench.network, self.matrix.shape[1]
+        wiring = MacroWiring(self, switches, "r")
+        network, n = wiring.network, self.matrix.shape[1]
         x, plus = network.nodes("x", n), network.nodes("c", n)
         bits = switches.closed(network, "t", x)
-        bench.leak(bits, from_r=True, others=1)
-        bench.feed_back(self.feedback * device.g_max, branches=1)
-        words, sense = switches.closed(network, "h", bench.r), switches.closed(network, "k", plus)
+        wiring.leak(bits, from_r=True, others=1)
+        wiring.feed_back(self.feedback * device.g_max, branches=1)
+        words, sense = switches.closed(network, "h", wiring.r), switches.closed(network, "k", plus)
         minus = switches.grounded(network, "d", n)
         switches.opened(network, words)
         switches.opened(network, sense)
         switches.opened(network, plus)
         switches.opened(network, minus, x)  # the inverter's two branches
-        bench.opened_from_r(minus)
-        second = bench.crossbar(
-            "a2", device.program(self.mapping.target, 1, self.cycle), words, sense,
-            self.wire.driver, self.wire.termination,
-        )  # fmt: skip
+        wiring.opened_from_r(minus)
+        second = wiring.crossbar(
+            "a2",
+            device.program(self.mapping.target, 1, self.cycle),
+            words,
+            sense,
+            self.wire.driver,
+            self.wire.termination,
+        )
         return Schematic(
             peripheral=network,
-            crossbars=(bench.first(bits, "a1"), second),
+            crossbars=(wiring.first(bits, "a1"), second),
             amplifiers=(
-                bench.bank("r"),
+                wiring.bank("r"),
                 Amplifiers(
                     "x", plus=plus, minus=minus, out=x, floor_at_ground=self.floor_at_ground
                 ),
             ),
-            inputs=bench.summing,
-            input_gain=np.full(len(bench.r), -self.mapping.scale),
+            inputs=wiring.summing,
+            input_gain=np.full(len(wiring.r), -self.mapping.scale),
             outputs=x,
             bias=sense if self.lasso else sense[:0],
             bias_gain=self._bias_gain() if self.lasso else np.empty(0),
@@ -253,25 +257,25 @@ class MacroEigen(Eigen):
     def _wire_up(self) -> Schematic:
         switches, g_max = self.switches, self.device.g_max
         feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
-        bench = _Bench(self, switches, "r")
-        network, n = bench.network, len(self.matrix)
+        wiring = MacroWiring(self, switches, "r")
+        network, n = wiring.network, len(self.matrix)
         x, minus = network.nodes("x", n), network.nodes("m", n)
         bits = switches.closed(network, "t", x)
-        bench.leak(bits, from_r=True, others=1)
-        bench.feed_back(self.inverter_gain * feedback, branches=1)
-        switches.opened(network, bench.r)  # to array 2
-        network.connect(minus, bench.r, switches.in_series(g_max))
+        wiring.leak(bits, from_r=True, others=1)
+        wiring.feed_back(self.inverter_gain * feedback, branches=1)
+        switches.opened(network, wiring.r)  # to array 2
+        network.connect(minus, wiring.r, switches.in_series(g_max))
         network.connect(minus, x, switches.in_series(g_max / self.inverter_gain))
         switches.opened(network, minus)
         plus = switches.grounded(network, "c", n)
         switches.opened(network, plus)
         return Schematic(
             peripheral=network,
-            crossbars=(bench.first(bits),),
-            amplifiers=(bench.bank("r"), Amplifiers("x", plus=plus, minus=minus, out=x)),
-            inputs=bench.summing,
+            crossbars=(wiring.first(bits),),
+            amplifiers=(wiring.bank("r"), Amplifiers("x", plus=plus, minus=minus, out=x)),
+            inputs=wiring.summing,
             input_gain=np.full(n, self.kick * self.mapping.scale),
-            outputs=bench.r,
+            outputs=wiring.r,
             cells=self.matrix.size,
         )
 
@@ -282,74 +286,3 @@ MODES: dict[str, type[Circuit]] = {
     "ginv": MacroGINV,
     "eigen": MacroEigen,
 }
-
-
-class _Bench:
-    """What every mode has: array 1 on the word lines of the amplifiers R.
-
-    Parameters
-    ----------
-    circuit : Circuit
-        The macro in one of its modes.
-    switches : Switches
-    name : str
-        Of the outputs of R.
-    """
-
-    def __init__(self, circuit: Circuit, switches: Switches, name: str) -> None:
-        self.circuit, self.switches, self.network = circuit, switches, Network()
-        m = len(circuit.matrix)
-        self.summing, self.r = self.network.nodes("s", m), self.network.nodes(name, m)
-
-    def first(self, bits: Nodes, name: str = "") -> Crossbar:
-        """Return array 1, driven at its bit lines."""
-        circuit = self.circuit
-        cells = circuit.device.program(circuit.mapping.target, 0, circuit.cycle)
-        wire = circuit.wire
-        return self.crossbar(name, cells, self.summing, bits, wire.termination, wire.driver)
-
-    def crossbar(
-        self,
-        name: str,
-        cells: Array,
-        rows: Nodes,
-        columns: Nodes,
-        row_lead: float | None,
-        column_lead: float | None,
-    ) -> Crossbar:
-        """Return an array; leads are those of its word lines and of its bit lines [ohm]."""
-        return Crossbar.of(
-            self.circuit.wire, cells, rows, columns,
-            row_lead=row_lead, column_leads=column_lead, name=name,
-        )  # fmt: skip
-
-    def bank(self, name: str) -> Amplifiers:
-        """Return the amplifiers R."""
-        ground = np.full(len(self.r), GROUND)
-        return Amplifiers(name, plus=ground, minus=self.summing, out=self.r)
-
-    def leak(self, bits: Nodes, *, from_r: bool, others: int) -> None:
-        """Add the open switches at the bit lines of array 1; ``others`` end at 0 V."""
-        for _ in range(others):
-            self.switches.opened(self.network, bits)
-        if from_r:
-            self.opened_from_r(bits)
-
-    def opened_from_r(self, to: Nodes) -> None:
-        """Add open switches from the outputs R_j to nodes j."""
-        both = min(len(self.r), len(to))
-        self.switches.opened(self.network, self.r[:both], to[:both])
-
-    def feed_back(self, conductance: float | None, *, branches: int) -> None:
-        """Close one feedback branch, or none, and leave others open."""
-        if conductance is not None:
-            value = self.switches.in_series(conductance)
-            self.network.connect(self.summing, self.r, value)
-        for _ in range(branches):
-            self.switches.opened(self.network, self.summing, self.r)
-
-    def leave_x(self) -> None:
-        """Leave array 2 and the inverters: both hang on R through open switches."""
-        self.switches.opened(self.network, self.r)
-        both = min(self.circuit.matrix.shape)
-        self.switches.opened(self.network, self.r[:both])

@@ -82,14 +82,25 @@ class MVM(Circuit):
         feedback = self.feedback * self.device.g_max
         inputs, y = network.nodes("u", n), network.nodes("y", m)
         lines = DifferentialLines.of(
-            network, ("s", "p"), target, self.device, cycle=self.cycle, arrays=(0, 1, 2),
-            extra=feedback, compensation=self.compensation,
-        )  # fmt: skip
+            network,
+            ("s", "p"),
+            target,
+            self.device,
+            cycle=self.cycle,
+            arrays=(0, 1, 2),
+            extra=feedback,
+            compensation=self.compensation,
+        )
         network.connect(lines.minus, y, feedback)
         crossbar = Crossbar.of(
-            wire, lines.cells, lines.lines, inputs,
-            row_lead=wire.termination, column_leads=wire.driver, row_ground=lines.grounded,
-        )  # fmt: skip
+            wire,
+            lines.cells,
+            lines.lines,
+            inputs,
+            row_lead=wire.termination,
+            column_leads=wire.driver,
+            row_ground=lines.grounded,
+        )
         return Schematic(
             peripheral=network,
             crossbars=(crossbar,),

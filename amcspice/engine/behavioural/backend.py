@@ -128,7 +128,12 @@ class Integrator:
                 base=BASE_STEP / (kernel.CLAMP * self.equations.arrays.unity),
                 stable=float(stable),
             )
-            for end, rings, stable in zip(longest, modes.oscillation > 0, modes.stable, strict=True)
+            for end, rings, stable in zip(
+                longest,
+                np.atleast_1d(modes.oscillation > 0),
+                np.atleast_1d(modes.stable),
+                strict=True,
+            )
         ]
         self._pieces: Any = None
         self._states = _state_count(self.equations)
@@ -180,7 +185,7 @@ class Integrator:
             self._pieces = self._new_pieces(max(expected, len(drive)))
         single = [values[0] for values in inputs]
         samples = kernel.integrate(
-            parts.arrays.of_circuit(0), self._pieces, *single, start, settling, self._controls[0]
+            parts.arrays, self._pieces, *single, start, settling, self._controls[0]
         )
         return samples
 
@@ -205,11 +210,11 @@ class Integrator:
         voltages = np.repeat(from_inputs, np.diff(samples.starts), axis=0)
         edges = samples.starts[::count]
         for circuit, (first, last) in enumerate(pairwise(edges)):
-            own = voltages[first:last]
-            own += samples.sources[first:last] @ parts.from_sources[circuit].T
-            own -= samples.held[first:last] @ parts.from_held[circuit].T
+            own, by = voltages[first:last], parts.of_circuit(circuit)
+            own += samples.sources[first:last] @ by.from_sources.T
+            own -= samples.held[first:last] @ by.from_held.T
             if samples.states.shape[1]:
-                own += samples.states[first:last] @ parts.from_states[circuit].T
+                own += samples.states[first:last] @ by.from_states.T
         return voltages
 
     def _stream(self, drive: Drive, lead: int, expected: int) -> Stream:

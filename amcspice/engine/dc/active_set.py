@@ -99,7 +99,9 @@ class Stages(NamedTuple):
 
 
 @_njit()
-def find_rests(by_source, by_hold, drive, member, stages, constrained, codes, sources, held, found):
+def find_rests(
+    by_source, by_hold, drive, member, stages, constrained, codes, sources, held, at_rest
+):
     """Find the rests of R right-hand sides.
 
     Parameters
@@ -123,7 +125,7 @@ def find_rests(by_source, by_hold, drive, member, stages, constrained, codes, so
         resistances.
     held : ndarray, shape (R, k)
         Filled in with the currents of the hold devices [A].
-    found : ndarray of bool, shape (R,)
+    at_rest : ndarray of bool, shape (R,)
         Filled in.
     """
     k = drive.shape[1]
@@ -145,23 +147,32 @@ def find_rests(by_source, by_hold, drive, member, stages, constrained, codes, so
     for r in range(len(drive)):
         at, code = member[r], codes[r]
         good, free = False, code[0] == SUGGESTED
-        for attempt in range(3 if free else 1):
-            loose = free and bounded and attempt == 0
+        for start in range(3 if free else 1):
+            loose = free and bounded and start == 0
             here = wide if loose else every
-            if free and attempt == 0:
+            if free and start == 0:
                 _suggest(here, sources[r], code)
-            elif attempt == 2:
+            elif start == 2:
                 _put_at_constraint(every, constrained, code)
             good = _find(
-                by_source[at], by_hold[at], drive[r], here, code, sources[r], held[r],
-                system, work, over, order,
-            )  # fmt: skip
+                by_source[at],
+                by_hold[at],
+                drive[r],
+                here,
+                code,
+                sources[r],
+                held[r],
+                system,
+                work,
+                over,
+                order,
+            )
             if loose:
                 for i in range(k):
                     good = good and every.lowest[i] <= work[2, i] <= every.highest[i]
             if good:
                 break
-        found[r] = good
+        at_rest[r] = good
 
 
 @_jit
@@ -297,7 +308,7 @@ def _solve(
 
 
 @_jit
-def _overstep(own, stages, code, i, stage, current, along, lift, over):
+def _overstep(resistance, stages, code, i, stage, current, along, lift, over):
     """Fill in by how much an amplifier oversteps its piece; ``along`` is d without the offset."""
     place, conducts, above = code & 3, code & CONDUCTS > 0, code & ABOVE > 0
     difference = along + stages.offset[i]
@@ -317,7 +328,7 @@ def _overstep(own, stages, code, i, stage, current, along, lift, over):
     if stages.hold[i] == 0.0:
         return
     if conducts:
-        over[1, i] = -current * (1 / stages.hold[i] - own)
+        over[1, i] = -current * (1 / stages.hold[i] - resistance)
     elif negative:  # c > s
         over[1, i] = _difference(stages, i, -along) - difference
     else:
@@ -383,8 +394,8 @@ def _bend(stages, code, stage, gain, offset, bent):
         at = stage[i]
         if abs(at) < reach:
             linear = at / gain[i] + stages.offset[i] - offset[i]
-            apart = abs(_difference(stages, i, at) - linear)
-            error = max(error, min(apart, apart * gain[i]))
+            distance = abs(_difference(stages, i, at) - linear)
+            error = max(error, min(distance, distance * gain[i]))
         else:
             at = np.copysign((abs(bent[i]) + reach) / 2, at)
             error = np.inf

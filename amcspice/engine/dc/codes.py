@@ -16,4 +16,4 @@ START = np.uint8(INSIDE + ABOVE)
 """Nothing at a limit, nothing held."""
 
 SUGGESTED = np.uint8(255)
-"""In the place of the first: by where the stages would be with nothing at a limit."""
+"""Instead of the first piece: by where the stages would be with nothing at a limit."""

@@ -42,12 +42,12 @@ NEAR = 1e-3
 fraction of the largest voltage."""
 
 
-def grown_rest(made: PiecewiseLinear, injected: Array, search: Search) -> Array | None:
+def grown_rest(piecewise: PiecewiseLinear, injected: Array, search: Search) -> Array | None:
     """Return the voltages behind the output resistances, shape (k,), None if there is no rest [V].
 
     Parameters
     ----------
-    made : PiecewiseLinear
+    piecewise : PiecewiseLinear
         Equations of one circuit without hold devices, in which modes grow.
     injected : ndarray, shape (P,)
         Constant currents into the ports [A].
@@ -55,11 +55,11 @@ def grown_rest(made: PiecewiseLinear, injected: Array, search: Search) -> Array 
         Finds a rest by the active set that begins in the pieces given, which become those of the
         rest; returns the voltages or None.
     """
-    eq = made.arrays
+    eq = piecewise.arrays
     k = len(eq.hold)
     if eq.hold.any():
         return None
-    linear = LinearModel.of_equations(made)
+    linear = LinearModel.of_equations(piecewise)
     values, vectors = np.linalg.eig(linear.state)
     # The state is the sum of the columns, each times e^(rate t) - 1.
     forced = np.linalg.solve(vectors, linear.drive @ injected + linear.constant) / values
@@ -76,19 +76,19 @@ def grown_rest(made: PiecewiseLinear, injected: Array, search: Search) -> Array 
         if rest is not None and direction @ rest > 0 and _is_stable(eq, code):
             return rest
     state = _to_first_limit(eq, values, parts, last)
-    return None if state is None else _follow(made, injected, state, search)
+    return None if state is None else _follow(piecewise, injected, state, search)
 
 
-def followed_rest(made: PiecewiseLinear, injected: Array, search: Search) -> Array | None:
+def followed_rest(piecewise: PiecewiseLinear, injected: Array, search: Search) -> Array | None:
     """Return the rest to which the trajectory from zero leads; see `grown_rest`.
 
     For circuits in which nothing needs to grow, where the active set does not end.  Not where the
     slew limit keeps stages from their range: such a trajectory crawls.
     """
-    eq = made.arrays
+    eq = piecewise.arrays
     if eq.hold.any() or (eq.slew / eq.leak < eq.highest).any():
         return None
-    return _follow(made, injected, np.zeros(_Flow(made, injected).size), search)
+    return _follow(piecewise, injected, np.zeros(_Flow(piecewise, injected).size), search)
 
 
 def _first_at_limit(eq: Equations, direction: Array) -> Codes:
@@ -114,8 +114,8 @@ def _to_first_limit(eq: Equations, values: Array, parts: Array, last: slice) -> 
     """Return the state in which the first stage is at a limit, None if none ever is."""
 
     def state(time: float) -> Array:
-        found: Array = (parts @ np.expm1(values * time)).real
-        return found
+        voltages: Array = (parts @ np.expm1(values * time)).real
+        return voltages
 
     def within(time: float) -> bool:
         stage = state(time)[last]
@@ -133,9 +133,11 @@ def _to_first_limit(eq: Equations, values: Array, parts: Array, last: slice) -> 
     return state(after)
 
 
-def _follow(made: PiecewiseLinear, injected: Array, state: Array, search: Search) -> Array | None:
+def _follow(
+    piecewise: PiecewiseLinear, injected: Array, state: Array, search: Search
+) -> Array | None:
     """Follow the trajectory to a piece whose rest it comes near to."""
-    eq, flow = made.arrays, _Flow(made, injected)
+    eq, flow = piecewise.arrays, _Flow(piecewise, injected)
     code = _pieces(eq, state[flow.last])
     rate = growth(eq, code)
     step = STEP_SHARE / (rate if rate > 0 else eq.unity)
@@ -165,19 +167,19 @@ class _Flow:
 
     Parameters
     ----------
-    made : PiecewiseLinear
+    piecewise : PiecewiseLinear
     injected : ndarray, shape (P,)
         [A].
     """
 
-    def __init__(self, made: PiecewiseLinear, injected: Array) -> None:
-        self.eq = made.arrays
+    def __init__(self, piecewise: PiecewiseLinear, injected: Array) -> None:
+        self.eq = piecewise.arrays
         k, c = self.eq.difference_q.shape
         self.size = size = (2 * k if self.eq.second else k) + c
         self.inner, self.last = slice(0, k), slice(size - k - c, size - c)
         self.charged = slice(size - c, size)
-        self.drive = made.difference @ injected + made.difference_0
-        self.current = made.charge @ injected + made.charge_0
+        self.drive = piecewise.difference @ injected + piecewise.difference_0
+        self.current = piecewise.charge @ injected + piecewise.charge_0
 
     def rates(self, state: Array) -> tuple[Array, Array]:
         """Return the rates and their Jacobian."""

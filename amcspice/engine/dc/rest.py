@@ -23,27 +23,27 @@ class Injected:
 
     Parameters
     ----------
-    given : ndarray, shape (C, K, q)
-        By the sources; at the ports themselves where there is no transfer [A].
+    currents : ndarray, shape (C, K, q)
+        What the sources give; currents into the ports themselves where there is no transfer [A].
     transfer : ndarray, shape (q, P), optional
         See `PortModel`; of one circuit.
     """
 
-    given: Array
+    currents: Array
     transfer: Array | None = None
 
     def by(self, matrix: Array) -> Array:
         """Return ``matrix @ current`` for matrices (C, n, P), shape (C, K, n)."""
-        turned = matrix.swapaxes(-1, -2)
+        factor = matrix.swapaxes(-1, -2)
         if self.transfer is not None:
-            turned = self.transfer @ turned
-        product: Array = self.given @ turned
+            factor = self.transfer @ factor
+        product: Array = self.currents @ factor
         return product
 
     def rows(self, member: NDArray[np.intp], row: NDArray[np.intp]) -> Array:
         """Return the currents into the ports of some right-hand sides, shape (R, P) [A]."""
-        given = self.given[member, row]
-        return given if self.transfer is None else given @ self.transfer
+        currents = self.currents[member, row]
+        return currents if self.transfer is None else currents @ self.transfer
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,13 +102,12 @@ class Rest:
         static = self.ports
         count, k = len(static.resistance), self.sources.shape[-1]
         sources, held = (part.reshape(count, -1, k) for part in (self.sources, self.held))
-        found = sources @ static.from_sources[:, ports].swapaxes(-1, -2)
+        voltages: Array = sources @ static.from_sources[:, ports].swapaxes(-1, -2)
         if static.hold.any():
-            found -= held @ static.from_held[:, ports].swapaxes(-1, -2)
-        found += self.injected.by(static.resistance[:, ports])
-        found += static.bias[:, None, ports]
-        voltages: Array = found.reshape(-1, found.shape[-1])
-        return voltages
+            voltages -= held @ static.from_held[:, ports].swapaxes(-1, -2)
+        voltages += self.injected.by(static.resistance[:, ports])
+        voltages += static.bias[:, None, ports]
+        return voltages.reshape(-1, voltages.shape[-1])
 
     @cached_property
     def delivered(self) -> Array:

@@ -42,7 +42,7 @@ MOST_BENT = 0.1
 """Stages up to this fraction of what their slew limit lets them reach are solved for together."""
 
 MOST_ITERATIONS, ITERATION_ERROR = 12, 1e-15
-"""For the slew limit, and change that ends them, as a fraction of the largest stage."""
+"""Iterations for the slew limit, and change that ends them, as a fraction of the largest stage."""
 
 
 class RestSolver:
@@ -121,15 +121,15 @@ class RestSolver:
         self._constant = (inverse @ constant[..., None])[..., 0]
         high, low = ports.highest.copy(), ports.lowest.copy()
         # Held: above zero, and with the inverting input below the stage.
-        held = ports.hold > 0
-        low[held] = np.maximum(0.0, ports.offset * ports.gain / (1 + ports.gain))[held]
+        holds = ports.hold > 0
+        low[holds] = np.maximum(0.0, ports.offset * ports.gain / (1 + ports.gain))[holds]
         if np.isfinite(ports.knee):
             reach = MOST_BENT * ports.gain * ports.knee
             high, low = np.minimum(high, reach), np.maximum(low, -reach)
         self._high, self._low = high, low
 
     @cached_property
-    def _by_given(self) -> Array:
+    def _by_injection(self) -> Array:
         """Stages for one ampere, or volt, of each source, shape (q, k)."""
         product: Array = self._transfer @ self._by_current[0].T
         return product
@@ -162,39 +162,43 @@ class RestSolver:
             `Schematic.currents` [A], or [V] of voltage sources.
         """
         injected = Injected(currents[None], self._transfer)
-        return self._rest((currents @ self._by_given)[None], injected)
+        return self._rest((currents @ self._by_injection)[None], injected)
 
     def _rest(self, stage: Array, injected: Injected) -> Rest:
         """Return the rests, given the stages without offsets and with nothing at a limit."""
         circuit = self.circuit
         stage += self._constant[:, None, :]
-        count, each, k = stage.shape
+        count, per_circuit, k = stage.shape
         within = self._straighten(stage)
         sources = stage.reshape(-1, k)
-        held, found = np.zeros((count * each, k)), np.repeat(self.rests, each)
-        todo = found & ~within
+        held, at_rest = np.zeros((count * per_circuit, k)), np.repeat(self.rests, per_circuit)
+        todo = at_rest & ~within
         if circuit.rail_limited:
-            grows = np.repeat(~self._active_stable, each)
+            grows = np.repeat(~self._active_stable, per_circuit)
             todo &= ~grows
             for row in np.flatnonzero(grows):
-                grown, _ = self._from_zero(int(row), each, injected, grown_rest)
-                found[row] = grown is not None
-                sources[row] = np.nan if grown is None else grown
+                rest, _ = self._from_zero(int(row), per_circuit, injected, grown_rest)
+                at_rest[row] = rest is not None
+                sources[row] = np.nan if rest is None else rest
         rows, codes = np.flatnonzero(todo), np.full((0, k), START)
         if rows.size:
-            member, at = divmod(rows, each)
-            codes, begun = np.full((len(rows), k), SUGGESTED), sources[rows]
-            held[rows], found[rows] = self._search(codes, member, injected.rows(member, at), begun)
-            sources[rows] = begun
-            for at in np.flatnonzero(~found[rows]):
-                led, codes[at] = self._from_zero(int(rows[at]), each, injected, followed_rest)
-                if led is not None:
-                    sources[rows[at]], held[rows[at]], found[rows[at]] = led, 0.0, True
+            member, at = divmod(rows, per_circuit)
+            codes, start = np.full((len(rows), k), SUGGESTED), sources[rows]
+            held[rows], at_rest[rows] = self._search(
+                codes, member, injected.rows(member, at), start
+            )
+            sources[rows] = start
+            for at in np.flatnonzero(~at_rest[rows]):
+                rest, codes[at] = self._from_zero(
+                    int(rows[at]), per_circuit, injected, followed_rest
+                )
+                if rest is not None:
+                    sources[rows[at]], held[rows[at]], at_rest[rows[at]] = rest, 0.0, True
         if circuit.non_negative and self._checks:
-            self._check(codes, rows, found, each)
-        if not found.all():
-            sources[~found], held[~found] = np.nan, np.nan
-        return Rest(sources, held, found, circuit, self.ports, injected)
+            self._check(codes, rows, at_rest, per_circuit)
+        if not at_rest.all():
+            sources[~at_rest], held[~at_rest] = np.nan, np.nan
+        return Rest(sources, held, at_rest, circuit, self.ports, injected)
 
     def _straighten(self, stage: Array) -> NDArray[np.bool_]:
         """Account for the slew limit in stages inside their ranges; tell which rows are these."""
@@ -237,7 +241,7 @@ class RestSolver:
         from amcspice.engine.dc import active_set
 
         ports = self.ports
-        held, found = np.empty(sources.shape), np.empty(len(sources), bool)
+        held, at_rest = np.empty(sources.shape), np.empty(len(sources), bool)
         drive = ports.drive(member, injected)
         stages = active_set.Stages(
             gain=ports.gain,
@@ -252,53 +256,61 @@ class RestSolver:
             part = slice(first, first + BATCH)
             with signals_deferred():
                 active_set.find_rests(
-                    ports.by_source, ports.by_hold, drive[part], member[part], stages,
-                    ports.constrained, codes[part], sources[part], held[part], found[part],
-                )  # fmt: skip
-        return held, found
+                    ports.by_source,
+                    ports.by_hold,
+                    drive[part],
+                    member[part],
+                    stages,
+                    ports.constrained,
+                    codes[part],
+                    sources[part],
+                    held[part],
+                    at_rest[part],
+                )
+        return held, at_rest
 
     def _check(
-        self, codes: Codes, rows: NDArray[np.intp], found: NDArray[np.bool_], each: int
+        self, codes: Codes, rows: NDArray[np.intp], at_rest: NDArray[np.bool_], per_circuit: int
     ) -> None:
         """Give up rests that are unstable, of circuits that are so with nothing at a limit."""
         unstable = ~self._active_stable
         if not unstable.any():
             return
-        every = np.full((len(found), len(self.ports.gain)), START)
+        every = np.full((len(at_rest), len(self.ports.gain)), START)
         every[rows] = codes
-        for one in np.flatnonzero(unstable):
-            eq = self.piecewise.of_circuit(int(one)).arrays
-            own = slice(one * each, (one + 1) * each)
-            pieces, which = np.unique(every[own], axis=0, return_inverse=True)
+        for number in np.flatnonzero(unstable):
+            eq = self.piecewise.of_circuit(int(number)).arrays
+            part = slice(number * per_circuit, (number + 1) * per_circuit)
+            pieces, which = np.unique(every[part], axis=0, return_inverse=True)
             stable = np.array([growth(eq, code) < 0 for code in pieces])
-            found[own] &= stable[which.ravel()]
+            at_rest[part] &= stable[which.ravel()]
 
     def _from_zero(
-        self, row: int, each: int, injected: Injected, lead: Callable[..., Array | None]
+        self, row: int, per_circuit: int, injected: Injected, lead: Callable[..., Array | None]
     ) -> tuple[Array | None, Codes]:
         """Return what a trajectory from zero leads to, None if that is not known, and its pieces.
 
         Parameters
         ----------
         row : int
-            Which right-hand side.
+            Number of the right-hand side.
         each : int
             Right-hand sides of every circuit.
         injected : Injected
         lead : callable
             `grown_rest` or `followed_rest`.
         """
-        member, at = np.array([row // each]), np.array([row % each])
+        member, at = np.array([row // per_circuit]), np.array([row % per_circuit])
         into = injected.rows(member, at)
         pieces = np.full((1, len(self.ports.gain)), START)
 
         def search(code: Codes) -> Array | None:
             pieces[0], sources = code, np.zeros((1, len(code)))
-            _, found = self._search(pieces, member, into, sources)
+            _, at_rest = self._search(pieces, member, into, sources)
             code[:] = pieces[0]
-            return sources[0] if found[0] else None
+            return sources[0] if at_rest[0] else None
 
-        return lead(self.piecewise.of_circuit(row // each), into[0], search), pieces[0]
+        return lead(self.piecewise.of_circuit(row // per_circuit), into[0], search), pieces[0]
 
 
 def _inverse(matrices: Array) -> Array:
@@ -308,4 +320,4 @@ def _inverse(matrices: Array) -> Array:
     except np.linalg.LinAlgError:
         if len(matrices) == 1:
             return np.full(matrices.shape, np.nan)
-    return np.concatenate([_inverse(one[None]) for one in matrices])
+    return np.concatenate([_inverse(matrix[None]) for matrix in matrices])

@@ -40,7 +40,8 @@ class StaticPorts:
     out : ndarray of int, shape (k,)
         Ports of the outputs.
     gain, offset, hold, lowest, highest : ndarray, shape (k,)
-        Of the amplifiers; hold devices with the output resistance in series, 0 for none.
+        Properties of the amplifiers; hold devices with the output resistance in series, 0 for
+        none.
     constrained : ndarray of bool, shape (k,)
         Outputs that ground or a hold device keeps from being negative.
     rout : float

@@ -62,8 +62,8 @@ class Equations(NamedTuple):
 
     def of_circuit(self, number: int) -> Equations:
         """Return those of one circuit, where the arrays hold many along their first axis."""
-        own = {name: getattr(self, name)[number] for name in BY_NETWORK}
-        return self._replace(**own)
+        fields = {name: getattr(self, name)[number] for name in BY_NETWORK}
+        return self._replace(**fields)
 
 
 BY_NETWORK = (
@@ -109,7 +109,7 @@ class Samples(NamedTuple):
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the input step [s].
+        Time from the input step [s].
     sources : ndarray, shape (T, k)
         Voltages behind the output resistances [V].
     held : ndarray, shape (T, k)

@@ -9,7 +9,7 @@ and is the oracle of unconstrained settling.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -31,7 +31,7 @@ class Modes:
     Parameters
     ----------
     eigenvalues : ndarray, shape (..., s)
-        Of the state matrix [1/s].
+        Eigenvalues of the state matrix [1/s].
     """
 
     eigenvalues: np.ndarray
@@ -97,12 +97,12 @@ class LinearModel:
     drive : ndarray, shape (s, P)
         Volts a second for one ampere into a port.
     constant : ndarray, shape (s,)
-        From offsets and bias currents [V/s].
+        Rates from offsets and bias currents [V/s].
     observe : ndarray, shape (P, s)
     local : ndarray, shape (P, P)
         [ohm].
     bias : ndarray, shape (P,)
-        From bias currents [V].
+        Port voltages from bias currents [V].
     """
 
     state: Array
@@ -141,10 +141,6 @@ class LinearModel:
         observe = np.zeros((*many, width, size))
         observe[..., last], observe[..., ports] = equations.from_sources, equations.from_states
         return cls(state, drive, constant, observe, equations.local, equations.bias)
-
-    def of_circuit(self, number: int) -> LinearModel:
-        """Return the model of one circuit of many."""
-        return LinearModel(**{item.name: getattr(self, item.name)[number] for item in fields(self)})
 
     @cached_property
     def modes(self) -> Modes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.equations.arrays import BY_NETWORK, Equations
+from amcspice.engine.equations.arrays import Equations
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
 from amcspice.netlist.subcircuit import check_banks
@@ -32,7 +32,7 @@ def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
     ----------
     circuit : Circuit
     fidelity : str
-        For the message.
+        Name in the message.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class PiecewiseLinear:
     local : ndarray, shape (P, P)
         [ohm].
     bias : ndarray, shape (P,)
-        From bias currents [V].
+        Port voltages from bias currents [V].
     difference, held, charge : ndarray, shapes (k, P), (k, P), (c, P)
         Input differences, held nodes and rates of the states for one ampere into a port.
     difference_0, held_0, charge_0 : ndarray
@@ -101,10 +101,10 @@ class PiecewiseLinear:
         circuit : Circuit
             One of them, where the model is that of many.
         model : PortModel or Batch
+            A batch of one circuit gives what its model gives, without an axis for circuits.
         """
         if isinstance(model, Batch) and len(model) == 1:
-            # Products of one matrix and of a stack of one differ in the last bit.
-            return cls.of(circuit, model.models[0])._as_stack()
+            model = model.models[0]
         opamp, banks = circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
         pins = Pins.of(circuit, model)
@@ -128,13 +128,13 @@ class PiecewiseLinear:
         grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
         unity = 2 * np.pi * opamp.gbw
 
-        def apart(rows: Array) -> tuple[Array, Array, Array]:
+        def split_by_unknown(rows: Array) -> tuple[Array, Array, Array]:
             """Return the parts by sources, hold currents and states, in C order for the kernel."""
             parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
             by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
             return by_source, by_hold, by_state
 
-        difference_parts, held_parts = apart(difference), apart(held)
+        difference_parts, held_parts = split_by_unknown(difference), split_by_unknown(held)
         arrays = Equations(
             difference_a=difference_parts[0],
             difference_w=difference_parts[1],
@@ -176,14 +176,8 @@ class PiecewiseLinear:
         """Return those of one circuit of many, or of the only one."""
         if self.bias.ndim == 1:
             return self
-        own = {name: getattr(self, name)[number] for name in _BY_NETWORK}
-        return replace(self, arrays=self.arrays.of_circuit(number), **own)
-
-    def _as_stack(self) -> PiecewiseLinear:
-        """Return those of a single circuit as those of many."""
-        own = {name: getattr(self, name)[None] for name in _BY_NETWORK}
-        arrays = {name: getattr(self.arrays, name)[None] for name in BY_NETWORK}
-        return replace(self, arrays=self.arrays._replace(**arrays), **own)
+        fields = {name: getattr(self, name)[number] for name in _BY_NETWORK}
+        return replace(self, arrays=self.arrays.of_circuit(number), **fields)
 
 
 _BY_NETWORK = (

@@ -15,7 +15,7 @@ from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
-from amcspice.engine.equations.linear import LinearModel, Modes
+from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import find_installation
@@ -91,7 +91,7 @@ class PreparedDecks:
     Parameters
     ----------
     batch : Batch
-        Of one circuit.
+        Batch of one circuit.
     analysis : Analysis
     flat : bool
         Whether decks hold every cell.
@@ -103,9 +103,9 @@ class PreparedDecks:
         (self._circuit,) = batch.circuits
         self.batch, self.chunk, self._analysis = batch, chunk, analysis
         self._equations = PiecewiseLinear.of(self._circuit, batch)
-        linear = LinearModel.of_equations(self._equations).of_circuit(0)
-        self._modes = Modes(linear.modes.eigenvalues[None])
-        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, self._modes)
+        linear = LinearModel.of_equations(self._equations)
+        self._modes = linear.modes
+        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, linear.modes)
         simulator: Simulator = get_simulator(analysis.simulator)
         transient = choose_transient(
             self._circuit,
@@ -144,10 +144,13 @@ class PreparedDecks:
         if self._analysis.window is not None:
             longest = np.array([self._analysis.window])
         return Integrator(
-            self.batch, longest=longest, equations=self._equations, modes=self._modes,
+            self.batch,
+            longest=longest,
+            equations=self._equations,
+            modes=self._modes,
             settle_tolerance=self._analysis.settle_tolerance,
             tolerance=self._analysis.relative_tolerance,
-        )  # fmt: skip
+        )
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
         """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""

@@ -29,8 +29,8 @@ from amcspice.reduction import PortModel
 __all__ = ["Streamer"]
 
 SHORTEST_WINDOW = 0.5
-"""Of a forecast window, as a fraction of the window without forecast: its last tenth still holds
-enough samples to be judged."""
+"""Shortest forecast window, as a fraction of the window without forecast: its last tenth still
+holds enough samples to be judged."""
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class Streamer:
     settle_tolerance : float
         What is flat to a tenth of this in the last tenth of its window is at rest.
     timeout : float, optional
-        Of one simulation [s].
+        Longest duration of one simulation [s].
     amplifiers : {"elements", "subcircuits"}
         What they are in the deck.
     chunk : int
@@ -60,7 +60,7 @@ class Streamer:
     Attributes
     ----------
     deck_sha256 : str or None
-        Of the first deck that ran.
+        Hash of the first deck that ran.
     """
 
     circuit: Circuit
@@ -88,7 +88,7 @@ class Streamer:
         Parameters
         ----------
         currents : ndarray, shape (K, q)
-            Of the sources [A] or [V].
+            Currents [A] or voltages [V] of the sources.
         windows : ndarray, shape (K,), optional
             Time for each [s]; None is that of the transient.
         transient : Transient, optional
@@ -150,7 +150,7 @@ class Streamer:
         Parameters
         ----------
         currents : ndarray, shape (lead + K, q)
-            Of the sources [A] or [V].
+            Currents [A] or voltages [V] of the sources.
         lead : {0, 1}
             Whether the first row only leads in.
         windows : sequence of ndarray, optional
@@ -214,11 +214,11 @@ class Streamer:
         arriving = steps[number] + risen * (steps[number + 1] - steps[number])
         delivered = voltages @ self.model.conductance - arriving
         out = np.searchsorted(self.model.nodes, np.concatenate([bank.out for bank in banks]))
-        held = [bank for bank in banks if bank.hold is not None]
+        hold_banks = [bank for bank in banks if bank.hold is not None]
         current = np.empty((len(voltages), 0))
-        if held:
-            minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in held]))
-            hold = np.repeat([b.hold for b in held], [len(b.minus) for b in held])
+        if hold_banks:
+            minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in hold_banks]))
+            hold = np.repeat([b.hold for b in hold_banks], [len(b.minus) for b in hold_banks])
             stage = np.stack([vectors[name] for name in held_stages(banks)], axis=1)
             current = hold * np.maximum(voltages[:, minus] - stage, 0.0)
         return supply_currents(self.circuit, delivered[:, out], current)
@@ -234,9 +234,9 @@ def _split(
     Parameters
     ----------
     time : ndarray, shape (T,)
-        From the start [s].
+        Time from the start [s].
     voltages : ndarray, shape (T, P)
-        Of the ports [V].
+        Voltages of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the supplies [A].
     edges : ndarray, shape (K + 1,)

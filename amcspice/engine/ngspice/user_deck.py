@@ -53,7 +53,7 @@ class UserDeck:
     path : Path
         Where it was read from.
     text : str
-        As the simulator gets it.
+        Text as the simulator gets it.
     notes : tuple of str
         What the reader should know of how it is run.
     stop_time : float, optional
