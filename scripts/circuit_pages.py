@@ -26,7 +26,7 @@ SEED = 4
 OPAMP = amc.OpAmp(gain=1e5, gbw=100e6)
 WIRE = amc.Wire(row=1.0, column=1.5)
 
-FIDELITIES = ("flat", "reduced", "behavioural", "ideal")
+FIDELITIES = tuple(amc.BACKENDS)
 OPTIONS = {
     "ridge": {"ridge": 0.1},
     "L1 (nnls)": {"lasso": 0.1, "constraint": amc.NonNegative(hold=False)},

@@ -5,6 +5,9 @@ of the package) that was left before.  Run it on another version with PYTHONPATH
 
     python scripts/count_walks.py
     python scripts/count_walks.py --list solve
+    python scripts/count_walks.py --page
+
+The last one fills in the table of docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import numpy as np
 import amcspice as amc
 
 PACKAGE = Path(amc.__file__).parent
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "architecture.md"
 
 
 class Walk:
@@ -84,22 +88,32 @@ def count(walk: Callable[[], Any]) -> Walk:
     return steps
 
 
+HEAD = ("walk", "functions", "calls", "files", "returns to a room")
+
+
+def figures(name: str, steps: Walk) -> tuple[str, ...]:
+    """Return the row of a walk."""
+    files = len({path for path, _ in steps.functions})
+    return (name, *map(str, (len(steps.functions), len(steps.entered), files, steps.returns)))
+
+
 def main() -> None:
-    """Print a table, or the functions of one walk."""
+    """Print a table and the functions of one walk, or fill in the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--list", choices=list(WALKS), help="print the functions of one walk")
-    chosen = parser.parse_args().list
-    print(f"{'walk':10} {'functions':>9} {'calls':>7} {'files':>6} {'returns to a room':>18}")
-    for name, walk in WALKS.items():
-        steps = count(walk)
-        files = len({path for path, _ in steps.functions})
-        print(
-            f"{name:10} {len(steps.functions):9} {len(steps.entered):7} {files:6} "
-            f"{steps.returns:18}"
-        )
-        if name == chosen:
-            for path, function in steps.functions:
-                print(f"  {path:40} {function}")
+    parser.add_argument("--page", action="store_true", help="fill in docs/architecture.md")
+    arguments = parser.parse_args()
+    counted = {name: count(walk) for name, walk in WALKS.items()}
+    rows = [figures(name, steps) for name, steps in counted.items()]
+    if arguments.page:
+        from update_readme import fill, table  # not of every version
+
+        fill(PAGE, "walks", table(HEAD, rows))
+    for row in (HEAD, *rows):
+        print("{:10} {:>9} {:>7} {:>6} {:>18}".format(*row))
+    if arguments.list:
+        for path, function in counted[arguments.list].functions:
+            print(f"  {path:40} {function}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A package from outside adds a topology, a problem and an amplifier by its entry points."""
+"""A package from outside adds a topology, a problem, an amplifier and a backend by entry points."""
 
 from __future__ import annotations
 
@@ -77,7 +77,40 @@ def test_a_sweep_runs_it(tmp_path):
     assert all(float(point["relative_error_max"]) < 1e-3 for point in points)
 
 
-@pytest.mark.parametrize("name", ["topology", "problem"])
-def test_it_is_short(name):
+NULLOR_IS_THE_LIMIT = """
+import numpy as np, amcspice as amc
+A, B, distances = np.array({A}), np.array({B}), []
+nullor = amc.solve("loaded-inv", A, B, fidelity="nullor", verify=2)
+assert nullor.verification.fidelity == "dc" and nullor.verification.passed
+assert np.abs(nullor.x - nullor.reference).max() < 1e-12
+for gain in (1e4, 1e6):
+    run = amc.solve("loaded-inv", A, B, fidelity="dc", opamp=amc.OpAmp(gain=gain))
+    distances.append(np.abs(run.x - nullor.x).max())
+assert 90 < distances[0] / distances[1] < 110
+try:
+    amc.simulate(amc.CompactGINV(A, constraint=amc.NonNegative()), B, fidelity="nullor")
+except amc.UnsupportedError as error:
+    assert "no limits of outputs" in str(error)
+else:
+    raise AssertionError("not refused")
+"""
+
+
+def test_its_backend_is_the_limit_of_large_gain(tmp_path):
+    text = NULLOR_IS_THE_LIMIT.format(A=A.tolist(), B=B.tolist())
+    result = python("-c", text, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.ngspice
+def test_it_passes_what_every_new_circuit_must(tmp_path):
+    result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path),
+                    "-c", os.devnull, str(EXTENSION / "contract.py"), cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stdout
+    assert "10 passed" in result.stdout
+
+
+@pytest.mark.parametrize(("name", "most"), [("topology", 40), ("problem", 40), ("backend", 70)])
+def test_it_is_short(name, most):
     lines = (EXTENSION / "amcspice_extension" / f"{name}.py").read_text().splitlines()
-    assert len([line for line in lines if line.strip()]) < 40
+    assert len([line for line in lines if line.strip()]) < most

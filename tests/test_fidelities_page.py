@@ -100,7 +100,8 @@ def test_the_table_is_that_of_the_script(script):
     told, found = on_page("fidelities"), cells(script.fidelities_table(repeats=1))
     assert told[:2] == found[:2]
     assert [row[:3] for row in told] == [row[:3] for row in found]
-    allowed = {"reduced": (1e-7, 5e-3), "behavioural": (1e-5, 1e-2), "ideal": (0.1, None)}
+    allowed = {"reduced": (1e-7, 5e-3), "behavioural": (1e-5, 1e-2), "dc": (1e-6, None),
+               "ideal": (0.1, None)}  # fmt: skip
     for rows in (told, found):
         for _, fidelity, _, solution, _, settling, _ in rows[2:]:
             if fidelity == "flat":
@@ -130,5 +131,13 @@ def test_links_of_the_page_lead_somewhere():
 def test_files_and_tests_that_the_page_names_exist():
     for name in re.findall(r"`(?:tests/)?(test_\w+\.py)`", TEXT):
         assert (ROOT / "tests" / name).is_file(), name
-    for name in re.findall(r"`((?:circuit|netlist|reduction|engine|measure)/[\w/]+\.py)`", TEXT):
+    names = set(re.findall(r"`((?!tests|scripts)[a-z]+/[\w/]+\.py)`", TEXT))
+    assert {name.split("/")[0] for name in names} >= {"engine", "problem", "reduction"}
+    for name in names:
         assert (ROOT / "amcspice" / name).is_file(), name
+
+
+def test_every_fidelity_and_problem_has_its_place():
+    titles = re.findall(r"^## (.*)$", TEXT, flags=re.M)
+    assert [title for title in titles if title in amc.BACKENDS] == list(amc.BACKENDS)
+    assert set(amc.PROBLEMS) <= set(re.findall(r"^\| `(\w+)` \|", TEXT, flags=re.M))

@@ -1,7 +1,7 @@
 """Alternating non-negative least squares: V ~ W H for one matrix or many in lockstep.
 
 Each half-step programs the arrays with the factor that is held fixed and solves one regression
-for every row or column of V.  A digital twin, the same iteration with scipy's solver from the
+for every row or column of V.  A digital twin, the same iteration with exact solutions from the
 same start, runs beside it.
 """
 

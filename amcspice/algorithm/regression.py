@@ -1,4 +1,4 @@
-"""The regressions of a half-step, and what solves them: simulated circuits, or scipy."""
+"""The regressions of a half-step, and what solves them: simulated circuits, or algebra."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ class AnalogSolver:
 
 @dataclass(frozen=True)
 class DigitalSolver:
-    """The digital twin: non-negative least squares by scipy."""
+    """The digital twin: exact non-negative least squares."""
 
     def factor(self, half_step: HalfStep) -> DigitalFactor:
         """See `Solver`."""

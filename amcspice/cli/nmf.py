@@ -23,6 +23,6 @@ def nmf() -> None:
     """Non-negative matrix factorisation V ~ W H on a simulated circuit.
 
     Each half of an iteration programs the crossbars once with one factor and solves one
-    non-negative regression for every column of the other.  The same factorisation with scipy,
-    the digital twin, runs beside it.
+    non-negative regression for every column of the other.  The same factorisation with exact
+    regressions, the digital twin, runs beside it.
     """

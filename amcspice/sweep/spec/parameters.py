@@ -120,7 +120,7 @@ _TABLE = (
     _whole("problem_seed", 0, "of matrix and right-hand sides; default: seed"),
     Parameter(
         "fidelity",
-        "flat, reduced, behavioural, ideal; auto takes reduced up to 128 columns and "
+        "flat, reduced, behavioural, dc, ideal; auto takes reduced up to 128 columns and "
         "behavioural beyond, auto:N up to N",
         kind="text",
         default="reduced",
@@ -166,7 +166,7 @@ _TABLE = (
     _positive("switch_on", "ohm", "closed switch of a macro circuit; default 100"),
     _positive("switch_off", "ohm", "open switch of a macro circuit; default 1e9"),
     _from_zero("ridge", "", "adds ridge/2 |x|^2 to the objective"),
-    _from_zero("lasso", "", "adds lasso sum(x) to the objective (nnls)"),
+    _from_zero("lasso", "", "adds lasso sum(|x|) to the objective (nnls, lasso)"),
     _flagged("hold", "column wire of a saturated amplifier stays at virtual ground"),
     _flagged("compensation", "equal row totals"),
     _choice("scaling", ("matrix", "columns"), "what uses the full range of conductance"),

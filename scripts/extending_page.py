@@ -1,0 +1,26 @@
+"""Copy the files of tests/extension into docs/extending.md, between their markers."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from update_readme import fill
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "extending.md"
+
+
+def block(name: str) -> str:
+    """Return a file as a block of code."""
+    language = "python" if name.endswith(".py") else "ini"
+    return f"```{language}\n{(ROOT / name).read_text()}```"
+
+
+def main() -> None:
+    for name in re.findall(r"<!-- (tests/\S+):begin -->", PAGE.read_text()):
+        fill(PAGE, name, block(name))
+
+
+if __name__ == "__main__":
+    main()

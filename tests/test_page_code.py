@@ -1,0 +1,68 @@
+"""Python code of README.md and docs runs as it stands, block after block of a page."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import amcspice as amc
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = {
+    "README.md": "",
+    "docs/complex.md": "",
+    "docs/converters.md": "",
+    "docs/devices.md": "",
+    "docs/monte-carlo.md": "trials=100",
+    "docs/recommender.md": "",
+}
+"""Pages, and what is made less of."""
+
+ELSEWHERE = {"docs/extending.md", "docs/sweeps.md", "docs/sweep-report.md"}
+"""Their code is that of files, or needs a cluster or a store; what it imports is there."""
+
+
+def blocks(page):
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), flags=re.S | re.M)
+
+
+def test_every_page_with_code_is_here():
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    names = {path.relative_to(ROOT).as_posix() for path in pages}
+    assert {name for name in names if blocks(name)} == {*PAGES, *ELSEWHERE}
+
+
+@pytest.mark.parametrize("page", sorted(ELSEWHERE - {"docs/extending.md"}))
+def test_what_other_code_imports_is_there(page):
+    lines = re.findall(r"^ *((?:from|import) amcspice.*)$", "\n".join(blocks(page)), flags=re.M)
+    assert lines
+    exec("\n".join(lines), {})
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    draw = np.random.default_rng(0)
+    A = draw.random((8, 3))
+    X = draw.random((12, 9))
+    given = {"amc": amc, "np": np, "A": A, "b": A @ [1, 0, 0.5], "X": X}
+    given["B"] = A @ draw.random((3, 2))
+    solution = {"solution": [[[1.0, 2.0], [0.0, -1.0]]]}
+    Path("r.json").write_text(json.dumps(solution))
+    for block in blocks(page):
+        if PAGES[page]:
+            assert PAGES[page] in block
+            block = block.replace(PAGES[page], "trials=3").replace("jobs=2", "jobs=1")
+        exec(compile(block, page, "exec"), given)
+    if page == "docs/complex.md":
+        assert given["run"].unique
+        overlap = abs(np.vdot(given["v"], given["run"].x))
+        assert overlap == pytest.approx(1, abs=1e-3)
+        assert given["run"].relative_error < 0.05
+    if page == "README.md":
+        assert given["run"].settled is np.True_
+        assert np.ndim(given["run"].settling_time) == 0
