@@ -4,7 +4,8 @@ from amcspice.engine.analysis import Analysis
 from amcspice.simulation.montecarlo import monte_carlo
 from amcspice.simulation.noise import noise_transient, output_noise
 from amcspice.simulation.path import simulate, simulate_many
-from amcspice.simulation.result import Conversion, Judgement, Range, Run, Verification
+from amcspice.simulation.result import Conversion, Judgement, Range, Verification
+from amcspice.simulation.run import Run
 from amcspice.simulation.solve import pose, solve
 from amcspice.simulation.trials import Distribution, Trials
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.simulation.result import Conversion, Run, Verification
+from amcspice.simulation.result import Conversion, Verification
+from amcspice.simulation.run import Run
 from amcspice.simulation.trials import Distribution, Trials
 
 __all__ = ["plain_run", "plain_trials", "plain_verification"]

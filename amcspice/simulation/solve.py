@@ -16,7 +16,8 @@ from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS, CircuitForm
 from amcspice.problem.choice import circuit_of
 from amcspice.simulation.path import simulate
-from amcspice.simulation.result import Run, judge
+from amcspice.simulation.result import judge
+from amcspice.simulation.run import Run
 from amcspice.simulation.trials import Trials
 
 __all__ = ["PosedProblem", "pose", "solve"]

@@ -15,7 +15,8 @@ from amcspice.engine import BACKENDS, Analysis, Batch, get_backend
 from amcspice.errors import InputError
 from amcspice.problem import problem_of
 from amcspice.simulation.once import drive_of, join_forecasts, run_once
-from amcspice.simulation.result import Run, Verification
+from amcspice.simulation.result import Verification
+from amcspice.simulation.run import Run
 from amcspice.simulation.sample import Index, Sample
 
 __all__ = ["Operation", "Verifier", "repeat"]

@@ -1,0 +1,266 @@
+"""One batch of circuits, run in a range in which no amplifier comes near a limit."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine import (
+    Analysis,
+    Backend,
+    Batch,
+    Drive,
+    Forecast,
+    Prepared,
+    Waveforms,
+    get_backend,
+)
+from amcspice.measure import Measurement, near_limits
+from amcspice.pool import Pool, Report
+from amcspice.problem import problem_of
+from amcspice.simulation.conversion import Inputs, convert
+from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
+from amcspice.simulation.provenance import provenance
+from amcspice.simulation.result import Range, judge
+from amcspice.simulation.run import Run
+
+__all__ = ["Case", "Ranging", "ideal_run"]
+
+MAX_HALVINGS = 12
+PARTS_PER_JOB = 4
+"""Parts that each process gets of a run, so that none waits long for the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A circuit with its right-hand sides, and where its answers should be."""
+
+    circuit: Circuit
+    vectors: Array
+    single: bool
+    answers: Array
+    inputs: Inputs
+
+    @classmethod
+    def of(cls, circuit: Circuit, b: ArrayLike, analysis: Analysis) -> Case:
+        """Check `b` for `circuit` and compute its reference answers."""
+        vectors = circuit.vectors(b)
+        answers = problem_of(circuit).answer(circuit, vectors)
+        return cls(
+            circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors, analysis.dac)
+        )
+
+    def volts_per_unit(self, analysis: Analysis) -> float:
+        """Return the first range that is tried."""
+        if analysis.range != "reference":
+            return float(analysis.range)
+        return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.full_scale)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some right-hand sides of a circuit, for a process of its own."""
+
+    circuit: Circuit
+    analysis: Analysis
+    currents: Array
+    lead: int
+    forecast: Forecast | None
+    keep: bool
+    give_up: bool
+
+
+def _run_part(part: _Part, report: Report) -> Outcome:
+    batch = Batch.of([part.circuit])
+    return run_once(
+        get_backend(part.analysis).prepare(batch),
+        Drive.of(batch, [part.currents]),
+        part.analysis,
+        lead=part.lead,
+        forecast=part.forecast,
+        keep=part.keep,
+        give_up=part.give_up,
+        report=report,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Ranging:
+    """Runs batches in a range in which no amplifier comes near a limit."""
+
+    backend: Backend
+    analysis: Analysis
+    pool: Pool | None
+    keep: bool
+    progress: Callable[[int], None] | None
+
+    def run(self, cases: Sequence[Case], started: float) -> list[Run]:
+        """Return the runs of cases that stand in one batch."""
+        batch = Batch.of([case.circuit for case in cases])
+        volts = np.array([case.volts_per_unit(self.analysis) for case in cases])
+        return self._run(batch, cases, volts, np.zeros(len(cases), int), started)
+
+    def _run(
+        self,
+        batch: Batch,
+        cases: Sequence[Case],
+        volts: Array,
+        repeats: NDArray[np.intp],
+        started: float,
+    ) -> list[Run]:
+        prepared = self.backend.prepare(batch)
+        fixed = prepared.runs_away | (self.analysis.range != "reference")
+        while True:
+            sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
+            drive = drive_of(batch, sent, volts)
+            may_halve = ~fixed & (repeats < MAX_HALVINGS)
+            foretold = self._forecast(prepared, drive, stop=bool(may_halve.any()))
+            if foretold is None:
+                volts, repeats = volts / 2, repeats + 1
+                continue
+            forecast = join_forecasts(foretold)
+            outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_halve.all()))
+            near = outcome.measurement.near_limit.reshape(len(batch), -1).any(axis=1)
+            again = np.flatnonzero(near & may_halve)
+            if not again.size or len(batch) > 1:
+                break
+            volts, repeats = volts / 2, repeats + 1
+        origins = prepared.origin(drive, forecast)
+        count = len(drive)
+        runs = {
+            k: self._read_out(
+                case, outcome, slice(k * count, (k + 1) * count), Range(
+                    "reference" if self.analysis.range == "reference" else "fixed",
+                    float(volts[k]), int(repeats[k]),
+                ),
+                prepared, provenance(case.circuit, origins[k], started),
+            )
+            for k, case in enumerate(cases)
+            if k not in again
+        }  # fmt: skip
+        if again.size:
+            halved = self._run(
+                batch.take(again.tolist()), [cases[int(k)] for k in again], volts[again] / 2,
+                repeats[again] + 1, started,
+            )  # fmt: skip
+            runs |= dict(zip(again.tolist(), halved, strict=True))
+        return [runs[k] for k in range(len(cases))]
+
+    def _forecast(self, prepared: Prepared, drive: Drive, *, stop: bool) -> list[Forecast] | None:
+        """Return forecasts of all chunks; None as soon as one says that the range is too large.
+
+        It spares ngspice a run in a range that is too large; where the equations are not known
+        the run itself has to tell.
+        """
+        parts = []
+        for part in prepared.forecast(drive):
+            if stop and near_limits(prepared.batch, part.final, part.into).any():
+                return None
+            parts.append(part)
+        return parts
+
+    def _attempt(
+        self, prepared: Prepared, drive: Drive, forecast: Forecast | None, *, give_up: bool
+    ) -> Outcome:
+        """Run every right-hand side in one range, here or shared out."""
+        finished = 0
+
+        def report(count: int) -> None:
+            nonlocal finished
+            finished += count
+            if self.progress is not None:
+                self.progress(finished)
+
+        count, chunk = len(drive), prepared.chunk
+        chunks = -(-count // chunk)
+        give_up = give_up and len(prepared.batch) == 1
+        pool = self.pool
+        if pool is None or pool.jobs == 1 or chunks == 1 or len(prepared.batch) > 1:
+            return run_once(
+                prepared, drive, self.analysis, forecast=forecast, keep=self.keep,
+                give_up=give_up, report=report,
+            )  # fmt: skip
+        # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
+        size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
+        parts = [
+            _Part(
+                prepared.batch.circuit, self.analysis,
+                drive.currents[0][max(first - 1, 0) : first + size], min(first, 1),
+                _take_windows(forecast, slice(first // chunk, (first + size) // chunk)),
+                self.keep, give_up,
+            )
+            for first in range(0, count, size)
+        ]  # fmt: skip
+        return Outcome.join(pool.map(_run_part, parts, report))
+
+    def _read_out(
+        self,
+        case: Case,
+        outcome: Outcome,
+        rows: slice,
+        scale: Range,
+        prepared: Prepared,
+        origin: dict[str, Any],
+    ) -> Run:
+        """Return the run of one case: its rows of what was measured, read out."""
+        measurement, conversion = outcome.measurement.take(rows), None
+        volts = scale.volts_per_unit
+        if self.analysis.converts:
+            measurement, conversion = convert(
+                case.inputs, self.analysis.adc, measurement, case.answers, volts
+            )
+        else:
+            measurement = measurement.read_out(case.circuit, volts, case.answers)
+        waveforms = None
+        if self.keep and outcome.streams:
+            waveforms = Waveforms(
+                names=prepared.batch.names,
+                segments=tuple(segment for stream in outcome.streams for segment in stream),
+                outputs=tuple(int(k) for k in prepared.batch.outputs),
+            )
+        return replace(
+            _run_of(case, measurement, self.backend, scale, origin),
+            waveforms=waveforms,
+            conversion=conversion,
+        )
+
+
+def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
+    if forecast is None:
+        return None
+    none = forecast.final[:0]
+    return Forecast(forecast.windows[chunks], none, none)
+
+
+def ideal_run(case: Case, backend: Backend, started: float) -> Run:
+    """Return the run of a backend without voltages: the reference answers themselves."""
+    backend.check(case.circuit)
+    measurement = Measurement.ideal(case.answers)
+    origin = provenance(case.circuit, None, started)
+    return _run_of(case, measurement, backend, Range("reference", 1.0, 0), origin)
+
+
+def _run_of(
+    case: Case, measurement: Measurement, backend: Backend, scale: Range, origin: dict[str, Any]
+) -> Run:
+    circuit = case.circuit
+    return Run(
+        problem=circuit.problem,
+        circuit=circuit.name,
+        fidelity=backend.name,
+        measurement=measurement,
+        single=case.single,
+        range=scale,
+        amplifiers=circuit.amplifier_count,
+        cells=circuit.schematic.cells,
+        waveforms=None,
+        provenance=origin,
+        judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
+    )

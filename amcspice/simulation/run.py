@@ -1,0 +1,320 @@
+"""`Run`: what a simulation returns, a view of what was measured."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from amcspice.archive import read_archive, write_archive
+from amcspice.circuit.base import Array
+from amcspice.engine import Waveforms
+from amcspice.errors import InputError
+from amcspice.measure import Measurement
+from amcspice.problem import CircuitForm
+from amcspice.simulation.result import Conversion, Judgement, Range, Verification
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+__all__ = ["Run"]
+
+KIND = "amcspice run 1"
+"""What stands in a saved run."""
+
+_MEASURED = (
+    "outputs", "sampled", "solution", "answer", "relative_error", "settled", "settling_time",
+    "energy", "near_limit",
+)  # fmt: skip
+_PLAIN = ("problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Result of a simulation; K right-hand sides.
+
+    Figures have one entry for each right-hand side; of a single one, given as a vector, they are
+    scalars.
+
+    Parameters
+    ----------
+    problem, circuit, fidelity : str
+        What was solved, by what, and how it was simulated.
+    measurement : Measurement
+        Everything that was measured; the properties below are views of it.
+    single : bool
+        Whether the right-hand side was a vector.
+    range : Range
+    amplifiers, cells : int
+        Hardware used.
+    waveforms : Waveforms, optional
+        None where there are none, or if they were not kept.
+    provenance : dict
+        Versions, options, hash of the deck, seed, wall time.
+    judgement : callable
+        Returns the `Judgement`; it is worked out when it is asked for.
+    form : CircuitForm, optional
+        Where the circuit solved another form of the problem.
+    verification : Verification, optional
+        If some were run again at a higher fidelity.
+    conversion : Conversion, optional
+        If there are converters; ``x`` is what they give then.
+    """
+
+    problem: str
+    circuit: str
+    fidelity: str
+    measurement: Measurement
+    single: bool
+    range: Range
+    amplifiers: int
+    cells: int
+    waveforms: Waveforms | None
+    provenance: dict[str, Any]
+    judgement: Callable[[], Judgement] = field(repr=False)
+    form: CircuitForm | None = None
+    verification: Verification | None = None
+    conversion: Conversion | None = None
+
+    def __len__(self) -> int:
+        """Return the number of right-hand sides."""
+        return len(self.measurement)
+
+    def _figure(self, values: Any) -> Any:
+        return values[0] if self.single else values
+
+    def _vectors(self, values: Array) -> Any:
+        restored = values if self.form is None else self.form.restore(values)
+        return restored[0] if self.single else restored.T
+
+    @property
+    def x(self) -> Any:
+        """Solution as read from the outputs, shape (n,) or (n, K) as the right-hand side was."""
+        return self._vectors(self.measurement.solution)
+
+    @property
+    def reference(self) -> Any:
+        """Ideal answer, same shape."""
+        return self._vectors(self.measurement.answer)
+
+    @functools.cached_property
+    def relative_error(self) -> Any:
+        """Distance of the solution from the reference over its size, 2-norm, shape (K,)."""
+        measured = self.measurement
+        if self.form is None or self.form.error is None:
+            return self._figure(measured.relative_error)
+        restore = self.form.restore
+        errors = self.form.error(restore(measured.solution), restore(measured.answer))
+        return self._figure(errors)
+
+    @property
+    def settled(self) -> Any:
+        """Whether the outputs came to rest within the longest window, shape (K,)."""
+        return self._figure(self.measurement.settled)
+
+    @property
+    def settling_time(self) -> Any:
+        """Time until every output stays in its band, nan where it never does, shape (K,) [s]."""
+        return self._figure(self.measurement.settling_time)
+
+    @property
+    def energy(self) -> Any:
+        """Energy from all sources until settled, shape (K,) [J]."""
+        return self._figure(self.measurement.energy)
+
+    @property
+    def power(self) -> dict[str, Any]:
+        """Power at the end by part, each shape (K,) [W]; see `amcspice.measure.Power`."""
+        return {name: self._figure(watts) for name, watts in self.measurement.power.items()}
+
+    @functools.cached_property
+    def _judgement(self) -> Judgement:
+        return self.judgement()
+
+    @property
+    def unique(self) -> Any:
+        """Whether the reference is the only answer, shape (K,); see `Judgement`."""
+        return self._figure(self._judgement.unique)
+
+    @property
+    def residual(self) -> Any:
+        """Relative residual of the solution, shape (K,); see `Judgement`."""
+        return self._figure(self._judgement.residual)
+
+    @property
+    def reference_residual(self) -> Any:
+        """Relative residual of the reference, shape (K,); see `Judgement`."""
+        return self._figure(self._judgement.reference_residual)
+
+    @property
+    def volts_per_unit(self) -> float:
+        """Volts for one unit of the column-scaled solution."""
+        return self.range.volts_per_unit
+
+    @property
+    def range_halvings(self) -> int:
+        """How often the range was halved."""
+        return self.range.repeats
+
+    @property
+    def near_limit(self) -> bool:
+        """Whether an amplifier rests near a limit that is no constraint, in every range tried.
+
+        The solution is what the saturated circuit shows then.
+        """
+        return bool(self.measurement.near_limit.any())
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether every right-hand side came to rest."""
+        return bool(self.measurement.settled.all())
+
+    def __repr__(self) -> str:
+        return "\n".join(summary(self))
+
+    def _repr_html_(self) -> str:
+        heading, *rows = summary(self)
+        cells = "".join(
+            f"<tr><th>{name.strip()}</th><td>{text.strip()}</td></tr>"
+            for name, _, text in (row.partition(": ") for row in rows)
+        )
+        return f"<table><caption>{heading}</caption>{cells}</table>"
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return one row a right-hand side: figures, then the entries of x and reference."""
+        import pandas
+
+        figures = {
+            "relative_error": np.atleast_1d(self.relative_error),
+            "settled": self.measurement.settled,
+            "settling_time_s": self.measurement.settling_time,
+            "energy_j": self.measurement.energy,
+            **{f"power_{name}_w": watts for name, watts in self.measurement.power.items()},
+        }
+        for name in ("x", "reference"):
+            values = np.atleast_2d(getattr(self, name).T)
+            figures |= {f"{name}{k}": column for k, column in enumerate(values.T)}
+        return pandas.DataFrame(figures).rename_axis("rhs")
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return a Dataset over right-hand sides and entries, units as attributes."""
+        import xarray
+
+        measured, figures = self.measurement, ("rhs",)
+        power = np.array(list(measured.power.values())).reshape(len(measured.power), len(self))
+        return xarray.Dataset(
+            {
+                "x": (("rhs", "entry"), np.atleast_2d(self.x.T)),
+                "reference": (("rhs", "entry"), np.atleast_2d(self.reference.T)),
+                "relative_error": (figures, np.atleast_1d(self.relative_error)),
+                "settled": (figures, measured.settled),
+                "settling_time": (figures, measured.settling_time, {"units": "s"}),
+                "energy": (figures, measured.energy, {"units": "J"}),
+                "power": (("part", "rhs"), power, {"units": "W"}),
+            },
+            coords={"part": list(measured.power)},
+            attrs={"problem": self.problem, "circuit": self.circuit, "fidelity": self.fidelity},
+        )
+
+    def plot(self, index: int = 0, **options: Any) -> Any:
+        """Plot the solution voltages of one right-hand side over time.
+
+        Raises
+        ------
+        InputError
+            If there are no waveforms.
+        """
+        if self.waveforms is None:
+            raise InputError(
+                "this run has no waveforms: use fidelity behavioural, reduced or flat, and keep "
+                "them (keep_waveforms=True)"
+            )
+        return self.waveforms.plot(index, **options)
+
+    def save(self, path: Any) -> None:
+        """Write the run, without waveforms, to a file that `Run.load` reads."""
+        judgement = self._judgement
+        measured = self.measurement
+        arrays = {name: getattr(measured, name) for name in _MEASURED} | {
+            f"power_{name}": watts for name, watts in measured.power.items()
+        }
+        arrays |= {
+            "x": self.x, "reference": self.reference,
+            "error": np.atleast_1d(self.relative_error),
+            **{item.name: getattr(judgement, item.name) for item in fields(Judgement)},
+        }  # fmt: skip
+        values = {name: getattr(self, name) for name in _PLAIN}
+        values["power"] = list(measured.power)
+        values["range"] = asdict(self.range)
+        write_archive(Path(path), KIND, arrays, values)
+
+    @staticmethod
+    def load(path: Any) -> Run:
+        """Read a run that `Run.save` wrote; it has no waveforms.
+
+        Raises
+        ------
+        InputError
+            If the file is no such run, or of another version.
+        """
+        arrays, values = read_archive(Path(path), KIND)
+        names = values.pop("power")
+        measurement = Measurement(
+            **{name: arrays[name] for name in _MEASURED},
+            power={name: arrays[f"power_{name}"] for name in names},
+        )
+        rows = (lambda a: a[None]) if values["single"] else np.transpose
+        measurement = replace(
+            measurement, solution=rows(arrays["x"]), answer=rows(arrays["reference"]),
+            relative_error=arrays["error"],
+        )  # fmt: skip
+        judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
+        values["range"] = Range(**values["range"])
+        return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
+
+
+def summary(run: Run) -> list[str]:
+    """Return a run in a few lines: a heading, then names and figures."""
+    count, measured = len(run), run.measurement
+    several = f"{count} right-hand sides" if count != 1 else "1 right-hand side"
+    lines = [f"{run.problem} on {run.circuit}, {run.fidelity}: {several}, x of {_size(run)}"]
+
+    def add(name: str, values: Any, unit: str) -> None:
+        known = np.asarray(values, float)
+        known = known[np.isfinite(known)]
+        if known.size:
+            middle, most = np.median(known), known.max()
+            spread = f" (largest {most:.3g} {unit})".replace(" )", ")") if known.size > 1 else ""
+            lines.append(f"  {name}: {middle:.3g} {unit}".rstrip() + spread)
+
+    add("relative error", run.relative_error, "")
+    add("settling time", measured.settling_time, "s")
+    add("power at rest", measured.power.get("total", np.nan), "W")
+    add("energy", measured.energy, "J")
+    lines.append(f"  hardware: {run.amplifiers} amplifiers, {run.cells} cells")
+    lines.append(
+        f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "
+        f"{run.range.repeats} repeats)"
+    )
+    unsettled = int((~measured.settled).sum())
+    if unsettled:
+        lines.append(f"  not settled: {unsettled} of {count}")
+    if run.near_limit:
+        lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
+    if run.verification is not None:
+        lines.append(
+            f"  verified: {len(run.verification.solution_deviation)} at "
+            f"{run.verification.fidelity}, solutions off by at most "
+            f"{run.verification.largest_solution_deviation:.2g}"
+        )
+    return lines
+
+
+def _size(run: Run) -> str:
+    entries = len(run.x) if run.single else run.x.shape[0]
+    return f"{entries} entries" if entries != 1 else "1 entry"
