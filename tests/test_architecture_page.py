@@ -62,6 +62,8 @@ def test_objects_stand_in_the_files_that_are_named():
         found = "".join((PACKAGE / name).read_text() for name in re.findall(r"`(.*?)`", files))
         for name in re.findall(r"`(\w+)`", names):
             assert f"class {name}" in found, name
+    for name, path in re.findall(r"`(\w+)` in `([\w/]+\.py)`", TEXT):
+        assert re.search(rf"(class|def) {name}\b", (PACKAGE / path).read_text()), name
 
 
 def test_fidelities_are_the_backends():
