@@ -76,7 +76,7 @@ class Registry(Mapping[str, T]):
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter([*self._entries, *self._entry_points.keys() - self._entries.keys()])
+        return iter(dict.fromkeys([*self._entries, *sorted(self._entry_points)]))
 
     def __len__(self) -> int:
         return len(self._entries.keys() | self._entry_points.keys())

@@ -10,6 +10,7 @@ from amcspice.engine.behavioural.backend import Behavioural, Integrator
 from amcspice.engine.dc.backend import DC
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear
+from amcspice.engine.equations.pins import Pins
 from amcspice.engine.fidelities import BACKENDS
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import Installation, find_installation
@@ -17,6 +18,7 @@ from amcspice.engine.ngspice.process import BatchSimulator
 from amcspice.engine.ngspice.shared import SharedSimulator
 from amcspice.engine.ngspice.simulator import Simulator
 from amcspice.engine.ngspice.streamer import Streamer
+from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_transient
 from amcspice.engine.waveforms import Segment, Stream, Waveforms
 
@@ -35,6 +37,7 @@ __all__ = [
     "LinearModel",
     "Origin",
     "PiecewiseLinear",
+    "Pins",
     "Prepared",
     "Response",
     "Segment",
@@ -50,4 +53,5 @@ __all__ = [
     "get_simulator",
     "have_equal_wiring",
     "split_options",
+    "supply_currents",
 ]

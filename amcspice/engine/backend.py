@@ -143,7 +143,7 @@ class Prepared(Protocol):
 
 
 class Backend(abc.ABC):
-    """A fidelity; subclasses are registered under their names.
+    """A fidelity; `BACKENDS.add` or an entry point makes it known under its name.
 
     Parameters
     ----------

@@ -80,7 +80,7 @@ def refuse_growth(growth: float) -> None:
         raise UnstableError(
             f"the circuit is unstable: eigenvalue {growth:.3g} 1/s; use more loop damping "
             "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
-            "circuit; or allow unstable circuits, to see where it goes"
+            "circuit; or allow unstable circuits, to see in time (not by dc) where it goes"
         )
 
 

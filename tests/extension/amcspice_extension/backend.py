@@ -10,9 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from amcspice import Backend, UnsupportedError
-from amcspice.engine import Origin
-from amcspice.engine.equations.pins import Pins
-from amcspice.engine.supply import supply_currents
+from amcspice.engine import Origin, Pins, supply_currents
 
 
 class Nullor(Backend):
