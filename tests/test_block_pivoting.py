@@ -192,7 +192,7 @@ def test_rows_count_where_entries_are_stored(ridge):
     draw = np.random.default_rng(11)
     A, known = draw.random((30, 4)), sample_of_rows(draw)
     known = sp.vstack([known[:5], sp.csr_array((1, 30)), known[5:]], format="csr")
-    found = nonnegative_least_squares_rows(A, known, ridge=ridge)
+    found = nonnegative_least_squares_rows(A, known, ridge=ridge * np.diff(known.indptr))
     for k in range(known.shape[0]):
         own = slice(known.indptr[k], known.indptr[k + 1])
         rows, b = known.indices[own], known.data[own]
@@ -226,6 +226,14 @@ def test_answers_do_not_depend_on_what_stands_beside_them(monkeypatch):
     B = known.toarray()
     every = nonnegative_least_squares(A, B, ridge=1e-3)
     rows = nonnegative_least_squares_rows(A, known, ridge=1e-3)
+    ridges = 1e-3 * np.arange(1, len(B) + 1)
+    every_row = nonnegative_least_squares_rows(A, known, ridge=ridges, lasso=1e-2)
+    for k in range(len(B)):
+        lines = known.indices[known.indptr[k] : known.indptr[k + 1]]
+        alone = nonnegative_least_squares(
+            A[lines], B[k : k + 1, lines], ridge=ridges[k], lasso=1e-2
+        )
+        np.testing.assert_array_equal(every_row[k], alone[0])
     for step in (1, 3, 17):
         cuts = [slice(k, k + step) for k in range(0, len(B), step)]
         parts = [nonnegative_least_squares(A, B[cut], ridge=1e-3) for cut in cuts]

@@ -223,7 +223,7 @@ class DigitalSolver:
         return [
             Solution(
                 share.numbers,
-                np.concatenate([share.factor.solve(right) for right in share.right_hand_sides]),
+                share.factor.solve(share.right_hand_sides),
                 nothing,
                 {},
             )

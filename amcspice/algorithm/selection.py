@@ -7,11 +7,12 @@ them and switch all others off.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from amcspice.algorithm.data import RightHandSides
@@ -19,7 +20,11 @@ from amcspice.circuit import Circuit, CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.engine import BACKENDS
 from amcspice.errors import UnsupportedError
-from amcspice.problem import make_circuit, nonnegative_least_squares
+from amcspice.problem import (
+    make_circuit,
+    nonnegative_least_squares,
+    nonnegative_least_squares_rows,
+)
 from amcspice.simulation import Run
 
 __all__ = ["DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
@@ -189,9 +194,31 @@ class DigitalFactor:
             return self
         return DigitalFactor(self.matrix[lines], self.lasso, lines)
 
-    def solve(self, right: RightHandSides) -> Array:
-        """Return the solutions of right-hand sides, shape (K, rank)."""
-        matrix, lines = self.matrix, right.lines
-        if lines is not None:
-            matrix = matrix[lines if self.lines is None else np.searchsorted(self.lines, lines)]
+    def solve(self, right_hand_sides: Sequence[RightHandSides]) -> Array:
+        """Return the solutions of right-hand sides, one after the other, shape (K, rank)."""
+        if all(right.lines is not None and len(right.values) == 1 for right in right_hand_sides):
+            return self._solve_rows(right_hand_sides)
+        solutions: Array = np.concatenate([self._solve_shared(right) for right in right_hand_sides])
+        return solutions
+
+    def _solve_shared(self, right: RightHandSides) -> Array:
+        """Solve right-hand sides with the same word lines."""
+        matrix = self.matrix[self._places(right.lines)]
         return nonnegative_least_squares(matrix, right.values, ridge=right.ridge, lasso=self.lasso)
+
+    def _solve_rows(self, right_hand_sides: Sequence[RightHandSides]) -> Array:
+        """Solve right-hand sides that each have word lines of their own; changes no bit."""
+        places = [self._places(right.lines) for right in right_hand_sides]
+        values = np.concatenate([right.values[0] for right in right_hand_sides])
+        known = sp.csr_array(
+            (values, np.concatenate(places), np.cumsum([0, *map(len, places)])),
+            shape=(len(places), len(self.matrix)),
+        )
+        ridges = [right.ridge for right in right_hand_sides]
+        return nonnegative_least_squares_rows(self.matrix, known, ridge=ridges, lasso=self.lasso)
+
+    def _places(self, lines: Lines | None) -> Any:
+        """Return where word lines stand in the matrix."""
+        if lines is None:
+            return slice(None)
+        return lines if self.lines is None else np.searchsorted(self.lines, lines)

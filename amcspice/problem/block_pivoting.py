@@ -85,7 +85,7 @@ def solve_shared(matrix, rows, vectors, ridge, lasso):
 
 
 @_njit()
-def solve_rows(matrix, starts, indices, values, ridge):
+def solve_rows(matrix, starts, indices, values, ridges, lasso):
     """Solve regressions that each count some rows of a matrix.
 
     Parameters
@@ -97,8 +97,8 @@ def solve_rows(matrix, starts, indices, values, ridge):
         The rows, ascending.
     values : ndarray, shape (stored,)
         The right-hand sides.
-    ridge : float
-        For each row that counts.
+    ridges : ndarray, shape (K,)
+    lasso : float
 
     Returns
     -------
@@ -110,10 +110,9 @@ def solve_rows(matrix, starts, indices, values, ridge):
     gram, sizes, room = np.empty((n, n)), np.empty(n), _new_room(n)
     for k in range(total):
         rows, vector = indices[starts[k] : starts[k + 1]], values[starts[k] : starts[k + 1]]
-        own = ridge * len(rows)
-        _accumulate(matrix, rows, own, gram, sizes)
+        _accumulate(matrix, rows, ridges[k], gram, sizes)
         x = solutions[k]
-        left[k] = not _solve(matrix, rows, vector, gram, sizes, own, 0.0, room, x)
+        left[k] = not _solve(matrix, rows, vector, gram, sizes, ridges[k], lasso, room, x)
     return solutions, left
 
 

@@ -74,7 +74,7 @@ def nonnegative_least_squares(
 
 
 def nonnegative_least_squares_rows(
-    matrix: ArrayLike, known: sp.csr_array, *, ridge: float = 0.0
+    matrix: ArrayLike, known: sp.csr_array, *, ridge: ArrayLike = 0.0, lasso: float = 0.0
 ) -> Array:
     """Solve regressions that each count only some rows of a matrix.
 
@@ -85,8 +85,10 @@ def nonnegative_least_squares_rows(
         Right-hand sides.  Only stored entries count, those that are zero as well, in any
         order; those at the same place are summed, as by scipy.  May lie on disk
         (``numpy.memmap``).
-    ridge : float
-        For each row that counts, in units of the matrix squared.
+    ridge : float or array_like, shape (K,)
+        Of each regression, in units of the matrix squared.
+    lasso : float
+        In units of the matrix times those of the right-hand sides.
 
     Returns
     -------
@@ -96,25 +98,33 @@ def nonnegative_least_squares_rows(
     Raises
     ------
     InputError
-        If shapes do not fit, a number is not finite or the ridge is negative.
+        If shapes do not fit, a number is not finite or a penalty is negative.
     """
     from amcspice.problem import block_pivoting
 
     scaled, exponent = _scaled(matrix)
     if known.ndim != 2 or known.shape[1] != len(scaled):
         raise InputError(f"known: shape {known.shape} must be (K, {len(scaled)}), as the matrix")
-    ridge = _penalty("ridge", ridge, 2 * exponent)
+    ridges = np.asarray(ridge, dtype=float)
+    fits = ridges.shape in ((), known.shape[:1])
+    if not (fits and np.isfinite(ridges).all() and (ridges >= 0).all()):
+        raise InputError(f"ridge={ridge!r}: must be a number from 0 upwards, or one for each row")
+    ridges = np.ldexp(np.full(known.shape[0], ridges), -2 * exponent)
+    lasso = _penalty("lasso", lasso, exponent)
     solutions = np.zeros((known.shape[0], scaled.shape[1]))
     cuts, first = known.indptr, 0
     while first < len(solutions):
         beyond = int(np.searchsorted(cuts, cuts[first] + STORED_AT_ONCE, side="right")) - 1
         last = min(max(beyond, first + 1), len(solutions))
         starts, rows, values = _stored(known, first, last)
-        part, left = block_pivoting.solve_rows(scaled, starts, rows, values, ridge)
+        part, left = block_pivoting.solve_rows(
+            scaled, starts, rows, values, ridges[first:last], lasso
+        )
         for k in np.flatnonzero(left):
             own = slice(starts[k], starts[k + 1])
-            count = starts[k + 1] - starts[k]
-            part[k] = _by_active_sets(scaled[rows[own]], values[None, own], ridge * count, 0.0)[0]
+            part[k] = _by_active_sets(
+                scaled[rows[own]], values[None, own], ridges[first + k], lasso
+            )[0]
         solutions[first:last] = part
         first = last
     return np.ldexp(solutions, -exponent, out=solutions)
