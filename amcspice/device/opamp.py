@@ -165,6 +165,16 @@ class OpAmp:
         return self.supply_negative + self.headroom_negative
 
     @property
+    def reach(self) -> float:
+        """Largest voltage of either sign that the input stage holds at rest [V].
+
+        Its current ends at the slew rate, and the finite gain leaks; infinite without slew limit.
+        """
+        if self.slew_rate is None:
+            return np.inf
+        return self.gain * self.slew_rate / (2 * np.pi * self.gbw)
+
+    @property
     def matched(self) -> bool:
         """Whether all amplifiers of a circuit are equal."""
         return not (self.offset_sigma or self.gain_sigma)

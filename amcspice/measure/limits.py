@@ -17,7 +17,8 @@ RAIL_MARGIN = 0.05
 def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
     """Tell where an amplifier comes to rest close to a limit that is no constraint, shape (N,).
 
-    What reaches a rail is the stage behind the output resistance, not the output itself.
+    What reaches a rail is the stage behind the output resistance, not the output itself; some
+    amplifiers come to what their slew rate holds before (`OpAmp.reach`).
 
     Parameters
     ----------
@@ -31,13 +32,15 @@ def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
     if batch.circuit.rail_limited:
         return near
     opamp = batch.circuit.opamp
+    highest = (1 - RAIL_MARGIN) * min(opamp.highest_output, opamp.reach)
+    lowest = (1 - RAIL_MARGIN) * max(opamp.lowest_output, -opamp.reach)
     delivered = batch.into_network(final) - into
     for bank in batch.circuit.schematic.amplifiers:
         at = np.searchsorted(batch.nodes, bank.out)
         stage = final[:, at] + opamp.output_resistance * delivered[:, at]
-        near |= stage.max(axis=1) > (1 - RAIL_MARGIN) * opamp.highest_output
+        near |= stage.max(axis=1) > highest
         if not (bank.floor_at_ground or bank.hold is not None):
-            near |= stage.min(axis=1) < (1 - RAIL_MARGIN) * opamp.lowest_output
+            near |= stage.min(axis=1) < lowest
         if opamp.output_current_limit is not None:
             limit = (1 - RAIL_MARGIN) * opamp.output_current_limit
             near |= np.abs(delivered[:, at]).max(axis=1) > limit
