@@ -39,7 +39,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Of the initial factors.  Devices draw from ``device.seed``.
     ridge, lasso : float
         Of every regression, see `amcspice.Circuit`.
-    fidelity : {"behavioural", "reduced", "flat", "ideal"}, optional
+    fidelity : {"behavioural", "dc", "reduced", "flat", "ideal"}, optional
         See `amcspice.Analysis`; None is that of ``analysis``, or behavioural.
     analysis : Analysis, optional
         Instead of ``fidelity``, where more than that is chosen.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,13 +18,25 @@ __all__ = ["replacing", "writable_folder"]
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
 
+    A symbolic link stays, and the file that it leads to is replaced.  A device or a pipe is
+    written to instead.
+
     Raises
     ------
     InputError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or the file is read-only.
     """
+    target = path.resolve()
+    if target.is_dir():
+        raise InputError(f"{path} cannot be written: it is a folder")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise InputError(f"{path} cannot be written: it is read-only")
+    if target.exists() and not target.is_file():
+        with _written_to(target) as temporary:
+            yield temporary
+        return
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=path.suffix)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
     os.close(handle)
@@ -31,9 +44,18 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _written_to(path: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder) / f"content{path.suffix}"
+        yield temporary
+        with temporary.open("rb") as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def writable_folder(path: Path) -> Path:

@@ -60,8 +60,8 @@ class Pool:
     """
 
     def __init__(self, jobs: int = 1) -> None:
-        if jobs < 1:
-            raise InputError(f"jobs = {jobs} must be at least 1")
+        if not isinstance(jobs, int) or jobs < 1:
+            raise InputError(f"jobs = {jobs!r} must be a whole number, at least 1")
         self.jobs = jobs
         self._workers: dict[Connection, SpawnProcess] = {}
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any, TypeVar
 
 from amcspice.errors import InputError, did_you_mean
@@ -42,6 +45,7 @@ class Registry(Mapping[str, T]):
     ) -> None:
         self.what, self.group, self._check = what, group, check
         self._entries = dict(entries)
+        self._built_in = frozenset(entries)
 
     def add(self, name: str, entry: T) -> None:
         """Add an entry under a name that is not taken.
@@ -51,6 +55,8 @@ class Registry(Mapping[str, T]):
         InputError
             If it is taken, or the entry cannot be one.
         """
+        if not isinstance(name, str) or not name:
+            raise InputError(f"{self.what} {name!r}: the name must be a text that is not empty")
         if name in self._entries:
             raise InputError(f"{self.what} {name!r} is there already: choose another name")
         self._entries[name] = self._checked(name, entry)
@@ -65,7 +71,7 @@ class Registry(Mapping[str, T]):
         """
         try:
             return self[name]
-        except KeyError:
+        except (KeyError, TypeError):
             raise InputError(
                 f"unknown {self.what} {name!r}; {did_you_mean(str(name), list(self))}"
             ) from None
@@ -81,6 +87,14 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         return len(self._entries.keys() | self._entry_points.keys())
 
+    def source_hash(self, name: str) -> str | None:
+        """Return a hash of the package that adds a name by entry point; None of any other name.
+
+        It is of all Python files of the package, or of the module that stands alone.
+        """
+        point = None if name in self._built_in else self._entry_points.get(name)
+        return None if point is None else _hash_of_package(point.module.partition(".")[0])
+
     @functools.cached_property
     def _entry_points(self) -> dict[str, metadata.EntryPoint]:
         return {point.name: point for point in metadata.entry_points(group=self.group)}
@@ -88,7 +102,10 @@ class Registry(Mapping[str, T]):
     def _load(self, point: metadata.EntryPoint) -> T:
         try:
             entry = point.load()
-        except Exception as error:  # whatever another package does when it is imported
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # whatever another package does when it is imported
             raise InputError(
                 f"{self.what} {point.name!r} of entry point {point.value} cannot be loaded: {error}"
             ) from error
@@ -100,3 +117,16 @@ class Registry(Mapping[str, T]):
             raise InputError(f"{self.what} {name!r}: {fault}")
         checked: T = entry
         return checked
+
+
+@functools.cache
+def _hash_of_package(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return "missing"
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    files = [path for folder in folders for path in folder.rglob("*.py")]
+    digest = hashlib.sha256()
+    for path in sorted(files) or [Path(str(spec.origin))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -160,6 +160,7 @@ def of_version_0_1_0(path):
         "relative_residual": 0.3, "digital_relative_residual": 0.3, "regressions": 14,
         "settled": 14, "settling_time_median": 1e-6, "settling_time_max": 2e-6, "energy": 1e-9,
         "power_mean": 1e-3, "error_median": 1e-4, "error_max": 1e-3, "reseeded": 0,
+        "near_limit": 0,
     }  # fmt: skip
     values = {"identity": "0" * 64, "history": [iteration], "provenance": {"amcspice": "0.1.0"}}
     factors = {name: np.ones((8, 2)) for name in ("W", "digital_W")}

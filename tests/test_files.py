@@ -1,6 +1,7 @@
 """Files are replaced as a whole or not at all."""
 
 import os
+import threading
 
 import pytest
 
@@ -64,3 +65,33 @@ def test_a_file_in_the_place_of_the_folder_is_bad_input(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(InputError, match=r"output folder .*taken cannot be written"):
         writable_folder(tmp_path / "taken")
+
+
+def test_links_are_followed_and_pipes_written_to(tmp_path):
+    target, link = tmp_path / "target.txt", tmp_path / "link.txt"
+    target.write_text("old")
+    link.symlink_to(target)
+    with replacing(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert target.read_text() == "new"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: target.write_text(pipe.read_text()))
+    reader.start()
+    with replacing(pipe) as temporary:
+        temporary.write_text("through")
+    reader.join(10)
+    assert target.read_text() == "through"
+    assert pipe.is_fifo()
+
+
+def test_what_cannot_be_replaced_is_refused(tmp_path, monkeypatch):
+    kept = tmp_path / "kept.txt"
+    kept.write_text("old")
+    monkeypatch.setattr(os, "access", lambda *_: False)  # as for others than root
+    with pytest.raises(InputError, match="read-only"), replacing(kept):
+        pass
+    assert kept.read_text() == "old"
+    with pytest.raises(InputError, match="it is a folder"), replacing(tmp_path):
+        pass

@@ -222,7 +222,16 @@ class SparseData:
 
     def __post_init__(self) -> None:
         """Validate."""
-        V, transpose = sp.csr_array(self.V), self.transpose
+        try:
+            V, transpose = sp.csr_array(self.V), self.transpose
+            V.check_format(full_check=True)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"V: not a sparse matrix ({error})") from None
+        if np.iscomplexobj(V):
+            raise InputError("V: complex; NMF needs V >= 0")
+        if not V.has_canonical_format:  # unsorted, or stored twice: added up, as by scipy
+            V = V.copy()
+            V.sum_duplicates()
         if not V.nnz:
             raise InputError("V: no entry is known; there is nothing to factorise")
         if not (np.isfinite(V.data).all() and V.data.min() >= 0):

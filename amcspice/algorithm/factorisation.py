@@ -37,9 +37,12 @@ class Iteration:
     power_mean : float
         Total, at rest, of all sources [W].
     error_median, error_max : float
-        Relative error of a regression against scipy.
+        Relative error of a regression against its reference.
     reseeded : int
         All-zero columns that were given a new random start.
+    near_limit : int
+        Regressions in which an amplifier ended at a limit that is no constraint, so that their
+        solutions are wrong.
     """
 
     relative_residual: float
@@ -53,6 +56,7 @@ class Iteration:
     error_median: float
     error_max: float
     reseeded: int
+    near_limit: int
 
     @classmethod
     def of(
@@ -78,6 +82,7 @@ class Iteration:
             error_median=_reduce(np.median, errors),
             error_max=_reduce(np.max, errors),
             reseeded=reseeded,
+            near_limit=int(measured.near_limit.sum()),
         )
 
 

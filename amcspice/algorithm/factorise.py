@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores
 from amcspice.algorithm.selection import check_selection
 from amcspice.algorithm.task import FactorisationTask
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis
-from amcspice.errors import InputError
+from amcspice.engine import Analysis, choose_analysis, split_options
 from amcspice.pool import Pool
 from amcspice.simulation.verify import Verifier
 
@@ -36,7 +35,7 @@ def nmf(
     lasso: float = 0.0,
     circuit: str | None = None,
     analysis: Analysis | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     resume: bool = False,
     jobs: int | Pool = 1,
     verify: int = 0,
@@ -110,7 +109,7 @@ def nmf(
         seed=seed,
         circuit=circuit,
         parameters={"lasso": lasso, **parameters},
-        checkpoint=checkpoint,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         on_iteration=on_iteration,
     )
@@ -129,7 +128,7 @@ def complete(
     analysis: Analysis | None = None,
     transpose: sp.csr_array | None = None,
     score: Callable[[Array, Array], Scores] | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     resume: bool = False,
     jobs: int | Pool = 1,
     verify: int = 0,
@@ -190,7 +189,7 @@ def complete(
         circuit=circuit,
         parameters=parameters,
         score=score,
-        checkpoint=checkpoint,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         on_iteration=on_iteration,
     )
@@ -229,11 +228,7 @@ def analysis_among(
     Raises
     ------
     InputError
-        If there are both.
+        If there are both, or a field does not fit.
     """
-    names = {item.name for item in fields(Analysis)}
-    analysis_fields = {name: value for name, value in options.items() if name in names}
-    if analysis is not None and analysis_fields:
-        raise InputError("give either an analysis or its fields as keywords, not both")
-    parameters = {name: value for name, value in options.items() if name not in names}
-    return analysis or Analysis(**analysis_fields), parameters
+    analysis_fields, parameters = split_options(options)
+    return choose_analysis(analysis, analysis_fields), parameters

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from amcspice.algorithm.data import Data
 from amcspice.algorithm.factorisation import Iteration, Scores
 from amcspice.algorithm.regression import HalfStep
@@ -71,6 +73,12 @@ class FactorisationTask:
     def __post_init__(self) -> None:
         """Validate."""
         shape = self.data.shape
+        for name in ("rank", "iterations", "seed"):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+                raise InputError(f"{name} = {value!r} must be a whole number, not negative")
+        if not isinstance(self.tolerance, int | float | np.number):
+            raise InputError(f"tolerance = {self.tolerance!r} must be a number")
         if not 1 <= self.rank <= min(shape):
             raise InputError(f"rank = {self.rank} must be from 1 to {min(shape)} (V is {shape})")
         if self.iterations < 1:

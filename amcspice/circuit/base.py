@@ -23,6 +23,9 @@ from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "as_matrix", "as_vectors"]
 
+SMALLEST_SIZE = 1e-150
+"""Of the largest entry of a matrix or of right-hand sides; the largest is its inverse."""
+
 
 @dataclass(frozen=True, eq=False)
 class Circuit(abc.ABC):
@@ -222,6 +225,8 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
     InputError
         If it is not one.
     """
+    if np.ma.is_masked(values):
+        raise InputError(f"{what}: entries are masked; fill them in, or give a mask of its own")
     try:
         array = np.asarray(values)
         if np.iscomplexobj(array):
@@ -234,6 +239,12 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
     if not np.isfinite(matrix).all():
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(matrix))[0])
         raise InputError(f"{what}: entry {where} is not finite")
+    largest = float(np.abs(matrix).max())
+    if largest and not SMALLEST_SIZE <= largest <= 1 / SMALLEST_SIZE:
+        raise InputError(
+            f"{what}: the largest entry, {largest:g}, must be from {SMALLEST_SIZE:g} to "
+            f"{1 / SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"
+        )
     return matrix
 
 
@@ -245,6 +256,8 @@ def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> A
     InputError
         If their length is not ``rows`` or a value is not finite.
     """
+    if np.ma.is_masked(values):
+        raise InputError(f"{what}: entries are masked; fill them in")
     vectors = np.asarray(values)
     matrix = as_matrix(vectors[:, None] if vectors.ndim == 1 else vectors, what)
     if len(matrix) != rows:

@@ -178,7 +178,7 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
     ),
     click.option(
         "--lasso", type=FROM_ZERO, default=0.0, metavar="LAMBDA",
-        help="Adds LAMBDA sum(x) to the objective (non-negative problems).",
+        help="Adds LAMBDA sum(|x|) to the objective (nnls, lasso).",
     ),
     click.option(
         "--hold/--no-hold", default=None,

@@ -47,4 +47,4 @@ def _show(diagnosis: Diagnosis) -> None:
 
 
 def _line(name: str, value: str) -> None:
-    click.echo(f"{name:18}{value}")
+    click.echo(f"{name:22}{value}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 
@@ -46,6 +47,12 @@ def print_table(
     console.print(table)
     if verification is not None:
         console.print(verification_line(verification), highlight=False, soft_wrap=True)
+    if metrics["near_limit"]:
+        click.echo(
+            f"note: in {metrics['near_limit']} of {metrics['regressions']} regressions an "
+            "amplifier ends at a limit, so that they are wrong",
+            err=True,
+        )
     console.print(f"Results are in {folder}", highlight=False, soft_wrap=True)
 
 

@@ -81,6 +81,9 @@ def solve(
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     settings = replace(settings, analysis=replace(settings.analysis, **converters))
     check_waveform_targets(waveforms, plot)
+    for target in (out, waveforms, plot, settings.json):
+        if target is not None and {str(target)} & {matrix, rhs}:
+            raise InputError(f"{target} is read as well: choose another file to write to")
     if out is not None:
         _check_solution_file(out, trials)
     if trials is not None and waveforms is not None:

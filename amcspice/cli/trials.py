@@ -86,6 +86,13 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
             "times and energies are those of the others",
             err=True,
         )
+    near = int(trials.near_limit.sum())
+    if near:
+        click.echo(
+            f"note: in {near} of {len(trials)} trials an amplifier ends at a limit, so that x is "
+            "wrong",
+            err=True,
+        )
     if trials.failures:
         click.echo(f"note: {len(trials.failures)} of {len(trials)} trials failed", err=True)
         for number, reason in list(trials.failures.items())[:MOST_REASONS]:

@@ -92,10 +92,14 @@ def choose_analysis(analysis: Analysis | None, options: Mapping[str, Any]) -> An
     Raises
     ------
     InputError
-        If both were given, or a field does not fit.
+        If both were given, a field does not fit, or what was given is no `Analysis`.
     """
     if analysis is None:
         return Analysis(**options)
+    if not isinstance(analysis, Analysis):
+        raise InputError(
+            f"analysis={analysis!r}: must be an amcspice.Analysis, or give its fields as keywords"
+        )
     if options:
         raise InputError("give either an analysis or its fields as keywords, not both")
     return analysis

@@ -143,6 +143,9 @@ class Problem(abc.ABC):
         UnsupportedError
             If they are complex and the problem has no complex form.
         """
+        for name, values in (("matrix", A), ("right-hand side", b)):
+            if np.ma.is_masked(values):
+                raise InputError(f"{name}: entries are masked; fill them in")
         if any(np.iscomplexobj(values) for values in (A, b) if values is not None):
             if self.no_complex_form is not None:
                 raise UnsupportedError(

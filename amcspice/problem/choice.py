@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import CIRCUITS, Circuit, LeastSquares, as_matrix
+from amcspice.device import Memristor, OpAmp, Wire
 from amcspice.errors import UnsupportedError, did_you_mean
 from amcspice.problem.base import Problem
 from amcspice.problem.eig import DominantEigenvector
@@ -94,5 +95,14 @@ def circuit_of(
     if unknown:
         remark = did_you_mean(unknown[0], [field for field in fields if field != "matrix"])
         near = f": {remark}" if remark.startswith("did you mean") else ""
+        near = _hardware_of(unknown[0]) or near
         raise UnsupportedError(f"{name} does not take {', '.join(unknown)}{near}")
     return topology(values, **chosen)
+
+
+def _hardware_of(name: str) -> str:
+    """Say where a name belongs that is no parameter of a circuit but of its hardware."""
+    for parameter, kind in (("opamp", OpAmp), ("device", Memristor), ("wire", Wire)):
+        if name in kind.__dataclass_fields__:
+            return f": {parameter}=amcspice.{kind.__name__}({name}=...) does"
+    return ""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit, LeastSquares, NonNegative, Unconstrained
 from amcspice.circuit.base import Array
-from amcspice.errors import UnsupportedError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem.accuracy import relative_size
 from amcspice.problem.base import Problem
 from amcspice.problem.l1 import lasso
@@ -55,6 +55,11 @@ class LeastSquaresProblem(Problem):
     ) -> dict[str, Any]:
         """Add the constraint; see `Problem.circuit_parameters`."""
         chosen = dict(parameters)
+        if "constraint" in chosen:
+            raise InputError(
+                "constraint: the problem says it, lstsq without and nnls with; a circuit of your "
+                "own, such as CompactGINV, takes one"
+            )
         hold = chosen.pop("hold", None)
         if issubclass(topology, LeastSquares):
             chosen["constraint"] = self._constraint(hold)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,7 @@ from amcspice.engine import (
     Waveforms,
     get_backend,
 )
+from amcspice.errors import AccuracyWarning, InputError
 from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
@@ -38,6 +40,10 @@ PARTS_PER_JOB = 4
 """Parts that each process gets of a run, so that none waits long for the last one."""
 
 
+SMALLEST_USE = 1e-3
+"""Largest output, as a fraction of what it can show, below which a range is said to be small."""
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """A circuit with its right-hand sides, and where its answers should be."""
@@ -51,6 +57,11 @@ class Case:
     @classmethod
     def of(cls, circuit: Circuit, b: ArrayLike, analysis: Analysis) -> Case:
         """Check `b` for `circuit` and compute its reference answers."""
+        if not isinstance(circuit, Circuit):
+            raise InputError(
+                f"circuit: {type(circuit).__name__} is no circuit; make one, such as "
+                "amcspice.CompactGINV(matrix), or use amcspice.solve"
+            )
         vectors = circuit.vectors(b)
         answers = problem_of(circuit).answer(circuit, vectors)
         return cls(
@@ -132,6 +143,8 @@ class Ranging:
             if not again.size or len(batch) > 1:
                 break
             volts, repeats = volts / 2, repeats + 1
+        if self.analysis.range != "reference":
+            self._warn_of_small_outputs(cases, outcome)
         origins = prepared.origin(drive, forecast)
         count = len(drive)
         runs = {
@@ -152,6 +165,23 @@ class Ranging:
             )  # fmt: skip
             runs |= dict(zip(again.tolist(), halved, strict=True))
         return [runs[k] for k in range(len(cases))]
+
+    def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
+        """Say that a range that was given uses next to nothing of what outputs can show."""
+        count = len(outcome.measurement) // len(cases)
+        outputs = (
+            np.abs(outcome.measurement.outputs).reshape(len(cases), count, -1).max(axis=(1, 2))
+        )
+        highest = np.array([case.circuit.opamp.highest_output for case in cases])
+        asked = np.array([case.answers.any() for case in cases])
+        if (asked & (outputs < SMALLEST_USE * highest)).any():
+            warnings.warn(
+                f"range = {self.analysis.range:g} volts per unit leaves every output below "
+                f"{SMALLEST_USE:g} of its range, where offsets, settling bands and the smallest "
+                "entry that counts are not small any more: take a larger range",
+                AccuracyWarning,
+                stacklevel=2,
+            )
 
     def _forecast(self, prepared: Prepared, drive: Drive, *, stop: bool) -> list[Forecast] | None:
         """Return forecasts of all chunks; None as soon as one says that the range is too large.

@@ -82,7 +82,8 @@ class Verification:
     fidelity : str
         That they were run again with.
     solution_deviation : ndarray, shape (N,)
-        2-norm of the difference over that of the solution at the higher fidelity.
+        2-norm of the difference over that of the solution at the higher fidelity; where all outputs
+        stay below 1e-6 of what they can show, over that.
     settling_deviation : ndarray, shape (N,)
         Difference over the settling time at the higher fidelity; nan where one did not settle, or
         has no time.

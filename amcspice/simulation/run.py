@@ -33,6 +33,8 @@ _MEASURED = (
 )  # fmt: skip
 _PLAIN = ("problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance")
 
+_NESTED: dict[str, Any] = {"verification": Verification, "conversion": Conversion}
+
 
 @dataclass(frozen=True, eq=False)
 class Run:
@@ -224,20 +226,29 @@ class Run:
     def plot(self, index: int = 0, **options: Any) -> Any:
         """Plot the solution voltages of one right-hand side over time.
 
+        Parameters
+        ----------
+        index : int
+            Of the right-hand side.
+        **options
+            Of xarray's ``plot.line``, whose lines are returned.
+
         Raises
         ------
         InputError
-            If there are no waveforms.
+            If there are no waveforms, or no such right-hand side.
         """
         if self.waveforms is None:
             raise InputError(
                 "this run has no waveforms: use fidelity behavioural, reduced or flat, and keep "
                 "them (keep_waveforms=True)"
             )
-        return self.waveforms.plot(index, **options)
+        if not isinstance(index, int | np.integer) or not 0 <= index < len(self):
+            raise InputError(f"index={index!r}: must be a right-hand side, 0 to {len(self) - 1}")
+        return self.waveforms.plot(int(index), **options)
 
     def save(self, path: Any) -> None:
-        """Write the run, without waveforms, to a file that `Run.load` reads."""
+        """Write the run to a file that `Run.load` reads; waveforms are left out."""
         judgement = self._judgement
         measured = self.measurement
         arrays = {name: getattr(measured, name) for name in _MEASURED} | {
@@ -251,6 +262,9 @@ class Run:
         values = {name: getattr(self, name) for name in _PLAIN}
         values["power"] = list(measured.power)
         values["range"] = asdict(self.range)
+        for name in _NESTED:
+            nested = getattr(self, name)
+            values[name] = None if nested is None else asdict(nested)
         write_archive(Path(path), KIND, arrays, values)
 
     @staticmethod
@@ -263,19 +277,35 @@ class Run:
             If the file is no such run, or of another version.
         """
         arrays, values = read_archive(Path(path), KIND)
-        names = values.pop("power")
-        measurement = Measurement(
-            **{name: arrays[name] for name in _MEASURED},
-            power={name: arrays[f"power_{name}"] for name in names},
-        )
-        rows = (lambda a: a[None]) if values["single"] else np.transpose
-        measurement = replace(
-            measurement, solution=rows(arrays["x"]), answer=rows(arrays["reference"]),
-            relative_error=arrays["error"],
-        )  # fmt: skip
-        judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
-        values["range"] = Range(**values["range"])
-        return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
+        try:
+            return _run_of(arrays, values)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(f"{path}: not a whole run ({error!r})") from None
+
+
+def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
+    """Return what `Run.save` took apart."""
+    names = values.pop("power")
+    measurement = Measurement(
+        **{name: arrays[name] for name in _MEASURED},
+        power={name: arrays[f"power_{name}"] for name in names},
+    )
+    rows = (lambda a: a[None]) if values["single"] else np.transpose
+    measurement = replace(
+        measurement, solution=rows(arrays["x"]), answer=rows(arrays["reference"]),
+        relative_error=arrays["error"],
+    )  # fmt: skip
+    judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
+    values["range"] = Range(**values["range"])
+    values |= {name: _restored(kind, values[name]) for name, kind in _NESTED.items()}
+    return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
+
+
+def _restored(kind: Any, plain: dict[str, Any] | None) -> Any:
+    """Return what `asdict` and JSON took apart, lists as arrays again."""
+    if plain is None:
+        return None
+    return kind(**{k: np.array(v) if isinstance(v, list) else v for k, v in plain.items()})
 
 
 def summary(run: Run) -> list[str]:
@@ -290,12 +320,20 @@ def summary(run: Run) -> list[str]:
         if known.size:
             middle, most = np.median(known), known.max()
             spread = f" (largest {most:.3g} {unit})".replace(" )", ")") if known.size > 1 else ""
-            lines.append(f"  {name}: {middle:.3g} {unit}".rstrip() + spread)
+            missing = f"; of {known.size} of {count}" if known.size < count else ""
+            lines.append(f"  {name}: {middle:.3g} {unit}".rstrip() + spread + missing)
 
     add("relative error", run.relative_error, "")
+    without = int(np.isinf(measured.relative_error).sum())
+    if without:
+        lines.append(
+            f"  relative error: infinite for {without} of {count}, whose reference is zero"
+        )
     add("settling time", measured.settling_time, "s")
     add("power at rest", measured.power.get("total", np.nan), "W")
     add("energy", measured.energy, "J")
+    if not measured.power:  # no circuit ran
+        return lines
     lines.append(f"  hardware: {run.amplifiers} amplifiers, {run.cells} cells")
     lines.append(
         f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "

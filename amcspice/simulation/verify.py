@@ -21,6 +21,9 @@ from amcspice.simulation.sample import Index, Sample
 
 __all__ = ["Operation", "Verifier", "repeat"]
 
+ZERO = 1e-6
+"""Outputs below this fraction of what they can show count as zero."""
+
 
 @dataclass(frozen=True, eq=False)
 class Operation:
@@ -77,8 +80,12 @@ class Operation:
         settling = self.settling_time / settling_time - 1 if settling_time else float("nan")
         if self.settling_time == settling_time:  # both may be zero
             settling = 0.0
-        apart = problem_of(circuit).deviation(self.solution[None], there)
-        return float(apart[0]), settling
+        apart = float(problem_of(circuit).deviation(self.solution[None], there)[0])
+        if np.abs(measured.outputs).max() < ZERO * circuit.opamp.highest_output:
+            # Both show zero: what they differ by is compared with the smallest voltage that counts.
+            length = ZERO * circuit.opamp.highest_output / volts
+            apart = float(np.linalg.norm(self.solution - there[0]) / length)
+        return apart, settling
 
 
 class Verifier:
@@ -100,8 +107,8 @@ class Verifier:
     """
 
     def __init__(self, count: int, analysis: Analysis, seed: int) -> None:
-        if count < 0:
-            raise InputError(f"verify = {count} must be zero or positive")
+        if not isinstance(count, int | np.integer) or count < 0:
+            raise InputError(f"verify = {count!r} must be a whole number, zero or positive")
         if count and BACKENDS[analysis.fidelity].verified_by is None:
             raise InputError(
                 f"there is nothing to verify the {analysis.fidelity} fidelity with: use "

@@ -10,12 +10,22 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import amcspice
+from amcspice.circuit import CIRCUITS
+from amcspice.device import PRESETS
+from amcspice.engine import BACKENDS
 from amcspice.model_files import model_library
+from amcspice.problem import PROBLEMS
+from amcspice.registry import Registry
 
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
 Scalar = str | int | float | bool | None
 """A value of a parameter."""
+
+REGISTRIES: Mapping[str, Registry[Any]] = {
+    "problem": PROBLEMS, "circuit": CIRCUITS, "opamp": PRESETS, "fidelity": BACKENDS,
+}  # fmt: skip
+"""What other packages add to, by the parameter that names an entry."""
 
 LIBRARIES = ("memristor", "miller", "opamp")
 """The files under models/."""
@@ -71,8 +81,17 @@ def _member(name: str, value: Scalar) -> str:
 
 
 def point_key(parameters: Mapping[str, Scalar]) -> str:
-    """Return the key of a point: SHA-256 of its parameters, the version and the model libraries."""
-    return hashlib.sha256((canonical(parameters) + surroundings()).encode()).hexdigest()
+    """Return the key of a point: SHA-256 of its parameters, the version and the model libraries.
+
+    A topology, problem, amplifier or fidelity of another package adds the hash of its source.
+    """
+    outside = "".join(_outside(name, parameters.get(name)) for name in REGISTRIES)
+    return hashlib.sha256((canonical(parameters) + surroundings() + outside).encode()).hexdigest()
+
+
+def _outside(parameter: str, value: Scalar) -> str:
+    source = REGISTRIES[parameter].source_hash(str(value))
+    return "" if source is None else f"\n{parameter} {value} {source}"
 
 
 @functools.cache

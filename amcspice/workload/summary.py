@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm import Factorisation, Iteration
+from amcspice.engine import BACKENDS
 
 __all__ = ["History", "history", "summarise"]
 
@@ -59,7 +60,8 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
         ``regressions``; ``transients``, those that were simulated over time;
         ``settling_time_s`` with the median (of the medians of all iterations) and the largest;
         ``energy_j`` with the sum and the mean; ``power_w`` at rest; ``relative_error`` of the
-        regressions against scipy.
+        regressions against their references; ``near_limit``, those that a
+        limit of an amplifier spoils.
     """
     steps = [step for item in factorisations for step in item.history]
     regressions = sum(step.regressions for step in steps)
@@ -67,9 +69,10 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
     return {
         "iterations": max((len(item.history) for item in factorisations), default=0),
         "regressions": regressions,
-        "transients": 0 if fidelity == "ideal" else regressions,
+        "transients": regressions if BACKENDS[fidelity].in_time else 0,
         "settled": sum(step.settled for step in steps),
         "reseeded_columns": sum(step.reseeded for step in steps),
+        "near_limit": sum(step.near_limit for step in steps),
         "settling_time_s": {
             "median": _reduce(np.median, steps, "settling_time_median"),
             "max": _reduce(np.max, steps, "settling_time_max"),

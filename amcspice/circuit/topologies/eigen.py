@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -99,6 +100,14 @@ class Eigen(Circuit):
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
         return map_matrix(self.matrix, self.device.g_max)
+
+    def vectors(self, b: ArrayLike) -> Array:
+        """Return start vectors as an array of shape (K, n); none may be zero."""
+        vectors = super().vectors(b)
+        if not vectors.any(axis=1).all():
+            where = int(np.flatnonzero(~vectors.any(axis=1))[0])
+            raise InputError(f"right-hand side {where}: a start of zero grows into no direction")
+        return vectors
 
     @property
     def objective(self) -> str:

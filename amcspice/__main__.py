@@ -1,0 +1,5 @@
+"""``python -m amcspice``: the command line."""
+
+from amcspice.cli import main
+
+main()
