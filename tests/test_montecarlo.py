@@ -141,6 +141,9 @@ def test_cells_that_make_the_circuit_unstable_are_a_result():
     assert np.isfinite(np.delete(trials.relative_error, failed, axis=0)).all()
     assert trials.distributions()["relative_error"].count == 20 - len(failed)
     assert not np.intersect1d(trials.not_settled, failed).size
+    assert {"total", "supply", "input", "array"} < trials.power.keys()
+    for watts in trials.power.values():
+        assert np.flatnonzero(np.isnan(watts[:, 0])).tolist() == failed
     for k in failed:
         device = dataclasses.replace(circuit.device, seed=int(trials.seeds[k]))
         first, second = device.program(circuit.mapping.target)
