@@ -95,6 +95,7 @@ PLAIN = amc.OpAmp(quiescent_current=1e-4, gain=1e4)
 VARIANTS = {
     "slew": (amc.CompactGINV, {"opamp": amc.OpAmp.preset("ad823")}),
     "second-pole": (amc.CompactGINV, {"opamp": amc.OpAmp(gbw=1e8, second_pole=5e8)}),
+    "one-rings": (amc.CompactGINV, {"opamp": amc.OpAmp(gbw=1e8, second_pole=3e7)}),
     "input-capacitance": (amc.CompactGINV, {"opamp": amc.OpAmp(input_capacitance=1e-12)}),
     "offset": (amc.CompactGINV, {"opamp": amc.OpAmp(offset_sigma=1e-4, gain_sigma=0.2)}),
     "wires": (amc.CompactGINV, {"wire": amc.Wire(row=2.0, column=3.0, driver=10.0)}),
