@@ -63,6 +63,25 @@ def test_range_that_is_too_large_is_halved():
     np.testing.assert_allclose(run.x, alone.x)
 
 
+def test_in_a_batch_each_range_is_halved_as_often_as_alone():
+    draw = np.random.default_rng(5)
+    circuits, vectors = [], []
+    for seed, noise in enumerate([0.0, 0.3, 0.0, 0.5]):
+        A, b = random_problem(seed, rows=8, columns=2)
+        device = amc.Memristor(write_noise=noise, seed=seed)
+        circuits.append(amc.CompactGINV(A, device=device))
+        vectors.append(b if seed != 2 else b + 0.1 * draw.standard_normal(8))
+    for fidelity in ("behavioural", "dc"):
+        analysis = amc.Analysis(fidelity=fidelity, full_scale=0.9)
+        found = simulate_many(circuits, vectors, analysis)
+        alone = [
+            amc.simulate(*one, analysis=analysis) for one in zip(circuits, vectors, strict=True)
+        ]
+        assert [run.range for run in found] == [run.range for run in alone]
+        assert min(run.range_halvings for run in found) == 0
+        assert max(run.range_halvings for run in found) > 0
+
+
 def assert_equal_runs(found, alone):
     for name in FIELDS:
         np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=1e-9)
@@ -76,6 +95,7 @@ PLAIN = amc.OpAmp(quiescent_current=1e-4, gain=1e4)
 VARIANTS = {
     "slew": (amc.CompactGINV, {"opamp": amc.OpAmp.preset("ad823")}),
     "second-pole": (amc.CompactGINV, {"opamp": amc.OpAmp(gbw=1e8, second_pole=5e8)}),
+    "one-rings": (amc.CompactGINV, {"opamp": amc.OpAmp(gbw=1e8, second_pole=3e7)}),
     "input-capacitance": (amc.CompactGINV, {"opamp": amc.OpAmp(input_capacitance=1e-12)}),
     "offset": (amc.CompactGINV, {"opamp": amc.OpAmp(offset_sigma=1e-4, gain_sigma=0.2)}),
     "wires": (amc.CompactGINV, {"wire": amc.Wire(row=2.0, column=3.0, driver=10.0)}),
@@ -137,3 +157,23 @@ def test_an_unstable_circuit_is_refused_and_one_that_is_allowed_runs_away():
     assert not first.near_limit
     assert second.near_limit
     np.testing.assert_array_equal(second.x, amc.simulate(unstable, b, analysis=allowed).x)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"opamp": amc.OpAmp(offset=2e-4)},
+        {"opamp": amc.OpAmp(gbw=3e7)},
+        {"opamp": amc.OpAmp(offset_sigma=1e-3, mismatch_seed=4)},
+        {"constraint": amc.NonNegative(hold=True)},
+        {"constraint": amc.Unconstrained()},
+    ],
+)
+def test_circuits_that_differ_in_more_than_their_networks_share_nothing(second):
+    A, b = random_problem(3, rows=8, columns=3)
+    given = {"opamp": amc.OpAmp(), "constraint": amc.NonNegative(hold=False)}
+    circuits = [amc.CompactGINV(A, **given), amc.CompactGINV(A, **{**given, **second})]
+    for fidelity in ("behavioural", "dc"):
+        analysis = amc.Analysis(fidelity=fidelity)
+        for circuit, run in zip(circuits, simulate_many(circuits, [b, b], analysis), strict=True):
+            assert_equal_runs(run, amc.simulate(circuit, b, analysis=analysis))

@@ -262,6 +262,16 @@ def test_uniqueness_by_hand():
     assert is_unique(np.eye(2), [[1.0, 0.0]], [[1, 0]])[0]
 
 
+@pytest.mark.parametrize("unit", [0.25, 1.0, 4.0, 1e3])
+@pytest.mark.parametrize("size", [1e-12, 1.0, 1e12])
+def test_uniqueness_with_a_lasso_in_any_unit(unit, size):
+    """Of parallel columns the longer one costs less; of equal ones either will do."""
+    penalty = 0.1 * unit * size
+    for second, unique in ((1.0, False), (0.5, True)):
+        A, x = unit * np.array([[1.0, second]]), [0.9 * size / unit, 0.0]
+        assert is_unique(A, [[size]], [x], lasso=penalty)[0] == unique
+
+
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
 def test_uniqueness_is_what_a_linear_programme_says(unit):
     draw = np.random.default_rng(14)
@@ -327,3 +337,17 @@ def test_faster_than_a_loop_of_scipy():
         nonnegative_least_squares(A, B[:2000])
         ratios.append((middle - start) / (time.process_time() - middle))
     assert max(ratios) >= 5
+
+
+def test_ridge_of_rows_with_nearly_dependent_columns_counts_each_row():
+    """The other method answers these; their ridge decides between the columns."""
+    draw = np.random.default_rng(3)
+    A = draw.random((14, 3))
+    A[:, 2] = A[:, 1] + 1e-3 * draw.random(14)
+    mask, ridge = draw.random((6, 14)) < 0.6, 1e-7
+    vectors = np.where(mask, draw.random((6, 14)), 0.0)
+    found = nonnegative_least_squares_rows(A, sp.csr_array(vectors), ridge=ridge)
+    for x, rows, vector in zip(found, mask, vectors, strict=True):
+        tall = np.vstack([A[rows], np.sqrt(ridge * rows.sum()) * np.eye(3)])
+        expected = scipy.optimize.nnls(tall, np.append(vector[rows], np.zeros(3)))[0]
+        np.testing.assert_allclose(x, expected, rtol=1e-6, atol=1e-9)

@@ -322,3 +322,19 @@ def test_command_line(tmp_path):
         refused = command(*words, *wrong)
         assert refused.exit_code == 2
         assert message in refused.output
+
+
+@pytest.mark.ngspice
+def test_what_charges_the_lines_comes_out_of_the_supplies():
+    """Decks with capacitors have supplies of their own; the equations work their currents out."""
+    wire = amc.Wire(**RESISTANCES, row_capacitance=1e-13, column_capacitance=1.5e-13)
+    _, matrix, b = CASES["inv"]
+    circuit = amc.make_circuit("inv", matrix, wire=wire, opamp=amc.OpAmp(gain=1e4, gbw=50e6))
+    runs = [amc.simulate(circuit, b, fidelity=name) for name in ("behavioural", "reduced")]
+    time = np.linspace(0.05, 1.0, 200) * runs[0].settling_time
+    currents = [
+        np.interp(time, run.waveforms.segments[0].time, run.waveforms.segments[0].supply[:, 0])
+        for run in runs
+    ]
+    assert np.abs(currents[0] - currents[1]).max() < 0.08 * np.abs(currents[1]).max()
+    assert runs[0].energy == pytest.approx(runs[1].energy, rel=0.02)

@@ -5,14 +5,22 @@ import json
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import amcspice as amc
+from amcspice.algorithm import complete
 from amcspice.algorithm.checkpoint import FORMAT, Checkpoint
 from amcspice.errors import InputError
 
 V = np.random.default_rng(2).random((8, 6))
 IDEAL = amc.Analysis(fidelity="ideal")
 NOISE = amc.Memristor(write_noise=0.02, seed=4)
+
+
+@pytest.fixture(autouse=True)
+def saved_every_time(monkeypatch):
+    """Save after every iteration, however short it was."""
+    monkeypatch.setattr("amcspice.algorithm.checkpoint.SAVE_EVERY", -1.0)
 
 
 def run(path=None, iterations=4, resume=False, matrix=V, rank=2, analysis=IDEAL, **options):
@@ -27,6 +35,10 @@ def assert_equal(one, other):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     for before, after in zip(one.history, other.history, strict=True):
         np.testing.assert_equal(dataclasses.asdict(before), dataclasses.asdict(after))
+    figures, others = one.measured.to_arrays(), other.measured.to_arrays()
+    assert len(one.measured) == sum(iteration.regressions for iteration in one.history)
+    for name, values in figures.items():
+        np.testing.assert_array_equal(values, others[name], err_msg=name)
 
 
 def stop_after(number):
@@ -44,8 +56,36 @@ def test_interrupted_run_resumes_bit_equal(tmp_path, analysis, stop):
     path = tmp_path / "state.npz"
     with pytest.raises(KeyboardInterrupt):
         run(path, analysis=analysis, device=NOISE, on_iteration=stop_after(stop))
+    assert path.exists()
     resumed = run(path, resume=True, analysis=analysis, device=NOISE)
     assert_equal(resumed, run(analysis=analysis, device=NOISE))
+
+
+def test_scores_of_circuit_and_twin_resume_apart(tmp_path):
+    path, known = tmp_path / "state.npz", sp.csr_array(np.where(V > 0.3, V, 0.0))
+
+    def score(W, H):
+        return {"sum": float(W.sum() * H.sum())}
+
+    def factorise(**options):
+        options = {"analysis": amc.Analysis(fidelity="behavioural"), "score": score, **options}
+        return complete(known, 2, iterations=3, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        factorise(checkpoint=path, on_iteration=stop_after(2))
+    assert path.exists()
+    resumed, whole = factorise(checkpoint=path, resume=True), factorise()
+    assert len(whole.scores) == len(whole.digital_scores) == 3
+    assert whole.scores != whole.digital_scores
+    assert (resumed.scores, resumed.digital_scores) == (whole.scores, whole.digital_scores)
+
+
+def test_checkpoint_of_entries_at_other_places_is_refused(tmp_path):
+    path, first = tmp_path / "state.npz", sp.csr_array(np.where(V > 0.5, V, 0.0))
+    moved = sp.csr_array((first.data, (first.indices + 1) % 6, first.indptr), shape=first.shape)
+    complete(first, 2, iterations=1, analysis=IDEAL, checkpoint=path)
+    with pytest.raises(InputError, match="of another run"):
+        complete(moved, 2, iterations=2, analysis=IDEAL, checkpoint=path, resume=True)
 
 
 def test_more_iterations_continue_a_finished_run(tmp_path):

@@ -15,7 +15,9 @@ import amcspice as amc
 from amcspice.engine import Batch, Drive, Integrator
 from amcspice.engine.behavioural import backend as behavioural
 from amcspice.engine.dc import RestSolver
+from amcspice.engine.dc.codes import ABOVE, HIGHEST, INSIDE, LOWEST
 from amcspice.engine.dc.grown import grown_rest
+from amcspice.engine.dc.stability import growth
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.errors import UnstableError, UnsupportedError
@@ -262,6 +264,15 @@ def test_a_stage_that_its_slew_limit_keeps_from_its_range():
     assert rest.sources[0, 0] == pytest.approx(-0.3183, rel=1e-4)
 
 
+@pytest.mark.parametrize("volts", [-8e-3, -5e-3, -2e-3])
+def test_a_stage_between_zero_and_its_offset_is_held(volts):
+    """Its inverting input stands at the offset, above the stage: the hold device conducts."""
+    circuit = amc.CompactGINV([[1.0]], constraint=HOLD, opamp=amc.OpAmp(gain=1e4, offset=1e-2))
+    rest, model, currents = rest_of(circuit, np.array([volts]), 1.0)
+    assert rest.found.all()
+    check_laws(circuit, rest, model, currents)
+
+
 # Circuits that grow.
 
 
@@ -292,8 +303,9 @@ def test_eigenvector_circuits_grow_into_the_rest_of_their_start(seed, detuning, 
         {"opamp": amc.OpAmp.preset("onchip-1g", second_pole=5e9)},
         {"opamp": amc.OpAmp(gain=1e4, offset_sigma=1e-3, input_capacitance=1e-14)},
         {"wire": amc.Wire(row=1.0, column=2.5)},
+        {"opamp": amc.OpAmp(gain=1e5, supply_negative=-1.5)},
     ],
-    ids=["large kick", "small kick", "ad823", "onchip-1g", "offsets", "wires"],
+    ids=["large kick", "small kick", "ad823", "onchip-1g", "offsets", "wires", "supplies"],
 )
 def test_eigenvector_circuits_of_all_kinds(changes, tight, measured):
     deviation = []
@@ -315,24 +327,29 @@ def test_where_several_modes_grow_the_trajectory_is_followed(seed, tight, measur
     assert max(deviation) < 1e-8
 
 
-def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells():
+@pytest.mark.parametrize("first", ["no rest", "the opposite rest"])
+def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells(first):
     circuit, draw = eigen_circuit(2)
     rest, model, currents = rest_of(circuit, draw.uniform(-1, 1, (5, 1)), 1.0)
     piecewise = PiecewiseLinear.of(circuit, model)
     solver = RestSolver(circuit, model)
-    asked = []
+    found = []
 
     def search(code):
-        asked.append(code.copy())
+        if not found and first == "the opposite rest":
+            at_limit = code & 3 != INSIDE
+            code[at_limit] = HIGHEST + LOWEST + 2 * ABOVE - code[at_limit]
         sources = np.zeros((1, len(code)))
-        if len(asked) == 1:
-            return None
         injected = model.port_currents(currents)
         _, at_rest = solver._search(code[None], np.array([0]), injected, sources)
+        found.append(sources[0])
+        if len(found) == 1 and first == "no rest":
+            return None
         return sources[0] if at_rest[0] else None
 
     followed = grown_rest(piecewise, model.port_currents(currents)[0], search)
     np.testing.assert_allclose(followed, rest.sources[0], rtol=1e-12)
+    assert (found[0] @ followed < 0) == (first == "the opposite rest")
 
 
 def test_without_start_nothing_grows():
@@ -402,6 +419,50 @@ def test_of_a_stack_only_the_unstable_circuit_has_no_rest():
     np.testing.assert_array_equal(rest.sources[:2], rest.sources[4:])
 
 
+def test_of_a_stack_a_constraint_makes_some_right_hand_sides_rest():
+    """What rings while its outputs are active stands still while they are held at zero."""
+    draw, opamp = np.random.default_rng(7), amc.OpAmp(gain=1e4, gbw=100e6, input_capacitance=3e-12)
+    matrices = [draw.random((3, 2)) for _ in range(2)]
+    circuits = [amc.ClassicGINV(A, constraint=amc.NonNegative(), opamp=opamp) for A in matrices]
+    x = np.array([[1.0, 0.5], [-1.0, -0.5]])
+    batch = Batch.of(circuits)
+    currents = [
+        circuit.schematic.currents(vectors @ circuit.matrix.T, 0.1)
+        for circuit, vectors in zip(circuits, (x, x[::-1]), strict=True)
+    ]
+    rest = RestSolver(circuits[0], batch).solve(Drive.of(batch, currents).into)
+    np.testing.assert_array_equal(rest.found, [False, True, True, False])
+    np.testing.assert_array_equal(np.isnan(rest.sources).all(axis=1), ~rest.found)
+
+
+def test_an_output_held_at_zero_closes_no_loop():
+    """Its stage decays as that of the amplifier alone, at GBW over gain."""
+    opamp = amc.OpAmp(gain=1e4, gbw=1e7)
+    circuit = amc.CompactGINV([[1.0]], constraint=HOLD, opamp=opamp)
+    eq = PiecewiseLinear.of(circuit, reduce_to_ports(circuit.schematic)).arrays
+    alone = -2 * np.pi * opamp.gbw / opamp.gain
+    assert growth(eq, np.array([INSIDE], np.uint8)) == pytest.approx(alone)
+    assert growth(eq, np.array([INSIDE + ABOVE], np.uint8)) < 1000 * alone
+
+
+def test_of_a_stack_some_circuits_grow_and_others_rest_at_once():
+    growing, draw = eigen_circuit(0)
+    value = 1.5 * np.linalg.eigvalsh(growing.matrix)[-1]
+    at_once = amc.Eigen(growing.matrix, opamp=growing.opamp, eigenvalue=value)
+    starts = [draw.uniform(-1, 1, (2, 5)) for _ in range(2)]
+    batch = Batch.of([growing, at_once])
+    currents = [
+        circuit.schematic.currents(start, 1.0)
+        for circuit, start in zip(batch.circuits, starts, strict=True)
+    ]
+    together = RestSolver(growing, batch).solve(Drive.of(batch, currents).into)
+    alone = [
+        RestSolver(*pair).solve_sources(sources).sources
+        for *pair, sources in zip(batch.circuits, batch.models, currents, strict=True)
+    ]
+    np.testing.assert_allclose(together.sources, np.vstack(alone), rtol=1e-9)
+
+
 @pytest.mark.parametrize("changes", [{"output_current_limit": 1e-3}])
 def test_what_the_equations_do_not_know_is_refused(changes):
     circuit = amc.MVM(np.eye(2), opamp=amc.OpAmp(**changes))
@@ -415,7 +476,7 @@ def test_what_the_equations_do_not_know_is_refused(changes):
 def random_stack(kind, count=5, vectors=7):
     circuit_type, more = KINDS[kind]
     A, b = random_problem(6, rows=16, columns=4, vectors=count * vectors)
-    opamp = amc.OpAmp(gain=1e4, offset_sigma=1e-3, slew_rate=1e8)
+    opamp = amc.OpAmp(gain=1e4, offset_sigma=1e-3, slew_rate=1e8, bias_current=1e-6)
     circuits = [
         circuit_type(A, opamp=opamp, device=amc.Memristor(write_noise=0.05, seed=seed), **more)
         for seed in range(count)

@@ -7,6 +7,7 @@ import amcspice as amc
 from amcspice.circuit import Eigen
 from amcspice.errors import InputError
 from amcspice.problem import problem_of
+from amcspice.problem.eig import dominant_space
 
 OPAMP = amc.OpAmp(gain=1e6)
 
@@ -132,3 +133,15 @@ def test_several_starts_are_refused():
     circuit = Eigen(covariance(0))
     with pytest.raises(InputError, match="one start"):
         amc.simulate(circuit, np.ones((8, 2)), fidelity="behavioural")
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_directions_of_the_largest_eigenvalue_of_either_sign(sign):
+    """The largest one, not the one of largest magnitude; a plane where it stands twice."""
+    basis = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))[0]
+    for values, count in (([1.0, 2.0, 3.0, 4.0], 1), ([2.0, 2.0, 3.0, 3.0], 2)):
+        values = sign * np.array(values)
+        space = dominant_space(basis @ np.diag(values) @ basis.T)
+        expected = basis[:, values == values.max()]
+        assert space.shape == (4, count)
+        np.testing.assert_allclose(space @ space.T, expected @ expected.T, atol=1e-12)

@@ -8,6 +8,7 @@ import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import amcspice as amc
 from amcspice.errors import AmcspiceError, InputError
 from amcspice.problem.l1 import lasso
 
@@ -117,3 +118,15 @@ def test_an_answer_that_is_not_optimal_is_refused(monkeypatch):
 def test_wrong_input_is_named(vectors, options, message):
     with pytest.raises(InputError, match=message):
         lasso(np.eye(2), vectors, **options)
+
+
+def test_a_ridge_counts_beside_the_l1_term():
+    """The answer of the problem, to which circuits are compared, has both."""
+    draw = np.random.default_rng(2)
+    A, b, penalty, ridge = draw.standard_normal((9, 4)), draw.standard_normal((9, 2)), 2.0, 0.8
+    x = amc.solve("lasso", A, b, lasso=penalty, ridge=ridge, fidelity="ideal").x
+    gradient = A.T @ (A @ x - b) + ridge * x
+    assert (x == 0).any()
+    assert (x < 0).any()
+    np.testing.assert_allclose(gradient[x != 0], -penalty * np.sign(x[x != 0]), rtol=1e-9)
+    assert (np.abs(gradient[x == 0]) <= penalty).all()

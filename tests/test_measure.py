@@ -1,10 +1,16 @@
 """Settling and accuracy on waveforms whose answer is known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from oracles import random_problem
 
+import amcspice as amc
+from amcspice.engine import Batch, Drive
+from amcspice.engine.dc import RestSolver
 from amcspice.errors import InputError
-from amcspice.measure import measure_settling, relative_error
+from amcspice.measure import Measurement, measure_settling, near_limits, relative_error
 
 TIME = np.linspace(0, 20, 4001)
 
@@ -104,3 +110,75 @@ def test_relative_error():
     np.testing.assert_array_equal(
         relative_error(references + distance, references), [0.1, 0, np.inf, 0]
     )
+
+
+@pytest.mark.parametrize(
+    ("topology", "options", "along", "sign"),
+    [
+        (amc.ClassicGINV, {}, "columns", 1),
+        (amc.ClassicGINV, {}, "columns", -1),
+        (amc.ClassicGINV, {}, "residual", 1),
+        (amc.ClassicGINV, {}, "residual", -1),
+        (amc.ClassicGINV, {"constraint": amc.NonNegative()}, "residual", 1),
+        (amc.ClassicGINV, {"constraint": amc.NonNegative()}, "residual", -1),
+        (amc.CompactGINV, {}, "columns", 1),
+        (amc.CompactGINV, {}, "columns", -1),
+        (amc.CompactGINV, {"constraint": amc.NonNegative(hold=True)}, "columns", 1),
+        (amc.MVM, {}, "inputs", 1),
+        (amc.MVM, {}, "inputs", -1),
+    ],
+)
+def test_a_limit_is_near_when_a_stage_or_a_current_of_any_bank_is(topology, options, along, sign):
+    """The stages of the rest solver, in ranges just short of the margin and just beyond it."""
+    A, x = random_problem(2, rows=8, columns=3)[0], sign * np.array([1.0, 0.4, -0.3])
+    vector = x if along == "inputs" else A @ x
+    if along == "residual":  # the solution is zero, all the work is that of the rows
+        vector = sign * np.linalg.qr(A, mode="complete")[0][:, 4]
+    opamp = amc.OpAmp(output_resistance=200.0, supply_negative=-1.5)
+    circuit = topology(A, opamp=opamp, **options)
+    batch = Batch.of([circuit])
+    solver = RestSolver(circuit, batch)
+
+    def run(volts, batch=batch):
+        drive = Drive.of(batch, [circuit.schematic.currents(vector[None], volts)])
+        rest = solver.solve(drive.into)
+        return rest, bool(near_limits(batch, rest.voltages, drive.into[0])[0])
+
+    rest, near = run(0.1)
+    assert not near
+    stages = np.split(
+        rest.sources[0], np.cumsum([len(b.out) for b in circuit.schematic.amplifiers])
+    )
+    used = 0.0
+    for bank, stage in zip(circuit.schematic.amplifiers, stages, strict=False):
+        used = max(used, stage.max() / opamp.highest_output)
+        if not bank.floor_at_ground and bank.hold is None:
+            used = max(used, stage.min() / opamp.lowest_output)
+    for share, expected in ((0.949, False), (0.951, True)):
+        assert run(0.1 * share / used)[1] == expected
+    most = np.abs(rest.delivered).max()
+    for limit, expected in ((most / 0.949, False), (most / 0.951, True)):
+        limited = dataclasses.replace(
+            circuit, opamp=dataclasses.replace(opamp, output_current_limit=limit)
+        )
+        assert run(0.1, Batch.of([limited]))[1] == expected
+
+
+def test_measurements_are_joined_in_order_with_the_power_that_all_know():
+    parts = []
+    for first, count, names in ((0, 2, "ab"), (2, 0, "b"), (2, 1, "b"), (3, 2, "ab")):
+        numbers = np.arange(first, first + count, dtype=float)
+        parts.append(
+            dataclasses.replace(
+                Measurement.blank(count, 2),
+                energy=numbers,
+                outputs=np.stack([numbers, -numbers], axis=1),
+                power={name: 10 * numbers for name in names},
+            )
+        )
+    joined = Measurement.join(parts)
+    np.testing.assert_array_equal(joined.energy, np.arange(5))
+    np.testing.assert_array_equal(joined.outputs[:, 1], -np.arange(5))
+    assert joined.power.keys() == {"b"}
+    np.testing.assert_array_equal(joined.power["b"], 10 * np.arange(5))
+    assert len(Measurement.join([])) == 0

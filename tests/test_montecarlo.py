@@ -21,6 +21,7 @@ from oracles import random_problem
 import amcspice as amc
 from amcspice import view
 from amcspice.circuit import INV, MVM
+from amcspice.simulation import pose
 from amcspice.simulation.montecarlo import trial_seed
 from amcspice.simulation.trials import Distribution
 
@@ -141,6 +142,9 @@ def test_cells_that_make_the_circuit_unstable_are_a_result():
     assert np.isfinite(np.delete(trials.relative_error, failed, axis=0)).all()
     assert trials.distributions()["relative_error"].count == 20 - len(failed)
     assert not np.intersect1d(trials.not_settled, failed).size
+    assert {"total", "supply", "input", "array"} < trials.power.keys()
+    for watts in trials.power.values():
+        assert np.flatnonzero(np.isnan(watts[:, 0])).tolist() == failed
     for k in failed:
         device = dataclasses.replace(circuit.device, seed=int(trials.seeds[k]))
         first, second = device.program(circuit.mapping.target)
@@ -166,6 +170,19 @@ def test_what_does_not_settle_is_named():
     assert np.isfinite(cut.relative_error).all()
     assert cut.distributions()["settling_time"].count == 8 - late.size
     assert cut.distributions()["relative_error"].count == 8
+
+
+def test_errors_of_another_form_are_those_of_each_right_hand_side():
+    """The solutions of a lasso are joined of two halves, and so are its answers."""
+    A, b = random_problem(4, rows=8, columns=3, vectors=2)
+    posed = pose("lasso", A, b, parameters={"lasso": 0.1, "device": NOISY})
+    trials = posed.restore(
+        amc.monte_carlo(posed.circuit, posed.vectors, trials=3, analysis=BEHAVIOURAL)
+    )
+    assert trials.x.shape == (3, 3, 2)
+    away = np.linalg.norm(trials.x - trials.reference, axis=1)
+    expected = away / np.linalg.norm(trials.reference, axis=0)
+    np.testing.assert_allclose(trials.relative_error, expected, rtol=1e-12)
 
 
 def test_table_holds_every_value():

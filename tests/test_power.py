@@ -129,3 +129,18 @@ def test_energy_of_segments_is_that_of_each():
     time, until = np.concatenate(times), np.array([1.5, 0.5, np.nan])
     joules = energy(time, 3 * time + 1, until, starts)
     np.testing.assert_allclose(joules, 1.5 * until**2 + until, rtol=1e-12)
+
+
+@pytest.mark.parametrize("circuit_type", [amc.CompactGINV, amc.MVM])
+def test_power_of_a_long_stream_is_that_of_each_input(circuit_type):
+    """Right-hand sides beyond the first chunk are charged with what their own sources give."""
+    draw = np.random.default_rng(8)
+    A, inputs = draw.random((6, 3)), draw.random((6, 131))
+    circuit = circuit_type(A.T if circuit_type is amc.MVM else A)
+    run = amc.simulate(circuit, inputs, fidelity="behavioural")
+    currents = circuit.schematic.currents(inputs.T, run.volts_per_unit)
+    for k in (0, 1, 127, 128, 130):
+        voltages = run.waveforms.segments[k].voltages[-1]
+        parts = dissipated(circuit, run.waveforms.names, voltages, currents[k])
+        for name in ("input", "array"):
+            assert run.power[name][k] == pytest.approx(parts[name], rel=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -11,7 +13,7 @@ import amcspice as amc
 from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import stored_rows
 from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution
-from amcspice.algorithm.selection import check_selection
+from amcspice.algorithm.selection import check_selection, read_out
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.reduction import reduce_to_ports
@@ -231,6 +233,17 @@ def test_sparse_input_may_lie_on_disk(tmp_path):
     np.testing.assert_array_equal(values, expected)
 
 
+@pytest.mark.parametrize("solver", [TWIN, AnalogSolver(BEHAVIOURAL)], ids=["twin", "analog"])
+def test_entries_may_be_stored_in_any_order(solver):
+    V, _ = known(10)
+    draw = np.random.default_rng(1)
+    bounds = zip(V.indptr[:-1], V.indptr[1:], strict=True)
+    order = np.concatenate([draw.permutation(np.arange(first, last)) for first, last in bounds])
+    mixed = sp.csr_array((V.data[order], V.indices[order], V.indptr), shape=V.shape)
+    values, expected = (solved(one, solver=solver).values for one in (mixed, V))
+    np.testing.assert_array_equal(values, expected)
+
+
 def test_a_regression_of_a_block_is_that_of_the_whole_array():
     """A block holds the word lines that it needs; nothing of the others is missed."""
     V, mask = known()
@@ -247,3 +260,44 @@ def test_classic_circuit_is_refused():
     with pytest.raises(UnsupportedError, match=r"ginv-classic .* use ginv-compact"):
         check_selection("ginv-classic", {})
     check_selection(None, {"array_rows": 5})
+
+
+def test_the_l1_term_of_the_twin_counts_on_selected_lines():
+    """It moves the right-hand side by what pulls every entry down by as much."""
+    V, lasso, ridge = known()[0][[3]], 0.2, 0.1
+    lines = V.indices
+    assert len(lines) < len(MATRIX)
+    tall = np.vstack([MATRIX[lines], np.sqrt(ridge * len(lines)) * np.eye(3)])
+    shift = tall @ np.linalg.solve(tall.T @ tall, np.full(3, lasso))
+    expected = nnls(tall, np.append(V.data, np.zeros(3)) - shift)
+    found = solved(V, solver=TWIN, ridge=ridge, lasso=lasso).values[0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scaling", ["columns", "matrix"])
+def test_outputs_that_are_no_component_are_read_as_zero(scaling):
+    """Below 1e-5 of the output range, whatever unit the entry of its column has."""
+    matrix = MATRIX * [1.0, 1e-3, 0.1]
+    array = amc.CompactGINV(matrix, constraint=amc.NonNegative(), scaling=scaling)
+    run = amc.simulate(array, matrix @ np.ones((3, 2)), analysis=BEHAVIOURAL)
+    least = 1e-5 * array.opamp.highest_output
+    volts = least * np.array([[0.9, 1.1, -2.0], [1.1, 0.9, 1.1]])
+    solution = array.read_out(volts, run.volts_per_unit)
+    solution *= np.sign(solution[0, 0])
+    measurement = dataclasses.replace(run.measurement, solution=solution)
+    found = read_out(array, dataclasses.replace(run, measurement=measurement))
+    np.testing.assert_array_equal(found, np.where(volts > least, solution, 0.0))
+
+
+@pytest.mark.parametrize("circuit", ["ginv-classic", "ginv-compact"])
+def test_a_column_without_entries_leaves_the_others_where_they_are(circuit):
+    matrix, (V, mask) = MATRIX.copy(), known(6, share=0.7)
+    matrix[:, 0] = 0.0
+    half_step = HalfStep(matrix, stored_rows(V, 0.0), V.shape[0], 0, circuit, GOOD)
+    with Pool(1) as pool:
+        (found,) = solve([half_step], AnalogSolver(BEHAVIOURAL), pool)
+    assert not found.values[:, 0].any()
+    for values, rows, vector in zip(found.values, mask, V.toarray(), strict=True):
+        if rows.sum() > 3 and vector.any():
+            expected = nnls(matrix[rows, 1:], vector[rows])
+            np.testing.assert_allclose(values[1:], expected, atol=1e-4 * expected.max())

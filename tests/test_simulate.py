@@ -268,6 +268,20 @@ def test_auto_range_halves_until_the_outputs_fit():
     np.testing.assert_allclose(wide.x, narrow.x, atol=1e-5 * np.abs(narrow.x).max())
 
 
+@pytest.mark.parametrize(
+    "fidelity", ["dc", "behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
+)
+def test_a_range_that_is_given_is_kept_even_where_it_is_too_large(fidelity):
+    A, b = random_problem(1, rows=8, columns=2)
+    circuit, volts = amc.CompactGINV(A), 50.0
+    run = amc.simulate(circuit, b, fidelity=fidelity, range=volts)
+    assert (run.range.choice, run.volts_per_unit, run.range_halvings) == ("fixed", volts, 0)
+    assert run.near_limit
+    assert run.relative_error > 0.01
+    small = amc.simulate(circuit, b, fidelity=fidelity, range=0.5)
+    assert (small.volts_per_unit, small.near_limit) == (0.5, False)
+
+
 def test_current_limited_output_is_not_reported_as_an_answer():
     A, b = random_problem(3)
     free = amc.simulate(amc.CompactGINV(A), b)

@@ -239,3 +239,22 @@ def test_an_unstable_mode_is_refused_only_where_no_constraint_can_hold_it():
     assert run.all_settled
     assert not run.near_limit
     assert run.x.min() > -1e-6
+
+
+def test_a_window_that_is_given_is_kept_and_doubled_from_where_the_last_input_ended():
+    """A right-hand side that does not rest in it is run again behind its predecessor."""
+    A, b = random_problem(3, rows=12, columns=3)
+    vectors = np.stack([b, 0.8 * b, b], axis=1)
+    circuit = amc.CompactGINV(A)
+    whole = amc.simulate(circuit, vectors)
+    enough = 3 * chosen(circuit).window
+    given = amc.simulate(circuit, vectors, window=enough)
+    ends = [segment.time[-1] for segment in given.waveforms.segments]
+    np.testing.assert_allclose(ends, enough, rtol=1e-6)
+    window = 0.5 * float(whole.settling_time.min())
+    short = amc.simulate(circuit, vectors, window=window)
+    assert short.settled.all()
+    assert all(segment.time[-1] > 1.99 * window for segment in short.waveforms.segments)
+    for run, apart in ((given, 0.02), (short, 0.15)):
+        np.testing.assert_allclose(run.settling_time, whole.settling_time, rtol=apart)
+        np.testing.assert_allclose(run.x, whole.x, rtol=1e-2, atol=1e-3)

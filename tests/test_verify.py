@@ -12,6 +12,7 @@ from cli_helpers import refused, run, write
 from oracles import random_problem
 
 import amcspice as amc
+from amcspice.simulation import Verification
 from amcspice.simulation.sample import draw, priorities
 from amcspice.simulation.verify import Operation, Verifier
 
@@ -115,6 +116,20 @@ def test_a_factorisation_draws_from_all_of_its_regressions():
     )
     plain = amc.nmf(V, 2, iterations=2, analysis=BEHAVIOURAL)
     np.testing.assert_array_equal(plain.W, found.W)
+
+
+def test_the_largest_deviation_of_either_sign_is_reported():
+    def found(solution, settling):
+        return Verification("reduced", np.array(solution), np.array(settling))
+
+    parts = [found([1e-5, 9e-4], [0.01, -0.2]), found([2e-5], [np.nan])]
+    whole = Verification.join(parts)
+    assert whole.largest_settling_deviation == 0.2
+    assert whole.largest_solution_deviation == 9e-4
+    assert whole.passed
+    assert np.isnan(parts[1].largest_settling_deviation)
+    assert not Verification.join([*parts, found([2e-3], [0.0])]).passed
+    assert Verification.join([]) is None
 
 
 def test_what_cannot_be_verified_is_refused(tmp_path):
