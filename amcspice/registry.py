@@ -57,7 +57,7 @@ class Registry(Mapping[str, T]):
         """
         if not isinstance(name, str) or not name:
             raise InputError(f"{self.what} {name!r}: the name must be a text that is not empty")
-        if name in self._entries:
+        if name in self._entries or name in self._entry_points:
             raise InputError(f"{self.what} {name!r} is there already: choose another name")
         self._entries[name] = self._checked(name, entry)
 
