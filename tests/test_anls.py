@@ -329,7 +329,7 @@ def test_unknown_entries_do_not_choose_the_range():
         ({"iterations": 0}, "iterations = 0 must be at least 1"),
         ({"tolerance": 1.0}, "tolerance = 1.0 must be from 0"),
         ({"mask": np.ones((2, 2))}, r"mask: shape \(2, 2\) must be \(12, 9\), as V"),
-        ({"verify": -1}, "verify = -1 must be zero or positive"),
+        ({"verify": -1}, "verify = -1 must be a whole number"),
         ({"verify": 1}, "nothing to verify the ideal fidelity"),
     ],
 )

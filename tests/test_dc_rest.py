@@ -352,8 +352,9 @@ def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells(first):
     assert (found[0] @ followed < 0) == (first == "the opposite rest")
 
 
-def test_without_start_nothing_grows():
+def test_without_start_nothing_grows(monkeypatch):
     circuit, _ = eigen_circuit(0)
+    monkeypatch.setattr(amc.Eigen, "vectors", amc.Circuit.vectors)  # a converter may round to zero
     rest, _, _ = rest_of(circuit, np.zeros((5, 1)), 1.0)
     assert not rest.found.any()
     assert np.isnan(rest.voltages).all()
