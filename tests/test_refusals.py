@@ -117,3 +117,13 @@ def test_an_entry_point_that_ends_python_is_an_error(monkeypatch):
     monkeypatch.setattr(type(registry), "_entry_points", {"ends": Point()})
     with pytest.raises(amc.InputError, match="cannot be loaded"):
         registry.choose("ends")
+
+
+def test_results_are_a_few_lines_of_text():
+    result = amc.nmf(A, 2, fidelity="behavioural", iterations=2)
+    assert "12 x 4 by rank 2" in repr(result)
+    assert len(repr(result)) < 300
+    circuit = amc.CompactGINV(A, constraint="nonnegative", device=amc.Memristor(write_noise=0.02))
+    trials = amc.monte_carlo(circuit, b, trials=3, seed=0, fidelity="behavioural")
+    assert repr(trials).startswith("3 trials of 1 right-hand sides")
+    assert len(repr(trials)) < 800

@@ -129,6 +129,26 @@ class Factorisation:
         """W H of the digital twin, shape (m, n)."""
         return self.digital_W @ self.digital_H
 
+    def __repr__(self) -> str:
+        """Return its figures in a few lines; `W`, `H` and `history` hold what is behind them."""
+        (m, rank), n = self.W.shape, self.H.shape[1]
+        lines = [f"{m} x {n} by rank {rank}: {len(self.history)} iterations"]
+        if self.history:
+            last, regressions = self.history[-1], sum(item.regressions for item in self.history)
+            settled, near = (
+                sum(getattr(item, name) for item in self.history)
+                for name in ("settled", "near_limit")
+            )
+            lines.append(
+                f"  relative residual: {last.relative_residual:.4g}, "
+                f"of the digital twin {last.digital_relative_residual:.4g}"
+            )
+            lines.append(f"  regressions: {regressions}, settled {settled}, at a limit {near}")
+            energy = sum(item.energy for item in self.history)
+            if np.isfinite(energy):
+                lines.append(f"  energy: {energy:.3g} J")
+        return "\n".join(lines)
+
 
 def has_converged(history: Sequence[Iteration], tolerance: float) -> bool:
     """Whether the last iteration lowered the residual by too little; never for tolerance 0."""

@@ -161,6 +161,23 @@ class Trials:
         """
         return {name: Distribution.of(values) for name, values in self._quantities().items()}
 
+    def __repr__(self) -> str:
+        """Return the distributions in a few lines."""
+        lines = [f"{len(self)} trials of {self.settled.shape[1]} right-hand sides"]
+        for name, values in self.distributions().items():
+            if values.count:
+                lines.append(
+                    f"  {name}: {values.median:.3g} ({values.low:.3g} to {values.high:.3g}), "
+                    f"{values.count} values"
+                )
+        counts = {
+            "not settled": self.not_settled.size,
+            "at a limit": int(self.near_limit.sum()),
+            "failed": len(self.failures),
+        }
+        lines += [f"  {name}: {count} trials" for name, count in counts.items() if count]
+        return "\n".join(lines)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return every value as a table indexed by trial and right-hand side."""
         import pandas
