@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar, dataclass_transform
 
 import pydantic
@@ -108,19 +108,28 @@ def parameters(cls: type[T]) -> type[T]:
 
     @functools.wraps(validated_init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        if args:
+            first = next(iter(made.__dataclass_fields__))
+            raise InputError(f"{cls.__name__} takes keywords only, such as {first}={args[0]!r}")
         try:
-            validated_init(self, *args, **kwargs)
+            validated_init(self, **kwargs)
         except pydantic.ValidationError as error:
-            reasons = [_reason(cls.__name__, item) for item in error.errors()]
-            raise InputError("; ".join(reasons)) from None
+            raise InputError(_reasons(cls.__name__, error.errors())) from None
 
     made.__init__ = __init__
     return made  # type: ignore[no-any-return]
 
 
-def _reason(owner: str, item: Any) -> str:
-    where = ".".join(str(part) for part in item["loc"])
-    message = item["msg"].removeprefix("Value error, ")
-    if item["type"] == "value_error" and not where:
-        return f"{owner}: {message}"
-    return f"{owner}.{where} = {item['input']!r}: {message[:1].lower()}{message[1:]}"
+def _reasons(owner: str, items: Sequence[Any]) -> str:
+    """Return what is wrong as one line, the branches of a union together."""
+    reasons: dict[str, list[str]] = {}
+    for item in items:
+        # pydantic names the branch of a union, such as literal['reference'], as a part of its own.
+        parts = [str(k) for k in item["loc"] if isinstance(k, int) or k.isidentifier()]
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "value_error" and not parts:
+            reasons.setdefault(owner, []).append(message)
+        else:
+            place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
+            reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
+    return "; ".join(f"{place}: {' or '.join(why)}" for place, why in reasons.items())

@@ -30,6 +30,8 @@ b = A @ np.array([1, 0, 0.5, 0.2])
         (lambda: amc.solve("nnls", A, b, jobs="2"), "jobs = '2'"),
         (lambda: amc.solve("nnls", A, b, verify="2"), "verify = '2'"),
         (lambda: amc.simulate(A, b), "ndarray is no circuit"),
+        (lambda: amc.Analysis(range=np.nan), "Analysis.range = nan: .* number or .* 'reference'"),
+        (lambda: amc.DAC(8), "DAC takes keywords only, such as bits=8"),
         (lambda: amc.nmf(A, 2.0), "rank = 2.0"),
         (lambda: amc.nmf(A, True), "rank = True"),
         (lambda: amc.nmf(A, 2, seed=-1), "seed = -1"),
