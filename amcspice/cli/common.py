@@ -135,8 +135,9 @@ _OPTIONS: tuple[Callable[[C], C], ...] = (
         type=click.Choice(list(BACKENDS)),
         default="reduced",
         show_default=True,
-        help="Deck cell by cell; deck with the network reduced exactly to its ports; amplifier "
-        "equations integrated without ngspice; the rest that these come to; the algebraic answer.",
+        help="flat: deck cell by cell; reduced: deck with the network reduced exactly to its "
+        "ports; behavioural: amplifier equations integrated without ngspice; dc: the rest that "
+        "these come to; ideal: the algebraic answer.",
     ),
     click.option(
         "--simulator",
