@@ -339,14 +339,15 @@ def test_faster_than_a_loop_of_scipy():
     assert max(ratios) >= 5
 
 
-def test_ridge_of_rows_with_nearly_dependent_columns_counts_each_row():
+def test_ridge_of_rows_with_nearly_dependent_columns_is_that_of_each_regression():
     """The other method answers these; their ridge decides between the columns."""
     draw = np.random.default_rng(3)
     A = draw.random((14, 3))
     A[:, 2] = A[:, 1] + 1e-3 * draw.random(14)
     mask, ridge = draw.random((6, 14)) < 0.6, 1e-7
     vectors = np.where(mask, draw.random((6, 14)), 0.0)
-    found = nonnegative_least_squares_rows(A, sp.csr_array(vectors), ridge=ridge)
+    ridges = ridge * mask.sum(axis=1)
+    found = nonnegative_least_squares_rows(A, sp.csr_array(vectors), ridge=ridges)
     for x, rows, vector in zip(found, mask, vectors, strict=True):
         tall = np.vstack([A[rows], np.sqrt(ridge * rows.sum()) * np.eye(3)])
         expected = scipy.optimize.nnls(tall, np.append(vector[rows], np.zeros(3)))[0]
