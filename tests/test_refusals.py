@@ -129,3 +129,24 @@ def test_results_are_a_few_lines_of_text():
     trials = amc.monte_carlo(circuit, b, trials=3, seed=0, fidelity="behavioural")
     assert repr(trials).startswith("3 trials of 1 right-hand sides")
     assert len(repr(trials)) < 800
+
+
+def test_a_run_as_html_dataset_and_plot():
+    rights = np.stack([b, 2 * b], axis=1)
+    run = amc.solve("nnls", A, rights, fidelity="behavioural")
+    assert "nnls on ginv-compact" in run._repr_html_()
+    dataset = run.to_xarray()
+    np.testing.assert_array_equal(dataset["x"].T, run.x)
+    np.testing.assert_array_equal(dataset["energy"], run.energy)
+    np.testing.assert_array_equal(dataset["power"].sel(part="total"), run.power["total"])
+    assert dataset["settling_time"].attrs["units"] == "s"
+    final = [line.get_ydata()[-1] for line in run.plot(1)]
+    np.testing.assert_allclose(final, run.volts_per_unit * run.x[:, 1], atol=1e-9)
+    for index in (2, -1, "p.png"):
+        with pytest.raises(amc.InputError, match="0 to 1"):
+            run.plot(index)
+
+
+def test_a_complex_matrix_may_have_next_to_no_imaginary_part():
+    matrix = np.eye(2) + 1e-200j * np.array([[0, 1], [-1, 0]])
+    np.testing.assert_allclose(amc.solve("inv", matrix, [1, 2j], fidelity="ideal").x, [1, 2j])

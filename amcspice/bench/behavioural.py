@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 import amcspice as amc
-from amcspice.bench.problems import regressions
+from amcspice.bench.problems import regressions, scipy_nnls
 from amcspice.bench.row import NotRun, Row
 from amcspice.bench.timing import side_by_side
 
@@ -66,12 +65,11 @@ def compare(m: int, n: int, count: int, *, quick: bool = False, **more: Any) -> 
     def ours(vectors: NDArray[np.float64]) -> amc.Run:
         return amc.simulate(circuit, vectors, analysis=analysis, keep_waveforms=False)
 
-    def theirs(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.stack([nnls(matrix, column)[0] for column in vectors.T], axis=1)
-
     ours(b[:, :10])
-    theirs(b[:, :10])
-    measured = side_by_side({OURS: lambda: ours(b), PEER: lambda: theirs(b)}, quick=quick)
+    scipy_nnls(matrix, b[:, :10])
+    measured = side_by_side(
+        {OURS: lambda: ours(b), PEER: lambda: scipy_nnls(matrix, b)}, quick=quick
+    )
     run, expected = measured[OURS].answer, measured[PEER].answer
     return Row.of(
         NAME,

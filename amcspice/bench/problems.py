@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
-__all__ = ["hubble", "regressions"]
+__all__ = ["hubble", "regressions", "scipy_nnls"]
 
 Array = NDArray[np.float64]
 
@@ -20,6 +21,11 @@ def regressions(m: int, n: int, count: int = 1, seed: int = 0) -> tuple[Array, A
     matrix = draw.random((m, n))
     truth = draw.random((n, count)) * (draw.random((n, count)) > 0.4)
     return matrix, matrix @ truth + 0.1 * draw.standard_normal((m, count))
+
+
+def scipy_nnls(matrix: Array, b: Array) -> Array:
+    """Solve regressions by scipy, one right-hand side (m, count) after the other: (n, count)."""
+    return np.stack([nnls(matrix, column)[0] for column in b.T], axis=1)
 
 
 def hubble(rows: int, columns: int, *, grey: bool = False) -> Array:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
-from amcspice.bench.problems import regressions
+from amcspice.bench.problems import regressions, scipy_nnls
 from amcspice.bench.row import Row
 from amcspice.bench.timing import side_by_side
 from amcspice.problem import nonnegative_least_squares
@@ -41,7 +40,7 @@ def compare(
         return nonnegative_least_squares(matrix, vectors)
 
     def theirs() -> NDArray[np.float64]:
-        return np.stack([nnls(matrix, vector)[0] for vector in vectors])
+        return scipy_nnls(matrix, b).T
 
     ours()
     measured = side_by_side({OURS: ours, PEER: theirs}, quick=quick)

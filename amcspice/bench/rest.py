@@ -9,10 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 import amcspice as amc
-from amcspice.bench.problems import regressions
+from amcspice.bench.problems import regressions, scipy_nnls
 from amcspice.bench.row import Row
 from amcspice.bench.timing import side_by_side
 from amcspice.engine import Batch, Drive, get_backend
@@ -59,7 +58,7 @@ def compare_nnls(m: int, n: int, count: int, *, quick: bool = False) -> Row:
     rests = _Rests(circuit, b, volts_per_unit=0.5)
 
     def theirs() -> Array:
-        return np.stack([nnls(matrix, column)[0] for column in b.T])
+        return scipy_nnls(matrix, b).T
 
     return _row(f"{count} nnls regressions {m} x {n}", rests, NNLS_PEER, theirs, quick, WANTED_NNLS)
 

@@ -223,8 +223,15 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
     Raises
     ------
     InputError
-        If it is not one.
+        If it is not one, has masked entries, or its squares would leave the range of numbers.
     """
+    matrix = finite_matrix(values, what)
+    check_size(matrix, what)
+    return matrix
+
+
+def finite_matrix(values: ArrayLike, what: str) -> Array:
+    """Return ``values`` as `as_matrix` does, of any size."""
     if np.ma.is_masked(values):
         raise InputError(f"{what}: entries are masked; fill them in, or give a mask of its own")
     try:
@@ -239,13 +246,17 @@ def as_matrix(values: ArrayLike, what: str = "matrix") -> Array:
     if not np.isfinite(matrix).all():
         where = tuple(int(k) for k in np.argwhere(~np.isfinite(matrix))[0])
         raise InputError(f"{what}: entry {where} is not finite")
+    return matrix
+
+
+def check_size(matrix: Any, what: str) -> None:
+    """Refuse real or complex entries whose squares leave the range of numbers."""
     largest = float(np.abs(matrix).max())
     if largest and not SMALLEST_SIZE <= largest <= 1 / SMALLEST_SIZE:
         raise InputError(
             f"{what}: the largest entry, {largest:g}, must be from {SMALLEST_SIZE:g} to "
             f"{1 / SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"
         )
-    return matrix
 
 
 def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> Array:
@@ -256,9 +267,7 @@ def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> A
     InputError
         If their length is not ``rows`` or a value is not finite.
     """
-    if np.ma.is_masked(values):
-        raise InputError(f"{what}: entries are masked; fill them in")
-    vectors = np.asarray(values)
+    vectors = np.asanyarray(values)  # a mask is seen by `as_matrix`
     matrix = as_matrix(vectors[:, None] if vectors.ndim == 1 else vectors, what)
     if len(matrix) != rows:
         raise InputError(f"{what}: {len(matrix)} rows, but the matrix has {rows}")

@@ -53,7 +53,16 @@ def print_table(
             "amplifier ends at a limit, so that they are wrong",
             err=True,
         )
+    if metrics["transients"]:
+        console.print(_left_out(metrics), highlight=False, soft_wrap=True)
     console.print(f"Results are in {folder}", highlight=False, soft_wrap=True)
+
+
+def _left_out(metrics: dict[str, Any]) -> str:
+    """Return what stands in no time or energy, and what the ranges were chosen with."""
+    chosen = metrics["settings"]["analysis"]["range"]
+    ranges = "; ranges chosen with the ideal answers" if chosen == "reference" else ""
+    return f"times and energies without programming, converters and line drivers{ranges}"
 
 
 def _what(metrics: dict[str, Any]) -> str:

@@ -143,13 +143,10 @@ class Problem(abc.ABC):
         UnsupportedError
             If they are complex and the problem has no complex form.
         """
-        for name, values in (("matrix", A), ("right-hand side", b)):
-            if np.ma.is_masked(values):
-                raise InputError(f"{name}: entries are masked; fill them in")
         if any(np.iscomplexobj(values) for values in (A, b) if values is not None):
             if self.no_complex_form is not None:
                 raise UnsupportedError(
                     f"problem {self.name} of complex numbers is not defined: {self.no_complex_form}"
                 )
             return complex_form(self.name, A, b, parameters, takes_vectors=self.takes_vectors)
-        return CircuitForm(self.name, as_matrix(A), None if b is None else np.asarray(b))
+        return CircuitForm(self.name, as_matrix(A), None if b is None else np.asanyarray(b))

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amcspice.circuit import as_matrix
-from amcspice.circuit.base import Array
+from amcspice.circuit.base import Array, check_size, finite_matrix
 from amcspice.errors import InputError
 from amcspice.problem.form import CircuitForm
 
@@ -64,7 +63,7 @@ def complex_form(
         changed["rows"] = np.tile(parameters["rows"], 2)
     stacked = None
     if b is not None:
-        values = np.asarray(b)
+        values = np.asanyarray(b)
         columns = as_complex_matrix(
             values[:, None] if values.ndim == 1 else values, "right-hand side"
         )
@@ -92,8 +91,9 @@ def as_complex_matrix(values: ArrayLike, what: str = "matrix") -> Complex:
         If it is not one.
     """
     try:
-        numbers = np.asarray(values, dtype=complex)
+        numbers = np.asanyarray(values, dtype=complex)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: not numbers ({error})") from None
-    matrix: Complex = as_matrix(numbers.real, what) + 1j * as_matrix(numbers.imag, what)
+    matrix: Complex = finite_matrix(numbers.real, what) + 1j * finite_matrix(numbers.imag, what)
+    check_size(matrix, what)
     return matrix

@@ -171,11 +171,6 @@ class LinearModel:
         return 1 / -growth
 
     @property
-    def slowest_mode(self) -> float:
-        """See `Modes`."""
-        return float(self.modes.slowest)
-
-    @property
     def oscillation(self) -> float:
         """See `Modes`."""
         return float(self.modes.oscillation)
