@@ -82,7 +82,7 @@ def test_convergence_draws_both_histories():
     axes = view.convergence([0.3, 0.2, 0.1], [0.3, 0.19, 0.09]).axes[0]
     drawn = {line.get_label(): list(line.get_ydata()) for line in axes.lines}
     assert drawn["analog circuit"] == [0.3, 0.2, 0.1]
-    assert drawn["digital twin (scipy)"] == [0.3, 0.19, 0.09]
+    assert drawn["digital twin"] == [0.3, 0.19, 0.09]
     assert axes.get_yscale() == "linear"
     assert view.convergence([0.3, 1e-3], [0.3, 1e-3]).axes[0].get_yscale() == "log"
 

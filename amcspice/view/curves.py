@@ -56,7 +56,7 @@ def convergence(
         markersize=7,
         markerfacecolor="none",
         linestyle="--",
-        label="digital twin (scipy)",
+        label="digital twin",
     )
     axis.plot(iterations, analog, color=ANALOG, marker="o", markersize=4, label="analog circuit")
     residuals = np.concatenate([analog, digital])

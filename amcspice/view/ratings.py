@@ -45,7 +45,7 @@ def learning_curve(
             marker="s",
             markersize=7,
             markerfacecolor="none",
-            label=f"{what}, digital twin (scipy)",
+            label=f"{what}, digital twin",
         )
         axis.plot(
             iterations,
@@ -94,7 +94,7 @@ def _panel(axis: Axes, analog: ErrorByCount, digital: ErrorByCount) -> None:
         color=DIGITAL,
         hatch="///",
         edgecolor="white",
-        label="digital twin (scipy)",
+        label="digital twin",
     )
     labels = [
         f"{low}\n\n({number})" if low == high else f"{low}–\n{high}\n({number})"

@@ -57,7 +57,7 @@ def _panel(axis: Axes, field: str, curve: Mapping[str, Any]) -> None:
         marker="s",
         markersize=7,
         markerfacecolor="none",
-        label="digital twin (scipy)",
+        label="digital twin",
     )
     axis.errorbar(
         values[order],
