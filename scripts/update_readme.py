@@ -56,7 +56,7 @@ def demo_table() -> str:
 
 
 def accuracy_table() -> str:
-    """Return errors against the ideal answer over ten random 32x8 problems with active constraints."""
+    """Return errors against the ideal answer: ten random 32x8 problems, active constraints."""
     opamp = amc.OpAmp(gain=1e5)
     variants = {
         "ginv-classic": lambda A: amc.ClassicGINV(A, constraint=amc.NonNegative(), opamp=opamp),
