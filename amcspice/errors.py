@@ -1,4 +1,4 @@
-"""Errors and warnings that reach a user, and the decorator that validates parameters.
+"""Errors and warnings that reach a user.
 
 Every error of amcspice says what is wrong, where, and what to do.  ``exit_code`` is what the
 command line returns: 2 when the input must change, 1 when a run failed.
@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar, dataclass_transform
-
-import pydantic
-from pydantic.dataclasses import dataclass as _validated_dataclass
+from collections.abc import Collection
+from typing import Any
 
 __all__ = [
     "AccuracyWarning",
     "AmcspiceError",
+    "ImplausibleWarning",
     "InputError",
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
     "did_you_mean",
-    "parameters",
 ]
-
-T = TypeVar("T")
 
 
 class AmcspiceError(Exception):
@@ -50,6 +45,10 @@ class UnstableError(UnsupportedError):
 
 class AccuracyWarning(UserWarning):
     """A circuit that runs, but is not able to show the solution; says what is."""
+
+
+class ImplausibleWarning(AccuracyWarning):
+    """A value that no real part has, such as a cell of 100 S: most often a wrong unit."""
 
 
 class SimulationError(AmcspiceError, RuntimeError):
@@ -94,42 +93,3 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
-
-
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def parameters(cls: type[T]) -> type[T]:
-    """Make ``cls`` a frozen, keyword-only dataclass validated by pydantic.
-
-    A value that does not fit raises `InputError` with class, field and reason.
-    """
-    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
-    made: Any = _validated_dataclass(frozen=True, kw_only=True, config=config)(cls)
-    validated_init: Callable[..., None] = made.__init__
-
-    @functools.wraps(validated_init)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        if args:
-            first = next(iter(made.__dataclass_fields__))
-            raise InputError(f"{cls.__name__} takes keywords only, such as {first}={args[0]!r}")
-        try:
-            validated_init(self, **kwargs)
-        except pydantic.ValidationError as error:
-            raise InputError(_reasons(cls.__name__, error.errors())) from None
-
-    made.__init__ = __init__
-    return made  # type: ignore[no-any-return]
-
-
-def _reasons(owner: str, items: Sequence[Any]) -> str:
-    """Return what is wrong as one line, the branches of a union together."""
-    reasons: dict[str, list[str]] = {}
-    for item in items:
-        # pydantic names the branch of a union, such as literal['reference'], as a part of its own.
-        parts = [str(k) for k in item["loc"] if isinstance(k, int) or k.isidentifier()]
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "value_error" and not parts:
-            reasons.setdefault(owner, []).append(message)
-        else:
-            place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
-            reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
-    return "; ".join(f"{place}: {' or '.join(why)}" for place, why in reasons.items())

@@ -45,7 +45,9 @@ class Registry(Mapping[str, T]):
     ) -> None:
         self.what, self.group, self._check = what, group, check
         self._entries = dict(entries)
-        self._built_in = frozenset(entries)
+        self._built_in = tuple(entries)
+        self.revision = 0
+        """How often an entry was added."""
 
     def add(self, name: str, entry: T) -> None:
         """Add an entry under a name that is not taken.
@@ -60,6 +62,7 @@ class Registry(Mapping[str, T]):
         if name in self._entries or name in self._entry_points:
             raise InputError(f"{self.what} {name!r} is there already: choose another name")
         self._entries[name] = self._checked(name, entry)
+        self.revision += 1
 
     def choose(self, name: str) -> T:
         """Return the entry of a name that a user gave.
@@ -75,6 +78,11 @@ class Registry(Mapping[str, T]):
             raise InputError(
                 f"unknown {self.what} {name!r}; {did_you_mean(str(name), list(self))}"
             ) from None
+
+    @property
+    def built_in(self) -> list[T]:
+        """The entries that are no other package's."""
+        return [self._entries[name] for name in self._built_in]
 
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:

@@ -13,8 +13,8 @@ from amcspice.errors import (
     InputError,
     SimulationError,
     UnsupportedError,
-    parameters,
 )
+from amcspice.schema import parameters
 
 A = np.array([[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]])
 

@@ -15,9 +15,9 @@ from pydantic import Field
 from amcspice.device import OpAmp, Subcircuit
 from amcspice.engine import BatchSimulator
 from amcspice.engine.ngspice.rawfile import Plot
-from amcspice.errors import parameters
 from amcspice.netlist.instances import model_library, opamp_parameters
 from amcspice.netlist.subcircuit import subcircuit_library
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["AmplifierFixture", "Conditions"]
 
@@ -27,22 +27,23 @@ TIMEOUT = 60.0
 
 @parameters
 class Conditions:
-    """Conditions under which an amplifier is measured.
+    """Conditions under which an amplifier is measured."""
 
-    Parameters
-    ----------
-    supply_positive, supply_negative : float
-        Rails [V].
-    load_resistance : float
-        Load from the output to ground [ohm].
-    load_capacitance : float
-        Load from the output to ground [F].
-    """
-
-    supply_positive: Annotated[float, Field(gt=0)] = 5.0
-    supply_negative: Annotated[float, Field(lt=0)] = -5.0
-    load_resistance: Annotated[float, Field(gt=0)] = 1e3
-    load_capacitance: Annotated[float, Field(ge=0)] = 0.0
+    supply_positive: Annotated[
+        float, Field(gt=0, description="Positive rail."), Quantity("V", (0.1, 100))
+    ] = 5.0
+    supply_negative: Annotated[
+        float, Field(lt=0, description="Negative rail."), Quantity("V", (0.1, 100))
+    ] = -5.0
+    load_resistance: Annotated[
+        float,
+        Field(gt=0, description="Load to ground."),
+        Quantity("ohm", (0.1, 1e12)),
+        Name("load"),
+    ] = 1e3
+    load_capacitance: Annotated[
+        float, Field(ge=0, description="In parallel with the load."), Quantity("F", (0, 1e-6))
+    ] = 0.0
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.topologies.mvm import MVM
 from amcspice.registry import Registry
+from amcspice.schema import described
 
 
 def _fault(entry: Any) -> str | None:
@@ -43,6 +44,9 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
     _fault,
 )
 """Every topology by its name on the command line."""
+
+for _circuit in CIRCUITS.built_in:
+    _circuit.__doc__ = described(_circuit)
 
 __all__ = [
     "CIRCUITS",

@@ -9,26 +9,61 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import Field
 
 from amcspice.circuit.schematic import Amplifiers, Array, Schematic
 from amcspice.circuit.validation import validate_fields
-from amcspice.device import Mapping, Memristor, OpAmp, Wire
+from amcspice.device import (
+    ADC,
+    DAC,
+    PARTS,
+    Hardware,
+    Mapping,
+    Memristor,
+    OpAmp,
+    Wire,
+    split_hardware,
+)
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.schema import plain_signature, warn_of_implausible
 
 __all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "as_matrix", "as_vectors"]
+
+C = TypeVar("C", bound="Circuit")
 
 SMALLEST_SIZE = 1e-150
 """Of the largest entry of a matrix or of right-hand sides; the largest is its inverse."""
 
+OUTPUT_USE = 0.5
+"""Of the positive output range that outputs which no cell sees are aimed at."""
+
+
+class _TakesHardware(abc.ABCMeta):
+    """Lets every topology take ``hardware=`` in the place of its parts."""
+
+    def __call__(cls: type[C], *args: Any, **parameters: Any) -> C:
+        if "hardware" in parameters:
+            parts, others = split_hardware(parameters)
+            parameters = {**others, **parts}
+        made: C = super().__call__(*args, **parameters)  # type: ignore[misc]
+        return made
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What it takes, for people and editors that ask."""
+        hardware = inspect.Parameter("hardware", inspect.Parameter.KEYWORD_ONLY, default=None)
+        return plain_signature(cls, hardware)
+
 
 @dataclass(frozen=True, eq=False)
-class Circuit(abc.ABC):
+class Circuit(metaclass=_TakesHardware):
     """A matrix circuit: a problem matrix and the hardware that holds it.
 
     Parameters
@@ -41,6 +76,10 @@ class Circuit(abc.ABC):
         Resistances of the lines.
     opamp : OpAmp
         Every amplifier.
+    dac, adc : DAC, ADC, optional
+        Converters of the inputs and outputs; None: there are none.
+    hardware : Hardware, optional
+        All of these, in their place.
     cycle : int
         Number of the programming cycle: another cycle draws other write noise.
 
@@ -60,16 +99,36 @@ class Circuit(abc.ABC):
     """Whether the matrix must be square."""
     rail_limited: ClassVar[bool] = False
     """Whether outputs end at the rails by design."""
+    outputs_drive_cells: ClassVar[bool] = True
+    """Whether the voltages that solutions are read from stand across cells."""
 
     matrix: Any
     device: Memristor = field(default_factory=Memristor, kw_only=True)
     wire: Wire = field(default_factory=Wire, kw_only=True)
     opamp: OpAmp = field(default_factory=OpAmp, kw_only=True)
-    cycle: int = field(default=0, kw_only=True)
+    dac: DAC | None = field(default=None, kw_only=True)
+    adc: ADC | None = field(default=None, kw_only=True)
+    cycle: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Number of the programming cycle: another one draws other write noise.",
+        ),
+    ] = field(default=0, kw_only=True)
+
+    if TYPE_CHECKING:
+        hardware: Hardware = field(default_factory=Hardware, kw_only=True)
+    else:
+
+        @property
+        def hardware(self) -> Hardware:
+            """Cells, wires, amplifiers and converters as one object."""
+            return Hardware(**{name: getattr(self, name) for name in PARTS})
 
     def __post_init__(self) -> None:
         """Validate the matrix and the types of all fields."""
         validate_fields(self)
+        warn_of_implausible(self, vars(self))
         matrix = as_matrix(self.matrix)
         if matrix.min() < 0 and not self.signed:
             where = tuple(int(k) for k in np.argwhere(matrix < 0)[0])
@@ -82,18 +141,6 @@ class Circuit(abc.ABC):
         if not matrix.any():
             raise InputError("matrix: every entry is zero; there is nothing to solve")
         object.__setattr__(self, "matrix", matrix)
-
-    def _check_positive(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if not 0 < value < np.inf:
-                raise InputError(f"{name} = {value} must be positive")
-
-    def _check_not_negative(self, *names: str) -> None:
-        for name in names:
-            value = getattr(self, name)
-            if not 0 <= value < np.inf:
-                raise InputError(f"{name} = {value} must be zero or positive")
 
     @property
     def problem(self) -> str:
@@ -109,6 +156,11 @@ class Circuit(abc.ABC):
     def bounded(self) -> bool:
         """Whether outputs are meant to come to rest at a limit: a constraint, or a rail."""
         return self.non_negative or self.rail_limited
+
+    @property
+    def converts(self) -> bool:
+        """Whether there are converters."""
+        return self.dac is not None or self.adc is not None
 
     @property
     def input_size(self) -> int:
@@ -160,8 +212,8 @@ class Circuit(abc.ABC):
         """Number of amplifiers."""
         return sum(len(bank.out) for bank in self.schematic.amplifiers)
 
-    def volts_per_unit(self, vectors: Array, solutions: Array, full_scale: float) -> float:
-        """Return a range in which no output should come near a rail.
+    def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
+        """Return a range in which cells see the read voltage at most, and outputs have room.
 
         Parameters
         ----------
@@ -169,14 +221,34 @@ class Circuit(abc.ABC):
             Right-hand sides.
         solutions : ndarray, shape (K, n)
             Expected solutions: they choose the range, never the result.
-        full_scale : float
-            Largest voltage aimed at, as a fraction of the positive output range.
+        read_voltage : float
+            Largest voltage across a cell that is aimed at [V].
         """
-        swing = self._largest_swing(vectors, solutions / self.output_scale)
-        return full_scale * self.opamp.highest_output / (swing or 1.0)
+        scaled = solutions / self.output_scale
+        cells, outputs = self._largest_swing(vectors, scaled), float(np.abs(scaled).max())
+        by_cells = min(read_voltage, self.opamp.highest_output) / (cells or 1.0)
+        if self.outputs_drive_cells:
+            return by_cells
+        return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (outputs or 1.0))
+
+    def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
+        """Return the largest voltage across a cell in a range, by expected solutions [V].
+
+        Parameters are those of `volts_per_unit`, and the range.
+        """
+        return self._largest_swing(vectors, solutions / self.output_scale) * volts_per_unit
+
+    @property
+    def floor(self) -> float:
+        """How far above ground outputs stop that a constraint holds at zero [V]."""
+        return 0.0
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Largest output, in units of the column-scaled solution."""
+        """Largest voltage across a cell, in units of the column-scaled solution.
+
+        Cells have one end at a driven line and the other at a virtual ground, or at a passive
+        line that only currents raise.
+        """
         return float(np.abs(scaled).max())
 
     def describe(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 
@@ -16,6 +16,7 @@ from amcspice.errors import InputError, did_you_mean
 
 __all__ = ["validate_fields"]
 
+_FINITE = pydantic.ConfigDict(allow_inf_nan=False)
 _SCALARS = (bool, int, float, str)
 
 _CONSTRAINTS = {
@@ -45,6 +46,8 @@ class _Field:
     words: tuple[str, ...]
     adapter: Any
     named: tuple[str, Any, Any] | None
+    bounded: bool
+    """Whether more is said of it than its type: a unit, a range."""
 
 
 def validate_fields(circuit: Any) -> None:
@@ -65,7 +68,10 @@ def validate_fields(circuit: Any) -> None:
     owner: Any = type(circuit)
     for item in _fields(owner):
         value = getattr(circuit, item.name)
-        if type(value) not in item.exact and not (type(value) is str and value in item.words):
+        if value is None and type(None) in item.exact:
+            continue
+        fits = type(value) in item.exact or (type(value) is str and value in item.words)
+        if item.bounded or not fits:
             object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
 
 
@@ -78,13 +84,13 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
         return make(value)
     if item.words and isinstance(value, str):
         raise InputError(f"{where}: {did_you_mean(value, item.words)}")
-    if isinstance(value, item.exact) and not isinstance(value, bool):
+    if isinstance(value, item.exact) and not isinstance(value, bool) and not item.bounded:
         return value
     if item.adapter is not None:
         try:
             return item.adapter.validate_python(value)
         except pydantic.ValidationError as error:
-            reason = error.errors()[0]["msg"]
+            reason = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise InputError(f"{where}: {reason[:1].lower()}{reason[1:]}") from None
     wanted = " or ".join(sorted(kind.__name__ for kind in item.exact if kind is not type(None)))
     needed = item.named[0] if item.named else f"a {wanted}"
@@ -93,12 +99,14 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
 
 @functools.cache
 def _fields(owner: Any) -> tuple[_Field, ...]:
-    hints = typing.get_type_hints(owner)
+    hints = typing.get_type_hints(owner, include_extras=True)
     taken = (_field(item.name, hints[item.name]) for item in dataclasses.fields(owner))
     return tuple(item for item in taken if item is not None)
 
 
-def _field(name: str, hint: Any) -> _Field | None:
+def _field(name: str, annotated: Any) -> _Field | None:
+    bounded = get_origin(annotated) is Annotated
+    hint = get_args(annotated)[0] if bounded else annotated
     is_union = get_origin(hint) in (typing.Union, types.UnionType)
     parts = get_args(hint) if is_union else (hint,)
     if any(part is Any for part in parts):
@@ -110,6 +118,6 @@ def _field(name: str, hint: Any) -> _Field | None:
     if float in exact:
         exact.append(int)
     named = next((_NAMED[part] for part in plain if part in _NAMED), None)
-    return _Field(
-        name, tuple(exact), tuple(words), pydantic.TypeAdapter(hint) if scalar else None, named
-    )
+    adapter = pydantic.TypeAdapter(annotated, config=_FINITE) if scalar else None
+    checked = bounded and scalar and not words
+    return _Field(name, tuple(exact), tuple(words), adapter, named, checked)

@@ -2,6 +2,7 @@
 
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
+from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
@@ -13,7 +14,9 @@ __all__ = [
     "ADC",
     "DAC",
     "DEVICES",
+    "PARTS",
     "PRESETS",
+    "Hardware",
     "Mapping",
     "Memristor",
     "OpAmp",
@@ -23,4 +26,6 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "map_matrix",
+    "part_kinds",
+    "split_hardware",
 ]

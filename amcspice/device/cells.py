@@ -6,15 +6,18 @@ and printable.  Maps and conductances carry the index of the array first: shape 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from amcspice.errors import InputError, parameters
+from amcspice.errors import InputError
+from amcspice.schema import parameters, to_number
 
-__all__ = ["Conductances", "Stuck", "WriteErrors", "of_array"]
+__all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array"]
 
 Values = NDArray[Any]
 
@@ -72,7 +75,35 @@ def _nested(values: Any, kind: str) -> Any:
     return tuple(tuple(map(tuple, rows)) for rows in array.tolist())
 
 
+def _read_arrays(names: str) -> Any:
+    """Return what files hold, one an array: stacked, or the one that holds all of them."""
+    paths = [Path(name.strip()) for name in names.split(",")]
+    arrays = [_read_array(path) for path in paths]
+    if len(arrays) == 1 and arrays[0].ndim == 3:
+        return arrays[0]
+    for path, array in zip(paths, arrays, strict=True):
+        if array.ndim != 2 or array.shape != arrays[0].shape:
+            raise InputError(
+                f"{path}: shape {array.shape} must be that of a matrix, the same for every array"
+            )
+    return np.stack(arrays)
+
+
+def _read_array(path: Path) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (ValueError, EOFError):
+        raise InputError(f"{path}: not a NumPy array (.npy)") from None
+
+
 def _stuck(value: Any) -> Any:
+    if isinstance(value, str | Path):
+        try:
+            value = to_number(str(value))
+        except ValueError:
+            value = _read_arrays(str(value))
     if np.ndim(value):
         return _nested(value, "bool")
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
@@ -83,6 +114,8 @@ def _stuck(value: Any) -> Any:
 
 
 def _conductances(value: Any) -> Any:
+    if isinstance(value, str | Path):
+        value = _read_arrays(str(value))
     return None if value is None else _nested(value, "number")
 
 
@@ -112,6 +145,28 @@ class WriteErrors:
         if any(low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)):
             raise ValueError("levels must ascend")
 
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Return the write errors that a file holds: JSON with ``levels_s`` and ``errors_s``.
+
+        Raises
+        ------
+        InputError
+            If it does not hold any.
+        """
+        try:
+            content = json.loads(Path(path).read_text())
+            return cls(levels=tuple(content["levels_s"]), errors=tuple(content["errors_s"]))
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+        except (ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path}: not a file of write errors (JSON with levels_s and errors_s, as "
+                "'amcspice program --errors' writes it)"
+            ) from None
+
     def draw(self, aimed: NDArray[np.float64], chance: NDArray[np.float64]) -> Values:
         """Return an error of the level nearest to each conductance.
 
@@ -134,3 +189,10 @@ class WriteErrors:
         flat = np.concatenate([np.array(level_errors) for level_errors in self.errors])
         errors: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
         return errors
+
+
+def _measured(value: Any) -> Any:
+    return WriteErrors.read(value) if isinstance(value, str | Path) else value
+
+
+Measured = Annotated[WriteErrors | None, BeforeValidator(_measured)]

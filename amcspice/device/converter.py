@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.errors import parameters
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["ADC", "DAC", "Quantiser"]
 
 Array = NDArray[np.float64]
-Bits = Annotated[int, Field(ge=1, le=32)]
-Positive = Annotated[float, Field(gt=0)]
 
 
 @dataclass(frozen=True)
@@ -64,26 +62,41 @@ class Quantiser:
         return np.clip(rounded, lowest, self.largest), (rounded < lowest) | (rounded > self.largest)
 
 
+_OFFSET = Quantity("", (0, 1000))
+
+
 @parameters
 class DAC:
-    """Digital to analog converters, one an input.
+    """Digital to analog converters, one an input."""
 
-    Parameters
-    ----------
-    bits : int
-    full_scale : float, optional
-        Input current of the largest code [A], or voltage [V] where the circuit drives its inputs
-        (mvm); None is the largest of the right-hand sides.
-    offset : float
-        Added to the output, in steps (LSB).
-    bipolar : bool, optional
-        Whether there are negative codes; None: if a right-hand side is negative.
-    """
-
-    bits: Bits
-    full_scale: Positive | None = None
-    offset: float = 0.0
-    bipolar: bool | None = None
+    bits: Annotated[
+        int,
+        Field(ge=1, le=32, description="Inputs are rounded to this many bits."),
+        Name("dac_bits"),
+    ]
+    full_scale: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Input current [A] of the largest code, or voltage [V] where the circuit "
+            "drives its inputs (mvm); none is the largest of the right-hand sides.",
+        ),
+        Quantity(),
+        Name("dac_full_scale"),
+    ] = None
+    offset: Annotated[
+        float,
+        Field(description="Added to every input, in steps (LSB)."),
+        _OFFSET,
+        Name("dac_offset"),
+    ] = 0.0
+    bipolar: Annotated[
+        bool | None,
+        Field(
+            description="Whether inputs have negative codes; none: if a right-hand side is negative"
+        ),
+        Name("dac_bipolar"),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse negative codes where there is one bit."""
@@ -92,28 +105,44 @@ class DAC:
 
 @parameters
 class ADC:
-    """Analog to digital converters, one an output.
+    """Analog to digital converters, one an output."""
 
-    Parameters
-    ----------
-    bits : int, optional
-        None rounds nothing.
-    full_scale : float, optional
-        Output voltage of the largest code [V]; None is the positive output range.
-    offset : float
-        Added to the input, in steps (LSB).
-    bipolar : bool, optional
-        Whether there are negative codes; None: unless the circuit holds its solution at or above
-        zero.
-    sample_time : float, optional
-        When the outputs are sampled, after the input step [s]; None is at rest.
-    """
-
-    bits: Bits | None = None
-    full_scale: Positive | None = None
-    offset: float = 0.0
-    bipolar: bool | None = None
-    sample_time: Positive | None = None
+    bits: Annotated[
+        int | None,
+        Field(
+            ge=1, le=32, description="Outputs are rounded to this many bits; none rounds nothing."
+        ),
+        Name("adc_bits"),
+    ] = None
+    full_scale: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Output voltage of the largest code; none is one bit above the read "
+            "voltage, or the positive output range where no cell sees the outputs (mvm).",
+        ),
+        Quantity("V", (1e-6, 100)),
+        Name("adc_full_scale"),
+    ] = None
+    offset: Annotated[
+        float,
+        Field(description="Added to every output before it is rounded, in steps (LSB)."),
+        _OFFSET,
+        Name("adc_offset"),
+    ] = 0.0
+    bipolar: Annotated[
+        bool | None,
+        Field(
+            description="Whether outputs have negative codes; none: unless the circuit holds its "
+            "solution at or above zero."
+        ),
+        Name("adc_bipolar"),
+    ] = None
+    sample_time: Annotated[
+        float | None,
+        Field(gt=0, description="Outputs are read this long after the input step; none: at rest."),
+        Quantity("s", (1e-12, 1)),
+    ] = None
 
     def __post_init__(self) -> None:
         """Refuse what needs bits without any."""

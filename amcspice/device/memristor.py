@@ -7,21 +7,22 @@ in ``docs/devices.md``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.device.cells import Conductances, Stuck, WriteErrors, of_array
+from amcspice.device.cells import Conductances, Measured, Stuck, of_array
 from amcspice.device.draws import normals, uniforms
-from amcspice.errors import InputError, UnsupportedError, did_you_mean, parameters
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.registry import Registry
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["DEVICES", "REFERENCE_TEMPERATURE", "Memristor"]
 
 Array = NDArray[np.float64]
-NonNegative = Annotated[float, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
 
 REFERENCE_TEMPERATURE = 300.0
 """Temperature at which conductances are programmed [K]."""
@@ -29,83 +30,140 @@ REFERENCE_TEMPERATURE = 300.0
 
 @parameters
 class Memristor:
-    """A programmable conductance with an optional selector (1T1R).
+    """A programmable conductance with an optional selector (1T1R)."""
 
-    Parameters
-    ----------
-    g_max : float
-        Largest programmable conductance [S].
-    g_min : float
-        Smallest programmable conductance [S].
-    selector : bool
-        With a selector a cell that should hold zero is switched off (exactly 0 S); without
-        one it stays at ``g_min``.
-    levels : int, optional
-        Number of programmable levels, equally spaced from ``g_min`` to ``g_max``
-        (with a selector "off" comes in addition); None is continuous.
-    write_noise : float
-        Standard deviation of a programmed conductance, as a fraction of what
-        ``noise_relative_to`` names.  Cells that are switched off get none.
-    noise_relative_to : {"g_max", "g"}
-        Whether write noise is absolute (the same for every level) or relative.
-    write_errors : WriteErrors, optional
-        Measured errors to draw from, in place of ``write_noise``.
-    programmed : array_like, shape (arrays, m, n), optional
-        Conductances that the cells of the first arrays really hold, such as the outcome of
-        write-verify, in place of everything that writing would do to them [S].
-    device_variation : float
-        Standard deviation of a factor that belongs to the cell: the same in every cycle.
-    cycle_variation : float
-        Standard deviation of a factor that is drawn anew in every programming cycle.
-    stuck_on, stuck_off : float or array_like of bool, shape (arrays, m, n)
-        Cells stuck at ``g_max``, or at ``g_min`` (0 S with a selector), in every cycle: a
-        fraction of all cells, or maps of the first arrays, whose other arrays have none.  A map
-        may be larger than the matrix, which stands at its first row and column.
-    drift_exponent : float
-        Mean of nu in g(t) = g (t/t0)^-nu.
-    drift_spread : float
-        Standard deviation of nu from cell to cell; nu is never negative.
-    drift_time : float
-        Time since programming in units of t0; 1 is no drift.
-    temperature : float
-        Temperature of the cells [K].
-    temperature_coefficient : float
-        Relative change of conductance per kelvin, from 300 K on [1/K].
-    read_noise : float
-        Standard deviation of a conductance when it is read, as a fraction of itself.
-    noise_bandwidth : float, optional
-        None: read noise is one draw, frozen during a simulation.  Otherwise noise fluctuates in
-        time, white up to this frequency [Hz], in ngspice; read noise then in flat decks only.
-    thermal_noise : bool
-        Johnson noise of every cell and wire at ``temperature``, up to ``noise_bandwidth``.
-    sinh_voltage : float, optional
-        v0 of the current-voltage curve g v0 sinh(v / v0) [V]: flat decks only; None is linear.
-    seed : int
-        Seed of every random draw.
-    """
-
-    g_max: Positive = 100e-6
-    g_min: NonNegative = 0.0
-    selector: bool = True
-    levels: Annotated[int, Field(ge=2)] | None = None
-    write_noise: NonNegative = 0.0
-    noise_relative_to: Literal["g_max", "g"] = "g_max"
-    write_errors: WriteErrors | None = None
-    programmed: Conductances = None
-    device_variation: NonNegative = 0.0
-    cycle_variation: NonNegative = 0.0
-    stuck_on: Stuck = 0.0
-    stuck_off: Stuck = 0.0
-    drift_exponent: NonNegative = 0.0
-    drift_spread: NonNegative = 0.0
-    drift_time: Annotated[float, Field(ge=1)] = 1.0
-    temperature: Positive = REFERENCE_TEMPERATURE
-    temperature_coefficient: float = 0.0
-    read_noise: NonNegative = 0.0
-    noise_bandwidth: Positive | None = None
-    thermal_noise: bool = False
-    sinh_voltage: Positive | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    g_max: Annotated[
+        float,
+        Field(gt=0, description="Largest programmable conductance."),
+        Quantity("S", (1e-9, 0.1)),
+    ] = 100e-6
+    g_min: Annotated[
+        float,
+        Field(ge=0, description="Smallest programmable conductance."),
+        Quantity("S", (1e-15, 0.01)),
+    ] = 0.0
+    selector: Annotated[
+        bool,
+        Field(description="A cell that should hold zero is switched off; without, it is at g_min."),
+    ] = True
+    levels: Annotated[
+        int | None,
+        Field(
+            ge=2,
+            description="Programmable levels, equally spaced from g_min to g_max (with a selector "
+            "off comes in addition); none is continuous.",
+        ),
+    ] = None
+    write_noise: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Standard deviation of a programmed conductance, as a fraction of what "
+            "noise_relative_to names; cells that are off get none.",
+        ),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    noise_relative_to: Annotated[
+        Literal["g_max", "g"],
+        Field(description="What write noise is a fraction of: the same for every level, or not."),
+    ] = "g_max"
+    write_errors: Annotated[
+        Measured,
+        Field(
+            description="Measured write errors to draw from, in the place of write_noise, or the "
+            "file that 'amcspice program --errors' wrote."
+        ),
+        Name(file=True),
+    ] = None
+    programmed: Annotated[
+        Conductances,
+        Field(
+            description="Conductances [S] that the cells of the first arrays really hold, (arrays, "
+            "rows, columns), in the place of everything that writing does to them; or .npy files."
+        ),
+        Name(file=True),
+    ] = None
+    device_variation: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Standard deviation of a factor of the cell, the same in every cycle.",
+        ),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    cycle_variation: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Standard deviation of a factor that every programming cycle draws anew.",
+        ),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    stuck_on: Annotated[
+        Stuck,
+        Field(
+            description="Cells stuck at g_max: a fraction of all, or booleans (arrays, rows, "
+            "columns), whose other arrays have none, or their .npy file."
+        ),
+        Name(file=True),
+    ] = 0.0
+    stuck_off: Annotated[
+        Stuck,
+        Field(description="Cells stuck at g_min (0 S with a selector): as stuck_on."),
+        Name(file=True),
+    ] = 0.0
+    drift_exponent: Annotated[
+        float, Field(ge=0, description="Mean of nu in g(t) = g (t/t0)^-nu."), Quantity("", (0, 1))
+    ] = 0.0
+    drift_spread: Annotated[
+        float,
+        Field(ge=0, description="Standard deviation of nu from cell to cell; nu is never negative"),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    drift_time: Annotated[
+        float,
+        Field(ge=1, description="Time since programming in units of t0; 1 is no drift."),
+        Quantity(),
+    ] = 1.0
+    temperature: Annotated[
+        float, Field(gt=0, description="Of the cells."), Quantity("K", (1, 1000))
+    ] = REFERENCE_TEMPERATURE
+    temperature_coefficient: Annotated[
+        float,
+        Field(description="Relative change of conductance per kelvin, from 300 K on."),
+        Quantity("1/K", (0, 0.1)),
+    ] = 0.0
+    read_noise: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Standard deviation of a conductance when it is read, as a fraction of it.",
+        ),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    noise_bandwidth: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Noise fluctuates in time, white up to this frequency, in ngspice (read "
+            "noise in flat decks only); none freezes read noise during a simulation.",
+        ),
+        Quantity("Hz", (1, 1e13)),
+    ] = None
+    thermal_noise: Annotated[
+        bool,
+        Field(description="Johnson noise of every cell and wire, up to noise_bandwidth."),
+    ] = False
+    sinh_voltage: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="v0 of the current-voltage curve g v0 sinh(v / v0): flat decks only; none "
+            "is linear.",
+        ),
+        Quantity("V", (0.01, 10)),
+    ] = None
+    seed: Annotated[int, Field(ge=0, description="Of every random draw.")] = 0
 
     @classmethod
     def preset(cls, name: str, **changes: Any) -> Self:
@@ -116,9 +174,8 @@ class Memristor:
         InputError
             If there is no preset of that name.
         """
-        if name not in DEVICES:
-            raise InputError(f"unknown device preset {name!r}; {did_you_mean(name, DEVICES)}")
-        return cls(**{**DEVICES[name], **changes})
+        entry: Any = DEVICES.choose(name)
+        return entry(**changes) if isinstance(entry, type) else cls(**{**entry, **changes})
 
     def __post_init__(self) -> None:
         """Check what involves more than one field."""
@@ -307,8 +364,19 @@ def _stuck_cells(stuck: Any, chance: Array, array: int, what: str) -> NDArray[np
     return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map
 
 
-DEVICES: dict[str, dict[str, Any]] = {
-    "ideal": {},
-    "hfo2-16": {"levels": 16, "write_noise": 0.02},
-}
-"""Device presets. ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part."""
+def _fault(entry: Any) -> str | None:
+    if isinstance(entry, Mapping) or (isinstance(entry, type) and issubclass(entry, Memristor)):
+        return None
+    return "it is neither a mapping of fields of amcspice.Memristor nor a subclass of it"
+
+
+DEVICES: Registry[Mapping[str, Any] | type[Memristor]] = Registry(
+    "device preset",
+    "amcspice.cells",
+    {"ideal": {}, "hfo2-16": {"levels": 16, "write_noise": 0.02}},
+    _fault,
+)
+"""Device presets: fields of a `Memristor`, or a class of cells of its own.
+
+``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part.
+"""

@@ -12,13 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.errors import InputError, did_you_mean, parameters
+from amcspice.errors import InputError
 from amcspice.registry import Registry
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["PRESETS", "OpAmp", "Subcircuit"]
-
-Positive = Annotated[float, Field(gt=0)]
-NonNegativeFloat = Annotated[float, Field(ge=0)]
 
 
 @parameters
@@ -80,72 +78,105 @@ def _sha256(content: bytes) -> str:
 
 @parameters
 class OpAmp:
-    """An operational amplifier: gain, bandwidth, limits, consumption and mismatch.
+    """An operational amplifier: gain, bandwidth, limits, consumption and mismatch."""
 
-    Parameters
-    ----------
-    gain : float
-        Open-loop DC gain A0 [V/V].
-    gbw : float
-        Gain-bandwidth product [Hz].
-    slew_rate : float, optional
-        Slew rate [V/s]; None is no limit.
-    second_pole : float, optional
-        Frequency of the second pole [Hz]; None is a single-pole amplifier.
-    offset : float
-        Input offset voltage, in series with the non-inverting input [V].
-    bias_current : float
-        Current into each input [A].
-    input_resistance : float, optional
-        Differential input resistance [ohm]; None is infinite.
-    input_capacitance : float
-        Capacitance of each input to ground [F].
-    output_resistance : float
-        Open-loop output resistance [ohm].
-    output_current_limit : float, optional
-        Largest output current, both signs [A]; None is no limit.
-    supply_positive, supply_negative : float
-        Rails [V].
-    headroom_positive, headroom_negative : float
-        How close to the rail the output swings [V].
-    quiescent_current : float
-        Current from rail to rail [A].
-    input_noise : float
-        Density of the input voltage noise, white, one-sided [V/sqrt(Hz)].
-    offset_sigma : float
-        Standard deviation of the offset from amplifier to amplifier [V].
-    gain_sigma : float
-        Standard deviation of the logarithm of the gain from amplifier to amplifier.
-    mismatch_seed : int
-        Seed of the draw of offsets and gains.
-    subcircuit : Subcircuit, optional
-        What decks hold in the place of the macro-model, whose parameters then describe it; see
-        `amcspice.characterise.measured_opamp`.
-    source : str
-        Where the figures come from.
-    """
-
-    gain: Annotated[float, Field(gt=1)] = 1e6
-    gbw: Positive = 100e6
-    slew_rate: Positive | None = None
-    second_pole: Positive | None = None
-    offset: float = 0.0
-    bias_current: float = 0.0
-    input_resistance: Positive | None = None
-    input_capacitance: NonNegativeFloat = 0.0
-    output_resistance: Positive = 0.1
-    output_current_limit: Positive | None = None
-    supply_positive: Positive = 5.0
-    supply_negative: Annotated[float, Field(lt=0)] = -5.0
-    headroom_positive: NonNegativeFloat = 0.0
-    headroom_negative: NonNegativeFloat = 0.0
-    quiescent_current: NonNegativeFloat = 0.0
-    input_noise: NonNegativeFloat = 0.0
-    offset_sigma: NonNegativeFloat = 0.0
-    gain_sigma: Annotated[float, Field(ge=0, lt=2)] = 0.0
-    mismatch_seed: Annotated[int, Field(ge=0)] = 0
-    subcircuit: Subcircuit | None = None
-    source: str = "user"
+    gain: Annotated[
+        float, Field(gt=1, description="Open-loop DC gain A0."), Quantity("V/V", (10, 1e10))
+    ] = 1e6
+    gbw: Annotated[
+        float, Field(gt=0, description="Gain-bandwidth product."), Quantity("Hz", (1e3, 1e12))
+    ] = 100e6
+    slew_rate: Annotated[
+        float | None,
+        Field(gt=0, description="Slew rate; none is no limit."),
+        Quantity("V/s", (1e2, 1e14)),
+    ] = None
+    second_pole: Annotated[
+        float | None,
+        Field(gt=0, description="Frequency of the second pole; none is a single-pole amplifier."),
+        Quantity("Hz", (1e3, 1e13)),
+    ] = None
+    offset: Annotated[
+        float,
+        Field(description="Input offset voltage, in series with the non-inverting input."),
+        Quantity("V", (0, 0.1)),
+    ] = 0.0
+    bias_current: Annotated[
+        float, Field(description="Current into each input."), Quantity("A", (0, 1e-3))
+    ] = 0.0
+    input_resistance: Annotated[
+        float | None,
+        Field(gt=0, description="Differential input resistance; none is infinite."),
+        Quantity("ohm", (100, 1e18)),
+    ] = None
+    input_capacitance: Annotated[
+        float,
+        Field(ge=0, description="Capacitance of each input to ground."),
+        Quantity("F", (0, 1e-9)),
+    ] = 0.0
+    output_resistance: Annotated[
+        float, Field(gt=0, description="Open-loop output resistance."), Quantity("ohm", (1e-6, 1e5))
+    ] = 0.1
+    output_current_limit: Annotated[
+        float | None,
+        Field(gt=0, description="Largest output current, both signs; none is no limit."),
+        Quantity("A", (1e-6, 10)),
+    ] = None
+    supply_positive: Annotated[
+        float, Field(gt=0, description="Positive rail."), Quantity("V", (0.1, 100))
+    ] = 5.0
+    supply_negative: Annotated[
+        float, Field(lt=0, description="Negative rail."), Quantity("V", (0.1, 100))
+    ] = -5.0
+    headroom_positive: Annotated[
+        float,
+        Field(ge=0, description="How close to the positive rail the output swings."),
+        Quantity("V", (0, 10)),
+    ] = 0.0
+    headroom_negative: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="How close to the negative rail, or to ground where that is its "
+            "supply, the output swings.",
+        ),
+        Quantity("V", (0, 10)),
+    ] = 0.0
+    quiescent_current: Annotated[
+        float, Field(ge=0, description="Current from rail to rail."), Quantity("A", (0, 1))
+    ] = 0.0
+    input_noise: Annotated[
+        float,
+        Field(ge=0, description="Density of the input voltage noise, white, one-sided."),
+        Quantity("V/sqrt(Hz)", (0, 1e-5)),
+    ] = 0.0
+    offset_sigma: Annotated[
+        float,
+        Field(ge=0, description="Standard deviation of the offset from amplifier to amplifier."),
+        Quantity("V", (0, 0.1)),
+    ] = 0.0
+    gain_sigma: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=2,
+            description="Standard deviation of the logarithm of the gain from amplifier to "
+            "amplifier.",
+        ),
+        Quantity(),
+    ] = 0.0
+    mismatch_seed: Annotated[int, Field(ge=0, description="Of the draw of offsets and gains.")] = 0
+    subcircuit: Annotated[
+        Subcircuit | None,
+        Field(
+            description="What decks hold in the place of the macro-model, whose parameters then "
+            "describe it; see amcspice.characterise.measured_opamp."
+        ),
+        Name(made_of=("opamp_lib", "opamp_subckt")),
+    ] = None
+    source: Annotated[
+        str, Field(description="Where the figures come from."), Name("opamp_source")
+    ] = "user"
 
     def __post_init__(self) -> None:
         """Refuse an amplifier without output range."""
@@ -206,11 +237,9 @@ class OpAmp:
         InputError
             If there is no preset of that name.
         """
-        if name not in PRESETS:
-            raise InputError(
-                f"unknown amplifier preset {name!r}; {did_you_mean(name, list(PRESETS))}"
-            )
-        return dataclasses.replace(cls(**PRESETS[name]), **changes)
+        entry: Any = PRESETS.choose(name)
+        made = entry() if isinstance(entry, type) else cls(**entry)
+        return dataclasses.replace(made, **changes)
 
 
 _BUILT_IN: dict[str, dict[str, Any]] = {
@@ -288,9 +317,11 @@ _BUILT_IN: dict[str, dict[str, Any]] = {
 
 
 def _fault(entry: Any) -> str | None:
-    return None if isinstance(entry, Mapping) else "it is no mapping of fields of amcspice.OpAmp"
+    if isinstance(entry, Mapping) or (isinstance(entry, type) and issubclass(entry, OpAmp)):
+        return None
+    return "it is neither a mapping of fields of amcspice.OpAmp nor a subclass of it"
 
 
-PRESETS: Registry[Mapping[str, Any]] = Registry(
+PRESETS: Registry[Mapping[str, Any] | type[OpAmp]] = Registry(
     "amplifier preset", "amcspice.opamps", _BUILT_IN, _fault
 )

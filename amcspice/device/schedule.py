@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.errors import parameters
+from amcspice.schema import Quantity, parameters
 
 __all__ = ["WriteVerify"]
 
 Array = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-FromZero = Annotated[float, Field(ge=0)]
 
 
 @parameters
@@ -25,48 +23,76 @@ class WriteVerify:
     train has the start voltage, each further one of the same polarity a step more, up to the
     largest; a change of polarity starts a new train.  A cell is left alone once it reads within
     the tolerance.
-
-    Parameters
-    ----------
-    set_voltage, set_step, set_limit : float
-        Start, step and largest SET pulse, bit line against source line [V].
-    reset_voltage, reset_step, reset_limit : float
-        The same of RESET, source line against bit line [V].
-    set_width, reset_width : float
-        Flat top of a pulse [s].
-    set_gate, reset_gate, read_gate : float
-        Word line during SET, RESET and verify [V].
-    edge : float
-        Rise and fall time, and the pause between pulse and read [s].
-    read_voltage : float
-        Bit line during verify [V].
-    read_width : float
-        Flat top of the read pulse [s].
-    read_noise : float
-        Standard deviation of a verify read, as a fraction of the conductance.
-    tolerance : float
-        Accepted distance from the target [S].
-    max_pulses : int
-        SET and RESET pulses a cell gets at most.
     """
 
-    set_voltage: Positive = 0.9
-    set_step: FromZero = 0.02
-    set_limit: Positive = 2.0
-    reset_voltage: Positive = 0.9
-    reset_step: FromZero = 0.02
-    reset_limit: Positive = 2.0
-    set_width: Positive = 100e-9
-    reset_width: Positive = 100e-9
-    set_gate: Positive = 3.0
-    reset_gate: Positive = 3.0
-    read_gate: Positive = 3.0
-    edge: Positive = 5e-9
-    read_voltage: Positive = 0.2
-    read_width: Positive = 40e-9
-    read_noise: FromZero = 0.0
-    tolerance: Positive = 1e-6
-    max_pulses: Annotated[int, Field(ge=1)] = 100
+    set_voltage: Annotated[
+        float,
+        Field(gt=0, description="First pulse of a SET train, bit line against source line."),
+        Quantity("V", (1e-3, 100)),
+    ] = 0.9
+    set_step: Annotated[
+        float,
+        Field(ge=0, description="Added by each further SET pulse."),
+        Quantity("V", (1e-3, 100)),
+    ] = 0.02
+    set_limit: Annotated[
+        float, Field(gt=0, description="Largest SET pulse."), Quantity("V", (1e-3, 100))
+    ] = 2.0
+    reset_voltage: Annotated[
+        float,
+        Field(gt=0, description="First pulse of a RESET train, source line against bit line."),
+        Quantity("V", (1e-3, 100)),
+    ] = 0.9
+    reset_step: Annotated[
+        float,
+        Field(ge=0, description="Added by each further RESET pulse."),
+        Quantity("V", (1e-3, 100)),
+    ] = 0.02
+    reset_limit: Annotated[
+        float, Field(gt=0, description="Largest RESET pulse."), Quantity("V", (1e-3, 100))
+    ] = 2.0
+    set_width: Annotated[
+        float, Field(gt=0, description="Flat top of a SET pulse."), Quantity("s", (1e-12, 1))
+    ] = 100e-9
+    reset_width: Annotated[
+        float, Field(gt=0, description="Flat top of a RESET pulse."), Quantity("s", (1e-12, 1))
+    ] = 100e-9
+    set_gate: Annotated[
+        float, Field(gt=0, description="Word line during SET."), Quantity("V", (1e-3, 100))
+    ] = 3.0
+    reset_gate: Annotated[
+        float, Field(gt=0, description="Word line during RESET."), Quantity("V", (1e-3, 100))
+    ] = 3.0
+    read_gate: Annotated[
+        float, Field(gt=0, description="Word line during verify."), Quantity("V", (1e-3, 100))
+    ] = 3.0
+    edge: Annotated[
+        float,
+        Field(gt=0, description="Rise and fall time, and the pause between pulse and read."),
+        Quantity("s", (1e-12, 1)),
+    ] = 5e-9
+    read_voltage: Annotated[
+        float, Field(gt=0, description="Bit line during verify."), Quantity("V", (1e-3, 100))
+    ] = 0.2
+    read_width: Annotated[
+        float, Field(gt=0, description="Flat top of the read pulse."), Quantity("s", (1e-12, 1))
+    ] = 40e-9
+    read_noise: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Standard deviation of a verify read, as a fraction of the conductance.",
+        ),
+        Quantity("", (0, 1)),
+    ] = 0.0
+    tolerance: Annotated[
+        float,
+        Field(gt=0, description="Accepted distance from the target."),
+        Quantity("S", (1e-12, 0.1)),
+    ] = 1e-6
+    max_pulses: Annotated[
+        int, Field(ge=1, description="SET and RESET pulses a cell gets at most.")
+    ] = 100
 
     def __post_init__(self) -> None:
         """Check that the trains can run."""

@@ -13,14 +13,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.device.draws import normals
-from amcspice.errors import parameters
+from amcspice.schema import Quantity, parameters
 
 __all__ = ["SELECTOR_THRESHOLD", "SELECTOR_TRANSCONDUCTANCE", "SwitchingCell"]
 
 Array = NDArray[np.float64]
-Positive = Annotated[float, Field(gt=0)]
-Spread = Annotated[float, Field(ge=0, le=0.5)]
-Exponent = Annotated[float, Field(ge=1)]
 
 SELECTOR_THRESHOLD = 0.5
 """``vto`` of the card ``amc_nmos`` [V]."""
@@ -35,50 +32,80 @@ _SMALLEST = 0.1
 
 @parameters
 class SwitchingCell:
-    """A 1T1R cell with a threshold-type voltage-controlled memristor.
+    """A 1T1R cell with a threshold-type voltage-controlled memristor."""
 
-    Parameters
-    ----------
-    g_on, g_off : float
-        Conductance of the memristor at state 1 and at state 0 [S].
-    set_threshold, reset_threshold : float
-        Magnitudes of the thresholds, across the memristor [V].
-    set_rate, reset_rate : float
-        Rate of the state at twice the threshold [1/s].
-    set_exponent, reset_exponent : float
-        Exponent of the overdrive; at least 1.
-    window : float
-        Exponent of the window functions.
-    initial_state : float
-        State of every cell before the first pulse.
-    selector_width : float
-        Channel width over length.
-    threshold_spread, conductance_spread : float
-        Standard deviation from cell to cell, as a fraction (thresholds, ``g_on``).
-    rate_spread : float
-        Standard deviation from cell to cell of the logarithm of the rates.
-    pulse_spread : float
-        The same from pulse to pulse.
-    source : str
-        Where the figures come from.
-    """
-
-    g_on: Positive = 150e-6
-    g_off: Positive = 1e-6
-    set_threshold: Positive = 0.7
-    reset_threshold: Positive = 0.7
-    set_rate: Positive = 2e6
-    reset_rate: Positive = 2e6
-    set_exponent: Exponent = 3.0
-    reset_exponent: Exponent = 3.0
-    window: Exponent = 2.0
-    initial_state: Annotated[float, Field(ge=0, le=1)] = 0.01
-    selector_width: Positive = 10.0
-    threshold_spread: Spread = 0.05
-    conductance_spread: Spread = 0.05
-    rate_spread: Spread = 0.2
-    pulse_spread: Spread = 0.1
-    source: str = "assumed filamentary oxide cell of 10 kohm; no measured part"
+    g_on: Annotated[
+        float,
+        Field(gt=0, description="Conductance of the memristor at state 1."),
+        Quantity("S", (1e-9, 0.1)),
+    ] = 150e-6
+    g_off: Annotated[
+        float,
+        Field(gt=0, description="Conductance of the memristor at state 0."),
+        Quantity("S", (1e-9, 0.1)),
+    ] = 1e-6
+    set_threshold: Annotated[
+        float, Field(gt=0, description="Of SET, across the memristor."), Quantity("V", (0.01, 10))
+    ] = 0.7
+    reset_threshold: Annotated[
+        float, Field(gt=0, description="Magnitude of that of RESET."), Quantity("V", (0.01, 10))
+    ] = 0.7
+    set_rate: Annotated[
+        float,
+        Field(gt=0, description="Rate of the state at twice the threshold."),
+        Quantity("1/s", (1e-3, 1e15)),
+    ] = 2e6
+    reset_rate: Annotated[
+        float, Field(gt=0, description="The same of RESET."), Quantity("1/s", (1e-3, 1e15))
+    ] = 2e6
+    set_exponent: Annotated[
+        float, Field(ge=1, description="Exponent of the overdrive."), Quantity()
+    ] = 3.0
+    reset_exponent: Annotated[float, Field(ge=1, description="The same of RESET."), Quantity()] = (
+        3.0
+    )
+    window: Annotated[
+        float, Field(ge=1, description="Exponent of the window functions."), Quantity()
+    ] = 2.0
+    initial_state: Annotated[
+        float,
+        Field(ge=0, le=1, description="State of every cell before the first pulse."),
+        Quantity(),
+    ] = 0.01
+    selector_width: Annotated[
+        float, Field(gt=0, description="Channel width over length."), Quantity()
+    ] = 10.0
+    threshold_spread: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            description="Standard deviation of thresholds from cell to cell, as a fraction.",
+        ),
+        Quantity(),
+    ] = 0.05
+    conductance_spread: Annotated[
+        float,
+        Field(
+            ge=0, le=0.5, description="Standard deviation of g_on from cell to cell, as a fraction."
+        ),
+        Quantity(),
+    ] = 0.05
+    rate_spread: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            description="Standard deviation of the logarithm of the rates from cell to cell.",
+        ),
+        Quantity(),
+    ] = 0.2
+    pulse_spread: Annotated[
+        float, Field(ge=0, le=0.5, description="The same from pulse to pulse."), Quantity()
+    ] = 0.1
+    source: Annotated[str, Field(description="Where the figures come from.")] = (
+        "assumed filamentary oxide cell of 10 kohm; no measured part"
+    )
 
     def __post_init__(self) -> None:
         """Check the conductances."""

@@ -2,51 +2,102 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from amcspice.errors import parameters
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["Wire"]
 
-Positive = Annotated[float, Field(gt=0)] | None
+
+def _none_for_zero(value: Any) -> Any:
+    """Take zero for an ideal line: a simulator silently replaces it by a value of its own."""
+    return value or None
+
+
+_IDEAL = AfterValidator(_none_for_zero)
+_OHM, _FARAD = Quantity("ohm", (1e-6, 1e7)), Quantity("F", (1e-21, 1e-9))
 
 
 @parameters
 class Wire:
     """Resistances and capacitances of the lines of an array.
 
-    ``None`` is an ideal connection, or no capacitance.  Zero is refused: a simulator silently
-    replaces it by a value of its own.
-
-    Parameters
-    ----------
-    row, column : float, optional
-        One segment of a word line (row) or bit line (column), between two neighbouring cells
-        and between the terminal and the first cell [ohm].
-    driver : float, optional
-        Resistance in series with every line that is driven (amplifier or source) [ohm].
-    termination : float, optional
-        Resistance in series with every line that is sensed (amplifier input) [ohm].
-    row_capacitance, column_capacitance : float, optional
-        Capacitance to ground of a word line or a bit line at every crossing [F].
-    capacitance : {"lumped", "distributed"}
-        Where it stands: that of a whole line at its terminal, or at every crossing.
-    sections : int
-        Order of the reduction of distributed capacitance: flat decks have a capacitor at every
-        crossing, reduced ones and the equations this many a line (no more than it has
-        crossings).  See `amcspice.circuit.capacitance`.
+    ``None`` and zero are an ideal connection, or no capacitance.
     """
 
-    row: Positive = None
-    column: Positive = None
-    driver: Positive = None
-    termination: Positive = None
-    row_capacitance: Positive = None
-    column_capacitance: Positive = None
-    capacitance: Literal["lumped", "distributed"] = "lumped"
-    sections: Annotated[int, Field(ge=1)] = 4
+    row: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Resistance of one segment of a word line, between two neighbouring cells "
+            "and between the terminal and the first cell.",
+        ),
+        _IDEAL,
+        _OHM,
+        Name("row_resistance", together="wire_resistance"),
+    ] = None
+    column: Annotated[
+        float | None,
+        Field(ge=0, description="Resistance of one segment of a bit line."),
+        _IDEAL,
+        _OHM,
+        Name("column_resistance", together="wire_resistance"),
+    ] = None
+    driver: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Resistance in series with every line that is driven (by an amplifier or "
+            "a source).",
+        ),
+        _IDEAL,
+        _OHM,
+        Name("driver_resistance"),
+    ] = None
+    termination: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Resistance in series with every line that is sensed (by the input of an "
+            "amplifier).",
+        ),
+        _IDEAL,
+        _OHM,
+        Name("termination_resistance"),
+    ] = None
+    row_capacitance: Annotated[
+        float | None,
+        Field(ge=0, description="Capacitance of a word line to ground, at every crossing."),
+        _IDEAL,
+        _FARAD,
+        Name(together="wire_capacitance"),
+    ] = None
+    column_capacitance: Annotated[
+        float | None,
+        Field(ge=0, description="Capacitance of a bit line to ground, at every crossing."),
+        _IDEAL,
+        _FARAD,
+        Name(together="wire_capacitance"),
+    ] = None
+    capacitance: Annotated[
+        Literal["lumped", "distributed"],
+        Field(
+            description="Where line capacitance stands: that of a whole line at its terminal, or "
+            "at every crossing."
+        ),
+        Name("line_capacitance"),
+    ] = "lumped"
+    sections: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Order of the reduction of distributed capacitance: flat decks have a "
+            "capacitor at every crossing, reduced ones and the equations this many a line (no "
+            "more than it has crossings).",
+        ),
+    ] = 4
 
     @property
     def ideal(self) -> bool:

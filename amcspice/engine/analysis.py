@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from amcspice.device import ADC, DAC
 from amcspice.engine.fidelities import BACKENDS
-from amcspice.errors import InputError, did_you_mean, parameters
+from amcspice.errors import InputError, did_you_mean
+from amcspice.schema import Quantity, parameters
 
 __all__ = ["Analysis", "choose_analysis", "split_options"]
-
-Positive = Annotated[float, Field(gt=0)]
 
 
 def _known_fidelity(name: str) -> str:
@@ -24,66 +22,103 @@ def _known_fidelity(name: str) -> str:
 
 @parameters
 class Analysis:
-    """How a circuit is simulated and measured.
+    """How a circuit is simulated and measured."""
 
-    Parameters
-    ----------
-    fidelity : str
-        A name of ``amcspice.BACKENDS``: ``flat`` (deck cell by cell), ``reduced`` (deck with the
-        network exactly reduced to its ports), ``behavioural`` (amplifier equations on the reduced
-        network, in time, without ngspice), ``dc`` (the rest that these come to, without time) or
-        ``ideal`` (the algebraic answer).
-    simulator : {"shared", "batch"}, optional
-        None takes shared where PySpice can drive the installed libngspice, else batch.
-    settle_tolerance : float
-        Half-width of the settling band, as a fraction of the largest final value.
-    range : float or "reference"
-        Volts for one unit of the solution (column-scaled), or chosen with the ideal answer, which
-        no hardware knows: then the largest solution voltage is ``full_scale`` of the positive
-        output range, and the range is halved while an amplifier ends near a limit.
-    full_scale : float
-        Largest solution voltage aimed at, as a fraction of the positive output range.
-    window, max_step : float, optional
-        Time for a right-hand side and largest time step [s]; None is chosen from the circuit,
-        and the time ends when a forecast by its equations says that it is at rest.
-    relative_tolerance : float
-        Of the simulator; behavioural, of a step while an amplifier slews.
-    matrix_solver : {"sparse", "klu"}, optional
-        None is chosen by deck and installation.
-    amplifiers : {"elements", "subcircuits"}
-        Decks hold amplifiers as the fewest elements that give the same waveforms, and supply
-        currents follow from what the outputs deliver; or as the sub-circuits of
-        ``models/opamp.lib`` with their supply pins, which takes two to three times as long.
-    timeout : float, optional
-        Of one simulation [s].
-    allow_unstable : bool
-        Simulate circuits without a stable operating point, too, instead of refusing them: they
-        end at the rails (``near_limit``) or never settle.  Their range is not halved.
-    dac : DAC, optional
-        Converters of the inputs; None sends what the problem says.
-    adc : ADC, optional
-        Converters of the outputs; None reads them at rest, without rounding.
-    """
+    MOVED: ClassVar[Mapping[str, str]] = {
+        "full_scale": "it is read_voltage now, the largest voltage across a cell [V]",
+        "dac": "converters are hardware: give them to the circuit, or to amcspice.solve",
+        "adc": "converters are hardware: give them to the circuit, or to amcspice.solve",
+    }
 
-    fidelity: Annotated[str, AfterValidator(_known_fidelity)] = "reduced"
-    simulator: Literal["shared", "batch"] | None = None
-    settle_tolerance: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    range: Positive | Literal["reference"] = "reference"
-    full_scale: Annotated[float, Field(gt=0, le=1)] = 0.25
-    window: Positive | None = None
-    max_step: Positive | None = None
-    relative_tolerance: Annotated[float, Field(gt=0, lt=0.1)] = 1e-4
-    matrix_solver: Literal["sparse", "klu"] | None = None
-    amplifiers: Literal["elements", "subcircuits"] = "elements"
-    timeout: Positive | None = None
-    allow_unstable: bool = False
-    dac: DAC | None = None
-    adc: ADC | None = None
-
-    @property
-    def converts(self) -> bool:
-        """Whether there are converters."""
-        return self.dac is not None or self.adc is not None
+    fidelity: Annotated[
+        str,
+        AfterValidator(_known_fidelity),
+        Field(
+            description="flat: deck cell by cell; reduced: deck with the network reduced exactly "
+            "to its ports; behavioural: amplifier equations integrated without ngspice; dc: the "
+            "rest that these come to, without time; ideal: the algebraic answer."
+        ),
+    ] = "reduced"
+    simulator: Annotated[
+        Literal["shared", "batch"] | None,
+        Field(
+            description="ngspice as a library or as a process; none: shared where PySpice can "
+            "drive the installed libngspice, else batch."
+        ),
+    ] = None
+    settle_tolerance: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            description="Half-width of the settling band, as a fraction of the largest final "
+            "value.",
+        ),
+        Quantity("", (1e-8, 0.5)),
+    ] = 0.01
+    range: Annotated[
+        Annotated[float, Field(gt=0), Quantity("V")] | Literal["reference"],
+        Field(
+            description="Volts for one unit of the (column-scaled) solution; reference chooses "
+            "them with the ideal answer, which no hardware knows: then the largest voltage across "
+            "a cell is read_voltage, and the range is halved while an amplifier ends near a limit."
+        ),
+    ] = "reference"
+    read_voltage: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Largest voltage across a cell that the range aims at; the default is "
+            "what published cells are read with and survive.",
+        ),
+        Quantity("V", (1e-3, 10)),
+    ] = 0.2
+    window: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Time for a right-hand side; none is chosen from the circuit, and ends "
+            "when a forecast by its equations says that it is at rest.",
+        ),
+        Quantity("s", (1e-12, 10)),
+    ] = None
+    max_step: Annotated[
+        float | None,
+        Field(gt=0, description="Largest time step; none is chosen from the circuit."),
+        Quantity("s", (1e-15, 1)),
+    ] = None
+    relative_tolerance: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=0.1,
+            description="Of the simulator; behavioural, of a step while an amplifier slews.",
+        ),
+        Quantity(),
+    ] = 1e-4
+    matrix_solver: Annotated[
+        Literal["sparse", "klu"] | None,
+        Field(description="Of ngspice; none is chosen by deck and installation."),
+    ] = None
+    amplifiers: Annotated[
+        Literal["elements", "subcircuits"],
+        Field(
+            description="Decks hold amplifiers as the fewest elements that give the same "
+            "waveforms, and supply currents follow from what the outputs deliver; or as the "
+            "sub-circuits of models/opamp.lib with their supply pins, which takes two to three "
+            "times as long."
+        ),
+    ] = "elements"
+    timeout: Annotated[
+        float | None, Field(gt=0, description="Of one simulation; none: no limit."), Quantity("s")
+    ] = None
+    allow_unstable: Annotated[
+        bool,
+        Field(
+            description="Simulate circuits without a stable operating point, too, instead of "
+            "refusing them: they end at the rails or never settle, and their range is not halved."
+        ),
+    ] = False
 
 
 def choose_analysis(analysis: Analysis | None, options: Mapping[str, Any]) -> Analysis:

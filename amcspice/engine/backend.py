@@ -19,8 +19,23 @@ from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.ngspice.installation import Installation
+from amcspice.errors import UnsupportedError
 
-__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response"]
+__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "refuse_sampling"]
+
+
+def refuse_sampling(circuit: Circuit, fidelity: str) -> None:
+    """Refuse converters that read outputs before they rest, where there is no time.
+
+    Raises
+    ------
+    UnsupportedError
+    """
+    if circuit.adc is not None and circuit.adc.sample_time is not None:
+        raise UnsupportedError(
+            f"the {fidelity} fidelity has no time, so nothing can be sampled before it rests: "
+            "leave sample_time out, or use behavioural, reduced or flat"
+        )
 
 
 class Response(Protocol):

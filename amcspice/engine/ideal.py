@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NoReturn
 
 from amcspice.circuit import Circuit
-from amcspice.engine.backend import Backend
+from amcspice.engine.backend import Backend, refuse_sampling
 from amcspice.engine.batch import Batch
 from amcspice.errors import UnsupportedError
 
@@ -21,11 +21,8 @@ class Ideal(Backend):
     in_time: ClassVar[bool] = False
 
     def check(self, circuit: Circuit) -> None:
-        """Refuse converters; see `Backend.check`."""
-        if self.analysis.converts:
-            raise UnsupportedError(
-                "the ideal fidelity has no volts to convert; use behavioural, reduced or flat"
-            )
+        """Refuse what needs time; see `Backend.check`."""
+        refuse_sampling(circuit, self.name)
 
     def prepare(self, batch: Batch) -> NoReturn:
         """Refuse: there is nothing to run."""

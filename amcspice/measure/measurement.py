@@ -190,10 +190,9 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         settling_time = settling.time
         total = source_power(batch, response, drive)
         spent = energy(response.time, total, settling_time, response.starts)
-        if analysis.adc is not None and analysis.adc.sample_time is not None:
-            sampled = sample(
-                response.time, waveforms, response.starts, analysis.adc.sample_time, settled
-            )
+        adc = batch.circuit.adc
+        if adc is not None and adc.sample_time is not None:
+            sampled = sample(response.time, waveforms, response.starts, adc.sample_time, settled)
     if not batch.circuit.device.linear:
         # Voltages inside the array, and so what the inputs deliver, are known from the reduced
         # network only, which stands for linear cells.

@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import CIRCUITS, Circuit, LeastSquares, as_matrix
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.circuit.options import topology_fields
+from amcspice.device import split_hardware
 from amcspice.errors import UnsupportedError, did_you_mean
 from amcspice.problem.base import Problem
 from amcspice.problem.eig import DominantEigenvector
@@ -61,8 +62,9 @@ def make_circuit(
     circuit : str, optional
         Name of a topology, see ``amcspice.CIRCUITS``; None is the default of the problem.
     **parameters
-        Of the circuit: ``device``, ``wire``, ``opamp``, ``ridge``, ``lasso``, ``rows``, ``hold``
-        (see `amcspice.NonNegative`), ...
+        Of the circuit: ``ridge``, ``lasso``, ``rows``, ``hold`` (see `amcspice.NonNegative`), ...;
+        its hardware, whole (``hardware``), in parts (``device``, ``wire``, ``opamp``, ``dac``,
+        ``adc``) or by single parameters as the command line names them (``gbw="50 MHz"``).
 
     Raises
     ------
@@ -85,7 +87,8 @@ def circuit_of(
     topology = CIRCUITS.choose(name)
     if solved.name not in topology.problems:
         raise UnsupportedError(f"{name} does not solve {problem.name}")
-    chosen = solved.circuit_parameters(topology, {**parameters, **form.parameters})
+    parts, others = split_hardware({**parameters, **form.parameters})
+    chosen = solved.circuit_parameters(topology, topology_fields(topology, others))
     # What is off by default may be named for any circuit.
     for option in ("ridge", "lasso", "hold"):
         if not chosen.get(option) and not issubclass(topology, LeastSquares):
@@ -95,14 +98,5 @@ def circuit_of(
     if unknown:
         remark = did_you_mean(unknown[0], [field for field in fields if field != "matrix"])
         near = f": {remark}" if remark.startswith("did you mean") else ""
-        near = _hardware_of(unknown[0]) or near
         raise UnsupportedError(f"{name} does not take {', '.join(unknown)}{near}")
-    return topology(values, **chosen)
-
-
-def _hardware_of(name: str) -> str:
-    """Say where a name belongs that is no parameter of a circuit but of its hardware."""
-    for parameter, kind in (("opamp", OpAmp), ("device", Memristor), ("wire", Wire)):
-        if name in kind.__dataclass_fields__:
-            return f": {parameter}=amcspice.{kind.__name__}({name}=...) does"
-    return ""
+    return topology(values, **chosen, **parts)

@@ -19,6 +19,9 @@ from amcspice.problem.base import Problem
 from amcspice.problem.l1 import lasso
 from amcspice.problem.nonnegative import is_unique, nonnegative_least_squares
 
+HOLD = ("hold", "hold_conductance")
+"""Parameters of `NonNegative`."""
+
 __all__ = ["LeastSquaresProblem", "NonNegativeLeastSquares", "unconstrained_least_squares"]
 
 
@@ -60,13 +63,14 @@ class LeastSquaresProblem(Problem):
                 "constraint: the problem says it, lstsq without and nnls with; a circuit of your "
                 "own, such as CompactGINV, takes one"
             )
-        hold = chosen.pop("hold", None)
+        hold = {name: chosen.pop(name, None) for name in HOLD}
+        hold = {name: value for name, value in hold.items() if value is not None}
         if issubclass(topology, LeastSquares):
             chosen["constraint"] = self._constraint(hold)
         return chosen
 
-    def _constraint(self, hold: bool | None) -> Unconstrained | NonNegative:
-        if hold:
+    def _constraint(self, hold: Mapping[str, Any]) -> Unconstrained | NonNegative:
+        if hold.get("hold"):
             raise UnsupportedError("hold needs the non-negative constraint (problem nnls)")
         return Unconstrained()
 
@@ -98,8 +102,8 @@ class NonNegativeLeastSquares(LeastSquaresProblem):
     planted_zeros: ClassVar[float] = 0.4
     no_complex_form: ClassVar[str | None] = "no complex number is above or below zero"
 
-    def _constraint(self, hold: bool | None) -> Unconstrained | NonNegative:
-        return NonNegative(hold=hold)
+    def _constraint(self, hold: Mapping[str, Any]) -> Unconstrained | NonNegative:
+        return NonNegative(**hold)
 
     def answer(self, circuit: Circuit, vectors: Array) -> Array:
         """Return non-negative solutions, shape (K, n); see `Problem.answer`."""

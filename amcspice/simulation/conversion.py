@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.device.converter import ADC, DAC, Quantiser
+from amcspice.device.converter import Quantiser
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.problem import problem_of, relative_size
 from amcspice.simulation.result import Conversion
 
 __all__ = ["Inputs", "convert"]
+
+
+HEADROOM = 2.0
+"""Full scale of output converters, over the read voltage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +31,10 @@ class Inputs:
     circuit : Circuit
     vectors : ndarray, shape (K, m)
         As the problem says.
-    dac : DAC, optional
-        None sends them as they are.
     """
 
     circuit: Circuit
     vectors: Array
-    dac: DAC | None
 
     def at(self, volts_per_unit: float) -> Array:
         """Return what is sent in a range, in the unit of the right-hand sides, shape (K, m)."""
@@ -41,37 +42,43 @@ class Inputs:
 
     def convert(self, volts_per_unit: float) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
         """Return what is sent, which values saturated, and the steps."""
-        if self.dac is None:
+        dac = self.circuit.dac
+        if dac is None:
             return self.vectors, np.zeros(self.vectors.shape, bool), None
         # One unit of the right-hand side in amperes or volts; the sign is the circuit's wiring.
         unit = np.abs(self.circuit.schematic.input_gain) * volts_per_unit
         wanted = self.vectors * unit
-        bipolar = self.dac.bipolar
+        bipolar = dac.bipolar
         quantiser = _quantiser(
-            self.dac.bits,
-            self.dac.full_scale or float(np.abs(wanted).max()) or 1.0,
+            dac.bits,
+            dac.full_scale or float(np.abs(wanted).max()) or 1.0,
             bool((self.vectors < 0).any()) if bipolar is None else bipolar,
             "DAC",
         )
         codes, saturated = quantiser.codes(wanted)
-        sent = (codes + self.dac.offset) * quantiser.step
+        sent = (codes + dac.offset) * quantiser.step
         return np.where(unit > 0, sent / np.where(unit > 0, unit, 1.0), 0.0), saturated, quantiser
 
 
 def convert(
-    inputs: Inputs, adc: ADC | None, measurement: Measurement, answers: Array, volts_per_unit: float
+    inputs: Inputs,
+    measurement: Measurement,
+    answers: Array,
+    volts_per_unit: float,
+    read_voltage: float,
 ) -> tuple[Measurement, Conversion]:
     """Return what the output converters give, read out, and the shares of the error.
 
     Parameters
     ----------
     inputs : Inputs
-    adc : ADC, optional
     measurement : Measurement
         Of the circuit, with what was sent.
     answers : ndarray, shape (K, n)
         Ideal answers to the right-hand sides.
     volts_per_unit : float
+    read_voltage : float
+        Largest voltage across a cell that the range aims at [V].
 
     Returns
     -------
@@ -82,7 +89,7 @@ def convert(
     circuit = inputs.circuit
     sent, input_saturated, steps = inputs.convert(volts_per_unit)
     ideal = answers if steps is None else problem_of(circuit).answer(circuit, sent)
-    read, output_saturated, output_steps = _read(circuit, adc, measurement.sampled)
+    read, output_saturated, output_steps = _read(circuit, measurement.sampled, read_voltage)
     at_rest, sampled, solutions = (
         circuit.read_out(volts, volts_per_unit)
         for volts in (measurement.outputs, measurement.sampled, read)
@@ -105,18 +112,27 @@ def convert(
 
 
 def _read(
-    circuit: Circuit, adc: ADC | None, volts: Array
+    circuit: Circuit, volts: Array, read_voltage: float
 ) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
+    adc = circuit.adc
     if adc is None or adc.bits is None:
         return volts, np.zeros(volts.shape, bool), None
     quantiser = _quantiser(
         adc.bits,
-        adc.full_scale or circuit.opamp.highest_output,
+        adc.full_scale or _expected(circuit, read_voltage),
         not circuit.non_negative if adc.bipolar is None else adc.bipolar,
         "ADC",
     )
     codes, saturated = quantiser.codes(volts, adc.offset)
     return codes * quantiser.step, saturated, quantiser
+
+
+def _expected(circuit: Circuit, read_voltage: float) -> float:
+    """Return the full scale of output converters that no answer has a part in: one bit spare."""
+    highest = circuit.opamp.highest_output
+    if circuit.rail_limited or not circuit.outputs_drive_cells:
+        return highest
+    return min(highest, HEADROOM * read_voltage)
 
 
 def _quantiser(bits: int, full_scale: float, bipolar: bool, what: str) -> Quantiser:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -44,7 +43,12 @@ def plain_run(run: Run) -> dict[str, Any]:
         "energy_j": measured.energy,
         "amplifiers": run.amplifiers,
         "cells": run.cells,
-        "range": dataclasses.asdict(run.range),
+        "range": {
+            "choice": run.range.choice,
+            "volts_per_unit": run.range.volts_per_unit,
+            "repeats": run.range.repeats,
+            "cell_voltage_v": run.range.cell_voltage,
+        },
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,

@@ -40,6 +40,9 @@ PARTS_PER_JOB = 4
 """Parts that each process gets of a run, so that none waits long for the last one."""
 
 
+FLOORS = 20
+"""A largest output below so many times the floor of a constraint is warned about."""
+
 SMALLEST_USE = 1e-3
 """Largest output, as a fraction of what it can show, below which a range is said to be small."""
 
@@ -64,15 +67,32 @@ class Case:
             )
         vectors = circuit.vectors(b)
         answers = problem_of(circuit).answer(circuit, vectors)
-        return cls(
-            circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors, analysis.dac)
-        )
+        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors))
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
         if analysis.range != "reference":
             return float(analysis.range)
-        return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.full_scale)
+        return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.read_voltage)
+
+    def cell_voltage(self, volts: float) -> float:
+        """Return the largest voltage across a cell that a range asks for [V]."""
+        return self.circuit.cell_voltage(self.vectors, self.answers, volts)
+
+    def warn_of_floor(self, volts: float) -> None:
+        """Say how much of the largest output the floor is, where a constraint stops above zero."""
+        floor, circuit = self.circuit.floor, self.circuit
+        largest = float(np.abs(self.answers / circuit.output_scale).max()) * volts
+        if not 0 < largest < FLOORS * floor:
+            return
+        warnings.warn(
+            f"{circuit.name} with this amplifier: outputs stop {1e3 * floor:g} mV above ground, "
+            f"and the largest is {1e3 * largest:.2g} mV, so entries that should be zero read as "
+            f"{floor / largest:.1%} of it; raise read_voltage to {FLOORS * floor:g} V if the cells "
+            "bear it, or take ginv-compact with hold, or an amplifier with headroom_negative = 0",
+            AccuracyWarning,
+            stacklevel=2,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,13 +165,15 @@ class Ranging:
             volts, repeats = volts / 2, repeats + 1
         if self.analysis.range != "reference":
             self._warn_of_small_outputs(cases, outcome)
+        for case, scale in zip(cases, volts, strict=True):
+            case.warn_of_floor(float(scale))
         origins = prepared.origin(drive, forecast)
         count = len(drive)
         runs = {
             k: self._read_out(
                 case, outcome, slice(k * count, (k + 1) * count), Range(
                     "reference" if self.analysis.range == "reference" else "fixed",
-                    float(volts[k]), int(repeats[k]),
+                    float(volts[k]), int(repeats[k]), case.cell_voltage(float(volts[k])),
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
             )
@@ -242,9 +264,9 @@ class Ranging:
         """Return the run of one case: its rows of what was measured, read out."""
         measurement, conversion = outcome.measurement.take(rows), None
         volts = scale.volts_per_unit
-        if self.analysis.converts:
+        if case.circuit.converts:
             measurement, conversion = convert(
-                case.inputs, self.analysis.adc, measurement, case.answers, volts
+                case.inputs, measurement, case.answers, volts, self.analysis.read_voltage
             )
         else:
             measurement = measurement.read_out(case.circuit, volts, case.answers)
@@ -271,10 +293,20 @@ def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
 
 def ideal_run(case: Case, backend: Backend, started: float) -> Run:
     """Return the run of a backend without voltages: the reference answers themselves."""
-    backend.check(case.circuit)
-    measurement = Measurement.ideal(case.answers)
-    origin = provenance(case.circuit, None, started)
-    return _run_of(case, measurement, backend, Range("reference", 1.0, 0), origin)
+    circuit = case.circuit
+    backend.check(circuit)
+    measurement, conversion, scale = Measurement.ideal(case.answers), None, 1.0
+    if circuit.converts:
+        scale = case.volts_per_unit(backend.analysis)
+        answers = problem_of(circuit).answer(circuit, case.inputs.at(scale))
+        volts = answers / circuit.output_scale * scale
+        measurement, conversion = convert(
+            case.inputs, replace(measurement, outputs=volts, sampled=volts), case.answers, scale,
+            backend.analysis.read_voltage,
+        )  # fmt: skip
+    origin = provenance(circuit, None, started)
+    run = _run_of(case, measurement, backend, Range("reference", scale, 0), origin)
+    return replace(run, conversion=conversion)
 
 
 def _run_of(

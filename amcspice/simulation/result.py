@@ -35,11 +35,15 @@ class Range:
         Volts for one unit of the column-scaled solution.
     repeats : int
         How often it was halved and run again because an amplifier came near a limit.
+    cell_voltage : float
+        Largest voltage across a cell that the ideal answer asks for [V]; where outputs end at
+        the rails by design, that of the rails; nan where there are no volts.
     """
 
     choice: str
     volts_per_unit: float
     repeats: int
+    cell_voltage: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)

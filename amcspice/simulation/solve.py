@@ -119,8 +119,8 @@ def solve(
     keep_waveforms, progress, jobs, verify
         See `amcspice.simulate`.
     **options
-        Fields of `Analysis`, and parameters of the circuit: ``device``, ``wire``, ``opamp``,
-        ``ridge``, ``lasso``, ``hold``, ...
+        Fields of `Analysis`, parameters of the circuit (``ridge``, ``lasso``, ``hold``, ...) and
+        its hardware: see `amcspice.make_circuit`.
 
     Returns
     -------

@@ -73,14 +73,14 @@ def standalone_deck(
     backend = get_backend(analysis)
     if not isinstance(backend, Reduced):
         raise UnsupportedError(f"fidelity {backend.name} has no deck; choose flat or reduced")
-    if analysis.converts:
+    if circuit.converts:
         raise UnsupportedError("a deck of its own holds no converters; leave dac and adc out")
     backend.check(circuit)
     vectors = circuit.vectors(b)
     volts = analysis.range
     if volts == "reference":
         answers = problem_of(circuit).answer(circuit, vectors)
-        volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.full_scale))
+        volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.read_voltage))
     model = reduce_to_ports(circuit.schematic)
     transient = choose_transient(
         circuit,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from amcspice.errors import parameters
+from amcspice.schema import Quantity, parameters
 
 __all__ = ["Constraint", "NonNegative", "Unconstrained"]
 
@@ -18,19 +18,21 @@ class Unconstrained:
 
 @parameters
 class NonNegative:
-    """Solution held at or above zero by the output range of the amplifiers.
+    """Solution held at or above zero by the output range of the amplifiers."""
 
-    Parameters
-    ----------
-    hold : bool, optional
-        Keep the column wire of an amplifier at zero at virtual ground by a one-way device into
-        its output; None is the circuit's own default (compact: yes; classic: not needed).
-    hold_conductance : float
-        Conductance of the one-way device when it conducts [S].
-    """
-
-    hold: bool | None = None
-    hold_conductance: Annotated[float, Field(gt=0)] = 0.1
+    hold: Annotated[
+        bool | None,
+        Field(
+            description="Keep the column wire of an amplifier at zero at virtual ground by a "
+            "one-way device into its output; none is the circuit's own default (compact: yes; "
+            "classic: not needed)."
+        ),
+    ] = None
+    hold_conductance: Annotated[
+        float,
+        Field(gt=0, description="Conductance of the one-way device when it conducts."),
+        Quantity("S", (1e-6, 1e3)),
+    ] = 0.1
 
 
 Constraint = Unconstrained | NonNegative

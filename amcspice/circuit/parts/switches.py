@@ -9,27 +9,29 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.errors import parameters
+from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["Switches"]
 
-Positive = Annotated[float, Field(gt=0)] | None
+_OHM = Quantity("ohm", (1e-3, 1e18))
 
 
 @parameters
 class Switches:
-    """Resistances of the switches of a macro.
+    """Resistances of the switches of a macro."""
 
-    Parameters
-    ----------
-    on : float, optional
-        Resistance of a closed switch [ohm]; None is an ideal connection.
-    off : float, optional
-        Resistance of an open switch [ohm]; None is no leak.
-    """
-
-    on: Positive = 100.0
-    off: Positive = 1e9
+    on: Annotated[
+        float | None,
+        Field(gt=0, description="Resistance of a closed switch; none is an ideal connection."),
+        _OHM,
+        Name("switch_on"),
+    ] = 100.0
+    off: Annotated[
+        float | None,
+        Field(gt=0, description="Resistance of an open switch; none is no leak."),
+        _OHM,
+        Name("switch_off"),
+    ] = 1e9
 
     def __post_init__(self) -> None:
         """Refuse switches that are open when closed."""

@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -28,6 +29,7 @@ from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.differential import DifferentialLines
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
+from amcspice.schema import Quantity
 
 __all__ = ["Eigen", "dominant"]
 
@@ -47,20 +49,6 @@ class Eigen(Circuit):
 
     Right-hand sides are start vectors: what noise or offset give in hardware.  They choose the
     sign.
-
-    Parameters
-    ----------
-    detuning : float
-        How far the feedback is below the eigenvalue, as a fraction of it.
-    eigenvalue : float, optional
-        That the feedback is set by; None takes the largest one of the matrix.
-    kick : float
-        Size of the start, as a fraction of the output range.
-    inverter_gain : float
-        How much of the output range the transimpedance amplifiers leave unused: they reach its
-        inverse.
-    compensation : bool
-        Equalise the totals of both lines of a row (matrices with negative entries).
     """
 
     name: ClassVar[str] = "eigen"
@@ -69,11 +57,41 @@ class Eigen(Circuit):
     square: ClassVar[bool] = True
     rail_limited: ClassVar[bool] = True
 
-    detuning: float = field(default=0.01, kw_only=True)
-    eigenvalue: float | None = field(default=None, kw_only=True)
-    kick: float = field(default=1e-5, kw_only=True)
-    inverter_gain: float = field(default=1.25, kw_only=True)
-    compensation: bool = field(default=True, kw_only=True)
+    detuning: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            description="How far the feedback is below the eigenvalue, as a fraction of it.",
+        ),
+        Quantity(),
+    ] = field(default=0.01, kw_only=True)
+    eigenvalue: Annotated[
+        float | None,
+        Field(description="That the feedback is set by; none takes the largest one of the matrix."),
+        Quantity(),
+    ] = field(default=None, kw_only=True)
+    kick: Annotated[
+        float,
+        Field(gt=0, lt=1, description="Size of the start, as a fraction of the output range."),
+        Quantity(),
+    ] = field(default=1e-5, kw_only=True)
+    inverter_gain: Annotated[
+        float,
+        Field(
+            gt=1,
+            description="How much of the output range the transimpedance amplifiers leave unused: "
+            "they reach its inverse.",
+        ),
+        Quantity("", (1, 100)),
+    ] = field(default=1.25, kw_only=True)
+    compensation: Annotated[
+        bool,
+        Field(
+            description="Equalise the totals of both lines of a row (matrices with negative "
+            "entries)."
+        ),
+    ] = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -81,12 +99,6 @@ class Eigen(Circuit):
         matrix = self.matrix
         if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
             raise InputError("matrix: it is not symmetric; the eigenvector circuit needs that")
-        if not 0 < self.detuning < 1:
-            raise InputError(f"detuning = {self.detuning} must be between 0 and 1")
-        if not 0 < self.kick < 1:
-            raise InputError(f"kick = {self.kick} must be between 0 and 1")
-        if not 1 < self.inverter_gain < np.inf:
-            raise InputError(f"inverter_gain = {self.inverter_gain} must be above 1")
         if self._eigenvalue <= 0:
             raise InputError(
                 f"the largest eigenvalue, {self._eigenvalue:g}, is not positive: nothing grows"
@@ -114,10 +126,14 @@ class Eigen(Circuit):
         """What it finds."""
         return "the dominant eigenvector of A; b is the start"
 
-    def volts_per_unit(self, vectors: Array, solutions: Array, full_scale: float) -> float:
+    def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
         """Return the range in which the largest entry ends at the rail."""
         largest = self.inverter_gain * float(np.abs(solutions).max())
         return self.opamp.highest_output / largest
+
+    def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
+        """Return the rail: the largest inverter ends there by design [V]."""
+        return self.opamp.highest_output
 
     @property
     def output_scale(self) -> Array:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -27,33 +28,38 @@ from amcspice.circuit.parts.differential import DifferentialLines, parts
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import UnsupportedError
+from amcspice.schema import Quantity
 
 __all__ = ["ClassicGINV"]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassicGINV(LeastSquares):
-    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others.
-
-    Parameters
-    ----------
-    feedback : float
-        Conductance of every transimpedance amplifier, as a multiple of ``g_max``.
-    compensation : bool
-        Equalise the totals at both inputs of an amplifier (matrices with negative entries).
-    """
+    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others."""
 
     name: ClassVar[str] = "ginv-classic"
 
     signed: ClassVar[bool] = True
 
-    feedback: float = field(default=1.0, kw_only=True)
-    compensation: bool = field(default=True, kw_only=True)
+    feedback: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Conductance of every transimpedance amplifier, as a multiple of g_max.",
+        ),
+        Quantity("", (1e-4, 1e4)),
+    ] = field(default=1.0, kw_only=True)
+    compensation: Annotated[
+        bool,
+        Field(
+            description="Equalise the totals at both inputs of an amplifier (matrices with "
+            "negative entries)."
+        ),
+    ] = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        self._check_positive("feedback")
         if isinstance(self.constraint, NonNegative) and self.constraint.hold:
             raise UnsupportedError(
                 "ginv-classic does not take hold: a saturated amplifier loads no row there, so "

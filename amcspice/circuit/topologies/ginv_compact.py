@@ -23,10 +23,11 @@ import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -37,42 +38,45 @@ from amcspice.circuit.parts.signed_arrays import SignedArrays
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.schema import Quantity
 
 __all__ = ["CompactGINV"]
 
 
 @dataclass(frozen=True, eq=False)
 class CompactGINV(LeastSquares):
-    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others.
-
-    Parameters
-    ----------
-    compensation : bool
-        Equalise the row totals.  Without it row i is weighted by 1/S_i.
-    column_load : float
-        Extra grounded conductance on every column wire, as a multiple of the largest column
-        total: divides the leak of a saturated column and multiplies the settling time.
-    array_rows : int, optional
-        Word lines of one pair of arrays; more rows are split over several pairs (blocks).
-    pair : ArrayPair, optional
-        Arrays that hold the matrix already; None programs them.  See `select`.
-    """
+    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others."""
 
     name: ClassVar[str] = "ginv-compact"
     signed: ClassVar[bool] = True
 
-    compensation: bool = field(default=True, kw_only=True)
-    column_load: float = field(default=0.0, kw_only=True)
-
-    array_rows: int | None = field(default=None, kw_only=True)
+    compensation: Annotated[
+        bool,
+        Field(description="Equalise the row totals; without it row i is weighted by 1/S_i."),
+    ] = field(default=True, kw_only=True)
+    column_load: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Extra grounded conductance on every column wire, as a multiple of the "
+            "largest column total: divides the leak of a saturated column and multiplies the "
+            "settling time.",
+        ),
+        Quantity("", (1e-6, 1e4)),
+    ] = field(default=0.0, kw_only=True)
+    array_rows: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            description="Word lines of one pair of arrays; more rows are split over several pairs "
+            "(blocks). None is one pair.",
+        ),
+    ] = field(default=None, kw_only=True)
     pair: ArrayPair | None = field(default=None, kw_only=True, repr=False)
 
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        self._check_not_negative("column_load")
-        if self.array_rows is not None and self.array_rows < 1:
-            raise InputError(f"array_rows = {self.array_rows} must be at least 1")
         if self.pair is not None and self.pair.mapping.target.shape != self.matrix.shape:
             raise InputError("pair does not fit the matrix: use select()")
         if self.holds_signs:

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -24,6 +25,7 @@ from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.differential import DifferentialLines, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
+from amcspice.schema import Quantity
 
 __all__ = ["INV", "CompensatedINV", "InverterINV"]
 
@@ -33,25 +35,25 @@ SINGULAR = 1e12
 
 @dataclass(frozen=True, eq=False)
 class INV(Circuit):
-    """Linear system of a non-negative matrix; see `Circuit` for the other parameters.
-
-    Parameters
-    ----------
-    input_conductance : float
-        Conductance of each input source to ground, as a multiple of ``g_max``: 0 is a current
-        source.
-    """
+    """Linear system of a non-negative matrix; see `Circuit` for the other parameters."""
 
     name: ClassVar[str] = "inv"
     problems: ClassVar[tuple[str, ...]] = ("inv",)
     square: ClassVar[bool] = True
 
-    input_conductance: float = field(default=0.0, kw_only=True)
+    input_conductance: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Conductance of each input source to ground, as a multiple of g_max; 0 is "
+            "a current source.",
+        ),
+        Quantity("", (1e-6, 1e4)),
+    ] = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        self._check_not_negative("input_conductance")
         if np.linalg.cond(self.matrix) > SINGULAR:
             raise InputError("matrix: it is singular; there is no solution to settle to")
 
@@ -132,18 +134,18 @@ class INV(Circuit):
 
 @dataclass(frozen=True, eq=False)
 class CompensatedINV(INV):
-    """Linear system of a signed matrix with n amplifiers; see `INV` for the other parameters.
-
-    Parameters
-    ----------
-    compensation : bool
-        Equalise the totals of both lines of a row.  Without it the answer is wrong.
-    """
+    """Linear system of a signed matrix with n amplifiers; see `INV` for the other parameters."""
 
     name: ClassVar[str] = "inv-compensated"
     signed: ClassVar[bool] = True
 
-    compensation: bool = field(default=True, kw_only=True)
+    compensation: Annotated[
+        bool,
+        Field(
+            description="Equalise the totals of both lines of a row; without it the answer is "
+            "wrong."
+        ),
+    ] = field(default=True, kw_only=True)
 
     @property
     def _compensate(self) -> bool:

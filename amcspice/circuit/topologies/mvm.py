@@ -9,42 +9,45 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
 from amcspice.circuit.parts.differential import DifferentialLines
 from amcspice.device import Mapping, map_matrix
+from amcspice.schema import Quantity
 
 __all__ = ["MVM"]
 
 
 @dataclass(frozen=True, eq=False)
 class MVM(Circuit):
-    """Matrix-vector product y = A x; see `Circuit` for the other parameters.
-
-    Parameters
-    ----------
-    feedback : float
-        Conductance of every transimpedance amplifier, as a multiple of ``g_max``.
-    compensation : bool
-        Equalise the totals of both lines of a row (matrices with negative entries).
-    """
+    """Matrix-vector product y = A x; see `Circuit` for the other parameters."""
 
     name: ClassVar[str] = "mvm"
     problems: ClassVar[tuple[str, ...]] = ("mvm",)
     signed: ClassVar[bool] = True
+    outputs_drive_cells: ClassVar[bool] = False
 
-    feedback: float = field(default=1.0, kw_only=True)
-    compensation: bool = field(default=True, kw_only=True)
-
-    def __post_init__(self) -> None:
-        """Validate."""
-        super().__post_init__()
-        self._check_positive("feedback")
+    feedback: Annotated[
+        float,
+        Field(
+            gt=0,
+            description="Conductance of every transimpedance amplifier, as a multiple of g_max.",
+        ),
+        Quantity("", (1e-4, 1e4)),
+    ] = field(default=1.0, kw_only=True)
+    compensation: Annotated[
+        bool,
+        Field(
+            description="Equalise the totals of both lines of a row (matrices with negative "
+            "entries)."
+        ),
+    ] = field(default=True, kw_only=True)
 
     @cached_property
     def mapping(self) -> Mapping:
@@ -72,9 +75,8 @@ class MVM(Circuit):
         return self.feedback * self.device.g_max / self.mapping.scale
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Include the inputs, whose drivers stand on the same supplies."""
-        driven = float(np.abs(vectors).max()) * self._input_volts
-        return max(super()._largest_swing(vectors, scaled), driven)
+        """Return the inputs: outputs stand across the feedback only, which is no cell."""
+        return float(np.abs(vectors).max()) * self._input_volts
 
     def _wire_up(self) -> Schematic:
         target, wire, network = self.mapping.target, self.wire, Network()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
-from amcspice.engine.backend import Backend, Forecast, Origin
+from amcspice.engine.backend import Backend, Forecast, Origin, refuse_sampling
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.rest import Rest
 from amcspice.engine.dc.solver import RestSolver
@@ -31,13 +31,8 @@ class DC(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse what the equations do not know, and what needs time; see `Backend.check`."""
         refuse_unknown_physics(circuit, self.name)
-        analysis = self.analysis
-        if analysis.adc is not None and analysis.adc.sample_time is not None:
-            raise UnsupportedError(
-                "the dc fidelity has no time, so nothing can be sampled before it rests: leave "
-                "sample_time out, or use behavioural, reduced or flat"
-            )
-        if analysis.allow_unstable:
+        refuse_sampling(circuit, self.name)
+        if self.analysis.allow_unstable:
             raise UnsupportedError(
                 "the dc fidelity has no time, so it cannot show where an unstable circuit goes: "
                 "use behavioural, reduced or flat"

@@ -1,0 +1,24 @@
+"""How a field of a dataclass describes itself: unit, range, help, name, plausible values."""
+
+from amcspice.schema.dataclass import (
+    described,
+    parameters,
+    plain_signature,
+    warn_of_implausible,
+)
+from amcspice.schema.parameter import NOTHING, Parameter, Scalar, field_parameters
+from amcspice.schema.quantity import Name, Quantity, to_number
+
+__all__ = [
+    "NOTHING",
+    "Name",
+    "Parameter",
+    "Quantity",
+    "Scalar",
+    "described",
+    "field_parameters",
+    "parameters",
+    "plain_signature",
+    "to_number",
+    "warn_of_implausible",
+]

@@ -1,0 +1,137 @@
+"""`parameters`: the decorator of dataclasses that hold what a user may set."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import textwrap
+import typing
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, dataclass_transform
+
+import pydantic
+from pydantic.dataclasses import dataclass as _validated_dataclass
+
+from amcspice.errors import ImplausibleWarning, InputError
+from amcspice.schema.parameter import field_parameters
+from amcspice.schema.quantity import Quantity
+
+__all__ = ["described", "parameters", "plain_signature", "warn_of_implausible"]
+
+T = TypeVar("T")
+
+_INDENTED: Any = {"initial_indent": "    ", "subsequent_indent": "    "}
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def parameters(cls: type[T]) -> type[T]:
+    """Make ``cls`` a frozen, keyword-only dataclass validated by pydantic.
+
+    A value that does not fit raises `InputError` with class, field and reason; one that no real
+    part has warns with `ImplausibleWarning`.  The fields say what they are, see
+    `amcspice.schema.Parameter`; the section Parameters of the docstring is written from them.
+
+    A class may have ``MOVED``, a mapping of names that it took once to where they went.
+    """
+    config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
+    made: Any = _validated_dataclass(frozen=True, kw_only=True, config=config)(cls)
+    validated_init: Callable[..., None] = made.__init__
+    moved: Mapping[str, str] = getattr(cls, "MOVED", {})
+
+    @functools.wraps(validated_init)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        if args:
+            first = next(iter(made.__dataclass_fields__))
+            raise InputError(f"{cls.__name__} takes keywords only, such as {first}={args[0]!r}")
+        for name in moved.keys() & kwargs.keys():
+            raise InputError(f"{cls.__name__}.{name}: {moved[name]}")
+        try:
+            validated_init(self, **kwargs)
+        except pydantic.ValidationError as error:
+            raise InputError(_reasons(cls.__name__, error.errors())) from None
+        warn_of_implausible(self, kwargs)
+
+    made.__signature__ = plain_signature(made)
+    made.__init__ = __init__
+    made.__doc__ = described(made)
+    return made  # type: ignore[no-any-return]
+
+
+def warn_of_implausible(made: Any, given: Mapping[str, Any]) -> None:
+    """Warn of values that were given and that no real part has."""
+    for name, quantity in _quantities(type(made)):
+        if name in given:
+            remark = quantity.remark(getattr(made, name))
+            if remark is not None:
+                warnings.warn(
+                    f"{type(made).__name__}.{name}: {remark}; is the unit right?",
+                    ImplausibleWarning,
+                    stacklevel=3,
+                )
+
+
+@functools.cache
+def _quantities(owner: type) -> tuple[tuple[str, Quantity], ...]:
+    return tuple(
+        (name, parameter.quantity)
+        for parameter in field_parameters(owner)
+        for _, name in parameter.fields
+        if parameter.quantity.plausible is not None
+    )
+
+
+def described(owner: Any) -> str | None:
+    """Return the docstring of a dataclass with what its fields say of themselves."""
+    text = inspect.cleandoc(owner.__doc__ or "")
+    by_field = {parameter.fields[0][1]: parameter for parameter in field_parameters(owner)}
+    lines = []
+    for item in dataclasses.fields(owner):
+        parameter = by_field.get(item.name)
+        if parameter is None or not parameter.description:
+            continue
+        unit = f" [{parameter.unit}]" if parameter.unit else ""
+        optional = ", optional" if item.default is not dataclasses.MISSING else ""
+        what, mark, more = parameter.description.rstrip(".").partition(";")
+        lines += [
+            f"{item.name} : {_spelled(owner, item.name)}{optional}",
+            *textwrap.wrap(f"{what}{unit}{mark}{more}.", 92, **_INDENTED),
+        ]
+    if not lines or "\nParameters\n" in text:
+        return text or None
+    head, mark, rest = text.partition("\n\nExamples\n")
+    section = "\n".join(["", "", "Parameters", "----------", *lines])
+    return f"{head}{section}{mark}{rest}"
+
+
+def plain_signature(owner: Any, *more: inspect.Parameter) -> inspect.Signature:
+    """Return what a dataclass takes, as people read it: types without what is said of them."""
+    hints = typing.get_type_hints(owner)
+    _, *taken = inspect.signature(owner.__init__).parameters.values()
+    shown = [item.replace(annotation=hints.get(item.name, item.annotation)) for item in taken]
+    return inspect.Signature([*shown, *more])
+
+
+def _spelled(owner: Any, name: str) -> str:
+    hint = str(typing.get_type_hints(owner)[name])
+    for noise in ("typing.", "amcspice.", "<class '", "'>", " | None"):
+        hint = hint.replace(noise, "")
+    return hint.rpartition("device.")[2] if hint.startswith("device.") else hint
+
+
+def _reasons(owner: str, items: Sequence[Any]) -> str:
+    """Return what is wrong as one line, the branches of a union together."""
+    reasons: dict[str, list[str]] = {}
+    for item in items:
+        # pydantic names the branch of a union, such as literal['reference'], as a part of its own.
+        parts = [str(k) for k in item["loc"] if isinstance(k, int) or k.isidentifier()]
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "value_error" and not parts:
+            reasons.setdefault(owner, []).append(message)
+        elif item["type"] == "missing":
+            reasons.setdefault(".".join([owner, *parts]), []).append("it is needed")
+        else:
+            place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
+            reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
+    return "; ".join(f"{place}: {' or '.join(why)}" for place, why in reasons.items())
