@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from amcspice.device import (
         ADC,
         DAC,
+        Hardware,
         Memristor,
         OpAmp,
         Subcircuit,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from amcspice.errors import (
         AccuracyWarning,
         AmcspiceError,
+        ImplausibleWarning,
         InputError,
         SimulationError,
         UnsupportedError,
@@ -82,6 +84,8 @@ __all__ = [
     "CompensatedINV",
     "Eigen",
     "Factorisation",
+    "Hardware",
+    "ImplausibleWarning",
     "InputError",
     "InverterINV",
     "LeastSquares",

@@ -91,7 +91,7 @@ def test_help_has_an_example():
         ("ginv-compact", ["--hold"], "hold needs the non-negative constraint"),
         ("ginv-classic", ["--hold", "--problem", "nnls"], "ginv-classic does not take hold"),
         ("ginv-compact", ["--fidelity", "ideal"], "ideal has no deck; choose flat or reduced"),
-        ("ginv-compact", ["--wire-resistance", "0"], "leave the option out for ideal wires"),
+        ("ginv-compact", ["--wire-resistance", "-1"], "must be at least 0 ohm"),
     ],
 )
 def test_refused(tmp_path, circuit, options, message):

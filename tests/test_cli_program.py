@@ -119,7 +119,7 @@ def test_the_outcome_serves_a_circuit(tmp_path):
         (["--size", 0, 2], "0 is not in the range"),
         (
             ["--size", 2, 2, "--tolerance", 0],
-            "WriteVerify.tolerance = 0.0: input should be greater than 0",
+            "'--tolerance': '0': must be above 0 S",
         ),
     ],
 )
@@ -186,7 +186,7 @@ def test_every_device_option_reaches_the_device(tmp_path):
     [
         (["--stuck-on", "1.5"], "from 0 to 1"),
         (["--stuck-on", "absent.npy"], "absent.npy cannot be read"),
-        (["--stuck-on", "A.npy"], "must be (arrays, rows, columns)"),
+        (["--stuck-on", "A.npy"], "must be booleans"),
         (["--programmed", "b.csv"], "not a NumPy array"),
         (["--programmed", "A.npy", "--programmed", "G.npy"], "the same for every array"),
         (["--write-errors", "b.csv"], "not a file of write errors"),
@@ -195,7 +195,7 @@ def test_every_device_option_reaches_the_device(tmp_path):
         (["--read-noise", "0.1", "--noise-bandwidth", "1e6"], "use flat fidelity"),
         (["--thermal-noise"], "needs noise_bandwidth"),
         (["--drift-time", "0.5"], "at least 1"),
-        (["--device", "best"], "unknown device preset"),
+        (["--device", "best"], "'best': choose from ideal, hfo2-16"),
     ],
 )
 @pytest.mark.ngspice

@@ -9,7 +9,7 @@ import pytest
 from amcspice.errors import InputError
 from amcspice.sweep.spec.plan import make_grid, make_plan
 from amcspice.sweep.spec.specification import Range, parse_spec, read_spec
-from amcspice.sweep.spec.toml_lines import line_of
+from amcspice.settings.toml_lines import line_of
 
 GOOD = """\
 name = "a trial"

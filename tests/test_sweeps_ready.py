@@ -102,10 +102,10 @@ def test_the_page_shows_what_the_data_say():
 
 
 def test_the_list_of_parameters_is_complete():
-    """After a change of parameters: scripts/sweep_parameters.py."""
-    import sweep_parameters
+    """After a change of parameters: scripts/parameters_page.py."""
+    import parameters_page
 
-    assert sweep_parameters.PAGE.read_text() == sweep_parameters.page()
+    assert parameters_page.PAGE.read_text() == parameters_page.page()
 
 
 CASES = {

@@ -10,6 +10,7 @@ import click
 from amcspice.circuit import CIRCUITS
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
+from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.errors import InputError
 from amcspice.files import replacing
 from amcspice.simulation.standalone import standalone_deck
@@ -19,8 +20,9 @@ __all__ = ["generate"]
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice generate ginv-compact --problem nnls --matrix A.csv --rhs b.csv "
-    "--out deck.cir && ngspice -b deck.cir"
+    "--out deck.cir && ngspice -b deck.cir",
 )
 @click.argument("topology", metavar="CIRCUIT")
 @click.option("--problem", metavar="NAME", help="Such as nnls [default: first of the circuit].")
@@ -42,10 +44,12 @@ def generate(
     if settings.circuit not in (None, topology):
         raise InputError("--circuit: the circuit is the argument of generate; leave the option out")
     check_target(out)
-    settings = replace(settings, circuit=topology)
+    chosen = {**settings.given, "circuit": topology}
+    settings = replace(settings, circuit=topology, given=chosen)
     problem = problem or CIRCUITS[topology].problems[0]
     circuit = settings.make_circuit(problem, read_matrix(matrix))
     deck = standalone_deck(circuit, read_matrix(rhs), settings.analysis)
+    settings.write_config(matrix, rhs, out, problem=problem, matrix=matrix, rhs=rhs)
     with replacing(out) as temporary:
         temporary.write_text(deck.text)
     m, n = circuit.matrix.shape

@@ -15,6 +15,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
+from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
@@ -39,6 +40,7 @@ __all__ = ["image"]
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice nmf image photo.png --crop 0 0 64 64 --tile 16 --out out",
 )
 @click.argument("file", type=click.Path(path_type=Path))

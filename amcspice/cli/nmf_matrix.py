@@ -16,6 +16,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
+from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
@@ -26,7 +27,10 @@ from amcspice.workload import history, read_matrix, summarise
 __all__ = ["matrix"]
 
 
-@click.command(epilog="Example: amcspice nmf matrix V.csv --rank 4 --iterations 20 --out out")
+@click.command(
+    cls=GroupedCommand,
+    epilog="Example: amcspice nmf matrix V.csv --rank 4 --iterations 20 --out out",
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--rank", type=int, required=True, help="Columns of W.")
 @iteration_options(iterations=20, tolerance=1e-4)

@@ -16,6 +16,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
+from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
@@ -38,6 +39,7 @@ MODEL = "recommender.npz"
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice nmf ratings u1.base --test u1.test --fidelity behavioural --out out",
     context_settings={"default_map": {"ridge": 0.1}},
 )
@@ -48,11 +50,6 @@ MODEL = "recommender.npz"
     "--scale", nargs=2, type=float, metavar="LOW HIGH",
     help="Lowest and highest rating; others are refused [default: those of TRAIN].",
 )  # fmt: skip
-@click.option(
-    "--array-rows", type=click.IntRange(min=1), metavar="N",
-    help="Word lines of one pair of arrays: longer factors are split over several pairs whose "
-    "column currents add up [default: no limit].",
-)  # fmt: skip
 @iteration_options(iterations=8, tolerance=0.0)
 @shared_options
 def ratings(
@@ -60,7 +57,6 @@ def ratings(
     test: Path | None,
     rank: int,
     scale: tuple[float, float] | None,
-    array_rows: int | None,
     iterations: int,
     tolerance: float,
     folder: Path,
@@ -84,9 +80,7 @@ def ratings(
     trained = Ratings.of(table, scale)
     _check(trained, rank, tolerance)
     settings.check("nnls")
-    parameters = dict(settings.parameters)
-    if array_rows is not None:
-        parameters["array_rows"] = array_rows
+    parameters = settings.parameters
     check_selection(settings.circuit, parameters)
     checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "ratings.npz"
     if not resume:
@@ -106,8 +100,9 @@ def ratings(
     inputs = {
         "file": train.name, "test": None if test is None else test.name,
         "shape": list(trained.matrix.shape), "ratings": trained.matrix.nnz, "scale": trained.scale,
-        "duplicates": table.duplicates, "rank": rank, "ridge": parameters["ridge"],
-        "iterations": iterations, "tolerance": tolerance, "array_rows": array_rows,
+        "duplicates": table.duplicates, "rank": rank, "ridge": parameters.get("ridge", 0.0),
+        "iterations": iterations, "tolerance": tolerance,
+        "array_rows": parameters.get("array_rows"),
         "seed": settings.seed, "jobs": settings.jobs,
     }  # fmt: skip
     metrics = _metrics(result, settings, inputs)

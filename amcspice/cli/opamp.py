@@ -12,44 +12,23 @@ from rich.table import Table
 
 from amcspice.characterise import AmplifierFixture, Conditions, Fit, characterise, fit
 from amcspice.characterise.table import measured_rows, model_rows
-from amcspice.cli.common import Number, debug_option, json_option
+from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
+from amcspice.cli.parameter_options import decorate, field_options, given
 from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.device import Subcircuit
+from amcspice.schema import field_parameters
 
 __all__ = ["opamp"]
 
 
 @click.command(
-    epilog="Example: amcspice opamp models/miller.lib --subckt amc_miller --supply 2.5 -2.5"
+    epilog="Example: amcspice opamp models/miller.lib --subckt amc_miller --supply-positive 2.5 "
+    "--supply-negative -2.5"
 )
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--subckt", required=True, metavar="NAME", help="Pins: in+ in- out vdd vss.")
-@click.option(
-    "--supply",
-    nargs=2,
-    type=float,
-    default=(5.0, -5.0),
-    show_default=True,
-    metavar="V V",
-    help="Positive and negative rail.",
-)
-@click.option(
-    "--load",
-    type=Number(),
-    default=1e3,
-    show_default=True,
-    metavar="OHM",
-    help="Load to ground.",
-)
-@click.option(
-    "--load-capacitance",
-    type=Number(included=True),
-    default=0.0,
-    show_default=True,
-    metavar="F",
-    help="In parallel with the load.",
-)
+@decorate(field_options(Conditions))
 @click.option(
     "--plot",
     type=click.Path(path_type=Path),
@@ -61,11 +40,9 @@ __all__ = ["opamp"]
 def opamp(
     file: Path,
     subckt: str,
-    supply: tuple[float, float],
-    load: float,
-    load_capacitance: float,
     plot: Path | None,
     json_file: Path | None,
+    **options: Any,
 ) -> None:
     """Measure a SPICE sub-circuit as an amplifier and fit the macro-model to it.
 
@@ -76,12 +53,8 @@ def opamp(
     check_waveform_targets(None, plot)
     if json_file is not None:
         check_target(json_file)
-    conditions = Conditions(
-        supply_positive=supply[0],
-        supply_negative=supply[1],
-        load_resistance=load,
-        load_capacitance=load_capacitance,
-    )
+    names = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(Conditions)}
+    conditions = Conditions(**{names[name]: value for name, value in given(options, names).items()})
     subcircuit = Subcircuit.of(file, subckt)
     macro_fit = fit(characterise(AmplifierFixture.of_subcircuit(subcircuit, conditions)))
     if str(json_file) != "-":

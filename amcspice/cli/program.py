@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.number import ABOVE_ZERO, FROM_ZERO
+from amcspice.cli.number import ABOVE_ZERO
 from amcspice.cli.output import check_target, write_json
+from amcspice.cli.parameter_options import ParameterOption, decorate, given
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.device import SwitchingCell, WriteVerify
@@ -22,48 +23,18 @@ from amcspice.errors import InputError
 from amcspice.files import replacing
 from amcspice.pool import usable_cores
 from amcspice.programming import Programmed, write_verify
+from amcspice.schema import field_parameters
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["program"]
 
 Array = NDArray[np.float64]
 
-_SCHEDULE = {
-    "tolerance": ("S", "Accepted distance from the target."),
-    "max_pulses": ("COUNT", "A cell gets at most."),
-    "set_voltage": ("V", "First pulse of a SET train."),
-    "set_step": ("V", "Added by each further pulse."),
-    "set_width": ("SECONDS", "Of a SET pulse."),
-    "reset_voltage": ("V", "First pulse of a RESET train."),
-    "reset_step": ("V", "Added by each further pulse."),
-    "reset_width": ("SECONDS", "Of a RESET pulse."),
-    "read_voltage": ("V", "Of a verify read."),
-    "read_noise": ("FRACTION", "Deviation of a verify read."),
+_OWN = {
+    owner: tuple(parameter for parameter in field_parameters(owner) if parameter.name != "source")
+    for owner in (WriteVerify, SwitchingCell)
 }
-_CELL = {
-    "threshold_spread": ("FRACTION", "Deviation of thresholds from cell to cell."),
-    "conductance_spread": ("FRACTION", "Deviation of the on conductance from cell to cell."),
-    "rate_spread": ("FRACTION", "Deviation of rates from cell to cell."),
-    "pulse_spread": ("FRACTION", "Deviation of rates from pulse to pulse."),
-}
-"""Fields that are options: metavar and help."""
-
-
-def _field_options(command: Any) -> Any:
-    """Add the fields of schedule and cell, with their own defaults."""
-    for owner, fields in reversed(((WriteVerify(), _SCHEDULE), (SwitchingCell(), _CELL))):
-        for name, (metavar, text) in reversed(fields.items()):
-            default = getattr(owner, name)
-            kind = click.IntRange(min=1) if isinstance(default, int) else FROM_ZERO
-            command = click.option(
-                f"--{name.replace('_', '-')}",
-                type=kind,
-                default=default,
-                show_default=True,
-                metavar=metavar,
-                help=text,
-            )(command)
-    return command
+"""Parameters of the schedule and of the cell."""
 
 
 @click.command(epilog="Example: amcspice program --size 32 32 --levels 16 --out G.npy --plot G.png")
@@ -100,7 +71,7 @@ def _field_options(command: Any) -> Any:
     metavar="S",
     help="Highest level.",
 )
-@_field_options
+@decorate([*map(ParameterOption, _OWN[WriteVerify]), *map(ParameterOption, _OWN[SwitchingCell])])
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -159,8 +130,10 @@ def program(
     """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
     _check_files(out, errors, plot, json_file)
     targets, half_level = _target(target, size, levels, g_min, g_max, seed)
-    schedule = WriteVerify(**{name: options[name] for name in _SCHEDULE})
-    cell = SwitchingCell(**{name: options[name] for name in _CELL})
+    schedule, cell = (
+        owner(**given(options, [parameter.name for parameter in parameters]))
+        for owner, parameters in _OWN.items()
+    )
     with progress(int((targets > 0).sum()), "cells") as advance:
         programmed = write_verify(
             targets,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.robustness_study import plan_study, run_study
 from amcspice.errors import InputError
 from amcspice.workload import Crop, choose_rank, read_image
@@ -103,6 +104,7 @@ def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @study.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice robustness ratings u1.base --test u1.test --seeds 5 "
     "--vary write_noise=0,0.02,0.05,0.1,0.2 --levels 16",
     context_settings={"default_map": {"ridge": 0.1, "fidelity": "behavioural"}},
@@ -143,6 +145,7 @@ def ratings(
 
 
 @study.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice robustness image photo.png --crop 0 0 64 64 --seeds 5",
     context_settings={"default_map": {"fidelity": "behavioural"}},
 )

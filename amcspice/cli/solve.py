@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ from rich.table import Table
 
 import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.converter_options import converter_options
 from amcspice.cli.output import check_target
+from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import cumulative, progress
 from amcspice.cli.quantity import si, verification_line
 from amcspice.cli.trials import solve_trials
@@ -24,6 +23,8 @@ from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.problem import PROBLEMS
+from amcspice.problem.generators import is_file
+from amcspice.settings.table import PARAMETERS
 from amcspice.simulation import Conversion, Run
 from amcspice.simulation.plain import plain_run
 from amcspice.workload.matrix_file import read_numbers
@@ -32,19 +33,19 @@ __all__ = ["solve"]
 
 MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
+CELL_MARGIN = 1.05
+"""A cell that sees more than the read voltage by this factor is told of."""
+
+_ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "problem"]
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="Example: amcspice solve nnls --matrix A.csv --rhs B.csv --opamp ad823 "
-    "--wire-resistance 1 --json result.json"
+    "--wire-resistance '1 ohm' --json result.json",
 )
 @click.argument("problem")
-@click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
-@click.option(
-    "--rhs",
-    metavar="FILE",
-    help="B: a right-hand side a column; for eig the start, drawn with the seed if left out.",
-)
+@decorate(parameter_options(_ASKED))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -58,18 +59,15 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )
 @waveform_options
-@converter_options
 @shared_options
 def solve(
     problem: str,
-    matrix: str,
-    rhs: str | None,
     out: Path | None,
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
-    converters: dict[str, Any],
     settings: Settings,
+    **options: Any,
 ) -> None:
     """Solve PROBLEM for A and every column of B on a simulated circuit.
 
@@ -77,9 +75,16 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     asked = PROBLEMS.choose(problem)
-    if rhs is None and not asked.has_default_input:
+    chosen = given(options)
+    matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
+    generated = matrix is None or not is_file(matrix)
+    if matrix is None and not any(name in chosen for name in ("columns", "rows")):
+        raise InputError(
+            "--matrix: give a file, or a generator, or --columns for a generated matrix of the "
+            f"usual kind ({asked.generator})"
+        )
+    if rhs is None and not (generated or asked.has_default_input):
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
-    settings = replace(settings, analysis=replace(settings.analysis, **converters))
     check_waveform_targets(waveforms, plot)
     for target in (out, waveforms, plot, settings.json):
         if target is not None and {str(target)} & {matrix, rhs}:
@@ -90,8 +95,7 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
-    A = read_numbers(matrix)
-    B = None if rhs is None else read_numbers(rhs)
+    A, B = _problem(problem, chosen, settings)
     if not get_backend(settings.analysis).in_time and (waveforms or plot) and trials is None:
         raise UnsupportedError(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
@@ -99,6 +103,7 @@ def solve(
         )
     posed = settings.pose(problem, A, B)
     settings.check_circuit(posed.circuit)
+    settings.write_config(matrix, rhs, out, problem=problem, **chosen)
     if trials is not None:
         solve_trials(posed, trials, out, plot, settings)
         return
@@ -120,6 +125,23 @@ def solve(
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
     settings.write_json(plain_run(run))
+
+
+def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
+    """Return matrix and right-hand sides, from files or generated."""
+    matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
+    if matrix is not None and is_file(matrix):
+        extra = sorted(chosen.keys() - {"matrix", "rhs"})
+        if extra:
+            name = extra[0].replace("_", "-")
+            raise InputError(f"--{name}: of generated problems, but the matrix is a file")
+        return read_numbers(matrix), None if rhs is None else read_numbers(rhs)
+    from amcspice.sweep.spec.experiment import Experiment
+
+    same = {name: settings.given[name] for name in ("circuit", "seed") if name in settings.given}
+    point = Experiment.of({**chosen, **same, "problem": problem})
+    made = point.matrix()
+    return made, point.vectors(made)
 
 
 def _check_solution_file(path: Path, trials: int | None) -> None:
@@ -185,7 +207,7 @@ def _show(run: Run, settings: Settings) -> None:
         console.print(verification_line(run.verification))
     if settings.stand_in is not None:
         click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
-    _show_range(run)
+    _show_range(run, settings)
     _show_ambiguity(run)
     unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
     if unsettled:
@@ -207,7 +229,7 @@ def _show_ambiguity(run: Run) -> None:
         )
 
 
-def _show_range(run: Run) -> None:
+def _show_range(run: Run, settings: Settings) -> None:
     """Say that amplifiers came to a limit, and what was done about it."""
     times = "once" if run.range_halvings == 1 else f"{run.range_halvings} times"
     halved = f"the range was halved {times}"
@@ -216,6 +238,14 @@ def _show_range(run: Run) -> None:
         click.echo(f"note: an amplifier ends at a limit, so that x is wrong{tried}", err=True)
     elif run.range_halvings:
         click.echo(f"note: {halved} to keep amplifiers off their limits", err=True)
+    seen, aimed = run.range.cell_voltage, settings.analysis.read_voltage
+    if seen > CELL_MARGIN * aimed:
+        why = "its outputs end at the rails" if run.range.choice == "reference" else "by --range"
+        click.echo(
+            f"note: cells see up to {si(seen, 'V')}, {seen / aimed:.3g} times the read voltage, "
+            f"{why}: do they bear it?",
+            err=True,
+        )
 
 
 def _shares(conversion: Conversion) -> Table:

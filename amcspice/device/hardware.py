@@ -112,11 +112,16 @@ def split_hardware(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
             raise InputError(f"give either hardware or {', '.join(twice)}: it is a part of it")
         parts = hardware.parts()
     fields: dict[str, dict[str, Any]] = {}
+    giver: dict[tuple[str, str], str] = {}
     for name in [name for name in others if name in _named_fields()]:
         value = others.pop(name)
-        for part, field in _named_fields()[name]:
-            if fields.setdefault(part, {}).setdefault(field, value) != value:
-                raise InputError(f"{name}: {part}.{field} is given twice")
+        for place in _named_fields()[name]:
+            first = giver.setdefault(place, name)
+            if fields.setdefault(place[0], {}).setdefault(place[1], value) != value:
+                raise InputError(
+                    f"{', '.join(sorted((first, name), reverse=True))}: give either both lines or "
+                    "single ones"
+                )
     for part, changes in fields.items():
         parts[part] = _changed(part, parts.get(part), changes)
     return parts, others
@@ -130,6 +135,11 @@ def _changed(part: str, base: Any, changes: Mapping[str, Any]) -> Any:
     if part == "wire" and "sections" in changes:
         changes = {"capacitance": "distributed", **changes}
     if base is None:
+        for parameter in field_parameters(kind):
+            field = parameter.fields[0][1]
+            is_needed = kind.__dataclass_fields__[field].default is dataclasses.MISSING
+            if is_needed and field not in changes:
+                raise InputError(f"{parameter.name} is needed where its {', '.join(changes)} is")
         return kind(**changes)
     strange = sorted(changes.keys() - base.__dataclass_fields__.keys())
     if strange:

@@ -81,7 +81,7 @@ class OpAmp:
     """An operational amplifier: gain, bandwidth, limits, consumption and mismatch."""
 
     gain: Annotated[
-        float, Field(gt=1, description="Open-loop DC gain A0."), Quantity("V/V", (10, 1e10))
+        float, Field(gt=1, description="Open-loop DC gain A0."), Quantity("V/V", (2, 1e10))
     ] = 1e6
     gbw: Annotated[
         float, Field(gt=0, description="Gain-bandwidth product."), Quantity("Hz", (1e3, 1e12))

@@ -144,7 +144,8 @@ def to_number(text: str, unit: str = "") -> float:
         value = number * _SUFFIXES[suffix]
     if value is None:
         if _is_unit(suffix):
-            expected = f"a quantity in {unit}" if unit else "a number without unit (or %)"
+            is_pure = unit in ("", "V/V")
+            expected = "a number without unit (or %)" if is_pure else f"a quantity in {unit}"
             raise ValueError(f"{expected} is needed")
         raise none
     if isinstance(value, str):

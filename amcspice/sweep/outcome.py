@@ -11,19 +11,18 @@ from typing import Any, Literal
 
 import amcspice
 from amcspice.circuit import CIRCUITS
-from amcspice.device import PRESETS
+from amcspice.device import DEVICES, PRESETS
 from amcspice.engine import BACKENDS
 from amcspice.model_files import model_library
 from amcspice.problem import PROBLEMS
 from amcspice.registry import Registry
+from amcspice.schema import Scalar
 
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
-Scalar = str | int | float | bool | None
-"""A value of a parameter."""
-
 REGISTRIES: Mapping[str, Registry[Any]] = {
-    "problem": PROBLEMS, "circuit": CIRCUITS, "opamp": PRESETS, "fidelity": BACKENDS,
+    "problem": PROBLEMS, "circuit": CIRCUITS, "device": DEVICES, "opamp": PRESETS,
+    "fidelity": BACKENDS,
 }  # fmt: skip
 """What other packages add to, by the parameter that names an entry."""
 

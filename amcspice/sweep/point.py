@@ -100,7 +100,7 @@ def command(parameters: Mapping[str, Any]) -> str:
     # What others imply need not be said; where defaults follow others, a second look is needed.
     while missing := _different(chosen, parameter_values):
         chosen |= missing
-    for name in [name for name in _DERIVED if name in chosen]:
+    for name in [name for name in _derived() if name in chosen]:
         fewer = {key: value for key, value in chosen.items() if key != name}
         if not _different(fewer, parameter_values):
             chosen = fewer
@@ -110,42 +110,21 @@ def command(parameters: Mapping[str, Any]) -> str:
     return " ".join(["amcspice sweep point", *(f"--set {setting}" for setting in settings)])
 
 
-_DERIVED = (
-    "matrix_sha256",
-    "rhs_sha256",
-    "row_resistance",
-    "column_resistance",
-    "row_capacitance",
-    "column_capacitance",
-    "wire_resistance",
-    "wire_capacitance",
-    "rows_per_column",
-    "rows",
-    "problem_seed",
-    "matrix",
-    "circuit",
-    "right_hand_sides",
-    "zeros",
-    "noise",
-    "condition",
-    "density",
-    "dominance",
-    "correlation",
-    "gbw",
-    "gain",
-    "slew_rate",
-    "levels",
-    "write_noise",
-    "switch_on",
-    "switch_off",
-    "hold",
-    "compensation",
-    "scaling",
-    "feedback",
-    "column_load",
-    "detuning",
-)
-"""What may follow from other parameters."""
+_FIRST = ("matrix_sha256", "rhs_sha256", "files_sha256")
+"""What follows from other parameters at any rate."""
+
+
+def _derived() -> list[str]:
+    """Return what may follow from other parameters, what others set together at the end."""
+    chosen = ("rows_per_column", "rows", "problem_seed", "matrix", "circuit", "right_hand_sides")
+    problem = [parameter.name for parameter in PARAMETERS.of_group("problem")]
+    rest = [
+        parameter.name
+        for parameter in PARAMETERS.of_group("circuit", "wires", "amplifier", "device")
+        if not parameter.made_of
+    ]
+    together = [name for name, parameter in PARAMETERS.items() if parameter.made_of]
+    return list(dict.fromkeys([*_FIRST, *rest, *together, *chosen, *problem]))
 
 
 def _different(chosen: Mapping[str, Any], parameter_values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,13 +22,19 @@ class Switches:
 
     on: Annotated[
         float | None,
-        Field(gt=0, description="Resistance of a closed switch; none is an ideal connection."),
+        Field(
+            gt=0,
+            description="Resistance of a closed switch of a macro circuit; none is an ideal "
+            "connection.",
+        ),
         _OHM,
         Name("switch_on"),
     ] = 100.0
     off: Annotated[
         float | None,
-        Field(gt=0, description="Resistance of an open switch; none is no leak."),
+        Field(
+            gt=0, description="Resistance of an open switch of a macro circuit; none is no leak."
+        ),
         _OHM,
         Name("switch_off"),
     ] = 1e9

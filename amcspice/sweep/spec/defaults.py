@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import os
@@ -10,15 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from amcspice.circuit import CIRCUITS
-from amcspice.device import DEVICES, PRESETS, Memristor, OpAmp
 from amcspice.engine import BACKENDS
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
 from amcspice.problem.generators import GENERATORS, check_generator, is_file
-from amcspice.sweep.outcome import Scalar
+from amcspice.schema import Scalar
+from amcspice.settings.table import PARAMETERS, convert
 from amcspice.sweep.spec import parts
-from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["fill_defaults"]
@@ -28,7 +25,16 @@ REDUCED_UP_TO = 128
 
 
 _SETTINGS = tuple(generator.setting for generator in GENERATORS.values() if generator.setting)
-_DEFAULTS = {name: parameter.default for name, parameter in PARAMETERS.items()}
+_PLAIN = ("ridge", "lasso", "device", "opamp")
+"""What has a default whatever the circuit is."""
+
+
+def _defaults() -> dict[str, Scalar]:
+    """Return every parameter as it is when nothing is said; None where others choose it."""
+    return {
+        name: parameter.default if parameter.group in ("problem", "run") or name in _PLAIN else None
+        for name, parameter in PARAMETERS.items()
+    }
 
 
 def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
@@ -40,16 +46,13 @@ def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
         If a parameter is unknown, a value cannot be used, or values do not fit together; names
         the parameter.
     """
-    converted = {name: convert(name, raw) for name, raw in parameters.items()}
-    values = {**_DEFAULTS, **converted}
-    for name, value in converted.items():
-        if value is None:
-            values[name] = _DEFAULTS[name]
+    given = {name: convert(name, raw) for name, raw in parameters.items()}
+    values = dict(_defaults())
+    values |= {name: value for name, value in given.items() if value is not None}
     _choose_problem(values)
     _choose_size(values)
-    _choose_parts(values, converted)
     _choose_fidelity(values)
-    parts.check(values, signed=_signed(values))
+    _choose_parts(values, given)
     return values
 
 
@@ -83,7 +86,7 @@ def _choose_size(values: dict[str, Any]) -> None:
     if is_file(matrix):
         rows, columns, _ = _file(matrix)
         for name, length in (("rows", rows), ("columns", columns)):
-            if values[name] not in (None, length, _DEFAULTS[name]):
+            if values[name] not in (None, length, PARAMETERS[name].default):
                 raise InputError(f"{name} = {values[name]}: {matrix} has {length}")
             values[name] = length
         values["matrix_sha256"] = _same_hash("matrix", matrix, values["matrix_sha256"])
@@ -137,39 +140,44 @@ def _choose_vectors(values: dict[str, Any]) -> None:
         )
 
 
-def _choose_parts(values: dict[str, Any], converted: Mapping[str, Any]) -> None:
+def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     """Fill in what presets say and what the circuit takes by itself."""
-    device, opamp = DEVICES[values["device"]], PRESETS[values["opamp"]]
-    # None is a value of its own here: continuous levels, no slew limit.
-    for name, preset, owner in (("levels", device, Memristor), ("slew_rate", opamp, OpAmp)):
-        if name not in converted:
-            values[name] = preset.get(name, _field(owner, name))
-    for name, preset, owner in (
-        ("write_noise", device, Memristor),
-        ("gbw", opamp, OpAmp),
-        ("gain", opamp, OpAmp),
-    ):
-        if values[name] is None:
-            values[name] = preset.get(name, _field(owner, name))
-    for quantity in ("resistance", "capacitance"):
-        wire, row, column = f"wire_{quantity}", f"row_{quantity}", f"column_{quantity}"
-        if values[wire] is not None:
-            for line in (row, column):
-                if converted.get(line) not in (None, values[wire]):
-                    raise InputError(f"{wire}, {line}: give either both lines or single ones")
-                values[line] = values[wire]
-        elif values[row] == values[column]:
-            values[wire] = values[row]
-    topology_defaults = _defaults(values["circuit"])
-    for name in parts.OWN:
-        if values[name] is None:
-            values[name] = topology_defaults.get(name)
-    if values["circuit"].startswith("macro-"):
-        values["switch_on"] = values["switch_on"] or 100.0
-        values["switch_off"] = values["switch_off"] or 1e9
-    plain_compact = values["circuit"] == "ginv-compact" and not values["signed"]
-    if values["hold"] is None and PROBLEMS[values["problem"]].non_negative and plain_compact:
-        values["hold"] = None if is_file(values["matrix"]) else True
+    problem, circuit = values["problem"], values["circuit"]
+    said = {**given, "circuit": circuit, "fidelity": values["fidelity"]}
+    plain_compact = circuit == "ginv-compact" and not values["signed"]
+    if values["hold"] is None and PROBLEMS[problem].non_negative and plain_compact:
+        said["hold"] = None if is_file(values["matrix"]) else True
+    values |= parts.complete(values, said, signed=_signed(values))
+    if not values["mismatch_seed"]:
+        values["mismatch_seed"] = None
+    values["files_sha256"] = _hash_of_files(values)
+
+
+def _hash_of_files(values: Mapping[str, Any]) -> str | None:
+    """Return a hash of the files that parameters name, so that a point is what it is.
+
+    Raises
+    ------
+    InputError
+        If they have changed since the point was planned.
+    """
+    names = [
+        path.strip()
+        for name, parameter in PARAMETERS.items()
+        if parameter.kind == "file" and isinstance(values[name], str)
+        for path in values[name].split(",")
+    ]
+    if not names:
+        return None
+    digest = hashlib.sha256("".join(_digest(path, _stamp(path)) for path in names).encode())
+    if values["files_sha256"] not in (None, digest.hexdigest()):
+        raise InputError(f"{', '.join(names)}: changed since the point was planned")
+    return digest.hexdigest()
+
+
+@functools.lru_cache(maxsize=256)
+def _digest(path: str, _stamp: tuple[int, int]) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def _choose_fidelity(values: dict[str, Any]) -> None:
@@ -188,18 +196,6 @@ def _choose_fidelity(values: dict[str, Any]) -> None:
 
 def _signed(values: Mapping[str, Any]) -> bool:
     return _file(values["matrix"])[2] if is_file(values["matrix"]) else bool(values["signed"])
-
-
-@functools.cache
-def _field(owner: type, name: str) -> Any:
-    return next(item.default for item in dataclasses.fields(owner) if item.name == name)
-
-
-@functools.cache
-def _defaults(circuit: str) -> dict[str, Any]:
-    """Return the defaults of the parameters that a circuit has for itself."""
-    fields = {item.name: item.default for item in dataclasses.fields(CIRCUITS[circuit])}
-    return {name: fields[name] for name in parts.OWN if name in fields}
 
 
 _check_generator = functools.lru_cache(maxsize=1024)(check_generator)

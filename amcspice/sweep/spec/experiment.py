@@ -13,14 +13,15 @@ from typing import Any
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.device import Hardware
 from amcspice.engine import Analysis
 from amcspice.problem.generators import GENERATORS, GeneratedProblem, is_file
+from amcspice.schema import Scalar
+from amcspice.settings.table import PARAMETERS, convert
 from amcspice.simulation import Run, simulate
 from amcspice.simulation.solve import PosedProblem
-from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.spec import parts
 from amcspice.sweep.spec.defaults import fill_defaults
-from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["PARAMETERS", "Experiment", "convert"]
@@ -116,19 +117,18 @@ class Experiment:
         matrix : ndarray, optional
             The problem matrix, where it is at hand.
         """
-        values, seed = self.values, self["seed"]
         matrix = self.matrix() if matrix is None else matrix
-        opamp = parts.opamp(values)
-        if not opamp.matched:
+        hardware = self.hardware()
+        return parts.posed(self.values, matrix, self.vectors(matrix), hardware=hardware)
+
+    def hardware(self) -> Hardware:
+        """Return cells, wires, amplifiers and converters, drawn by ``seed``."""
+        made, seed = parts.hardware(self.values), self["seed"]
+        opamp = made.opamp
+        if not (opamp.matched or self["mismatch_seed"]):
             opamp = dataclasses.replace(opamp, mismatch_seed=seed)
-        return parts.posed(
-            values,
-            matrix,
-            self.vectors(matrix),
-            device=dataclasses.replace(parts.device(values), seed=seed),
-            opamp=opamp,
-            wire=parts.wire(values),
-        )
+        device = dataclasses.replace(made.device, seed=seed)
+        return dataclasses.replace(made, device=device, opamp=opamp)
 
     def circuit(self, matrix: Array | None = None) -> Circuit:
         """Return the circuit; see `posed`."""

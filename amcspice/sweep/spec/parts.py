@@ -1,4 +1,4 @@
-"""Device, amplifier, wires, analysis and circuit of a point, from its complete parameters.
+"""Hardware, analysis and circuit of a point, from its parameters.
 
 What belongs together is built, and so checked, once for every combination of values.
 """
@@ -13,96 +13,62 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit import Circuit
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.device import Hardware
 from amcspice.engine import Analysis, get_backend
-from amcspice.settings.options import make_converters, make_device, make_switches, make_wire
+from amcspice.schema import Scalar
+from amcspice.settings.assemble import (
+    analysis_of,
+    flat_analysis,
+    flat_hardware,
+    flat_topology,
+    hardware_of,
+    topology_options,
+)
+from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
-from amcspice.sweep.outcome import Scalar
 
-__all__ = ["OWN", "analysis", "check", "device", "opamp", "posed", "wire"]
+__all__ = ["analysis", "complete", "hardware", "posed"]
 
-Values = Mapping[str, Scalar]
+Values = Mapping[str, Any]
 
-_DEVICE = (
-    "g_max",
-    "g_min",
-    "selector",
-    "levels",
-    "write_noise",
-    "noise_relative_to",
-    "device_variation",
-    "cycle_variation",
-    "stuck_on",
-    "stuck_off",
-    "drift_exponent",
-    "drift_spread",
-    "drift_time",
-    "temperature",
-    "temperature_coefficient",
-    "read_noise",
-    "noise_bandwidth",
-    "thermal_noise",
-    "sinh_voltage",
-)
-_OPAMP = ("opamp", "gbw", "gain", "slew_rate", "offset_sigma", "gain_sigma")
-_LINES = ("row_resistance", "column_resistance", "row_capacitance", "column_capacitance")
-_WIRE = (*_LINES, "sections")
-_ANALYSIS = (
-    "fidelity",
-    "simulator",
-    "settle_tolerance",
-    "full_scale",
-    "relative_tolerance",
-    "timeout",
-    "allow_unstable",
-    "dac_bits",
-    "adc_bits",
-)
-OWN = ("compensation", "scaling", "feedback", "column_load", "detuning")
-"""Fields of single topologies."""
-
-_TOPOLOGY = ("ridge", "lasso", "hold", *OWN, "switch_on", "switch_off")
+_HARDWARE = ("device", "wires", "amplifier", "converters")
+_NOT_OF_THE_MATRIX = ("row_mask", "eigenvalue")
+"""What belongs to one matrix, so that no other circuit can be made with it."""
 
 
-def device(values: Values) -> Memristor:
-    """Return the cells; their seed is not set."""
-    return _device(*_take(values, _DEVICE))
-
-
-def opamp(values: Values) -> OpAmp:
-    """Return the amplifier; the seed of its mismatch is not set."""
-    return _opamp(*_take(values, _OPAMP))
-
-
-def wire(values: Values) -> Wire:
-    """Return the lines."""
-    return _wire(*_take(values, _WIRE))
+def hardware(values: Values) -> Hardware:
+    """Return cells, wires, amplifiers and converters; seeds are not set."""
+    return _hardware(_items(values, *_HARDWARE))[0]
 
 
 def analysis(values: Values) -> Analysis:
     """Return how it is simulated."""
-    return _analysis(*_take(values, _ANALYSIS))
+    return _analysis(_items(values, "run"))[0]
 
 
-def posed(values: Mapping[str, Any], matrix: Any, vectors: Any, **parts: Any) -> PosedProblem:
+def posed(values: Values, matrix: Any, vectors: Any, **parts: Any) -> PosedProblem:
     """Return the problem with its circuit; only parameters that apply are handed on."""
-    parameters = {name: values[name] for name in OWN if values[name] is not None}
-    parameters |= {name: values[name] for name in ("hold", "ridge", "lasso")}
+    options = {name: value for name, value in topology_options(values).items() if value is not None}
     return pose(
         values["problem"],
         matrix,
         vectors,
         circuit=values["circuit"],
-        parameters={**parameters, **make_switches(values), **parts},
+        parameters={**options, **parts},
     )
 
 
-def check(values: Mapping[str, Any], *, signed: bool) -> None:
-    """Build everything but the problem, which is too large for that.
+def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar]:
+    """Return parameters of circuit, hardware and analysis with everything that was left open.
+
+    Everything but the problem itself is built, which is too large for that.
 
     Parameters
     ----------
     values : mapping
+        Parameters of the problem, complete.
+    given : mapping
+        What was said of the rest.
     signed : bool
         Whether the matrix has negative entries.
 
@@ -111,50 +77,52 @@ def check(values: Mapping[str, Any], *, signed: bool) -> None:
     InputError
         If values do not fit together.
     """
-    wire(values)
-    topology = _take(values, _TOPOLOGY)
-    smallest = _topology(values["problem"], values["circuit"], values["opamp"], signed, *topology)
-    _check_backend(analysis(values), smallest, device(values), opamp(values))
+    made, flat = _hardware(_items(given, *_HARDWARE))
+    chosen, more = _analysis(_items(given, "run"))
+    options = _items(given, "circuit")
+    small = _topology(values["problem"], values["circuit"], signed, options)
+    _check_backend(chosen, small, made)
+    return {**flat, **more, **_flat_topology(small, options)}
 
 
-def _take(values: Values, names: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(values[name] for name in names)
+def _items(values: Values, *groups: str) -> tuple[tuple[str, Scalar], ...]:
+    return tuple(
+        (name, value)
+        for name, value in values.items()
+        if name in PARAMETERS and PARAMETERS[name].group in groups
+    )
 
 
 @functools.lru_cache(maxsize=4096)
-def _device(*values: Any) -> Memristor:
-    return make_device(dict(zip(_DEVICE, values, strict=True)))
+def _hardware(items: tuple[tuple[str, Scalar], ...]) -> tuple[Hardware, dict[str, Scalar]]:
+    given = dict(items)
+    made = hardware_of(given)
+    return made, flat_hardware(made, given)
 
 
 @functools.lru_cache(maxsize=4096)
-def _check_backend(analysis: Analysis, smallest: Circuit, device: Memristor, opamp: OpAmp) -> None:
+def _analysis(items: tuple[tuple[str, Scalar], ...]) -> tuple[Analysis, dict[str, Scalar]]:
+    made = analysis_of(dict(items))
+    return made, flat_analysis(made)
+
+
+@functools.lru_cache(maxsize=4096)
+def _check_backend(analysis: Analysis, smallest: Circuit, hardware: Hardware) -> None:
     """Ask the backend whether it knows cells and amplifiers."""
-    get_backend(analysis).check(dataclasses.replace(smallest, device=device, opamp=opamp))
+    get_backend(analysis).check(dataclasses.replace(smallest, **hardware.parts()))
 
 
 @functools.lru_cache(maxsize=4096)
-def _opamp(name: str, *values: Any) -> OpAmp:
-    return OpAmp.preset(name, **dict(zip(_OPAMP[1:], values, strict=True)))
-
-
-@functools.lru_cache(maxsize=4096)
-def _wire(*values: Any) -> Wire:
-    # Zero is an ideal line here, so that it can stand on an axis.
-    lines = {name: value or None for name, value in zip(_LINES, values, strict=False)}
-    return make_wire({**lines, "sections": values[-1]})
-
-
-@functools.lru_cache(maxsize=4096)
-def _analysis(*values: Any) -> Analysis:
-    settings = dict(zip(_ANALYSIS, values, strict=True))
-    converters = make_converters(settings)
-    fields = {name: settings[name] for name in _ANALYSIS if not name.endswith("_bits")}
-    return Analysis(**fields, **converters)
-
-
-@functools.lru_cache(maxsize=4096)
-def _topology(problem: str, name: str, preset: str, signed: bool, *values: Any) -> Circuit:
+def _topology(
+    problem: str, name: str, signed: bool, items: tuple[tuple[str, Scalar], ...]
+) -> Circuit:
     """Return the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
-    parameters = {"problem": problem, "circuit": name, **dict(zip(_TOPOLOGY, values, strict=True))}
-    return posed(parameters, small, np.ones(2), opamp=OpAmp.preset(preset)).circuit
+    given = {name: value for name, value in items if name not in _NOT_OF_THE_MATRIX}
+    values = {"problem": problem, **given, "circuit": name}
+    return posed(values, small, np.ones(2)).circuit
+
+
+@functools.lru_cache(maxsize=4096)
+def _flat_topology(circuit: Circuit, items: tuple[tuple[str, Scalar], ...]) -> dict[str, Scalar]:
+    return flat_topology(circuit, dict(items))

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.settings.table import PARAMETERS, convert
 from amcspice.sweep.outcome import Scalar, point_key
 from amcspice.sweep.spec.defaults import fill_defaults
-from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.sweep.spec.ranges import axis_values, convert_at
 from amcspice.sweep.spec.specification import Spec
 

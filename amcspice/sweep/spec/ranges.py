@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from amcspice.errors import InputError
+from amcspice.settings.table import PARAMETERS, convert
 from amcspice.sweep.outcome import Scalar
-from amcspice.sweep.spec.parameters import PARAMETERS, convert
 from amcspice.sweep.spec.specification import Range, Spec, Values
 
 __all__ = ["axis_values", "convert_at"]

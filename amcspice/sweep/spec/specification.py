@@ -16,10 +16,14 @@ from typing import Any, Literal, Self
 import pydantic
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.settings.files import read_experiment
+from amcspice.settings.toml_lines import line_of
 from amcspice.sweep.outcome import Scalar
-from amcspice.sweep.spec.toml_lines import line_of
 
 __all__ = ["Range", "Spec", "read_spec"]
+
+CONFIG = "config"
+"""Key of the base that names an experiment file."""
 
 MOST_BYTES = 1 << 20
 """Largest size of a specification."""
@@ -195,9 +199,25 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
             for name, values in table.items()
         }
         axes.append(SpecAxis(("zip", number), zipped))
-    spec = Spec(file.name or Path(source).stem, file.base, tuple(axes), file.repeats, text, source)
+    base = _base(file.base, text, source)
+    spec = Spec(file.name or Path(source).stem, base, tuple(axes), file.repeats, text, source)
     _refuse_twice(spec)
     return spec
+
+
+def _base(base: dict[str, Any], text: str, source: str) -> dict[str, Any]:
+    """Return the base, with what an experiment file says behind what stands there itself."""
+    if CONFIG not in base:
+        return base
+    name = base[CONFIG]
+    if not isinstance(name, str):
+        raise _error(text, source, ["base", CONFIG], f"{name!r} is no name of a file")
+    try:
+        read = read_experiment(Path(source).parent / name)
+    except InputError as error:
+        raise _error(text, source, ["base", CONFIG], str(error)) from None
+    said = {key: "none" if value is None else value for key, value in read.items()}
+    return {**said, **{key: value for key, value in base.items() if key != CONFIG}}
 
 
 def _refuse_twice(spec: Spec) -> None:

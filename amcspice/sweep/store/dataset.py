@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from amcspice.errors import InputError
-from amcspice.sweep.spec.parameters import PARAMETERS
+from amcspice.settings.table import PARAMETERS
 from amcspice.sweep.store.stored_sweep import StoredSweep
 
 if TYPE_CHECKING:

@@ -1,0 +1,217 @@
+"""Options made of parameters, in groups, and the experiment files that they may come from."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amcspice.cli.output import check_target
+from amcspice.errors import InputError
+from amcspice.schema import Parameter, field_parameters
+from amcspice.settings.files import read_experiment, write_experiment
+from amcspice.settings.table import GROUPS, PARAMETERS
+
+__all__ = [
+    "GroupedCommand",
+    "ParameterOption",
+    "config_options",
+    "decorate",
+    "field_options",
+    "given",
+    "grouped",
+    "parameter_options",
+    "write_config",
+]
+
+_TITLES = {"problem": "Problem", "circuit": "Circuit", "device": "Device", "wires": "Wires",
+           "amplifier": "Amplifier", "converters": "Converters", "run": "Run"}  # fmt: skip
+_METAVARS = {"integer": "N", "text": "NAME", "file": "FILE", "number": "NUMBER"}
+
+
+class _None(enum.Enum):
+    """The word none, typed; an option that was not given is None."""
+
+    NONE = "none"
+
+
+class ParameterType(click.ParamType):  # type: ignore[type-arg]
+    """The value of a parameter: units are understood, limits are held.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    """
+
+    def __init__(self, parameter: Parameter) -> None:
+        self.parameter, self.name = parameter, parameter.kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value in SI units, or fail with a message."""
+        if isinstance(value, _None):
+            return value
+        try:
+            converted = self.parameter.convert(value)
+        except InputError as error:
+            self.fail(str(error).removeprefix(f"{self.parameter.name} = "), param, ctx)
+        return _None.NONE if converted is None else converted
+
+
+class ParameterOption(click.Option):
+    """An option that sets a parameter.
+
+    Parameters
+    ----------
+    parameter : Parameter
+    """
+
+    def __init__(self, parameter: Parameter) -> None:
+        dashed = parameter.name.replace("_", "-")
+        self.parameter, self.group = parameter, parameter.group
+        help_text, metavar = _help(parameter), _metavar(parameter)
+        if parameter.kind == "flag":
+            super().__init__([f"--{dashed}/--no-{dashed}"], default=None, help=help_text)
+        else:
+            super().__init__(
+                [f"--{dashed}"], type=ParameterType(parameter), metavar=metavar, help=help_text,
+                multiple=parameter.kind == "file", default=None,
+            )  # fmt: skip
+
+
+def _metavar(parameter: Parameter) -> str:
+    if parameter.unit:
+        return parameter.unit.upper() if parameter.unit.isalpha() else parameter.unit
+    if parameter.choices and parameter.kind == "text" and len(parameter.choices) < 4:
+        return "|".join(parameter.choices)
+    return _METAVARS.get(parameter.kind, "")
+
+
+def _help(parameter: Parameter) -> str:
+    text = parameter.description.rstrip(".") + "."
+    if parameter.kind == "text" and len(parameter.choices) >= 4:
+        text += f" One of {', '.join(parameter.choices)}."
+    takers = dict.fromkeys(getattr(owner, "name", None) for owner, _ in parameter.fields)
+    if parameter.group == "circuit" and None not in takers:
+        text += f" Of {', '.join(map(str, takers))}."
+    default = parameter.default
+    if default is None or (parameter.kind == "flag" and not default):
+        return text
+    shown = f"{default:g}" if isinstance(default, float) else str(default).lower()
+    return f"{text}  [default: {shown}{' ' + parameter.unit if parameter.unit else ''}]"
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists options by what they belong to."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options first, then the groups."""
+        records: dict[str, list[tuple[str, str]]] = {"": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                records.setdefault(getattr(parameter, "group", ""), []).append(record)
+        for group in ("", *GROUPS):
+            if records.get(group):
+                with formatter.section(_TITLES.get(group, "Options")):
+                    formatter.write_dl(records[group])
+
+
+def grouped(group: str, option: click.Option) -> click.Option:
+    """Return an option that stands in a group of the help."""
+    option.group = group  # type: ignore[attr-defined]
+    return option
+
+
+def parameter_options(parameters: Iterable[Parameter]) -> list[click.Option]:
+    """Return the options of parameters; hashes of files are filled in, and are none."""
+    return [
+        ParameterOption(parameter)
+        for parameter in parameters
+        if not parameter.name.endswith("_sha256")
+    ]
+
+
+def field_options(owner: type) -> list[click.Option]:
+    """Return an option for every field of a dataclass that is no parameter of an experiment."""
+    return [ParameterOption(parameter) for parameter in field_parameters(owner)]
+
+
+def given(values: Mapping[str, Any], names: Iterable[str] | None = None) -> dict[str, Any]:
+    """Return the parameters that options gave: those that are not None; the word none is None."""
+    found: dict[str, Any] = {}
+    for name in PARAMETERS if names is None else names:
+        value = values.get(name)
+        if isinstance(value, tuple):
+            value = ",".join(map(str, value)) if len(value) > 1 else next(iter(value), None)
+        if value is not None:
+            found[name] = None if isinstance(value, _None) else value
+    return found
+
+
+def config_options() -> list[click.Option]:
+    """Return ``--config`` and ``--write-config``."""
+    return [
+        click.Option(
+            ["--config"], type=click.Path(path_type=Path), metavar="FILE", is_eager=True,
+            expose_value=False, callback=_read_config,
+            help="Take options from this file (TOML, or .json): names as here, with underscores. "
+            "What is typed counts before it.",
+        ),
+        click.Option(
+            ["--write-config"], type=click.Path(path_type=Path), metavar="FILE",
+            help="Write the parameters as such a file, which a sweep takes as its base, too.",
+        ),
+    ]  # fmt: skip
+
+
+def _read_config(ctx: click.Context, _option: click.Parameter, path: Path | None) -> None:
+    if path is None:
+        return
+    own = {
+        max(option.opts, key=len).lstrip("-").replace("-", "_"): option
+        for option in ctx.command.params
+    }
+    values: dict[str, Any] = {}
+    for name, value in read_experiment(path, own).items():
+        if name not in own:
+            raise InputError(f"{path}: {name} is no parameter of {ctx.command_path}")
+        option = own[name]
+        shown: Any = _None.NONE if value is None else value
+        if getattr(option, "multiple", False) and not isinstance(shown, list | tuple):
+            shown = [shown]
+        values[str(option.name)] = shown
+    ctx.default_map = {**(ctx.default_map or {}), **values}
+
+
+def write_config(path: Path | None, values: Mapping[str, Any], read: Iterable[Any] = ()) -> None:
+    """Write an experiment file, if it was asked for.
+
+    Parameters
+    ----------
+    path : Path, optional
+    values : mapping
+        Parameters that were given.
+    read : iterable
+        Files that the command reads, which must stay as they are.
+    """
+    if path is None:
+        return
+    if any(name is not None and Path(str(name)).resolve() == path.resolve() for name in read):
+        raise InputError(f"{path} is read as well: choose another file to write to")
+    check_target(path)
+    write_experiment(path, values)
+
+
+def decorate(options: Iterable[click.Option]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds options to a command, in their order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        known: list[click.Parameter] = getattr(command, "__click_params__", [])
+        # Click keeps the parameters of decorators in reverse order.
+        command.__click_params__ = [*known, *reversed(list(options))]  # type: ignore[attr-defined]
+        return command
+
+    return add

@@ -1,0 +1,136 @@
+"""Experiment files: parameters by name in TOML or JSON, as ``--config`` reads them.
+
+A file is flat, or has tables named for the groups of `PARAMETERS`; a sweep takes it as its base.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from amcspice.errors import InputError, did_you_mean
+from amcspice.files import replacing
+from amcspice.schema import Parameter, Scalar
+from amcspice.settings.table import GROUPS, PARAMETERS
+from amcspice.settings.toml_lines import line_of
+
+__all__ = ["read_experiment", "write_experiment"]
+
+MOST_BYTES = 1 << 20
+"""Largest size of an experiment file."""
+
+
+def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, Any]:
+    """Return the parameters that a file gives, in SI units.
+
+    Parameters
+    ----------
+    path : str or Path
+        TOML, or JSON where the name ends in ``.json``.
+    more : collection of str
+        Names that are allowed beside those of `PARAMETERS`; their values are not looked at.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a name or a value is wrong; with file and line.
+    """
+    text, is_json = _read(Path(path)), str(path).lower().endswith(".json")
+    try:
+        tables: Any = json.loads(text) if is_json else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        kind = "JSON" if is_json else "TOML"
+        raise InputError(f"{path}: not valid {kind}: {error}") from None
+    if not isinstance(tables, dict):
+        raise InputError(f"{path}: must hold names and values, not {type(tables).__name__}")
+    values: dict[str, Any] = {}
+    for name, where, raw in _flat(tables):
+        line = None if is_json else line_of(text, where)
+        place = f"{path}, line {line}" if line else str(path)
+        known = name.replace("-", "_")
+        if known in values:
+            raise InputError(f"{place}: {name} is given twice")
+        if known not in PARAMETERS:
+            if known not in more:
+                raise InputError(
+                    f"{place}: unknown parameter {name!r}; "
+                    f"{did_you_mean(known, [*PARAMETERS, *more])}"
+                )
+            values[known] = raw
+            continue
+        try:
+            values[known] = PARAMETERS[known].convert(raw)
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from None
+    return values
+
+
+def _read(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path} is no experiment file: it has {len(content)} bytes")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: this is not text in UTF-8") from None
+
+
+def _flat(tables: Mapping[str, Any]) -> list[tuple[str, list[str], Any]]:
+    """Return name, place and value of everything, out of tables that are named for groups."""
+    found: list[tuple[str, list[str], Any]] = []
+    for name, value in tables.items():
+        if isinstance(value, dict) and name in GROUPS:
+            found += [(inner, [name, inner], raw) for inner, raw in value.items()]
+        else:
+            found.append((name, [name], value))
+    return found
+
+
+def write_experiment(path: Path, values: Mapping[str, Scalar]) -> None:
+    """Write parameters as an experiment file, with all others as comments beside them.
+
+    Parameters
+    ----------
+    path : Path
+        TOML, or JSON where the name ends in ``.json`` (without comments).
+    values : mapping
+        What was given, in SI units.
+    """
+    chosen = {name: values[name] for name in PARAMETERS if name in values}
+    with replacing(path) as temporary:
+        if str(path).lower().endswith(".json"):
+            temporary.write_text(json.dumps(chosen, indent=2) + "\n")
+        else:
+            temporary.write_text("\n".join(_toml(chosen)) + "\n")
+
+
+def _toml(chosen: Mapping[str, Scalar]) -> list[str]:
+    lines = [
+        "# An experiment: amcspice solve --config FILE; [base] config = FILE in a sweep.",
+        '# Text may carry a unit ("50 MHz"); what is commented out is as it stands, the default.',
+    ]
+    for group in GROUPS:
+        lines += ["", f"[{group}]"]
+        for parameter in PARAMETERS.of_group(group):
+            name = parameter.name
+            if name.endswith("_sha256"):
+                continue
+            lead = "" if name in chosen else "# "
+            value = _value(chosen.get(name, parameter.default))
+            lines.append(f"{lead}{name} = {value}  # {_remark(parameter)}")
+    return lines
+
+
+def _remark(parameter: Parameter) -> str:
+    unit = f"[{parameter.unit}] " if parameter.unit else ""
+    return f"{unit}{parameter.description}"
+
+
+def _value(value: Scalar) -> str:
+    return '"none"' if value is None else json.dumps(value)

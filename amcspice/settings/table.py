@@ -1,0 +1,147 @@
+"""`PARAMETERS`: every parameter of an experiment by its name, read from the fields they set.
+
+Command line, sweeps, experiment files and the pages of the documentation take names, units,
+ranges, help and defaults from here, and nothing else has a list of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from amcspice.circuit import CIRCUITS
+from amcspice.circuit.options import topology_parameters
+from amcspice.device import DEVICES, PARTS, PRESETS, part_kinds
+from amcspice.engine import BACKENDS, Analysis
+from amcspice.errors import InputError, did_you_mean
+from amcspice.problem import PROBLEMS
+from amcspice.schema import Parameter, Scalar, field_parameters
+from amcspice.settings.experiment import OwnAmplifier, Presets, ProblemSettings, RunSettings
+
+__all__ = ["GROUPS", "PARAMETERS", "convert"]
+
+GROUPS = ("problem", "circuit", "device", "wires", "amplifier", "converters", "run")
+"""What parameters belong to, in the order in which they are shown."""
+
+_REGISTRIES: Mapping[str, Any] = {
+    "problem": PROBLEMS, "circuit": CIRCUITS, "device": DEVICES, "opamp": PRESETS,
+}  # fmt: skip
+"""What other packages add to, by the parameter that names an entry."""
+
+
+class _Table(Mapping[str, Parameter]):
+    """Every parameter by its name, those of other packages as well."""
+
+    def __getitem__(self, name: str) -> Parameter:
+        return _table()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_table())
+
+    def __len__(self) -> int:
+        return len(_table())
+
+    def of_group(self, *groups: str) -> list[Parameter]:
+        """Return the parameters of some groups, in order."""
+        return [parameter for parameter in self.values() if parameter.group in groups]
+
+
+PARAMETERS = _Table()
+"""Every parameter by its name, in the order in which they are shown."""
+
+
+def convert(name: str, raw: Any) -> Scalar:
+    """Return a parameter's value in SI units; see `Parameter.convert`.
+
+    Raises
+    ------
+    InputError
+        If there is no such parameter, or the value cannot be used.
+
+    >>> convert("gbw", "10 MHz"), convert("write_noise", "2 %"), convert("levels", "none")
+    (10000000.0, 0.02, None)
+    """
+    if name not in PARAMETERS:
+        raise InputError(f"unknown parameter {name!r}; {did_you_mean(name, PARAMETERS)}")
+    try:
+        return _converted(name, raw, _revision())
+    except TypeError:  # not hashable
+        return PARAMETERS[name].convert(raw)
+
+
+@functools.lru_cache(maxsize=1 << 16, typed=True)
+def _converted(name: str, raw: Any, _revision: int) -> Scalar:
+    return PARAMETERS[name].convert(raw)
+
+
+def _revision() -> int:
+    return sum(registry.revision for registry in (*_REGISTRIES.values(), BACKENDS))
+
+
+def _table() -> dict[str, Parameter]:
+    return _table_at(_revision())
+
+
+@functools.lru_cache(maxsize=1)
+def _table_at(_revision: int) -> dict[str, Parameter]:
+    table: dict[str, Parameter] = {}
+    for parameter in _all():
+        _add(table, parameter)
+    by_group = {group: [p for p in table.values() if p.group == group] for group in GROUPS}
+    return {parameter.name: parameter for group in GROUPS for parameter in by_group[group]}
+
+
+def _all() -> Iterator[Parameter]:
+    for parameter in field_parameters(ProblemSettings, "problem"):
+        yield _with_choices(parameter)
+    yield from field_parameters(RunSettings, "run")
+    for owner, group in ((Presets, ""), (OwnAmplifier, "amplifier")):
+        for parameter in field_parameters(owner, group):
+            yield _with_choices(replace(parameter, group=group or _GROUP_OF[parameter.name]))
+    for topology in CIRCUITS.values():
+        yield from topology_parameters(topology)
+    for part, (group, _) in PARTS.items():
+        for kind in part_kinds(part):
+            yield from field_parameters(kind, group)
+    yield from field_parameters(Analysis, "run")
+
+
+_GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}
+
+
+def _with_choices(parameter: Parameter) -> Parameter:
+    registry = _REGISTRIES.get(parameter.name)
+    return parameter if registry is None else replace(parameter, choices=tuple(registry))
+
+
+def _add(table: dict[str, Parameter], parameter: Parameter) -> None:
+    """Add a parameter, and what it is set by together with others."""
+    if parameter.made_of:
+        return
+    known = table.get(parameter.name)
+    if known is not None:
+        same = (known.kind, known.unit) == (parameter.kind, parameter.unit)
+        if not same:
+            owners = " and ".join(
+                f"{owner.__name__}.{field}"
+                for owner, field in (known.fields[0], parameter.fields[0])
+            )
+            raise InputError(
+                f"parameter {parameter.name}: {owners} have one name, but not one kind and unit; "
+                "give one of them another with amcspice.schema.Name"
+            )
+        parameter = replace(known, fields=(*known.fields, *parameter.fields))
+    if parameter.together:
+        first = table.get(parameter.together)
+        names = [parameter.name] if first is None else [*first.made_of, parameter.name]
+        table[parameter.together] = replace(
+            parameter,
+            name=parameter.together,
+            description=f"Sets {' and '.join(names)}.",
+            together="",
+            fields=(*(first.fields if first else ()), *parameter.fields),
+            made_of=tuple(names),
+        )
+    table[parameter.name] = parameter
