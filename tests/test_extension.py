@@ -114,3 +114,60 @@ def test_it_passes_what_every_new_circuit_must(tmp_path):
 def test_it_is_short(name, most):
     lines = (EXTENSION / "amcspice_extension" / f"{name}.py").read_text().splitlines()
     assert len([line for line in lines if line.strip()]) < most
+
+
+A_FIELD_FROM_OUTSIDE = """
+import amcspice as amc
+run = amc.solve("lstsq", {A}, {B}, device="ageing", age="10 years", fidelity="dc")
+assert run.provenance["circuit"]["device"]["age"] == 315576000.0, run.provenance
+cells = amc.Memristor.preset("ageing", age="10 years")
+same = amc.solve("lstsq", {A}, {B}, device=cells, fidelity="dc")
+assert (run.x == same.x).all()
+print(run.provenance["circuit"]["device"]["age"])
+"""
+
+
+def test_a_field_of_a_subclass_is_option_axis_and_line_of_a_file(tmp_path):
+    """Cells with a parameter of their own, and a topology with one: nothing else is edited."""
+    np.save(tmp_path / "A.npy", A)
+    np.save(tmp_path / "B.npy", B)
+    problem = ("--matrix", "A.npy", "--rhs", "B.npy", "--fidelity", "dc", "--json", "-")
+    text = python(*COMMAND, "solve", "--help", cwd=tmp_path)
+    shown = " ".join(text.stdout.split())
+    assert "--age S Time since the cell was made." in shown, text.stderr
+    assert "--loading NUMBER Conductance from each output to its row" in shown
+
+    typed = python(*COMMAND, "solve", "lstsq", *problem, "--device", "ageing", "--age", "10 years",
+                   "--write-config", "e.toml", cwd=tmp_path)  # fmt: skip
+    assert typed.returncode == 0, typed.stderr
+    assert json.loads(typed.stdout)["provenance"]["circuit"]["device"]["age"] == 315576000.0
+    assert (
+        "age = 315576000.0  # [s] Time since the cell was made."
+        in (tmp_path / "e.toml").read_text()
+    )
+    read = python(*COMMAND, "solve", "--config", "e.toml", *problem, cwd=tmp_path)
+    assert read.returncode == 0, read.stderr
+    first, second = (json.loads(result.stdout) for result in (typed, read))
+    assert first["solution"] == second["solution"]
+
+    (tmp_path / "spec.toml").write_text(
+        '[base]\nproblem = "lstsq"\nfidelity = "dc"\ndevice = "ageing"\n'
+        '[axes]\nage = ["0 s", "10 years"]\n'
+    )
+    swept = python(*COMMAND, "sweep", "run", "spec.toml", "--store", "s.sqlite", "--jobs", "1",
+                   cwd=tmp_path)  # fmt: skip
+    assert swept.returncode == 0, swept.stderr
+    exported = python(*COMMAND, "sweep", "export", "s.sqlite", "--out", "s.csv", cwd=tmp_path)
+    assert exported.returncode == 0, exported.stderr
+    with (tmp_path / "s.csv").open() as stream:
+        young, old = sorted(csv.DictReader(stream), key=lambda point: float(point["age_s"]))
+    # What fades is s G: x is read larger by exp(age / 1e9), 37.1 %.
+    assert float(young["relative_error_max"]) < 1e-3
+    assert abs(float(old["relative_error_max"]) - (np.exp(0.315576) - 1)) < 1e-3
+
+    refused = python(*COMMAND, "solve", "lstsq", *problem, "--age", "1 year", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "age: device is a Memristor, which has no such parameter" in refused.stderr
+    text = A_FIELD_FROM_OUTSIDE.format(A=A.tolist(), B=B.tolist())
+    scripted = python("-c", text, cwd=tmp_path)
+    assert scripted.returncode == 0, scripted.stderr

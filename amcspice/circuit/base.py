@@ -12,7 +12,7 @@ import functools
 import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,8 +36,6 @@ from amcspice.schema import plain_signature, warn_of_implausible
 
 __all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "as_matrix", "as_vectors"]
 
-C = TypeVar("C", bound="Circuit")
-
 SMALLEST_SIZE = 1e-150
 """Of the largest entry of a matrix or of right-hand sides; the largest is its inverse."""
 
@@ -48,12 +46,11 @@ OUTPUT_USE = 0.5
 class _TakesHardware(abc.ABCMeta):
     """Lets every topology take ``hardware=`` in the place of its parts."""
 
-    def __call__(cls: type[C], *args: Any, **parameters: Any) -> C:
+    def __call__(cls, *args: Any, **parameters: Any) -> Any:
         if "hardware" in parameters:
             parts, others = split_hardware(parameters)
             parameters = {**others, **parts}
-        made: C = super().__call__(*args, **parameters)  # type: ignore[misc]
-        return made
+        return super().__call__(*args, **parameters)
 
     @property
     def __signature__(cls) -> inspect.Signature:

@@ -130,6 +130,8 @@ def program(
     """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
     _check_files(out, errors, plot, json_file)
     targets, half_level = _target(target, size, levels, g_min, g_max, seed)
+    schedule: Any
+    cell: Any
     schedule, cell = (
         owner(**given(options, [parameter.name for parameter in parameters]))
         for owner, parameters in _OWN.items()

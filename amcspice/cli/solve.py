@@ -138,7 +138,9 @@ def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[
         return read_numbers(matrix), None if rhs is None else read_numbers(rhs)
     from amcspice.sweep.spec.experiment import Experiment
 
-    same = {name: settings.given[name] for name in ("circuit", "seed") if name in settings.given}
+    same: dict[str, Any] = {
+        name: settings.given[name] for name in ("circuit", "seed") if name in settings.given
+    }
     point = Experiment.of({**chosen, **same, "problem": problem})
     made = point.matrix()
     return made, point.vectors(made)

@@ -28,6 +28,9 @@ PARTS: Mapping[str, tuple[str, type]] = {
 """The parts of `Hardware`: the group of their parameters, and their class."""
 
 
+_REGISTRIES: Mapping[str, Mapping[str, Any]] = {"device": DEVICES, "opamp": PRESETS}
+
+
 def _named(kind: Any) -> BeforeValidator:
     """Take the name of a preset for the preset."""
     return BeforeValidator(lambda value: kind.preset(value) if isinstance(value, str) else value)
@@ -151,7 +154,7 @@ def _changed(part: str, base: Any, changes: Mapping[str, Any]) -> Any:
 
 def part_kinds(part: str) -> tuple[type, ...]:
     """Return the classes that a part of hardware may be of, those of other packages as well."""
-    entries = {"device": DEVICES, "opamp": PRESETS}.get(part, {})
+    entries: Mapping[str, Any] = _REGISTRIES.get(part, {})
     own = [entry for entry in entries.values() if isinstance(entry, type)]
     return (PARTS[part][1], *own)
 

@@ -61,7 +61,8 @@ def parameters(cls: type[T]) -> type[T]:
 
 def warn_of_implausible(made: Any, given: Mapping[str, Any]) -> None:
     """Warn of values that were given and that no real part has."""
-    for name, quantity in _quantities(type(made)):
+    owner: Any = type(made)
+    for name, quantity in _quantities(owner):
         if name in given:
             remark = quantity.remark(getattr(made, name))
             if remark is not None:
@@ -73,7 +74,7 @@ def warn_of_implausible(made: Any, given: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def _quantities(owner: type) -> tuple[tuple[str, Quantity], ...]:
+def _quantities(owner: Any) -> tuple[tuple[str, Quantity], ...]:
     return tuple(
         (name, parameter.quantity)
         for parameter in field_parameters(owner)

@@ -170,7 +170,8 @@ def flat_hardware(hardware: Hardware, given: Values) -> dict[str, Scalar]:
 def flat_topology(circuit: Any, given: Values) -> dict[str, Scalar]:
     """Return what a circuit is beside its hardware as parameters."""
     flat: dict[str, Scalar] = {}
-    for parameter in topology_parameters(type(circuit)):
+    topology: Any = type(circuit)
+    for parameter in topology_parameters(topology):
         owner = parameter.fields[0][0]
         nested = (getattr(circuit, name, None) for name in ("switches", "constraint"))
         made = next((part for part in nested if type(part) is owner), circuit)
@@ -189,9 +190,8 @@ def flat_analysis(analysis: Analysis) -> dict[str, Scalar]:
 def _value(parameter: Parameter, made: Any, given: Values) -> Scalar:
     """Return the value of a parameter of an object; zero for a line that is ideal."""
     if parameter.kind == "file":
-        return given.get(parameter.name, parameter.default)
-    if made is None:
-        return None
-    value: Scalar = getattr(made, parameter.fields[0][1])
+        named: Scalar = given.get(parameter.name, parameter.default)
+        return named
+    value: Scalar = None if made is None else getattr(made, parameter.fields[0][1])
     zero_is_none = parameter.optional and parameter.lowest == 0 and not parameter.above
-    return 0.0 if value is None and zero_is_none else value
+    return 0.0 if value is None and zero_is_none and made is not None else value

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit import Circuit
+from amcspice.circuit.options import topology_parameters
 from amcspice.device import Hardware
 from amcspice.engine import Analysis, get_backend
+from amcspice.errors import UnsupportedError
 from amcspice.schema import Scalar
 from amcspice.settings.assemble import (
     analysis_of,
@@ -82,7 +84,12 @@ def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar
     options = _items(given, "circuit")
     small = _topology(values["problem"], values["circuit"], signed, options)
     _check_backend(chosen, small, made)
-    return {**flat, **more, **_flat_topology(small, options)}
+    said = {name: given.get(name) for name in _NOT_OF_THE_MATRIX}
+    taken = {parameter.name for parameter in topology_parameters(type(small))}
+    for name, value in said.items():
+        if value is not None and name not in taken:
+            raise UnsupportedError(f"{values['circuit']} does not take {name}")
+    return {**flat, **more, **_flat_topology(small, options), **said}
 
 
 def _items(values: Values, *groups: str) -> tuple[tuple[str, Scalar], ...]:

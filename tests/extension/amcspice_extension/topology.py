@@ -4,13 +4,15 @@ x = (A + d I)^-1 b, with d I a resistor from each output back to its row.
 """
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from amcspice.circuit import GROUND, Amplifiers, Circuit, Network, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.device import map_matrix
+from amcspice.schema import Quantity
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +23,11 @@ class LoadedINV(Circuit):
     problems: ClassVar[tuple[str, ...]] = ("loaded-inv",)
     square: ClassVar[bool] = True
 
-    loading: float = field(default=0.5, kw_only=True)
+    loading: Annotated[
+        float,
+        Field(ge=0, description="Conductance from each output to its row, over the largest entry."),
+        Quantity("", (1e-3, 1e3)),
+    ] = field(default=0.5, kw_only=True)
 
     @property
     def mapping(self):

@@ -1,0 +1,104 @@
+"""Numbers with units: every way of writing one, and every way of getting it wrong."""
+
+import re
+
+import numpy as np
+import pytest
+
+from amcspice.schema import Quantity, to_number
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("50MHz", "Hz", 50e6),
+        ("10 MHz", "Hz", 10e6),
+        ("50 MegHz", "Hz", 50e6),
+        ("50 megahertz", "Hz", 50e6),
+        ("1 mHz", "Hz", 1e-3),
+        ("50k", "Hz", 50e3),
+        ("2Meg", "Hz", 2e6),
+        ("2MEG", "Hz", 2e6),
+        ("1G", "Hz", 1e9),
+        ("1e9", "Hz", 1e9),
+        ("-2 mV", "V", -2e-3),
+        ("2 ohm", "ohm", 2.0),
+        ("2 Ohm", "ohm", 2.0),
+        ("2 kOhms", "ohm", 2e3),
+        ("2 MegOhm", "ohm", 2e6),
+        ("5 kΩ", "ohm", 5e3),
+        ("5m", "ohm", 5e-3),
+        ("100 µS", "S", 100e-6),
+        ("100 uS", "S", 100e-6),
+        ("100u", "S", 100e-6),
+        ("10 fF", "F", 10e-15),
+        ("10f", "F", 10e-15),
+        ("10 F", "F", 10.0),
+        ("3%", "", 0.03),
+        ("3 %", "", 0.03),
+        ("0.1 %/K", "1/K", 1e-3),
+        ("22 V/us", "V/s", 22e6),
+        ("16 nV/sqrt(Hz)", "V/sqrt(Hz)", 16e-9),
+        ("16 nV/√Hz", "V/sqrt(Hz)", 16e-9),
+        ("100 dB", "V/V", 1e5),
+        ("100 V/mV", "V/V", 1e5),
+        ("27 degC", "K", 300.15),
+        ("300K", "K", 300.0),
+        ("10 minutes", "s", 600.0),
+    ],
+)
+def test_what_is_read(text, unit, value):
+    assert to_number(text, unit) == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "reason"),
+    [
+        ("1M", "Hz", "mega in SI, milli in SPICE: write '1 MHz' or '1 mHz'"),
+        ("2.5M", "", "write 2.5e6 or 2.5e-3"),
+        ("1M", "V/s", "write '1e6' or '1e-3'"),
+        ("10 V", "Hz", "a quantity in Hz is needed"),
+        ("10 krad/s", "Hz", "not an angular one"),
+        ("5 Hz", "", "a number without unit"),
+        ("5 m", "s", "a quantity in s is needed"),
+        ("fast", "Hz", "neither a number nor a quantity in Hz, such as '50 MHz'"),
+        ("", "Hz", "neither a number"),
+        ("2,5 MHz", "Hz", "neither a number"),
+        ("1_000", "Hz", "neither a number"),
+        ("0x10", "Hz", "neither a number"),
+        ("10 (", "Hz", "neither a number"),
+        ("9**9**9", "Hz", "neither a number"),
+        ("1 Hz**9**9**9", "Hz", "neither a number"),
+        ("1 Hz**99999999", "Hz", "neither a number"),
+        ("1 " + "k" * 100, "Hz", "neither a number"),
+    ],
+)
+@pytest.mark.timeout(20)
+def test_what_is_refused(text, unit, reason):
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        to_number(text, unit)
+
+
+def test_prefixes_scale_by_powers_of_ten():
+    prefixes = {"T": 12, "G": 9, "M": 6, "k": 3, "": 0, "m": -3, "u": -6, "n": -9, "p": -12}
+    for prefix, power in prefixes.items():
+        for unit in ("Hz", "V", "S", "ohm", "F", "A"):
+            assert to_number(f"3.7 {prefix}{unit}", unit) == float(f"3.7e{power}"), (prefix, unit)
+
+
+def test_what_is_no_text_passes_and_truth_values_are_no_numbers():
+    quantity = Quantity("V")
+    assert quantity.read(0.2) == 0.2
+    assert quantity.read(np.float32(0.5)) == 0.5
+    with pytest.raises(ValueError, match="not a number"):
+        quantity.read(True)
+
+
+def test_plausible_values():
+    quantity = Quantity("Hz", (1e3, 1e12))
+    assert quantity.remark(1e6) is None
+    assert quantity.remark(0) is None
+    assert quantity.remark(-1e6) is None
+    assert quantity.remark(10) == "10 Hz is not plausible: 1000 to 1e+12 Hz are"
+    assert "is not plausible" in quantity.remark(1e13)
+    assert Quantity("Hz").remark(1e30) is None
