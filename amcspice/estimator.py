@@ -15,6 +15,7 @@ from amcspice.algorithm import nmf
 from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import Mask, separate
 from amcspice.algorithm.regression import AnalogSolver, HalfStep
+from amcspice.device import PARTS
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.pool import Pool
@@ -48,7 +49,10 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     device : Memristor, optional
     wire : Wire, optional
     opamp : OpAmp, optional
+    dac, adc : DAC, ADC, optional
         Hardware; None is the default of each.
+    hardware : Hardware, optional
+        All of these, in their place.
     hold, compensation : bool, optional
         Of the circuit; None is its default.
     n_jobs : int, optional
@@ -100,6 +104,9 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         device: Any = None,
         wire: Any = None,
         opamp: Any = None,
+        dac: Any = None,
+        adc: Any = None,
+        hardware: Any = None,
         hold: bool | None = None,
         compensation: bool | None = None,
         n_jobs: int | None = None,
@@ -116,6 +123,9 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.device = device
         self.wire = wire
         self.opamp = opamp
+        self.dac = dac
+        self.adc = adc
+        self.hardware = hardware
         self.hold = hold
         self.compensation = compensation
         self.n_jobs = n_jobs
@@ -193,7 +203,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _parameters(self) -> dict[str, Any]:
         """Return the parameters of the circuit that are not its defaults."""
-        optional = ("device", "wire", "opamp", "hold", "compensation")
+        optional = (*PARTS, "hardware", "hold", "compensation")
         values = {name: getattr(self, name) for name in optional}
         parameters = {name: value for name, value in values.items() if value is not None}
         return {"ridge": self.ridge, "lasso": self.lasso, **parameters}

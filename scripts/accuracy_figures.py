@@ -5,6 +5,7 @@ Arguments name single figures: ``scripts/accuracy_figures.py trials``.
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def regression():
 def shares_of(dac, adc):
     """Return the median share of each part, and the median of the total."""
     circuit, b = regression()
-    run = amc.simulate(circuit, b, fidelity="behavioural", keep_waveforms=False, dac=dac, adc=adc)
+    circuit = dataclasses.replace(circuit, dac=dac, adc=adc)
+    run = amc.simulate(circuit, b, fidelity="behavioural", keep_waveforms=False)
     found = {name: np.median(getattr(run.conversion, f"{name}_error")) for name in PARTS}
     return {**found, "total": np.median(run.relative_error)}, run
 

@@ -167,4 +167,4 @@ def test_command_line(tmp_path):
     }
     refused = command(*words, "--switch-on", 40)
     assert refused.exit_code == 2
-    assert "does not take switches" in refused.output
+    assert "does not take switch_on" in refused.output

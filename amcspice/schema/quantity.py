@@ -102,6 +102,7 @@ class Name:
     file: bool = False
 
 
+@functools.lru_cache(maxsize=4096)
 def to_number(text: str, unit: str = "") -> float:
     """Return a text as a number in a unit.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from amcspice.algorithm import DenseData, Factorisation, FactorisationTask, nmf_many
 from amcspice.algorithm.factorise import analysis_among
-from amcspice.device import Memristor
+from amcspice.device import Hardware, split_hardware
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report, as_pool
@@ -172,17 +171,18 @@ def factorise_image(
         If a simulation fails.
     """
     analysis, parameters = analysis_among(options, analysis)
+    given, parameters = split_hardware(parameters)
+    hardware = Hardware(**given)
     ridge = parameters.pop("ridge", 0.0)
     verifier = Verifier(verify, analysis, seed)
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
     rank = choose_rank(tile, rank)
     if checkpoints is not None:
         _remove_stale(checkpoints, resume)
-    device = parameters.get("device") or Memristor()
     problems = [
         {
             "rank": rank, "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
-            "parameters": {**parameters, "device": dataclasses.replace(device, seed=tile_seed)},
+            "parameters": {**parameters, "hardware": hardware.changed(seed=tile_seed)},
             "checkpoint": checkpoints and checkpoints / f"tile-{number:05d}.npz",
             "resume": resume, "seed": tile_seed, "number": number,
         }

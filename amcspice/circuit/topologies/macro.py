@@ -51,7 +51,7 @@ from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.inverse import INV
 from amcspice.circuit.topologies.mvm import MVM
-from amcspice.device import Memristor, OpAmp, Wire
+from amcspice.device import ADC, DAC, Hardware, Memristor, OpAmp, Wire, split_hardware
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Macro", "MacroEigen", "MacroGINV", "MacroINV", "MacroMVM"]
@@ -70,6 +70,10 @@ class Macro:
         Lines of both arrays.
     opamp : OpAmp, optional
         Every amplifier.
+    dac, adc : DAC, ADC, optional
+        Converters of inputs and outputs.
+    hardware : Hardware, optional
+        All of these, in their place.
     switch_on, switch_off : float, optional
         See `Switches` [ohm].
     cycle : int
@@ -97,14 +101,19 @@ class Macro:
         device: Memristor | None = None,
         wire: Wire | None = None,
         opamp: OpAmp | None = None,
+        dac: DAC | None = None,
+        adc: ADC | None = None,
+        hardware: Hardware | None = None,
         switch_on: float | None = 100.0,
         switch_off: float | None = 1e9,
         cycle: int = 0,
     ) -> None:
+        given = {"device": device, "wire": wire, "opamp": opamp, "dac": dac, "adc": adc}
+        parts = {name: part for name, part in given.items() if part is not None}
+        if hardware is not None:
+            parts, _ = split_hardware({"hardware": hardware, **parts})
         self.parameters: Mapping[str, Any] = {
-            "device": device or Memristor(),
-            "wire": wire or Wire(),
-            "opamp": opamp or OpAmp(),
+            **parts,
             "switches": Switches(on=switch_on, off=switch_off),
             "cycle": cycle,
         }
