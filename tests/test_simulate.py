@@ -260,8 +260,8 @@ def test_column_scaling_is_exact_for_nnls():
 def test_auto_range_halves_until_the_outputs_fit():
     A, b = random_problem(1)
     circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e5))
-    wide = amc.simulate(circuit, b, full_scale=1.0)
-    narrow = amc.simulate(circuit, b, full_scale=0.25)
+    wide = amc.simulate(circuit, b, read_voltage=5.0)
+    narrow = amc.simulate(circuit, b, read_voltage=1.25)
     assert narrow.range_halvings == 0
     assert wide.range_halvings == 1
     assert np.abs(wide.waveforms.solution()[1][-1]).max() < 0.95 * 5
