@@ -15,7 +15,8 @@ from hypothesis.extra.numpy import arrays
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.circuit import INV, MVM
+from amcspice.circuit import INV, MVM, Eigen
+from amcspice.circuit.parts.switches import Switches
 from amcspice.device.converter import Quantiser
 from amcspice.engine import LinearModel
 from amcspice.measure import measure_settling, sample
@@ -163,6 +164,96 @@ def test_shares_of_a_constrained_regression(fidelity, measured):
     measured("output share", conversion.output_error.max())
 
 
+@pytest.mark.parametrize("fidelity", ["ideal", "dc"])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mvm", {}),
+        ("inv", {}),
+        ("inv-compensated", {}),
+        ("ginv-compact", {}),
+        ("ginv-classic", {}),
+        ("ginv-compact", {"constraint": amc.NonNegative()}),
+        ("ginv-classic", {"constraint": amc.NonNegative()}),
+        ("ginv-compact", {"scaling": "columns", "ridge": 0.2}),
+        ("macro-mvm", {"switches": Switches(on=None, off=None)}),
+        ("macro-ginv", {"switches": Switches(on=None, off=None)}),
+    ],
+)
+def test_fidelities_without_time_pass_through_converters(name, options, fidelity):
+    """Behavioural, with an amplifier that is all but ideal, gives the same codes."""
+    A, b = random_problem(4, rows=6, columns=6, vectors=5)
+    A = A + 2 * np.eye(6)
+    circuit = amc.CIRCUITS[name](
+        A,
+        opamp=amc.OpAmp(gain=1e9, output_resistance=1e-3),
+        dac=amc.DAC(bits=6, offset=0.25),
+        adc=amc.ADC(bits=7, offset=-0.5),
+        **options,
+    )
+    timed = amc.simulate(circuit, b, fidelity=BEHAVIOURAL)
+    run = amc.simulate(circuit, b, fidelity=fidelity)
+    scale = np.abs(timed.x).max()
+    np.testing.assert_allclose(run.x, timed.x, rtol=0, atol=1e-6 * scale)
+    assert run.volts_per_unit == pytest.approx(timed.volts_per_unit, rel=1e-12)
+    np.testing.assert_allclose(run.relative_error, timed.relative_error, atol=1e-6)
+    for share in ("input_error", "output_error", "sampling_error", "analog_error"):
+        found, expected = (getattr(one.conversion, share) for one in (run, timed))
+        np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=share)
+    for figure in ("sent", "at_rest"):
+        found, expected = (getattr(one.conversion, figure) for one in (run, timed))
+        np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+    for figure in ("input_saturated", "output_saturated"):
+        found, expected = (getattr(one.conversion, figure) for one in (run, timed))
+        np.testing.assert_array_equal(found, expected)
+    assert run.conversion.input_step == pytest.approx(timed.conversion.input_step)
+    assert run.conversion.output_step == pytest.approx(timed.conversion.output_step)
+    assert run.conversion.input_error.min() > 1e-4
+    assert run.conversion.output_error.min() > 1e-4
+
+
+def test_the_ideal_answer_of_an_eigenvector_is_converted_at_the_rail():
+    A = np.array([[1.0, 0.2, 0.3], [0.2, 0.9, 0.1], [0.3, 0.1, 0.8]])
+    circuit = Eigen(A, adc=amc.ADC(bits=5))
+    run = amc.simulate(circuit, np.ones(3), fidelity="ideal")
+    direction = np.linalg.eigh(A)[1][:, -1]
+    assert run.conversion.output_full_scale == circuit.opamp.highest_output
+    read = np.rint(15 * direction / direction[np.abs(direction).argmax()] / circuit.inverter_gain)
+    np.testing.assert_allclose(run.x, read / np.linalg.norm(read) * np.sign(run.x[0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("fidelity", ["ideal", BEHAVIOURAL])
+def test_the_full_scale_of_outputs_follows_the_read_voltage(fidelity):
+    A, adc = np.array([[1.0, 0.2], [0.3, 0.9]]), amc.ADC(bits=8)
+
+    def full_scale(topology, volts):
+        circuit = topology(A, adc=adc)
+        run = amc.simulate(circuit, [0.6, 0.4], fidelity=fidelity, read_voltage=volts)
+        assert not run.conversion.output_saturated.any()
+        return run.conversion.output_full_scale
+
+    for topology in (INV, amc.CompactGINV, amc.ClassicGINV):
+        scales = [full_scale(topology, volts) for volts in (0.1, 0.2, 1.0, 4.0)]
+        np.testing.assert_allclose(scales, [0.2, 0.4, 2.0, 5.0])
+    np.testing.assert_allclose([full_scale(MVM, volts) for volts in (0.1, 1.0)], 5.0)
+    stated = amc.simulate(
+        INV(A, adc=amc.ADC(bits=8, full_scale="300 mV")), [0.6, 0.4], fidelity=fidelity
+    )
+    assert stated.conversion.output_full_scale == pytest.approx(0.3)
+
+
+def test_they_are_described_with_the_circuit():
+    circuit = INV(np.eye(2), dac=amc.DAC(bits=8), adc=amc.ADC(bits=10, sample_time=1e-6))
+    assert circuit.converts
+    assert not INV(np.eye(2)).converts
+    told = json.loads(json.dumps(circuit.describe()))
+    assert told["dac"] == {
+        "type": "DAC", "bits": 8, "full_scale": None, "offset": 0.0, "bipolar": None
+    }  # fmt: skip
+    assert (told["adc"]["bits"], told["adc"]["sample_time"]) == (10, 1e-6)
+    assert json.loads(json.dumps(INV(np.eye(2)).describe()))["adc"] is None
+
+
 @pytest.mark.parametrize("share", ["input_error", "output_error"])
 def test_six_decibels_a_bit(share):
     A, b = random_problem(1, rows=16, columns=6, vectors=40)
@@ -246,8 +337,7 @@ def test_jobs_change_nothing_and_converters_are_not_verified():
     converters = {"dac": amc.DAC(bits=5), "adc": amc.ADC(bits=5, sample_time=300e-9)}
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), **converters)
     alone, shared = (
-        amc.simulate(circuit, b, jobs=jobs, verify=3, keep_waveforms=False)
-        for jobs in (1, 2)
+        amc.simulate(circuit, b, jobs=jobs, verify=3, keep_waveforms=False) for jobs in (1, 2)
     )
     np.testing.assert_array_equal(alone.x, shared.x)
     np.testing.assert_array_equal(alone.conversion.sampling_error, shared.conversion.sampling_error)
