@@ -292,7 +292,12 @@ def test_input_capacitance_destabilises_like_that_of_lines():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"row_capacitance": -1e-15}, {"column_capacitance": -1e-15}, {"sections": 0}, {"capacitance": 3}],
+    [
+        {"row_capacitance": -1e-15},
+        {"column_capacitance": -1e-15},
+        {"sections": 0},
+        {"capacitance": 3},
+    ],
 )
 def test_bad_values_are_refused(changes):
     with pytest.raises(InputError, match="Wire"):

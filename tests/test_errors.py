@@ -131,7 +131,7 @@ def nan(value=np.nan):
         (lambda: amc.CompactGINV(A, constraint=amc.NonNegative(), lasso=-2.0), "lasso = -2.0"),
         (lambda: amc.CompactGINV(A, lasso=1.0), "lasso needs the non-negative"),
         (lambda: amc.CompactGINV(A, column_load=-1.0), "column_load"),
-        (lambda: amc.ClassicGINV(A, feedback=0.0), "ClassicGINV.feedback = 0.0: input should be greater than 0"),
+        (lambda: amc.ClassicGINV(A, feedback=0.0), "ClassicGINV.feedback = 0.0: input should be"),
         (
             lambda: amc.ClassicGINV(A, constraint=amc.NonNegative(hold=True)),
             "ginv-classic does not take hold",
