@@ -56,7 +56,7 @@ def test_range_that_is_too_large_is_halved():
     """An output far above what the reference foretells, because the cells are noisy."""
     A, b = random_problem(2, rows=8, columns=2)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
-    analysis = amc.Analysis(fidelity="behavioural", full_scale=0.99)
+    analysis = amc.Analysis(fidelity="behavioural", read_voltage=4.95)
     (run,) = simulate_many([circuit], [b], analysis)
     alone = amc.simulate(circuit, b, analysis=analysis)
     assert run.range_halvings == alone.range_halvings == 1
@@ -72,7 +72,7 @@ def test_in_a_batch_each_range_is_halved_as_often_as_alone():
         circuits.append(amc.CompactGINV(A, device=device))
         vectors.append(b if seed != 2 else b + 0.1 * draw.standard_normal(8))
     for fidelity in ("behavioural", "dc"):
-        analysis = amc.Analysis(fidelity=fidelity, full_scale=0.9)
+        analysis = amc.Analysis(fidelity=fidelity, read_voltage=4.5)
         found = simulate_many(circuits, vectors, analysis)
         alone = [
             amc.simulate(*one, analysis=analysis) for one in zip(circuits, vectors, strict=True)
@@ -115,11 +115,11 @@ def test_several_right_hand_sides_of_every_kind_of_circuit(name):
         topology(A, **{"constraint": amc.NonNegative(), **options}, device=amc.Memristor(seed=seed))
         for seed, (A, _) in enumerate(problems)
     ]
-    together = simulate_many(
-        circuits, [b for _, b in problems], amc.Analysis(fidelity="behavioural")
-    )
+    # Volts that the slew rate limits.
+    analysis = amc.Analysis(fidelity="behavioural", read_voltage=1.25)
+    together = simulate_many(circuits, [b for _, b in problems], analysis)
     for circuit, (_, b), run in zip(circuits, problems, together, strict=True):
-        alone = amc.simulate(circuit, b, fidelity="behavioural", keep_waveforms=False)
+        alone = amc.simulate(circuit, b, analysis=analysis, keep_waveforms=False)
         assert run.x.shape == (3, 4)
         assert_equal_runs(run, alone)
 

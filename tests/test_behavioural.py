@@ -222,6 +222,7 @@ def test_a_slewing_output_is_a_ramp(slew, tolerance, measured):
     assert segment.voltages[-1, x] == pytest.approx(2.0, rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::amcspice.errors.ImplausibleWarning")
 @pytest.mark.parametrize("slew", [1e1, 1e3])
 def test_slewing_is_not_taken_for_rest(slew):
     """However slow: the distance to go is not what the linear circuit would make of the rate."""

@@ -83,7 +83,7 @@ def test_waveforms_solutions_energy_and_power_agree(kind, options, measured):
     circuit_type, constraint = CIRCUITS[kind]
     circuit = circuit_type(A, constraint=constraint, **OPTIONS[options])
     transient = chosen(circuit)
-    common = {"full_scale": 0.4, "settle_tolerance": 0.01}
+    common = {"read_voltage": 0.4 * circuit.opamp.highest_output, "settle_tolerance": 0.01}
     here = amc.simulate(circuit, b, fidelity="behavioural", **common)
     tight = {"relative_tolerance": 1e-5, "max_step": transient.max_step / 8}
     there = amc.simulate(circuit, b, window=transient.window, **tight, **common)

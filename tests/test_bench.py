@@ -232,7 +232,7 @@ def test_circuit_without_peer_is_checked_against_its_own_equations(monkeypatch):
     simulate = amc.simulate
 
     def unfinished(circuit, b):
-        return simulate(circuit, b, window=1e-9, settle_tolerance=0.99)
+        return simulate(circuit, b, window=1e-9, settle_tolerance=0.5)
 
     monkeypatch.setattr(amc, "simulate", unfinished)
     assert wired_circuit.alone(8, 4, quick=True).wrong

@@ -589,7 +589,7 @@ def test_what_the_slew_rate_lets_an_amplifier_reach_is_a_limit():
     opamp = amc.OpAmp(gain=1e3, gbw=1e8, slew_rate=1e6)
     assert opamp.reach == pytest.approx(1e9 / (2 * np.pi * 1e8))  # 1.6 V; the rails are at 5 V
     circuit = amc.INV([[1, 0.2], [0.3, 0.8]], opamp=opamp)
-    chosen = amc.simulate(circuit, [0.9, 0.3], fidelity="dc", full_scale=0.5)
+    chosen = amc.simulate(circuit, [0.9, 0.3], fidelity="dc", read_voltage=2.5)
     assert chosen.range_halvings == 1
     assert not chosen.near_limit
     np.testing.assert_allclose(chosen.x, chosen.reference, atol=3e-3)

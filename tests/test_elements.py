@@ -43,7 +43,7 @@ def test_elements_agree_with_subcircuits(name, features, measured):
     opamp = amc.OpAmp(**{"gain": 1e5, **FEATURES[features]})
     circuit = circuit_type(A, constraint=constraint, opamp=opamp)
     elements, whole = (
-        amc.simulate(circuit, b, amplifiers=amplifiers)
+        amc.simulate(circuit, b, amplifiers=amplifiers, read_voltage=1.25)
         for amplifiers in ("elements", "subcircuits")
     )
     assert elements.all_settled

@@ -44,6 +44,7 @@ def test_nothing_happens_in_another_thread():
 def test_interrupted_shared_run_stops_at_once_and_the_next_one_works():
     A = np.random.default_rng(0).random((32, 8))
     circuit = amc.CompactGINV(A)
+    amc.simulate(circuit, A[:, 0], simulator="shared")  # imports: an interrupt would break them
     timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
     timer.start()
     with pytest.raises(KeyboardInterrupt):

@@ -103,15 +103,15 @@ def test_number_of_jobs_changes_no_bit():
 
 
 def test_more_of_the_analysis_may_be_chosen():
-    converters = amc.Analysis(fidelity="behavioural", adc=amc.ADC(bits=4))
-    model = AnalogNMF(**TWO, max_iter=3, analysis=converters)
+    small = amc.Analysis(fidelity="behavioural", read_voltage=0.01)
+    model = AnalogNMF(**TWO, max_iter=3, analysis=small, opamp=amc.OpAmp(offset=1e-4))
     W = model.fit_transform(X)
     plain = AnalogNMF(**TWO, max_iter=3).fit_transform(X)
     assert np.abs(W - plain).max() > 1e-3 * plain.max()
     np.testing.assert_array_equal(clone(model).fit_transform(X), W)
     same = AnalogNMF(**TWO, max_iter=3, analysis=amc.Analysis(fidelity="behavioural"))
     np.testing.assert_array_equal(same.fit_transform(X), plain)
-    assert model.get_params()["analysis"] is converters
+    assert model.get_params()["analysis"] is small
     assert model.transform(X).shape == (24, 2)
 
 

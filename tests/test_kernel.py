@@ -116,7 +116,7 @@ def test_krylov_spaces_give_what_matrices_give(circuit_type, opamp, monkeypatch)
 
     def run(large):
         monkeypatch.setattr(kernel, "LARGE", large)
-        return behavioural(circuit, vectors)
+        return behavioural(circuit, vectors, read_voltage=1.25)
 
     matrices, spaces = run(10**9), run(1)
     scale = np.abs(matrices.x).max()
@@ -133,7 +133,7 @@ def test_voltages_scale_with_the_currents(circuit_type):
     """Without slew limit and upper rail a constraint at zero has no scale."""
     A, b = random_problem(5, rows=12, columns=4, vectors=3)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=GOOD)
-    full, half = (behavioural(circuit, b, full_scale=scale) for scale in (0.4, 0.2))
+    full, half = (behavioural(circuit, b, read_voltage=volts) for volts in (2.0, 1.0))
     np.testing.assert_allclose(full.x, half.x, atol=1e-6 * np.abs(full.x).max())
     np.testing.assert_allclose(full.settling_time, half.settling_time, rtol=1e-6)
 

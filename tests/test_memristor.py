@@ -110,7 +110,8 @@ def test_map_beside_a_fraction():
         (np.zeros((4, 3), bool), "add a leading axis"),
         (np.zeros((1, 4, 3)), "must be booleans"),
         (1.5, "from 0 to 1"),
-        ("many", "must be a fraction"),
+        (True, "must be a fraction"),
+        ("many", "many cannot be read"),
     ],
 )
 def test_bad_stuck_maps(stuck, message):

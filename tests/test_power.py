@@ -90,7 +90,7 @@ def test_power_scales_with_the_square_of_the_range():
     """Array and inputs see voltages only: half the range is a quarter of the power."""
     A, b = random_problem(5, rows=12, columns=4)
     circuit = amc.CompactGINV(A, wire=WIRE)
-    full, half = (amc.simulate(circuit, b, full_scale=s).power for s in (0.4, 0.2))
+    full, half = (amc.simulate(circuit, b, read_voltage=volts).power for volts in (2.0, 1.0))
     for name in ("array", "input"):
         assert full[name] == pytest.approx(4 * half[name], rel=1e-5)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas
 import pytest
@@ -13,7 +15,7 @@ from amcspice.errors import InputError
 FIGURES = (
     "x", "reference", "relative_error", "settled", "settling_time", "energy", "unique", "residual",
     "reference_residual", "volts_per_unit", "range_halvings", "near_limit", "amplifiers", "cells",
-    "problem", "circuit", "fidelity", "range",
+    "problem", "circuit", "fidelity",
 )  # fmt: skip
 
 
@@ -49,6 +51,7 @@ def test_a_run_comes_back(name, single, fidelity, tmp_path):
             np.testing.assert_array_equal(one, other, err_msg=figure)
         else:
             assert one == other, figure
+    np.testing.assert_equal(dataclasses.asdict(found.range), dataclasses.asdict(run.range))
     assert found.power.keys() == run.power.keys()
     for part, watts in run.power.items():
         np.testing.assert_array_equal(found.power[part], watts)

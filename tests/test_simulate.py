@@ -260,8 +260,8 @@ def test_column_scaling_is_exact_for_nnls():
 def test_auto_range_halves_until_the_outputs_fit():
     A, b = random_problem(1)
     circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e5))
-    wide = amc.simulate(circuit, b, full_scale=1.0)
-    narrow = amc.simulate(circuit, b, full_scale=0.25)
+    wide = amc.simulate(circuit, b, read_voltage=5.0)
+    narrow = amc.simulate(circuit, b, read_voltage=1.25)
     assert narrow.range_halvings == 0
     assert wide.range_halvings == 1
     assert np.abs(wide.waveforms.solution()[1][-1]).max() < 0.95 * 5
@@ -284,10 +284,10 @@ def test_a_range_that_is_given_is_kept_even_where_it_is_too_large(fidelity):
 
 def test_current_limited_output_is_not_reported_as_an_answer():
     A, b = random_problem(3)
-    free = amc.simulate(amc.CompactGINV(A), b)
+    free = amc.simulate(amc.CompactGINV(A), b, read_voltage=1.25)
     delivered = free.waveforms.segments[0].supply[-1].sum()
     limited = amc.OpAmp(output_current_limit=abs(delivered) / 8)
-    run = amc.simulate(amc.CompactGINV(A, opamp=limited), b)
+    run = amc.simulate(amc.CompactGINV(A, opamp=limited), b, read_voltage=1.25)
     assert run.range_halvings > 0
     np.testing.assert_allclose(run.x, free.x, atol=1e-5 * np.abs(free.x).max())
 
@@ -297,9 +297,10 @@ def test_current_limited_output_is_not_reported_as_an_answer():
 def test_current_limit_and_small_output_resistance_converge(circuit_type, constraint):
     """Newton's method must not jump from one limit of the output stage to the other."""
     A, b = random_problem(3, rows=16, columns=4)
-    free = amc.simulate(circuit_type(A, constraint=constraint), b)
+    free = amc.simulate(circuit_type(A, constraint=constraint), b, read_voltage=1.25)
     for changes in ({"output_current_limit": 10e-3}, {"output_resistance": 1e-3}):
-        run = amc.simulate(circuit_type(A, constraint=constraint, opamp=amc.OpAmp(**changes)), b)
+        circuit = circuit_type(A, constraint=constraint, opamp=amc.OpAmp(**changes))
+        run = amc.simulate(circuit, b, read_voltage=1.25)
         assert run.range_halvings == 0
         np.testing.assert_allclose(run.x, free.x, atol=1e-5 * np.abs(free.x).max())
         assert run.settling_time == pytest.approx(free.settling_time, rel=0.01)
@@ -317,7 +318,7 @@ def test_clipping_inside_the_output_stage_is_not_reported_as_an_answer():
         gain=1e5,
         output_resistance=2e3,
     )
-    run = amc.simulate(circuit, b)
+    run = amc.simulate(circuit, b, read_voltage=1.25)
     assert run.range_halvings > 0
     assert np.linalg.norm(run.x - expected) < 1e-5 * np.linalg.norm(expected)
 
@@ -381,10 +382,10 @@ def test_settling_is_bounded_below_by_the_slew_rate():
     A, b = random_problem(0)
     slew = 1e6
     circuit = amc.CompactGINV(A, opamp=amc.OpAmp(slew_rate=slew))
-    run = amc.simulate(circuit, b)
+    run = amc.simulate(circuit, b, read_voltage=1.25)
     swing = np.abs(run.waveforms.solution()[1][-1]).max()
     assert run.settling_time > 0.99 * swing / slew
-    free = amc.simulate(amc.CompactGINV(A), b)
+    free = amc.simulate(amc.CompactGINV(A), b, read_voltage=1.25)
     assert run.settling_time > 1.5 * free.settling_time
     np.testing.assert_allclose(run.x, free.x, atol=1e-4 * np.abs(free.x).max())
 
