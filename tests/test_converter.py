@@ -403,11 +403,11 @@ def test_command_line(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--dac-full-scale", 1e-3], "need --dac-bits"),
+        (["--dac-full-scale", 1e-3], "dac_bits is needed"),
         (["--adc-offset", 1], "full_scale and offset need bits"),
         (["--adc-bits", 0], "--adc-bits"),
-        (["--sample-time", 0], "must be a finite number above 0"),
-        (["--adc-bits", 8, "--fidelity", "ideal"], "has no volts to convert"),
+        (["--sample-time", 0], "must be above 0 s"),
+        (["--sample-time", 1e-6, "--fidelity", "ideal"], "has no time"),
     ],
 )
 def test_refused_on_the_command_line(tmp_path, options, message):

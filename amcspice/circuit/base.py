@@ -44,12 +44,16 @@ OUTPUT_USE = 0.5
 
 
 class _TakesHardware(abc.ABCMeta):
-    """Lets every topology take ``hardware=`` in the place of its parts."""
+    """Lets every topology take ``hardware=``, and parameters of its parts by name."""
 
     def __call__(cls, *args: Any, **parameters: Any) -> Any:
-        if "hardware" in parameters:
-            parts, others = split_hardware(parameters)
-            parameters = {**others, **parts}
+        own = cls.__dataclass_fields__.keys() - PARTS.keys()  # type: ignore[attr-defined]
+        if parameters.keys() - own - PARTS.keys():
+            kept = {name: value for name, value in parameters.items() if name in own}
+            parts, others = split_hardware(
+                {name: value for name, value in parameters.items() if name not in own}
+            )
+            parameters = {**kept, **others, **parts}
         return super().__call__(*args, **parameters)
 
     @property

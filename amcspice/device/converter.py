@@ -119,7 +119,8 @@ class ADC:
         Field(
             gt=0,
             description="Output voltage of the largest code; none is one bit above the read "
-            "voltage, or the positive output range where no cell sees the outputs (mvm).",
+            "voltage; the positive output range where no cell sees the outputs (mvm), rails end "
+            "them (eig) or the range is a number.",
         ),
         Quantity("V", (1e-6, 100)),
         Name("adc_full_scale"),

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.memristor import DEVICES, Memristor
@@ -61,9 +61,9 @@ class Hardware:
     (0.03, 2.0, 16000000.0)
     """
 
-    device: Annotated[Memristor, _named(Memristor)] = Field(default_factory=Memristor)
-    wire: Wire = Field(default_factory=Wire)
-    opamp: Annotated[OpAmp, _named(OpAmp)] = Field(default_factory=OpAmp)
+    device: Annotated[Memristor, _named(Memristor)] = dataclasses.field(default_factory=Memristor)
+    wire: Wire = dataclasses.field(default_factory=Wire)
+    opamp: Annotated[OpAmp, _named(OpAmp)] = dataclasses.field(default_factory=OpAmp)
     dac: DAC | None = None
     adc: ADC | None = None
 

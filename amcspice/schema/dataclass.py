@@ -109,9 +109,23 @@ def described(owner: Any) -> str | None:
 def plain_signature(owner: Any, *more: inspect.Parameter) -> inspect.Signature:
     """Return what a dataclass takes, as people read it: types without what is said of them."""
     hints = typing.get_type_hints(owner)
-    _, *taken = inspect.signature(owner.__init__).parameters.values()
-    shown = [item.replace(annotation=hints.get(item.name, item.annotation)) for item in taken]
-    return inspect.Signature([*shown, *more])
+    taken = []
+    for item in dataclasses.fields(owner):
+        default = item.default
+        if default is dataclasses.MISSING and item.default_factory is not dataclasses.MISSING:
+            default = item.default_factory
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        kind = kinds[bool(item.kw_only)]
+        absent = default is dataclasses.MISSING
+        taken.append(
+            inspect.Parameter(
+                item.name,
+                kind,
+                default=inspect.Parameter.empty if absent else default,
+                annotation=hints[item.name],
+            )
+        )
+    return inspect.Signature([*taken, *more])
 
 
 def _spelled(owner: Any, name: str) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.device.converter import Quantiser
+from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.problem import problem_of, relative_size
@@ -65,7 +66,7 @@ def convert(
     measurement: Measurement,
     answers: Array,
     volts_per_unit: float,
-    read_voltage: float,
+    analysis: Analysis,
 ) -> tuple[Measurement, Conversion]:
     """Return what the output converters give, read out, and the shares of the error.
 
@@ -77,8 +78,8 @@ def convert(
     answers : ndarray, shape (K, n)
         Ideal answers to the right-hand sides.
     volts_per_unit : float
-    read_voltage : float
-        Largest voltage across a cell that the range aims at [V].
+    analysis : Analysis
+        How the range was chosen.
 
     Returns
     -------
@@ -89,7 +90,7 @@ def convert(
     circuit = inputs.circuit
     sent, input_saturated, steps = inputs.convert(volts_per_unit)
     ideal = answers if steps is None else problem_of(circuit).answer(circuit, sent)
-    read, output_saturated, output_steps = _read(circuit, measurement.sampled, read_voltage)
+    read, output_saturated, output_steps = _read(circuit, measurement.sampled, analysis)
     at_rest, sampled, solutions = (
         circuit.read_out(volts, volts_per_unit)
         for volts in (measurement.outputs, measurement.sampled, read)
@@ -112,14 +113,14 @@ def convert(
 
 
 def _read(
-    circuit: Circuit, volts: Array, read_voltage: float
+    circuit: Circuit, volts: Array, analysis: Analysis
 ) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
     adc = circuit.adc
     if adc is None or adc.bits is None:
         return volts, np.zeros(volts.shape, bool), None
     quantiser = _quantiser(
         adc.bits,
-        adc.full_scale or _expected(circuit, read_voltage),
+        adc.full_scale or _expected(circuit, analysis),
         not circuit.non_negative if adc.bipolar is None else adc.bipolar,
         "ADC",
     )
@@ -127,12 +128,12 @@ def _read(
     return codes * quantiser.step, saturated, quantiser
 
 
-def _expected(circuit: Circuit, read_voltage: float) -> float:
+def _expected(circuit: Circuit, analysis: Analysis) -> float:
     """Return the full scale of output converters that no answer has a part in: one bit spare."""
     highest = circuit.opamp.highest_output
-    if circuit.rail_limited or not circuit.outputs_drive_cells:
+    if circuit.rail_limited or not circuit.outputs_drive_cells or analysis.range != "reference":
         return highest
-    return min(highest, HEADROOM * read_voltage)
+    return min(highest, HEADROOM * analysis.read_voltage)
 
 
 def _quantiser(bits: int, full_scale: float, bipolar: bool, what: str) -> Quantiser:

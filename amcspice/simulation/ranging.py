@@ -83,13 +83,14 @@ class Case:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""
         floor, circuit = self.circuit.floor, self.circuit
         largest = float(np.abs(self.answers / circuit.output_scale).max()) * volts
-        if not 0 < largest < FLOORS * floor:
+        if not 0 < largest < FLOORS * floor * (1 - 1e-9):
             return
+        needed = self.cell_voltage(volts) * FLOORS * floor / largest
         warnings.warn(
-            f"{circuit.name} with this amplifier: outputs stop {1e3 * floor:g} mV above ground, "
-            f"and the largest is {1e3 * largest:.2g} mV, so entries that should be zero read as "
-            f"{floor / largest:.1%} of it; raise read_voltage to {FLOORS * floor:g} V if the cells "
-            "bear it, or take ginv-compact with hold, or an amplifier with headroom_negative = 0",
+            f"{circuit.name} with this amplifier: entries that should be zero read as "
+            f"{floor / largest:.1%} of the largest output, {1e3 * floor:g} mV of "
+            f"{1e3 * largest:.3g} mV; a read_voltage of {needed:.2g} V makes that "
+            f"{1 / FLOORS:.0%}, if the cells bear it",
             AccuracyWarning,
             stacklevel=2,
         )
@@ -266,7 +267,7 @@ class Ranging:
         volts = scale.volts_per_unit
         if case.circuit.converts:
             measurement, conversion = convert(
-                case.inputs, measurement, case.answers, volts, self.analysis.read_voltage
+                case.inputs, measurement, case.answers, volts, self.analysis
             )
         else:
             measurement = measurement.read_out(case.circuit, volts, case.answers)
@@ -302,7 +303,7 @@ def ideal_run(case: Case, backend: Backend, started: float) -> Run:
         volts = answers / circuit.output_scale * scale
         measurement, conversion = convert(
             case.inputs, replace(measurement, outputs=volts, sampled=volts), case.answers, scale,
-            backend.analysis.read_voltage,
+            backend.analysis,
         )  # fmt: skip
     origin = provenance(circuit, None, started)
     run = _run_of(case, measurement, backend, Range("reference", scale, 0), origin)

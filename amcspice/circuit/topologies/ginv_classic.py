@@ -23,6 +23,7 @@ from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
+from amcspice.circuit.parts.cell_voltage import across, plus_lines
 from amcspice.circuit.parts.constraint import NonNegative
 from amcspice.circuit.parts.differential import DifferentialLines, parts
 from amcspice.circuit.topologies.least_squares import LeastSquares
@@ -168,13 +169,22 @@ class ClassicGINV(LeastSquares):
         return np.hstack([above, device.program(negative, 4, self.cycle)]), opposite, used
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Include the residual amplifiers, which start at b scale / g_f, and the L1 currents."""
-        feedback = self.feedback * self.device.g_max
-        largest = float(np.abs(vectors[:, self.rows]).max())
-        residual = largest * self.mapping.scale / feedback
-        column_total = self.device.quantise(np.abs(self.mapping.target)).sum(axis=0)
-        columns = float(np.abs(self._bias_gain() / column_total).max())
-        return max(super()._largest_swing(vectors, scaled), residual, columns)
+        """Include the residual amplifiers, at the start and at rest, and the L1 currents."""
+        feedback, scale = self.feedback * self.device.g_max, self.mapping.scale
+        target, right = self.mapping.target, vectors * self.rows
+        column_total = self.device.quantise(np.abs(target)).sum(axis=0)
+        bias = float(np.abs(self._bias_gain() / column_total).max())
+        if self.ridge:
+            target = np.vstack([target, np.diag(self._ridge_entries() * scale)])
+            right = np.hstack([right, np.zeros((len(right), target.shape[1]))])
+        positive, negative = parts(target)
+        start = -right * scale / feedback
+        rest = scaled @ target.T / feedback + start
+        first = plus_lines(
+            scaled, positive, negative, extra=feedback, compensation=self.compensation
+        )
+        second = plus_lines(rest, positive.T, negative.T, extra=0.0, compensation=self.compensation)
+        return max(across(scaled, first), across(rest, second), float(np.abs(start).max()), bias)
 
     def _bias_gain(self) -> Array:
         """Return the current per volt out of each column wire that adds lasso to the gradient.

@@ -33,7 +33,9 @@ from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import ArrayPair
+from amcspice.circuit.parts.cell_voltage import across
 from amcspice.circuit.parts.constraint import NonNegative
+from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.parts.signed_arrays import SignedArrays
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
@@ -162,12 +164,34 @@ class CompactGINV(LeastSquares):
         is zero, or far smaller than the input.
         """
         scale, total = self.mapping.scale, float(self.arrays.largest)
-        rows = float(np.abs(vectors[:, self.rows]).max()) * scale / total
-        largest = max(super()._largest_swing(vectors, scaled), rows)
+        start = float(np.abs(vectors[:, self.rows]).max()) * scale / total
+        largest = max(*self._at_rest(scaled, vectors * self.rows * scale), start)
         if not self.lasso:
             return largest
         bias = self.lasso * self.mapping.column_scale * scale**2 / total
         return max(largest, float((bias / self.arrays.column_totals).max()))
+
+    def _at_rest(self, scaled: Array, currents: Array) -> tuple[float, float]:
+        """Return the largest voltage across cells of the first array, and of the second."""
+        target, total = self.mapping.target * self.rows[:, None], float(self.arrays.largest)
+        if not self.holds_signs:
+            totals: Any = total
+            if not self.compensation:
+                own = 2 * target.sum(axis=1)
+                totals = np.where(own > 0, own, 1.0)
+            rows: Array = (scaled @ target.T - currents) / totals
+            return across(scaled, rows), float(np.abs(rows).max())
+        positive, negative = parts(target)
+        both = positive + negative
+        # Both bit lines of a pair rest at u: from the currents into the non-inverting one.
+        weights = np.diag(self.arrays.column_totals) - both.T @ both / total
+        above, below = scaled @ positive.T - currents, scaled @ negative.T
+        sense = np.asarray(
+            np.linalg.solve(weights, (above @ negative + below @ positive).T / total).T, float
+        )
+        rows = np.hstack([above + sense @ both.T, below + sense @ both.T]) / total
+        # Compensating cells stand between the rows and ground.
+        return across(scaled, rows), max(across(sense, rows), float(np.abs(rows).max()))
 
     def _word_lines(self) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
         """Return the word lines of every block, and where the rows of the matrix stand in them.

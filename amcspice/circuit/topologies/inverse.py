@@ -22,6 +22,7 @@ from pydantic import Field
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.cell_voltage import across, plus_lines
 from amcspice.circuit.parts.differential import DifferentialLines, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
@@ -68,10 +69,14 @@ class INV(Circuit):
         return "x with A x = b"
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Include the rows: what the injected currents alone would raise them to."""
-        totals = np.abs(self.mapping.target).sum(axis=1)
-        rows = float((np.abs(vectors) * self.mapping.scale / totals).max())
-        return max(super()._largest_swing(vectors, scaled), rows)
+        """Include the rows: where they rest, and what injected currents alone raise them to."""
+        target = self.mapping.target
+        rows = float((np.abs(vectors) * self.mapping.scale / np.abs(target).sum(axis=1)).max())
+        return max(across(scaled, self._plus_lines(scaled)), rows)
+
+    def _plus_lines(self, scaled: Array) -> Array:
+        """Return where the lines of a row rest, shape (K, m): at ground."""
+        return np.zeros((len(scaled), 1))
 
     def _wire_up(self) -> Schematic:
         network = Network()
@@ -150,6 +155,13 @@ class CompensatedINV(INV):
     @property
     def _compensate(self) -> bool:
         return self.compensation
+
+    def _plus_lines(self, scaled: Array) -> Array:
+        """Return where both lines of a row rest, shape (K, m)."""
+        positive, negative = parts(self.mapping.target)
+        return plus_lines(
+            scaled, positive, negative, extra=self._source, compensation=self.compensation
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,8 @@ from pydantic import Field
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
-from amcspice.circuit.parts.differential import DifferentialLines
+from amcspice.circuit.parts.cell_voltage import across, plus_lines
+from amcspice.circuit.parts.differential import DifferentialLines, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.schema import Quantity
 
@@ -75,8 +76,14 @@ class MVM(Circuit):
         return self.feedback * self.device.g_max / self.mapping.scale
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        """Return the inputs: outputs stand across the feedback only, which is no cell."""
-        return float(np.abs(vectors).max()) * self._input_volts
+        """Return the inputs over the rows: outputs stand across the feedback, which is no cell."""
+        inputs = vectors * self._input_volts
+        positive, negative = parts(self.mapping.target)
+        rows = plus_lines(
+            inputs, positive, negative, extra=self.feedback * self.device.g_max,
+            compensation=self.compensation,
+        )  # fmt: skip
+        return across(inputs, rows)
 
     def _wire_up(self) -> Schematic:
         target, wire, network = self.mapping.target, self.wire, Network()

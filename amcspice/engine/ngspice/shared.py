@@ -84,9 +84,12 @@ class SharedSimulator:
             spice.exec_command("bg_run")
         except NameError:
             return "ngspice could not start the run"
-        problem = self._wait(timeout, pending)
-        if problem:
-            self._halt()
+        problem: str | None = "not finished"
+        try:
+            problem = self._wait(timeout, pending)
+        finally:  # whatever ended the wait, nothing is cleared under a run that goes on
+            if problem:
+                self._halt()
         return problem
 
     def _wait(self, timeout: float | None, pending: list[int]) -> str | None:
