@@ -320,7 +320,7 @@ def test_command_line(tmp_path):
     assert command(*words, *distributed_words, "--fidelity", "reduced").exit_code == 0
     assert deck.read_text().count("\nCline_") == 4 * 2
     for wrong, message in (
-        (("--sections", 2), "--sections needs a line capacitance"),
+        (("--sections", 2), "sections needs a line capacitance"),
         (("--wire-capacitance", 1e-15, "--row-capacitance", 1e-15), "give either"),
         (("--wire-capacitance", 0), "must be a finite number above 0"),
     ):

@@ -71,7 +71,7 @@ def test_report_of_the_last_sweep(store, outcomes, tmp_path):
     assert "columns = [4, 8, 16]" in page
     data = content(page)
     assert data["keys"] == [outcome.key for outcome in outcomes]
-    first = "amcspice sweep point --set columns=4 --set fidelity=behavioural --set gbw=1e7"
+    first = "amcspice sweep point --set columns=4 --set gbw=1e7 --set fidelity=behavioural"
     assert data["commands"][0] == first
     assert "--set seed=1" in data["commands"][1]
     assert data["errors"] == {"9": "simulation failed: out of luck"}

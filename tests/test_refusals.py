@@ -18,7 +18,7 @@ b = A @ np.array([1, 0, 0.5, 0.2])
     ("call", "words"),
     [
         (lambda: amc.solve("nnls", A, b, constraint="nonnegative"), "constraint: the problem"),
-        (lambda: amc.solve("nnls", A, b, gain="3 V"), "OpAmp.gain = '3 V': a quantity in V/V"),
+        (lambda: amc.solve("nnls", A, b, gain="3 V"), "OpAmp.gain = '3 V': a number without unit"),
         (lambda: amc.nmf(A, 2, levels=1), "Memristor.levels = 1: input should be greater"),
         (lambda: amc.nmf(A, 2, level=16), "does not take level"),
         (lambda: amc.solve("nnls", np.ma.masked_greater(A, 0.9), b), "matrix: entries are masked"),
