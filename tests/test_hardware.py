@@ -111,7 +111,10 @@ def test_cells_by_the_name_of_a_preset(name):
         (lambda: CHIP.changed(gbw="3 V"), "OpAmp.gbw = '3 V': a quantity in Hz is needed"),
         (lambda: CHIP.changed(levels=1), "Memristor.levels = 1"),
         (lambda: CHIP.changed(adc_full_scale=1.0), "full_scale and offset need bits"),
-        (lambda: CHIP.changed(wire_resistance=2, row_resistance=3), "wire_resistance, row_resistance: give either"),
+        (
+            lambda: CHIP.changed(wire_resistance=2, row_resistance=3),
+            "wire_resistance, row_resistance: give either",
+        ),
         (lambda: MVM(A, hardware=CHIP, opamp="ad823"), "give either hardware or opamp"),
         (lambda: MVM(A, hardware=CHIP, wire=amc.Wire()), "give either hardware or wire"),
         (lambda: MVM(A, hardware=CHIP, **CONVERTERS), "give either hardware or dac, adc"),
