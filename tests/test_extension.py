@@ -134,7 +134,7 @@ def test_a_field_of_a_subclass_is_option_axis_and_line_of_a_file(tmp_path):
     problem = ("--matrix", "A.npy", "--rhs", "B.npy", "--fidelity", "dc", "--json", "-")
     text = python(*COMMAND, "solve", "--help", cwd=tmp_path)
     shown = " ".join(text.stdout.split())
-    assert "--age S Time since the cell was made." in shown, text.stderr
+    assert "--age s Time since the cell was made." in shown, text.stderr
     assert "--loading NUMBER Conductance from each output to its row" in shown
 
     typed = python(*COMMAND, "solve", "lstsq", *problem, "--device", "ageing", "--age", "10 years",

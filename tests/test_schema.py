@@ -75,7 +75,7 @@ def test_every_field_is_reachable_with_unit_and_help(owner, tmp_path):
             line = re.search(rf"^# {name} = .*$", text, re.MULTILINE)[0]
             if reached.unit:
                 assert f"# [{reached.unit}] " in line
-                assert option.metavar.lower() in (reached.unit.lower(), reached.unit)
+                assert option.metavar == reached.unit
         kinds = [part for part in typing.get_args(item.type) if part is float]
         assert not kinds or parameter.unit or parameter.quantity is not None
 
@@ -412,7 +412,7 @@ def test_help_is_grouped():
     places = [text.index(f"\n{title}\n") for title in titles]
     assert places == sorted(places)
     between = text[places[4] : places[5]]
-    assert "--gbw HZ" in between
+    assert "--gbw Hz" in between
     assert "--read-voltage V" in text[places[6] :]
 
 
@@ -448,3 +448,21 @@ def test_options_are_one_list():
         names = [name for option in command.params for name in option.opts]
         assert len(names) == len(set(names))
         assert all(isinstance(option, click.Parameter) for option in command.params)
+
+
+@pytest.mark.ngspice
+def test_program_takes_a_file_too(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text('set_voltage = "950 mV"\nlevels = 4\nrate_spread = 0.1\n')
+    target = tmp_path / "r.json"
+    arguments = ("program", "--config", path, "--size", 2, 2, "--tolerance", "2 uS", "--json")
+    result = run(*arguments, target)
+    assert result.exit_code == 0, result.output
+    provenance = json.loads(target.read_text())["provenance"]
+    assert provenance["schedule"]["set_voltage"] == 0.95
+    assert provenance["schedule"]["tolerance"] == 2e-6
+    assert provenance["cell"]["rate_spread"] == 0.1
+    path.write_text('gbw = "1 MHz"\n')
+    refused = run(*arguments, target)
+    assert refused.exit_code == 2
+    assert "gbw is no parameter of" in refused.stderr

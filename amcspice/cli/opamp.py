@@ -14,7 +14,7 @@ from amcspice.characterise import AmplifierFixture, Conditions, Fit, characteris
 from amcspice.characterise.table import measured_rows, model_rows
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.parameter_options import decorate, field_options, given
+from amcspice.cli.parameter_options import config_options, decorate, field_options, given
 from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.device import Subcircuit
 from amcspice.schema import field_parameters
@@ -29,6 +29,7 @@ __all__ = ["opamp"]
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--subckt", required=True, metavar="NAME", help="Pins: in+ in- out vdd vss.")
 @decorate(field_options(Conditions))
+@decorate(config_options()[:1])
 @click.option(
     "--plot",
     type=click.Path(path_type=Path),

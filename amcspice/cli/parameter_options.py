@@ -83,7 +83,7 @@ class ParameterOption(click.Option):
 
 def _metavar(parameter: Parameter) -> str:
     if parameter.unit:
-        return parameter.unit.upper() if parameter.unit.isalpha() else parameter.unit
+        return parameter.unit
     if parameter.choices and parameter.kind == "text" and len(parameter.choices) < 4:
         return "|".join(parameter.choices)
     return _METAVARS.get(parameter.kind, "")

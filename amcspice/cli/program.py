@@ -12,11 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.number import ABOVE_ZERO
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.parameter_options import ParameterOption, decorate, given
+from amcspice.cli.parameter_options import (
+    ParameterOption,
+    config_options,
+    decorate,
+    given,
+)
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.cli.quantity_type import QuantityType
 from amcspice.device import SwitchingCell, WriteVerify
 from amcspice.device.draws import uniforms
 from amcspice.errors import InputError
@@ -57,7 +62,7 @@ _OWN = {
 )
 @click.option(
     "--g-min",
-    type=ABOVE_ZERO,
+    type=QuantityType("S"),
     default=5e-6,
     show_default=True,
     metavar="S",
@@ -65,12 +70,13 @@ _OWN = {
 )
 @click.option(
     "--g-max",
-    type=ABOVE_ZERO,
+    type=QuantityType("S"),
     default=100e-6,
     show_default=True,
     metavar="S",
     help="Highest level.",
 )
+@decorate(config_options()[:1])
 @decorate([*map(ParameterOption, _OWN[WriteVerify]), *map(ParameterOption, _OWN[SwitchingCell])])
 @click.option(
     "--out",
@@ -95,7 +101,7 @@ _OWN = {
     type=click.Choice(["shared", "batch"]),
     help="ngspice as a library or as a process [default: shared where it works].",
 )
-@click.option("--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="Of one simulation.")
+@click.option("--timeout", type=QuantityType("s"), metavar="SECONDS", help="Of one simulation.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),

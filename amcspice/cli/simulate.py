@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.number import ABOVE_ZERO
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.progress import PATIENCE
 from amcspice.cli.quantity import si
+from amcspice.cli.quantity_type import QuantityType
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import BatchSimulator
 from amcspice.engine.ngspice.simulator import Vectors
@@ -43,7 +43,7 @@ MOST_ROWS = 40
     metavar="FRACTION",
     help="Half-width of the settling band, as a fraction of a node's final value.",
 )
-@click.option("--timeout", type=ABOVE_ZERO, metavar="SECONDS", help="[default: none]")
+@click.option("--timeout", type=QuantityType("s"), metavar="SECONDS", help="[default: none]")
 @json_option
 @debug_option
 def simulate(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.number import ABOVE_ZERO
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import duration
+from amcspice.cli.quantity_type import QuantityType
 from amcspice.cli.sweep_dry_run import RunOptions, show_dry_run, too_many
 from amcspice.errors import InputError
 from amcspice.pool import usable_cores
@@ -59,7 +59,7 @@ __all__ = ["run"]
 )
 @click.option(
     "--timeout",
-    type=ABOVE_ZERO,
+    type=QuantityType("s"),
     metavar="SECONDS",
     help="Of a point: it is stopped then and stored as failed [default: none].",
 )
