@@ -321,8 +321,8 @@ def test_command_line(tmp_path):
     assert deck.read_text().count("\nCline_") == 4 * 2
     for wrong, message in (
         (("--sections", 2), "sections needs a line capacitance"),
-        (("--wire-capacitance", 1e-15, "--row-capacitance", 1e-15), "give either"),
-        (("--wire-capacitance", 0), "must be a finite number above 0"),
+        (("--wire-capacitance", 1e-15, "--row-capacitance", 2e-15), "give either"),
+        (("--wire-capacitance", -1e-15), "must be at least 0 F"),
     ):
         refused = command(*words, *wrong)
         assert refused.exit_code == 2

@@ -57,8 +57,7 @@ def test_supply_power_is_the_librarys(tmp_path):
     path.write_text(deck.text)
     code, output = run_plain(path)
     assert code == 0, output
-    read_voltage = deck.volts_per_unit * np.abs(np.linalg.lstsq(A, b, rcond=None)[0]).max()
-    run = amc.simulate(circuit, b, read_voltage=read_voltage)
+    run = amc.simulate(circuit, b, range=deck.volts_per_unit)
     assert read_listing(output)[0]["supply_power"] == pytest.approx(
         run.power["supply"][0], rel=1e-5
     )
