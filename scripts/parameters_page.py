@@ -1,10 +1,14 @@
-"""Write docs/parameters.md: every parameter and metric of an experiment."""
+"""Write docs/parameters.md, every parameter and metric, and tables of fields on other pages."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from update_readme import fill
+
+from amcspice.device import OpAmp, SwitchingCell
 from amcspice.problem.generators import GENERATORS
+from amcspice.schema import field_parameters
 from amcspice.settings.table import GROUPS, PARAMETERS
 from amcspice.sweep.metrics import METRICS
 
@@ -118,5 +122,19 @@ Medians and maxima are over right-hand sides; `settled` is the fraction of them 
 {table(["metric", "unit"], metrics)}"""
 
 
+def fields(owner):
+    """Return the fields of a class as a table."""
+    rows = [
+        [f"`{parameter.fields[0][1]}`", parameter.description.rstrip("."), parameter.unit,
+         "none" if parameter.default is None else value(parameter.default)]
+        for parameter in field_parameters(owner)
+    ]  # fmt: skip
+    return table(["parameter", "meaning", "unit", "default"], rows)
+
+
+TABLES = {"amplifiers.md": OpAmp, "devices.md": SwitchingCell}
+
 if __name__ == "__main__":
     PAGE.write_text(page())
+    for name, owner in TABLES.items():
+        fill(PAGE.parent / name, owner.__name__, fields(owner).rstrip())

@@ -106,6 +106,9 @@ def test_the_list_of_parameters_is_complete():
     import parameters_page
 
     assert parameters_page.PAGE.read_text() == parameters_page.page()
+    for name, owner in parameters_page.TABLES.items():
+        page = (parameters_page.PAGE.parent / name).read_text()
+        assert parameters_page.fields(owner) in page, f"scripts/parameters_page.py: {name}"
 
 
 CASES = {
