@@ -102,30 +102,54 @@ def test_eigenvector_circuits_end_at_the_rail_and_say_so(name, fidelity):
         assert np.abs(final).max() == pytest.approx(3.0, rel=1e-3)
 
 
+NNLS = amc.NonNegative()
 CASES = [
-    *(("fit", name) for name in ("mvm", "inv", "inv-compensated", "inv-inverters")),
-    ("fit", "ginv-classic"),
-    ("fit", "ginv-compact"),
-    ("residual", "ginv-classic"),
-    ("residual", "ginv-compact"),
-    ("signed", "ginv-compact"),
-    ("signed", "ginv-classic"),
-    ("signed", "mvm"),
-    ("square", "inv-compensated"),
-    ("square", "inv-inverters"),
+    *(("fit", name, {}) for name in ("mvm", "inv", "inv-compensated", "inv-inverters")),
+    ("fit", "ginv-classic", {}),
+    ("fit", "ginv-compact", {}),
+    ("residual", "ginv-classic", {}),
+    ("residual", "ginv-classic", {"feedback": 3.0}),
+    ("residual", "ginv-classic", {"ridge": 0.5}),
+    ("residual", "ginv-compact", {}),
+    ("residual", "ginv-compact", {"ridge": 0.5, "column_load": 0.3}),
+    ("residual", "ginv-classic", {"constraint": NNLS}),
+    ("residual", "ginv-classic", {"constraint": NNLS, "lasso": 0.3}),
+    ("residual", "ginv-compact", {"constraint": NNLS}),
+    ("residual", "ginv-compact", {"constraint": amc.NonNegative(hold=False)}),
+    ("residual", "ginv-compact", {"constraint": amc.NonNegative(hold=False), "ridge": 0.2}),
+    ("signed", "ginv-compact", {}),
+    ("signed", "ginv-compact", {"ridge": 2.0, "column_load": 1.0}),
+    ("signed", "ginv-compact", {"constraint": NNLS}),
+    ("signed", "ginv-classic", {}),
+    ("signed", "ginv-classic", {"constraint": NNLS}),
+    ("signed", "mvm", {}),
+    ("negative", "mvm", {}),
+    ("square", "inv-compensated", {}),
+    ("square", "inv-compensated", {"input_conductance": 2.0}),
+    ("square", "inv-inverters", {}),
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), CASES)
-def test_no_cell_of_the_whole_network_sees_more_at_rest(kind, name, measured):
+def circuit_is_exact(circuit):
+    return circuit.name != "ginv-compact" or circuit.schematic.amplifiers[0].hold is not None
+
+
+def ids(case):
+    return case if isinstance(case, str) else "-".join(case)
+
+
+@pytest.mark.parametrize(("kind", "name", "options"), CASES, ids=ids)
+def test_no_cell_of_the_whole_network_sees_more_at_rest(kind, name, options, measured):
     draw = np.random.default_rng(0)
-    worst = 0.0
+    worst, mean = 0.0, []
     for _ in range(8):
         matrix = draw.random((4, 4)) + np.eye(4)
         if kind == "residual":
             matrix = draw.random((8, 3))
         if kind == "signed":
             matrix = draw.standard_normal((8, 3))
+        if kind == "negative":
+            matrix = -draw.uniform(0.5, 1.0, (2, 2))
         if kind == "square":
             matrix = draw.standard_normal((4, 4)) + 3 * np.eye(4)
         vector = matrix @ draw.random(matrix.shape[1])
@@ -133,12 +157,91 @@ def test_no_cell_of_the_whole_network_sees_more_at_rest(kind, name, measured):
             vector = draw.standard_normal(matrix.shape[1])
         elif kind != "fit":
             vector = draw.standard_normal(len(matrix))
-        circuit = amc.CIRCUITS[name](matrix)
+        if kind == "negative":
+            vector = np.array([1.0, 0.99])
+        circuit = amc.CIRCUITS[name](matrix, opamp=GOOD, **options)
         run = amc.simulate(circuit, vector, fidelity="behavioural")
         largest = largest_cell_voltage(circuit, run, vector)
-        worst = max(worst, largest / run.range.cell_voltage)
+        share = largest / run.range.cell_voltage
+        # What is stated is of the ideal answer; a rail on the compact circuit gives another one.
+        approximate = "constraint" in options and not circuit_is_exact(circuit)
+        worst = max(worst, share - (run.relative_error if approximate else 0.0))
+        mean.append(share)
     measured("largest drop over the stated one", worst)
-    assert worst <= 1 + 1e-4
+    measured("mean", np.mean(mean))
+    assert worst <= 1 + 2e-3
+    assert np.mean(mean) > 0.3
+
+
+TALL_NNLS = np.array([[1.0, 0.2], [0.2, 1.0], [0.5, 0.5], [0.3, 0.4]])
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize(
+    ("problem", "matrix", "vector", "options"),
+    [
+        ("mvm", -np.ones((4, 4)), [1, 0.99, 0.98, 1], {}),
+        ("inv", [[1, -1.1], [-0.8, 1]], [-0.1, 0.2], {}),
+        ("nnls", TALL_NNLS, [1, -1, -1, -1], {"circuit": "ginv-classic"}),
+        ("nnls", TALL_NNLS, [-1, -1, -1, 1], {"circuit": "ginv-classic"}),
+        ("nnls", TALL_NNLS, [1, -1, -1, -1], {"hold": False}),
+    ],
+)
+def test_no_cell_of_a_flat_deck_sees_more(problem, matrix, vector, options):
+    """Voltages of every node, as ngspice gives them, where the other end is not at ground."""
+    circuit = amc.make_circuit(problem, np.array(matrix, float), **options)
+    run = amc.simulate(circuit, np.array(vector, float), fidelity="flat")
+    assert run.range.cell_voltage == pytest.approx(0.2)
+    largest = largest_cell_voltage(circuit, run, np.array(vector, float))
+    assert 0.1 < largest <= 0.2 * (1 + 2e-3)
+
+
+def test_products_of_any_size_stay_in_range():
+    """Where all rows rest at one voltage with the inputs, nothing stands across the cells."""
+    errors = [
+        amc.solve("mvm", -np.ones((4, 4)), size * np.ones(4), fidelity="dc", offset=1e-5)
+        for size in (1e-6, 1.0)
+    ]
+    assert errors[0].relative_error == pytest.approx(errors[1].relative_error, rel=1e-6)
+    assert errors[0].relative_error < 1e-3
+
+
+@pytest.mark.ngspice
+def test_signed_eigenvector_cells_see_more_than_the_rail():
+    matrix = np.array([[2, -1, 0.5], [-1, 1, -0.6], [0.5, -0.6, 1]])
+    circuit = amc.make_circuit("eig", matrix)
+    start = np.array([1.0, 0.0, 0.0])
+    run = amc.simulate(circuit, start, fidelity="flat")
+    assert run.range.cell_voltage > 5.2
+    assert largest_cell_voltage(circuit, run, start) == pytest.approx(
+        run.range.cell_voltage, rel=0.03
+    )
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+def test_the_advice_on_a_floor_is_what_it_takes():
+    draw = np.random.default_rng(5)
+    for _ in range(10):
+        matrix = draw.random((12, 3))
+        vector = matrix @ [0.7, 0.0, 0.4] + 0.05 * draw.standard_normal(12)
+        circuit = amc.ClassicGINV(matrix, opamp="ad823", constraint=amc.NonNegative())
+
+        def said(**options):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                amc.simulate(circuit, vector, fidelity="dc", **options)  # noqa: B023
+            return [str(w.message) for w in caught if "read as" in str(w.message)]
+
+        (first,) = said()
+        needed = float(first.split("a read_voltage of ")[1].split(" V")[0])
+        assert said(read_voltage=needed) == []
+        assert len(said(read_voltage=0.9 * needed)) == 1
+        (fixed,) = said(range=0.2)
+        advised = float(fixed.split("a range of ")[1].split(" V")[0])
+        assert said(range=advised) == []
+    small = amc.ClassicGINV(TALL_NNLS, opamp="onchip-1g", constraint=amc.NonNegative())
+    with pytest.warns(amc.AccuracyWarning, match="the amplifier reaches no voltage that makes"):
+        amc.simulate(small, TALL_NNLS @ [0.5, 0.25], fidelity="dc")
 
 
 @pytest.mark.parametrize("name", WITHOUT_RAIL)
@@ -216,7 +319,7 @@ def test_a_floor_above_ground_is_said_where_it_is_a_large_part(fidelity):
     with pytest.warns(amc.AccuracyWarning, match=message) as caught:
         run = amc.simulate(circuit, vector, fidelity=fidelity)
     assert len(caught) == 1
-    assert "a read_voltage of 1 V makes that 5%" in str(caught[0].message)
+    assert "a read_voltage of 1.0 V makes that 5%" in str(caught[0].message)
     assert run.x[0] == pytest.approx(0.25, rel=1e-3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

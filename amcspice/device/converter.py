@@ -81,7 +81,7 @@ class DAC:
             description="Input current [A] of the largest code, or voltage [V] where the circuit "
             "drives its inputs (mvm); none is the largest of the right-hand sides.",
         ),
-        Quantity(),
+        Quantity("A", also="V"),
         Name("dac_full_scale"),
     ] = None
     offset: Annotated[

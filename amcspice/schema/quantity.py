@@ -45,6 +45,8 @@ class Quantity:
         SI unit; "" is a pure number, of which ``"3 %"`` is one, too.
     plausible : (float, float), optional
         Smallest and largest magnitude that a real part has; zero is never implausible.
+    also : str
+        Another unit that text may have, where the circuit decides which it is.
 
     Examples
     --------
@@ -54,11 +56,17 @@ class Quantity:
 
     unit: str = ""
     plausible: tuple[float, float] | None = None
+    also: str = ""
 
     def read(self, value: Any) -> Any:
         """Return a number for text, other values as they are; `ValueError` says what is wrong."""
         if isinstance(value, str):
-            return to_number(value, self.unit)
+            try:
+                return to_number(value, self.unit)
+            except ValueError:
+                if not self.also:
+                    raise
+                return to_number(value, self.also)
         if isinstance(value, bool):
             raise ValueError("not a number")
         return value
@@ -151,6 +159,8 @@ def to_number(text: str, unit: str = "") -> float:
         raise none
     if isinstance(value, str):
         raise ValueError(value)
+    if value == number:
+        return number
     # "200 uS" is the same point as 2e-4: without the last digits of the conversion.
     return float(f"{value:.15g}") if math.isfinite(value) else value
 

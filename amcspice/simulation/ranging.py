@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -79,21 +80,33 @@ class Case:
         """Return the largest voltage across a cell that a range asks for [V]."""
         return self.circuit.cell_voltage(self.vectors, self.answers, volts)
 
-    def warn_of_floor(self, volts: float) -> None:
+    def warn_of_floor(self, volts: float, *, fixed: bool) -> None:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""
         floor, circuit = self.circuit.floor, self.circuit
         largest = float(np.abs(self.answers / circuit.output_scale).max()) * volts
         if not 0 < largest < FLOORS * floor * (1 - 1e-9):
             return
-        needed = self.cell_voltage(volts) * FLOORS * floor / largest
+        factor = FLOORS * floor / largest
+        needed = self.cell_voltage(volts) * factor
+        makes = f"makes that {1 / FLOORS:.0%}"
+        advice = f"a read_voltage of {_rounded_up(needed)} V {makes}, if the cells bear it"
+        if needed > circuit.opamp.highest_output:
+            advice = "the amplifier reaches no voltage that makes it small: take another"
+        elif fixed:
+            advice = f"a range of {_rounded_up(volts * factor)} V {makes}, if the cells bear it"
         warnings.warn(
             f"{circuit.name} with this amplifier: entries that should be zero read as "
             f"{floor / largest:.1%} of the largest output, {1e3 * floor:g} mV of "
-            f"{1e3 * largest:.3g} mV; a read_voltage of {needed:.2g} V makes that "
-            f"{1 / FLOORS:.0%}, if the cells bear it",
+            f"{1e3 * largest:.3g} mV; {advice}",
             AccuracyWarning,
             stacklevel=2,
         )
+
+
+def _rounded_up(value: float) -> float:
+    """Return a number with two digits that is no smaller."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / unit - 1e-9) * unit:.3g}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +180,7 @@ class Ranging:
         if self.analysis.range != "reference":
             self._warn_of_small_outputs(cases, outcome)
         for case, scale in zip(cases, volts, strict=True):
-            case.warn_of_floor(float(scale))
+            case.warn_of_floor(float(scale), fixed=self.analysis.range != "reference")
         origins = prepared.origin(drive, forecast)
         count = len(drive)
         runs = {

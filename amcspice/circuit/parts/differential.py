@@ -17,7 +17,7 @@ from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.device import Memristor
 
-__all__ = ["DifferentialLines", "parts"]
+__all__ = ["DifferentialLines", "line_totals", "parts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +101,24 @@ class DifferentialLines:
         hanging = cells.sum(axis=1) + grounded + np.append(np.zeros(m) + extra, np.zeros(m))
         grounded[hanging == 0] = device.g_max
         return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
+
+
+def line_totals(positive: Array, negative: Array, extra: float, *, compensation: bool) -> Array:
+    """Return what hangs on the non-inverting line of every pair, shape (m,) [S].
+
+    Parameters
+    ----------
+    positive, negative : ndarray, shape (m, n)
+        Parts of the matrix as conductances [S].
+    extra : float
+        What else hangs on the inverting line [S].
+    compensation : bool
+        Whether both lines of a pair carry the same.
+    """
+    totals: Array = negative.sum(axis=1)
+    if compensation:
+        totals = np.maximum(positive.sum(axis=1) + extra, totals)
+    return totals
 
 
 def parts(matrix: Array) -> tuple[Array, Array]:

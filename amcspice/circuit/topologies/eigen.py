@@ -26,7 +26,8 @@ from pydantic import Field
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network
-from amcspice.circuit.parts.differential import DifferentialLines
+from amcspice.circuit.parts.cell_voltage import across, passive_lines
+from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Quantity
@@ -132,8 +133,13 @@ class Eigen(Circuit):
         return self.opamp.highest_output / largest
 
     def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
-        """Return the rail: the largest inverter ends there by design [V]."""
-        return self.opamp.highest_output
+        """Return what stands across cells where the largest inverter has come to a rail [V]."""
+        positive, negative = parts(self.mapping.target)
+        extra = self.inverter_gain * (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        totals = line_totals(positive, negative, extra, compensation=self.compensation)
+        rail = max(self.opamp.highest_output, -self.opamp.lowest_output)
+        outputs = solutions / np.abs(solutions).max(axis=1, keepdims=True) * rail
+        return across(outputs, passive_lines(outputs, negative, totals))
 
     @property
     def output_scale(self) -> Array:

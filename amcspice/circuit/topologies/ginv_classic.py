@@ -23,9 +23,9 @@ from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
-from amcspice.circuit.parts.cell_voltage import across, plus_lines
+from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.constraint import NonNegative
-from amcspice.circuit.parts.differential import DifferentialLines, parts
+from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import UnsupportedError
@@ -180,11 +180,17 @@ class ClassicGINV(LeastSquares):
         positive, negative = parts(target)
         start = -right * scale / feedback
         rest = scaled @ target.T / feedback + start
-        first = plus_lines(
-            scaled, positive, negative, extra=feedback, compensation=self.compensation
-        )
-        second = plus_lines(rest, positive.T, negative.T, extra=0.0, compensation=self.compensation)
-        return max(across(scaled, first), across(rest, second), float(np.abs(start).max()), bias)
+        totals = line_totals(positive, negative, feedback, compensation=self.compensation)
+        first = passive_lines(scaled, negative, totals)
+        # At rest these are at ground, or equal in a pair, but where an amplifier stands at its end.
+        above, below = positive.sum(axis=0), negative.sum(axis=0)
+        if self.compensation and negative.any():
+            above = below = np.maximum(above, below)
+        second = np.hstack([
+            passive_lines(rest, positive.T, above, -self._bias_gain()),
+            passive_lines(rest, negative.T, below),
+        ])  # fmt: skip
+        return max(across(scaled, first), across(rest, second), across(start), bias)
 
     def _bias_gain(self) -> Array:
         """Return the current per volt out of each column wire that adds lasso to the gradient.

@@ -33,7 +33,7 @@ from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import ArrayPair
-from amcspice.circuit.parts.cell_voltage import across
+from amcspice.circuit.parts.cell_voltage import across, sensed_lines
 from amcspice.circuit.parts.constraint import NonNegative
 from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.parts.signed_arrays import SignedArrays
@@ -165,33 +165,40 @@ class CompactGINV(LeastSquares):
         """
         scale, total = self.mapping.scale, float(self.arrays.largest)
         start = float(np.abs(vectors[:, self.rows]).max()) * scale / total
-        largest = max(*self._at_rest(scaled, vectors * self.rows * scale), start)
+        largest = max(self._at_rest(scaled, vectors * self.rows * scale), start)
         if not self.lasso:
             return largest
         bias = self.lasso * self.mapping.column_scale * scale**2 / total
         return max(largest, float((bias / self.arrays.column_totals).max()))
 
-    def _at_rest(self, scaled: Array, currents: Array) -> tuple[float, float]:
-        """Return the largest voltage across cells of the first array, and of the second."""
-        target, total = self.mapping.target * self.rows[:, None], float(self.arrays.largest)
-        if not self.holds_signs:
-            totals: Any = total
-            if not self.compensation:
-                own = 2 * target.sum(axis=1)
-                totals = np.where(own > 0, own, 1.0)
-            rows: Array = (scaled @ target.T - currents) / totals
-            return across(scaled, rows), float(np.abs(rows).max())
+    def _at_rest(self, scaled: Array, currents: Array) -> float:
+        """Return the largest voltage across a cell, with amplifiers at zero at their end."""
+        target = self.mapping.target * self.rows[:, None]
         positive, negative = parts(target)
-        both = positive + negative
-        # Both bit lines of a pair rest at u: from the currents into the non-inverting one.
-        weights = np.diag(self.arrays.column_totals) - both.T @ both / total
-        above, below = scaled @ positive.T - currents, scaled @ negative.T
-        sense = np.asarray(
-            np.linalg.solve(weights, (above @ negative + below @ positive).T / total).T, float
-        )
-        rows = np.hstack([above + sense @ both.T, below + sense @ both.T]) / total
-        # Compensating cells stand between the rows and ground.
-        return across(scaled, rows), max(across(sense, rows), float(np.abs(rows).max()))
+        cells, driven, into = positive, positive, -currents
+        if self.holds_signs:
+            cells = np.block([[positive, negative], [negative, positive]])
+            driven = np.vstack([positive, negative])
+            into = np.hstack([into, np.zeros_like(into)])
+        totals = np.full(len(driven), float(self.arrays.largest))
+        if not self.compensation:
+            own = driven.sum(axis=1) + cells.sum(axis=1)
+            totals = np.where(own > 0, own, 1.0)
+        into = into + scaled @ driven.T
+        sense = np.zeros((len(scaled), cells.shape[1]))
+        if self.holds_signs or self.floor_at_ground:
+            columns = np.tile(self._column_loads(), cells.shape[1] // scaled.shape[1])
+            active = scaled > 0 if self.non_negative else np.ones(scaled.shape, bool)
+            sense = sensed_lines(cells, totals, columns, into, active)
+        rows = (into + sense @ cells.T) / totals
+        return max(across(scaled, rows), across(sense, rows))
+
+    def _column_loads(self) -> Array:
+        """Return what hangs on each column wire beside what it gets from its output [S]."""
+        columns = self.arrays.column_totals
+        gradient = self.mapping.scale**2 * self.mapping.column_scale**2 / self.arrays.largest
+        loads: Array = columns + self.ridge * gradient + self.column_load * columns.max()
+        return loads
 
     def _word_lines(self) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
         """Return the word lines of every block, and where the rows of the matrix stand in them.

@@ -22,8 +22,8 @@ from pydantic import Field
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.circuit.parts.cell_voltage import across, plus_lines
-from amcspice.circuit.parts.differential import DifferentialLines, parts
+from amcspice.circuit.parts.cell_voltage import across, passive_lines
+from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Quantity
@@ -74,9 +74,9 @@ class INV(Circuit):
         rows = float((np.abs(vectors) * self.mapping.scale / np.abs(target).sum(axis=1)).max())
         return max(across(scaled, self._plus_lines(scaled)), rows)
 
-    def _plus_lines(self, scaled: Array) -> Array:
-        """Return where the lines of a row rest, shape (K, m): at ground."""
-        return np.zeros((len(scaled), 1))
+    def _plus_lines(self, scaled: Array) -> Array | None:
+        """Return where the lines of a row rest, shape (K, m); None: at ground."""
+        return None
 
     def _wire_up(self) -> Schematic:
         network = Network()
@@ -156,12 +156,11 @@ class CompensatedINV(INV):
     def _compensate(self) -> bool:
         return self.compensation
 
-    def _plus_lines(self, scaled: Array) -> Array:
+    def _plus_lines(self, scaled: Array) -> Array | None:
         """Return where both lines of a row rest, shape (K, m)."""
         positive, negative = parts(self.mapping.target)
-        return plus_lines(
-            scaled, positive, negative, extra=self._source, compensation=self.compensation
-        )
+        totals = line_totals(positive, negative, self._source, compensation=self.compensation)
+        return passive_lines(scaled, negative, totals)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from pydantic import Field
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
-from amcspice.circuit.parts.cell_voltage import across, plus_lines
-from amcspice.circuit.parts.differential import DifferentialLines, parts
+from amcspice.circuit.parts.cell_voltage import across, passive_lines
+from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
 from amcspice.device import Mapping, map_matrix
 from amcspice.schema import Quantity
 
@@ -79,10 +79,10 @@ class MVM(Circuit):
         """Return the inputs over the rows: outputs stand across the feedback, which is no cell."""
         inputs = vectors * self._input_volts
         positive, negative = parts(self.mapping.target)
-        rows = plus_lines(
-            inputs, positive, negative, extra=self.feedback * self.device.g_max,
-            compensation=self.compensation,
-        )  # fmt: skip
+        totals = line_totals(
+            positive, negative, self.feedback * self.device.g_max, compensation=self.compensation
+        )
+        rows = passive_lines(inputs, negative, totals)
         return across(inputs, rows)
 
     def _wire_up(self) -> Schematic:
