@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -96,12 +97,17 @@ class Registry(Mapping[str, T]):
         return len(self._entries.keys() | self._entry_points.keys())
 
     def source_hash(self, name: str) -> str | None:
-        """Return a hash of the package that adds a name by entry point; None of any other name.
+        """Return a hash of what adds a name from outside; None of any other name.
 
-        It is of all Python files of the package, or of the module that stands alone.
+        It is of all Python files of the package of an entry point, or of the module that stands
+        alone; of the script that added a class, or of what the entry says where there is none.
         """
-        point = None if name in self._built_in else self._entry_points.get(name)
-        return None if point is None else _hash_of_package(point.module.partition(".")[0])
+        if name in self._built_in:
+            return None
+        point = self._entry_points.get(name)
+        if point is not None:
+            return _hash_of_package(point.module.partition(".")[0])
+        return _hash_of_entry(self._entries[name]) if name in self._entries else None
 
     @functools.cached_property
     def _entry_points(self) -> dict[str, metadata.EntryPoint]:
@@ -125,6 +131,14 @@ class Registry(Mapping[str, T]):
             raise InputError(f"{self.what} {name!r}: {fault}")
         checked: T = entry
         return checked
+
+
+def _hash_of_entry(entry: Any) -> str:
+    owner = entry if isinstance(entry, type) else type(entry)
+    file = getattr(sys.modules.get(owner.__module__), "__file__", None)
+    if isinstance(entry, Mapping) or file is None or not Path(file).is_file():
+        return hashlib.sha256(repr(entry).encode()).hexdigest()
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
 
 
 @functools.cache

@@ -73,8 +73,8 @@ Numbers are in SI units. Text may carry a unit: `"10 MHz"`, `"2 ohm"`, `"20 V/us
 `"27 degC"`, `"100 dB"` (gains); in Python, too: `amc.OpAmp(gbw="50 MHz")`. Before a unit `M` and
 `Meg` are mega and `m` is milli. Without a unit, the suffixes that SPICE and SI read alike are
 taken (`50k`, `2Meg`, `10u`, `3n`); `1M` is mega in one and milli in the other, so it is refused
-with both readings. `"none"` stands for no value. A value that no real part has (a cell of 100 S)
-is taken, with a warning.
+with both readings. `"none"` stands for no value where a parameter takes none (Python: None). A
+value that no real part has (a cell of 100 S) is taken, with a warning.
 
 Text alone does not say where a value is wrong: a message names option or field, file and line.
 
@@ -83,7 +83,9 @@ Text alone does not say where a value is wrong: a message names option or field,
 `amcspice solve --config experiment.toml` takes options from a file, `--write-config FILE` writes
 one, and `[base] config = "experiment.toml"` makes it the base of a sweep. Names may stand by
 themselves or in tables named for the headings below; a name ending in `.json` is JSON. What is
-typed counts before the file.
+typed counts before the file. A command takes its own options from the file, too (`rank`, `out`,
+`jobs`), and refuses what it does not have; the base of a sweep is parameters only, and only they
+are written.
 
 ```toml
 [problem]

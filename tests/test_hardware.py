@@ -119,7 +119,7 @@ def test_cells_by_the_name_of_a_preset(name):
         (lambda: MVM(A, hardware=CHIP, wire=amc.Wire()), "give either hardware or wire"),
         (lambda: MVM(A, hardware=CHIP, **CONVERTERS), "give either hardware or dac, adc"),
         (lambda: amc.make_circuit("nnls", A, hardware=CHIP, device="ideal"),
-         "give either hardware or device: it is a part of it"),
+         "give either hardware or device, which is a part of it"),
         (lambda: amc.solve("inv", A, B, hardware=CHIP, adc=amc.ADC(bits=8)),
          "give either hardware or adc"),
         (lambda: MVM(A, hardware="ad823"), "hardware = 'ad823': must be an amcspice.Hardware"),

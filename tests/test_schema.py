@@ -112,6 +112,7 @@ def close(value):
 BESIDE = {
     "dac_full_scale": {"dac_bits": 8}, "dac_offset": {"dac_bits": 8},
     "dac_bipolar": {"dac_bits": 8}, "adc_full_scale": {"adc_bits": 8},
+    "adc_bipolar": {"adc_bits": 8},
     "adc_offset": {"adc_bits": 8}, "noise_bandwidth": {"read_noise": 0.1, "fidelity": "flat"},
     "thermal_noise": {"noise_bandwidth": 1e6}, "sections": {"wire_capacitance": 1e-15},
     "line_capacitance": {"wire_capacitance": 1e-15}, "sinh_voltage": {"fidelity": "flat"},
@@ -243,7 +244,9 @@ def test_fields_that_belong_to_one_command_are_its_options(owner, command):
 
 
 def test_names_are_one_parameter_each():
-    with pytest.raises(amc.InputError, match=r"parameter gbw: .* have one name, but not one kind"):
+    with pytest.raises(
+        amc.InputError, match=r"parameter gbw: .* have one name, but not one meaning"
+    ):
         _clash()
 
 
@@ -366,9 +369,14 @@ def test_no_preset_and_no_default_is_implausible():
         ("[amplifier]\ngbw = '1M'", "line 2: gbw = '1M': 1M has no unit"),
         ("\n\ngwb = 1", "line 3: unknown parameter 'gwb'; did you mean gbw?"),
         ("gbw = 1e6\n[amplifier]\ngbw = 2e6", "line 3: gbw is given twice"),
-        ("[nonsense]\ngbw = 1", "line 1: unknown parameter 'nonsense'"),
+        ("[nonsense]\ngbw = 1", "line 1: unknown table [nonsense]; choose from"),
         ("gbw = [1, 2]", "one value is needed"),
         ("rank = 3", "unknown parameter 'rank'"),
+        ("[wire]\nrow_resistance = 1", "unknown table [wire]; did you mean wires?"),
+        ("json = 3", "json = 3: not the name of a file"),
+        ("row_mask = [true, false]", "names of files are needed"),
+        ("x = " + "[" * 3000, "not valid TOML"),
+        ("config = 'other.toml'", "unknown parameter 'config'"),
     ],
 )
 def test_a_bad_experiment_file_is_one_message_with_its_line(tmp_path, text, message):
@@ -466,3 +474,109 @@ def test_program_takes_a_file_too(tmp_path):
     refused = run(*arguments, target)
     assert refused.exit_code == 2
     assert "gbw is no parameter of" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("solve", "nnls", "--columns", 3, "--stuck-on", "on.npy", "--out", "on.npy"), "is read"),
+        (("solve", "nnls", "--columns", 3, "--row-mask", "on.npy", "--json", "./on.npy"), "is read"),
+        (("solve", "nnls", "--config", "c.toml", "--write-config", "c.toml"), "is read"),
+        (("solve", "nnls", "--columns", 3, "--json", "x", "--write-config", "./x"), "twice"),
+        (("nmf", "matrix", "A.npy", "--rank", 2, "--write-config", "A.npy"), "is read"),
+        (("nmf", "matrix", "A.npy", "--rank", 2, "--json", "A.npy"), "is read"),
+        (("generate", "ginv-compact", "--matrix", "A.npy", "--rhs", "b.npy", "--out", "A.npy"),
+         "is read"),
+    ],
+)  # fmt: skip
+def test_nothing_that_is_read_is_written(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path)
+    np.save("on.npy", np.zeros((1, 12, 3), bool))
+    (tmp_path / "c.toml").write_text("columns = 3  # mine\n")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    result = run(*arguments, "--fidelity", "dc")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_arrays_are_keywords_too():
+    A, b = np.random.default_rng(0).uniform(size=(6, 3)), np.ones(6)
+    stuck = np.zeros((2, 6, 3), bool)
+    stuck[0, 1, 2] = True
+    named = amc.solve("lstsq", A, b, fidelity="dc", stuck_on=stuck)
+    whole = amc.solve("lstsq", A, b, fidelity="dc", device=amc.Memristor(stuck_on=stuck))
+    np.testing.assert_array_equal(named.x, whole.x)
+    assert named.relative_error > 1e-3
+
+
+def test_a_problem_is_generated_with_all_that_was_said():
+    for arguments in (
+        ("lasso", "--columns", 3, "--lasso", "0.1"),
+        ("nnls", "--columns", 4, "--rows", 2, "--ridge", "0.1"),
+    ):
+        result = run("solve", *arguments, "--fidelity", "dc", "--json", "-")
+        assert result.exit_code == 0, result.output
+
+
+def test_none_in_a_file_is_what_is_not_said(tmp_path):
+    path = tmp_path / "e.toml"
+    path.write_text('hold = "none"\nmatrix = "none"\nslew_rate = "none"\nopamp = "ad823"\n')
+    result = run(
+        "solve", "nnls", "--config", path, "--columns", 3, "--fidelity", "dc", "--json", "-"
+    )
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["provenance"]["circuit"]["opamp"]["slew_rate"] is None
+    for word, message in (
+        ('gbw = "none"', "it takes no none"),
+        ('levels = "default"', "leave it out"),
+        ('{"gbw": 1e6, "gbw": 2e6}', "gbw is given twice"),
+    ):
+        bad = tmp_path / ("bad.json" if word.startswith("{") else "bad.toml")
+        bad.write_text(word)
+        refused = run("solve", "nnls", "--columns", 3, "--config", bad)
+        assert refused.exit_code == 2
+        assert message in refused.stderr
+
+
+def test_notes_are_said_beside_json():
+    result = run("solve", "inv", "--columns", 3, "--range", 3, "--fidelity", "dc", "--json", "-")
+    assert "times the read voltage, by --range" in result.stderr
+    json.loads(result.stdout)
+
+
+def test_a_path_may_have_commas(tmp_path):
+    folder = tmp_path / "a, b"
+    folder.mkdir()
+    np.save(folder / "on, all.npy", np.ones((2, 12, 3), bool))
+    device = amc.Memristor(stuck_on=str(folder / "on, all.npy"))
+    assert np.shape(device.stuck_on) == (2, 12, 3)
+    with pytest.warns(amc.ImplausibleWarning, match="is it a matrix, not conductances"):
+        amc.Memristor(programmed=np.ones((1, 2, 2)))
+
+
+def test_two_names_of_one_parameter_are_not_both_given():
+    with pytest.raises(amc.InputError, match="rows, row_mask: they are one parameter"):
+        amc.solve("lstsq", np.eye(2), np.ones(2), rows=[True, True], row_mask=[True, False])
+
+
+def test_what_a_script_adds_is_part_of_a_points_key(tmp_path, monkeypatch):
+    """The class may change from one run of the script to the next."""
+    script = tmp_path / "mine.py"
+    text = (
+        "import amcspice as amc\nfrom amcspice.device import DEVICES\n"
+        "from amcspice.schema import parameters\nfrom amcspice.sweep.outcome import point_key\n"
+        "from amcspice.sweep.spec.experiment import Experiment\n"
+        "@parameters\nclass Fade(amc.Memristor):\n    def read(self, written, *more):\n"
+        "        return FACTOR * written\n"
+        "DEVICES.add('fade', Fade)\n"
+        "print(point_key(Experiment.of({'columns': 3, 'device': 'fade'}).parameters()))\n"
+    )
+    keys = []
+    for factor in ("1.0", "1.0", "0.5"):
+        script.write_text(text.replace("FACTOR", factor))
+        result = subprocess.run([sys.executable, script], capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        keys.append(result.stdout)
+    assert keys[0] == keys[1] != keys[2]

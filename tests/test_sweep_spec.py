@@ -173,7 +173,7 @@ def test_impossible_combinations_are_refused():
     # Possible at the first value of every axis, impossible at one corner only.
     text = (
         '[axes]\ndevice = ["ideal"]\nfidelity = ["flat", "reduced"]\n'
-        'sinh_voltage = ["default", "1 V"]\n'
+        'sinh_voltage = ["none", "1 V"]\n'
     )
     refused(text, "sinh", "fidelity = reduced")
 

@@ -10,6 +10,7 @@ from typing import Any
 from amcspice.circuit.parts.constraint import NonNegative
 from amcspice.circuit.parts.switches import Switches
 from amcspice.circuit.topologies.least_squares import LeastSquares
+from amcspice.errors import InputError
 from amcspice.schema import Parameter, field_parameters
 
 __all__ = ["topology_fields", "topology_parameters"]
@@ -46,6 +47,8 @@ def topology_fields(topology: type, options: Mapping[str, Any]) -> dict[str, Any
         If a value does not fit.
     """
     fields = dict(options)
+    if "rows" in fields and "row_mask" in fields:
+        raise InputError("rows, row_mask: they are one parameter, give one of them")
     names = {item.name for item in dataclasses.fields(topology)}
     nested: dict[str, dict[str, Any]] = {}
     for parameter in topology_parameters(topology):

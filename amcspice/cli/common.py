@@ -22,6 +22,7 @@ from amcspice.cli.parameter_options import (
     given,
     grouped,
     parameter_options,
+    refuse_overlap,
     write_config,
 )
 from amcspice.device import OpAmp
@@ -125,18 +126,16 @@ class Settings:
             check_target(self.json)
         backend.check_installation()
 
-    def write_config(self, *read: Any, **more: Any) -> None:
+    def write_config(self, **more: Any) -> None:
         """Write the parameters as an experiment file, if that was asked for.
 
         Parameters
         ----------
-        *read : str or Path, optional
-            Files that the command reads.
         **more
             Parameters of the problem.
         """
         chosen = {name: value for name, value in more.items() if value is not None}
-        write_config(self.config, {**chosen, **self.given}, read)
+        write_config(self.config, {**chosen, **self.given})
 
     def write_json(self, content: Mapping[str, Any]) -> None:
         """Write the machine-readable results, if they were asked for."""
@@ -204,6 +203,7 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **values: Any) -> Any:
+        refuse_overlap(values)
         shared = {name: values.pop(name) for name in names}
         return command(*args, settings=_settings(**shared), **values)
 

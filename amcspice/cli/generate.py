@@ -49,7 +49,7 @@ def generate(
     problem = problem or CIRCUITS[topology].problems[0]
     circuit = settings.make_circuit(problem, read_matrix(matrix))
     deck = standalone_deck(circuit, read_matrix(rhs), settings.analysis)
-    settings.write_config(matrix, rhs, out, problem=problem, matrix=matrix, rhs=rhs)
+    settings.write_config(problem=problem, matrix=matrix, rhs=rhs)
     with replacing(out) as temporary:
         temporary.write_text(deck.text)
     m, n = circuit.matrix.shape

@@ -24,11 +24,15 @@ __all__ = [
     "given",
     "grouped",
     "parameter_options",
+    "refuse_overlap",
     "write_config",
 ]
 
 _TITLES = {"problem": "Problem", "circuit": "Circuit", "device": "Device", "wires": "Wires",
            "amplifier": "Amplifier", "converters": "Converters", "run": "Run"}  # fmt: skip
+CONFIG = "amcspice.config"
+"""Where a context keeps the experiment file that was read."""
+
 _METAVARS = {"integer": "N", "text": "NAME", "file": "FILE", "number": "NUMBER"}
 
 
@@ -170,15 +174,22 @@ def config_options() -> list[click.Option]:
 def _read_config(ctx: click.Context, _option: click.Parameter, path: Path | None) -> None:
     if path is None:
         return
+    ctx.meta[CONFIG] = path
     own = {
         max(option.opts, key=len).lstrip("-").replace("-", "_"): option
         for option in ctx.command.params
+        if not option.is_eager and option.name != "write_config"
     }
     values: dict[str, Any] = {}
     for name, value in read_experiment(path, own).items():
         if name not in own:
             raise InputError(f"{path}: {name} is no parameter of {ctx.command_path}")
         option = own[name]
+        takes_none = isinstance(option, ParameterOption) and option.parameter.optional
+        if value is None and (not takes_none or option.is_bool_flag):  # type: ignore[attr-defined]
+            continue  # as if it was not given
+        if isinstance(option.type, click.Path) and not isinstance(value, str | None):
+            raise InputError(f"{path}: {name} = {value!r}: not the name of a file")
         shown: Any = _None.NONE if value is None else value
         if getattr(option, "multiple", False) and not isinstance(shown, list | tuple):
             shown = [shown]
@@ -186,21 +197,50 @@ def _read_config(ctx: click.Context, _option: click.Parameter, path: Path | None
     ctx.default_map = {**(ctx.default_map or {}), **values}
 
 
-def write_config(path: Path | None, values: Mapping[str, Any], read: Iterable[Any] = ()) -> None:
-    """Write an experiment file, if it was asked for.
+def refuse_overlap(values: Mapping[str, Any]) -> None:
+    """Refuse to write to a file that is read, or to one file twice.
 
     Parameters
     ----------
-    path : Path, optional
     values : mapping
-        Parameters that were given.
-    read : iterable
-        Files that the command reads, which must stay as they are.
+        All options and arguments of a command, by name.
+
+    Raises
+    ------
+    InputError
     """
+    context = click.get_current_context(silent=True)
+    read = [values.get(name) for name in _READ]
+    read.append(context.meta.get(CONFIG) if context else None)
+    for name, parameter in PARAMETERS.items():
+        given_files = values.get(name) if parameter.kind == "file" else None
+        for names in given_files if isinstance(given_files, tuple) else [given_files]:
+            if isinstance(names, str):
+                read += [names, *names.split(",")]
+    inputs = {Path(str(name).strip()).resolve() for name in read if name is not None}
+    written: set[Path] = set()
+    for name in _WRITTEN:
+        target = values.get(name)
+        if target is None or str(target) == "-":
+            continue
+        place = Path(target).resolve()
+        if place in inputs:
+            raise InputError(f"{target} is read as well: choose another file to write to")
+        if place in written:
+            raise InputError(
+                f"{target} is to be written twice: choose another file for one of them"
+            )
+        written.add(place)
+
+
+_READ = ("matrix", "rhs", "file", "train", "test", "target")
+_WRITTEN = ("out", "waveforms", "plot", "errors", "json_file", "write_config")
+
+
+def write_config(path: Path | None, values: Mapping[str, Any]) -> None:
+    """Write parameters that were given as an experiment file, if it was asked for."""
     if path is None:
         return
-    if any(name is not None and Path(str(name)).resolve() == path.resolve() for name in read):
-        raise InputError(f"{path} is read as well: choose another file to write to")
     check_target(path)
     write_experiment(path, values)
 

@@ -86,9 +86,6 @@ def solve(
     if rhs is None and not (generated or asked.has_default_input):
         raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
     check_waveform_targets(waveforms, plot)
-    for target in (out, waveforms, plot, settings.json):
-        if target is not None and {str(target)} & {matrix, rhs}:
-            raise InputError(f"{target} is read as well: choose another file to write to")
     if out is not None:
         _check_solution_file(out, trials)
     if trials is not None and waveforms is not None:
@@ -103,7 +100,7 @@ def solve(
         )
     posed = settings.pose(problem, A, B)
     settings.check_circuit(posed.circuit)
-    settings.write_config(matrix, rhs, out, problem=problem, **chosen)
+    settings.write_config(problem=problem, **chosen)
     if trials is not None:
         solve_trials(posed, trials, out, plot, settings)
         return
@@ -120,7 +117,8 @@ def solve(
         )
     run = posed.restore(run)
     if str(settings.json) != "-":
-        _show(run, settings)
+        _show(run)
+    _show_notes(run, settings)
     if out is not None:
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
@@ -138,10 +136,7 @@ def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[
         return read_numbers(matrix), None if rhs is None else read_numbers(rhs)
     from amcspice.sweep.spec.experiment import Experiment
 
-    same: dict[str, Any] = {
-        name: settings.given[name] for name in ("circuit", "seed") if name in settings.given
-    }
-    point = Experiment.of({**chosen, **same, "problem": problem})
+    point = Experiment.of({**settings.given, **chosen, "problem": problem})
     made = point.matrix()
     return made, point.vectors(made)
 
@@ -177,7 +172,7 @@ def _write_waveforms(
         save(settling(run, 0, tolerance=settings.analysis.settle_tolerance), plot)
 
 
-def _show(run: Run, settings: Settings) -> None:
+def _show(run: Run) -> None:
     console = Console(highlight=False)
     n, count = run.x.shape
     table = Table(
@@ -207,6 +202,11 @@ def _show(run: Run, settings: Settings) -> None:
         console.print(_shares(run.conversion))
     if run.verification is not None:
         console.print(verification_line(run.verification))
+
+
+def _show_notes(run: Run, settings: Settings) -> None:
+    """Say what the figures alone do not."""
+    count = len(run)
     if settings.stand_in is not None:
         click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
     _show_range(run, settings)

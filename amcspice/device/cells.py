@@ -7,6 +7,7 @@ and printable.  Maps and conductances carry the index of the array first: shape 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -14,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
-from amcspice.errors import InputError
+from amcspice.errors import ImplausibleWarning, InputError
 from amcspice.schema import parameters, to_number
 
 __all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array"]
 
 Values = NDArray[Any]
+
+LARGEST_PLAUSIBLE = 0.1
+"""Conductance of a cell [S]."""
 
 
 def of_array(maps: Any, array: int, shape: tuple[int, ...], what: str) -> Values | None:
@@ -77,7 +81,9 @@ def _nested(values: Any, kind: str) -> Any:
 
 def _read_arrays(names: str) -> Any:
     """Return what files hold, one an array: stacked, or the one that holds all of them."""
-    paths = [Path(name.strip()) for name in names.split(",")]
+    paths = [Path(names)]
+    if not paths[0].exists():
+        paths = [Path(name.strip()) for name in names.split(",")]
     arrays = [_read_array(path) for path in paths]
     if len(arrays) == 1 and arrays[0].ndim == 3:
         return arrays[0]
@@ -116,7 +122,18 @@ def _stuck(value: Any) -> Any:
 def _conductances(value: Any) -> Any:
     if isinstance(value, str | Path):
         value = _read_arrays(str(value))
-    return None if value is None else _nested(value, "number")
+    if value is None:
+        return None
+    nested = _nested(value, "number")
+    largest = float(np.max(nested))
+    if largest > LARGEST_PLAUSIBLE:
+        warnings.warn(
+            f"programmed: {largest:g} S is not plausible: up to {LARGEST_PLAUSIBLE:g} S are; is "
+            "it a matrix, not conductances?",
+            ImplausibleWarning,
+            stacklevel=2,
+        )
+    return nested
 
 
 Stuck = Annotated[Any, BeforeValidator(_stuck)]

@@ -149,6 +149,8 @@ class ADC:
         """Refuse what needs bits without any."""
         if self.bits is None and (self.full_scale is not None or self.offset):
             raise ValueError("full_scale and offset need bits")
+        if self.bits is None and self.bipolar is not None:
+            raise ValueError("bipolar needs bits")
         _check_sign(self.bits, self.bipolar)
 
 

@@ -112,15 +112,19 @@ def split_hardware(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
             raise InputError(f"hardware = {hardware!r}: must be an amcspice.Hardware")
         twice = [name for name, part in parts.items() if part is not None]
         if twice:
-            raise InputError(f"give either hardware or {', '.join(twice)}: it is a part of it")
+            raise InputError(
+                f"give either hardware or {', '.join(twice)}, which is a part of it; for another "
+                "part hardware.changed(...), for other hardware of a circuit "
+                "dataclasses.replace(circuit, **hardware.parts())"
+            )
         parts = hardware.parts()
     fields: dict[str, dict[str, Any]] = {}
     giver: dict[tuple[str, str], str] = {}
     for name in [name for name in others if name in _named_fields()]:
         value = others.pop(name)
         for place in _named_fields()[name]:
-            first = giver.setdefault(place, name)
-            if fields.setdefault(place[0], {}).setdefault(place[1], value) != value:
+            first, changes = giver.setdefault(place, name), fields.setdefault(place[0], {})
+            if changes.setdefault(place[1], value) is not value and changes[place[1]] != value:
                 raise InputError(
                     f"{', '.join(sorted((first, name), reverse=True))}: give either both lines or "
                     "single ones"
@@ -171,6 +175,12 @@ def _named_fields_at(_revision: int) -> dict[str, tuple[tuple[str, str], ...]]:
         for kind in part_kinds(part):
             for parameter in field_parameters(kind):
                 place = (part, parameter.fields[0][1])
+                if named.get(parameter.name, ((part,),))[0][0] != part:
+                    raise InputError(
+                        f"parameter {parameter.name}: {kind.__name__}.{place[1]} has the name of a "
+                        f"parameter of {named[parameter.name][0][0]}; give it another with "
+                        "amcspice.schema.Name"
+                    )
                 named[parameter.name] = (place,)
                 if parameter.together and place not in named.get(parameter.together, ()):
                     named[parameter.together] = (*named.get(parameter.together, ()), place)

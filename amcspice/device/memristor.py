@@ -105,12 +105,12 @@ class Memristor:
             description="Cells stuck at g_max: a fraction of all, or booleans (arrays, rows, "
             "columns), whose other arrays have none, or their .npy file."
         ),
-        Name(file=True),
+        Name(file=True, number=True),
     ] = 0.0
     stuck_off: Annotated[
         Stuck,
         Field(description="Cells stuck at g_min (0 S with a selector): as stuck_on."),
-        Name(file=True),
+        Name(file=True, number=True),
     ] = 0.0
     drift_exponent: Annotated[
         float, Field(ge=0, description="Mean of nu in g(t) = g (t/t0)^-nu."), Quantity("", (0, 1))

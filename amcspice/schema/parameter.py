@@ -66,6 +66,8 @@ class Parameter:
         Parameter that sets this one and others.
     made_of : tuple of str
         Parameters to give in its place; see `Name`.
+    number : bool
+        Whether a number may stand in the place of a file.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Parameter:
     quantity: Quantity = PLAIN
     together: str = ""
     made_of: tuple[str, ...] = ()
+    number: bool = False
 
     def convert(self, raw: Any) -> Scalar:
         """Return a value in SI units.
@@ -93,14 +96,27 @@ class Parameter:
         InputError
             If it is none, has the wrong unit or lies outside the limits.
         """
-        if raw is None or (isinstance(raw, str) and raw.strip().lower() in NOTHING):
+        if raw is None:
+            return None
+        if isinstance(raw, str) and raw.strip().lower() in NOTHING:
+            self._check_nothing(raw)
             return None
         if isinstance(raw, list | tuple) and self.kind == "file" and raw:
+            if not all(isinstance(name, str | Path) for name in raw):
+                self.refuse(raw, "names of files are needed")
             raw = ",".join(map(str, raw))
         if isinstance(raw, list | tuple | dict):
             self.refuse(raw, "one value is needed; several values are an axis")
         value: Scalar = _KINDS[self.kind](self, raw)
         return value
+
+    def _check_nothing(self, raw: str) -> None:
+        """Refuse a word for None where it could mean two things."""
+        preset = self.group in ("device", "amplifier")
+        if raw.strip().lower() == "none" and preset and not self.optional:
+            self.refuse(raw, "it takes no none; leave it out for what the preset says")
+        if raw.strip().lower() == "default" and preset and self.optional:
+            self.refuse(raw, "leave it out for what the preset says; none is no value at all")
 
     def refuse(self, raw: Any, reason: str) -> NoReturn:
         """Raise `InputError` for a value."""
@@ -178,11 +194,13 @@ def _text(parameter: Parameter, raw: Any) -> str:
 def _file(parameter: Parameter, raw: Any) -> str | float:
     """Return the names of files as one text, or the number that stands in their place."""
     if isinstance(raw, str | Path):
+        if not parameter.number:
+            return str(raw)
         try:
             raw = parameter.quantity.read(str(raw))
         except ValueError:
             return str(raw)
-    if isinstance(raw, bool) or not isinstance(raw, numbers.Real):
+    if not parameter.number or isinstance(raw, bool) or not isinstance(raw, numbers.Real):
         parameter.refuse(raw, "not the name of a file")
     return float(raw)
 
@@ -290,4 +308,5 @@ def field_parameters(owner: Any, group: str = "") -> Iterator[Parameter]:
             quantity=facts.quantity,
             together=name.together,
             made_of=name.made_of,
+            number=name.number,
         )

@@ -102,12 +102,15 @@ class Name:
         Parameters that make its value, where it cannot be given by itself.
     file : bool
         The value may be the name of a file that holds it.
+    number : bool
+        Or a number, in the place of the file.
     """
 
     name: str = ""
     together: str = ""
     made_of: tuple[str, ...] = ()
     file: bool = False
+    number: bool = False
 
 
 @functools.lru_cache(maxsize=4096)
@@ -146,8 +149,12 @@ def to_number(text: str, unit: str = "") -> float:
     number, suffix = float(spelled[1]), spelled[3].strip()
     if suffix == "M":
         raise ValueError(_both_readings(spelled[1], unit))
+    if suffix.lower() in ("db", "dbm", "np", "neper", "decibel") and suffix + unit != "dBV/V":
+        raise none
     if suffix == "dB" and unit == "V/V":
-        return 10 ** (number / 20)
+        if abs(number) > 1000:
+            raise ValueError(f"{text} is beyond any gain")
+        return float(10.0 ** (number / 20))
     value = _converted(number, suffix, unit)
     if value is None and suffix in _SUFFIXES and not spelled[2]:
         value = number * _SUFFIXES[suffix]
@@ -195,8 +202,9 @@ def _converted(number: float, suffix: str, unit: str) -> float | str | None:
         return None
     except Exception:  # pint and the tokenizer below it have no common base of errors
         return None
-    if unit == "Hz" and "radian" in str(quantity.units):
-        return "a frequency in Hz is needed, not an angular one"
+    if "radian" in str(quantity.to_base_units().units):
+        wanted = "a frequency in Hz is needed, not an angular one" if unit == "Hz" else None
+        return wanted or "an angle is no such quantity"
     return value
 
 

@@ -64,7 +64,10 @@ def hardware_of(values: Values) -> Hardware:
     assert not rest, rest
     wire: Wire = parts.get("wire") or Wire()
     if wire.capacitance == "distributed" and not (wire.row_capacitance or wire.column_capacitance):
-        raise InputError("sections needs a line capacitance, such as wire_capacitance")
+        raise InputError(
+            "sections needs a line capacitance, such as wire_capacitance (or line_capacitance "
+            "= lumped)"
+        )
     parts["device"] = dataclasses.replace(parts["device"], seed=seed)
     if not parts["opamp"].matched and given.get("mismatch_seed") is None:
         parts["opamp"] = dataclasses.replace(parts["opamp"], mismatch_seed=seed)

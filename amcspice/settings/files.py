@@ -40,8 +40,8 @@ def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, A
     """
     text, is_json = _read(Path(path)), str(path).lower().endswith(".json")
     try:
-        tables: Any = json.loads(text) if is_json else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        tables: Any = json.loads(text, object_pairs_hook=_once) if is_json else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # of both parsers
         kind = "JSON" if is_json else "TOML"
         raise InputError(f"{path}: not valid {kind}: {error}") from None
     if not isinstance(tables, dict):
@@ -54,6 +54,10 @@ def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, A
         if known in values:
             raise InputError(f"{place}: {name} is given twice")
         if known not in PARAMETERS:
+            if isinstance(raw, dict):
+                raise InputError(
+                    f"{place}: unknown table [{name}]; {did_you_mean(known.lower(), GROUPS)}"
+                )
             if known not in more:
                 raise InputError(
                     f"{place}: unknown parameter {name!r}; "
@@ -66,6 +70,14 @@ def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, A
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
     return values
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice} is given twice")
+    return dict(pairs)
 
 
 def _read(path: Path) -> str:

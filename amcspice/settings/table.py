@@ -123,13 +123,14 @@ def _add(table: dict[str, Parameter], parameter: Parameter) -> None:
     known = table.get(parameter.name)
     if known is not None:
         same = (known.kind, known.unit) == (parameter.kind, parameter.unit)
+        same = same and (known.group == parameter.group or parameter.name == "seed")
         if not same:
             owners = " and ".join(
                 f"{owner.__name__}.{field}"
                 for owner, field in (known.fields[0], parameter.fields[0])
             )
             raise InputError(
-                f"parameter {parameter.name}: {owners} have one name, but not one kind and unit; "
+                f"parameter {parameter.name}: {owners} have one name, but not one meaning; "
                 "give one of them another with amcspice.schema.Name"
             )
         parameter = replace(known, fields=(*known.fields, *parameter.fields))

@@ -63,7 +63,8 @@ class LeastSquares(Circuit):
         rows = np.ones(len(matrix), bool) if self.rows is None else _row_mask(self.rows)
         if rows.shape != (len(matrix),) or rows.dtype != bool or not rows.any():
             raise InputError(
-                f"rows must be {len(matrix)} booleans, at least one true (one for every row)"
+                f"rows (row_mask) must be {len(matrix)} booleans, at least one true: one for every "
+                "row of the matrix"
             )
         object.__setattr__(self, "rows", rows)
         # With ridge such a column is determined: it is zero.

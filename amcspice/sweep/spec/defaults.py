@@ -20,6 +20,9 @@ from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["fill_defaults"]
 
+MOST_ENTRIES = 1_000_000_000
+"""Entries of a generated matrix, or of its right-hand sides: 8 GB."""
+
 REDUCED_UP_TO = 128
 """Columns up to which fidelity ``auto`` takes reduced decks."""
 
@@ -98,6 +101,10 @@ def _choose_size(values: dict[str, Any]) -> None:
         rows = implied_rows
     elif ratio is not None and rows != implied_rows:
         raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {implied_rows}")
+    if rows * columns > MOST_ENTRIES:
+        raise InputError(
+            f"rows = {rows}, columns = {columns}: at most {MOST_ENTRIES:,} entries of a matrix"
+        )
     values["rows"], values["rows_per_column"] = rows, rows / columns
     if PROBLEMS[problem].square and rows != columns:
         raise InputError(
@@ -123,6 +130,10 @@ def _choose_vectors(values: dict[str, Any]) -> None:
                 values[name] = default
         if values["right_hand_sides"] is None:
             values["right_hand_sides"] = 1 if PROBLEMS[problem].single_input else 4
+        if values["right_hand_sides"] * max(values["rows"], values["columns"]) > MOST_ENTRIES:
+            raise InputError(
+                f"right_hand_sides = {values['right_hand_sides']}: at most {MOST_ENTRIES:,} entries"
+            )
     else:
         if any(values[name] is not None for name in generator_settings):
             raise InputError("zeros, noise: of generated right-hand sides; rhs is a file")
@@ -165,7 +176,7 @@ def _hash_of_files(values: Mapping[str, Any]) -> str | None:
         path.strip()
         for name, parameter in PARAMETERS.items()
         if parameter.kind == "file" and isinstance(values[name], str)
-        for path in values[name].split(",")
+        for path in ([values[name]] if Path(values[name]).exists() else values[name].split(","))
     ]
     if not names:
         return None
@@ -177,7 +188,10 @@ def _hash_of_files(values: Mapping[str, Any]) -> str | None:
 
 @functools.lru_cache(maxsize=256)
 def _digest(path: str, _stamp: tuple[int, int]) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _choose_fidelity(values: dict[str, Any]) -> None:
