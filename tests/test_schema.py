@@ -480,7 +480,8 @@ def test_program_takes_a_file_too(tmp_path):
     ("arguments", "message"),
     [
         (("solve", "nnls", "--columns", 3, "--stuck-on", "on.npy", "--out", "on.npy"), "is read"),
-        (("solve", "nnls", "--columns", 3, "--row-mask", "on.npy", "--json", "./on.npy"), "is read"),
+        (("solve", "nnls", "--columns", 3, "--row-mask", "on.npy", "--json", "./on.npy"),
+         "is read"),
         (("solve", "nnls", "--config", "c.toml", "--write-config", "c.toml"), "is read"),
         (("solve", "nnls", "--columns", 3, "--json", "x", "--write-config", "./x"), "twice"),
         (("nmf", "matrix", "A.npy", "--rank", 2, "--write-config", "A.npy"), "is read"),
