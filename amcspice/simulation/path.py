@@ -23,7 +23,8 @@ from amcspice.engine import (
     have_equal_wiring,
 )
 from amcspice.pool import Pool, as_pool
-from amcspice.simulation.ranging import Case, Ranging, ideal_run
+from amcspice.simulation.case import Case
+from amcspice.simulation.ranging import Ranging, ideal_run
 from amcspice.simulation.run import Run
 from amcspice.simulation.verify import Verifier
 
