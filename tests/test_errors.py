@@ -119,8 +119,8 @@ def nan(value=np.nan):
         (lambda: amc.CompactGINV(A.astype(complex)), "not numbers"),
         (lambda: amc.CompactGINV([[1.0, 0.0], [1.0, 0.0]]), "column 1 of the matrix is all zero"),
         (lambda: amc.CompactGINV(np.zeros((2, 2))), "every entry is zero"),
-        (lambda: amc.CompactGINV(A, rows=[True, False]), "rows (row_mask) must be 3 booleans"),
-        (lambda: amc.CompactGINV(A, rows=[0, 1, 1]), "rows (row_mask) must be 3 booleans"),
+        (lambda: amc.CompactGINV(A, rows=[True, False]), r"rows \(row_mask\) must be 3 booleans"),
+        (lambda: amc.CompactGINV(A, rows=[0, 1, 1]), r"rows \(row_mask\) must be 3 booleans"),
         (lambda: amc.CompactGINV(A, rows=[False] * 3), "at least one true"),
         (
             lambda: amc.CompactGINV([[1.0, 0.0], [0.0, 1.0]], rows=[True, False]),
