@@ -261,3 +261,17 @@ def test_reduced_decks_give_what_the_equations_give():
 def test_a_failed_simulation_keeps_its_deck():
     with pytest.raises(amc.InputError, match="unstable"):
         run_point({"problem": "inv", "matrix": "uniform", "fidelity": "behavioural"})
+
+
+def test_programmed_cells_of_any_size_are_a_point(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain = Experiment.of({**BEHAVIOURAL, "rows": 8})
+    cells = np.stack([plain.circuit().arrays.cells[:, :4], plain.circuit().arrays.cells[:, 4:]])
+    np.save("G.npy", cells)
+    point = Experiment.of({**BEHAVIOURAL, "rows": 8, "programmed": "G.npy"})
+    np.testing.assert_allclose(point.simulate().x, plain.simulate().x, rtol=1e-9)
+    assert point["files_sha256"] is not None
+    cells[0, 0, 0] *= 0.5
+    np.save("G.npy", cells)
+    with pytest.raises(amc.InputError, match="changed since the point was planned"):
+        Experiment.of(point.parameters())

@@ -117,6 +117,7 @@ CASES = [
     ("residual", "ginv-compact", {"constraint": NNLS}),
     ("residual", "ginv-compact", {"constraint": amc.NonNegative(hold=False)}),
     ("residual", "ginv-compact", {"constraint": amc.NonNegative(hold=False), "ridge": 0.2}),
+    ("residual", "ginv-compact", {"constraint": amc.NonNegative(hold=False), "lasso": 1.0}),
     ("signed", "ginv-compact", {}),
     ("signed", "ginv-compact", {"ridge": 2.0, "column_load": 1.0}),
     ("signed", "ginv-compact", {"constraint": NNLS}),
@@ -171,6 +172,16 @@ def test_no_cell_of_the_whole_network_sees_more_at_rest(kind, name, options, mea
     measured("mean", np.mean(mean))
     assert worst <= 1 + 2e-3
     assert np.mean(mean) > 0.3
+
+
+def test_columns_without_a_cell_do_not_break_the_range():
+    circuit = amc.ClassicGINV(
+        [[1, 0.01], [1, 0.02], [0.5, 0.01]], device=amc.Memristor(levels=4), constraint=NNLS,
+        lasso=0.3, ridge=0.1,
+    )  # fmt: skip
+    run = amc.simulate(circuit, [1.0, 1.0, 0.5], fidelity="dc")
+    assert run.range.cell_voltage == pytest.approx(0.2)
+    assert np.isfinite(run.x).all()
 
 
 TALL_NNLS = np.array([[1.0, 0.2], [0.2, 1.0], [0.5, 0.5], [0.3, 0.4]])

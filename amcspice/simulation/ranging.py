@@ -255,7 +255,8 @@ def ideal_run(case: Case, backend: Backend, started: float) -> Run:
             backend.analysis,
         )  # fmt: skip
     origin = provenance(circuit, None, started)
-    run = _run_of(case, measurement, backend, Range("reference", scale, 0), origin)
+    choice = "reference" if backend.analysis.range == "reference" else "fixed"
+    run = _run_of(case, measurement, backend, Range(choice, scale, 0), origin)
     return replace(run, conversion=conversion)
 
 

@@ -51,7 +51,12 @@ def passive_lines(driven: Array, cells: Array, totals: Array, into: Array | floa
 
 
 def sensed_lines(
-    cells: Array, rows: Array, columns: Array, into: Array, active: NDArray[np.bool_]
+    cells: Array,
+    rows: Array,
+    columns: Array,
+    into: Array,
+    active: NDArray[np.bool_],
+    bias: Array | float = 0.0,
 ) -> Array:
     """Return where the sensed lines of an array on passive rows rest, shape (K, N).
 
@@ -69,9 +74,11 @@ def sensed_lines(
         Currents into the rows.
     active : ndarray of bool, shape (K, n)
         Of N = n single lines or N = 2 n paired ones.
+    bias : ndarray, shape (N,), or float
+        Currents into the sensed lines.
     """
     weights = np.diag(columns) - cells.T @ (cells / rows[:, None])
-    right = (into / rows) @ cells
+    right = (into / rows) @ cells + bias
     found = np.zeros((len(into), cells.shape[1]))
     n = active.shape[1]
     patterns, which = np.unique(active, axis=0, return_inverse=True)

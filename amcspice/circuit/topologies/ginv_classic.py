@@ -173,7 +173,8 @@ class ClassicGINV(LeastSquares):
         feedback, scale = self.feedback * self.device.g_max, self.mapping.scale
         target, right = self.mapping.target, vectors * self.rows
         column_total = self.device.quantise(np.abs(target)).sum(axis=0)
-        bias = float(np.abs(self._bias_gain() / column_total).max())
+        hanging = np.where(column_total > 0, column_total, np.inf)
+        bias = float(np.abs(self._bias_gain() / hanging).max())
         if self.ridge:
             target = np.vstack([target, np.diag(self._ridge_entries() * scale)])
             right = np.hstack([right, np.zeros((len(right), target.shape[1]))])

@@ -189,16 +189,23 @@ class CompactGINV(LeastSquares):
         if self.holds_signs or self.floor_at_ground:
             columns = np.tile(self._column_loads(), cells.shape[1] // scaled.shape[1])
             active = scaled > 0 if self.non_negative else np.ones(scaled.shape, bool)
-            sense = sensed_lines(cells, totals, columns, into, active)
+            bias = np.zeros(len(columns))  # L1 currents flow into the inverting lines
+            bias[: active.shape[1]] = self.lasso * self.mapping.column_scale * self._gradient
+            sense = sensed_lines(cells, totals, columns, into, active, bias)
         rows = (into + sense @ cells.T) / totals
         return max(across(scaled, rows), across(sense, rows))
 
     def _column_loads(self) -> Array:
         """Return what hangs on each column wire beside what it gets from its output [S]."""
         columns = self.arrays.column_totals
-        gradient = self.mapping.scale**2 * self.mapping.column_scale**2 / self.arrays.largest
-        loads: Array = columns + self.ridge * gradient + self.column_load * columns.max()
+        ridge = self.ridge * self.mapping.column_scale**2 * self._gradient
+        loads: Array = columns + ridge + self.column_load * columns.max()
         return loads
+
+    @property
+    def _gradient(self) -> float:
+        """Siemens of one unit of the gradient, A'(A x - b)."""
+        return float(self.mapping.scale**2 / self.arrays.largest)
 
     def _word_lines(self) -> tuple[list[NDArray[np.intp]], NDArray[np.intp]]:
         """Return the word lines of every block, and where the rows of the matrix stand in them.
@@ -289,8 +296,7 @@ class CompactGINV(LeastSquares):
     ) -> Schematic:
         """Add ridge, load and L1 term at the columns."""
         arrays, scale = self.arrays, self.mapping.column_scale
-        # One unit of gradient, A'(A x - b), is scale^2 / largest siemens.
-        gradient = self.mapping.scale**2 / arrays.largest
+        gradient = self._gradient
         network.connect(bank.out, bank.minus, self.ridge * scale**2 * gradient)
         load = self.column_load * float(arrays.column_totals.max())
         if load:

@@ -116,7 +116,10 @@ def _analysis(items: tuple[tuple[str, Scalar], ...]) -> tuple[Analysis, dict[str
 @functools.lru_cache(maxsize=4096)
 def _check_backend(analysis: Analysis, smallest: Circuit, hardware: Hardware) -> None:
     """Ask the backend whether it knows cells and amplifiers."""
-    get_backend(analysis).check(dataclasses.replace(smallest, **hardware.parts()))
+    parts = hardware.parts()
+    # Cells that are programmed already are those of one matrix.
+    parts["device"] = dataclasses.replace(hardware.device, programmed=None)
+    get_backend(analysis).check(dataclasses.replace(smallest, **parts))
 
 
 @functools.lru_cache(maxsize=4096)
