@@ -151,3 +151,10 @@ def test_a_run_as_html_dataset_and_plot():
 def test_a_complex_matrix_may_have_next_to_no_imaginary_part():
     matrix = np.eye(2) + 1e-200j * np.array([[0, 1], [-1, 0]])
     np.testing.assert_allclose(amc.solve("inv", matrix, [1, 2j], fidelity="ideal").x, [1, 2j])
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "ideal"])
+@pytest.mark.parametrize("name", ["window", "max_step"])
+def test_what_needs_time_is_refused_where_there_is_none(fidelity, name):
+    with pytest.raises(amc.UnsupportedError, match=f"has no time: leave {name} out"):
+        amc.solve("lstsq", np.eye(2), np.ones(2), fidelity=fidelity, **{name: "1 us"})

@@ -21,16 +21,22 @@ from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.ngspice.installation import Installation
 from amcspice.errors import UnsupportedError
 
-__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "refuse_sampling"]
+__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "refuse_time"]
 
 
-def refuse_sampling(circuit: Circuit, fidelity: str) -> None:
-    """Refuse converters that read outputs before they rest, where there is no time.
+def refuse_time(circuit: Circuit, analysis: Analysis, fidelity: str) -> None:
+    """Refuse what needs time, where there is none: windows, steps, samples before the rest.
 
     Raises
     ------
     UnsupportedError
     """
+    for name in ("window", "max_step"):
+        if getattr(analysis, name) is not None:
+            raise UnsupportedError(
+                f"the {fidelity} fidelity has no time: leave {name} out, or use behavioural, "
+                "reduced or flat"
+            )
     if circuit.adc is not None and circuit.adc.sample_time is not None:
         raise UnsupportedError(
             f"the {fidelity} fidelity has no time, so nothing can be sampled before it rests: "

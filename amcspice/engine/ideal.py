@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, NoReturn
 
 from amcspice.circuit import Circuit
-from amcspice.engine.backend import Backend, refuse_sampling
+from amcspice.engine.backend import Backend, refuse_time
 from amcspice.engine.batch import Batch
 from amcspice.errors import UnsupportedError
 
@@ -22,7 +22,7 @@ class Ideal(Backend):
 
     def check(self, circuit: Circuit) -> None:
         """Refuse what needs time; see `Backend.check`."""
-        refuse_sampling(circuit, self.name)
+        refuse_time(circuit, self.analysis, self.name)
 
     def prepare(self, batch: Batch) -> NoReturn:
         """Refuse: there is nothing to run."""

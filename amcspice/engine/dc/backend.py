@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
-from amcspice.engine.backend import Backend, Forecast, Origin, refuse_sampling
+from amcspice.engine.backend import Backend, Forecast, Origin, refuse_time
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.rest import Rest
 from amcspice.engine.dc.solver import RestSolver
@@ -31,7 +31,7 @@ class DC(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse what the equations do not know, and what needs time; see `Backend.check`."""
         refuse_unknown_physics(circuit, self.name)
-        refuse_sampling(circuit, self.name)
+        refuse_time(circuit, self.analysis, self.name)
         if self.analysis.allow_unstable:
             raise UnsupportedError(
                 "the dc fidelity has no time, so it cannot show where an unstable circuit goes: "
