@@ -131,3 +131,22 @@ def test_many_inputs_equal_single_ones():
 def test_bad_input_is_refused(conductance, wire, words):
     with pytest.raises(amc.InputError, match=words):
         WiredCrossbar(conductance, wire)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("wire", [amc.Wire(), amc.Wire(row=1.0, column=2.0)])
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural", "reduced", "flat"])
+def test_an_input_without_a_cell_drives_nothing(wire, fidelity):
+    """Banded matrices have such columns; their inputs are driven, so nothing floats."""
+    matrix = np.array([[1.0, 0.0, 0.3], [0.5, 0.0, -0.2]])
+    run = amc.solve("mvm", matrix, [1.0, 1.0, 0.5], fidelity=fidelity, wire=wire)
+    without = amc.solve("mvm", matrix[:, ::2], [1.0, 0.5], fidelity=fidelity)
+    np.testing.assert_allclose(run.x, [1.15, 0.4], rtol=1e-3)
+    if wire.ideal:
+        np.testing.assert_allclose(run.x, without.x, rtol=1e-6)
+
+
+def test_a_crossbar_of_one_cell_is_three_resistors_in_a_row():
+    wire = amc.Wire(row=1.0, column=2.0, driver=5.0)
+    crossbar = WiredCrossbar(np.array([[1e-4]]), wire)
+    assert crossbar @ np.ones(1) == pytest.approx(1 / (5 + 1 + 1e4 + 2), rel=1e-12)

@@ -73,6 +73,10 @@ def factorise(cells: Array, segment: float, *, first: float, last: float) -> tup
     whole = diagonal(cells, segment, first=first, last=last)
     links = np.full((count, length), -segment)
     links[:, -1] = 0.0
+    if whole.size == 1:  # LAPACK knows no links of a single unknown
+        if whole.item() <= 0:
+            raise InputError("a line of the crossbar is connected to nothing")
+        return whole.ravel(), np.empty(0)
     factor, multipliers, failed = dpttrf(whole.ravel(), links.ravel()[:-1])
     if failed:
         raise InputError("a line of the crossbar is connected to nothing")
@@ -81,6 +85,8 @@ def factorise(cells: Array, segment: float, *, first: float, last: float) -> tup
 
 def solve_lines(factor: tuple[Array, Array], right: Array) -> Array:
     """Return the voltages for injected currents, shape (lines, length, K)."""
+    if factor[0].size == 1:
+        return right / factor[0]
     solved, _ = dpttrs(*factor, right.reshape(-1, right.shape[2]))
     result: Array = solved.reshape(right.shape)
     return result

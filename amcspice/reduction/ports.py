@@ -128,7 +128,9 @@ def reduce_to_ports(
         model = _reduce_by_rows(schematic, terminals, layout)
     else:
         model = _reduce_by_lu(schematic, terminals)
-    floating = np.flatnonzero(model.conductance.diagonal() <= 0)
+    # What a source drives does not float, whatever hangs on it.
+    alone = (model.conductance.diagonal() <= 0) & ~np.isin(model.nodes, driven)
+    floating = np.flatnonzero(alone)
     if floating.size:
         raise InputError(
             f"node {model.names[floating[0]]} is connected to nothing: after programming all "
