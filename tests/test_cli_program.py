@@ -204,3 +204,22 @@ def test_device_options_that_are_refused(tmp_path, monkeypatch, options, message
     problem = write(tmp_path)
     np.save(tmp_path / "G.npy", np.ones((2, 2)))
     refused(run("solve", "nnls", *problem, *options), message)
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_the_tolerance_follows_the_levels(tmp_path):
+    """Cells within 1 uS of levels 1.5 uS apart would read as their neighbours."""
+    arguments = ("program", "--levels", 64, "--size", 8, 8, "--json")
+    fitted = run(*arguments, tmp_path / "a.json")
+    assert fitted.exit_code == 0
+    content = json.loads((tmp_path / "a.json").read_text())
+    half = (100e-6 - 5e-6) / 63 / 2
+    assert content["provenance"]["schedule"]["tolerance"] == pytest.approx(2 / 3 * half)
+    assert "within half a level: 100 %" in fitted.stdout
+    wide = run(*arguments, tmp_path / "b.json", "--tolerance", "1 uS")
+    assert "wider than half a level, 753.97 nS" in wide.stderr
+    few = run("program", "--size", 2, 2, "--json", tmp_path / "c.json")
+    assert few.exit_code == 0
+    content = json.loads((tmp_path / "c.json").read_text())
+    assert content["provenance"]["schedule"]["tolerance"] == 1e-6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from amcspice.cli.parameter_options import (
     config_options,
     decorate,
     given,
+    refuse_overlap,
 )
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
@@ -34,6 +36,9 @@ from amcspice.workload.matrix_file import read_matrix
 __all__ = ["program"]
 
 Array = NDArray[np.float64]
+
+LEVEL_SHARE = 2 / 3
+"""Of half a level, that the tolerance is at most unless it is given."""
 
 _OWN = {
     owner: tuple(parameter for parameter in field_parameters(owner) if parameter.name != "source")
@@ -135,6 +140,9 @@ def program(
 ) -> None:
     """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
     _check_files(out, errors, plot, json_file)
+    refuse_overlap(
+        {"target": target, "out": out, "errors": errors, "plot": plot, "json_file": json_file}
+    )
     targets, half_level = _target(target, size, levels, g_min, g_max, seed)
     schedule: Any
     cell: Any
@@ -142,6 +150,7 @@ def program(
         owner(**given(options, [parameter.name for parameter in parameters]))
         for owner, parameters in _OWN.items()
     )
+    schedule = _fitted(schedule, half_level, said=options["tolerance"] is not None)
     with progress(int((targets > 0).sum()), "cells") as advance:
         programmed = write_verify(
             targets,
@@ -174,6 +183,21 @@ def _check_files(
         if allowed and path.suffix.lower() not in allowed:
             raise InputError(f"{path}: unknown type {path.suffix!r}; use {', '.join(allowed)}")
         check_target(path)
+
+
+def _fitted(schedule: WriteVerify, half_level: float | None, *, said: bool) -> WriteVerify:
+    """Return the schedule with a tolerance that tells levels apart, or say that it does not."""
+    if half_level is None or schedule.tolerance <= LEVEL_SHARE * half_level:
+        return schedule
+    if not said:
+        return dataclasses.replace(schedule, tolerance=LEVEL_SHARE * half_level)
+    if schedule.tolerance > half_level:
+        click.echo(
+            f"note: a tolerance of {si(schedule.tolerance, 'S')} is wider than half a level, "
+            f"{si(half_level, 'S')}: cells that pass may read as another level",
+            err=True,
+        )
+    return schedule
 
 
 def _target(

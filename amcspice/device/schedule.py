@@ -87,7 +87,11 @@ class WriteVerify:
     ] = 0.0
     tolerance: Annotated[
         float,
-        Field(gt=0, description="Accepted distance from the target."),
+        Field(
+            gt=0,
+            description="Accepted distance from the target; the command makes it "
+            "smaller where levels are closer than that.",
+        ),
         Quantity("S", (1e-12, 0.1)),
     ] = 1e-6
     max_pulses: Annotated[
