@@ -104,7 +104,8 @@ def _help(parameter: Parameter) -> str:
     if default is None or (parameter.kind == "flag" and not default):
         return text
     shown = f"{default:g}" if isinstance(default, float) else str(default).lower()
-    return f"{text}  [default: {shown}{' ' + parameter.unit if parameter.unit else ''}]"
+    unit = f" {parameter.unit}" if parameter.unit and not isinstance(default, str) else ""
+    return f"{text}  [default: {shown}{unit}]"
 
 
 class GroupedCommand(click.Command):

@@ -165,7 +165,14 @@ class OpAmp:
         ),
         Quantity(),
     ] = 0.0
-    mismatch_seed: Annotated[int, Field(ge=0, description="Of the draw of offsets and gains.")] = 0
+    mismatch_seed: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Of the draw of offsets and gains; commands and sweeps take seed for it, "
+            "unless it is given.",
+        ),
+    ] = 0
     subcircuit: Annotated[
         Subcircuit | None,
         Field(
