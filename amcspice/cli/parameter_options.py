@@ -28,8 +28,6 @@ __all__ = [
     "write_config",
 ]
 
-_TITLES = {"problem": "Problem", "circuit": "Circuit", "device": "Device", "wires": "Wires",
-           "amplifier": "Amplifier", "converters": "Converters", "run": "Run"}  # fmt: skip
 CONFIG = "amcspice.config"
 """Where a context keeps the experiment file that was read."""
 
@@ -120,7 +118,7 @@ class GroupedCommand(click.Command):
                 records.setdefault(getattr(parameter, "group", ""), []).append(record)
         for group in ("", *GROUPS):
             if records.get(group):
-                with formatter.section(_TITLES.get(group, "Options")):
+                with formatter.section(group.capitalize() or "Options"):
                     formatter.write_dl(records[group])
 
 
@@ -225,6 +223,8 @@ def refuse_overlap(values: Mapping[str, Any]) -> None:
         if target is None or str(target) == "-":
             continue
         place = Path(target).resolve()
+        if place.exists() and not place.is_file():
+            continue  # a device or a pipe keeps nothing
         if place in inputs:
             raise InputError(f"{target} is read as well: choose another file to write to")
         if place in written:
