@@ -1,9 +1,11 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one; reading SPICE text of any origin."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -11,7 +13,7 @@ from pathlib import Path
 
 from amcspice.errors import InputError
 
-__all__ = ["replacing", "writable_folder"]
+__all__ = ["replacing", "spice_text", "writable_folder"]
 
 
 @contextlib.contextmanager
@@ -74,6 +76,37 @@ def writable_folder(path: Path) -> Path:
         raise InputError(
             f"output folder {path} cannot be written: {error.strerror or error}"
         ) from None
+
+
+def spice_text(content: bytes) -> str:
+    r"""Return the text of a SPICE deck or library, whatever wrote it.
+
+    A byte order mark says UTF-8 or UTF-16; without one it is UTF-8, or else the single-byte code
+    of Windows (cp1252), in which vendors' files have a micro sign.  A micro sign behind a number
+    becomes ``u``, which is how SPICE spells it; the mark that ends files of DOS goes.
+
+    Parameters
+    ----------
+    content : bytes
+
+    Returns
+    -------
+    str
+        With NUL characters where the file is no text.
+
+    Examples
+    --------
+    >>> spice_text(b"C1 a b 5\xb5F\x1a") == spice_text("C1 a b 5uF".encode("utf-16"))
+    True
+    """
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = content.decode("utf-16", errors="replace")
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = content.decode("cp1252", errors="replace")
+    return re.sub(r"(?<=[\d.])[µμ]", "u", text.rstrip("\x1a\r\n\t ") + "\n")
 
 
 def _umask() -> int:

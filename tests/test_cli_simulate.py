@@ -243,3 +243,16 @@ def test_help_has_an_example():
     result = run("simulate", "--help")
     assert result.exit_code == 0
     assert "Example: amcspice simulate deck.cir" in result.stdout
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("code", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_micro_sign_is_a_millionth_whatever_wrote_it(tmp_path, code):
+    text = (
+        "* a filter of 1 µs\nV1 in 0 PULSE(0 1 1u 1n 1n 1 2)\nR1 in out 1k\nC1 out 0 0.001µ\n"
+        ".tran 10n 20µs\n.end\n"
+    )
+    path = tmp_path / "micro.cir"
+    path.write_bytes(text.encode(code) + (b"\x1a" if code == "cp1252" else b""))
+    nodes, _ = report_of(path)
+    assert nodes["out"]["settling_time_s"] == pytest.approx(1e-6 * (1 + math.log(100)), rel=0.01)

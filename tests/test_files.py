@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from amcspice.errors import InputError
-from amcspice.files import replacing, writable_folder
+from amcspice.files import replacing, spice_text, writable_folder
 
 
 def test_success_replaces_the_file(tmp_path):
@@ -95,3 +95,28 @@ def test_what_cannot_be_replaced_is_refused(tmp_path, monkeypatch):
     assert kept.read_text() == "old"
     with pytest.raises(InputError, match="it is a folder"), replacing(tmp_path):
         pass
+
+
+WRITTEN = {
+    "utf-8": lambda text: text.encode(),
+    "byte order mark": lambda text: text.encode("utf-8-sig"),
+    "utf-16": lambda text: text.encode("utf-16"),
+    "utf-16, big end first": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    "windows": lambda text: text.encode("cp1252"),
+    "dos": lambda text: text.replace("\n", "\r\n").encode("cp1252") + b"\x1a",
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_spice_text_of_any_origin_is_one_text(how):
+    text = "* Müller's filter\nC1 out 0 0.001µ\nR1 in out 1k ; 5 µs\n.tran 10n 20µs\n"
+    read = spice_text(WRITTEN[how](text))
+    assert read.splitlines() == [
+        "* Müller's filter", "C1 out 0 0.001u", "R1 in out 1k ; 5 µs", ".tran 10n 20us",
+    ]  # fmt: skip
+
+
+def test_what_is_no_text_shows_it():
+    assert "\0" in spice_text(b"\x00\x01\x02\xff")
+    assert spice_text(b"\x1a\n").strip() == ""
+    assert spice_text(b"V1 \xb5node 0 1\n") == "V1 µnode 0 1\n"  # a name keeps its sign

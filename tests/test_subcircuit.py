@@ -258,3 +258,13 @@ class TestCommands:
         refused(run("opamp", library(), "--subckt", "yours"), "it has mine")
         refused(run("opamp", tmp_path / "no.lib", "--subckt", "a"), "no such file")
         refused(run("opamp", library(), "--subckt", "mine", "--plot", "a.txt"), "unknown type")
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("code", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_library_may_be_written_in_any_code(library, code):
+    path = library()
+    path.write_bytes(
+        GOOD.replace("gm=1e-3", "gm=1000µ").encode(code) + b"\x1a" * (code == "cp1252")
+    )
+    assert measured_opamp(path, "mine").gbw == pytest.approx(1e-3 / (2 * np.pi * 1e-11), rel=1e-3)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.errors import InputError
+from amcspice.files import spice_text
 from amcspice.registry import Registry
 from amcspice.schema import Name, Quantity, parameters
 
@@ -60,7 +61,7 @@ class Subcircuit:
         content = _read(Path(self.file))
         if _sha256(content) != self.sha256:
             raise InputError(f"{self.file} has changed since it was read: name it again")
-        return content.decode("utf-8", errors="replace")
+        return spice_text(content)
 
 
 def _read(path: Path) -> bytes:

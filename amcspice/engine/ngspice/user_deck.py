@@ -16,6 +16,7 @@ import numpy as np
 from amcspice.engine.ngspice.process import BatchSimulator
 from amcspice.engine.ngspice.simulator import Vectors, failure
 from amcspice.errors import InputError
+from amcspice.files import spice_text
 from amcspice.netlist.listing import WINDOW_LINE
 from amcspice.netlist.subcircuit import absolute_include
 
@@ -135,9 +136,10 @@ def _read(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    if b"\0" in content or not content.strip():
-        raise InputError(f"{path}: not a SPICE deck ({'binary' if content.strip() else 'empty'})")
-    return content.decode("utf-8", errors="replace").lstrip("\ufeff")
+    text = spice_text(content)
+    if "\0" in text or not text.strip():
+        raise InputError(f"{path}: not a SPICE deck ({'binary' if text.strip() else 'empty'})")
+    return text
 
 
 def _control_lines(lines: list[str]) -> list[bool]:
