@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -30,8 +31,8 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Parameters
     ----------
-    n_components : int, optional
-        Columns of W; None is the smaller side of X.
+    n_components : int or "auto", optional
+        Columns of W; None and "auto" are the smaller side of X.
     max_iter : int
         Largest number of iterations.
     tol : float
@@ -91,7 +92,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def __init__(
         self,
-        n_components: int | None = None,
+        n_components: Any = None,
         *,
         max_iter: int = 20,
         tol: float = 1e-4,
@@ -152,7 +153,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         result = nmf(
             V,
-            smaller if self.n_components is None else self.n_components,
+            self._rank(smaller),
             iterations=self.max_iter,
             tolerance=self.tol,
             seed=seed,
@@ -192,6 +193,16 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         product: Array = np.asarray(X, dtype=float) @ self.components_
         return product
+
+    def _rank(self, smaller: int) -> int:
+        """Return the columns of W."""
+        asked = self.n_components
+        if asked is None or (isinstance(asked, str) and asked == "auto"):
+            return smaller
+        whole = isinstance(asked, numbers.Real) and not isinstance(asked, bool)
+        if not whole or not float(asked).is_integer():
+            raise InputError(f"n_components = {asked!r}: must be a whole number, 'auto' or None")
+        return int(asked)
 
     def _analysis(self) -> Analysis:
         """Return how a regression is simulated."""

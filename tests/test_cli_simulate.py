@@ -256,3 +256,10 @@ def test_a_micro_sign_is_a_millionth_whatever_wrote_it(tmp_path, code):
     path.write_bytes(text.encode(code) + (b"\x1a" if code == "cp1252" else b""))
     nodes, _ = report_of(path)
     assert nodes["out"]["settling_time_s"] == pytest.approx(1e-6 * (1 + math.log(100)), rel=0.01)
+
+
+@pytest.mark.ngspice
+def test_a_step_that_is_an_expression_is_not_taken_for_the_stop_time(tmp_path):
+    path = deck(tmp_path, RC.replace(".tran 10n 20u", ".tran { 20u / 2000 } 10u"))
+    nodes, _ = report_of(path)
+    assert nodes["out"]["settling_time_s"] == pytest.approx(1e-6 * math.log(100), rel=0.01)

@@ -142,3 +142,16 @@ def test_a_row_is_transformed_by_itself(mask):
 def test_bad_input_is_refused(options, given, message):
     with pytest.raises(amc.InputError, match=message):
         AnalogNMF(**options).fit(**given)
+
+
+@pytest.mark.parametrize(("asked", "rank"), [("auto", 3), (2.0, 2), (np.int64(2), 2), (None, 3)])
+def test_the_number_of_components_is_taken_as_scikit_learn_takes_it(asked, rank):
+    X = np.random.default_rng(0).uniform(size=(5, 3))
+    model = AnalogNMF(asked, random_state=0, max_iter=1).fit(X)
+    assert model.n_components_ == rank
+
+
+@pytest.mark.parametrize("asked", [2.5, "many", True, [2], float("nan")])
+def test_what_is_no_number_of_components_is_refused(asked):
+    with pytest.raises(amc.InputError, match="n_components = "):
+        AnalogNMF(asked, random_state=0).fit(np.ones((4, 3)))

@@ -168,6 +168,6 @@ def _stop_time(path: Path, lines: list[str], cards: list[str]) -> float | None:
             f"time{hint}"
         )
     number = _NUMBER.match(card.group(1))
-    if number is None:
-        return None
+    if number is None or re.search(r"[{}']", card.group(0)):
+        return None  # an expression: ngspice knows what it comes to
     return float(number.group(1)) * _SUFFIXES.get((number.group(2) or "").lower(), 1.0)
