@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import PIL.Image
+import PIL.ImageOps
 import pytest
 import skimage.io
 import skimage.metrics
+import tifffile
 
 import amcspice as amc
+from amcspice.errors import InputError
 from amcspice.workload import Crop, read_image, score, write_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 10, 3), dtype=np.uint8)
@@ -119,3 +122,56 @@ def test_written_picture_reads_back_within_half_a_step(tmp_path, channels):
     picture = np.random.default_rng(4).random((6, 5, channels))
     write_image(tmp_path / "p.png", picture)
     assert np.abs(read_image(tmp_path / "p.png") - picture).max() <= 0.5 / 255 + 1e-12
+
+
+GREY = np.random.default_rng(3).integers(0, 256, (6, 9)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_a_picture_stands_upright(tmp_path, orientation, suffix):
+    path = tmp_path / f"turned.{suffix}"
+    picture = PIL.Image.fromarray(GREY)
+    exif = picture.getexif()
+    exif[274] = orientation
+    picture.save(path, exif=exif)
+    picture.save(tmp_path / "oracle.png", exif=exif)
+    with PIL.Image.open(tmp_path / "oracle.png") as saved_picture:
+        upright = np.asarray(PIL.ImageOps.exif_transpose(saved_picture))
+    np.testing.assert_allclose(read_image(path)[:, :, 0], upright / 255, rtol=1e-12)
+
+
+def test_grey_of_sixteen_bits_has_a_full_scale_of_its_own(tmp_path):
+    wide = GREY.astype(np.uint16) * 257
+    (tmp_path / "wide.pgm").write_bytes(b"P5 9 6 65535\n" + wide.astype(">u2").tobytes())
+    PIL.Image.fromarray(wide).save(tmp_path / "wide.png")
+    for name in ("wide.pgm", "wide.png"):
+        np.testing.assert_allclose(read_image(tmp_path / name)[:, :, 0], GREY / 255, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_tiff_in_which_zero_is_white_is_inverted(tmp_path, dtype):
+    values = GREY.astype(dtype)
+    tifffile.imwrite(tmp_path / "w.tif", values, photometric="miniswhite")
+    full = np.iinfo(dtype).max
+    np.testing.assert_allclose(read_image(tmp_path / "w.tif")[:, :, 0], (full - values) / full)
+
+
+def test_what_is_not_one_grey_or_rgb_picture_is_refused(tmp_path):
+    pages = [PIL.Image.fromarray(np.roll(GREY, k)) for k in range(3)]
+    for count in (2, 3, 4):
+        path = tmp_path / f"{count}.tif"
+        tifffile.imwrite(path, np.stack([np.asarray(page) for page in pages][:1] * count),
+                         photometric="minisblack")  # fmt: skip
+        with pytest.raises(InputError, match=rf"a stack of pictures \({count} of them"):
+            read_image(path)
+    for name in ("moving.webp", "moving.gif"):
+        pages[0].convert("RGB").save(tmp_path / name, save_all=True, append_images=pages[1:])
+        with pytest.raises(InputError, match=r"a stack of pictures \(3 of them"):
+            read_image(tmp_path / name)
+    palette = np.zeros((3, 256), np.uint16)
+    tifffile.imwrite(tmp_path / "p.tif", GREY, photometric="palette", colormap=palette)
+    tifffile.imwrite(tmp_path / "l.tif", np.stack([GREY] * 3, axis=2), photometric="cielab")
+    for name in ("p.tif", "l.tif"):
+        with pytest.raises(InputError, match="neither grey nor RGB"):
+            read_image(tmp_path / name)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from amcspice.errors import InputError
 from amcspice.files import replacing
+from amcspice.workload.picture_file import as_seen
 
 __all__ = ["Crop", "Score", "read_image", "score", "write_image"]
 
@@ -119,6 +120,7 @@ def _pixels(path: Path) -> NDArray[np.generic]:
             pixels = np.asarray(skimage.io.imread(source))
             if pixels.ndim == 3 and pixels.shape[2] == 4 and _is_cmyk(path):
                 raise InputError(f"{path}: a CMYK picture; convert it to RGB")
+            pixels = as_seen(pixels, path)
     except InputError:
         raise
     except Exception as error:  # the readers behind scikit-image raise all sorts
