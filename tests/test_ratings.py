@@ -140,3 +140,45 @@ def test_titles(tmp_path):
     (tmp_path / "bad").write_text("1|a\nfilm\n")
     with pytest.raises(amc.InputError, match="line 2: 'film' is not an item and its title"):
         read_titles(tmp_path / "bad")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "userId,movieId,rating,timestamp\n3,7,2.5,10\n4,7,1,11\n",
+        ",user_id,item_id,rating\n0,3,7,2.5\n1,4,7,1\n",
+        "rating,userId,movieId\n2.5,3,7\n1,4,7\n",
+        "Item\tUser\tScore\tnotes\n7\t3\t2.5\t0\n7\t4\t1\t0\n",
+    ],
+)
+def test_a_header_says_which_column_is_which(tmp_path, text):
+    path = tmp_path / "ratings.csv"
+    path.write_text(text)
+    table = read_ratings(path)
+    assert table.users.tolist() == [3, 4]
+    assert table.items.tolist() == [7, 7]
+    assert table.values.tolist() == [2.5, 1.0]
+
+
+def test_a_header_without_what_is_needed_is_refused(tmp_path):
+    path = tmp_path / "ratings.csv"
+    path.write_text("who,movieId,rating\n3,7,2.5\n")
+    with pytest.raises(
+        amc.InputError, match=r"line 1: the header names no user \(such as user, userid"
+    ):
+        read_ratings(path)
+    path.write_text("userId,movieId,rating\n3,7,2.5\n3,8\n")
+    with pytest.raises(amc.InputError, match="line 3: 2 fields in '3,8', expected 3"):
+        read_ratings(path)
+    path.write_text("rating,userId,movieId\n2.5,3,7\n1,x,8\n")
+    with pytest.raises(amc.InputError, match="line 3: user 'x' is not a whole number"):
+        read_ratings(path)
+
+
+def test_titles_of_a_table_with_a_header(tmp_path):
+    path = tmp_path / "movies.csv"
+    path.write_text('movieId,title,genres\n1,"Film, The (1999)",Drama|Comedy\n20,Über,Drama\n')
+    assert read_titles(path) == {1: "Film, The (1999)", 20: "Über"}
+    path.write_text("movieId,title\none,Film\n")
+    with pytest.raises(amc.InputError, match="line 2: 'one,Film' is not an item and a title"):
+        read_titles(path)

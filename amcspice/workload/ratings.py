@@ -2,8 +2,9 @@
 
 A line holds user, item, rating and, in every line or in none, a time, separated by a tab, a
 comma, white space or ``::``; the first line that holds anything decides.  It may be a header: it
-is one if none of its first three fields is a number.  A file that begins with ``%%MatrixMarket``
-is read as one: a row a user, a column an item, both counted from 1.
+is one if none of its first three fields is a number, and then says which column is which.  A
+file that begins with ``%%MatrixMarket`` is read as one: a row a user, a column an item, both
+counted from 1.
 
 Users and items are named by whole numbers; gaps between them mean nothing.  A rating is zero or
 positive.  Of a pair that was rated twice the latest rating counts: by time where there is one,
@@ -12,10 +13,12 @@ else by line.
 
 from __future__ import annotations
 
+import csv
 import io
 import math
 import warnings
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +29,14 @@ from numpy.typing import NDArray
 from amcspice.errors import InputError
 
 __all__ = ["RatingTable", "Ratings", "read_ratings", "read_titles"]
+
+COLUMNS = {
+    "user": ("user", "userid", "user_id", "users", "reviewer", "reviewerid"),
+    "item": ("item", "itemid", "item_id", "items", "movie", "movieid", "movie_id", "book", "isbn"),
+    "rating": ("rating", "ratings", "score", "stars", "overall"),
+    "time": ("time", "timestamp", "unixreviewtime"),
+}
+"""What columns of a table are called, in small letters."""
 
 MARKET = "%%matrixmarket"
 LARGEST_ID = 2**53
@@ -142,7 +153,7 @@ def _latest(
 
 
 def read_titles(path: Path | str) -> dict[int, str]:
-    """Read titles of items: ``id|title|...`` (u.item) or ``id::title::...`` (movies.dat).
+    """Read titles of items: ``id|title|...`` (u.item), ``id::title::...`` or a CSV with a header.
 
     Raises
     ------
@@ -152,8 +163,17 @@ def read_titles(path: Path | str) -> dict[int, str]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    titles = {}
-    for number, line in enumerate(path.read_bytes().decode("latin-1").splitlines(), 1):
+    titles: dict[int, str] = {}
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    header = [name.strip().lower() for name in text.partition("\n")[0].split(",")]
+    item = next((header.index(word) for word in COLUMNS["item"] if word in header), None)
+    if item is not None and "title" in header:
+        return _titles_of_table(path, text, item, header.index("title"))
+    for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         name, _, rest = line.partition("::" if "::" in line else "|")
@@ -161,9 +181,24 @@ def read_titles(path: Path | str) -> dict[int, str]:
         if not (name.isascii() and name.strip().isdigit() and title):
             raise InputError(
                 f"{path}, line {number}: {_shown(line)} is not an item and its title "
-                "(id|title or id::title)"
+                "(id|title, id::title, or a CSV whose header names item and title)"
             )
         titles[int(name)] = title
+    return titles
+
+
+def _titles_of_table(path: Path, text: str, item: int, title: int) -> dict[int, str]:
+    titles = {}
+    rows = csv.reader(io.StringIO(text))
+    next(rows)
+    for row in rows:
+        if not row:
+            continue
+        if len(row) <= max(item, title) or not row[item].strip().isdecimal():
+            raise InputError(
+                f"{path}, line {rows.line_num}: {_shown(','.join(row))} is not an item and a title"
+            )
+        titles[int(row[item])] = row[title].strip()
     return titles
 
 
@@ -203,6 +238,10 @@ class _Layout:
         Largest id of a user and of an item.
     entries : int, optional
         Number of ratings that a MatrixMarket file announces.
+    columns : tuple of int, optional
+        Where user, item, rating and time stand, if a header says so.
+    width : int
+        Fields of a line; 0: as many as are read.
     """
 
     path: Path
@@ -212,6 +251,8 @@ class _Layout:
     lowest_id: int = 0
     largest: tuple[int, int] = (LARGEST_ID, LARGEST_ID)
     entries: int | None = None
+    columns: tuple[int, ...] | None = None
+    width: int = 0
 
     @classmethod
     def of(cls, path: Path, text: str) -> _Layout:
@@ -223,7 +264,7 @@ class _Layout:
         line = lines[first]
         separator = next((sign for sign in ("\t", "::", ",") if sign in line), " ")
         names = _split(line, separator)
-        header = not any(_is_number(name) for name in names[:3])
+        header, named = not any(_is_number(name) for name in names[:3]), names
         follows = [other for other in lines[first + 1 : 1000] if other.strip()]
         if header and follows:
             separator = next((sign for sign in ("\t", "::", ",") if sign in follows[0]), " ")
@@ -231,7 +272,25 @@ class _Layout:
         layout = cls(path, first + header, separator, min(max(len(names), 3), 4))
         if header and not follows:
             layout._refuse(first + 1, f"{_shown(line)} is not user, item and rating")
-        return layout
+        return layout._by_name(first + 1, named, len(names)) if header else layout
+
+    def _by_name(self, number: int, names: Sequence[str], width: int) -> _Layout:
+        """Return the layout with the columns that a header names."""
+        known = [name.strip("\"'").lower() for name in names]
+        places = [
+            next((known.index(word) for word in words if word in known), None)
+            for words in COLUMNS.values()
+        ]
+        missing = [
+            what
+            for what, place in zip(COLUMNS, places, strict=True)
+            if place is None and what != "time"
+        ]
+        if missing:
+            words = ", ".join(COLUMNS[missing[0]][:3])
+            self._refuse(number, f"the header names no {missing[0]} (such as {words})")
+        columns = tuple(place for place in places if place is not None)
+        return replace(self, fields=len(columns), columns=columns, width=width)
 
     @classmethod
     def _market(cls, path: Path, text: str) -> _Layout:
@@ -268,6 +327,7 @@ class _Layout:
                 delimiter=None if separator == " " else separator,
                 comments=None,
                 skiprows=self.skipped,
+                usecols=self.columns,
                 ndmin=2,
             )
         if table.shape[1] != self.fields:
@@ -291,9 +351,12 @@ class _Layout:
     def _fault(self, line: str, scale: tuple[float, float] | None) -> str | None:
         """Say what is wrong with a line; None if nothing is."""
         words = _split(line, self.separator)
-        if len(words) != self.fields:
+        width = self.width or self.fields
+        if len(words) != width:
             names = "user, item and rating" if self.fields == 3 else "user, item, rating and time"
-            return f"{len(words)} fields in {_shown(line)}, expected {self.fields}: {names}"
+            return f"{len(words)} fields in {_shown(line)}, expected {width}: {names}"
+        if self.columns is not None:
+            words = [words[column] for column in self.columns]
         for what, word, most in zip(("user", "item"), words, self.largest, strict=False):
             if not (_is_number(word) and float(word).is_integer()):
                 return f"{what} {_shown(word)} is not a whole number"
