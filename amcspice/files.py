@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amcspice.errors import InputError
 
-__all__ = ["replacing", "spice_text", "writable_folder"]
+__all__ = ["file_stamp", "named_files", "replacing", "spice_text", "writable_folder"]
 
 
 @contextlib.contextmanager
@@ -76,6 +76,25 @@ def writable_folder(path: Path) -> Path:
         raise InputError(
             f"output folder {path} cannot be written: {error.strerror or error}"
         ) from None
+
+
+def named_files(names: str) -> list[Path]:
+    """Return the files that a text names: one whose name it is, or several with commas between.
+
+    >>> [path.name for path in named_files("a.npy, b.npy")]
+    ['a.npy', 'b.npy']
+    """
+    whole = Path(names)
+    return [whole] if whole.exists() else [Path(name.strip()) for name in names.split(",")]
+
+
+def file_stamp(path: str | Path) -> tuple[int, int]:
+    """Return what changes when a file changes: time and size; nothing where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0)
+    return status.st_mtime_ns, status.st_size
 
 
 def spice_text(content: bytes) -> str:

@@ -275,3 +275,14 @@ def test_programmed_cells_of_any_size_are_a_point(tmp_path, monkeypatch):
     np.save("G.npy", cells)
     with pytest.raises(amc.InputError, match="changed since the point was planned"):
         Experiment.of(point.parameters())
+    anew = Experiment.of({**BEHAVIOURAL, "rows": 8, "programmed": "G.npy"})
+    assert np.abs(anew.simulate().x - plain.simulate().x).max() > 1e-3
+
+
+def test_the_seed_of_amplifiers_is_that_of_the_point_unless_it_is_given():
+    base = {**BEHAVIOURAL, "offset_sigma": 1e-3, "seed": 3}
+    seeds = [
+        Experiment.of({**base, **said}).circuit().opamp.mismatch_seed
+        for said in ({}, {"mismatch_seed": 0}, {"mismatch_seed": 7})
+    ]
+    assert seeds == [3, 0, 7]

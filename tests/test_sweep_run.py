@@ -227,7 +227,8 @@ def nobody_left(group):
 @pytest.mark.timeout(900)
 def test_five_kills_at_random_lose_nothing(tmp_path):
     spec, path = tmp_path / "sweep.toml", tmp_path / "runs.sqlite"
-    spec.write_text(MANY)
+    many = MANY.replace("100", "300")  # more than five kills on a busy machine let pass
+    spec.write_text(many)
     draw = random.Random(6)
     done = 0
     for _ in range(5):
@@ -240,15 +241,15 @@ def test_five_kills_at_random_lose_nothing(tmp_path):
     last = child(path, spec)
     out, _ = last.communicate(timeout=120)
     assert last.returncode == 0, out
-    sweep = plan_of(MANY)
+    sweep = plan_of(many)
     with Store.open(tmp_path / "other.sqlite", create=True, own=True) as whole:
         run_sweep(sweep, whole, function=sweep_points.trivial, jobs=1)
         with Store.open(path, read_only=True) as store:
-            assert store.counts(1) == {"done": 1000, "failed": 0, "left": 0}
+            assert store.counts(1) == {"done": 3000, "failed": 0, "left": 0}
             assert sorted(store.frame()["key"]) == sorted(sweep.keys)
             assert values(store).equals(values(whole))
     total, before, now = map(int, out.split()[-3:])
-    assert (total, before + now) == (1000, 1000)
+    assert (total, before + now) == (3000, 3000)
     assert before >= done
 
 

@@ -143,13 +143,14 @@ class Settings:
             write_json(self.json, content)
 
 
-json_option = click.option(
-    "--json",
-    "json_file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Write machine-readable results there (- is standard output).",
-)
+def _json() -> click.Option:
+    return click.Option(
+        ["--json", "json_file"], type=click.Path(path_type=Path), metavar="FILE",
+        help="Write machine-readable results there (- is standard output).",
+    )  # fmt: skip
+
+
+json_option = decorate([_json()])
 
 SHARED = ("circuit", "device", "wires", "amplifier", "converters", "run")
 """Groups of parameters that every command on circuits takes."""
@@ -167,10 +168,7 @@ def _shared() -> list[click.Option]:
             help="Run K regressions, drawn at random, again one fidelity higher and report how "
             "far they are off.",
         ),
-        click.Option(
-            ["--json", "json_file"], type=click.Path(path_type=Path), metavar="FILE",
-            help="Write machine-readable results there (- is standard output).",
-        ),
+        _json(),
         *config_options(),
     ]  # fmt: skip
     options = parameter_options(PARAMETERS.of_group(*SHARED))

@@ -11,6 +11,7 @@ import click
 
 from amcspice.cli.output import check_target
 from amcspice.errors import InputError
+from amcspice.files import named_files
 from amcspice.schema import Parameter, field_parameters
 from amcspice.settings.files import read_experiment, write_experiment
 from amcspice.settings.table import GROUPS, PARAMETERS
@@ -215,7 +216,7 @@ def refuse_overlap(values: Mapping[str, Any]) -> None:
         given_files = values.get(name) if parameter.kind == "file" else None
         for names in given_files if isinstance(given_files, tuple) else [given_files]:
             if isinstance(names, str):
-                read += [names, *names.split(",")]
+                read += named_files(names)
     inputs = {Path(str(name).strip()).resolve() for name in read if name is not None}
     written: set[Path] = set()
     for name in _WRITTEN:

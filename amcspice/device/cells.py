@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from amcspice.errors import ImplausibleWarning, InputError
+from amcspice.files import named_files
 from amcspice.schema import parameters, to_number
 
 __all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array"]
@@ -81,9 +82,7 @@ def _nested(values: Any, kind: str) -> Any:
 
 def _read_arrays(names: str) -> Any:
     """Return what files hold, one an array: stacked, or the one that holds all of them."""
-    paths = [Path(names)]
-    if not paths[0].exists():
-        paths = [Path(name.strip()) for name in names.split(",")]
+    paths = named_files(names)
     arrays = [_read_array(path) for path in paths]
     if len(arrays) == 1 and arrays[0].ndim == 3:
         return arrays[0]

@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from amcspice.circuit.options import topology_parameters
 from amcspice.device import PARTS, Hardware, Memristor, OpAmp, Wire, split_hardware
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
+from amcspice.files import file_stamp
 from amcspice.schema import Parameter, Scalar, field_parameters
 from amcspice.settings.table import PARAMETERS
 
@@ -59,7 +59,7 @@ def hardware_of(values: Values) -> Hardware:
     device = Memristor.preset(given.pop("device", None) or "ideal")
     if given.get("write_errors") is not None:
         device = dataclasses.replace(device, write_noise=0.0)
-    opamp = _amplifier(given, values)
+    opamp = _amplifier(given)
     parts, rest = split_hardware({"device": device, "opamp": opamp, **given})
     assert not rest, rest
     wire: Wire = parts.get("wire") or Wire()
@@ -77,12 +77,10 @@ def hardware_of(values: Values) -> Hardware:
 def _is_said(name: str, value: Any) -> bool:
     """Whether a value says something: None does where a preset may have said something else."""
     parameter = PARAMETERS[name]
-    if value is not None:
-        return name != "seed"
-    return parameter.optional and parameter.group in ("device", "amplifier")
+    return value is not None or (parameter.optional and parameter.group in ("device", "amplifier"))
 
 
-def _amplifier(given: dict[str, Any], values: Values) -> OpAmp:
+def _amplifier(given: dict[str, Any]) -> OpAmp:
     """Return the amplifier of a preset, or of the user's own; what it fixes is not given any more.
 
     Raises
@@ -103,7 +101,7 @@ def _amplifier(given: dict[str, Any], values: Values) -> OpAmp:
         for rail in ("supply_positive", "supply_negative")
         if given.get(rail) is not None
     }
-    measured = _measured(str(library), name, _stamp(library), **rails)
+    measured = _measured(str(library), name, file_stamp(library), **rails)
     for parameter in field_parameters(OpAmp):
         field = parameter.fields[0][1]
         if field in _MATCHED or parameter.name not in given:
@@ -111,14 +109,6 @@ def _amplifier(given: dict[str, Any], values: Values) -> OpAmp:
         if given.pop(parameter.name) != getattr(measured, field):
             raise InputError(f"{parameter.name}: the amplifier of opamp_lib has its own, measured")
     return measured
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    try:
-        status = Path(path).stat()
-    except OSError:
-        return (0, 0)
-    return status.st_mtime_ns, status.st_size
 
 
 @functools.lru_cache(maxsize=16)

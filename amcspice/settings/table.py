@@ -7,7 +7,7 @@ ranges, help and defaults from here, and nothing else has a list of its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,27 @@ class _Table(Mapping[str, Parameter]):
 
     def __len__(self) -> int:
         return len(_table())
+
+    def __contains__(self, name: object) -> bool:
+        return name in _table()
+
+    def items(self) -> ItemsView[str, Parameter]:
+        """Return names and parameters; as `values` without a look at the registries for each."""
+        return _table().items()
+
+    def values(self) -> ValuesView[Parameter]:
+        """Return the parameters, in order."""
+        return _table().values()
+
+    @property
+    def revision(self) -> int:
+        """Changes when a package or a script adds to what there is."""
+        return _revision()
+
+    @property
+    def by_name(self) -> Mapping[str, Parameter]:
+        """The table as it is now: for those who look up many names at once."""
+        return _table()
 
     def of_group(self, *groups: str) -> list[Parameter]:
         """Return the parameters of some groups, in order."""

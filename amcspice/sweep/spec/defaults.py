@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from amcspice.engine import BACKENDS
 from amcspice.errors import InputError
+from amcspice.files import file_stamp, named_files
 from amcspice.problem import PROBLEMS
 from amcspice.problem.generators import GENERATORS, check_generator, is_file
 from amcspice.schema import Scalar
@@ -32,7 +32,8 @@ _PLAIN = ("ridge", "lasso", "device", "opamp")
 """What has a default whatever the circuit is."""
 
 
-def _defaults() -> dict[str, Scalar]:
+@functools.lru_cache(maxsize=1)
+def _defaults(_revision: int) -> dict[str, Scalar]:
     """Return every parameter as it is when nothing is said; None where others choose it."""
     return {
         name: parameter.default if parameter.group in ("problem", "run") or name in _PLAIN else None
@@ -50,7 +51,7 @@ def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
         the parameter.
     """
     given = {name: convert(name, raw) for name, raw in parameters.items()}
-    values = dict(_defaults())
+    values = dict(_defaults(PARAMETERS.revision))
     values |= {name: value for name, value in given.items() if value is not None}
     _choose_problem(values)
     _choose_size(values)
@@ -159,9 +160,13 @@ def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     if values["hold"] is None and PROBLEMS[problem].non_negative and plain_compact:
         said["hold"] = None if is_file(values["matrix"]) else True
     values |= parts.complete(values, said, signed=_signed(values))
-    if not values["mismatch_seed"]:
-        values["mismatch_seed"] = None
+    values["mismatch_seed"] = given.get("mismatch_seed")  # None: seed
     values["files_sha256"] = _hash_of_files(values)
+
+
+@functools.lru_cache(maxsize=1)
+def _of_files(_revision: int) -> tuple[str, ...]:
+    return tuple(name for name, parameter in PARAMETERS.items() if parameter.kind == "file")
 
 
 def _hash_of_files(values: Mapping[str, Any]) -> str | None:
@@ -173,14 +178,14 @@ def _hash_of_files(values: Mapping[str, Any]) -> str | None:
         If they have changed since the point was planned.
     """
     names = [
-        path.strip()
-        for name, parameter in PARAMETERS.items()
-        if parameter.kind == "file" and isinstance(values[name], str)
-        for path in ([values[name]] if Path(values[name]).exists() else values[name].split(","))
+        str(path)
+        for name in _of_files(PARAMETERS.revision)
+        if isinstance(values[name], str)
+        for path in named_files(values[name])
     ]
     if not names:
         return None
-    digest = hashlib.sha256("".join(_digest(path, _stamp(path)) for path in names).encode())
+    digest = hashlib.sha256("".join(_digest(path, file_stamp(path)) for path in names).encode())
     if values["files_sha256"] not in (None, digest.hexdigest()):
         raise InputError(f"{', '.join(names)}: changed since the point was planned")
     return digest.hexdigest()
@@ -217,16 +222,7 @@ _check_generator = functools.lru_cache(maxsize=1024)(check_generator)
 
 def _file(path: str) -> tuple[int, int, bool]:
     """Return rows and columns of a matrix in a file, and whether it has negative entries."""
-    return _contents(path, _stamp(path))[:3]
-
-
-def _stamp(path: str) -> tuple[int, int]:
-    """Return what changes when a file changes; nothing where there is none."""
-    try:
-        status = os.stat(path)
-    except OSError:
-        return (0, 0)
-    return (status.st_mtime_ns, status.st_size)
+    return _contents(path, file_stamp(path))[:3]
 
 
 @functools.lru_cache(maxsize=64)
@@ -240,7 +236,7 @@ def _contents(path: str, _stamp: tuple[int, int]) -> tuple[int, int, bool, str]:
 
 
 def _same_hash(name: str, path: str, planned_digest: Any) -> str:
-    digest = _contents(path, _stamp(path))[3]
+    digest = _contents(path, file_stamp(path))[3]
     if planned_digest not in (None, digest):
         raise InputError(f"{name} = {path!r}: the file has changed since the point was planned")
     return digest

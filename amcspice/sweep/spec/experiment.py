@@ -125,7 +125,7 @@ class Experiment:
         """Return cells, wires, amplifiers and converters, drawn by ``seed``."""
         made, seed = parts.hardware(self.values), self["seed"]
         opamp = made.opamp
-        if not (opamp.matched or self["mismatch_seed"]):
+        if not opamp.matched and self["mismatch_seed"] is None:
             opamp = dataclasses.replace(opamp, mismatch_seed=seed)
         device = dataclasses.replace(made.device, seed=seed)
         return dataclasses.replace(made, device=device, opamp=opamp)

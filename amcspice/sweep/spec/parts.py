@@ -17,6 +17,7 @@ from amcspice.circuit.options import topology_parameters
 from amcspice.device import Hardware
 from amcspice.engine import Analysis, get_backend
 from amcspice.errors import UnsupportedError
+from amcspice.files import file_stamp, named_files
 from amcspice.schema import Scalar
 from amcspice.settings.assemble import (
     analysis_of,
@@ -32,6 +33,7 @@ from amcspice.simulation.solve import PosedProblem, pose
 __all__ = ["analysis", "complete", "hardware", "posed"]
 
 Values = Mapping[str, Any]
+Items = tuple[tuple[str, Scalar], ...]
 
 _HARDWARE = ("device", "wires", "amplifier", "converters")
 _NOT_OF_THE_MATRIX = ("row_mask", "eigenvalue")
@@ -40,12 +42,12 @@ _NOT_OF_THE_MATRIX = ("row_mask", "eigenvalue")
 
 def hardware(values: Values) -> Hardware:
     """Return cells, wires, amplifiers and converters; seeds are not set."""
-    return _hardware(_items(values, *_HARDWARE))[0]
+    return _hardware(*_key(values, *_HARDWARE))[0]
 
 
 def analysis(values: Values) -> Analysis:
     """Return how it is simulated."""
-    return _analysis(_items(values, "run"))[0]
+    return _analysis(_run_items(values))[0]
 
 
 def posed(values: Values, matrix: Any, vectors: Any, **parts: Any) -> PosedProblem:
@@ -79,8 +81,8 @@ def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar
     InputError
         If values do not fit together.
     """
-    made, flat = _hardware(_items(given, *_HARDWARE))
-    chosen, more = _analysis(_items(given, "run"))
+    made, flat = _hardware(*_key(given, *_HARDWARE))
+    chosen, more = _analysis(_run_items(given))
     options = _items(given, "circuit")
     small = _topology(values["problem"], values["circuit"], signed, options)
     _check_backend(chosen, small, made)
@@ -92,23 +94,43 @@ def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar
     return {**flat, **more, **_flat_topology(small, options), **said}
 
 
-def _items(values: Values, *groups: str) -> tuple[tuple[str, Scalar], ...]:
+def _items(values: Values, *groups: str) -> Items:
+    table = PARAMETERS.by_name
     return tuple(
         (name, value)
         for name, value in values.items()
-        if name in PARAMETERS and PARAMETERS[name].group in groups
+        if name in table and table[name].group in groups
     )
 
 
+def _run_items(values: Values) -> Items:
+    """Return what an analysis depends on: not the seed, which most points differ by."""
+    return tuple(item for item in _items(values, "run") if item[0] != "seed")
+
+
+def _key(values: Values, *groups: str) -> tuple[Items, tuple[tuple[int, int], ...]]:
+    """Return what a cached object depends on: parameters, and the state of files they name."""
+    items, table = _items(values, *groups), PARAMETERS.by_name
+    stamps = (
+        file_stamp(path)
+        for name, value in items
+        if isinstance(value, str) and table[name].kind == "file"
+        for path in named_files(value)
+    )
+    return items, tuple(stamps)
+
+
 @functools.lru_cache(maxsize=4096)
-def _hardware(items: tuple[tuple[str, Scalar], ...]) -> tuple[Hardware, dict[str, Scalar]]:
+def _hardware(
+    items: Items, _stamps: tuple[tuple[int, int], ...]
+) -> tuple[Hardware, dict[str, Scalar]]:
     given = dict(items)
     made = hardware_of(given)
     return made, flat_hardware(made, given)
 
 
 @functools.lru_cache(maxsize=4096)
-def _analysis(items: tuple[tuple[str, Scalar], ...]) -> tuple[Analysis, dict[str, Scalar]]:
+def _analysis(items: Items) -> tuple[Analysis, dict[str, Scalar]]:
     made = analysis_of(dict(items))
     return made, flat_analysis(made)
 
@@ -123,9 +145,7 @@ def _check_backend(analysis: Analysis, smallest: Circuit, hardware: Hardware) ->
 
 
 @functools.lru_cache(maxsize=4096)
-def _topology(
-    problem: str, name: str, signed: bool, items: tuple[tuple[str, Scalar], ...]
-) -> Circuit:
+def _topology(problem: str, name: str, signed: bool, items: Items) -> Circuit:
     """Return the circuit with a matrix as small as can be, to see whether it takes everything."""
     small = np.array([[1.0, -0.5], [-0.5, 1.0]] if signed else [[1.0, 0.5], [0.5, 1.0]])
     given = {name: value for name, value in items if name not in _NOT_OF_THE_MATRIX}
@@ -134,5 +154,5 @@ def _topology(
 
 
 @functools.lru_cache(maxsize=4096)
-def _flat_topology(circuit: Circuit, items: tuple[tuple[str, Scalar], ...]) -> dict[str, Scalar]:
+def _flat_topology(circuit: Circuit, items: Items) -> dict[str, Scalar]:
     return flat_topology(circuit, dict(items))
