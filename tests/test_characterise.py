@@ -1,6 +1,7 @@
 """Characterisation against macro-models whose figures are known, and the amplifier of models/."""
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import amcspice as amc
 from amcspice.characterise import AmplifierFixture, Conditions, characterise, fit, measured_opamp
 from amcspice.characterise.steps import Step
 from amcspice.characterise.table import quantity
+from amcspice.settings.assemble import hardware_of
 
 pytestmark = pytest.mark.ngspice
 
@@ -246,3 +248,16 @@ def test_oscillation_is_reported(tmp_path):
 )
 def test_quantities(value, unit, text):
     assert quantity(value, unit) == text
+
+
+def test_a_library_of_the_same_size_is_measured_again(tmp_path, monkeypatch):
+    def measured(library, _name, _conditions):
+        return amc.OpAmp(gain=float(Path(library).read_text()))
+
+    monkeypatch.setattr("amcspice.characterise.measured_opamp", measured)
+    library = tmp_path / "own.lib"
+    for number, gain in enumerate(("2e4", "3e4")):
+        library.write_text(gain)
+        os.utime(library, (number, number))
+        made = hardware_of({"opamp_lib": str(library), "opamp_subckt": "own"})
+        assert made.opamp.gain == float(gain)

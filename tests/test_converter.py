@@ -412,3 +412,15 @@ def test_command_line(tmp_path):
 )
 def test_refused_on_the_command_line(tmp_path, options, message):
     refused(run("solve", "nnls", *write(tmp_path), *options), message)
+
+
+@pytest.mark.parametrize("fidelity", ["ideal", "behavioural"])
+def test_a_range_that_is_given_is_that_of_converters(fidelity):
+    B = [0.6, 0.4]
+    circuit = INV([[1.0, 0.2], [0.3, 0.9]], dac=amc.DAC(bits=8), adc=amc.ADC(bits=8))
+    run = amc.simulate(circuit, B, fidelity=fidelity, range=0.05)
+    assert run.volts_per_unit == 0.05
+    gain = np.abs(circuit.schematic.input_gain).max()
+    assert run.conversion.input_full_scale == pytest.approx(0.05 * gain * max(B))
+    # Nobody said that such a range comes near the read voltage.
+    assert run.conversion.output_full_scale == circuit.opamp.highest_output

@@ -286,3 +286,25 @@ def test_the_seed_of_amplifiers_is_that_of_the_point_unless_it_is_given():
         for said in ({}, {"mismatch_seed": 0}, {"mismatch_seed": 7})
     ]
     assert seeds == [3, 0, 7]
+
+
+@pytest.mark.parametrize(
+    ("name", "largest", "beyond"), [("dac_bits", 32, 33), ("condition", 1e4, 10001)]
+)
+def test_the_largest_value_is_one_that_is_taken(name, largest, beyond):
+    assert convert(name, largest) == largest
+    with pytest.raises(amc.InputError, match=f"{name} = {beyond}: must be at most"):
+        convert(name, beyond)
+
+
+@pytest.mark.parametrize("changed", ["first.npy", "second.npy"])
+def test_a_planned_point_is_of_every_file_that_it_names(tmp_path, monkeypatch, changed):
+    monkeypatch.chdir(tmp_path)
+    for name in ("first.npy", "second.npy"):
+        np.save(name, np.full((2, 2), 5e-5))
+    values = {"problem": "lstsq", "rows": 2, "columns": 2, "circuit": "ginv-classic"}
+    point = Experiment.of({**values, "programmed": "first.npy,second.npy"})
+    assert Experiment.of(point.parameters()).parameters() == point.parameters()
+    np.save(changed, np.full((2, 2), 2.5e-5))
+    with pytest.raises(amc.InputError, match="changed since the point was planned"):
+        Experiment.of(point.parameters())

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+from typing import Annotated
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 import amcspice as amc
 from amcspice.circuit import INV, MVM, Eigen
 from amcspice.device import DEVICES, PARTS, PRESETS, Hardware, split_hardware
+from amcspice.schema import Quantity, parameters
 from amcspice.simulation.standalone import standalone_deck
 
 A = np.array([[1.0, 0.2, 0.3], [0.2, 0.9, 0.1], [0.3, 0.1, 0.8]])
@@ -222,3 +225,19 @@ def test_implausible_values_are_said():
     assert issubclass(caught[0].category, amc.AccuracyWarning)
     with pytest.warns(amc.AccuracyWarning, match=re.escape("ClassicGINV.feedback: 1e-05 is not")):
         amc.ClassicGINV(A, feedback=1e-5)
+
+
+def test_fields_of_an_amplifier_that_is_added_later_have_names():
+    @parameters
+    class Glowing(amc.OpAmp):
+        """An amplifier with a parameter of its own."""
+
+        glow: Annotated[float, Field(description="How it glows."), Quantity("K")] = 300.0
+
+    assert Hardware().changed(gbw=1e6).opamp.gbw == 1e6
+    PRESETS.add("glowing", Glowing)
+    try:
+        assert Hardware().changed(opamp=Glowing(), glow="400 K").opamp.glow == 400.0
+    finally:
+        PRESETS._entries.pop("glowing")
+        PRESETS.revision += 1

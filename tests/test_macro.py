@@ -11,6 +11,7 @@ from cli_helpers import write
 import amcspice as amc
 from amcspice.circuit import INV, MVM, Eigen
 from amcspice.engine import LinearModel
+from amcspice.problem import make_circuit
 from amcspice.reduction import reduce_to_ports
 
 DRAW = np.random.default_rng(3)
@@ -168,3 +169,11 @@ def test_command_line(tmp_path):
     refused = command(*words, "--switch-on", 40)
     assert refused.exit_code == 2
     assert "does not take switch_on" in refused.output
+
+
+def test_a_parameter_of_switches_changes_those_that_are_given():
+    given = amc.Switches(on=20.0, off=1e8)
+    circuit = make_circuit(
+        "mvm", np.eye(2), circuit="macro-mvm", switches=given, switch_on="30 ohm"
+    )
+    assert circuit.switches == amc.Switches(on=30.0, off=1e8)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import amcspice as amc
 from amcspice.schema import Quantity, to_number
 
 
@@ -106,3 +107,20 @@ def test_plausible_values():
     assert quantity.remark(10) == "10 Hz is not plausible: 1000 to 1e+12 Hz are"
     assert "is not plausible" in quantity.remark(1e13)
     assert Quantity("Hz").remark(1e30) is None
+
+
+@pytest.mark.parametrize(
+    ("suffix", "factor"),
+    [
+        ("T", 1e12), ("G", 1e9), ("Meg", 1e6), ("meg", 1e6), ("MEG", 1e6), ("k", 1e3), ("K", 1e3),
+        ("m", 1e-3), ("u", 1e-6), ("µ", 1e-6), ("μ", 1e-6), ("n", 1e-9), ("p", 1e-12), ("f", 1e-15),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("unit", ["", "F", "s"])
+def test_every_suffix_without_a_unit(suffix, factor, unit):
+    assert to_number(f"3{suffix}", unit) == pytest.approx(3 * factor, rel=1e-14)
+
+
+def test_text_with_a_unit_may_be_implausible_too():
+    with pytest.warns(amc.errors.ImplausibleWarning, match="OpAmp.gbw: 0.001 Hz is not plausible"):
+        assert amc.OpAmp(gbw="1 mHz").gbw == 1e-3

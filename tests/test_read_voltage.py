@@ -373,3 +373,11 @@ def test_it_may_have_a_unit():
     assert amc.Analysis().read_voltage == 0.2
     with pytest.warns(amc.errors.ImplausibleWarning, match="Analysis.read_voltage: 200 V"):
         amc.Analysis(read_voltage=200)
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_outputs_have_room_below_what_the_amplifier_reaches(fidelity):
+    opamp = amc.OpAmp(supply_positive=5.0, headroom_positive=3.0)
+    run = amc.simulate(MVM(A, opamp=opamp), B, fidelity=fidelity, read_voltage=10)
+    assert run.range_halvings == 0
+    assert np.abs(run.measurement.outputs).max() == pytest.approx(1.0, rel=1e-3)
