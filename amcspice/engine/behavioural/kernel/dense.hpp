@@ -1,0 +1,27 @@
+// Dense matrices in columns: products, inverse, eigenvectors.
+#pragma once
+
+#include <complex>
+#include <vector>
+
+#include "engine/behavioural/kernel/vectors.hpp"
+
+namespace amc {
+
+inline void add_columns_at(const double *column, int rows, double times, double *out) {
+  for (int b = 0; b < rows / LANES; ++b) blocks(out)[b] += blocks(column)[b] * times;
+}
+
+// Invert an n x n matrix where it stands, columns without padding, by elimination with row
+// exchange; what is singular gives inf and nan.
+void invert(double *matrix, int n);
+
+// Eigenvalues and right eigenvectors by LAPACK's dgeev; false where it fails.  The columns of a
+// complex pair, positive imaginary part first, are the real and the imaginary part of its vector.
+// `matrix` is lost.
+bool eigenvectors(double *matrix, int n, std::complex<double> *values, double *vectors);
+
+// Tell where LAPACK is: address of dgeev.
+void set_lapack(void *dgeev);
+
+}  // namespace amc

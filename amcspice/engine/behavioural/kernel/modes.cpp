@@ -1,0 +1,198 @@
+#include "engine/behavioural/kernel/modes.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/behavioural/kernel/dense.hpp"
+#include "engine/behavioural/kernel/exponential.hpp"
+
+namespace amc {
+
+namespace {
+
+// Condition of the eigenvectors up to which they are used: states are right to 1e-16 times this.
+constexpr double WORST_CONDITION = 1e7;
+
+double norm(const std::vector<double> &matrix, int n) {
+  double most = 0;
+  for (int j = 0; j < n; ++j) {
+    double sum = 0;
+    for (int i = 0; i < n; ++i) sum += std::abs(matrix[std::size_t(j) * n + i]);
+    most = std::max(most, sum);
+  }
+  return most;
+}
+
+ModalColumns columns_of(const Modes &modes, int rows) {
+  ModalColumns made;
+  made.rows = rows;
+  made.columns.assign(std::size_t(modes.count) * rows, 0.0);
+  made.magnitudes.assign(std::size_t(modes.pairs()) * rows, 0.0);
+  return made;
+}
+
+void bound_pairs(const Modes &modes, ModalColumns &made) {
+  for (int p = 0; p < modes.pairs(); ++p) {
+    const double *a = made.columns.data() + std::size_t(modes.real + 2 * p) * made.rows;
+    double *out = made.magnitudes.data() + std::size_t(p) * made.rows;
+    for (int i = 0; i < made.rows; ++i) out[i] = std::hypot(a[i], a[made.rows + i]);
+  }
+}
+
+}  // namespace
+
+Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
+  for (int i = 0; i < net.k; ++i)
+    if (!region.places[i].pressed) states.push_back(i);
+  for (int i = 0; net.second && i < net.k; ++i)
+    if (!region.places[i].pressed) states.push_back(net.kp + i);
+  for (int i = 0; i < net.c; ++i) states.push_back(net.q_state() + i);
+  const int n = count = int(states.size());
+  const std::size_t square = std::size_t(n) * n;
+
+  // Columns of J: the rates that a change of each state makes.
+  Numbers room(net.response + region.rows + net.width + 2 * net.states, 0.0);
+  double *unit = room.data(), *response = unit + net.states, *g = response + net.response;
+  double *x = g + region.rows, *change = x + net.width;
+  std::vector<double> matrix(square), vectors(square), back;
+  for (int j = 0; j < n; ++j) {
+    unit[states[j]] = 1;
+    respond(net, region, unit, nullptr, {response, g, x});
+    rates(net, region, unit, nullptr, response, true, change);
+    unit[states[j]] = 0;
+    for (int i = 0; i < n; ++i) matrix[std::size_t(j) * n + i] = change[states[i]];
+  }
+  std::vector<std::complex<double>> values(n);
+  usable = eigenvectors(matrix.data(), n, values.data(), vectors.data());
+
+  // Their order; a pair stays together.
+  std::vector<int> order;
+  const auto take = [&](auto &&wanted) {
+    for (int j = 0; j < n; ++j)
+      if (wanted(values[j])) order.push_back(j);
+  };
+  using Value = std::complex<double>;
+  take([](Value v) { return v.imag() == 0 && v.real() < 0; });
+  decaying = int(order.size());
+  take([](Value v) { return v.imag() == 0 && !(v.real() < 0); });
+  real = int(order.size());
+  for (int j = 0; j + 1 < n; ++j)
+    if (values[j].imag() > 0) order.insert(order.end(), {j, j + 1});
+  usable = usable && int(order.size()) == n;
+  if (!usable) order.clear();
+
+  share_rows = padded(n);
+  rate.assign(share_rows, 0.0);
+  turning.assign(share_rows, 0.0);
+  inverse.assign(share_rows, 0.0);
+  stable = true;
+  fastest = smallest_rate;
+  for (const Value value : values) {
+    stable = stable && value.real() < 0;
+    fastest = std::max(fastest, std::abs(value));
+  }
+  if (!usable) return;
+  for (int p = 0; p < pairs(); ++p) size.push_back(std::abs(values[order[real + 2 * p]]));
+  std::vector<double> sorted(square);
+  for (int j = 0; j < n; ++j) {
+    const Value value = values[order[j]];
+    rate[j] = value.real();
+    turning[j] = value.imag();
+    if (j < real) {
+      if (std::abs(rate[j]) < smallest_rate) rate[j] = std::copysign(smallest_rate, rate[j]);
+      inverse[j] = 1 / rate[j];
+    }
+    std::copy_n(vectors.data() + std::size_t(order[j]) * n, n, sorted.data() + std::size_t(j) * n);
+  }
+  back = sorted;
+  invert(back.data(), n);
+  const double condition = norm(sorted, n) * norm(back, n);
+  usable = condition < WORST_CONDITION * n;
+  if (!usable) return;
+
+  to_modes.assign(std::size_t(n) * share_rows, 0.0);
+  for (int j = 0; j < n; ++j)
+    std::copy_n(back.data() + std::size_t(j) * n, n, to_modes.data() + std::size_t(j) * share_rows);
+  state = columns_of(*this, net.states);
+  events = columns_of(*this, region.rows);
+  sources = columns_of(*this, net.width);
+  outputs = columns_of(*this, net.op);
+  currents = columns_of(*this, net.kp);
+  for (int j = 0; j < n; ++j) {
+    double *u = state.columns.data() + std::size_t(j) * net.states;
+    double *from = sources.columns.data() + std::size_t(j) * net.width;
+    for (int i = 0; i < n; ++i) u[states[i]] = sorted[std::size_t(j) * n + i];
+    respond(net, region, u, nullptr,
+            {response, events.columns.data() + std::size_t(j) * region.rows, from});
+    std::copy_n(response + net.flow, net.kp, currents.columns.data() + std::size_t(j) * net.kp);
+    add_columns(net.read_outputs.data(), net.op, net.op, nullptr, net.width, from,
+                outputs.columns.data() + std::size_t(j) * net.op);
+  }
+  for (ModalColumns *made : {&state, &events, &sources, &outputs, &currents})
+    bound_pairs(*this, *made);
+}
+
+void Modes::split(const double *rate_of_state, double *share) const {
+  for (int b = 0; b < share_rows / LANES; ++b) blocks(share)[b] = Block{};
+  for (int j = 0; j < count; ++j)
+    add_columns_at(to_modes.data() + std::size_t(j) * share_rows, share_rows,
+                   rate_of_state[states[j]], share);
+}
+
+Modes &modes_of(const Network &net, Region &region) {
+  if (!region.modes) region.modes = std::make_unique<Modes>(net, region, 1e-15 * net.eq.unity);
+  return *region.modes;
+}
+
+// phi(t) = (e^(rate t) - 1) / rate, slope e^(rate t); of a pair with share rho the real part of
+// (a + bi) rho phi, that is a Re(rho phi) - b Im(rho phi) for a column pair (a, b).
+void ModalTime::at(double time, double *value, double *slope, double *swing) const {
+  const int real = modes->real;
+  if (time < INFINITE) {
+    for (int b = 0; b < padded(real) / LANES; ++b) {
+      Block grown, growth;
+      exponential(blocks(modes->rate.data())[b] * time, grown, growth);
+      const Block part = blocks(share)[b];
+      blocks(value)[b] = part * growth * blocks(modes->inverse.data())[b];
+      blocks(slope)[b] = part * grown;
+    }
+  } else {
+    for (int j = 0; j < real; ++j) value[j] = -share[j] * modes->inverse[j], slope[j] = 0;
+  }
+  for (int p = 0; p < modes->pairs(); ++p) {
+    const int j = real + 2 * p;
+    const std::complex<double> rate(modes->rate[j], modes->turning[j]);
+    const std::complex<double> part(share[j], -share[j + 1]);
+    const double size = time < INFINITE ? std::exp(rate.real() * time) : 0;
+    const double angle = time < INFINITE ? rate.imag() * time : 0;
+    const std::complex<double> grown(size * std::cos(angle), size * std::sin(angle));
+    std::complex<double> growth = grown - 1.0;
+    if (std::abs(rate) * time < 0.1) {  // what the difference loses
+      const double half = std::sin(angle / 2), less = std::expm1(rate.real() * time);
+      growth = {less - 2 * size * half * half, grown.imag()};
+    }
+    const auto here = part * growth / rate, moving = part * grown;
+    value[j] = here.real(), value[j + 1] = -here.imag();
+    slope[j] = moving.real(), slope[j + 1] = -moving.imag();
+    swing[p] = std::abs(part) * size;
+  }
+}
+
+// The integral of phi from 0: (phi(t) - t) / rate, a series where that is nothing but rounding.
+void ModalTime::integral(double time, double *value) const {
+  const auto integrated = [&](auto rate) {
+    const auto z = rate * time;
+    if (std::abs(z) < 0.01)
+      return time * time * (0.5 + z * (1.0 / 6 + z * (1.0 / 24 + z * (1.0 / 120 + z / 720.0))));
+    return ((std::exp(z) - 1.0) / rate - time) / rate;
+  };
+  for (int j = 0; j < modes->real; ++j) value[j] = share[j] * integrated(modes->rate[j]);
+  for (int p = 0; p < modes->pairs(); ++p) {
+    const int j = modes->real + 2 * p;
+    const std::complex<double> part(share[j], -share[j + 1]);
+    const auto here = part * integrated(std::complex<double>(modes->rate[j], modes->turning[j]));
+    value[j] = here.real(), value[j + 1] = -here.imag();
+  }
+}
+
+}  // namespace amc

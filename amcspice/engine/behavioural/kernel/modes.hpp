@@ -1,0 +1,56 @@
+// The modes of a region, and what each gives at rows and readings.
+#pragma once
+
+#include <complex>
+#include <vector>
+
+#include "engine/behavioural/kernel/region.hpp"
+
+namespace amc {
+
+// Columns that are linear in the modes, with what bounds the oscillating ones: one column a mode,
+// two a complex pair (real and imaginary part), and the magnitude of each pair's.
+struct ModalColumns {
+  int rows = 0;
+  Numbers columns, magnitudes;
+};
+
+// du/dt = J u + c with J = V L V^-1.  The rate of a mode, r = V^-1 du/dt, is what is followed: no
+// equilibrium is needed, which an amplifier without feedback has at its gain times the offset.
+//
+// Modes stand in this order: real ones that decay, other real ones, complex pairs as a +- bi.
+struct Modes {
+  Modes(const Network &network, const Region &region, double smallest_rate);
+
+  bool usable;      // well enough conditioned to be used
+  bool stable;      // all decay
+  int count;        // of columns
+  int decaying, real;
+  Numbers rate;     // count, padded: real parts
+  Numbers turning;  // imaginary part, at the first column of a pair
+  Numbers inverse;  // 1 / rate of the real ones
+  Numbers size;     // magnitude of a pair's eigenvalues, by pair [1/s]
+  double fastest;   // largest magnitude of an eigenvalue [1/s]
+  std::vector<int> states;  // the states that take part
+  Numbers to_modes;         // V^-1: a column for each of them
+  int share_rows;           // rows of those
+  ModalColumns state, events, sources, outputs, currents;
+
+  int pairs() const { return (count - real) / 2; }
+  // Fill in the modal rates for the rates of a state.
+  void split(const double *rate_of_state, double *share) const;
+};
+
+// The modes of a region, made if they were not before.
+Modes &modes_of(const Network &network, Region &region);
+
+// What every mode has come to at a time, for given modal rates: value and slope for each column,
+// and for each pair a bound of its amplitude.
+struct ModalTime {
+  const Modes *modes;
+  const double *share;
+  void at(double time, double *value, double *slope, double *swing) const;
+  void integral(double time, double *value) const;
+};
+
+}  // namespace amc

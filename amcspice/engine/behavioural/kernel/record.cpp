@@ -1,0 +1,226 @@
+#include "engine/behavioural/kernel/record.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/behavioural/kernel/dense.hpp"
+
+namespace amc {
+
+namespace {
+
+// How exactly the edge of the settling band is met, as a fraction of the band; and a current's
+// change of sign, as a fraction of the largest current.
+constexpr double EDGE = 1e-7, NO_CURRENT = 1e-7;
+
+// How far a straight line between samples may be off, as a fraction of the largest output.
+constexpr double SHOWN = 2e-3;
+constexpr int MOST_HALVINGS = 12;
+
+// What an arena gave is given back at the end of a scope.
+struct Kept {
+  explicit Kept(Arena &arena) : arena(arena), mark(arena.mark()) {}
+  ~Kept() { arena.release(mark); }
+  Arena &arena;
+  Arena::Mark mark;
+};
+
+}  // namespace
+
+Time Reader::time_of(const Record &record, ModalTime &modal) const {
+  if (record.modes) return {record.modes->count, 0, &modal};
+  return {record.series.count, record.series.unit, nullptr};
+}
+
+Reader::Reading Reader::outputs_of(const Record &record, const Inputs &inputs) const {
+  const int rows = network_.op, width = network_.width;
+  const double *matrix = network_.read_outputs.data();
+  if (record.modes) {
+    double *base = arena_.take(rows);
+    std::copy_n(inputs.outputs, rows, base);
+    add_columns(matrix, rows, rows, nullptr, width, record.sources, base);
+    const ModalColumns &made = record.modes->outputs;
+    return {made.columns.data(), made.magnitudes.data(), base};
+  }
+  double *columns = arena_.take(std::size_t(record.series.count) * rows);
+  std::fill_n(columns, std::size_t(record.series.count) * rows, 0.0);
+  std::copy_n(inputs.outputs, rows, columns);
+  for (int q = 0; q < record.series.count; ++q)
+    add_columns(matrix, rows, rows, nullptr, width, record.series.sources + std::size_t(q) * width,
+                columns + std::size_t(q) * rows);
+  return {columns, nullptr, nullptr};
+}
+
+Reader::Reading Reader::currents_of(const Record &record) const {
+  if (!record.modes) return {record.series.currents, nullptr, nullptr};
+  const ModalColumns &made = record.modes->currents;
+  return {made.columns.data(), made.magnitudes.data(), record.currents};
+}
+
+double Reader::settling_time(const Track &track, const Inputs &inputs, double band) const {
+  const Kept kept(arena_);
+  const int rows = network_.op;
+  double *end = arena_.take(rows), *low = arena_.take(rows), *high = arena_.take(rows);
+  std::copy_n(inputs.outputs, rows, end);
+  add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
+  const double size = std::max(largest_magnitude(end, network_.op), SMALLEST_SCALE);
+  for (int i = 0; i < rows; ++i) {
+    const double width = i < network_.outputs ? band * size : INFINITE;
+    low[i] = end[i] - width, high[i] = end[i] + width;
+  }
+  const Bounds bounds{low, high, nullptr, EDGE * band * size};
+  for (auto record = track.records.rbegin(); record != track.records.rend(); ++record) {
+    const Kept here(arena_);
+    ModalTime modal{record->modes, record->share};
+    const Time time = time_of(*record, modal);
+    const Reading reading = outputs_of(*record, inputs);
+    const Curves curves(time, reading.columns, reading.magnitudes, reading.base, rows, bounds,
+                        arena_);
+    Point from = curves.at(0);
+    if (record->length == INFINITE) {
+      // From where on it stays in the band for good: never before it enters it at last.
+      const Point rest = curves.at(INFINITE);
+      double step = 0.5 / record->modes->fastest;
+      while (!curves.stays_for_good(from, rest)) {
+        int row;
+        const double over = curves.beyond(from, &row);
+        (void)over;
+        from = curves.at(from.time + step);
+        step = from.time;
+      }
+    } else {
+      from = curves.at(record->length);
+    }
+    if (const auto exit = curves.first_exit(from, curves.at(0)))
+      return record->begin + exit->time;
+  }
+  return 0;
+}
+
+double Reader::energy(const Track &track, const Inputs &inputs, double until) const {
+  double total = 0;
+  const double scale = std::max(track.largest_current, 1e-15);
+  for (const Record &record : track.records) {
+    if (record.begin >= until) break;
+    total += energy_of(record, inputs, std::min(record.length, until - record.begin), scale);
+  }
+  return total;
+}
+
+double Reader::energy_of(const Record &record, const Inputs &inputs, double length,
+                         double scale) const {
+  const Kept kept(arena_);
+  const int kp = network_.kp;
+  ModalTime modal{record.modes, record.share};
+  const Time time = time_of(record, modal);
+  const Reading currents = currents_of(record);
+  double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
+  const Bounds bounds{low, high, nullptr, NO_CURRENT * scale};
+  const Curves curves(time, currents.columns, currents.magnitudes, currents.base, kp, bounds,
+                      arena_);
+  const Point start = curves.at(0);
+  const auto sign = [&](int i, bool positive) {
+    low[i] = positive ? 0 : -INFINITE;
+    high[i] = positive ? INFINITE : 0;
+    weights[i] = positive ? network_.sourcing[i] : network_.sinking[i];
+  };
+  for (int i = 0; i < kp; ++i) {
+    const double at = start.value[i];
+    sign(i, std::abs(at) > bounds.slack ? at > 0 : start.slope[i] > 0);
+  }
+  double total = 0, from = 0;
+  Point at = start;
+  const Point end = curves.at(length);
+  while (const auto exit = curves.first_exit(at, end)) {
+    total += integral(record, time, inputs, currents, weights, from, exit->time);
+    from = exit->time;
+    at = curves.at(from);
+    sign(exit->row, at.value[exit->row] > 0);
+    if (from >= length) break;
+  }
+  return total + integral(record, time, inputs, currents, weights, from, length);
+}
+
+double Reader::integral(const Record &record, const Time &time, const Inputs &inputs,
+                        const Reading &currents, const double *weights, double from,
+                        double to) const {
+  if (!(to > from)) return 0;
+  const Kept kept(arena_);
+  const int kp = network_.kp, width = network_.width;
+  double *early = arena_.take(time.count + LANES), *late = arena_.take(time.count + LANES);
+  time.integral(from, early);
+  time.integral(to, late);
+  for (int j = 0; j < time.count; ++j) late[j] -= early[j];
+  double *charge = arena_.take(kp), *flux = arena_.take(width);  // integrals of currents, sources
+  std::fill_n(charge, kp, 0.0);
+  std::fill_n(flux, width, 0.0);
+  if (record.modes) {
+    add_columns_at(currents.base, kp, to - from, charge);
+    add_columns_at(record.sources, width, to - from, flux);
+  }
+  const double *sources =
+      record.modes ? record.modes->sources.columns.data() : record.series.sources;
+  add_columns(currents.columns, kp, kp, nullptr, time.count, late, charge);
+  add_columns(sources, width, width, nullptr, time.count, late, flux);
+  return inputs.power_0 * (to - from) + dot(weights, charge, kp) + dot(inputs.power, flux, width);
+}
+
+void Reader::sources_at(const Track &track, double time, double *x) const {
+  const int width = network_.width;
+  const Record *record = nullptr;
+  for (const Record &each : track.records)
+    if (each.begin <= time) record = &each;
+  if (!record || time > record->end() || (track.at_rest && time >= track.rest_time)) {
+    std::copy_n(track.final, width, x);
+    return;
+  }
+  const Kept kept(arena_);
+  ModalTime modal{record->modes, record->share};
+  const Time law = time_of(*record, modal);
+  double *value = arena_.take(law.count + LANES), *slope = arena_.take(law.count + LANES);
+  double *swing = arena_.take(law.pairs() + 1);
+  law.at(time - record->begin, value, slope, swing);
+  if (record->modes) std::copy_n(record->sources, width, x);
+  else std::fill_n(x, width, 0.0);
+  add_columns(record->modes ? record->modes->sources.columns.data() : record->series.sources, width,
+              width, nullptr, law.count, value, x);
+}
+
+void Reader::sample_times(const Track &track, const Inputs &inputs,
+                          std::vector<double> &times) const {
+  const int rows = network_.op;
+  const Kept kept(arena_);
+  double *end = arena_.take(rows);
+  std::copy_n(inputs.outputs, rows, end);
+  add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
+  const double size = SHOWN * std::max(largest_magnitude(end, rows), SMALLEST_SCALE);
+  for (const Record &record : track.records) {
+    const Kept here(arena_);
+    ModalTime modal{record.modes, record.share};
+    const Time law = time_of(record, modal);
+    const Reading reading = outputs_of(record, inputs);
+    const Bounds none{end, end, nullptr, 1};
+    const Curves curves(law, reading.columns, reading.magnitudes, reading.base, rows, none, arena_);
+    const double last = std::min(record.length, std::max(track.rest_time - record.begin, 0.0));
+    if (!(last < INFINITE)) continue;
+    // Halve until the middle is where a straight line has it.
+    const auto halve = [&](auto &&self, const Point &a, const Point &b, int depth) -> void {
+      const Kept mine(arena_);
+      const Point middle = curves.at((a.time + b.time) / 2);
+      double off = 0;
+      for (int i = 0; i < rows; ++i)
+        off = std::max(off, std::abs(middle.value[i] - (a.value[i] + b.value[i]) / 2));
+      const bool straight = off <= size && depth >= 2;
+      if (depth < MOST_HALVINGS && !straight) {
+        self(self, a, middle, depth + 1);
+        self(self, middle, b, depth + 1);
+        return;
+      }
+      times.push_back(record.begin + a.time);
+      times.push_back(record.begin + middle.time);
+    };
+    halve(halve, curves.at(0), curves.at(last), record.modes ? 0 : 1);
+  }
+}
+
+}  // namespace amc

@@ -1,0 +1,64 @@
+// What happened to one right-hand side, piece after piece, and what is read from it.
+#pragma once
+
+#include <vector>
+
+#include "engine/behavioural/kernel/curves.hpp"
+#include "engine/behavioural/kernel/taylor.hpp"
+
+namespace amc {
+
+// Part of a stay in one region: a series, or modes.
+struct Record {
+  double begin, length;  // [s]
+  const Region *region;
+  Series series;            // of a series
+  const Modes *modes;       // null for a series
+  const double *share;      // modal rates at the beginning
+  const double *sources;    // x at the beginning, of modes
+  const double *currents;   // out of the outputs then, of modes
+
+  double end() const { return begin + length; }
+};
+
+// The way of one right-hand side to rest, or to where it was given up.
+struct Track {
+  std::vector<Record> records;
+  bool at_rest = false;
+  double rest_time = INFINITE;  // [s]
+  const double *final = nullptr;  // x
+  double largest_current = 0;     // out of an output, then [A]
+};
+
+// Reads tracks; what it takes from the arena is given back.
+class Reader {
+ public:
+  Reader(const Network &network, Arena &arena) : network_(network), arena_(arena) {}
+
+  // The time from which all outputs stay within `band` of the largest around where they end [s].
+  double settling_time(const Track &track, const Inputs &inputs, double band) const;
+  // What all sources deliver until then [J].
+  double energy(const Track &track, const Inputs &inputs, double until) const;
+  // The sources x at a time within the track, or after it.
+  void sources_at(const Track &track, double time, double *x) const;
+  // Times at which to show a track, so that straight lines between them look like it; appended.
+  void sample_times(const Track &track, const Inputs &inputs, std::vector<double> &times) const;
+
+ private:
+  Time time_of(const Record &record, ModalTime &modal) const;
+  // Columns and base of rows that are read from the sources.
+  struct Reading {
+    const double *columns, *magnitudes, *base;
+  };
+  Reading outputs_of(const Record &record, const Inputs &inputs) const;
+  Reading currents_of(const Record &record) const;
+  double energy_of(const Record &record, const Inputs &inputs, double length,
+                   double scale) const;
+  double integral(const Record &record, const Time &time, const Inputs &inputs,
+                  const Reading &currents, const double *weights, double from, double to) const;
+
+  const Network &network_;
+  Arena &arena_;
+};
+
+}  // namespace amc

@@ -1,0 +1,100 @@
+// Regions: between two events a circuit is in one, and linear there but for its slew limit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/behavioural/kernel/network.hpp"
+
+namespace amc {
+
+struct Modes;
+
+// Where an amplifier is.
+struct Place {
+  enum : std::uint8_t { LOW = 0, INSIDE = 1, HIGH = 2 };
+  std::uint8_t stage : 2;      // of the output range
+  std::uint8_t clamp : 2;      // the internal node's; the stage's without a second pole
+  std::uint8_t conducts : 1;   // the hold device
+  std::uint8_t above : 1;      // the held output follows its stage, else it is zero
+  std::uint8_t pressed : 1;    // at its limit, and the input presses on: see `Region`
+
+  bool operator==(const Place &) const = default;
+};
+
+inline constexpr Place START{Place::INSIDE, Place::INSIDE, 0, 1, 0};
+
+using Places = std::vector<Place>;
+
+// Quantities that tell when a region ends, one block of kp rows each; `Region::rows` has those
+// that a circuit needs, in this order.
+//
+// STAGE and NODE are the stages and the internal nodes in front of second poles, bounded by the
+// output range.  DRIVE is the input difference, where it decides whether a stage at its limit is
+// pressed on.  HOLD is the current of a hold device that conducts, or the held node over the stage
+// of one that does not; OUTPUT is the held output, which follows its stage above zero only.
+enum class Kind { STAGE, NODE, DRIVE, HOLD, OUTPUT };
+
+// A region and what is made once for it.
+//
+// Where the input presses a stage on beyond its limit, stage and internal node feel the network
+// but do not act on it, and cannot come back before the input difference turns: such amplifiers
+// are `pressed`, and their states, which may be a hundred times faster than all others, are left
+// out of the linear system and worked out when they are needed (`Pressed`).
+struct Region {
+  Region(const Network &network, const Places &places);
+  ~Region();
+
+  Places places;
+  Numbers inside, edge, above;     // kp: stage = inside * state + edge, output = above * stage
+  Numbers decay, active, level;    // kp: rate = active (unity D + level) - decay u
+  Numbers follows;                 // kp: rate of a second pole's node, 0 where pressed
+  std::vector<int> columns;        // amplifiers whose stage acts on the network
+  std::vector<int> members;        // amplifiers whose hold device conducts
+  Numbers balance;                 // inverse of the members' loops, columns of `members`
+  std::vector<Kind> kinds;
+  int rows;                        // kp for each kind
+  int drive_row;                   // first row of DRIVE, -1 for none
+  Numbers low, high, unit;         // rows: bounds, and what counts as one volt
+  bool any_pressed;
+  std::unique_ptr<Modes> modes;    // made when they are needed first
+};
+
+// Everything that follows from a state in a region: response y, event rows g, sources x.
+struct Answer {
+  double *response, *rows, *sources;
+};
+
+// Fill in the answer to a state; `inputs` (a response) is null for a change of the state alone.
+void respond(const Network &network, const Region &region, const double *state,
+             const double *inputs, const Answer &answer);
+
+// Fill in the rates of a state; `drive` takes the place of unity times the input difference.
+void rates(const Network &network, const Region &region, const double *state, const double *drive,
+           const double *response, bool change, double *rate);
+
+// Change the place of the amplifier that a row of a region belongs to, once that row has left its
+// bounds.
+void leave(const Network &network, const Region &region, int row, double value, double drive,
+           Place &place);
+
+// The regions that were met; they change no result.
+class Regions {
+ public:
+  explicit Regions(const Network &network) : network_(network) {}
+  Region &at(const Places &places);
+  // Forget all if they have become too many; what was handed out is gone then.
+  void trim();
+  std::size_t size() const { return known_.size(); }
+
+ private:
+  const Network &network_;
+  std::unordered_map<std::string, std::unique_ptr<Region>> known_;
+  std::string key_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace amc

@@ -1,0 +1,144 @@
+#include "engine/behavioural/kernel/taylor.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+namespace amc {
+
+namespace {
+
+// A series reaches beyond the time at which a row is expected to leave its bounds by this factor.
+constexpr double BEYOND = 1.25;
+
+// The next coefficient of y = slew tanh(x), x = unity D / slew, from those before: with
+// z = 1 - tanh^2, tanh' = z x' and z' = -2 tanh tanh', multiplied out term by term.
+class Bend {
+ public:
+  Bend(const Network &net, Arena &arena) : net_(net), kp_(net.kp) {
+    x_ = arena.take(std::size_t(MOST_TERMS) * kp_);
+    t_ = arena.take(std::size_t(MOST_TERMS) * kp_);
+    z_ = arena.take(std::size_t(MOST_TERMS) * kp_);
+  }
+
+  void add(int q, const double *difference, double *drive) {
+    const double scale = net_.eq.unity / net_.eq.slew;
+    double *x = x_ + std::size_t(q) * kp_, *t = t_ + std::size_t(q) * kp_;
+    double *z = z_ + std::size_t(q) * kp_;
+    for (int i = 0; i < kp_; ++i) x[i] = scale * difference[i];
+    if (q == 0) {
+      for (int i = 0; i < kp_; ++i) {
+        t[i] = std::tanh(x[i]);
+        const double c = std::cosh(std::min(std::abs(x[i]), 300.0));
+        z[i] = 1 / (c * c);
+      }
+    } else {
+      for (int b = 0; b < kp_ / LANES; ++b) {
+        Block sum{}, square{};
+        for (int j = 1; j <= q; ++j)
+          sum += double(j) * part(x_, j, b) * part(z_, q - j, b);
+        part(t_, q, b) = sum / double(q);
+        for (int j = 1; j <= q; ++j)
+          square += double(j) * part(t_, j, b) * part(t_, q - j, b);
+        part(z_, q, b) = -2.0 / q * square;
+      }
+    }
+    for (int i = 0; i < kp_; ++i) drive[i] = net_.eq.slew * t[i];
+  }
+
+ private:
+  Block &part(double *of, int q, int b) const { return blocks(of + std::size_t(q) * kp_)[b]; }
+  const Network &net_;
+  int kp_;
+  double *x_, *t_, *z_;
+};
+
+// When the first row that moves outward will reach its bound: for the distance D, the velocity v
+// and the acceleration 2 a there, as if what is left of a row's way decayed exponentially.
+double expected(const Region &region, const double *rows) {
+  const double *first = rows + region.rows, *second = rows + 2 * region.rows;
+  Block soonest = every(INFINITE);
+  for (int b = 0; b < region.rows / LANES; ++b) {
+    const Block at = blocks(rows)[b], moves = blocks(first)[b], turns = 2.0 * blocks(second)[b];
+    const Block speed = magnitude(moves), rising = moves > 0.0 ? every(1.0) : every(-1.0);
+    const Block left = moves > 0.0 ? blocks(region.high.data())[b] - at
+                                   : at - blocks(region.low.data())[b];
+    const Block tau = larger(left, Block{}) / speed;
+    const Block x = -(turns * rising) * tau / speed;  // 1: it ends right at the bound
+    const Block better = (6.0 - 3.0 * x) / (6.0 - 6.0 * x + x * x);
+    Block time = x > 0.9 ? tau * 4.0 : tau * (x > -4.0 ? better : every(0.4));
+    time = speed > 0.0 ? time : every(INFINITE);
+    soonest = smaller(soonest, time);
+  }
+  return -largest(-soonest);
+}
+
+}  // namespace
+
+Series expand(const Network &net, const Region &region, const Inputs &inputs, const double *state,
+              bool bends, double smallest, double wanted, Arena &arena) {
+  Series series;
+  series.unit = 1 / net.eq.unity;
+  series.states = arena.take(std::size_t(MOST_TERMS + 1) * net.states);
+  series.rows = arena.take(std::size_t(MOST_TERMS) * region.rows);
+  series.sources = arena.take(std::size_t(MOST_TERMS) * net.width);
+  series.currents = arena.take(std::size_t(MOST_TERMS) * net.kp);
+  series.drive = region.any_pressed || bends ? arena.take(std::size_t(MOST_TERMS) * net.kp) : nullptr;
+  std::copy_n(state, net.states, series.states);
+  const auto mark = arena.mark();
+  double *response = arena.take(net.response);
+  std::optional<Bend> bend;
+  if (bends) bend.emplace(net, arena);
+
+  double target = wanted / series.unit, before = INFINITE, size = INFINITE, power = 1;
+  int q = 0;
+  for (;; ++q) {
+    double *now = series.states + std::size_t(q) * net.states;
+    respond(net, region, now, q ? nullptr : inputs.response,
+            {response, series.rows + std::size_t(q) * region.rows,
+             series.sources + std::size_t(q) * net.width});
+    for (int b = 0; b < net.kp / LANES; ++b)
+      blocks(series.currents + std::size_t(q) * net.kp)[b] = blocks(response + net.flow)[b];
+    double *drive = series.drive ? series.drive + std::size_t(q) * net.kp : nullptr;
+    if (bends) {
+      bend->add(q, response, drive);
+    } else if (drive) {
+      for (int i = 0; i < net.kp; ++i) drive[i] = net.eq.unity * response[i];
+    }
+    if (q == 2) {
+      target = std::min(target, BEYOND * expected(region, series.rows));
+      power = target;
+    }
+    before = size;
+    size = largest_magnitude(now, net.states);
+    if (q >= 3) {
+      power *= target;  // target^(q - 1)
+      if (before * power < smallest && size * power * target < smallest) break;
+    }
+    if (q + 1 == MOST_TERMS) break;
+    double *next = now + net.states;
+    rates(net, region, now, bends ? drive : nullptr, response, q > 0, next);
+    const double factor = series.unit / (q + 1);
+    for (int b = 0; b < net.states / LANES; ++b) blocks(next)[b] *= factor;
+  }
+  series.count = q + 1;
+  // The last two terms tell how far it is exact.
+  if (size > 0) target = std::min(target, std::pow(smallest / size, 1.0 / q));
+  if (before > 0) target = std::min(target, std::pow(smallest / before, 1.0 / (q - 1)));
+  series.reach = target * series.unit;
+  arena.release(mark);
+  return series;
+}
+
+void state_at(const Network &net, const Series &series, double time, double *state) {
+  const double s = time / series.unit;
+  for (int b = 0; b < net.states / LANES; ++b) {
+    const int stride = net.states / LANES;
+    const Block *at = blocks(series.states) + b;
+    Block sum = at[std::size_t(series.count - 1) * stride];
+    for (int q = series.count - 2; q >= 0; --q) sum = sum * s + at[std::size_t(q) * stride];
+    blocks(state)[b] = sum;
+  }
+}
+
+}  // namespace amc

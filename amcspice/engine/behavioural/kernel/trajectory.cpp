@@ -1,0 +1,328 @@
+#include "engine/behavioural/kernel/trajectory.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/behavioural/kernel/dense.hpp"
+#include "engine/behavioural/kernel/pressed.hpp"
+
+namespace amc {
+
+namespace {
+
+// How far a row may go beyond its bounds before it has left, and error of a series, over the
+// largest voltage.
+constexpr double EVENT = 1e-9, SERIES_ERROR = 1e-10;
+
+// Input over the knee of the slew limit, slew / unity, up to which that limit is none: tanh(x) is
+// x (1 - x^2/3).  It is one again from twice as much on.
+constexpr double CALM = 2e-3;
+
+// Series of a stay before modes are worked out, which takes as long as some dozens of series.
+int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 30; }
+
+// Pieces after which a right-hand side counts as one that never rests.
+constexpr int MOST_PIECES = 200'000;
+
+// Series after which a stay is asked whether it is at rest where modes cannot tell.
+constexpr int ASKED = 8;
+
+}  // namespace
+
+Follower::Follower(const Network &network, const Settings &settings)
+    : net_(network), settings_(settings), regions_(network) {
+  response_.assign(net_.response, 0.0);
+  rows_.assign(std::size_t(5) * net_.kp, 0.0);
+  sources_.assign(net_.width, 0.0);
+  rate_.assign(net_.states, 0.0);
+  drive_.assign(net_.kp, 0.0);
+  start();
+}
+
+void Follower::start() {
+  state_.assign(net_.states, 0.0);
+  places_.assign(net_.k, START);
+}
+
+// Fill in response, rows, sources and rate of the state, and the drive by the slew limit's law.
+double *Follower::answer(const Region &region, const Inputs &inputs) {
+  respond(net_, region, state_.data(), inputs.response,
+          {response_.data(), rows_.data(), sources_.data()});
+  for (int i = 0; i < net_.kp; ++i) {
+    drive_[i] = net_.eq.unity * response_[i];
+    if (net_.slews) drive_[i] = net_.eq.slew * std::tanh(drive_[i] / net_.eq.slew);
+  }
+  return rows_.data();
+}
+
+// Find the places that fit a state.  All rows that are beyond their bounds change at once at
+// first; then one at a time, which ends for the P-matrices that passive networks give (K. Murty's
+// least-index rule).
+void Follower::enter(const Inputs &inputs) {
+  const int attempts = 20 + 8 * net_.k;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    const Region &region = regions_.at(places_);
+    const double *rows = answer(region, inputs);
+    bool changed = false;
+    for (int row = 0; row < region.rows; ++row) {
+      const double over = std::max(region.low[row] - rows[row], rows[row] - region.high[row]);
+      if (!(over > EVENT * scale_ * region.unit[row])) continue;
+      leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
+      changed = true;
+      if (attempt >= 10) break;
+    }
+    if (!changed) return;
+  }
+}
+
+void Follower::pass(const Region &region, const Inputs &inputs, int row) {
+  const double *rows = answer(region, inputs);
+  leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
+  enter(inputs);
+  pieces_ = 0;
+}
+
+// Whether the slew limit counts; of the last answer.
+bool Follower::bends(const Region &region) const {
+  if (!net_.slews) return false;
+  const double knee = net_.eq.slew / net_.eq.unity;
+  for (int i = 0; i < net_.k; ++i)
+    if (!region.places[i].pressed && std::abs(response_[i]) > CALM * knee) return true;
+  return false;
+}
+
+const Track &Follower::follow(const Inputs &inputs) {
+  arena_.release({0, 0});
+  regions_.trim();
+  track_.records.clear();
+  track_.at_rest = false;
+  track_.rest_time = INFINITE;
+  time_ = 0;
+  pieces_ = 0;
+  scale_ = std::max({SMALLEST_SCALE, largest_magnitude(state_.data(), net_.states),
+                     largest_magnitude(inputs.response, net_.kp)});
+  enter(inputs);
+  while (!track_.at_rest && time_ < settings_.longest &&
+         track_.records.size() < MOST_PIECES) {
+    Region &region = regions_.at(places_);
+    answer(region, inputs);
+    const bool slewing = bends(region);
+    if (!slewing && (!settings_.bounded || pieces_ >= patience(net_.states))) {
+      Modes &modes = modes_of(net_, region);
+      if (modes.usable) {
+        if (!stay_by_modes(region, modes, inputs)) break;
+        continue;
+      }
+    }
+    if (pieces_ >= ASKED && pieces_ % 4 == 0 && still(region, inputs)) break;
+    stay_by_series(region, inputs, slewing);
+    ++pieces_;
+    scale_ = std::max(scale_, largest_magnitude(state_.data(), net_.states));
+  }
+  double *end = arena_.take(net_.width);
+  answer(regions_.at(places_), inputs);
+  std::copy_n(sources_.data(), net_.width, end);
+  track_.final = end;
+  track_.largest_current = largest_magnitude(response_.data() + net_.flow, net_.kp);
+  return track_;
+}
+
+bool Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing) {
+  const double error = SERIES_ERROR * scale_;
+  const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
+                               settings_.longest - time_, arena_);
+  const Time law{series.count, series.unit, nullptr};
+  const Bounds bounds{region.low.data(), region.high.data(), region.unit.data(), EVENT * scale_};
+  const auto mark = arena_.mark();
+  const Curves rows(law, series.rows, nullptr, nullptr, region.rows, bounds, arena_);
+  const auto exit = rows.first_exit(rows.at(0), rows.at(series.reach));
+  arena_.release(mark);
+  const double length = exit ? exit->time : series.reach;
+  track_.records.push_back({time_, length, &region, series, nullptr, nullptr, nullptr, nullptr});
+  state_at(net_, series, length, state_.data());
+  advance_pressed(net_, region, series, length, state_.data());
+  time_ += length;
+  if (exit) {
+    pass(region, inputs, exit->row);
+    pieces_ = -1;
+  }
+  return true;
+}
+
+// Return false where it is over: at rest, or out of time.
+bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs) {
+  const int kp = net_.kp;
+  double *share = arena_.take(modes.share_rows), *sources = arena_.take(net_.width);
+  std::copy_n(sources_.data(), net_.width, sources);
+  rates(net_, region, state_.data(), nullptr, response_.data(), false, rate_.data());
+  modes.split(rate_.data(), share);
+  double *currents = arena_.take(kp);
+  std::copy_n(response_.data() + net_.flow, kp, currents);
+  const auto mark = arena_.mark();
+  double *base = arena_.take(region.rows), *low = arena_.take(region.rows);
+  double *high = arena_.take(region.rows);
+  std::copy_n(rows_.data(), region.rows, base);
+  std::copy_n(region.low.data(), region.rows, low);
+  std::copy_n(region.high.data(), region.rows, high);
+  if (net_.slews) {
+    const int block = net_.second ? 2 : 1;
+    const double knee = 2 * CALM * net_.eq.slew / net_.eq.unity;
+    for (int i = 0; i < net_.k; ++i) {
+      if (region.places[i].pressed) continue;
+      low[block * kp + i] = std::max(low[block * kp + i], -knee);
+      high[block * kp + i] = std::min(high[block * kp + i], knee);
+    }
+  }
+  const ModalTime modal{&modes, share};
+  const Time law{modes.count, 0, &modal};
+  const Bounds bounds{low, high, region.unit.data(), EVENT * scale_};
+  const Curves rows(law, modes.events.columns.data(), modes.events.magnitudes.data(), base,
+                    region.rows, bounds, arena_);
+  const double left = settings_.longest - time_;
+  Point at = rows.at(0);
+  const Point end = rows.at(modes.stable ? INFINITE : 0);
+  double step = 2 / modes.fastest;
+  std::optional<Exit> exit;
+  bool for_good = false;
+  while (!(for_good = modes.stable && rows.stays_for_good(at, end)) && at.time < left) {
+    const Point next = rows.at(std::min(at.time + step, left));
+    exit = rows.first_exit(at, next);
+    if (exit) break;
+    at = next;
+    step = std::max(step, 2 * at.time);
+    if (modes.pairs() > 0) step = std::min(step, 4 / largest_magnitude(modes.turning.data(), modes.share_rows));
+  }
+  arena_.release(mark);
+  const double length = exit ? exit->time : for_good ? INFINITE : left;
+  track_.records.push_back({time_, length, &region, {}, &modes, share, sources, currents});
+  if (for_good) {
+    const double rest = settings_.rest * scale_;
+    double distance = 0;
+    {
+      double *value = arena_.take(modes.count + LANES), *slope = arena_.take(modes.count + LANES);
+      double *swing = arena_.take(modes.count + 1), *after = arena_.take(modes.count + LANES);
+      double *moved = arena_.take(net_.states);
+      modal.at(left, value, slope, swing);
+      modal.at(INFINITE, after, slope, swing);
+      for (int j = 0; j < modes.count; ++j) after[j] -= value[j];
+      std::fill_n(moved, net_.states, 0.0);
+      add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, after,
+                  moved);
+      distance = largest_magnitude(moved, net_.states);
+    }
+    if (distance <= rest) {
+      track_.at_rest = true;
+      track_.rest_time = settings_.rest_times ? time_ + rest_time(modes, share) : INFINITE;
+      come_to_rest(region, modes, inputs);
+      time_ = INFINITE;
+      return false;
+    }
+    track_.records.back().length = left;
+  }
+  double *value = arena_.take(modes.count + LANES), *slope = arena_.take(modes.count + LANES);
+  double *swing = arena_.take(modes.count + 1);
+  const double moved = std::min(length, left);
+  modal.at(moved, value, slope, swing);
+  for (int i = 0; i < kp; ++i) drive_[i] = net_.eq.unity * response_[i];
+  advance_pressed(net_, region, modes, share, drive_.data(), moved, state_.data());
+  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, value,
+              state_.data());
+  time_ += moved;
+  if (!exit) return false;
+  pieces_ = 0;
+  // The slew limit may begin to count instead: that is no other region.
+  const double over = answer(region, inputs)[exit->row];
+  if (over < region.low[exit->row] || over > region.high[exit->row])
+    pass(region, inputs, exit->row);
+  return true;
+}
+
+void Follower::come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs) {
+  Numbers share(modes.share_rows), left(modes.share_rows);
+  // The second round takes away what rounding has left, and the slew limit's small part.
+  for (int round = 0; round < 2; ++round) {
+    answer(region, inputs);
+    rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate_.data());
+    modes.split(rate_.data(), share.data());
+    Numbers slope(modes.share_rows), swing(modes.share_rows);
+    ModalTime{&modes, share.data()}.at(INFINITE, left.data(), slope.data(), swing.data());
+    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count,
+                left.data(), state_.data());
+  }
+  answer(region, inputs);
+  rest_pressed(net_, region, drive_.data(), state_.data());
+}
+
+// The time until all states are as near to their ends as rest asks for.
+double Follower::rest_time(const Modes &modes, const double *share) const {
+  const double rest = settings_.rest * scale_;
+  Numbers value(modes.share_rows), slope(modes.share_rows), swing(modes.share_rows);
+  Numbers end(modes.share_rows), moved(net_.states);
+  const ModalTime modal{&modes, share};
+  modal.at(INFINITE, end.data(), slope.data(), swing.data());
+  const auto rests = [&](double time) {
+    modal.at(time, value.data(), slope.data(), swing.data());
+    for (int j = 0; j < modes.count; ++j) value[j] = end[j] - value[j];
+    std::fill(moved.begin(), moved.end(), 0.0);
+    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count,
+                value.data(), moved.data());
+    return largest_magnitude(moved.data(), net_.states) <= rest;
+  };
+  double low = 0, high = 1 / modes.fastest;
+  if (rests(0)) return 0;
+  while (!rests(high)) low = high, high *= 2;
+  for (int round = 0; round < 8; ++round) {
+    const double middle = (low + high) / 2;
+    (rests(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
+// Where modes cannot tell: rest is where Newton's step is as short as rest asks for, and all modes
+// of the circuit linearised there decay.
+bool Follower::still(Region &region, const Inputs &inputs) {
+  std::vector<int> states;
+  for (int i = 0; i < net_.k; ++i)
+    if (!region.places[i].pressed) states.push_back(i);
+  for (int i = 0; net_.second && i < net_.k; ++i)
+    if (!region.places[i].pressed) states.push_back(net_.kp + i);
+  for (int i = 0; i < net_.c; ++i) states.push_back(net_.q_state() + i);
+  const int n = int(states.size());
+  answer(region, inputs);
+  Numbers tilt(net_.kp, 1.0), unit(net_.states), rate(net_.states), step(net_.states);
+  for (int i = 0; net_.slews && i < net_.kp; ++i) {
+    const double ratio = drive_[i] / net_.eq.slew;
+    tilt[i] = 1 - ratio * ratio;
+  }
+  rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate.data());
+  Numbers y(net_.response), g(region.rows), x(net_.width), gained(net_.kp), change(net_.states);
+  std::vector<double> matrix(std::size_t(n) * n), inverse, vectors(std::size_t(n) * n);
+  for (int j = 0; j < n; ++j) {
+    unit[states[j]] = 1;
+    respond(net_, region, unit.data(), nullptr, {y.data(), g.data(), x.data()});
+    for (int i = 0; i < net_.kp; ++i) gained[i] = net_.eq.unity * tilt[i] * y[i];
+    rates(net_, region, unit.data(), gained.data(), y.data(), true, change.data());
+    unit[states[j]] = 0;
+    for (int i = 0; i < n; ++i) matrix[std::size_t(j) * n + i] = change[states[i]];
+  }
+  inverse = matrix;
+  invert(inverse.data(), n);
+  double distance = 0;
+  for (int j = 0; j < n; ++j)
+    for (int i = 0; i < n; ++i)
+      step[states[i]] -= inverse[std::size_t(j) * n + i] * rate[states[j]];
+  distance = largest_magnitude(step.data(), net_.states);
+  if (!(distance <= settings_.rest * scale_)) return false;
+  std::vector<std::complex<double>> values(n);
+  eigenvectors(matrix.data(), n, values.data(), vectors.data());
+  for (const auto value : values)
+    if (!(value.real() < 0)) return false;
+  for (int i = 0; i < net_.states; ++i) state_[i] += step[i];
+  answer(region, inputs);
+  rest_pressed(net_, region, drive_.data(), state_.data());
+  track_.at_rest = true;
+  track_.rest_time = time_;
+  return true;
+}
+
+}  // namespace amc

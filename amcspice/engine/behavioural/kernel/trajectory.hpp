@@ -1,0 +1,52 @@
+// The way of a circuit through its regions after an input step.
+#pragma once
+
+#include "engine/behavioural/kernel/record.hpp"
+
+namespace amc {
+
+struct Settings {
+  double rest;      // distance from equilibrium that is rest, as a fraction of the largest voltage
+  double longest;   // time after which a right-hand side is given up [s]
+  bool bounded;     // outputs are meant to come to a limit, so regions are many and stays short
+  bool rest_times;  // whether anybody wants to know when it is at rest
+};
+
+// Follows one circuit through right-hand sides, each from where the last one ended.
+class Follower {
+ public:
+  Follower(const Network &network, const Settings &settings);
+
+  // From rest at 0 V, everything inside its range.
+  void start();
+  // The track belongs to the follower and lasts until the next one.
+  const Track &follow(const Inputs &inputs);
+
+  Arena &arena() { return arena_; }
+  Regions &regions() { return regions_; }
+
+ private:
+  struct Step;
+  double *answer(const Region &region, const Inputs &inputs);
+  void enter(const Inputs &inputs);
+  void pass(const Region &region, const Inputs &inputs, int row);
+  bool bends(const Region &region) const;
+  bool stay_by_series(Region &region, const Inputs &inputs, bool bends);
+  bool stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
+  void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
+  bool still(Region &region, const Inputs &inputs);
+  double rest_time(const Modes &modes, const double *share) const;
+
+  const Network &net_;
+  Settings settings_;
+  Regions regions_;
+  Arena arena_;
+  Track track_;
+  Numbers state_;
+  Places places_;
+  Numbers response_, rows_, sources_, rate_, drive_;
+  double time_, scale_;
+  int pieces_;  // of the stay
+};
+
+}  // namespace amc

@@ -1,0 +1,156 @@
+// Eight numbers at once, and rooms for them.
+//
+// Rows are padded to whole blocks of eight, columns stand one after the other: a product is a sum
+// of columns, which needs no reordering of sums.  The compiler splits a block for processors with
+// shorter vectors.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <vector>
+
+namespace amc {
+
+inline constexpr int LANES = 8;
+inline constexpr double INFINITE = std::numeric_limits<double>::infinity();
+
+using Block = double __attribute__((vector_size(64), may_alias));
+
+inline int padded(int rows) { return (rows + LANES - 1) / LANES * LANES; }
+
+inline const Block *blocks(const double *at) { return reinterpret_cast<const Block *>(at); }
+inline Block *blocks(double *at) { return reinterpret_cast<Block *>(at); }
+
+inline Block every(double value) { return Block{} + value; }
+inline Block larger(Block a, Block b) { return a > b ? a : b; }
+inline Block smaller(Block a, Block b) { return a < b ? a : b; }
+inline Block magnitude(Block a) { return a < 0.0 ? -a : a; }
+
+inline double largest(Block a) {
+  a = larger(a, __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3));
+  a = larger(a, __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5));
+  a = larger(a, __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6));
+  return a[0];
+}
+
+inline double sum_of(Block a) {
+  a += __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
+  a += __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
+  a += __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6);
+  return a[0];
+}
+
+// Lanes as bits.
+template <class Mask>
+inline unsigned lanes_of(Mask mask) {
+  unsigned lanes = 0;
+  for (int lane = 0; lane < LANES; ++lane) lanes |= mask[lane] ? 1u << lane : 0u;
+  return lanes;
+}
+
+// Memory in whole blocks.
+template <class T>
+struct Aligned {
+  using value_type = T;
+  Aligned() = default;
+  template <class U>
+  explicit Aligned(const Aligned<U> &) {}
+  T *allocate(std::size_t count) {
+    const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
+    void *room = std::aligned_alloc(64, bytes ? bytes : 64);
+    if (!room) throw std::bad_alloc();
+    return static_cast<T *>(room);
+  }
+  void deallocate(T *room, std::size_t) { std::free(room); }
+  bool operator==(const Aligned &) const { return true; }
+};
+
+using Numbers = std::vector<double, Aligned<double>>;
+
+// Room that is given back all at once.
+class Arena {
+ public:
+  // Numbers are not initialised; count is rounded up to whole blocks.
+  double *take(std::size_t count) {
+    count = (count + LANES - 1) / LANES * LANES;
+    while (chunk_ < chunks_.size() && used_ + count > chunks_[chunk_].size()) {
+      ++chunk_;
+      used_ = 0;
+    }
+    if (chunk_ == chunks_.size()) {
+      chunks_.emplace_back(count > CHUNK ? count : CHUNK);
+      used_ = 0;
+    }
+    double *at = chunks_[chunk_].data() + used_;
+    used_ += count;
+    return at;
+  }
+  struct Mark {
+    std::size_t chunk, used;
+  };
+  Mark mark() const { return {chunk_, used_}; }
+  void release(Mark mark) {
+    chunk_ = mark.chunk;
+    used_ = mark.used;
+  }
+
+ private:
+  static constexpr std::size_t CHUNK = 1 << 15;
+  std::vector<Numbers> chunks_;
+  std::size_t chunk_ = 0, used_ = 0;
+};
+
+// Add some columns, each times a number, to a vector of `rows` (whole blocks).
+template <int COUNT>
+inline void add_columns_of(const double *columns, std::size_t stride, const int *numbers,
+                           int count, const double *times, double *out) {
+  // Two sums: one alone would wait for itself.
+  Block even[COUNT], odd[COUNT] = {};
+  for (int b = 0; b < COUNT; ++b) even[b] = blocks(out)[b];
+  const auto column = [&](int j) { return blocks(columns + (numbers ? numbers[j] : j) * stride); };
+  const auto factor = [&](int j) { return times[numbers ? numbers[j] : j]; };
+  int j = 0;
+  for (; j + 1 < count; j += 2) {
+    const Block *first = column(j), *second = column(j + 1);
+    for (int b = 0; b < COUNT; ++b) even[b] += first[b] * factor(j);
+    for (int b = 0; b < COUNT; ++b) odd[b] += second[b] * factor(j + 1);
+  }
+  for (int b = 0; j < count && b < COUNT; ++b) even[b] += column(j)[b] * factor(j);
+  for (int b = 0; b < COUNT; ++b) blocks(out)[b] = even[b] + odd[b];
+}
+
+// `numbers` are those of the columns and of their factors; null takes the first `count`.
+inline void add_columns(const double *columns, std::size_t stride, int rows, const int *numbers,
+                        int count, const double *times, double *out) {
+  int left = rows / LANES;
+  while (left > 0) {
+    switch (left) {
+      case 1: add_columns_of<1>(columns, stride, numbers, count, times, out); return;
+      case 2: add_columns_of<2>(columns, stride, numbers, count, times, out); return;
+      case 3: add_columns_of<3>(columns, stride, numbers, count, times, out); return;
+      case 4: add_columns_of<4>(columns, stride, numbers, count, times, out); return;
+      case 5: add_columns_of<5>(columns, stride, numbers, count, times, out); return;
+      default: add_columns_of<6>(columns, stride, numbers, count, times, out);
+    }
+    columns += 6 * LANES;
+    out += 6 * LANES;
+    left -= 6;
+  }
+}
+
+inline double dot(const double *a, const double *b, int rows) {
+  Block sum{};
+  for (int i = 0; i < rows / LANES; ++i) sum += blocks(a)[i] * blocks(b)[i];
+  return sum_of(sum);
+}
+
+inline double largest_magnitude(const double *a, int rows) {
+  Block most{};
+  for (int i = 0; i < rows / LANES; ++i) most = larger(most, magnitude(blocks(a)[i]));
+  return largest(most);
+}
+
+}  // namespace amc
