@@ -4,9 +4,9 @@
 namespace nb = nanobind;
 
 namespace amc {
-void bind_trajectories(nb::module_ &module);
+void bind_stepping(nb::module_ &module);
 }  // namespace amc
 
 NB_MODULE(AMC_LEVEL, module) {
-  amc::bind_trajectories(module);
+  amc::bind_stepping(module);
 }
