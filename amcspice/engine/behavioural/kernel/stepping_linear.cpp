@@ -10,7 +10,8 @@ namespace {
 // with stage = inside * state + edge.
 struct Sources {
   Sources(const Equations &eq, const Code &code)
-      : above(code.size()), inside(code.size()), edge(code.size()) {
+      : above(code.size()), inside(code.size()), edge(code.size()), slope(code.size()),
+        offset(code.size()) {
     for (std::size_t i = 0; i < code.size(); ++i) {
       above[i] = code[i].positive;
       if (code[i].conducts) members.push_back(i);
@@ -19,10 +20,13 @@ struct Sources {
       } else {
         edge[i] = code[i].stage == 2 ? eq.highest[i] : eq.lowest[i];
       }
+      slope[i] = above[i] * inside[i];
+      offset[i] = above[i] * edge[i];
     }
   }
 
   Vector above, inside, edge;
+  Vector slope, offset;              // without any current: slope * state + offset
   std::vector<std::size_t> members;  // whose hold device conducts
 };
 
@@ -38,15 +42,14 @@ class Rows {
 
   // Add what the voltages behind the output resistances and the states give.
   void add_sources(Matrix by_source, Matrix by_state) {
-    const std::size_t first = first_stage(eq_), ports = eq_.states() - eq_.ports();
+    const std::size_t k = by_source.columns, ports = eq_.states() - eq_.ports();
+    const double *slope = sources_.slope.data();
     for (std::size_t r = 0; r < values_.rows; ++r) {
-      double *row = values_[r];
-      for (std::size_t i = 0; i < sources_.above.size(); ++i) {
-        const double value = by_source[r][i] * sources_.above[i];
-        row[first + i] += value * sources_.inside[i];
-        row[width() - 1] += value * sources_.edge[i];
-      }
-      for (std::size_t i = 0; i < by_state.columns; ++i) row[ports + i] += by_state[r][i];
+      const double *source = by_source[r];
+      double *stage = values_[r] + first_stage(eq_), *port = values_[r] + ports;
+      for (std::size_t i = 0; i < k; ++i) stage[i] += source[i] * slope[i];
+      for (std::size_t i = 0; i < by_state.columns; ++i) port[i] += by_state[r][i];
+      values_[r][width() - 1] += dot(source, sources_.offset.data(), k);
     }
   }
 
@@ -68,11 +71,12 @@ class Rows {
   Affine affine() const {
     const std::size_t n = eq_.states(), held = watched_nodes(eq_), count = values_.rows;
     Affine result{Dense(n, count), Dense(held, count), Vector(count)};
-    for (std::size_t i = 0; i < count; ++i) {
-      for (std::size_t j = 0; j < n; ++j) result.by_state[j][i] = values_[i][j];
-      for (std::size_t j = 0; j < held; ++j) result.by_held[j][i] = values_[i][n + j];
-      result.fixed[i] = values_[i][n + held];
-    }
+    const auto copy_column = [&](std::size_t column, double *to) {
+      for (std::size_t i = 0; i < count; ++i) to[i] = values_[i][column];
+    };
+    for (std::size_t j = 0; j < n; ++j) copy_column(j, result.by_state[j]);
+    for (std::size_t j = 0; j < held; ++j) copy_column(n + j, result.by_held[j]);
+    copy_column(n + held, result.fixed.data());
     return result;
   }
 
