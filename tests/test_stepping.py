@@ -71,7 +71,9 @@ def test_phi_functions_are_blocks_of_an_exponential(n, step, measured):
 
 def test_phi_functions_of_the_transpose_are_transposed():
     rate = stable_matrix(2, 12, stiffness=10.0)
-    for plain, turned in zip(testing.phis(rate, 2.0), testing.phis(rate.T.copy(), 2.0), strict=True):
+    for plain, turned in zip(
+        testing.phis(rate, 2.0), testing.phis(rate.T.copy(), 2.0), strict=True
+    ):
         np.testing.assert_allclose(turned, plain.T, atol=1e-12)
 
 
@@ -82,7 +84,7 @@ def test_phi_functions_of_numbers_have_a_closed_form_however_stiff():
     np.testing.assert_allclose(np.diag(growth), np.expm1(rates), rtol=1e-12)
     np.testing.assert_allclose(np.diag(phi1), exact, rtol=1e-12)
     # The closed form of phi2 cancels for small arguments; there the series tells.
-    by_form, by_series = (exact - 1) / rates, 1 / 2 + rates / 6 + rates**2 / 24
+    by_form, by_series = (exact - 1) / rates, 1 / 2 + rates / 6 + rates**2 / 24 + rates**3 / 120
     expected = np.where(np.abs(rates) < 1e-2, by_series, by_form)
     np.testing.assert_allclose(np.diag(phi2), expected, rtol=1e-11)
 
@@ -230,7 +232,13 @@ def follower(slew, limit=100.0):
 
 def follow(eq, inputs, *, large=100, tolerance=1e-4):
     control = Control(
-        tolerance=tolerance, resolution=0.1, band=0.01, rest=1e-7, longest=1e6, base=1e-5, stable=1.0
+        tolerance=tolerance,
+        resolution=0.1,
+        band=0.01,
+        rest=1e-7,
+        longest=1e6,
+        base=1e-5,
+        stable=1.0,
     )
     pieces = new_pieces(eq, 1, 16, bounded=True, large=large)
     difference = np.array(inputs, float)[:, None]

@@ -8,5 +8,6 @@ void bind_stepping(nb::module_ &module);
 }  // namespace amc
 
 NB_MODULE(AMC_LEVEL, module) {
+  module.doc() = "The compiled part of amcspice, for one level of processors.";
   amc::bind_stepping(module);
 }

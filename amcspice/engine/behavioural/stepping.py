@@ -75,8 +75,9 @@ def integrate(
     control : Control
     """
     alone = eq._replace(**{name: getattr(eq, name)[None] for name in BY_NETWORK})
-    inputs = (values[None] for values in (difference_j, held_j, charge_j))
-    return integrate_each(alone, pieces, *inputs, start, outputs, [control])
+    return integrate_each(
+        alone, pieces, difference_j[None], held_j[None], charge_j[None], start, outputs, [control]
+    )
 
 
 def integrate_each(

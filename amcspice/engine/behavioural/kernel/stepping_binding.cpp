@@ -63,10 +63,10 @@ nb::object to_numpy(Vector vector) {
   return amc::to_numpy(std::move(vector), {size});
 }
 
-// Matrix by state and by held nodes, not transposed but as stored, and the constant.
+// As stored: matrices by state and by held nodes, transposed, and the constant.
 nb::tuple to_numpy(Affine function) {
-  return nb::make_tuple(to_numpy(std::move(function.by_state)), to_numpy(std::move(function.by_held)),
-                        to_numpy(std::move(function.fixed)));
+  return nb::make_tuple(to_numpy(std::move(function.by_state)),
+                        to_numpy(std::move(function.by_held)), to_numpy(std::move(function.fixed)));
 }
 
 // Functions with mathematics in them, for their tests.
@@ -79,7 +79,9 @@ void bind_testing(nb::module_ module) {
     return to_numpy(std::move(out));
   });
   module.def("inverse", [](const Square &matrix) { return to_numpy(inverse(owned(matrix))); });
-  module.def("grow", [](const Square &rate, double step) { return to_numpy(grow(view(rate), step)); });
+  module.def("grow", [](const Square &rate, double step) {
+    return to_numpy(grow(view(rate), step));
+  });
   module.def("phis", [](const Square &rate, double step) {
     Phis of = phis(view(rate), step);
     return nb::make_tuple(to_numpy(std::move(of.phi1)), to_numpy(std::move(of.phi2)),

@@ -51,7 +51,6 @@ bool Integrator::run(const Drive &drive) {
   begin(drive);
   bool at_rest = false;
   for (long steps = 0;; ++steps) {
-    interrupts_.check();
     if (changed_) enter_piece(drive);
     record();
     if (at_rest) record_rest();
@@ -76,6 +75,7 @@ void Integrator::begin(const Drive &drive) {
 void Integrator::enter_piece(const Drive &drive) {
   const std::size_t attempts = 20 + 8 * k_;
   for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
+    interrupts_.check();
     piece_ = pieces_.find(eq_, code_, piece_);
     const Affine &watched = piece_->linear().watched;
     watched.constant(drive.held, watched_0_);
@@ -167,6 +167,7 @@ double Integrator::slewing(const Vector &difference, Vector &lost) const {
 Integrator::Trial Integrator::choose_step(const Outlook &outlook) {
   Resolvent resolvent;
   while (true) {
+    interrupts_.check();
     bool finite = true;
     const Trial trial = attempt(outlook, resolvent, finite);
     if (!finite && level_ > 0) {  // a growing mode, or far too long a step

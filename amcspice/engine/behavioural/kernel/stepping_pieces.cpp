@@ -20,8 +20,12 @@ constexpr double POLE_SHARE = 0.2;
 
 Piece::Piece(const Equations &eq, const Code &code, const std::shared_ptr<Piece> &parent)
     : linear_(linearise(eq, code)), parent_(parent), made_(USUAL_LEVEL) {
-  if (parent) from_parent_ = factor_difference(linear_.rate.by_state, parent->linear_.rate.by_state);
-  inverse_ = inverted(0.0, 1.0, parent ? &parent->inverse_ : nullptr);
+  const Dense *known = nullptr;
+  if (parent) {
+    from_parent_ = factor_difference(linear_.rate.by_state, parent->linear_.rate.by_state);
+    known = &parent->inverse_;
+  }
+  inverse_ = inverted(0.0, 1.0, known);
 }
 
 // The inverse of one + factor * J; `known` is that of the parent.
@@ -51,10 +55,10 @@ const Piece::Step &Piece::step(int level, double base, bool slews) {
     return steps_[level];
   }
   for (; made_ <= level; ++made_) {
-    if (made_ == USUAL_LEVEL) {
-      last_ = series(made_);
-    } else {
+    if (made_ > USUAL_LEVEL) {
       last_.redouble();
+    } else {
+      last_ = series(made_);
     }
     steps_[made_] = kept(last_);
   }
