@@ -21,7 +21,7 @@ nb::tuple integrate(const nb::object &equations, Pieces &pieces, const Stack &di
   for (std::size_t one = 0; one < circuits; ++one) {
     equations_of.push_back(view_equations(equations, one));
   }
-  Vector samples;
+  std::vector<double> samples;
   std::vector<std::int64_t> starts{0};
   std::vector<std::uint8_t> at_rest;
   {
@@ -54,19 +54,19 @@ Dense owned(const Input<double, 2> &array) {
   return result;
 }
 
-nb::object to_numpy(Dense matrix) {
-  return amc::to_numpy(std::move(matrix.values), {matrix.rows, matrix.columns});
+nb::object to_numpy(const Dense &matrix) {
+  const Vector &values = matrix.values;
+  return amc::to_numpy(std::vector(values.begin(), values.end()), {matrix.rows, matrix.columns});
 }
 
-nb::object to_numpy(Vector vector) {
-  const std::size_t size = vector.size();
-  return amc::to_numpy(std::move(vector), {size});
+nb::object to_numpy(const Vector &vector) {
+  return amc::to_numpy(std::vector(vector.begin(), vector.end()), {vector.size()});
 }
 
 // As stored: matrices by state and by held nodes, transposed, and the constant.
-nb::tuple to_numpy(Affine function) {
-  return nb::make_tuple(to_numpy(std::move(function.by_state)),
-                        to_numpy(std::move(function.by_held)), to_numpy(std::move(function.fixed)));
+nb::tuple to_numpy(const Affine &function) {
+  return nb::make_tuple(to_numpy(function.by_state), to_numpy(function.by_held),
+                        to_numpy(function.fixed));
 }
 
 // Functions with mathematics in them, for their tests.
@@ -76,16 +76,15 @@ void bind_testing(nb::module_ module) {
   module.def("product", [](const Square &a, const Square &b) {
     Dense out(a.shape(0), b.shape(1));
     accumulate(view(a), view(b), out);
-    return to_numpy(std::move(out));
+    return to_numpy(out);
   });
   module.def("inverse", [](const Square &matrix) { return to_numpy(inverse(owned(matrix))); });
   module.def("grow", [](const Square &rate, double step) {
     return to_numpy(grow(view(rate), step));
   });
   module.def("phis", [](const Square &rate, double step) {
-    Phis of = phis(view(rate), step);
-    return nb::make_tuple(to_numpy(std::move(of.phi1)), to_numpy(std::move(of.phi2)),
-                          to_numpy(std::move(of.growth)));
+    const Phis of = phis(view(rate), step);
+    return nb::make_tuple(to_numpy(of.phi1), to_numpy(of.phi2), to_numpy(of.growth));
   });
   module.def("krylov_phi", [](int order, const Square &resolvent, double pole, double step,
                               double allowed, const Line &vector) {
@@ -95,7 +94,7 @@ void bind_testing(nb::module_ module) {
     Vector out(n);
     space.begin(Vector(vector.data(), vector.data() + vector.size()), {&transposed, pole});
     const bool exact = space.add_phi(order, step, allowed, out);
-    return nb::make_tuple(to_numpy(std::move(out)), exact, space.dimensions());
+    return nb::make_tuple(to_numpy(out), exact, space.dimensions());
   });
   module.def("updated_inverse", [](const Square &known, const Square &changed, const Square &old,
                                    double factor) -> nb::object {
@@ -110,9 +109,8 @@ void bind_testing(nb::module_ module) {
       const std::uint8_t *place = view(places)[i];
       code.push_back({place[0], place[1], place[2], place[3]});
     }
-    Linear made = linearise(view_equations(equations, 0), code);
-    return nb::make_tuple(to_numpy(std::move(made.rate)), to_numpy(std::move(made.difference)),
-                          to_numpy(std::move(made.watched)));
+    const Linear made = linearise(view_equations(equations, 0), code);
+    return nb::make_tuple(to_numpy(made.rate), to_numpy(made.difference), to_numpy(made.watched));
   });
 }
 

@@ -79,6 +79,20 @@ double dot(const double *a, const double *b, std::size_t n) {
   return rest;
 }
 
+double largest(const double *values, std::size_t n) {
+  double lanes[8] = {}, result = 0.0;
+  std::size_t i = 0;
+  for (; i + 8 <= n; i += 8) {
+    for (std::size_t lane = 0; lane < 8; ++lane) {
+      const double size = std::abs(values[i + lane]);
+      lanes[lane] = lanes[lane] < size ? size : lanes[lane];
+    }
+  }
+  for (; i < n; ++i) result = std::max(result, std::abs(values[i]));
+  for (const double lane : lanes) result = std::max(result, lane);
+  return result;
+}
+
 Dense inverse(Dense matrix) {
   if (matrix.rows <= SMALL) return eliminate(std::move(matrix));
   const int n = int(matrix.rows), room = 64 * n;

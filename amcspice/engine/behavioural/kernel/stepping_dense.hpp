@@ -2,13 +2,25 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <vector>
 
 #include "native/arrays.hpp"
 
 namespace amc::stepping {
 
-using Vector = std::vector<double>;
+// Memory that begins with a cache line: vectors that straddle two take a third longer.
+template <class T>
+struct Aligned {
+  using value_type = T;
+  static constexpr std::align_val_t LINE{64};
+
+  T *allocate(std::size_t n) { return static_cast<T *>(::operator new(n * sizeof(T), LINE)); }
+  void deallocate(T *memory, std::size_t) { ::operator delete(memory, LINE); }
+  bool operator==(const Aligned &) const = default;
+};
+
+using Vector = std::vector<double, Aligned<double>>;
 
 // A matrix in C order, zero at first.
 struct Dense {
@@ -36,6 +48,9 @@ void add(Matrix transposed, const double *vector, double *out);
 void accumulate(Matrix a, Matrix b, Dense &out);
 
 double dot(const double *a, const double *b, std::size_t n);
+
+// The largest magnitude; what is no number counts as none.
+double largest(const double *values, std::size_t n);
 
 // Invert; what is singular gives inf and nan.
 Dense inverse(Dense matrix);

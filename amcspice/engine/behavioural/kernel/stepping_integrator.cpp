@@ -29,16 +29,11 @@ constexpr int FIRST_LEVEL = 11;
 // Largest correction of a step for slewing, as a fraction of the step.
 constexpr double STALL = 0.1;
 
-double largest_of(const Vector &vector, double least) {
-  for (const double value : vector) least = std::max(least, std::abs(value));
-  return least;
-}
-
 }  // namespace
 
 Integrator::Integrator(const Equations &eq, Pieces &pieces, const Control &control,
                        std::span<const std::int64_t> outputs, const double *start,
-                       Vector &samples, Interrupts &interrupts)
+                       std::vector<double> &samples, Interrupts &interrupts)
     : eq_(eq), pieces_(pieces), control_(control), outputs_(outputs), samples_(samples),
       interrupts_(interrupts), k_(eq.amplifiers()), c_(eq.ports()), n_(eq.states()),
       slews_(eq.slew < INFINITE), u_(start, start + n_), code_(k_), over_(k_), prior_(k_),
@@ -61,8 +56,7 @@ bool Integrator::run(const Drive &drive) {
 }
 
 void Integrator::begin(const Drive &drive) {
-  scale_ = largest_of(u_, SMALLEST_SCALE);
-  for (std::size_t i = 0; i < k_; ++i) scale_ = std::max(scale_, std::abs(drive.difference[i]));
+  scale_ = std::max({SMALLEST_SCALE, largest(u_.data(), n_), largest(drive.difference, k_)});
   changed_ = true;
   t_ = 0.0;
   level_ = FIRST_LEVEL;
@@ -127,7 +121,7 @@ Integrator::Outlook Integrator::look_ahead() {
   }
   std::ranges::fill(way_, 0.0);
   add(piece_->inverse(), rate_.data(), way_.data());
-  ahead.distance = largest_of(way_, 0.0);
+  ahead.distance = largest(way_.data(), n_);
   for (const std::int64_t i : outputs_) {
     ahead.output_distance = std::max(ahead.output_distance, std::abs(way_[i]));
     ahead.largest = std::max(ahead.largest, std::abs(u_[i] - way_[i]));
@@ -161,7 +155,7 @@ double Integrator::slewing(const Vector &difference, Vector &lost) const {
       lost[i] = eq_.slew * (std::tanh(ratio) - ratio);
     }
   }
-  return largest_of(lost, 0.0);
+  return largest(lost.data(), k_);
 }
 
 Integrator::Trial Integrator::choose_step(const Outlook &outlook) {
@@ -214,7 +208,7 @@ Integrator::Trial Integrator::attempt(const Outlook &outlook, Resolvent &resolve
       add({by_matrices->phi2[0], k_, n_}, lost_then_.data(), correction_.data());
     }
     for (std::size_t i = 0; i < n_; ++i) trial_[i] += correction_[i];
-    trial.error = largest_of(correction_, 0.0);
+    trial.error = largest(correction_.data(), n_);
   }
   for (std::size_t i = 0; i < n_; ++i) {
     const double change = std::abs(trial_[i] - u_[i]);
@@ -239,7 +233,7 @@ Integrator::Trial Integrator::attempt(const Outlook &outlook, Resolvent &resolve
 bool Integrator::advance(const Outlook &outlook, const Trial &trial) {
   t_ += std::ldexp(control_.base, level_);
   u_ = trial_;
-  scale_ = largest_of(u_, scale_);
+  scale_ = std::max(scale_, largest(u_.data(), n_));
   if (trial.worst > SLACK * scale_) {
     flip(eq_, code_, u_, over_, SLACK * scale_, false);
     changed_ = true;

@@ -44,8 +44,8 @@ class Integrator {
   // States in `outputs` are those whose settling counts; rows of time, sources, held currents and
   // port voltages are appended to `samples`.
   Integrator(const Equations &eq, Pieces &pieces, const Control &control,
-             std::span<const std::int64_t> outputs, const double *start, Vector &samples,
-             Interrupts &interrupts);
+             std::span<const std::int64_t> outputs, const double *start,
+             std::vector<double> &samples, Interrupts &interrupts);
 
   // Apply a right-hand side where the last one ended; return whether the circuit came to rest.
   bool run(const Drive &drive);
@@ -83,7 +83,7 @@ class Integrator {
   Pieces &pieces_;
   const Control control_;
   const std::span<const std::int64_t> outputs_;
-  Vector &samples_;
+  std::vector<double> &samples_;
   Interrupts &interrupts_;
   const std::size_t k_, c_, n_;
   const bool slews_;

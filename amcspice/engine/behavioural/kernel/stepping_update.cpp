@@ -19,26 +19,27 @@ constexpr double SAME = 1e-13, UPDATED = 1e-9;
 std::optional<OuterProducts> factor_difference(const Dense &changed, const Dense &old) {
   const std::size_t n = changed.rows;
   Dense remains(n, n);
-  double largest = 0.0;
   for (std::size_t e = 0; e < remains.size(); ++e) {
     remains.values[e] = changed.values[e] - old.values[e];
-    largest = std::max(largest, std::abs(changed.values[e]));
   }
+  const double rounding = SAME * largest(changed[0], changed.size());
   Dense left(MOST_RANK, n), right(MOST_RANK, n);
   for (std::size_t rank = 0;; ++rank) {
     double most = 0.0;
-    std::size_t at = 0;
-    for (std::size_t e = 0; e < remains.size(); ++e) {
-      if (std::abs(remains.values[e]) > most) most = std::abs(remains.values[e]), at = e;
+    std::size_t row = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      const double of_row = largest(remains[i], n);
+      if (of_row > most) most = of_row, row = i;
     }
-    if (most <= SAME * largest) {
+    if (most <= rounding) {
       left.rows = right.rows = rank;
       left.values.resize(rank * n);
       right.values.resize(rank * n);
       return OuterProducts{std::move(left), std::move(right)};
     }
     if (rank == MOST_RANK) return std::nullopt;
-    const std::size_t row = at / n, column = at % n;
+    std::size_t column = 0;
+    while (!(std::abs(remains[row][column]) >= most)) ++column;
     for (std::size_t i = 0; i < n; ++i) {
       left[rank][i] = remains[i][column] / remains[row][column];
       right[rank][i] = remains[row][i];
