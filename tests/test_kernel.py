@@ -1,5 +1,7 @@
 """Invariants of the behavioural engine, and what measures many segments at once."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,18 +10,24 @@ from oracles import nnls, random_problem
 
 import amcspice as amc
 from amcspice.engine import Batch, Drive, Integrator, Segment, Stream
-from amcspice.engine.behavioural import kernel
+from amcspice.engine.behavioural import stepping
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import measure_settling
 from amcspice.measure.settling import measure_settlings
-from amcspice.simulation import simulate_many
 
 GOOD = amc.OpAmp(gain=1e5)
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
+NEW_PIECES = stepping.new_pieces
 
 
 def behavioural(circuit, b, **options):
     return amc.simulate(circuit, b, fidelity="behavioural", **options)
+
+
+def step_in_krylov_spaces_from(large, monkeypatch):
+    """Let circuits make their steps in Krylov spaces from a number of states on."""
+    room = partial(NEW_PIECES, large=large)
+    monkeypatch.setattr(stepping, "new_pieces", room)
 
 
 def same_waveforms(first, second):
@@ -74,7 +82,7 @@ def test_jobs_change_nothing():
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
 @pytest.mark.parametrize("large", [10**9, 1], ids=["matrices", "krylov"])
 def test_pieces_met_before_change_nothing(circuit_type, opamp, large, monkeypatch):
-    monkeypatch.setattr(kernel, "LARGE", large)
+    step_in_krylov_spaces_from(large, monkeypatch)
     A, b = random_problem(13, rows=12, columns=4, vectors=20)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp)
     batch = Batch.of([circuit])
@@ -115,7 +123,7 @@ def test_krylov_spaces_give_what_matrices_give(circuit_type, opamp, monkeypatch)
         circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp, device=device)
 
     def run(large):
-        monkeypatch.setattr(kernel, "LARGE", large)
+        step_in_krylov_spaces_from(large, monkeypatch)
         return behavioural(circuit, vectors, read_voltage=1.25)
 
     matrices, spaces = run(10**9), run(1)
@@ -291,31 +299,3 @@ def test_what_the_engine_knows_to_rest_needs_no_flat_tail():
     assert 1 < resting.time[0] <= 2
     moving = measure_settlings(time, outputs, starts, 0.01, np.array([False]))
     assert np.isnan(moving.time[0])
-
-
-@pytest.mark.parametrize("raised", [KeyboardInterrupt(), SystemExit(3)])
-def test_a_signal_beside_a_result_is_what_is_raised(monkeypatch, raised):
-    """As Python reports what a signal raised while compiled code handed its result over."""
-
-    def interrupted(*_arguments):
-        raise SystemError("returned a result with an exception set") from raised
-
-    A, b = random_problem(1, rows=6, columns=2)
-    circuit = amc.CompactGINV(A, constraint=amc.NonNegative())
-    monkeypatch.setattr(kernel, "_integrate", interrupted)
-    monkeypatch.setattr(kernel, "_integrate_each", interrupted)
-    analysis = amc.Analysis(fidelity="behavioural")
-    with pytest.raises(type(raised)):
-        amc.simulate(circuit, b, analysis=analysis)
-    with pytest.raises(type(raised)):
-        simulate_many([circuit], [b], analysis)
-
-
-def test_another_system_error_stays_one(monkeypatch):
-    def broken(*_arguments):
-        raise SystemError("something else")
-
-    A, b = random_problem(1, rows=6, columns=2)
-    monkeypatch.setattr(kernel, "_integrate", broken)
-    with pytest.raises(SystemError):
-        amc.simulate(amc.CompactGINV(A), b, fidelity="behavioural")

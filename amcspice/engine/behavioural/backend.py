@@ -111,7 +111,7 @@ class Integrator:
         chunk: int = CHUNK,
     ) -> None:
         # It takes a second to load: only those who run it wait.
-        from amcspice.engine.behavioural import kernel
+        from amcspice.engine.behavioural import stepping as kernel
 
         check_chunk(chunk)
         self.batch, self.chunk, self._kernel = batch, chunk, kernel
