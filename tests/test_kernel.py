@@ -1,7 +1,5 @@
 """Invariants of the behavioural engine, and what measures many segments at once."""
 
-from functools import partial
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,24 +8,21 @@ from oracles import nnls, random_problem
 
 import amcspice as amc
 from amcspice.engine import Batch, Drive, Integrator, Segment, Stream
-from amcspice.engine.behavioural import stepping
+from amcspice.engine.behavioural import backend, stepping
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import measure_settling
 from amcspice.measure.settling import measure_settlings
 
 GOOD = amc.OpAmp(gain=1e5)
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
-NEW_PIECES = stepping.new_pieces
-
-
 def behavioural(circuit, b, **options):
     return amc.simulate(circuit, b, fidelity="behavioural", **options)
 
 
-def step_in_krylov_spaces_from(large, monkeypatch):
-    """Let circuits make their steps in Krylov spaces from a number of states on."""
-    room = partial(NEW_PIECES, large=large)
-    monkeypatch.setattr(stepping, "new_pieces", room)
+def take_steps(monkeypatch, large):
+    """Integrate all circuits in steps, in Krylov spaces from a number of states on."""
+    monkeypatch.setattr(backend, "takes_steps", lambda *_: True)
+    monkeypatch.setattr(stepping, "LARGE", large)
 
 
 def same_waveforms(first, second):
@@ -80,9 +75,10 @@ def test_jobs_change_nothing():
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
 @pytest.mark.parametrize("opamp", [GOOD, amc.OpAmp.preset("onchip-1g")], ids=["linear", "slewing"])
 @pytest.mark.parametrize("circuit_type", CIRCUITS)
-@pytest.mark.parametrize("large", [10**9, 1], ids=["matrices", "krylov"])
-def test_pieces_met_before_change_nothing(circuit_type, opamp, large, monkeypatch):
-    step_in_krylov_spaces_from(large, monkeypatch)
+@pytest.mark.parametrize("large", [None, 10**9, 1], ids=["trajectories", "matrices", "krylov"])
+def test_regions_met_before_change_nothing(circuit_type, opamp, large, monkeypatch):
+    if large is not None:
+        take_steps(monkeypatch, large)
     A, b = random_problem(13, rows=12, columns=4, vectors=20)
     circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp)
     batch = Batch.of([circuit])
@@ -123,7 +119,7 @@ def test_krylov_spaces_give_what_matrices_give(circuit_type, opamp, monkeypatch)
         circuit = circuit_type(A, constraint=amc.NonNegative(), opamp=opamp, device=device)
 
     def run(large):
-        step_in_krylov_spaces_from(large, monkeypatch)
+        take_steps(monkeypatch, large)
         return behavioural(circuit, vectors, read_voltage=1.25)
 
     matrices, spaces = run(10**9), run(1)

@@ -19,6 +19,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.ngspice.installation import Installation
+from amcspice.engine.waveforms import Exact
 from amcspice.errors import UnsupportedError
 
 __all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "refuse_time"]
@@ -75,6 +76,11 @@ class Response(Protocol):
     @property
     def at_rest(self) -> NDArray[np.bool_]:
         """Whether a segment ends at rest, shape (N,)."""
+        ...
+
+    @property
+    def exact(self) -> Exact | None:
+        """What is known better than samples tell."""
         ...
 
 
@@ -134,7 +140,12 @@ class Prepared(Protocol):
     runs_away: NDArray[np.bool_]
 
     def run(
-        self, drive: Drive, lead: int = 0, forecast: Forecast | None = None
+        self,
+        drive: Drive,
+        lead: int = 0,
+        forecast: Forecast | None = None,
+        *,
+        waveforms: bool = True,
     ) -> Iterator[Response]:
         """Yield the responses to right-hand sides, chunk after chunk.
 
@@ -146,6 +157,9 @@ class Prepared(Protocol):
             Whether the first one only leads in: it sets where the next one starts.
         forecast : Forecast, optional
             Of the same right-hand sides.
+        waveforms : bool
+            Whether samples between input step and rest are wanted; some backends need them all
+            the same.
 
         Raises
         ------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["SMALLEST_SCALE", "Segment", "Stream", "Waveforms", "flat_tails"]
+__all__ = ["SMALLEST_SCALE", "Exact", "Segment", "Stream", "Waveforms", "flat_tails"]
 
 SMALLEST_SCALE = 1e-3
 """Volts: a settling band is never narrower than the tolerance times this (an all-zero solution)."""
@@ -76,6 +76,25 @@ class Segment:
 
 
 @dataclass(frozen=True, eq=False)
+class Exact:
+    """What a backend knows of N right-hand sides without looking at samples.
+
+    Parameters
+    ----------
+    settling_time : ndarray, shape (N,)
+        [s]; nan where a segment does not end at rest.
+    energy : ndarray, shape (N,)
+        From all sources until then [J]; nan as above.
+    sampled : ndarray, shape (N, P), optional
+        Port voltages at the time at which converters sample, nan where they are not known [V].
+    """
+
+    settling_time: Array
+    energy: Array
+    sampled: Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Stream:
     """Segments of N right-hand sides one after the other, as they are measured.
 
@@ -91,6 +110,8 @@ class Stream:
         First sample of each segment, and the number of samples.
     at_rest : ndarray of bool, shape (N,)
         Whether a segment ends at rest.
+    exact : Exact, optional
+        What is known better than samples tell; a segment may be its last instant alone then.
     """
 
     timeless: ClassVar[bool] = False
@@ -100,6 +121,7 @@ class Stream:
     supply: Array
     starts: NDArray[np.intp]
     at_rest: NDArray[np.bool_]
+    exact: Exact | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1

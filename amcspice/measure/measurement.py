@@ -182,7 +182,12 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
     outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
     settled = response.at_rest
     settling_time = spent = np.full(len(last), np.nan)
-    if not response.timeless:
+    adc, exact = batch.circuit.adc, response.exact
+    if exact is not None:
+        settling_time, spent = exact.settling_time, exact.energy
+        if exact.sampled is not None:
+            sampled = exact.sampled[:, batch.outputs]
+    elif not response.timeless:
         waveforms = response.voltages[:, batch.outputs]
         settling = measure_settlings(
             response.time, waveforms, response.starts, analysis.settle_tolerance, response.at_rest
@@ -190,7 +195,6 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         settling_time = settling.time
         total = source_power(batch, response, drive)
         spent = energy(response.time, total, settling_time, response.starts)
-        adc = batch.circuit.adc
         if adc is not None and adc.sample_time is not None:
             sampled = sample(response.time, waveforms, response.starts, adc.sample_time, settled)
     if not batch.circuit.device.linear:

@@ -92,7 +92,7 @@ def run_once(
     """
     parts: list[Outcome] = []
     batch, first = prepared.batch, lead
-    for response in prepared.run(drive, lead, forecast):
+    for response in prepared.run(drive, lead, forecast, waveforms=keep):
         count = len(response.at_rest) // len(batch)
         measurement = measure(batch, response, drive.take(slice(first, first + count)), analysis)
         first += count

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,32 +17,24 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.behavioural.followed import along
 from amcspice.engine.chunks import check_chunk, chunks
-from amcspice.engine.equations.arrays import Control, Samples
+from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.linear import LinearModel, Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_windows, longest_windows, runs_away
-from amcspice.engine.waveforms import Stream
+from amcspice.engine.waveforms import Exact, Stream
 from amcspice.errors import UnsupportedError
 
 __all__ = ["Behavioural", "Integrator"]
 
 CHUNK = 128
-"""Right-hand sides in one call of the compiled kernel."""
+"""Right-hand sides in one call of compiled code."""
 
-BASE_STEP = 0.03
-"""Smallest step, over the time constant of an internal node that its output range limits."""
-
-RESOLUTION, RINGING_RESOLUTION = 0.4, 0.1
-"""Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
-leave the settling band again."""
-
-PIECES_PER_INPUT = 16
-"""Pieces of the circuit to keep for each right-hand side; most of them serve many."""
-
-REST = 1e-6
-"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
+STIFF = 100.0
+"""Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
+series would have to be as short as that."""
 
 
 class Behavioural(Backend):
@@ -110,34 +102,22 @@ class Integrator:
         tolerance: float = 1e-4,
         chunk: int = CHUNK,
     ) -> None:
-        # It takes a second to load: only those who run it wait.
-        from amcspice.engine.behavioural import stepping as kernel
+        # Whoever does not run it does without compiled code.
+        from amcspice.engine.behavioural.stepping import Stepper
+        from amcspice.engine.behavioural.trajectories import Trajectories
 
         check_chunk(chunk)
-        self.batch, self.chunk, self._kernel = batch, chunk, kernel
+        self.batch, self.chunk = batch, chunk
         self.equations = equations or PiecewiseLinear.of(batch.circuit, batch)
         modes = modes or LinearModel.of_equations(self.equations).modes
         self.runs_away = runs_away(batch.circuit, modes)
-        self._controls = [
-            Control(
-                tolerance=tolerance,
-                resolution=RINGING_RESOLUTION if rings else RESOLUTION,
-                band=settle_tolerance,
-                rest=REST,
-                longest=float(end),
-                base=BASE_STEP / (kernel.CLAMP * self.equations.arrays.unity),
-                stable=float(stable),
+        self._way: Stepper | Trajectories
+        if takes_steps(batch.circuit, self.equations, modes):
+            self._way = Stepper(
+                batch, self.equations, modes, longest, settle_tolerance, tolerance
             )
-            for end, rings, stable in zip(
-                longest,
-                np.atleast_1d(modes.oscillation > 0),
-                np.atleast_1d(modes.stable),
-                strict=True,
-            )
-        ]
-        self._pieces: Any = None
-        self._states = _state_count(self.equations)
-        self._settling_states = _output_states(batch.circuit, self.equations)
+        else:
+            self._way = Trajectories(batch, self.equations, longest, settle_tolerance)
         self._capacitance = _output_capacitance(batch.circuit)
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
@@ -146,66 +126,44 @@ class Integrator:
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`."""
-        return [Origin("behavioural", "exponential", _options(each)) for each in self._controls]
+        return [Origin("behavioural", "exponential", self._way.options)] * len(self.batch)
 
     def run(
-        self, drive: Drive, lead: int = 0, forecast: Forecast | None = None
+        self,
+        drive: Drive,
+        lead: int = 0,
+        forecast: Forecast | None = None,
+        *,
+        waveforms: bool = True,
     ) -> Iterator[Stream]:
         """See `Prepared.run`; chunks are of single circuits, several run all at once."""
         for rows, before in chunks(len(drive), self.chunk, lead):
-            yield self._stream(drive.take(rows), before, len(drive))
+            yield self._stream(drive.take(rows), before, len(drive), waveforms)
 
-    def integrate(self, drive: Drive, expected: int = 0) -> Samples:
-        """Return the samples of all right-hand sides, circuit after circuit.
+    def rests(self, drive: Drive, expected: int = 0) -> tuple[Array, Array]:
+        """Return when right-hand sides are at rest, and where they end.
 
         Parameters
         ----------
         drive : Drive
         expected : int
             Right-hand sides that are still to come with these, at the least.
+
+        Returns
+        -------
+        rest_times : ndarray, shape (N,)
+            inf where it never is [s].
+        final : ndarray, shape (N, P)
+            Port voltages [V].
         """
-        parts, kernel = self.equations, self._kernel
-        inputs = [
-            _along(drive.into, matrix, constant)
-            for matrix, constant in (
-                (parts.difference, parts.difference_0),
-                (parts.held, parts.held_0),
-                (parts.charge, parts.charge_0),
-            )
-        ]
-        start, settling = np.zeros(self._states), self._settling_states
-        samples: Samples
-        if len(self.batch) > 1:
-            pieces = self._new_pieces(len(drive))
-            samples = kernel.integrate_each(
-                parts.arrays, pieces, *inputs, start, settling, self._controls
-            )
-            return samples
-        if self._pieces is None:
-            self._pieces = self._new_pieces(max(expected, len(drive)))
-        single = [values[0] for values in inputs]
-        samples = kernel.integrate(
-            parts.arrays, self._pieces, *single, start, settling, self._controls[0]
-        )
-        return samples
-
-    def _new_pieces(self, count: int) -> Any:
-        return self._kernel.new_pieces(
-            self.equations.arrays, self._states, PIECES_PER_INPUT * count,
-            bounded=self.batch.circuit.bounded,
-        )  # fmt: skip
-
-    def rest_times(self, samples: Samples) -> Array:
-        """Return when each right-hand side is at rest, inf where it never is, shape (N,) [s]."""
-        # Those at rest have samples after it.
-        last = samples.starts[1:] - 1 - self._kernel.TAIL * samples.at_rest
-        times: Array = np.where(samples.at_rest, samples.time[last], np.inf)
-        return times
+        followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
+        last = followed.samples.starts[1:] - 1
+        return followed.rest_times, self.voltages(followed.samples, drive)[last]
 
     def voltages(self, samples: Samples, drive: Drive) -> Array:
         """Return the port voltages of samples, shape (T, P) [V]."""
         parts, count = self.equations, len(drive)
-        from_inputs = _along(drive.into, parts.local, parts.bias)
+        from_inputs = along(drive.into, parts.local, parts.bias)
         from_inputs = from_inputs.reshape(-1, from_inputs.shape[-1])
         voltages = np.repeat(from_inputs, np.diff(samples.starts), axis=0)
         edges = samples.starts[::count]
@@ -217,13 +175,14 @@ class Integrator:
                 own += samples.states[first:last] @ by.from_states.T
         return voltages
 
-    def _stream(self, drive: Drive, lead: int, expected: int) -> Stream:
-        samples = self.integrate(drive, expected)
+    def _stream(self, drive: Drive, lead: int, expected: int, waveforms: bool) -> Stream:
+        followed = self._way.follow(drive, expected, waveforms=waveforms)
+        samples, known = followed.samples, followed.settling_time is not None
         voltages = self.voltages(samples, drive)
         circuit, out = self.batch.circuit, self.equations.out
         delivered = (samples.sources - voltages[:, out]) / circuit.opamp.output_resistance
         charged = np.flatnonzero(self._capacitance > 0)
-        if charged.size:
+        if charged.size and not known:
             # Behind a small output resistance that difference is lost in the error of a step; the
             # current into network and capacitor is not.
             at, conductance = out[charged], self.batch.conductance[0]
@@ -232,35 +191,34 @@ class Integrator:
             rate = _slopes(samples.time, voltages[:, at], samples.starts)
             delivered[:, charged] = into + self._capacitance[charged] * rate
         begin = int(samples.starts[lead])
+        exact = None
+        if followed.settling_time is not None and followed.energy is not None:
+            sampled = followed.sampled
+            exact = Exact(
+                followed.settling_time[lead:],
+                followed.energy[lead:],
+                None if sampled is None else sampled[lead:],
+            )
         return Stream(
             time=samples.time[begin:],
             voltages=voltages[begin:],
             supply=supply_currents(circuit, delivered[begin:], samples.held[begin:]),
             starts=samples.starts[lead:] - begin,
             at_rest=samples.at_rest[lead:],
+            exact=exact,
         )
 
 
-def _options(control: Control) -> str:
-    """Say what chose the steps, for the provenance."""
-    return (
-        f"exponential Runge-Kutta resolution={control.resolution:g} "
-        f"tolerance={control.tolerance:g} rest={control.rest:g} "
-        f"base={control.base:.4g} longest={control.longest:.4g}"
-    )
+def takes_steps(circuit: Circuit, equations: PiecewiseLinear, modes: Modes) -> bool:
+    """Tell whether circuits are integrated in steps: large ones with many regions, and stiff ones
+    that slew."""
+    from amcspice.engine.behavioural import stepping
 
-
-def _state_count(equations: PiecewiseLinear) -> int:
-    """Return the number of states: internal nodes, those of second poles, charged ports."""
-    k, c = map(int, equations.arrays.difference_q.shape[-2:])
-    return (2 * k if equations.arrays.second else k) + c
-
-
-def _output_states(circuit: Circuit, equations: PiecewiseLinear) -> NDArray[np.intp]:
-    """Return the states whose settling counts: the last stage before each output that is read."""
-    out = np.concatenate([bank.out for bank in circuit.schematic.amplifiers])
-    behind = len(out) if equations.arrays.second else 0
-    return behind + np.flatnonzero(np.isin(out, circuit.schematic.outputs))
+    if circuit.bounded and equations.state_count >= stepping.LARGE:
+        return True
+    fastest = float(np.abs(modes.eigenvalues).max(initial=0.0))
+    arrays = equations.arrays
+    return bool(arrays.slew < np.inf and fastest > STIFF * arrays.unity)
 
 
 def _output_capacitance(circuit: Circuit) -> Array:
@@ -271,13 +229,6 @@ def _output_capacitance(circuit: Circuit) -> Array:
     at_nodes[nodes] = farads
     capacitance: Array = at_nodes[out]
     return capacitance
-
-
-def _along(into: Array, matrix: Array, constant: Array) -> Array:
-    """Return ``matrix @ into + constant`` for every circuit and its sources, in C order."""
-    values = into @ np.swapaxes(matrix, -1, -2)
-    values += constant[..., None, :]
-    return np.ascontiguousarray(values)
 
 
 def _slopes(time: Array, values: Array, starts: NDArray[np.intp]) -> Array:

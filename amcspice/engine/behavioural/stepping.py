@@ -1,123 +1,157 @@
-"""Integration of piecewise-linear amplifier circuits in exponential steps, compiled.
+"""Integration of piecewise-linear amplifier circuits in exponential steps.
 
-What runs is in ``kernel/stepping_*.cpp``; `amcspice.engine.equations.piecewise` makes the
-equations.
+It is the way of large circuits with many regions, and of stiff ones that slew.  What runs is in
+``kernel/stepping_*.cpp``; `amcspice.engine.equations.piecewise` makes the equations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.engine.equations.arrays import BY_NETWORK, Array, Control, Equations, Samples
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.behavioural.followed import Followed, along
+from amcspice.engine.equations.arrays import Control, Samples
+from amcspice.engine.equations.linear import Modes
+from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.native import compiled
 
-__all__ = ["CLAMP", "LARGE", "TAIL", "integrate", "integrate_each", "new_pieces"]
-
-CLAMP: float = compiled.stepping.CLAMP
-"""Conductance that limits the internal node, over the input transconductance."""
-
-TAIL: int = compiled.stepping.TAIL
-"""Samples after a right-hand side has come to rest."""
+__all__ = ["LARGE", "Stepper"]
 
 LARGE = 100
 """From this number of states on, bounded circuits make their steps in Krylov spaces."""
 
+BASE_STEP = 0.03
+"""Smallest step, over the time constant of an internal node that its output range limits."""
 
-def new_pieces(eq: Equations, n: int, most: int, *, bounded: bool, large: int = LARGE) -> Any:
-    """Return room for the pieces of a circuit.
+RESOLUTION, RINGING_RESOLUTION = 0.4, 0.1
+"""Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
+leave the settling band again."""
 
-    Parameters
-    ----------
-    eq : Equations
-    n : int
-        Number of states.
-    most : int
-        Of pieces; fewer if they are large.
-    bounded : bool
-        Whether outputs are meant to come to a limit; others do so by chance at most.
-    large : int
-        Number of states from which on bounded circuits make their steps in Krylov spaces.
-    """
-    return compiled.stepping.Pieces(
-        states=n, most=most, slews=bool(eq.slew < np.inf), large=bounded and n >= large
-    )
+PIECES_PER_INPUT = 16
+"""Pieces of the circuit to keep for each right-hand side; most of them serve many."""
+
+REST = 1e-6
+"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
 
 
-def integrate(
-    eq: Equations,
-    pieces: Any,
-    difference_j: Array,
-    held_j: Array,
-    charge_j: Array,
-    start: Array,
-    outputs: NDArray[np.intp],
-    control: Control,
-) -> Samples:
-    """Stream right-hand sides through a circuit; each starts where the last one ended.
+class Stepper:
+    """Integrates right-hand sides of circuits step by step.
 
     Parameters
     ----------
-    eq : Equations
-    pieces
-        From `new_pieces`; what is made here serves further calls, and changes no result.
-    difference_j, held_j : ndarray, shape (K, k)
-        Input differences and held-node voltages from the injected currents alone [V].
-    charge_j : ndarray, shape (K, c)
-        Rates of the port voltages that are states, from the same [V/s].
-    start : ndarray
-        State before the first step.
-    outputs : ndarray of int
-        States whose settling counts.
-    control : Control
+    batch : Batch
+    equations : PiecewiseLinear
+        Of all circuits.
+    modes : Modes
+        Of all circuits, shape (C, s).
+    longest : ndarray, shape (C,)
+        Time after which a right-hand side is given up [s].
+    band : float
+        Steps are finer around this fraction of the final value.
+    tolerance : float
+        Error of a step while an amplifier slews, as a fraction of the largest voltage.
     """
-    alone = eq._replace(**{name: getattr(eq, name)[None] for name in BY_NETWORK})
-    return integrate_each(
-        alone, pieces, difference_j[None], held_j[None], charge_j[None], start, outputs, [control]
-    )
+
+    def __init__(
+        self,
+        batch: Batch,
+        equations: PiecewiseLinear,
+        modes: Modes,
+        longest: Array,
+        band: float,
+        tolerance: float,
+    ) -> None:
+        self.batch, self.equations = batch, equations
+        self.controls = [
+            Control(
+                tolerance=tolerance,
+                resolution=RINGING_RESOLUTION if rings else RESOLUTION,
+                band=band,
+                rest=REST,
+                longest=float(end),
+                base=BASE_STEP / (compiled.stepping.CLAMP * equations.arrays.unity),
+                stable=float(stable),
+            )
+            for end, rings, stable in zip(
+                longest,
+                np.atleast_1d(modes.oscillation > 0),
+                np.atleast_1d(modes.stable),
+                strict=True,
+            )
+        ]
+        self._pieces: Any = None
+        self._states = equations.state_count
+        self._settling_states = _output_states(batch.circuit, equations)
+
+    @property
+    def options(self) -> str:
+        """What chose the steps, for the provenance."""
+        control = self.controls[0]
+        return (
+            f"exponential Runge-Kutta resolution={control.resolution:g} "
+            f"tolerance={control.tolerance:g} rest={control.rest:g} base={control.base:.4g}"
+        )
+
+    def follow(
+        self,
+        drive: Drive,
+        expected: int = 0,
+        *,
+        waveforms: bool = True,
+        rest_times: bool = False,
+    ) -> Followed:
+        """Return what becomes of the right-hand sides of every circuit.
+
+        Parameters
+        ----------
+        drive : Drive
+        expected : int
+            Right-hand sides that are still to come with these, at the least.
+        waveforms, rest_times : bool
+            There are always both.
+        """
+        parts, count = self.equations, len(drive)
+        inputs = [
+            along(drive.into, matrix, constant)
+            for matrix, constant in (
+                (parts.difference, parts.difference_0),
+                (parts.held, parts.held_0),
+                (parts.charge, parts.charge_0),
+            )
+        ]
+        if len(self.batch) > 1 or self._pieces is None:
+            arrays = parts.arrays
+            self._pieces = compiled.stepping.Pieces(
+                states=self._states,
+                most=PIECES_PER_INPUT * max(count, expected),
+                slews=bool(arrays.slew < np.inf),
+                large=self.batch.circuit.bounded and self._states >= LARGE,
+            )
+        rows, starts, at_rest = compiled.stepping.integrate(
+            parts.arrays.stacked(), self._pieces, *inputs, np.zeros(self._states),
+            self._settling_states, np.array(self.controls, dtype=float),
+        )  # fmt: skip
+        k = inputs[0].shape[-1]
+        samples = Samples(
+            time=np.ascontiguousarray(rows[:, 0]),
+            sources=rows[:, 1 : 1 + k],
+            held=rows[:, 1 + k : 1 + 2 * k],
+            states=rows[:, 1 + 2 * k :],
+            starts=starts,
+            at_rest=at_rest.view(bool),
+        )
+        # Those at rest have samples after it.
+        last = samples.starts[1:] - 1 - compiled.stepping.TAIL * samples.at_rest
+        return Followed(samples, np.where(samples.at_rest, samples.time[last], np.inf))
 
 
-def integrate_each(
-    eq: Equations,
-    pieces: Any,
-    difference_j: Array,
-    held_j: Array,
-    charge_j: Array,
-    start: Array,
-    outputs: NDArray[np.intp],
-    controls: Sequence[Control],
-) -> Samples:
-    """Stream right-hand sides through each of many circuits, as `integrate` does through one.
-
-    Parameters
-    ----------
-    eq : Equations
-        With one more axis, the first, in everything that follows from the network.
-    pieces
-        Room for one circuit.
-    difference_j, held_j, charge_j : ndarray, shapes (C, K, k), (C, K, k) and (C, K, c)
-    start, outputs
-        Of every circuit.
-    controls : sequence of Control
-
-    Returns
-    -------
-    Samples
-        Of all circuits in order.
-    """
-    table = np.array(controls, dtype=float)
-    rows, starts, at_rest = compiled.stepping.integrate(
-        eq, pieces, difference_j, held_j, charge_j, start, outputs, table
-    )
-    k = difference_j.shape[-1]
-    return Samples(
-        time=np.ascontiguousarray(rows[:, 0]),
-        sources=rows[:, 1 : 1 + k],
-        held=rows[:, 1 + k : 1 + 2 * k],
-        states=rows[:, 1 + 2 * k :],
-        starts=starts,
-        at_rest=at_rest.view(bool),
-    )
+def _output_states(circuit: Circuit, equations: PiecewiseLinear) -> NDArray[np.intp]:
+    """Return the states whose settling counts: the last stage before each output that is read."""
+    out = np.concatenate([bank.out for bank in circuit.schematic.amplifiers])
+    behind = len(out) if equations.arrays.second else 0
+    return behind + np.flatnonzero(np.isin(out, circuit.schematic.outputs))

@@ -69,7 +69,14 @@ class PreparedRest:
                 f"circuit {first} of {len(batch)} is unstable, so it comes to no rest"
             )
 
-    def run(self, drive: Drive, lead: int = 0, forecast: Forecast | None = None) -> Iterator[Rest]:
+    def run(
+        self,
+        drive: Drive,
+        lead: int = 0,
+        forecast: Forecast | None = None,
+        *,
+        waveforms: bool = True,
+    ) -> Iterator[Rest]:
         """See `Prepared.run`; what leads in changes nothing."""
         wanted = drive.take(slice(lead, None)) if lead else drive
         if len(self.batch) == 1:

@@ -73,6 +73,7 @@ class Rest:
     injected: Injected
 
     timeless: ClassVar[bool] = True
+    exact: ClassVar[None] = None
 
     def __len__(self) -> int:
         return len(self.found)

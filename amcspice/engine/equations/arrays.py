@@ -60,6 +60,12 @@ class Equations(NamedTuple):
     second: float
     rout: float
 
+    def stacked(self) -> Equations:
+        """Return them as those of many circuits, which those of one are, too."""
+        if self.difference_a.ndim > 2:
+            return self
+        return self._replace(**{name: getattr(self, name)[None] for name in BY_NETWORK})
+
     def of_circuit(self, number: int) -> Equations:
         """Return those of one circuit, where the arrays hold many along their first axis."""
         fields = {name: getattr(self, name)[number] for name in BY_NETWORK}

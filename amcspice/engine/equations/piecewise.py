@@ -172,6 +172,12 @@ class PiecewiseLinear:
             out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
         )
 
+    @property
+    def state_count(self) -> int:
+        """Number of states: internal nodes, those of second poles, charged ports."""
+        k, c = map(int, self.arrays.difference_q.shape[-2:])
+        return (2 * k if self.arrays.second else k) + c
+
     def of_circuit(self, number: int) -> PiecewiseLinear:
         """Return those of one circuit of many, or of the only one."""
         if self.bias.ndim == 1:

@@ -159,17 +159,20 @@ class PreparedDecks:
             return
         for rows, before in chunks(len(drive), self.chunk, lead):
             block = drive.take(rows)
-            samples = integrator.integrate(block, len(drive))
+            rest_times, final = integrator.rests(block, len(drive))
             window = self.streamer.transient.window
             windows = np.full(len(block), window)
             if self._analysis.window is None:
-                windows = self.streamer.windows(integrator.rest_times(samples))
-            last = samples.starts[1:] - 1
-            final = integrator.voltages(samples, block)[last]
+                windows = self.streamer.windows(rest_times)
             yield Forecast((windows,), final[before:], block.into[0][before:])
 
     def run(
-        self, drive: Drive, lead: int = 0, forecast: Forecast | None = None
+        self,
+        drive: Drive,
+        lead: int = 0,
+        forecast: Forecast | None = None,
+        *,
+        waveforms: bool = True,
     ) -> Iterator[Stream]:
         """See `Prepared.run`."""
         windows = None if forecast is None else forecast.windows

@@ -77,15 +77,15 @@ struct Found {
 class Trajectories {
  public:
   Trajectories(nb::object equations, Cube outputs, Cube currents, Input<double, 1> sourcing,
-               Input<double, 1> sinking, Input<double, 1> longest, double rest, bool bounded,
-               bool rest_times)
+               Input<double, 1> sinking, Input<double, 1> longest, double rest, bool bounded)
       : equations_(equations), outputs_(outputs), currents_(currents), sourcing_(sourcing),
         sinking_(sinking) {
     for (std::size_t at = 0; at < longest.shape(0); ++at)
-      settings_.push_back({rest, longest(at), bounded, rest_times});
+      settings_.push_back({rest, longest(at), bounded});
   }
 
-  nb::tuple run(const Drives &drives, double band, std::optional<double> sample_time, bool keep) {
+  nb::tuple run(const Drives &drives, double band, std::optional<double> sample_time, bool keep,
+                bool rest_times) {
     Found found;
     const std::size_t count = drives.difference.shape(0), each = drives.difference.shape(1);
     const std::size_t width = drives.power.shape(2), all = count * each;
@@ -97,6 +97,7 @@ class Trajectories {
         circuit_ = std::make_unique<Circuit>(view_equations(equations_, number), readings,
                                              settings_[number]);
       }
+      circuit_->follower.want_rest_times(rest_times);
       const nb::gil_scoped_release released;
       stream(*circuit_, drives, number, band, sample_time, keep, found);
     }
@@ -191,19 +192,19 @@ class Trajectories {
 void bind_trajectories(nb::module_ &module) {
   nb::class_<Trajectories>(module, "Trajectories")
       .def(nb::init<nb::object, Cube, Cube, Input<double, 1>, Input<double, 1>, Input<double, 1>,
-                    double, bool, bool>(),
+                    double, bool>(),
            "equations"_a, "outputs"_a, "currents"_a, "sourcing"_a, "sinking"_a, "longest"_a,
-           "rest"_a, "bounded"_a, "rest_times"_a)
+           "rest"_a, "bounded"_a)
       .def(
           "run",
           [](Trajectories &self, Cube difference, Cube held, Cube charge, Cube outputs,
              Cube currents, Cube power, Table power_0, double band,
-             std::optional<double> sample_time, bool keep) {
+             std::optional<double> sample_time, bool keep, bool rest_times) {
             return self.run({difference, held, charge, outputs, currents, power, power_0}, band,
-                            sample_time, keep);
+                            sample_time, keep, rest_times);
           },
           "difference"_a, "held"_a, "charge"_a, "outputs"_a, "currents"_a, "power"_a, "power_0"_a,
-          "band"_a, "sample_time"_a.none(), "keep"_a);
+          "band"_a, "sample_time"_a.none(), "keep"_a, "rest_times"_a);
   module.def("set_lapack", [](std::uintptr_t dgeev) { set_lapack(reinterpret_cast<void *>(dgeev)); });
 }
 

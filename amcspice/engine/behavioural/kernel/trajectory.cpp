@@ -212,7 +212,7 @@ bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &i
     }
     if (distance <= rest) {
       track_.at_rest = true;
-      track_.rest_time = settings_.rest_times ? time_ + rest_time(modes, share) : INFINITE;
+      track_.rest_time = rest_times_ ? time_ + rest_time(modes, share) : INFINITE;
       come_to_rest(region, modes, inputs);
       time_ = INFINITE;
       return false;

@@ -9,7 +9,6 @@ struct Settings {
   double rest;      // distance from equilibrium that is rest, as a fraction of the largest voltage
   double longest;   // time after which a right-hand side is given up [s]
   bool bounded;     // outputs are meant to come to a limit, so regions are many and stays short
-  bool rest_times;  // whether anybody wants to know when it is at rest
 };
 
 // Follows one circuit through right-hand sides, each from where the last one ended.
@@ -17,6 +16,8 @@ class Follower {
  public:
   Follower(const Network &network, const Settings &settings);
 
+  // Whether tracks shall say when they are at rest.
+  void want_rest_times(bool wanted) { rest_times_ = wanted; }
   // From rest at 0 V, everything inside its range.
   void start();
   // The track belongs to the follower and lasts until the next one.
@@ -47,6 +48,7 @@ class Follower {
   Numbers response_, rows_, sources_, rate_, drive_;
   double time_, scale_;
   int pieces_;  // of the stay
+  bool rest_times_ = false;
 };
 
 }  // namespace amc
