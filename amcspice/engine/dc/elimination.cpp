@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <cstring>
 
 namespace amc {
 namespace {
 
 // Columns that are eliminated together.
-constexpr std::size_t BLOCK = 48;
+constexpr std::size_t BLOCK = 24;
 
 // As many numbers as the processor works on at once.
 #if defined(__AVX512F__)
@@ -18,7 +18,13 @@ constexpr std::size_t LANES = 4;
 #else
 constexpr std::size_t LANES = 2;
 #endif
-typedef double Lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(8), may_alias));
+typedef double Lanes __attribute__((vector_size(LANES * sizeof(double))));
+
+Lanes load(const double *from) {
+  Lanes values;
+  std::memcpy(&values, from, sizeof values);
+  return values;
+}
 
 // A tile of the product whose sums stay in registers: 4 rows of 3 vectors are 12 of at least 16.
 constexpr std::size_t TILE_ROWS = 4, TILE_LANES = 3, TILE_COLUMNS = TILE_LANES * LANES;
@@ -29,14 +35,17 @@ void subtract_tile(const double *left, const double *strip, double *target, std:
                    std::size_t depth) {
   Lanes sums[ROWS][TILE_LANES] = {};
   for (std::size_t p = 0; p < depth; ++p) {
-    const auto *top = reinterpret_cast<const Lanes *>(strip + p * TILE_COLUMNS);
-    for (std::size_t r = 0; r < ROWS; ++r) {
-      for (std::size_t v = 0; v < TILE_LANES; ++v) sums[r][v] += left[r * width + p] * top[v];
+    for (std::size_t v = 0; v < TILE_LANES; ++v) {
+      const Lanes top = load(strip + p * TILE_COLUMNS + v * LANES);
+      for (std::size_t r = 0; r < ROWS; ++r) sums[r][v] += left[r * width + p] * top;
     }
   }
   for (std::size_t r = 0; r < ROWS; ++r) {
-    auto *row = reinterpret_cast<Lanes *>(target + r * width);
-    for (std::size_t v = 0; v < TILE_LANES; ++v) row[v] -= sums[r][v];
+    for (std::size_t v = 0; v < TILE_LANES; ++v) {
+      double *at = target + r * width + v * LANES;
+      const Lanes less = load(at) - sums[r][v];
+      std::memcpy(at, &less, sizeof less);
+    }
   }
 }
 
