@@ -17,7 +17,7 @@ from types import ModuleType
 
 from amcspice.errors import InputError, NotCompiledError
 
-__all__ = ["LEVELS", "VARIABLE", "choose_level", "compiled_levels", "supported_levels"]
+__all__ = ["HINT", "LEVELS", "VARIABLE", "choose_level", "compiled_levels", "supported_levels"]
 
 VARIABLE = "AMCSPICE_NATIVE"
 """Environment variable that asks for a level."""
@@ -34,6 +34,7 @@ FLAGS = {
 """What each level adds to the one below, as Linux names it (``abm`` is LZCNT)."""
 
 HINT = "run `make setup` in the repository, or `pip install .`; it takes a C++ compiler"
+"""What to do where the extension module is missing."""
 
 
 def __getattr__(name: str) -> ModuleType:
