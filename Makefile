@@ -9,7 +9,7 @@ STAMP := $(VENV)/.stamp-setup
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 NGSPICE_VERSIONS := 39 46
 NATIVE := amcspice/native
-CPP := $(shell find amcspice -name '*.[ch]pp') $(NATIVE)/CMakeLists.txt
+CPP := $(shell find amcspice -name CMakeFiles -prune -o -name '*.[ch]pp' -print) $(NATIVE)/CMakeLists.txt
 
 # One BLAS and OpenMP thread a process: the tests run one process a core.
 TEST_ENV := AMCSPICE_REQUIRE_NGSPICE=1 MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
