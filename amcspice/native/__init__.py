@@ -62,13 +62,13 @@ def choose_level() -> str:
     NotCompiledError
         If it has not been compiled.
     InputError
-        If the environment variable names none.
+        If the environment variable names none that the processor can run.
     """
-    there = compiled_levels()
-    wanted = os.environ.get(VARIABLE)
+    there, wanted = compiled_levels(), os.environ.get(VARIABLE)
     if wanted:
-        if wanted not in LEVELS:
-            raise InputError(f"{VARIABLE}={wanted}: choose from {', '.join(LEVELS)}")
+        if wanted not in supported_levels():
+            choice = ", ".join(supported_levels())
+            raise InputError(f"{VARIABLE}={wanted}: this processor can run {choice}")
         if wanted not in there:
             raise NotCompiledError(f"{VARIABLE}={wanted}: that has not been compiled; {HINT}")
         return wanted
