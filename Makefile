@@ -8,6 +8,8 @@ STAMP := $(VENV)/.stamp-setup
 # Twice quiet: errors are shown, remarks about the user's pip set-up are not.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 NGSPICE_VERSIONS := 39 46
+NATIVE := amcspice/native
+CPP := $(shell find amcspice -name CMakeFiles -prune -o -name '*.[ch]pp' -print) $(NATIVE)/CMakeLists.txt
 
 # One BLAS and OpenMP thread a process: the tests run one process a core.
 TEST_ENV := AMCSPICE_REQUIRE_NGSPICE=1 MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
@@ -38,23 +40,25 @@ endef
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
-setup: ngspice $(STAMP) ## install ngspice if missing, and amcspice with its tools into .venv
+setup: ngspice $(STAMP) ## install ngspice if missing, and amcspice, compiled, with its tools into .venv
 
 ngspice:
 	@$(FIND_PYTHON); PYTHON="$$python" bash scripts/install-ngspice.sh
 
-# A changed lock builds .venv anew; a changed pyproject.toml installs amcspice again.
+# A changed lock builds .venv anew; a changed pyproject.toml or C++ source installs amcspice again.
 $(ENV_STAMP): requirements-dev.lock | ngspice
 	@$(FIND_PYTHON); \
 	echo "Creating $(VENV) with $$("$$python" --version) and $$(grep -c == $<) locked packages; this takes a minute or two"; \
 	rm -rf $(VENV) && "$$python" -m venv $(VENV)
 	@$(PIP) --require-hashes -r $<
+	@rm -rf $(NATIVE)/CMakeCache.txt $(NATIVE)/CMakeFiles
 	@touch $@
 
-$(STAMP): pyproject.toml $(ENV_STAMP)
-	@$(PIP) --no-deps --no-build-isolation --force-reinstall -e .
-	@echo "Compiling the behavioural engine, once; this takes about a minute"
-	@$(BIN)/python -c "from amcspice.engine.diagnosis import try_behavioural; assert try_behavioural().ok"
+$(STAMP): pyproject.toml $(CPP) $(ENV_STAMP)
+	@CXX=$$(bash scripts/install-compiler.sh $(VENV)) && export CXX && \
+	echo "Compiling amcspice with $$CXX; this takes half a minute, less when little has changed" && \
+	$(PIP) --no-deps --no-build-isolation --force-reinstall -e .
+	@$(BIN)/python -c "from amcspice.native import compiled"
 	@touch $@
 
 demo: setup ## factorize the Hubble picture on the simulated circuit
@@ -72,11 +76,15 @@ test-all-versions: setup ## run the whole suite against ngspice 39 and against 4
 		AMCSPICE_NGSPICE="$$PWD/.ngspice/$$version/usr" $(PYTEST) $(PYTEST_ARGS); \
 	done
 
-lint: setup ## ruff, mypy, the import rules, shellcheck if there is one
+lint: setup ## ruff, mypy, the import rules, warnings of the C++ compiler, shellcheck if there is one
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@CXX=$$(bash scripts/install-compiler.sh $(VENV)) $(BIN)/cmake -S $(NATIVE) -B build/lint -G Ninja \
+		-DPython_EXECUTABLE="$$PWD/$(BIN)/python" -DCMAKE_MAKE_PROGRAM="$$PWD/$(BIN)/ninja" \
+		-DCMAKE_COMPILE_WARNING_AS_ERROR=ON >/dev/null
+	$(BIN)/cmake --build build/lint
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; \
 	else echo "shellcheck is not installed: shell scripts not checked"; fi
 
@@ -95,4 +103,5 @@ notebooks: setup ## run the notebooks; copies with their output go to out/notebo
 
 clean: ## remove .venv, caches and downloads
 	rm -rf $(VENV) .ngspice build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find $(NATIVE) -mindepth 1 -maxdepth 1 ! -name '*.[ch]pp' ! -name '*.py*' ! -name CMakeLists.txt -exec rm -rf {} +
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -16,6 +16,7 @@ __all__ = [
     "AmcspiceError",
     "ImplausibleWarning",
     "InputError",
+    "NotCompiledError",
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
@@ -41,6 +42,10 @@ class UnsupportedError(InputError):
 
 class UnstableError(UnsupportedError):
     """A circuit, with the cells it was given, has no stable answer."""
+
+
+class NotCompiledError(AmcspiceError, ImportError):
+    """The compiled part of amcspice is missing, or made for something else."""
 
 
 class AccuracyWarning(UserWarning):

@@ -7,6 +7,7 @@ import json
 import pytest
 from cli_helpers import fake_ngspice, files, refused, run
 
+from amcspice import native
 from amcspice.engine import find_installation
 
 
@@ -25,6 +26,8 @@ def test_all_is_well(tmp_path):
         "klu": installation.klu,
     }
     assert {"amcspice", "Python", "PySpice", "numpy", "scipy"} <= set(content["versions"])
+    assert content["compiled"] == native.choose_level()
+    assert f"level {native.choose_level()}" in result.stdout
     for simulator in ("batch", "shared", "behavioural"):
         assert content["simulators"][simulator]["ok"]
         assert content["simulators"][simulator]["wall_time_s"] > 0
@@ -63,6 +66,14 @@ printf '\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\361\150\343\210\265\370\344\076\0\0\0\0
     result = run("doctor")
     assert result.exit_code == 1
     assert "it answers 0 V where 1 V is right" in result.stdout
+
+
+def test_missing_compiled_code_is_named(monkeypatch):
+    monkeypatch.setattr(native, "compiled_levels", lambda: ())
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "MISSING: run `make setup`" in result.stdout
+    assert json.loads(run("doctor", "--json", "-").stdout)["compiled"] is None
 
 
 @pytest.mark.ngspice

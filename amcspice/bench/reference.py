@@ -32,7 +32,7 @@ def rows(quick: bool) -> Iterator[Row]:
 def compare(
     m: int, n: int, count: int, *, quick: bool = False, wanted_ratio: float | None = None
 ) -> Row:
-    """Solve the same regressions both ways; a first run compiles."""
+    """Solve the same regressions both ways."""
     matrix, b = regressions(m, n, count)
     vectors = np.ascontiguousarray(b.T)
 
@@ -53,7 +53,6 @@ def compare(
         peer=PEER,
         deviation=float(np.abs(measured[OURS].answer - expected).max() / expected.max()),
         tolerance=TOLERANCE,
-        note="compiled before",
         headline=True,
         **({} if wanted_ratio is None else {"wanted_ratio": wanted_ratio}),
     )

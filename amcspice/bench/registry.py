@@ -85,19 +85,19 @@ COMPARISONS: dict[str, Comparison] = {
             behavioural.NAME,
             "nnls regressions: behavioural engine, loop over scipy.optimize.nnls",
             behavioural.rows,
-            ("scipy", "numba"),
+            ("scipy",),
         ),
         Comparison(
             rest.NAME,
             "rests of many right-hand sides: dc backend, numpy.linalg.solve and scipy's nnls",
             rest.rows,
-            ("scipy", "numba"),
+            ("scipy",),
         ),
         Comparison(
             reference.NAME,
             "reference of nnls: block pivoting, loop over scipy.optimize.nnls",
             reference.rows,
-            ("scipy", "numba"),
+            ("scipy",),
         ),
         Comparison(
             jobs.NAME,
@@ -109,7 +109,7 @@ COMPARISONS: dict[str, Comparison] = {
             picture.NAME,
             "nmf of a picture of 468 x 700 pixels in colour: behavioural engine",
             picture.rows,
-            ("numba",),
+            (),
         ),
     )
 }

@@ -9,6 +9,7 @@ import click
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
 from amcspice.engine.diagnosis import Diagnosis, diagnose
+from amcspice.native import HINT
 
 __all__ = ["doctor"]
 
@@ -34,6 +35,7 @@ def doctor(json_file: Path | None) -> int:
 def _show(diagnosis: Diagnosis) -> None:
     for name, version in diagnosis.versions.items():
         _line(name, version or "MISSING: install amcspice again, pip brings it along")
+    _line("compiled code", f"level {diagnosis.level}" if diagnosis.level else f"MISSING: {HINT}")
     installation = diagnosis.installation
     if installation is None:
         _line("ngspice", "MISSING")

@@ -20,11 +20,12 @@ from amcspice.engine.ngspice.process import BatchSimulator
 from amcspice.engine.ngspice.shared import SharedSimulator
 from amcspice.engine.ngspice.simulator import Simulator
 from amcspice.errors import AmcspiceError, InputError
+from amcspice.native import choose_level
 from amcspice.netlist import Deck
 
 __all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]
 
-PACKAGES = ("PySpice", "numba", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
+PACKAGES = ("PySpice", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
 
 NO_LIBRARY = (
     "libngspice not found: run scripts/install-ngspice.sh, or install the package libngspice0"
@@ -73,19 +74,23 @@ class Diagnosis:
     ----------
     versions : dict of str to str or None
         amcspice, Python and packages; None is not installed.
+    level : str, optional
+        Of the compiled code, see `amcspice.native`; None if there is none.
     installation : Installation, optional
         None if there is no ngspice.
     checks : tuple of Check
     """
 
     versions: dict[str, str | None]
+    level: str | None
     installation: Installation | None
     checks: tuple[Check, ...]
 
     @property
     def usable(self) -> bool:
         """Whether everything is there and works."""
-        return None not in self.versions.values() and all(check.ok for check in self.checks)
+        there = None not in (self.level, *self.versions.values())
+        return there and all(check.ok for check in self.checks)
 
     def to_mapping(self) -> dict[str, Any]:
         """Return plain values."""
@@ -93,6 +98,7 @@ class Diagnosis:
         return {
             "usable": self.usable,
             "versions": self.versions,
+            "compiled": self.level,
             "ngspice": None
             if installation is None
             else {
@@ -123,9 +129,10 @@ def diagnose() -> Diagnosis:
         installation = find_installation()
     except InputError as error:
         missing = (Check(name, False, 0.0, str(error)) for name in ("batch", "shared"))
-        return Diagnosis(versions, None, (*missing, try_behavioural()))
+        return Diagnosis(versions, _level(), None, (*missing, try_behavioural()))
     return Diagnosis(
         versions,
+        _level(),
         installation,
         (
             _try("batch", lambda: BatchSimulator(installation)),
@@ -136,7 +143,7 @@ def diagnose() -> Diagnosis:
 
 
 def try_behavioural() -> Check:
-    """Run one right-hand side of a 1 x 1 circuit; the first time compiles the kernel."""
+    """Run one right-hand side of a 1 x 1 circuit."""
     started = time.perf_counter()
     circuit = CompactGINV([[1.0]])
     batch = Batch.of([circuit])
@@ -175,6 +182,13 @@ def _try(name: str, make: Callable[[], Simulator]) -> Check:
     ok = bool(np.isclose(final, 1.0, atol=1e-3))
     message = "" if ok else f"it answers {final:.6g} V where 1 V is right: install another version"
     return Check(name, ok, time.perf_counter() - started, message)
+
+
+def _level() -> str | None:
+    try:
+        return choose_level()
+    except AmcspiceError:
+        return None
 
 
 def _version(package: str) -> str | None:

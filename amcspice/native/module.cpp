@@ -1,15 +1,16 @@
 // The extension module: what Python sees of the compiled code, room by room.
 #include <nanobind/nanobind.h>
 
+#include "engine/behavioural/kernel/bindings.hpp"
+#include "engine/dc/active_set.hpp"
+#include "problem/block_pivoting.hpp"
+
 namespace nb = nanobind;
 
-namespace amc {
-void bind_stepping(nb::module_ &module);
-void bind_trajectories(nb::module_ &module);
-}  // namespace amc
-
 NB_MODULE(AMC_LEVEL, module) {
-  module.doc() = "The compiled part of amcspice, for one level of processors.";
+  module.doc() = "Compiled code of amcspice; compiled.pyi says what it is.";
+  amc::bind_block_pivoting(module);
+  amc::bind_active_set(module);
   amc::bind_stepping(module);
   amc::bind_trajectories(module);
 }

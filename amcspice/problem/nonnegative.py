@@ -60,7 +60,7 @@ def nonnegative_least_squares(
     array([[1.5, 0. ],
            [1. , 1. ]])
     """
-    from amcspice.problem import block_pivoting  # takes a while to load
+    from amcspice.problem import block_pivoting
 
     scaled, exponent = _scaled(matrix)
     right = _vectors(vectors, scaled)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["ABOVE", "CONDUCTS", "HIGHEST", "INSIDE", "LOWEST", "START"]
+__all__ = ["ABOVE", "CONDUCTS", "HIGHEST", "INSIDE", "LOWEST", "PLACE", "START", "SUGGESTED"]
 
 LOWEST, INSIDE, HIGHEST = 0, 1, 2
 """Place of the stage: at an end of the output range, or inside."""
+
+PLACE = 3
+"""Bits of the place."""
 
 CONDUCTS, ABOVE = 4, 8
 """Bits: the hold device conducts; the output is above zero, or not held."""

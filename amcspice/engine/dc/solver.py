@@ -28,7 +28,6 @@ from amcspice.engine.dc.stability import growth
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
-from amcspice.engine.interrupts import signals_deferred
 from amcspice.reduction import PortModel
 
 __all__ = ["RestSolver"]
@@ -254,19 +253,10 @@ class RestSolver:
         )
         for first in range(0, len(sources), BATCH):
             part = slice(first, first + BATCH)
-            with signals_deferred():
-                active_set.find_rests(
-                    ports.by_source,
-                    ports.by_hold,
-                    drive[part],
-                    member[part],
-                    stages,
-                    ports.constrained,
-                    codes[part],
-                    sources[part],
-                    held[part],
-                    at_rest[part],
-                )
+            active_set.find_rests(
+                ports.by_source, ports.by_hold, drive[part], member[part], stages,
+                ports.constrained, codes[part], sources[part], held[part], at_rest[part],
+            )  # fmt: skip
         return held, at_rest
 
     def _check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.engine.dc.codes import ABOVE, CONDUCTS, INSIDE
+from amcspice.engine.dc.codes import ABOVE, CONDUCTS, INSIDE, PLACE
 from amcspice.engine.equations.arrays import Equations
 
 __all__ = ["CLAMP", "growth"]
@@ -29,7 +29,7 @@ def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
     k, c = eq.difference_q.shape
     size = (2 * k if eq.second else k) + c
     inner, last, ports = slice(0, k), slice(size - k - c, size - c), slice(size - c, size)
-    inside, conducts = (code & 3) == INSIDE, (code & CONDUCTS) > 0
+    inside, conducts = (code & PLACE) == INSIDE, (code & CONDUCTS) > 0
     above = ((code & ABOVE) > 0).astype(float)
     stage, charged = np.zeros((k, size)), np.zeros((c, size))
     stage[:, last] = np.diag(inside.astype(float))

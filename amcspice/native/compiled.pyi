@@ -1,0 +1,64 @@
+"""What the extension module holds; arrays are in C order, those that are filled in come last."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Doubles = NDArray[np.float64]
+_Integers = NDArray[np.int64]
+_Marks = NDArray[np.bool_]
+
+# amcspice/problem/block_pivoting.cpp
+CONDITION: float
+TIED: float
+
+def solve_shared(
+    matrix: _Doubles,
+    rows: _Integers,
+    vectors: _Doubles,
+    ridge: float,
+    lasso: float,
+    solutions: _Doubles,
+    left: _Marks,
+) -> None: ...
+def solve_rows(
+    matrix: _Doubles,
+    starts: _Integers,
+    indices: _Integers,
+    values: _Doubles,
+    ridges: _Doubles,
+    lasso: float,
+    solutions: _Doubles,
+    left: _Marks,
+) -> None: ...
+def surely_unique(
+    matrix: _Doubles,
+    rows: _Integers,
+    vectors: _Doubles,
+    solutions: _Doubles,
+    lasso: float,
+    sure: _Marks,
+    tied: _Marks,
+) -> None: ...
+
+# amcspice/engine/dc/active_set.cpp
+def find_rests(
+    by_source: _Doubles,
+    by_hold: _Doubles,
+    drive: _Doubles,
+    member: _Integers,
+    gain: _Doubles,
+    offset: _Doubles,
+    hold: _Doubles,
+    lowest: _Doubles,
+    highest: _Doubles,
+    rout: float,
+    knee: float,
+    constrained: _Marks,
+    numbers: tuple[int, int, int, int, int, int, int],
+    codes: NDArray[np.uint8],
+    sources: _Doubles,
+    held: _Doubles,
+    at_rest: _Marks,
+) -> None: ...
