@@ -4,11 +4,33 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from amcspice.engine.behavioural.stepping import CLAMP, integrate, integrate_each, new_pieces
-from amcspice.engine.equations.arrays import Control, Equations
+from amcspice.engine.equations.arrays import BY_NETWORK, Control, Equations, Samples
 from amcspice.native import compiled
 
 testing = compiled.stepping.testing
+CLAMP = compiled.stepping.CLAMP
+
+
+def new_pieces(eq, n, most, *, bounded, large=100):
+    return compiled.stepping.Pieces(
+        states=n, most=most, slews=bool(eq.slew < np.inf), large=bounded and n >= large
+    )
+
+
+def integrate_each(eq, pieces, difference_j, held_j, charge_j, start, outputs, controls):
+    rows, starts, at_rest = compiled.stepping.integrate(
+        eq, pieces, difference_j, held_j, charge_j, start, outputs, np.array(controls, dtype=float)
+    )
+    k = difference_j.shape[-1]
+    parts = rows[:, 1 : 1 + k], rows[:, 1 + k : 1 + 2 * k], rows[:, 1 + 2 * k :]
+    return Samples(rows[:, 0], *parts, starts, at_rest.view(bool))
+
+
+def integrate(eq, pieces, difference_j, held_j, charge_j, start, outputs, control):
+    alone = eq._replace(**{name: getattr(eq, name)[None] for name in BY_NETWORK})
+    inputs = difference_j[None], held_j[None], charge_j[None]
+    return integrate_each(alone, pieces, *inputs, start, outputs, [control])
+
 
 SIZES = [1, 3, 24, 25, 60]
 """Beyond 24 by BLAS and LAPACK."""

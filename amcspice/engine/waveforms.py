@@ -81,6 +81,8 @@ class Exact:
 
     Parameters
     ----------
+    final, supply : ndarray, shapes (N, P) and (N, 2)
+        Port voltages [V] and supply currents [A] at rest, or at the end.
     settling_time : ndarray, shape (N,)
         [s]; nan where a segment does not end at rest.
     energy : ndarray, shape (N,)
@@ -89,6 +91,8 @@ class Exact:
         Port voltages at the time at which converters sample, nan where they are not known [V].
     """
 
+    final: Array
+    supply: Array
     settling_time: Array
     energy: Array
     sampled: Array | None = None
@@ -111,7 +115,7 @@ class Stream:
     at_rest : ndarray of bool, shape (N,)
         Whether a segment ends at rest.
     exact : Exact, optional
-        What is known better than samples tell; a segment may be its last instant alone then.
+        What is known better than samples tell.
     """
 
     timeless: ClassVar[bool] = False

@@ -176,13 +176,16 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
     Measurement
         Figures of C K right-hand sides, circuit after circuit.
     """
-    last = response.starts[1:] - 1
-    final, supply = response.voltages[last], response.supply[last]
+    exact, last = response.exact, response.starts[1:] - 1
+    if exact is None:
+        final, supply = response.voltages[last], response.supply[last]
+    else:
+        final, supply = exact.final, exact.supply
     power = measure_power(batch, final, supply, drive).by_name()
     outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
     settled = response.at_rest
     settling_time = spent = np.full(len(last), np.nan)
-    adc, exact = batch.circuit.adc, response.exact
+    adc = batch.circuit.adc
     if exact is not None:
         settling_time, spent = exact.settling_time, exact.energy
         if exact.sampled is not None:

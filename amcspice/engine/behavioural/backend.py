@@ -32,7 +32,7 @@ __all__ = ["Behavioural", "Integrator"]
 CHUNK = 128
 """Right-hand sides in one call of compiled code."""
 
-STIFF = 100.0
+STIFF = 20.0
 """Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
 series would have to be as short as that."""
 
@@ -177,24 +177,17 @@ class Integrator:
 
     def _stream(self, drive: Drive, lead: int, expected: int, waveforms: bool) -> Stream:
         followed = self._way.follow(drive, expected, waveforms=waveforms)
-        samples, known = followed.samples, followed.settling_time is not None
-        voltages = self.voltages(samples, drive)
-        circuit, out = self.batch.circuit, self.equations.out
-        delivered = (samples.sources - voltages[:, out]) / circuit.opamp.output_resistance
-        charged = np.flatnonzero(self._capacitance > 0)
-        if charged.size and not known:
-            # Behind a small output resistance that difference is lost in the error of a step; the
-            # current into network and capacitor is not.
-            at, conductance = out[charged], self.batch.conductance[0]
-            into = voltages @ conductance[:, at]
-            into -= np.repeat(drive.into[0][:, at], np.diff(samples.starts), axis=0)
-            rate = _slopes(samples.time, voltages[:, at], samples.starts)
-            delivered[:, charged] = into + self._capacitance[charged] * rate
-        begin = int(samples.starts[lead])
-        exact = None
-        if followed.settling_time is not None and followed.energy is not None:
+        samples, last = followed.samples, followed.final
+        begin, exact = int(samples.starts[lead]), None
+        voltages, supply = self._read(samples, drive, steps=last is None)
+        if last is not None and followed.settling_time is not None and followed.energy is not None:
+            final, current = voltages, supply
+            if waveforms:
+                final, current = self._read(last, drive, steps=False)
             sampled = followed.sampled
             exact = Exact(
+                final[lead:],
+                current[lead:],
                 followed.settling_time[lead:],
                 followed.energy[lead:],
                 None if sampled is None else sampled[lead:],
@@ -202,23 +195,43 @@ class Integrator:
         return Stream(
             time=samples.time[begin:],
             voltages=voltages[begin:],
-            supply=supply_currents(circuit, delivered[begin:], samples.held[begin:]),
+            supply=supply[begin:],
             starts=samples.starts[lead:] - begin,
             at_rest=samples.at_rest[lead:],
             exact=exact,
         )
 
+    def _read(self, samples: Samples, drive: Drive, *, steps: bool) -> tuple[Array, Array]:
+        """Return the port voltages and the supply currents of samples."""
+        voltages = self.voltages(samples, drive)
+        circuit, out = self.batch.circuit, self.equations.out
+        delivered = (samples.sources - voltages[:, out]) / circuit.opamp.output_resistance
+        charged = np.flatnonzero(self._capacitance > 0)
+        if charged.size and steps:
+            # Behind a small output resistance that difference is lost in the error of a step; the
+            # current into network and capacitor is not.
+            at, conductance = out[charged], self.batch.conductance[0]
+            into = voltages @ conductance[:, at]
+            into -= np.repeat(drive.into[0][:, at], np.diff(samples.starts), axis=0)
+            rate = _slopes(samples.time, voltages[:, at], samples.starts)
+            delivered[:, charged] = into + self._capacitance[charged] * rate
+        return voltages, supply_currents(circuit, delivered, samples.held)
+
 
 def takes_steps(circuit: Circuit, equations: PiecewiseLinear, modes: Modes) -> bool:
-    """Tell whether circuits are integrated in steps: large ones with many regions, and stiff ones
-    that slew."""
+    """Tell whether circuits are integrated in steps.
+
+    Large ones with many regions are, and those that slew if they are stiff, too, as charged ports
+    make them: a hold device discharges one in no time.
+    """
     from amcspice.engine.behavioural import stepping
 
     if circuit.bounded and equations.state_count >= stepping.LARGE:
         return True
-    fastest = float(np.abs(modes.eigenvalues).max(initial=0.0))
     arrays = equations.arrays
-    return bool(arrays.slew < np.inf and fastest > STIFF * arrays.unity)
+    fastest = float(np.abs(modes.eigenvalues).max(initial=0.0))
+    stiff = arrays.charge_q.size > 0 or fastest > STIFF * arrays.unity
+    return bool(arrays.slew < np.inf and stiff)
 
 
 def _output_capacitance(circuit: Circuit) -> Array:

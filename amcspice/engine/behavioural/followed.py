@@ -19,8 +19,11 @@ class Followed:
     Parameters
     ----------
     samples : Samples
+        One of each right-hand side, the last, where no others were wanted.
     rest_times : ndarray, shape (N,)
         When each is at rest, inf where it never is or nobody asked [s].
+    final : Samples, optional
+        One of each right-hand side, at rest or at the end.
     settling_time, energy : ndarray, shape (N,), optional
         Where they are known without samples [s], [J].
     sampled : ndarray, shape (N, P), optional
@@ -29,6 +32,7 @@ class Followed:
 
     samples: Samples
     rest_times: Array
+    final: Samples | None = None
     settling_time: Array | None = None
     energy: Array | None = None
     sampled: Array | None = None

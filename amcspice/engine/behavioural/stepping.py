@@ -28,9 +28,14 @@ LARGE = 100
 BASE_STEP = 0.03
 """Smallest step, over the time constant of an internal node that its output range limits."""
 
-RESOLUTION, RINGING_RESOLUTION = 0.4, 0.1
+RESOLUTION, RINGING_RESOLUTION, FINE_RESOLUTION = 0.4, 0.1, 0.02
 """Largest part of the way to equilibrium in one step; finer where outputs ring, because they may
-leave the settling band again."""
+leave the settling band again; and where circuits are small enough for it.  The last one is right
+to 2e-4 of the settling time on stiff circuits that slew."""
+
+FINE_STATES, FINE_TOLERANCE = 100, 1e-5
+"""Number of states of circuits that are not small any more, and the largest error of a step of
+small ones while an amplifier slews."""
 
 PIECES_PER_INPUT = 16
 """Pieces of the circuit to keep for each right-hand side; most of them serve many."""
@@ -67,10 +72,13 @@ class Stepper:
         tolerance: float,
     ) -> None:
         self.batch, self.equations = batch, equations
+        large = equations.state_count >= FINE_STATES
         self.controls = [
             Control(
-                tolerance=tolerance,
-                resolution=RINGING_RESOLUTION if rings else RESOLUTION,
+                tolerance=tolerance if large else min(tolerance, FINE_TOLERANCE),
+                resolution=(RINGING_RESOLUTION if rings else RESOLUTION)
+                if large
+                else FINE_RESOLUTION,
                 band=band,
                 rest=REST,
                 longest=float(end),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
@@ -117,17 +118,21 @@ class Trajectories:
             waveforms,
             rest_times or waveforms,
         )
-        if not waveforms:
-            time = np.where(at_rest, 0.0, np.repeat(self._longest, len(drive)))
-            shown, starts = final, np.arange(len(final) + 1)
-        k = eq.difference_a.shape[-1]
-        samples = Samples(
-            time, shown[:, :k], shown[:, k : 2 * k], shown[:, 2 * k :], starts, at_rest.view(bool)
-        )
+        rested = at_rest.view(bool)
+        ends = np.where(rested, 0.0, np.repeat(self._longest, len(drive)))
+        last = self._samples(ends, final, np.arange(len(final) + 1), rested)
+        samples = self._samples(time, shown, starts, rested) if waveforms else last
         at_time = None
         if self._sample_time is not None:
             at_time = self._voltages(sampled, local)
-        return Followed(samples, rests, settling, energy, at_time)
+        return Followed(samples, rests, last, settling, energy, at_time)
+
+    def _samples(
+        self, time: Array, sources: Array, starts: NDArray[np.intp], at_rest: NDArray[np.bool_]
+    ) -> Samples:
+        k = self.equations.arrays.difference_a.shape[-1]
+        parts = sources[:, :k], sources[:, k : 2 * k], sources[:, 2 * k :]
+        return Samples(time, *parts, starts, at_rest)
 
     def _power(self, drive: Drive, local: Array) -> tuple[Array, Array]:
         """Return what all sources deliver but for the currents of outputs.

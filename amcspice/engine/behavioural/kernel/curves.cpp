@@ -219,9 +219,9 @@ unsigned Curves::failing(int i, const Point &a, const Point &b, double spare) co
     highest += larger(larger(first, second), Block{}) + left;
   }
   const Block allowed = bounds_.unit ? get(bounds_.unit) * slack : every(slack);
-  const auto outside = (lowest < get(bounds_.low) - allowed) |
-                       (highest > get(bounds_.high) + allowed);
-  return lanes_of(outside);
+  // What is not a number does not stay.
+  return lanes_of(~((lowest >= get(bounds_.low) - allowed) &
+                    (highest <= get(bounds_.high) + allowed)));
 }
 
 bool Curves::stays(const Point &one, const Point &other, double spare) const {
@@ -243,7 +243,7 @@ bool Curves::stays_for_good(const Point &from, const Point &end) const {
     }
     const Block allowed =
         bounds_.unit ? get(bounds_.unit) * bounds_.slack : every(bounds_.slack);
-    if (lanes_of((low < get(bounds_.low) - allowed) | (high > get(bounds_.high) + allowed)))
+    if (lanes_of(~((low >= get(bounds_.low) - allowed) & (high <= get(bounds_.high) + allowed))))
       return false;
   }
   return true;

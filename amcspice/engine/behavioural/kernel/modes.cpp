@@ -107,7 +107,7 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   back = sorted;
   invert(back.data(), n);
   const double condition = norm(sorted, n) * norm(back, n);
-  usable = condition < WORST_CONDITION * n;
+  usable = n == 0 || condition < WORST_CONDITION * n;
   if (!usable) return;
 
   to_modes.assign(std::size_t(n) * share_rows, 0.0);

@@ -8,6 +8,9 @@ namespace amc {
 
 namespace {
 
+// Difference of two rates that is none, as a fraction of them.
+constexpr double SAME_RATE = 1e-7;
+
 double limit_of(const Network &net, const Region &region, int i) {
   return region.places[i].clamp == Place::HIGH ? net.highest[i] : net.lowest[i];
 }
@@ -93,7 +96,9 @@ void advance_pressed(const Network &net, const Region &region, const Modes &mode
     const auto pass = [&](double slow, double start) {
       double own = start;
       for (auto &[rate, size] : terms) {
-        size /= rate + slow;
+        // A term as fast as the decay itself grows with time first; nearly as fast is near enough.
+        const Complex gap = rate + slow;
+        size /= std::abs(gap) < SAME_RATE * slow ? Complex(SAME_RATE * slow) : gap;
         own -= size.real();
       }
       terms.emplace_back(-slow, own);
@@ -104,7 +109,7 @@ void advance_pressed(const Network &net, const Region &region, const Modes &mode
     state[i] = limit + pass(decay, state[i] - limit);
     if (!net.second) return;
     for (auto &term : terms) term.second *= net.eq.second;
-    state[net.kp + i] = limit + pass(net.eq.second * (1 + 1e-12), state[net.kp + i] - limit);
+    state[net.kp + i] = limit + pass(net.eq.second, state[net.kp + i] - limit);
   });
 }
 

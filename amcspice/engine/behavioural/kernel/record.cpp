@@ -170,7 +170,7 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
   const Record *record = nullptr;
   for (const Record &each : track.records)
     if (each.begin <= time) record = &each;
-  if (!record || time > record->end() || (track.at_rest && time >= track.rest_time)) {
+  if (!record || time > record->end()) {
     std::copy_n(track.final, width, x);
     return;
   }
@@ -189,6 +189,7 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
 void Reader::sample_times(const Track &track, const Inputs &inputs,
                           std::vector<double> &times) const {
   const int rows = network_.op;
+  const std::size_t first = times.size();
   const Kept kept(arena_);
   double *end = arena_.take(rows);
   std::copy_n(inputs.outputs, rows, end);
@@ -216,8 +217,8 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
         self(self, middle, b, depth + 1);
         return;
       }
-      times.push_back(record.begin + a.time);
-      times.push_back(record.begin + middle.time);
+      for (const double time : {record.begin + a.time, record.begin + middle.time})
+        if (times.size() == first || time > times.back()) times.push_back(time);
     };
     halve(halve, curves.at(0), curves.at(last), record.modes ? 0 : 1);
   }

@@ -69,7 +69,7 @@ Region::Region(const Network &net, const Places &at) : places(at) {
   const int kp = net.kp;
   for (Numbers *row : {&inside, &edge, &above, &decay, &active, &level, &follows})
     row->assign(kp, 0.0);
-  any_pressed = false;
+  any_pressed = false, all_pressed = true;
   bool at_limit = false;
   for (int i = 0; i < net.k; ++i) {
     const Place place = places[i];
@@ -87,6 +87,7 @@ Region::Region(const Network &net, const Places &at) : places(at) {
     if (inside[i] > 0 && above[i] > 0) columns.push_back(i);
     if (place.conducts) members.push_back(i);
     any_pressed = any_pressed || place.pressed;
+    all_pressed = all_pressed && place.pressed;
     at_limit = at_limit || place.clamp != Place::INSIDE;
   }
   const int h = int(members.size());

@@ -59,7 +59,7 @@ struct Region {
   int rows;                        // kp for each kind
   int drive_row;                   // first row of DRIVE, -1 for none
   Numbers low, high, unit;         // rows: bounds, and what counts as one volt
-  bool any_pressed;
+  bool any_pressed, all_pressed;
   std::unique_ptr<Modes> modes;    // made when they are needed first
 };
 

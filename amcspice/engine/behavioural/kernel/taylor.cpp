@@ -11,6 +11,9 @@ namespace {
 // A series reaches beyond the time at which a row is expected to leave its bounds by this factor.
 constexpr double BEYOND = 1.25;
 
+// Part of the radius of convergence of tanh that a series may use.
+constexpr double CONVERGENCE = 0.4;
+
 // The next coefficient of y = slew tanh(x), x = unity D / slew, from those before: with
 // z = 1 - tanh^2, tanh' = z x' and z' = -2 tanh tanh', multiplied out term by term.
 class Bend {
@@ -46,6 +49,18 @@ class Bend {
     for (int i = 0; i < kp_; ++i) drive[i] = net_.eq.slew * t[i];
   }
 
+  // Time over the unit up to which the series is one of tanh: its poles are at +-pi i/2, and far
+  // from zero its coefficients are too small to tell of the bend that is to come.
+  double reach() const {
+    double least = INFINITE;
+    for (int i = 0; i < net_.k; ++i) {
+      const double way = CONVERGENCE * std::hypot(x_[i], 1.5707963267948966);
+      const double moves = std::abs(x_[kp_ + i]), turns = std::abs(x_[2 * kp_ + i]);
+      least = std::min({least, way / moves, std::sqrt(way / turns)});
+    }
+    return least;
+  }
+
  private:
   Block &part(double *of, int q, int b) const { return blocks(of + std::size_t(q) * kp_)[b]; }
   const Network &net_;
@@ -53,17 +68,18 @@ class Bend {
   double *x_, *t_, *z_;
 };
 
-// When the first row that moves outward will reach its bound: for the distance D, the velocity v
+// When the first row that moves outward will be beyond its bound by more than the slack: for the distance D, the velocity v
 // and the acceleration 2 a there, as if what is left of a row's way decayed exponentially.
-double expected(const Region &region, const double *rows) {
+double expected(const Region &region, const double *rows, double slack) {
   const double *first = rows + region.rows, *second = rows + 2 * region.rows;
   Block soonest = every(INFINITE);
   for (int b = 0; b < region.rows / LANES; ++b) {
     const Block at = blocks(rows)[b], moves = blocks(first)[b], turns = 2.0 * blocks(second)[b];
     const Block speed = magnitude(moves), rising = moves > 0.0 ? every(1.0) : every(-1.0);
+    const Block room = 2 * slack * blocks(region.unit.data())[b];
     const Block left = moves > 0.0 ? blocks(region.high.data())[b] - at
                                    : at - blocks(region.low.data())[b];
-    const Block tau = larger(left, Block{}) / speed;
+    const Block tau = larger(left + room, room) / speed;
     const Block x = -(turns * rising) * tau / speed;  // 1: it ends right at the bound
     const Block better = (6.0 - 3.0 * x) / (6.0 - 6.0 * x + x * x);
     Block time = x > 0.9 ? tau * 4.0 : tau * (x > -4.0 ? better : every(0.4));
@@ -76,7 +92,7 @@ double expected(const Region &region, const double *rows) {
 }  // namespace
 
 Series expand(const Network &net, const Region &region, const Inputs &inputs, const double *state,
-              bool bends, double smallest, double wanted, Arena &arena) {
+              bool bends, double smallest, double slack, double wanted, Arena &arena) {
   Series series;
   series.unit = 1 / net.eq.unity;
   series.states = arena.take(std::size_t(MOST_TERMS + 1) * net.states);
@@ -106,7 +122,8 @@ Series expand(const Network &net, const Region &region, const Inputs &inputs, co
       for (int i = 0; i < net.kp; ++i) drive[i] = net.eq.unity * response[i];
     }
     if (q == 2) {
-      target = std::min(target, BEYOND * expected(region, series.rows));
+      target = std::min(target, BEYOND * expected(region, series.rows, slack));
+      if (bends) target = std::min(target, bend->reach());
       power = target;
     }
     before = size;

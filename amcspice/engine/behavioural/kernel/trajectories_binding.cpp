@@ -170,12 +170,13 @@ class Trajectories {
       circuit.reader.sources_at(track, found.time[at], x);
       append(circuit, x, found.sources, width);
     }
-    double last = track.at_rest ? track.rest_time : track.records.back().end();
     // What rests stays: samples enough to see it by the waveform alone.
-    for (int more = 0; more < 4; ++more) {
+    double last = track.at_rest ? track.rest_time : track.records.back().end();
+    for (int more = 0; more < (track.at_rest ? 4 : 1); ++more) {
+      if (found.time.size() > first && last <= found.time.back()) continue;
+      circuit.reader.sources_at(track, last, x);
       found.time.push_back(last);
-      append(circuit, track.final, found.sources, width);
-      if (!track.at_rest) break;
+      append(circuit, x, found.sources, width);
       last += 0.04 * std::max(last, 1 / circuit.network.eq.unity);
     }
   }

@@ -107,7 +107,9 @@ const Track &Follower::follow(const Inputs &inputs) {
     Region &region = regions_.at(places_);
     answer(region, inputs);
     const bool slewing = bends(region);
-    if (!slewing && (!settings_.bounded || pieces_ >= patience(net_.states))) {
+    // Where all are pressed nothing else moves.
+    const bool patient = pieces_ < patience(net_.states) && !region.all_pressed;
+    if (!slewing && (!settings_.bounded || !patient)) {
       Modes &modes = modes_of(net_, region);
       if (modes.usable) {
         if (!stay_by_modes(region, modes, inputs)) break;
@@ -130,7 +132,7 @@ const Track &Follower::follow(const Inputs &inputs) {
 bool Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing) {
   const double error = SERIES_ERROR * scale_;
   const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
-                               settings_.longest - time_, arena_);
+                               EVENT * scale_, settings_.longest - time_, arena_);
   const Time law{series.count, series.unit, nullptr};
   const Bounds bounds{region.low.data(), region.high.data(), region.unit.data(), EVENT * scale_};
   const auto mark = arena_.mark();
