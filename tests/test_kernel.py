@@ -61,7 +61,7 @@ def test_chunks_change_nothing(circuit_type):
 
 
 def test_jobs_change_nothing():
-    A, b = random_problem(13, rows=8, columns=3, vectors=600)
+    A, b = random_problem(13, rows=8, columns=3, vectors=2500)
     circuit = amc.CompactGINV(A, constraint=amc.NonNegative(), opamp=GOOD)
     alone, shared = (behavioural(circuit, b, jobs=jobs) for jobs in (1, 2))
     np.testing.assert_array_equal(alone.x, shared.x)

@@ -29,8 +29,9 @@ from amcspice.errors import UnsupportedError
 
 __all__ = ["Behavioural", "Integrator"]
 
-CHUNK = 128
-"""Right-hand sides in one call of compiled code."""
+CHUNK, STEPPED_CHUNK = 1024, 128
+"""Right-hand sides in one call of compiled code, which come one after the other in one process:
+some tens of milliseconds."""
 
 STIFF = 20.0
 """Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
@@ -44,7 +45,7 @@ class Behavioural(Backend):
     title: ClassVar[str] = "amplifier equations integrated without ngspice"
     verified_by: ClassVar[str | None] = "reduced"
     largest_batch: ClassVar[int] = 64
-    largest_count: ClassVar[int | None] = CHUNK
+    largest_count: ClassVar[int | None] = STEPPED_CHUNK
 
     def check(self, circuit: Circuit) -> None:
         """Refuse cells and amplifiers that the equations do not know; see `Backend.check`."""
@@ -88,7 +89,7 @@ class Integrator:
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
     chunk : int
-        Right-hand sides in one call of the compiled kernel.
+        Right-hand sides in one call of compiled code.
     """
 
     def __init__(
@@ -100,24 +101,28 @@ class Integrator:
         equations: PiecewiseLinear | None = None,
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
-        chunk: int = CHUNK,
+        chunk: int | None = None,
     ) -> None:
         # Whoever does not run it does without compiled code.
         from amcspice.engine.behavioural.stepping import Stepper
         from amcspice.engine.behavioural.trajectories import Trajectories
 
-        check_chunk(chunk)
-        self.batch, self.chunk = batch, chunk
+        self.batch = batch
         self.equations = equations or PiecewiseLinear.of(batch.circuit, batch)
         modes = modes or LinearModel.of_equations(self.equations).modes
         self.runs_away = runs_away(batch.circuit, modes)
         self._way: Stepper | Trajectories
-        if takes_steps(batch.circuit, self.equations, modes):
+        steps = takes_steps(batch.circuit, self.equations, modes)
+        if steps:
             self._way = Stepper(
                 batch, self.equations, modes, longest, settle_tolerance, tolerance
             )
         else:
             self._way = Trajectories(batch, self.equations, longest, settle_tolerance)
+        if chunk is None:
+            chunk = STEPPED_CHUNK if steps else CHUNK
+        check_chunk(chunk)
+        self.chunk = chunk
         self._capacitance = _output_capacitance(batch.circuit)
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:

@@ -38,7 +38,7 @@ class PreparedNullor:
         zero = np.zeros((len(pins.out), len(pins.out)))
         self.system = np.block([[batch.conductance[0], -pins.out.T], [pins.difference, zero]])
 
-    def run(self, drive, lead=0, forecast=None):
+    def run(self, drive, lead=0, forecast=None, *, waveforms=True):
         into = drive.into[0, lead:]
         right = np.hstack([into, np.zeros((len(into), len(self.system) - into.shape[1]))])
         voltages, delivered = np.split(
@@ -61,6 +61,7 @@ class AtRest:
     voltages: np.ndarray
     supply: np.ndarray
     timeless: ClassVar[bool] = True
+    exact: ClassVar[None] = None
 
     @property
     def time(self):

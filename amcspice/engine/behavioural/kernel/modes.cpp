@@ -87,9 +87,11 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   inverse.assign(share_rows, 0.0);
   stable = true;
   fastest = smallest_rate;
+  slowest = INFINITE;
   for (const Value value : values) {
     stable = stable && value.real() < 0;
     fastest = std::max(fastest, std::abs(value));
+    slowest = std::min(slowest, std::max(std::abs(value.real()), smallest_rate));
   }
   if (!usable) return;
   for (int p = 0; p < pairs(); ++p) size.push_back(std::abs(values[order[real + 2 * p]]));

@@ -31,6 +31,7 @@ struct Modes {
   Numbers inverse;  // 1 / rate of the real ones
   Numbers size;     // magnitude of a pair's eigenvalues, by pair [1/s]
   double fastest;   // largest magnitude of an eigenvalue [1/s]
+  double slowest;   // smallest magnitude of a real part [1/s]
   std::vector<int> states;  // the states that take part
   Numbers to_modes;         // V^-1: a column for each of them
   int share_rows;           // rows of those

@@ -80,13 +80,10 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     if (record->length == INFINITE) {
       // From where on it stays in the band for good: never before it enters it at last.
       const Point rest = curves.at(INFINITE);
-      double step = 0.5 / record->modes->fastest;
+      double time = 0.7 / record->modes->slowest;
       while (!curves.stays_for_good(from, rest)) {
-        int row;
-        const double over = curves.beyond(from, &row);
-        (void)over;
-        from = curves.at(from.time + step);
-        step = from.time;
+        from = curves.at(time);
+        time *= 1.6;
       }
     } else {
       from = curves.at(record->length);

@@ -101,16 +101,16 @@ Region::Region(const Network &net, const Places &at) : places(at) {
     invert(balance.data(), h);
   }
   kinds = {Kind::STAGE};
-  if (net.second) kinds.push_back(Kind::NODE);
-  if (net.slews || at_limit) kinds.push_back(Kind::DRIVE);
-  if (net.holds) {
-    kinds.push_back(Kind::HOLD);
-    kinds.push_back(Kind::OUTPUT);
-  }
+  const auto add = [&](bool wanted, Kind kind) {
+    if (!wanted) return -1;
+    kinds.push_back(kind);
+    return int(kinds.size() - 1) * kp;
+  };
+  node_row = add(net.second, Kind::NODE);
+  drive_row = add(net.slews || at_limit, Kind::DRIVE);
+  hold_row = add(net.holds, Kind::HOLD);
+  output_row = add(net.holds, Kind::OUTPUT);
   rows = int(kinds.size()) * kp;
-  drive_row = -1;
-  for (int block = 0; block < int(kinds.size()); ++block)
-    if (kinds[block] == Kind::DRIVE) drive_row = block * kp;
   bound(*this, net);
 }
 
@@ -144,28 +144,15 @@ void respond_with(const Network &net, const Region &region, const double *state,
     for (int b = 0; b < net.cp / LANES; ++b) blocks(q)[b] = blocks(state + net.q_state())[b];
     add_columns(net.by_charge.data(), net.response, net.response, nullptr, net.c, q, y);
   }
-  double *hold = nullptr, *follows = nullptr;
-  int at = 0;
-  for (const Kind kind : region.kinds) {
-    Block *row = blocks(g + at);
-    switch (kind) {
-      case Kind::STAGE: break;  // last: the stages are needed until then
-      case Kind::NODE:
-        for (int b = 0; b < count; ++b) row[b] = blocks(state)[b];
-        break;
-      case Kind::DRIVE: break;  // once y is complete
-      case Kind::HOLD: hold = g + at; break;
-      case Kind::OUTPUT:
-        follows = g + at;
-        for (int b = 0; b < count; ++b) row[b] = stage[b];
-        break;
-    }
-    at += kp;
-  }
+  // The stages' own row is last: they are needed until then.
+  double *hold = g + region.hold_row, *follows = g + region.output_row;
+  if (region.node_row >= 0)
+    for (int b = 0; b < count; ++b) blocks(g + region.node_row)[b] = blocks(state)[b];
   const int h = int(region.members.size());
   double flow[MOST_HELD];
-  if (hold) {
+  if (net.holds) {
     for (int b = 0; b < count; ++b) blocks(x + kp)[b] = Block{};
+    for (int b = 0; b < count; ++b) blocks(follows)[b] = stage[b];
     for (int r = 0; r < h; ++r) {
       flow[r] = 0;
       for (int s = 0; s < h; ++s) {

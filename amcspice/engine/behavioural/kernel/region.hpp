@@ -57,7 +57,7 @@ struct Region {
   Numbers balance;                 // inverse of the members' loops, columns of `members`
   std::vector<Kind> kinds;
   int rows;                        // kp for each kind
-  int drive_row;                   // first row of DRIVE, -1 for none
+  int node_row, drive_row, hold_row, output_row;  // first rows of these, -1 for none
   Numbers low, high, unit;         // rows: bounds, and what counts as one volt
   bool any_pressed, all_pressed;
   std::unique_ptr<Modes> modes;    // made when they are needed first

@@ -173,7 +173,8 @@ class Trajectories {
     // What rests stays: samples enough to see it by the waveform alone.
     double last = track.at_rest ? track.rest_time : track.records.back().end();
     for (int more = 0; more < (track.at_rest ? 4 : 1); ++more) {
-      if (found.time.size() > first && last <= found.time.back()) continue;
+      const bool apart = found.time.size() == first || last > found.time.back();
+      if (!apart) last = found.time.back() + 0.04 / circuit.network.eq.unity;
       circuit.reader.sources_at(track, last, x);
       found.time.push_back(last);
       append(circuit, x, found.sources, width);

@@ -58,28 +58,32 @@ double *Follower::answer(const Region &region, const Inputs &inputs) {
 // Find the places that fit a state.  All rows that are beyond their bounds change at once at
 // first; then one at a time, which ends for the P-matrices that passive networks give (K. Murty's
 // least-index rule).
-void Follower::enter(const Inputs &inputs) {
+Region &Follower::enter(const Inputs &inputs) {
   const int attempts = 20 + 8 * net_.k;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    const Region &region = regions_.at(places_);
+  for (int attempt = 0;; ++attempt) {
+    Region &region = regions_.at(places_);
     const double *rows = answer(region, inputs);
     bool changed = false;
-    for (int row = 0; row < region.rows; ++row) {
-      const double over = std::max(region.low[row] - rows[row], rows[row] - region.high[row]);
-      if (!(over > EVENT * scale_ * region.unit[row])) continue;
-      leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
-      changed = true;
-      if (attempt >= 10) break;
+    for (int block = 0; block < region.rows && !(changed && attempt >= 10); block += LANES) {
+      const auto at = [&](const auto &row) { return blocks(&row[block])[0]; };
+      const Block over = larger(at(region.low) - at(rows), at(rows) - at(region.high));
+      for (unsigned lanes = lanes_of(over > EVENT * scale_ * at(region.unit)); lanes;
+           lanes &= lanes - 1) {
+        const int row = block + __builtin_ctz(lanes), i = row % net_.kp;
+        leave(net_, region, row, rows[row], response_[i], places_[i]);
+        changed = true;
+        if (attempt >= 10) break;
+      }
     }
-    if (!changed) return;
+    if (!changed || attempt == attempts) return region;
   }
 }
 
-void Follower::pass(const Region &region, const Inputs &inputs, int row) {
+Region &Follower::pass(const Region &region, const Inputs &inputs, int row) {
   const double *rows = answer(region, inputs);
   leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
-  enter(inputs);
   pieces_ = 0;
+  return enter(inputs);
 }
 
 // Whether the slew limit counts; of the last answer.
@@ -101,35 +105,34 @@ const Track &Follower::follow(const Inputs &inputs) {
   pieces_ = 0;
   scale_ = std::max({SMALLEST_SCALE, largest_magnitude(state_.data(), net_.states),
                      largest_magnitude(inputs.response, net_.kp)});
-  enter(inputs);
-  while (!track_.at_rest && time_ < settings_.longest &&
-         track_.records.size() < MOST_PIECES) {
-    Region &region = regions_.at(places_);
-    answer(region, inputs);
-    const bool slewing = bends(region);
+  // The state has been answered for in its region whenever a stay begins.
+  Region *region = &enter(inputs);
+  while (time_ < settings_.longest && track_.records.size() < MOST_PIECES) {
+    const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.
-    const bool patient = pieces_ < patience(net_.states) && !region.all_pressed;
+    const bool patient = pieces_ < patience(net_.states) && !region->all_pressed;
     if (!slewing && (!settings_.bounded || !patient)) {
-      Modes &modes = modes_of(net_, region);
+      Modes &modes = modes_of(net_, *region);
       if (modes.usable) {
-        if (!stay_by_modes(region, modes, inputs)) break;
+        Region *next = stay_by_modes(*region, modes, inputs);
+        if (!next) break;
+        region = next;
         continue;
       }
     }
-    if (pieces_ >= ASKED && pieces_ % 4 == 0 && still(region, inputs)) break;
-    stay_by_series(region, inputs, slewing);
-    ++pieces_;
+    if (pieces_ >= ASKED && pieces_ % 4 == 0 && still(*region, inputs)) break;
+    region = stay_by_series(*region, inputs, slewing);
     scale_ = std::max(scale_, largest_magnitude(state_.data(), net_.states));
   }
   double *end = arena_.take(net_.width);
-  answer(regions_.at(places_), inputs);
+  answer(*region, inputs);
   std::copy_n(sources_.data(), net_.width, end);
   track_.final = end;
   track_.largest_current = largest_magnitude(response_.data() + net_.flow, net_.kp);
   return track_;
 }
 
-bool Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing) {
+Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing) {
   const double error = SERIES_ERROR * scale_;
   const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
                                EVENT * scale_, settings_.longest - time_, arena_);
@@ -144,15 +147,14 @@ bool Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing
   state_at(net_, series, length, state_.data());
   advance_pressed(net_, region, series, length, state_.data());
   time_ += length;
-  if (exit) {
-    pass(region, inputs, exit->row);
-    pieces_ = -1;
-  }
-  return true;
+  if (exit) return &pass(region, inputs, exit->row);
+  ++pieces_;
+  answer(region, inputs);
+  return &region;
 }
 
-// Return false where it is over: at rest, or out of time.
-bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs) {
+// Return null where it is over: at rest, or out of time.
+Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs) {
   const int kp = net_.kp;
   double *share = arena_.take(modes.share_rows), *sources = arena_.take(net_.width);
   std::copy_n(sources_.data(), net_.width, sources);
@@ -180,22 +182,22 @@ bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &i
   const Bounds bounds{low, high, region.unit.data(), EVENT * scale_};
   const Curves rows(law, modes.events.columns.data(), modes.events.magnitudes.data(), base,
                     region.rows, bounds, arena_);
-  const double left = settings_.longest - time_;
+  const double remaining = settings_.longest - time_;
   Point at = rows.at(0);
   const Point end = rows.at(modes.stable ? INFINITE : 0);
   double step = 2 / modes.fastest;
   std::optional<Exit> exit;
   bool for_good = false;
-  while (!(for_good = modes.stable && rows.stays_for_good(at, end)) && at.time < left) {
-    const Point next = rows.at(std::min(at.time + step, left));
+  while (!(for_good = modes.stable && rows.stays_for_good(at, end)) && at.time < remaining) {
+    const Point next = rows.at(std::min(at.time + step, remaining));
     exit = rows.first_exit(at, next);
     if (exit) break;
     at = next;
-    step = std::max(step, 2 * at.time);
+    step = std::max(step, 3 * at.time);
     if (modes.pairs() > 0) step = std::min(step, 4 / largest_magnitude(modes.turning.data(), modes.share_rows));
   }
   arena_.release(mark);
-  const double length = exit ? exit->time : for_good ? INFINITE : left;
+  const double length = exit ? exit->time : for_good ? INFINITE : remaining;
   track_.records.push_back({time_, length, &region, {}, &modes, share, sources, currents});
   if (for_good) {
     const double rest = settings_.rest * scale_;
@@ -204,7 +206,7 @@ bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &i
       double *value = arena_.take(modes.count + LANES), *slope = arena_.take(modes.count + LANES);
       double *swing = arena_.take(modes.count + 1), *after = arena_.take(modes.count + LANES);
       double *moved = arena_.take(net_.states);
-      modal.at(left, value, slope, swing);
+      modal.at(remaining, value, slope, swing);
       modal.at(INFINITE, after, slope, swing);
       for (int j = 0; j < modes.count; ++j) after[j] -= value[j];
       std::fill_n(moved, net_.states, 0.0);
@@ -216,27 +218,25 @@ bool Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &i
       track_.at_rest = true;
       track_.rest_time = rest_times_ ? time_ + rest_time(modes, share) : INFINITE;
       come_to_rest(region, modes, inputs);
-      time_ = INFINITE;
-      return false;
+      return nullptr;
     }
-    track_.records.back().length = left;
+    track_.records.back().length = remaining;
   }
   double *value = arena_.take(modes.count + LANES), *slope = arena_.take(modes.count + LANES);
   double *swing = arena_.take(modes.count + 1);
-  const double moved = std::min(length, left);
+  const double moved = std::min(length, remaining);
   modal.at(moved, value, slope, swing);
   for (int i = 0; i < kp; ++i) drive_[i] = net_.eq.unity * response_[i];
   advance_pressed(net_, region, modes, share, drive_.data(), moved, state_.data());
   add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, value,
               state_.data());
   time_ += moved;
-  if (!exit) return false;
+  if (!exit) return nullptr;
   pieces_ = 0;
   // The slew limit may begin to count instead: that is no other region.
   const double over = answer(region, inputs)[exit->row];
-  if (over < region.low[exit->row] || over > region.high[exit->row])
-    pass(region, inputs, exit->row);
-  return true;
+  const bool left = over < region.low[exit->row] || over > region.high[exit->row];
+  return left ? &pass(region, inputs, exit->row) : &region;
 }
 
 void Follower::come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs) {

@@ -27,13 +27,12 @@ class Follower {
   Regions &regions() { return regions_; }
 
  private:
-  struct Step;
   double *answer(const Region &region, const Inputs &inputs);
-  void enter(const Inputs &inputs);
-  void pass(const Region &region, const Inputs &inputs, int row);
+  Region &enter(const Inputs &inputs);
+  Region &pass(const Region &region, const Inputs &inputs, int row);
   bool bends(const Region &region) const;
-  bool stay_by_series(Region &region, const Inputs &inputs, bool bends);
-  bool stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
+  Region *stay_by_series(Region &region, const Inputs &inputs, bool bends);
+  Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
   double rest_time(const Modes &modes, const double *share) const;
