@@ -13,7 +13,7 @@ from test_contract import WIRES, every_case
 
 import amcspice as amc
 from amcspice.engine import Batch, Drive, Integrator
-from amcspice.engine.behavioural import backend as behavioural
+from amcspice.engine.behavioural import stepping, trajectories
 from amcspice.engine.dc import RestSolver
 from amcspice.engine.dc.codes import ABOVE, HIGHEST, INSIDE, LOWEST
 from amcspice.engine.dc.grown import grown_rest
@@ -44,10 +44,8 @@ def distance(circuit, b, *, volts_per_unit=None, most=None):
     if volts_per_unit is None:
         run = amc.simulate(circuit, b, fidelity="behavioural")
         assert run.all_settled
-        expected = np.array([segment.voltages[-1] for segment in run.waveforms.segments])
         volts_per_unit = run.volts_per_unit
-    else:
-        expected = ends(circuit, b, volts_per_unit)
+    expected = ends(circuit, b, volts_per_unit)
     rest, model, currents = rest_of(circuit, b, volts_per_unit)
     assert rest.found.all()
     check_laws(circuit, rest, model, currents)
@@ -60,9 +58,14 @@ def ends(circuit, b, volts_per_unit):
     batch = Batch.of([circuit])
     drive = Drive.of(batch, [circuit.schematic.currents(circuit.vectors(b), volts_per_unit)])
     integrator = Integrator(batch, longest=np.ones(1))
-    return np.array(
-        [segment.voltages[-1] for stream in integrator.run(drive) for segment in stream]
-    )
+    return np.concatenate([last(stream, "voltages") for stream in integrator.run(drive)])
+
+
+def last(stream, what):
+    """Voltages or supply currents at the end of each segment, better than its samples if known."""
+    if stream.exact is None:
+        return getattr(stream, what)[stream.starts[1:] - 1]
+    return stream.exact.final if what == "voltages" else stream.exact.supply
 
 
 def check_laws(circuit, rest, model, currents):
@@ -156,7 +159,8 @@ def check_laws(circuit, rest, model, currents):
 @pytest.fixture
 def tight(monkeypatch):
     """Let the behavioural engine come nearer to its rest than it needs to."""
-    monkeypatch.setattr(behavioural, "REST", 1e-12)
+    for way in (trajectories, stepping):
+        monkeypatch.setattr(way, "REST", 1e-12)
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -526,7 +530,7 @@ def test_supply_currents_are_those_of_the_behavioural_engine(tight):
     circuits, models, currents = random_stack("hold", count=1)
     batch = Batch.of(circuits)
     streams = Integrator(batch, longest=np.ones(1)).run(Drive.of(batch, currents))
-    expected = [segment.supply[-1] for stream in streams for segment in stream]
+    expected = np.concatenate([last(stream, "supply") for stream in streams])
     rest = RestSolver(circuits[0], models[0]).solve_sources(currents[0])
     np.testing.assert_allclose(rest.supply, expected, rtol=1e-8)
 

@@ -8,6 +8,10 @@ namespace amc {
 
 namespace {
 
+// Time over that of the clamp up to which e has a series, and terms that this needs.
+constexpr double SHORT = 8;
+constexpr int LONG_SERIES = 64;
+
 // Difference of two rates that is none, as a fraction of them.
 constexpr double SAME_RATE = 1e-7;
 
@@ -32,36 +36,43 @@ double passed_on(double a, double b, double t) {
 
 }  // namespace
 
-// With a polynomial f, e is a polynomial, by p_q = (f_q - (q + 1) p_{q+1}) / decay from the last
-// coefficient on, plus an exponential.  The recursion is stable, since nothing in f is as fast as
-// the clamp.
+// f is a polynomial.  Over a time that is short for the clamp e follows as a series of its own.
+// Over a longer one it is a polynomial, by p_q = (f_q - (q + 1) p_{q+1}) / decay from the last
+// coefficient on, plus an exponential; the recursion is stable then, since what is as fast as the
+// clamp would have made the series shorter.
 void advance_pressed(const Network &net, const Region &region, const Series &series, double time,
                      double *state) {
   each_pressed(net, region, [&](int i, double limit, double decay) {
     const double unit = series.unit, s = time / unit, fast = decay * unit;
-    const double old = state[i] - limit;
-    double p[MOST_TERMS + 1] = {};
-    for (int q = series.count - 1; q >= 0; --q) {
-      double f = series.drive[std::size_t(q) * net.kp + i];
-      if (q == 0) f -= net.leak[i] * limit;
-      p[q] = (f * unit - (q + 1) * p[q + 1]) / fast;
+    const double start = state[i] - limit;
+    const auto force = [&](int q) {
+      if (q >= series.count) return 0.0;
+      const double f = series.drive[std::size_t(q) * net.kp + i];
+      return (q == 0 ? f - net.leak[i] * limit : f) * unit;
+    };
+    double p[LONG_SERIES + 1] = {}, own = 0;
+    int count = LONG_SERIES;
+    if (fast * s < SHORT) {
+      p[0] = start;
+      for (int q = 0; q + 1 < LONG_SERIES; ++q) p[q + 1] = (force(q) - fast * p[q]) / (q + 1);
+    } else {
+      count = series.count;
+      for (int q = count - 1; q >= 0; --q) p[q] = (force(q) - (q + 1) * p[q + 1]) / fast;
+      own = start - p[0];
     }
     double now = 0;
-    for (int q = series.count - 1; q >= 0; --q) now = now * s + p[q];
-    const double own = old - p[0], gone = std::exp(-fast * s);
-    state[i] = limit + now + own * gone;
+    for (int q = count - 1; q >= 0; --q) now = now * s + p[q];
+    state[i] = limit + now + own * std::exp(-fast * s);
     if (!net.second) return;
     // The polynomial's part by a series of its own, the exponential's in closed form.
     const double slow = net.eq.second * unit;
     double r = state[net.kp + i] - limit, sum = r, power = 1;
-    for (int q = 0; q < 4 * MOST_TERMS; ++q) {
-      const double gained = q < series.count ? p[q] : 0;
-      r = slow * (gained - r) / (q + 1);
+    for (int q = 0; q < LONG_SERIES; ++q) {
+      r = slow * (p[q] - r) / (q + 1);
       power *= s;
       sum += r * power;
-      if (q > series.count && std::abs(r * power) < 1e-17 * std::abs(sum)) break;
     }
-    sum += net.eq.second * own * passed_on(net.eq.second, decay, time);
+    if (own != 0) sum += net.eq.second * own * passed_on(net.eq.second, decay, time);
     state[net.kp + i] = limit + sum;
   });
 }

@@ -20,7 +20,7 @@
 #include <span>
 
 #include "engine/behavioural/kernel/stepping_events.hpp"
-#include "engine/behavioural/kernel/stepping_interrupts.hpp"
+#include "native/interrupts.hpp"
 #include "engine/behavioural/kernel/stepping_pieces.hpp"
 
 namespace amc::stepping {

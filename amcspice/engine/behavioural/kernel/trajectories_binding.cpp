@@ -3,7 +3,6 @@
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -18,22 +17,6 @@ namespace {
 using namespace nb::literals;
 using Cube = Input<double, 3>;
 using Table = Input<double, 2>;
-
-// Lets Python raise what a signal asks for, some times a second.
-class Signals {
- public:
-  void look() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now < next_) return;
-    next_ = now + std::chrono::milliseconds(50);
-    const nb::gil_scoped_acquire held;
-    if (PyErr_CheckSignals() != 0) throw nb::python_error();
-  }
-
- private:
-  std::chrono::steady_clock::time_point next_ =
-      std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
-};
 
 // One circuit with its inputs padded for the kernel.
 class Circuit {
@@ -120,11 +103,9 @@ class Trajectories {
     const std::size_t each = drives.difference.shape(1), width = drives.power.shape(2);
     Numbers response(net.response), outputs(net.op), power(net.width);
     Numbers x(net.width);
-    Signals signals;
     const auto row = [&](const Cube &cube, std::size_t r) { return view(cube, number)[r]; };
     circuit.follower.start();
     for (std::size_t r = 0; r < each; ++r) {
-      signals.look();
       std::copy_n(row(drives.difference, r), net.k, response.data());
       if (net.holds) std::copy_n(row(drives.held, r), net.k, response.data() + net.held);
       std::copy_n(row(drives.charge, r), net.c, response.data() + net.rate);

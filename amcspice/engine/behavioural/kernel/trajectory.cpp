@@ -21,6 +21,9 @@ constexpr double CALM = 2e-3;
 // Series of a stay before modes are worked out, which takes as long as some dozens of series.
 int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 30; }
 
+// Pieces between two looks at the clock, and at signals now and then.
+constexpr int LOOK = 16;
+
 // Pieces after which a right-hand side counts as one that never rests.
 constexpr int MOST_PIECES = 200'000;
 
@@ -108,6 +111,7 @@ const Track &Follower::follow(const Inputs &inputs) {
   // The state has been answered for in its region whenever a stay begins.
   Region *region = &enter(inputs);
   while (time_ < settings_.longest && track_.records.size() < MOST_PIECES) {
+    if (track_.records.size() % LOOK == 0) interrupts_.check();
     const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.
     const bool patient = pieces_ < patience(net_.states) && !region->all_pressed;
@@ -121,7 +125,13 @@ const Track &Follower::follow(const Inputs &inputs) {
       }
     }
     if (pieces_ >= ASKED && pieces_ % 4 == 0 && still(*region, inputs)) break;
-    region = stay_by_series(*region, inputs, slewing);
+    const bool if_short = settings_.bounded && !slewing && pieces_ == 0 && patience(net_.states) == 1;
+    Region *next = stay_by_series(*region, inputs, slewing, if_short);
+    if (!next) {
+      pieces_ = 1;
+      continue;
+    }
+    region = next;
     scale_ = std::max(scale_, largest_magnitude(state_.data(), net_.states));
   }
   double *end = arena_.take(net_.width);
@@ -132,10 +142,13 @@ const Track &Follower::follow(const Inputs &inputs) {
   return track_;
 }
 
-Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing) {
+// Return null, and do nothing, where a stay shall be short and promises to be long.
+Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing,
+                                 bool if_short) {
   const double error = SERIES_ERROR * scale_;
   const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
-                               EVENT * scale_, settings_.longest - time_, arena_);
+                               EVENT * scale_, settings_.longest - time_, if_short, arena_);
+  if (series.count == 0) return nullptr;
   const Time law{series.count, series.unit, nullptr};
   const Bounds bounds{region.low.data(), region.high.data(), region.unit.data(), EVENT * scale_};
   const auto mark = arena_.mark();
@@ -296,7 +309,6 @@ bool Follower::still(Region &region, const Inputs &inputs) {
     const double ratio = drive_[i] / net_.eq.slew;
     tilt[i] = 1 - ratio * ratio;
   }
-  rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate.data());
   Numbers y(net_.response), g(region.rows), x(net_.width), gained(net_.kp), change(net_.states);
   std::vector<double> matrix(std::size_t(n) * n), inverse, vectors(std::size_t(n) * n);
   for (int j = 0; j < n; ++j) {
@@ -309,18 +321,26 @@ bool Follower::still(Region &region, const Inputs &inputs) {
   }
   inverse = matrix;
   invert(inverse.data(), n);
-  double distance = 0;
-  for (int j = 0; j < n; ++j)
-    for (int i = 0; i < n; ++i)
-      step[states[i]] -= inverse[std::size_t(j) * n + i] * rate[states[j]];
-  distance = largest_magnitude(step.data(), net_.states);
-  if (!(distance <= settings_.rest * scale_)) return false;
+  const auto newton = [&] {
+    rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate.data());
+    std::fill(step.begin(), step.end(), 0.0);
+    for (int j = 0; j < n; ++j)
+      for (int i = 0; i < n; ++i)
+        step[states[i]] -= inverse[std::size_t(j) * n + i] * rate[states[j]];
+  };
+  newton();
+  // Series come no nearer than their own error.
+  const double distance = largest_magnitude(step.data(), net_.states);
+  if (!(distance <= std::max(settings_.rest, 100 * SERIES_ERROR) * scale_)) return false;
   std::vector<std::complex<double>> values(n);
   eigenvectors(matrix.data(), n, values.data(), vectors.data());
   for (const auto value : values)
     if (!(value.real() < 0)) return false;
-  for (int i = 0; i < net_.states; ++i) state_[i] += step[i];
-  answer(region, inputs);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < net_.states; ++i) state_[i] += step[i];
+    answer(region, inputs);
+    newton();
+  }
   rest_pressed(net_, region, drive_.data(), state_.data());
   track_.at_rest = true;
   track_.rest_time = time_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/behavioural/kernel/record.hpp"
+#include "native/interrupts.hpp"
 
 namespace amc {
 
@@ -31,7 +32,7 @@ class Follower {
   Region &enter(const Inputs &inputs);
   Region &pass(const Region &region, const Inputs &inputs, int row);
   bool bends(const Region &region) const;
-  Region *stay_by_series(Region &region, const Inputs &inputs, bool bends);
+  Region *stay_by_series(Region &region, const Inputs &inputs, bool bends, bool if_short);
   Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
@@ -48,6 +49,7 @@ class Follower {
   double time_, scale_;
   int pieces_;  // of the stay
   bool rest_times_ = false;
+  Interrupts interrupts_;
 };
 
 }  // namespace amc

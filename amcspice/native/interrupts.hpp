@@ -5,7 +5,7 @@
 
 #include <nanobind/nanobind.h>
 
-namespace amc::stepping {
+namespace amc {
 
 class Interrupts {
  public:
@@ -22,4 +22,4 @@ class Interrupts {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-}  // namespace amc::stepping
+}  // namespace amc
