@@ -8,6 +8,7 @@ from amcspice.engine.equations.arrays import BY_NETWORK, Control, Equations, Sam
 from amcspice.native import compiled
 
 testing = compiled.stepping.testing
+testing.prepare()
 CLAMP = compiled.stepping.CLAMP
 
 

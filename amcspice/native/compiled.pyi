@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,3 +64,34 @@ def find_rests(
     held: _Doubles,
     at_rest: _Marks,
 ) -> None: ...
+
+# amcspice/engine/behavioural/kernel/trajectories_binding.cpp
+class Trajectories:
+    def __init__(
+        self,
+        equations: Any,
+        outputs: _Doubles,
+        currents: _Doubles,
+        sourcing: _Doubles,
+        sinking: _Doubles,
+        longest: _Doubles,
+        rest: float,
+        bounded: bool,
+    ) -> None: ...
+    def run(
+        self,
+        difference: _Doubles,
+        held: _Doubles,
+        charge: _Doubles,
+        outputs: _Doubles,
+        currents: _Doubles,
+        power: _Doubles,
+        power_0: _Doubles,
+        band: float,
+        sample_time: float | None,
+        keep: bool,
+        rest_times: bool,
+    ) -> tuple[Any, ...]: ...
+
+# amcspice/engine/behavioural/kernel/stepping_binding.cpp
+stepping: Any

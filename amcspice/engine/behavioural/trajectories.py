@@ -18,7 +18,6 @@ from amcspice.engine.behavioural.followed import Followed, along
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.native import compiled
-from amcspice.native.lapack import address
 
 __all__ = ["Trajectories"]
 
@@ -66,7 +65,6 @@ class Trajectories:
     @functools.cached_property
     def _kernel(self) -> compiled.Trajectories:
         eq, opamp = self.equations.arrays, self.batch.circuit.opamp
-        _tell_lapack()
         outputs = self._by_source[:, self.batch.outputs]
         currents = -self._by_source[:, self.equations.out] / eq.rout
         k = currents.shape[1]
@@ -155,8 +153,3 @@ class Trajectories:
         voltages = sources.reshape(count, each, -1) @ self._by_source.swapaxes(-1, -2)
         voltages += local
         return np.asarray(voltages.reshape(-1, ports))
-
-
-@functools.cache
-def _tell_lapack() -> None:
-    compiled.set_lapack(address("dgeev"))

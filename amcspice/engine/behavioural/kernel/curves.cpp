@@ -112,13 +112,13 @@ unsigned Curves::outside_control_points(const Point &end, double spare) const {
   const double s = end.time / time_.unit;
   const int n = time_.count - 1;
   Block points[MOST_TERMS];
+  points[0] = base_ ? blocks(columns_)[0] + blocks(base_)[0] : blocks(columns_)[0];
   double power = 1, binomial = 1;
-  for (int q = 0; q <= n; ++q) {
-    points[q] = blocks(columns_)[q] * (power / binomial);
+  for (int q = 1; q <= n; ++q) {
     power *= s;
-    binomial *= double(n - q) / (q + 1);
+    binomial *= double(n - q + 1) / q;
+    points[q] = blocks(columns_)[q] * (power / binomial);
   }
-  if (base_) points[0] += blocks(base_)[0];
   for (int round = 1; round <= n; ++round)
     for (int q = n; q >= round; --q) points[q] += points[q - 1];
   Block lowest = points[0], highest = points[0];

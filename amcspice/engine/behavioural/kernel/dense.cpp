@@ -3,6 +3,8 @@
 #include <cmath>
 #include <utility>
 
+#include "native/capsules.hpp"
+
 namespace amc {
 
 void invert(double *matrix, int n) {
@@ -41,7 +43,9 @@ Dgeev *dgeev_of_lapack = nullptr;
 
 }  // namespace
 
-void set_lapack(void *dgeev) { dgeev_of_lapack = reinterpret_cast<Dgeev *>(dgeev); }
+void find_lapack() {
+  if (!dgeev_of_lapack) dgeev_of_lapack = offered<Dgeev>("scipy.linalg.cython_lapack", "dgeev");
+}
 
 bool eigenvectors(double *matrix, int n, std::complex<double> *values, double *vectors) {
   if (n == 0) return true;

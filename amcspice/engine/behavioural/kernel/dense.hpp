@@ -21,7 +21,7 @@ void invert(double *matrix, int n);
 // `matrix` is lost.
 bool eigenvectors(double *matrix, int n, std::complex<double> *values, double *vectors);
 
-// Tell where LAPACK is: address of dgeev.
-void set_lapack(void *dgeev);
+// Find LAPACK; with the GIL held, before eigenvectors are asked for.
+void find_lapack();
 
 }  // namespace amc

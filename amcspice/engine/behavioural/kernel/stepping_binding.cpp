@@ -15,6 +15,7 @@ using Stack = Input<double, 3>;
 nb::tuple integrate(const nb::object &equations, Pieces &pieces, const Stack &difference,
                     const Stack &held, const Stack &charge, const Input<double, 1> &start,
                     const Input<std::int64_t, 1> &outputs, const Input<double, 2> &controls) {
+  load_lapack();
   const std::size_t circuits = difference.shape(0), each = difference.shape(1);
   const std::size_t width = 1 + 2 * difference.shape(2) + charge.shape(2);
   std::vector<Equations> equations_of;
@@ -71,6 +72,7 @@ nb::tuple to_numpy(const Affine &function) {
 
 // Functions with mathematics in them, for their tests.
 void bind_testing(nb::module_ module) {
+  module.def("prepare", &load_lapack);
   using Square = Input<double, 2>;
   using Line = Input<double, 1>;
   module.def("product", [](const Square &a, const Square &b) {
@@ -117,7 +119,6 @@ void bind_testing(nb::module_ module) {
 }  // namespace
 
 void bind_stepping(nb::module_ &parent) {
-  load_lapack();
   nb::module_ module = parent.def_submodule("stepping");
   nb::class_<Pieces>(module, "Pieces")
       .def(nb::init<std::size_t, std::size_t, bool, bool>(), nb::arg("states"), nb::arg("most"),

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "native/capsules.hpp"
+
 namespace amc::stepping {
 
 namespace {
@@ -20,14 +22,6 @@ using Getri = void(const int *, double *, const int *, const int *, double *, co
 Gemm *gemm = nullptr;
 Getrf *getrf = nullptr;
 Getri *getri = nullptr;
-
-// A function that a module of scipy offers to compiled code.
-template <class Function>
-Function *offered(const char *module, const char *name) {
-  const nb::object capsule = nb::module_::import_(module).attr("__pyx_capi__")[name];
-  return reinterpret_cast<Function *>(
-      PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr())));
-}
 
 }  // namespace
 

@@ -63,6 +63,7 @@ class Trajectories {
                Input<double, 1> sinking, Input<double, 1> longest, double rest, bool bounded)
       : equations_(equations), outputs_(outputs), currents_(currents), sourcing_(sourcing),
         sinking_(sinking) {
+    find_lapack();
     for (std::size_t at = 0; at < longest.shape(0); ++at)
       settings_.push_back({rest, longest(at), bounded});
   }
@@ -151,16 +152,23 @@ class Trajectories {
       circuit.reader.sources_at(track, found.time[at], x);
       append(circuit, x, found.sources, width);
     }
-    // What rests stays: samples enough to see it by the waveform alone.
-    double last = track.at_rest ? track.rest_time : track.records.back().end();
-    for (int more = 0; more < (track.at_rest ? 4 : 1); ++more) {
-      const bool apart = found.time.size() == first || last > found.time.back();
-      if (!apart) last = found.time.back() + 0.04 / circuit.network.eq.unity;
-      circuit.reader.sources_at(track, last, x);
-      found.time.push_back(last);
-      append(circuit, x, found.sources, width);
-      last += 0.04 * std::max(last, 1 / circuit.network.eq.unity);
+    const auto add = [&](double time, const double *sources) {
+      if (found.time.size() > first && time <= found.time.back())
+        time = found.time.back() + 0.01 / circuit.network.eq.unity;
+      found.time.push_back(time);
+      append(circuit, sources, found.sources, width);
+    };
+    if (!track.at_rest) {
+      add(track.records.back().end(), track.final);
+      return;
     }
+    // What rests stays: samples enough to see it by the waveform alone.
+    for (const double part : {0.0, 0.9, 0.95}) {
+      const double time = track.rest_time + part * (track.end_time - track.rest_time);
+      circuit.reader.sources_at(track, time, x);
+      add(time, x);
+    }
+    add(track.end_time, track.final);
   }
 
   nb::object equations_;
@@ -188,7 +196,6 @@ void bind_trajectories(nb::module_ &module) {
           },
           "difference"_a, "held"_a, "charge"_a, "outputs"_a, "currents"_a, "power"_a, "power_0"_a,
           "band"_a, "sample_time"_a.none(), "keep"_a, "rest_times"_a);
-  module.def("set_lapack", [](std::uintptr_t dgeev) { set_lapack(reinterpret_cast<void *>(dgeev)); });
 }
 
 }  // namespace amc

@@ -21,6 +21,9 @@ constexpr double CALM = 2e-3;
 // Series of a stay before modes are worked out, which takes as long as some dozens of series.
 int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 30; }
 
+// Distance from rest that is not to be seen any more in a waveform, over the largest voltage.
+constexpr double SEEN = 1e-10;
+
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
 
@@ -229,7 +232,10 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
     }
     if (distance <= rest) {
       track_.at_rest = true;
-      track_.rest_time = rest_times_ ? time_ + rest_time(modes, share) : INFINITE;
+      if (rest_times_) {
+        track_.rest_time = time_ + time_within(rest, modes, share);
+        track_.end_time = time_ + time_within(SEEN * scale_, modes, share);
+      }
       come_to_rest(region, modes, inputs);
       return nullptr;
     }
@@ -268,9 +274,8 @@ void Follower::come_to_rest(const Region &region, const Modes &modes, const Inpu
   rest_pressed(net_, region, drive_.data(), state_.data());
 }
 
-// The time until all states are as near to their ends as rest asks for.
-double Follower::rest_time(const Modes &modes, const double *share) const {
-  const double rest = settings_.rest * scale_;
+// The time until all states are within a distance of their ends.
+double Follower::time_within(double distance, const Modes &modes, const double *share) const {
   Numbers value(modes.share_rows), slope(modes.share_rows), swing(modes.share_rows);
   Numbers end(modes.share_rows), moved(net_.states);
   const ModalTime modal{&modes, share};
@@ -281,7 +286,7 @@ double Follower::rest_time(const Modes &modes, const double *share) const {
     std::fill(moved.begin(), moved.end(), 0.0);
     add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count,
                 value.data(), moved.data());
-    return largest_magnitude(moved.data(), net_.states) <= rest;
+    return largest_magnitude(moved.data(), net_.states) <= distance;
   };
   double low = 0, high = 1 / modes.fastest;
   if (rests(0)) return 0;
@@ -344,6 +349,7 @@ bool Follower::still(Region &region, const Inputs &inputs) {
   rest_pressed(net_, region, drive_.data(), state_.data());
   track_.at_rest = true;
   track_.rest_time = time_;
+  track_.end_time = time_ * (1 + settings_.rest);
   return true;
 }
 
