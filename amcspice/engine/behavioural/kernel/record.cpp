@@ -167,9 +167,9 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
   const Record *record = nullptr;
   for (const Record &each : track.records)
     if (each.begin <= time) record = &each;
-  // Of modes that decay e^-35 is nothing.
+  // Of modes that decay e^-30 is nothing.
   const bool over = track.at_rest && record && record->length == INFINITE &&
-                    (time - record->begin) * record->modes->slowest > 35;
+                    (time - record->begin) * record->modes->slowest > 30;
   if (!record || over || time > record->end()) {
     std::copy_n(track.final, width, x);
     return;

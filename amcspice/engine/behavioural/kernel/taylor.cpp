@@ -130,7 +130,7 @@ Series expand(const Network &net, const Region &region, const Inputs &inputs, co
       target = std::min(target, BEYOND * expected(region, series.rows, slack));
       // Half the ratio of the first two changes is the time in which the fastest of them decays.
       const double change = largest_magnitude(now, net.states);
-      if (if_short && target * change > REACH * size) {
+      if (if_short && !(target * change < REACH * size)) {
         series.count = 0;
         arena.release(mark);
         return series;

@@ -118,7 +118,8 @@ const Track &Follower::follow(const Inputs &inputs) {
     const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.
     const bool patient = pieces_ < patience(net_.states) && !region->all_pressed;
-    if (!slewing && (!settings_.bounded || !patient)) {
+    const bool by_modes = !slewing && (!settings_.bounded || !patient);
+    if (by_modes) {
       Modes &modes = modes_of(net_, *region);
       if (modes.usable) {
         Region *next = stay_by_modes(*region, modes, inputs);
@@ -128,15 +129,16 @@ const Track &Follower::follow(const Inputs &inputs) {
       }
     }
     if (pieces_ >= ASKED && pieces_ % 4 == 0 && still(*region, inputs)) break;
-    const bool if_short = settings_.bounded && !slewing && pieces_ == 0 && patience(net_.states) == 1;
-    Region *next = stay_by_series(*region, inputs, slewing, if_short);
-    if (!next) {
-      pieces_ = 1;
-      continue;
+    Region *next = stay_by_series(*region, inputs, slewing, !slewing && !by_modes);
+    if (next) {
+      region = next;
+    } else {
+      pieces_ = patience(net_.states);
     }
-    region = next;
     scale_ = std::max(scale_, largest_magnitude(state_.data(), net_.states));
   }
+  const bool out_of_time = !track_.at_rest && !track_.records.empty();
+  if (out_of_time && !track_.records.back().modes) still(*region, inputs);
   double *end = arena_.take(net_.width);
   answer(*region, inputs);
   std::copy_n(sources_.data(), net_.width, end);
@@ -145,12 +147,13 @@ const Track &Follower::follow(const Inputs &inputs) {
   return track_;
 }
 
-// Return null, and do nothing, where a stay shall be short and promises to be long.
+// Return null, and do nothing, where the stay promises to be long and `may_leave` it to modes.
 Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing,
-                                 bool if_short) {
-  const double error = SERIES_ERROR * scale_;
+                                 bool may_leave) {
+  const double error = SERIES_ERROR * scale_, remaining = settings_.longest - time_;
+  const bool if_short = may_leave && pieces_ == 0 && patience(net_.states) == 1;
   const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
-                               EVENT * scale_, settings_.longest - time_, if_short, arena_);
+                               EVENT * scale_, remaining, if_short, arena_);
   if (series.count == 0) return nullptr;
   const Time law{series.count, series.unit, nullptr};
   const Bounds bounds{region.low.data(), region.high.data(), region.unit.data(), EVENT * scale_};
@@ -158,6 +161,7 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
   const Curves rows(law, series.rows, nullptr, nullptr, region.rows, bounds, arena_);
   const auto exit = rows.first_exit(rows.at(0), rows.at(series.reach));
   arena_.release(mark);
+  if (!exit && may_leave && series.reach >= remaining) return nullptr;
   const double length = exit ? exit->time : series.reach;
   track_.records.push_back({time_, length, &region, series, nullptr, nullptr, nullptr, nullptr});
   state_at(net_, series, length, state_.data());

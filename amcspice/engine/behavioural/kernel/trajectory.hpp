@@ -32,7 +32,7 @@ class Follower {
   Region &enter(const Inputs &inputs);
   Region &pass(const Region &region, const Inputs &inputs, int row);
   bool bends(const Region &region) const;
-  Region *stay_by_series(Region &region, const Inputs &inputs, bool bends, bool if_short);
+  Region *stay_by_series(Region &region, const Inputs &inputs, bool bends, bool may_leave);
   Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
