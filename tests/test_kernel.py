@@ -15,6 +15,8 @@ from amcspice.measure.settling import measure_settlings
 
 GOOD = amc.OpAmp(gain=1e5)
 CIRCUITS = [amc.ClassicGINV, amc.CompactGINV]
+
+
 def behavioural(circuit, b, **options):
     return amc.simulate(circuit, b, fidelity="behavioural", **options)
 

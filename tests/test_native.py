@@ -120,7 +120,9 @@ def test_loading_takes_no_time(measured):
 
 def test_the_stub_lists_what_is_there():
     text = (ROOT / "native" / "compiled.pyi").read_text()
-    names = set(re.findall(r"^(?:def |class )?(?!def|class|from|import)([A-Za-z]\w*)[(:]", text, re.M))
+    names = set(
+        re.findall(r"^(?:def |class )?(?!def|class|from|import)([A-Za-z]\w*)[(:]", text, re.M)
+    )
     assert names == {name for name in vars(compiled) if not name.startswith("_")}
 
 

@@ -114,9 +114,7 @@ class Integrator:
         self._way: Stepper | Trajectories
         steps = takes_steps(batch.circuit, self.equations, modes)
         if steps:
-            self._way = Stepper(
-                batch, self.equations, modes, longest, settle_tolerance, tolerance
-            )
+            self._way = Stepper(batch, self.equations, modes, longest, settle_tolerance, tolerance)
         else:
             self._way = Trajectories(batch, self.equations, longest, settle_tolerance)
         if chunk is None:
