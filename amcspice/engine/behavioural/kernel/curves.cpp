@@ -21,7 +21,7 @@ constexpr int MOST_POINTS = 1000;
 constexpr int MOST_AHEAD = 64;
 
 // Rows that are looked at by themselves.
-constexpr int MOST_SUSPECTS = LANES;
+constexpr int MOST_SUSPECTS = 4 * LANES;
 
 // q (q - 1) (q - 2) (q - 3), of the fourth derivative of a power.
 constexpr auto FOURTH = [] {
@@ -84,15 +84,15 @@ void Curves::add_series(Point &point) const {
     for (int b = 0; b < rows_ / LANES; ++b) {
       const Block first = blocks(columns_)[b];
       blocks(point.value)[b] = base_ ? first + blocks(base_)[b] : first;
-      blocks(point.slope)[b] = blocks(columns_ + rows_)[b] / time_.unit;
+      blocks(point.slope)[b] = blocks(columns_ + stride_)[b] / time_.unit;
       blocks(point.bend)[b] = Block{};
     }
     return;
   }
   // Horner's rule for the row, its slope, and the fourth derivative of the magnitudes.
   const double per = 1 / time_.unit, s = point.time * per;
-  const int stride = rows_ / LANES, last = time_.count - 1;
-  for (int b = 0; b < stride; ++b) {
+  const int stride = stride_ / LANES, last = time_.count - 1;
+  for (int b = 0; b < rows_ / LANES; ++b) {
     const Block *column = blocks(columns_) + b + std::size_t(last) * stride;
     Block total{}, moving{}, bound{};
     for (int q = last; q >= 0; --q, column -= stride) {
@@ -117,7 +117,7 @@ unsigned Curves::outside_control_points(const Point &end, double spare) const {
   for (int q = 1; q <= n; ++q) {
     power *= s;
     binomial *= double(n - q + 1) / q;
-    points[q] = blocks(columns_)[q] * (power / binomial);
+    points[q] = blocks(columns_ + std::size_t(q) * stride_)[0] * (power / binomial);
   }
   for (int round = 1; round <= n; ++round)
     for (int q = n; q >= round; --q) points[q] += points[q - 1];
@@ -142,8 +142,8 @@ void Curves::add_modes(Point &point) const {
     reach[p] = swing[p] / size;
     swing[p] *= size * size * size;
   }
-  const int stride = rows_ / LANES;
-  for (int b = 0; b < stride; ++b) {
+  const int stride = stride_ / LANES;
+  for (int b = 0; b < rows_ / LANES; ++b) {
     const Block *column = blocks(columns_) + b;
     Block convex{}, convex_slope{}, concave{}, concave_slope{}, smooth{}, smooth_slope{};
     int j = 0;
@@ -294,26 +294,25 @@ std::optional<Exit> Curves::first_exit(const Point &from, const Point &to) const
       suspects[count++] = i * LANES + __builtin_ctz(rows);
     }
   if (count == 0) return std::nullopt;
-  if (rows_ <= LANES) return search(from, to);
-  // Only the rows in question, packed into one block.
+  const int columns = time_.count, pairs = time_.pairs(), room = padded(count);
+  if (rows_ <= room) return search(from, to);
+  // Only the rows in question, packed.
   const auto mark = arena_.mark();
-  const int columns = time_.count, pairs = time_.pairs();
-  double *low = arena_.take(LANES), *high = arena_.take(LANES), *unit = arena_.take(LANES);
-  double *packed = arena_.take(std::size_t(columns) * LANES);
-  double *magnitudes = arena_.take(std::size_t(pairs) * LANES), *base = arena_.take(LANES);
-  for (int lane = 0; lane < LANES; ++lane) {
+  double *low = arena_.take(room), *high = arena_.take(room), *unit = arena_.take(room);
+  double *packed = arena_.take(std::size_t(columns) * room);
+  double *magnitudes = arena_.take(std::size_t(pairs) * room), *base = arena_.take(room);
+  for (int lane = 0; lane < room; ++lane) {
     const int row = lane < count ? suspects[lane] : suspects[0];
     low[lane] = lane < count ? bounds_.low[row] : -INFINITE;
     high[lane] = lane < count ? bounds_.high[row] : INFINITE;
     unit[lane] = bounds_.unit ? bounds_.unit[row] : 1;
     base[lane] = base_ ? base_[row] : 0;
     for (int j = 0; j < columns; ++j)
-      packed[j * LANES + lane] = columns_[std::size_t(j) * rows_ + row];
+      packed[j * room + lane] = columns_[std::size_t(j) * stride_ + row];
     for (int p = 0; p < pairs; ++p)
-      magnitudes[p * LANES + lane] = magnitudes_[std::size_t(p) * rows_ + row];
+      magnitudes[p * room + lane] = magnitudes_[std::size_t(p) * stride_ + row];
   }
-  const Curves few(time_, packed, magnitudes, base, LANES, {low, high, unit, bounds_.slack},
-                   arena_);
+  const Curves few(time_, packed, magnitudes, base, room, {low, high, unit, bounds_.slack}, arena_);
   auto exit = few.search(few.at(from.time), few.at(to.time));
   arena_.release(mark);
   if (exit) exit->row = suspects[exit->row];

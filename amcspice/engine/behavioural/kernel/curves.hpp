@@ -53,11 +53,11 @@ struct Exit {
 
 class Curves {
  public:
-  // `base` is added to all rows (null: zero); columns stand `rows` apart.
+  // `base` is added to all rows (null: zero); columns stand `stride` apart (0: as many as rows).
   Curves(const Time &time, const double *columns, const double *magnitudes, const double *base,
-         int rows, const Bounds &bounds, Arena &arena)
+         int rows, const Bounds &bounds, Arena &arena, int stride = 0)
       : time_(time), columns_(columns), magnitudes_(magnitudes), base_(base), rows_(rows),
-        bounds_(bounds), arena_(arena) {}
+        stride_(stride ? stride : rows), bounds_(bounds), arena_(arena) {}
 
   Point at(double time) const;
   // Whether all rows stay within their bounds, and `spare` times the slack, between two points.
@@ -82,7 +82,7 @@ class Curves {
 
   const Time &time_;
   const double *columns_, *magnitudes_, *base_;
-  int rows_;
+  int rows_, stride_;
   Bounds bounds_;
   Arena &arena_;
 };

@@ -94,7 +94,11 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
     slowest = std::min(slowest, std::max(std::abs(value.real()), smallest_rate));
   }
   if (!usable) return;
-  for (int p = 0; p < pairs(); ++p) size.push_back(std::abs(values[order[real + 2 * p]]));
+  for (Numbers *of_pair : {&decay, &turn, &size}) of_pair->assign(padded(pairs()), 0.0);
+  for (int p = 0; p < pairs(); ++p) {
+    const Value value = values[order[real + 2 * p]];
+    decay[p] = value.real(), turn[p] = value.imag(), size[p] = std::abs(value);
+  }
   std::vector<double> sorted(square);
   for (int j = 0; j < n; ++j) {
     const Value value = values[order[j]];
@@ -141,9 +145,11 @@ void Modes::split(const double *rate_of_state, double *share) const {
                    rate_of_state[states[j]], share);
 }
 
-Modes &modes_of(const Network &net, Region &region) {
-  if (!region.modes) region.modes = std::make_unique<Modes>(net, region, 1e-15 * net.eq.unity);
-  return *region.modes;
+std::size_t Modes::bytes() const {
+  std::size_t all = sizeof(Modes) + sizeof(double) * (to_modes.size() + 4 * rate.size());
+  for (const ModalColumns *made : {&state, &events, &sources, &outputs, &currents})
+    all += sizeof(double) * (made->columns.size() + made->magnitudes.size());
+  return all;
 }
 
 // phi(t) = (e^(rate t) - 1) / rate, slope e^(rate t); of a pair with share rho the real part of
@@ -161,22 +167,37 @@ void ModalTime::at(double time, double *value, double *slope, double *swing) con
   } else {
     for (int j = 0; j < real; ++j) value[j] = -share[j] * modes->inverse[j], slope[j] = 0;
   }
-  for (int p = 0; p < modes->pairs(); ++p) {
-    const int j = real + 2 * p;
-    const std::complex<double> rate(modes->rate[j], modes->turning[j]);
-    const std::complex<double> part(share[j], -share[j + 1]);
-    const double size = time < INFINITE ? std::exp(rate.real() * time) : 0;
-    const double angle = time < INFINITE ? rate.imag() * time : 0;
-    const std::complex<double> grown(size * std::cos(angle), size * std::sin(angle));
-    std::complex<double> growth = grown - 1.0;
-    if (std::abs(rate) * time < 0.1) {  // what the difference loses
-      const double half = std::sin(angle / 2), less = std::expm1(rate.real() * time);
-      growth = {less - 2 * size * half * half, grown.imag()};
+  for (int first = 0; first < modes->pairs(); first += LANES) {
+    const int some = std::min(LANES, modes->pairs() - first);
+    Block a{}, b{};  // of the shares a - bi
+    for (int lane = 0; lane < some; ++lane) {
+      a[lane] = share[real + 2 * (first + lane)];
+      b[lane] = share[real + 2 * (first + lane) + 1];
     }
-    const auto here = part * growth / rate, moving = part * grown;
-    value[j] = here.real(), value[j + 1] = -here.imag();
-    slope[j] = moving.real(), slope[j + 1] = -moving.imag();
-    swing[p] = std::abs(part) * size;
+    const auto get = [first](const Numbers &of_pair) { return blocks(&of_pair[first])[0]; };
+    const Block decay = get(modes->decay), turns = get(modes->turn), size = get(modes->size);
+    Block grown{}, growth = every(-1.0), sine{}, cosine = every(1.0), half{}, unused{};
+    if (time < INFINITE) {
+      exponential(decay * time, grown, growth);
+      turn(turns * time, sine, cosine);
+      turn(turns * (time / 2), half, unused);
+    }
+    // e^(rate t) - 1, without loss where that is small: cos - 1 = -2 sin^2 of the half angle.
+    const Block up = growth - 2.0 * grown * half * half, across = grown * sine;
+    // Its quotient by the rate, times the share.
+    const Block per = 1.0 / (size * size);
+    const Block up_r = (up * decay + across * turns) * per;
+    const Block across_r = (across * decay - up * turns) * per;
+    const Block value_a = a * up_r + b * across_r, value_b = b * up_r - a * across_r;
+    const Block moving = grown * cosine;
+    const Block slope_a = a * moving + b * across, slope_b = b * moving - a * across;
+    const Block square = a * a + b * b;
+    for (int lane = 0; lane < some; ++lane) {
+      const int j = real + 2 * (first + lane);
+      value[j] = value_a[lane], value[j + 1] = value_b[lane];
+      slope[j] = slope_a[lane], slope[j + 1] = slope_b[lane];
+      swing[first + lane] = std::sqrt(square[lane]) * grown[lane];
+    }
   }
 }
 

@@ -29,7 +29,8 @@ struct Modes {
   Numbers rate;     // count, padded: real parts
   Numbers turning;  // imaginary part, at the first column of a pair
   Numbers inverse;  // 1 / rate of the real ones
-  Numbers size;     // magnitude of a pair's eigenvalues, by pair [1/s]
+  // By pair: real part, imaginary part, and magnitude of its eigenvalues [1/s].
+  Numbers decay, turn, size;
   double fastest;   // largest magnitude of an eigenvalue [1/s]
   double slowest;   // smallest magnitude of a real part [1/s]
   std::vector<int> states;  // the states that take part
@@ -38,12 +39,11 @@ struct Modes {
   ModalColumns state, events, sources, outputs, currents;
 
   int pairs() const { return (count - real) / 2; }
+  std::size_t bytes() const;
   // Fill in the modal rates for the rates of a state.
   void split(const double *rate_of_state, double *share) const;
 };
 
-// The modes of a region, made if they were not before.
-Modes &modes_of(const Network &network, Region &region);
 
 // What every mode has come to at a time, for given modal rates: value and slope for each column,
 // and for each pair a bound of its amplitude.

@@ -113,53 +113,66 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   const Reading currents = currents_of(record);
   double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
   const Bounds bounds{low, high, nullptr, NO_CURRENT * scale};
-  const Curves curves(time, currents.columns, currents.magnitudes, currents.base, kp, bounds,
-                      arena_);
-  const Point start = curves.at(0);
-  const auto sign = [&](int i, bool positive) {
-    low[i] = positive ? 0 : -INFINITE;
-    high[i] = positive ? INFINITE : 0;
-    weights[i] = positive ? network_.sourcing[i] : network_.sinking[i];
-  };
-  for (int i = 0; i < kp; ++i) {
-    const double at = start.value[i];
-    sign(i, std::abs(at) > bounds.slack ? at > 0 : start.slope[i] > 0);
+  // Eight currents at a time: each changes its sign when it likes.
+  double total = 0;
+  for (int block = 0; block < kp; block += LANES) {
+    const Kept here(arena_);
+    const Bounds own{low + block, high + block, nullptr, bounds.slack};
+    const Curves curves(time, currents.columns + block,
+                        currents.magnitudes ? currents.magnitudes + block : nullptr,
+                        currents.base ? currents.base + block : nullptr, LANES, own, arena_, kp);
+    Point at = curves.at(0);
+    const auto sign = [&](int i, bool positive) {
+      low[block + i] = positive ? 0 : -INFINITE;
+      high[block + i] = positive ? INFINITE : 0;
+      weights[block + i] =
+          positive ? network_.sourcing[block + i] : network_.sinking[block + i];
+    };
+    for (int i = 0; i < LANES; ++i) {
+      const double value = at.value[i];
+      sign(i, std::abs(value) > bounds.slack ? value > 0 : at.slope[i] > 0);
+    }
+    const Point end = curves.at(length);
+    double from = 0;
+    while (const auto exit = curves.first_exit(at, end)) {
+      total += charged(record, time, currents, weights, block, from, exit->time);
+      from = exit->time;
+      at = curves.at(from);
+      sign(exit->row, at.value[exit->row] > 0);
+      if (from >= length) break;
+    }
+    total += charged(record, time, currents, weights, block, from, length);
   }
-  double total = 0, from = 0;
-  Point at = start;
-  const Point end = curves.at(length);
-  while (const auto exit = curves.first_exit(at, end)) {
-    total += integral(record, time, inputs, currents, weights, from, exit->time);
-    from = exit->time;
-    at = curves.at(from);
-    sign(exit->row, at.value[exit->row] > 0);
-    if (from >= length) break;
-  }
-  return total + integral(record, time, inputs, currents, weights, from, length);
+  return total + delivered(record, time, inputs, length);
 }
 
-double Reader::integral(const Record &record, const Time &time, const Inputs &inputs,
-                        const Reading &currents, const double *weights, double from,
-                        double to) const {
+// The integral of eight currents, each times its weight.
+double Reader::charged(const Record &record, const Time &time, const Reading &currents,
+                       const double *weights, int block, double from, double to) const {
   if (!(to > from)) return 0;
   const Kept kept(arena_);
-  const int kp = network_.kp, width = network_.width;
   double *early = arena_.take(time.count + LANES), *late = arena_.take(time.count + LANES);
   time.integral(from, early);
   time.integral(to, late);
   for (int j = 0; j < time.count; ++j) late[j] -= early[j];
-  double *charge = arena_.take(kp), *flux = arena_.take(width);  // integrals of currents, sources
-  std::fill_n(charge, kp, 0.0);
+  double *charge = arena_.take(LANES);
+  blocks(charge)[0] = record.modes ? blocks(currents.base + block)[0] * (to - from) : Block{};
+  add_columns(currents.columns + block, network_.kp, LANES, nullptr, time.count, late, charge);
+  return dot(weights + block, charge, LANES);
+}
+
+// The integral of what everything else delivers.
+double Reader::delivered(const Record &record, const Time &time, const Inputs &inputs,
+                         double length) const {
+  const Kept kept(arena_);
+  const int width = network_.width;
+  double *law = arena_.take(time.count + LANES), *flux = arena_.take(width);
+  time.integral(length, law);
   std::fill_n(flux, width, 0.0);
-  if (record.modes) {
-    add_columns_at(currents.base, kp, to - from, charge);
-    add_columns_at(record.sources, width, to - from, flux);
-  }
-  const double *sources =
-      record.modes ? record.modes->sources.columns.data() : record.series.sources;
-  add_columns(currents.columns, kp, kp, nullptr, time.count, late, charge);
-  add_columns(sources, width, width, nullptr, time.count, late, flux);
-  return inputs.power_0 * (to - from) + dot(weights, charge, kp) + dot(inputs.power, flux, width);
+  if (record.modes) add_columns_at(record.sources, width, length, flux);
+  add_columns(record.modes ? record.modes->sources.columns.data() : record.series.sources, width,
+              width, nullptr, time.count, law, flux);
+  return inputs.power_0 * length + dot(inputs.power, flux, width);
 }
 
 void Reader::sources_at(const Track &track, double time, double *x) const {

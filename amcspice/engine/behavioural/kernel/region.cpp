@@ -9,6 +9,9 @@ namespace amc {
 
 namespace {
 
+// Rates below this, over that of an amplifier by itself, are none.
+constexpr double SMALLEST_RATE = 1e-15;
+
 // Hold devices that may conduct at once; circuits are smaller than that.
 constexpr int MOST_HELD = 4096;
 
@@ -248,6 +251,14 @@ Region &Regions::at(const Places &places) {
     bytes_ += sizeof(Region) + 64 * (known->rows + 10 * network_.kp);
   }
   return *known;
+}
+
+Modes &Regions::modes_of(Region &region) {
+  if (!region.modes) {
+    region.modes = std::make_unique<Modes>(network_, region, SMALLEST_RATE * network_.eq.unity);
+    bytes_ += region.modes->bytes();
+  }
+  return *region.modes;
 }
 
 void Regions::trim() {

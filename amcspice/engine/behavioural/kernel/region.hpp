@@ -86,6 +86,8 @@ class Regions {
  public:
   explicit Regions(const Network &network) : network_(network) {}
   Region &at(const Places &places);
+  // The modes of one of them, made if they were not before.
+  Modes &modes_of(Region &region);
   // Forget all if they have become too many; what was handed out is gone then.
   void trim();
   std::size_t size() const { return known_.size(); }

@@ -120,7 +120,7 @@ const Track &Follower::follow(const Inputs &inputs) {
     const bool patient = pieces_ < patience(net_.states) && !region->all_pressed;
     const bool by_modes = !slewing && (!settings_.bounded || !patient);
     if (by_modes) {
-      Modes &modes = modes_of(net_, *region);
+      Modes &modes = regions_.modes_of(*region);
       if (modes.usable) {
         Region *next = stay_by_modes(*region, modes, inputs);
         if (!next) break;
