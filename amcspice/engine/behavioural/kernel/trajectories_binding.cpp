@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/behavioural/kernel/bindings.hpp"
 #include "engine/behavioural/kernel/dense.hpp"
 #include "engine/behavioural/kernel/trajectory.hpp"
 
@@ -208,6 +209,7 @@ void bind_trajectories(nb::module_ &module) {
           "difference"_a, "held"_a, "charge"_a, "outputs"_a, "currents"_a, "power"_a, "power_0"_a,
           "band"_a, "sample_time"_a.none(), "keep"_a, "rest_times"_a);
   module.def("set_lapack", [](std::uintptr_t dgeev) { set_lapack(reinterpret_cast<void *>(dgeev)); });
+  bind_trajectories_testing(module);
 }
 
 }  // namespace amc
