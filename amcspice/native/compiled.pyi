@@ -95,3 +95,6 @@ class Trajectories:
 
 # amcspice/engine/behavioural/kernel/stepping_binding.cpp
 stepping: Any
+
+# amcspice/engine/behavioural/kernel/trajectories_testing.cpp
+trajectories_testing: Any

@@ -7,5 +7,6 @@ namespace amc {
 
 void bind_stepping(nanobind::module_ &module);
 void bind_trajectories(nanobind::module_ &module);
+void bind_trajectories_testing(nanobind::module_ &module);
 
 }  // namespace amc

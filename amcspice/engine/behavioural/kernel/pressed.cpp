@@ -108,8 +108,8 @@ void advance_pressed(const Network &net, const Region &region, const Modes &mode
       double own = start;
       for (auto &[rate, size] : terms) {
         // A term as fast as the decay itself grows with time first; nearly as fast is near enough.
-        const Complex gap = rate + slow;
-        size /= std::abs(gap) < SAME_RATE * slow ? Complex(SAME_RATE * slow) : gap;
+        if (std::abs(rate + slow) < SAME_RATE * slow) rate = (SAME_RATE - 1) * slow;
+        size /= rate + slow;
         own -= size.real();
       }
       terms.emplace_back(-slow, own);

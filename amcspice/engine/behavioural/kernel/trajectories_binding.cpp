@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 
+#include "engine/behavioural/kernel/bindings.hpp"
 #include "engine/behavioural/kernel/dense.hpp"
 #include "engine/behavioural/kernel/trajectory.hpp"
 
@@ -196,6 +197,7 @@ void bind_trajectories(nb::module_ &module) {
           },
           "difference"_a, "held"_a, "charge"_a, "outputs"_a, "currents"_a, "power"_a, "power_0"_a,
           "band"_a, "sample_time"_a.none(), "keep"_a, "rest_times"_a);
+  bind_trajectories_testing(module);
 }
 
 }  // namespace amc

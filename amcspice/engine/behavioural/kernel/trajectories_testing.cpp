@@ -1,0 +1,325 @@
+// Functions of trajectories with mathematics in them, for their tests.
+#include <nanobind/stl/optional.h>
+
+#include <algorithm>
+#include <complex>
+#include <optional>
+
+#include "engine/behavioural/kernel/bindings.hpp"
+#include "engine/behavioural/kernel/curves.hpp"
+#include "engine/behavioural/kernel/dense.hpp"
+#include "engine/behavioural/kernel/exponential.hpp"
+#include "engine/behavioural/kernel/pressed.hpp"
+#include "engine/behavioural/kernel/taylor.hpp"
+
+namespace amc {
+
+namespace {
+
+using namespace nb::literals;
+using Line = Input<double, 1>;
+using Table = Input<double, 2>;
+using Marks = Input<std::uint8_t, 2>;
+
+nb::object line(const double *at, std::size_t count) {
+  return to_numpy(std::vector<double>(at, at + count), {count});
+}
+
+nb::object table(const double *at, std::size_t rows, std::size_t columns) {
+  return to_numpy(std::vector<double>(at, at + rows * columns), {rows, columns});
+}
+
+Numbers copied(const Line &values, std::size_t room, double beyond = 0) {
+  Numbers copy(room, beyond);
+  std::copy_n(values.data(), values.size(), copy.data());
+  return copy;
+}
+
+// Rows of equal length, each padded to whole blocks.
+Numbers copied(const Table &values, std::size_t room) {
+  Numbers copy(values.shape(0) * room, 0.0);
+  for (std::size_t row = 0; row < values.shape(0); ++row)
+    std::copy_n(view(values)[row], values.shape(1), copy.data() + row * room);
+  return copy;
+}
+
+nb::tuple exponential_of(const Line &x) {
+  const std::size_t room = padded(int(x.size()));
+  Numbers from = copied(x, room), grown(room), growth(room);
+  for (std::size_t b = 0; b < room / LANES; ++b)
+    exponential(blocks(from.data())[b], blocks(grown.data())[b], blocks(growth.data())[b]);
+  return nb::make_tuple(line(grown.data(), x.size()), line(growth.data(), x.size()));
+}
+
+// Matrices come and go with their columns as rows.
+nb::object inverse(const Table &columns) {
+  std::vector<double> matrix(columns.data(), columns.data() + columns.size());
+  invert(matrix.data(), int(columns.shape(0)));
+  return table(matrix.data(), columns.shape(0), columns.shape(0));
+}
+
+nb::tuple eigenvectors_of(const Table &columns) {
+  const std::size_t n = columns.shape(0);
+  std::vector<double> matrix(columns.data(), columns.data() + columns.size()), vectors(n * n);
+  std::vector<std::complex<double>> values(n);
+  const bool found = eigenvectors(matrix.data(), int(n), values.data(), vectors.data());
+  const auto *parts = reinterpret_cast<const double *>(values.data());
+  return nb::make_tuple(found, table(parts, n, 2), table(vectors.data(), n, n));
+}
+
+nb::object sum_of_columns(const Table &columns, const std::optional<Input<std::int32_t, 1>> &numbers,
+                          int count, const Line &times, const Line &start) {
+  const int rows = padded(int(columns.shape(1)));
+  const Numbers stored = copied(columns, rows);
+  Numbers out = copied(start, rows);
+  add_columns(stored.data(), rows, rows, numbers ? numbers->data() : nullptr, count, times.data(),
+              out.data());
+  return line(out.data(), columns.shape(1));
+}
+
+// The bounds of rows, padded; what is added has none.
+struct Limits {
+  Limits(const Line &low_of, const Line &high_of, const Line &unit_of, double slack_of)
+      : rows(padded(int(low_of.size()))), low(copied(low_of, rows, -INFINITE)),
+        high(copied(high_of, rows, INFINITE)), unit(copied(unit_of, rows, 1)), slack(slack_of) {}
+  Bounds bounds() const { return {low.data(), high.data(), unit.data(), slack}; }
+  int rows;
+  Numbers low, high, unit;
+  double slack;
+};
+
+// The first exit as (time, row) or None, whether rows surely stay inside, and the rows at both
+// ends with their slopes.
+nb::tuple follow(const Curves &curves, double from, double to, std::size_t rows) {
+  const Point a = curves.at(from), b = curves.at(to);
+  const auto exit = curves.first_exit(a, b);
+  const nb::object found = exit ? nb::object(nb::make_tuple(exit->time, exit->row)) : nb::none();
+  return nb::make_tuple(found, curves.stays(a, b), line(a.value, rows), line(a.slope, rows),
+                        line(b.value, rows), line(b.slope, rows));
+}
+
+nb::tuple follow_series(const Table &coefficients, double unit, const Line &low, const Line &high,
+                        const Line &units, double slack, double from, double to) {
+  const Limits limits(low, high, units, slack);
+  const Numbers columns = copied(coefficients, limits.rows);
+  Arena arena;
+  const Time law{int(coefficients.shape(0)), unit, nullptr};
+  const Curves curves(law, columns.data(), nullptr, nullptr, limits.rows, limits.bounds(), arena);
+  return follow(curves, from, to, low.size());
+}
+
+nb::object integral_of_series(int count, double unit, double time) {
+  std::vector<double> value(count);
+  Time{count, unit, nullptr}.integral(time, value.data());
+  return line(value.data(), count);
+}
+
+// One circuit; states and responses are padded as the kernel has them.
+class Probe {
+ public:
+  Probe(nb::object equations, Table outputs, Table currents, Line zero)
+      : equations_(equations), outputs_(outputs), currents_(currents), zero_(zero),
+        network(view_equations(equations, 0),
+                {view(outputs), view(currents), zero.data(), zero.data()}),
+        regions_(network) {}
+  Probe(const Probe &) = delete;
+
+  Region &region(const Marks &marks) {
+    Places places;
+    for (std::size_t i = 0; i < marks.shape(0); ++i) {
+      const std::uint8_t *mark = view(marks)[i];
+      Place place{};
+      place.stage = mark[0], place.clamp = mark[1], place.conducts = mark[2];
+      place.above = mark[3], place.pressed = mark[4];
+      places.push_back(place);
+    }
+    return regions_.at(places);
+  }
+
+  nb::tuple layout() const {
+    const Network &net = network;
+    return nb::make_tuple(net.kp, net.cp, net.stage, net.states, net.width, net.held, net.flow,
+                          net.rate, net.response, net.op);
+  }
+
+  nb::tuple bounds(const Marks &marks) {
+    const Region &at = region(marks);
+    return nb::make_tuple(line(at.low.data(), at.rows), line(at.high.data(), at.rows),
+                          line(at.unit.data(), at.rows));
+  }
+
+  nb::tuple respond_to(const Marks &marks, const Line &state, const std::optional<Line> &inputs) {
+    const Region &at = region(marks);
+    const Numbers u = copied(state, network.states);
+    Numbers y(network.response), g(at.rows), x(network.width);
+    const Numbers given = inputs ? copied(*inputs, network.response) : Numbers();
+    respond(network, at, u.data(), inputs ? given.data() : nullptr, {y.data(), g.data(), x.data()});
+    return nb::make_tuple(line(y.data(), y.size()), line(g.data(), g.size()),
+                          line(x.data(), x.size()));
+  }
+
+  nb::object rates_of(const Marks &marks, const Line &state, const std::optional<Line> &drive,
+                      const Line &response, bool change) {
+    const Numbers u = copied(state, network.states), y = copied(response, network.response);
+    const Numbers given = drive ? copied(*drive, network.kp) : Numbers();
+    Numbers rate(network.states);
+    rates(network, region(marks), u.data(), drive ? given.data() : nullptr, y.data(), change,
+          rate.data());
+    return line(rate.data(), rate.size());
+  }
+
+  nb::tuple expanded(const Marks &marks, const Line &inputs, const Line &state, bool bends,
+                     double smallest, double slack, double wanted) {
+    const Region &at = region(marks);
+    Arena arena;
+    const Series made = series(at, inputs, state, bends, smallest, slack, wanted, false, arena);
+    const auto rows = [&](const double *values, int length) -> nb::object {
+      return values ? table(values, made.count, length) : nb::none();
+    };
+    return nb::make_tuple(made.unit, made.reach, rows(made.states, network.states),
+                          rows(made.rows, at.rows), rows(made.sources, network.width),
+                          rows(made.currents, network.kp), rows(made.drive, network.kp));
+  }
+
+  // The state at a time by a series, pressed ones included.
+  nb::tuple advanced_by_series(const Marks &marks, const Line &inputs, const Line &state,
+                               bool bends, double smallest, double wanted, double part) {
+    const Region &at = region(marks);
+    Arena arena;
+    const Series made = series(at, inputs, state, bends, smallest, 1e6, wanted, arena);
+    const double time = part * made.reach;
+    Numbers u = copied(state, network.states);
+    state_at(network, made, time, u.data());
+    advance_pressed(network, at, made, time, u.data());
+    return nb::make_tuple(time, line(u.data(), u.size()));
+  }
+
+  nb::object advanced_by_modes(const Marks &marks, const Line &inputs, const Line &state,
+                               double time) {
+    Region &at = region(marks);
+    const Modes &modes = regions_.modes_of(at);
+    Numbers u = copied(state, network.states), rate(network.states), drive(network.kp);
+    const Numbers given = copied(inputs, network.response);
+    Numbers y(network.response), g(at.rows), x(network.width), share(modes.share_rows);
+    respond(network, at, u.data(), given.data(), {y.data(), g.data(), x.data()});
+    rates(network, at, u.data(), nullptr, y.data(), false, rate.data());
+    modes.split(rate.data(), share.data());
+    for (int i = 0; i < network.kp; ++i) drive[i] = network.eq.unity * y[i];
+    Numbers value(modes.share_rows + LANES), slope(value), swing(value);
+    ModalTime{&modes, share.data()}.at(time, value.data(), slope.data(), swing.data());
+    advance_pressed(network, at, modes, share.data(), drive.data(), time, u.data());
+    add_columns(modes.state.columns.data(), network.states, network.states, nullptr, modes.count,
+                value.data(), u.data());
+    return line(u.data(), u.size());
+  }
+
+  nb::object rested(const Marks &marks, const Line &drive, const Line &state) {
+    const Numbers given = copied(drive, network.kp);
+    Numbers u = copied(state, network.states);
+    rest_pressed(network, region(marks), given.data(), u.data());
+    return line(u.data(), u.size());
+  }
+
+  nb::tuple modes(const Marks &marks) {
+    const Modes &made = regions_.modes_of(region(marks));
+    return nb::make_tuple(made.usable, made.stable, made.decaying, made.real, made.fastest,
+                          made.slowest, line(made.rate.data(), made.usable ? made.count : 0),
+                          line(made.turning.data(), made.usable ? made.count : 0));
+  }
+
+  // For rates of the state: values and slopes by column, integrals by column, the columns that
+  // turn them into states, and bounds of the amplitudes.
+  nb::tuple modal_time(const Marks &marks, const Line &rate, double time) {
+    const Modes &made = regions_.modes_of(region(marks));
+    const Numbers share = shares(made, rate);
+    const ModalTime law{&made, share.data()};
+    Numbers value(made.share_rows + LANES), slope(value), swing(value), integral(value);
+    law.at(time, value.data(), slope.data(), swing.data());
+    if (time < INFINITE) law.integral(time, integral.data());
+    return nb::make_tuple(line(value.data(), made.count), line(slope.data(), made.count),
+                          line(integral.data(), made.count),
+                          table(made.state.columns.data(), made.count, network.states),
+                          line(swing.data(), made.pairs()));
+  }
+
+  // The outputs as curves: see `follow`.
+  nb::tuple follow_modes(const Marks &marks, const Line &rate, const Line &base, const Line &low,
+                         const Line &high, const Line &units, double slack, double from,
+                         double to) {
+    const Modes &made = regions_.modes_of(region(marks));
+    const Limits limits(low, high, units, slack);
+    const Numbers share = shares(made, rate), start = copied(base, network.op);
+    const ModalTime modal{&made, share.data()};
+    const Time law{made.count, 0, &modal};
+    Arena arena;
+    const Curves curves(law, made.outputs.columns.data(), made.outputs.magnitudes.data(),
+                        start.data(), limits.rows, limits.bounds(), arena);
+    const nb::tuple found = follow(curves, from, to, low.size());
+    const bool good = made.stable && curves.stays_for_good(curves.at(from), curves.at(INFINITE));
+    return nb::make_tuple(found, good);
+  }
+
+ private:
+  static Numbers shares(const Modes &modes, const Line &rate) {
+    Numbers share(modes.share_rows);
+    modes.split(rate.data(), share.data());
+    return share;
+  }
+
+  Series series(const Region &at, const Line &inputs, const Line &state, bool bends,
+                double smallest, double slack, double wanted, Arena &arena) const {
+    const Numbers u = copied(state, network.states), given = copied(inputs, network.response);
+    const Inputs all{given.data(), nullptr, nullptr, 0};
+    return expand(network, at, all, u.data(), bends, smallest, slack, wanted, false, arena);
+  }
+
+  nb::object equations_;
+  Table outputs_, currents_;
+  Line zero_;
+
+ public:
+  const Network network;
+
+ private:
+  Regions regions_;
+};
+
+}  // namespace
+
+void bind_trajectories_testing(nb::module_ &parent) {
+  nb::module_ module = parent.def_submodule("trajectories_testing");
+  module.def("prepare", &find_lapack);
+  module.attr("MOST_TERMS") = MOST_TERMS;
+  module.attr("CLAMP") = CLAMP;
+  module.def("exponential", &exponential_of);
+  module.def("inverse", &inverse);
+  module.def("eigenvectors", &eigenvectors_of);
+  module.def("sum_of_columns", &sum_of_columns, "columns"_a, "numbers"_a.none(), "count"_a,
+             "times"_a, "start"_a);
+  module.def("dot", [](const Line &a, const Line &b) {
+    const int rows = padded(int(a.size()));
+    return dot(copied(a, rows).data(), copied(b, rows).data(), rows);
+  });
+  module.def("largest_magnitude", [](const Line &a) {
+    const int rows = padded(int(a.size()));
+    return largest_magnitude(copied(a, rows).data(), rows);
+  });
+  module.def("follow_series", &follow_series);
+  module.def("integral_of_series", &integral_of_series);
+  nb::class_<Probe>(module, "Probe")
+      .def(nb::init<nb::object, Table, Table, Line>())
+      .def("layout", &Probe::layout)
+      .def("bounds", &Probe::bounds)
+      .def("respond", &Probe::respond_to, "places"_a, "state"_a, "inputs"_a.none())
+      .def("rates", &Probe::rates_of, "places"_a, "state"_a, "drive"_a.none(), "response"_a,
+           "change"_a)
+      .def("expand", &Probe::expanded)
+      .def("advance_by_series", &Probe::advanced_by_series)
+      .def("advance_by_modes", &Probe::advanced_by_modes)
+      .def("rest", &Probe::rested)
+      .def("modes", &Probe::modes)
+      .def("modal_time", &Probe::modal_time)
+      .def("follow_modes", &Probe::follow_modes);
+}
+
+}  // namespace amc
