@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <complex>
+#include <utility>
 #include <vector>
 
 namespace amc {
@@ -10,6 +11,10 @@ namespace {
 
 // Difference of two rates that is none, as a fraction of them.
 constexpr double SAME_RATE = 1e-7;
+
+// Time over that of a second pole up to which its answer to a polynomial is worked out in powers
+// of time: longer ones cancel, while the polynomial that it ends at is right from there on.
+constexpr double POWERS = 8;
 
 double limit_of(const Network &net, const Region &region, int i) {
   return region.places[i].clamp == Place::HIGH ? net.highest[i] : net.lowest[i];
@@ -25,6 +30,7 @@ void each_pressed(const Network &net, const Region &region, Advance advance) {
 
 // (e^(-a t) - e^(-b t)) / (b - a): how one decay passes another one on.
 double passed_on(double a, double b, double t) {
+  if (b < a) std::swap(a, b);
   const double gap = (b - a) * t;
   if (std::abs(gap) < 1e-5) return std::exp(-a * t) * t * (1 - gap / 2);
   return std::exp(-a * t) * -std::expm1(-gap) / (b - a);
@@ -54,7 +60,16 @@ void advance_pressed(const Network &net, const Region &region, const Series &ser
     // The polynomial's part by a series of its own, the exponential's in closed form.
     const double slow = net.eq.second * unit;
     double r = state[net.kp + i] - limit, sum = r, power = 1;
-    for (int q = 0; q < 4 * MOST_TERMS; ++q) {
+    if (slow * s > POWERS) {
+      double end = 0;
+      sum = 0;
+      for (int q = series.count - 1; q >= 0; --q) {
+        end = p[q] - (q + 1) * end / slow;
+        sum = sum * s + end;
+      }
+      sum += (r - end) * std::exp(-slow * s);
+    }
+    for (int q = 0; slow * s <= POWERS && q < 4 * MOST_TERMS; ++q) {
       const double gained = q < series.count ? p[q] : 0;
       r = slow * (gained - r) / (q + 1);
       power *= s;

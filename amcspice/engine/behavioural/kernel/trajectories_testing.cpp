@@ -67,8 +67,9 @@ nb::tuple eigenvectors_of(const Table &columns) {
   return nb::make_tuple(found, table(parts, n, 2), table(vectors.data(), n, n));
 }
 
-nb::object sum_of_columns(const Table &columns, const std::optional<Input<std::int32_t, 1>> &numbers,
-                          int count, const Line &times, const Line &start) {
+nb::object sum_of_columns(const Table &columns,
+                          const std::optional<Input<std::int32_t, 1>> &numbers, int count,
+                          const Line &times, const Line &start) {
   const int rows = padded(int(columns.shape(1)));
   const Numbers stored = copied(columns, rows);
   Numbers out = copied(start, rows);
