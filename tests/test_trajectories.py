@@ -15,7 +15,7 @@ from scipy.linalg import block_diag, expm
 from scipy.optimize import brentq
 
 import amcspice as amc
-from amcspice.engine import Batch, Drive, Integrator, Response
+from amcspice.engine import Batch, Drive, Integrator
 from amcspice.engine.equations.arrays import Equations, Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.measure.power import source_power
@@ -294,9 +294,7 @@ def test_polynomials_leave_when_their_roots_say_so(seed, terms, rows, tight, way
     low = at + tight * (values.min(axis=1) - at) - 1e-3 * size
     high = at + tight * (values.max(axis=1) - at) + 1e-3 * size
     slack = 10 ** draw.uniform(-8, -5)
-    check_series(
-        coefficients, (low, high, size), start * unit, stop * unit, unit=unit, slack=slack
-    )
+    check_series(coefficients, (low, high, size), start * unit, stop * unit, unit=unit, slack=slack)
 
 
 def test_integrals_of_powers():
@@ -373,9 +371,9 @@ def moved(J, rate, time):
 @pytest.mark.parametrize("spectrum", SPECTRA)
 def test_modes_are_those_of_the_matrix(spectrum):
     J = matrix_of(spectrum)
-    usable, stable, decaying, real, fastest, slowest, rate, turn = probe_of(
-        amplifiers_of(J)
-    ).modes(inside(len(J)))
+    usable, stable, decaying, real, fastest, slowest, rate, turn = probe_of(amplifiers_of(J)).modes(
+        inside(len(J))
+    )
     values = np.linalg.eigvals(J)
     assert usable
     assert stable == (values.real.max() < 0)
@@ -751,7 +749,7 @@ def test_rates_are_those_of_the_elements(k, c, second):
         drive = draw.standard_normal(k)
         u, given = circuit.padded(state), circuit.padded_response(inputs)
         response = circuit.probe.respond(places, u, given)[0]
-        for by, expected in ((None, lambda d: eq.unity * d), (drive, lambda d: drive)):
+        for by, expected in ((None, lambda d: eq.unity * d), (drive, lambda d, drive=drive: drive)):
             made = circuit.probe.rates(places, u, by, response, False)
             exact = circuit.rates(places, state, inputs, expected)
             np.testing.assert_allclose(circuit.plain(made), exact, atol=1e-10)
@@ -772,7 +770,9 @@ def test_pressing_on_ends_where_a_stage_would_leave_its_limit(slews):
     for limit, bound in ((HIGH, eq.highest), (LOW, eq.lowest)):
         for pressed in (0, 1):
             places[:, :2], places[:, PRESSED] = limit, pressed
-            low, high, unit = (b.reshape(-1, circuit.kp)[:, :6] for b in circuit.probe.bounds(places))
+            low, high, unit = (
+                b.reshape(-1, circuit.kp)[:, :6] for b in circuit.probe.bounds(places)
+            )
             if pressed:
                 assert np.isinf(low[0]).all()
                 assert np.isinf(high[0]).all()
@@ -974,6 +974,25 @@ def test_rates_that_meet_those_of_a_pressed_amplifier_resonate(resonance, time, 
     np.testing.assert_allclose(circuit.plain(by_series), exact, atol=1e-9 * np.abs(exact).max())
 
 
+@pytest.mark.parametrize("time", [0.1, 1.0, 1.5, 1.7, 3.0, 10.0, 1e3])
+@pytest.mark.parametrize("second", [0.5, 5.0, 90.0, 250.0])
+def test_series_that_reach_far_bring_pressed_amplifiers_to_rest(second, time):
+    """Nothing else moves, so that a series reaches many times what a second pole takes."""
+    eq = amplifiers_of(
+        np.diag([-0.2, -0.5]), lowest=np.full(2, -1.0), highest=np.ones(2), second=second
+    )
+    circuit = Circuit(eq)
+    inputs = Inside(np.array([1.0, 0.3]), *np.zeros((2, 2)), np.zeros(0))
+    places, state = inside(2), np.array([1.02, 0.6, 1.05, 0.6])
+    places[0] = HIGH, HIGH, 0, 1, 1
+    at, made = circuit.probe.advance_by_series(
+        places, circuit.padded_response(inputs), circuit.padded(state), False, 1e-11, time, 1.0
+    )
+    assert at == pytest.approx(time)
+    exact = circuit.exactly(unpressed(places), state, inputs, at)
+    np.testing.assert_allclose(circuit.plain(made), exact, atol=1e-11)
+
+
 @pytest.mark.parametrize("second", [False, True])
 def test_pressed_amplifiers_rest_where_their_clamps_balance_the_drive(second):
     circuit = Circuit(random_equations(4, 5, 1, hold=False, second=second))
@@ -1067,10 +1086,10 @@ def test_settling_times_are_the_last_entry_into_the_band(name, number, measured)
     def distance(times):
         return np.abs(track.at(times, number)[0][:, outputs] - final).max(axis=1) / band
 
-    edge = distance(settling * (1 + np.array([-1e-5, -1e-7, 1e-7])))
+    edge = distance(settling * (1 + np.array([-1e-5, 0.0])))
     measured("distance at the time of settling, over the band", edge[1])
     assert edge[0] > 1
-    assert edge[1] == pytest.approx(1, abs=1e-5)
+    assert edge[1] == pytest.approx(1, abs=1e-6)
     later = np.concatenate([np.linspace(1 + 1e-6, 2, 60), np.linspace(2, 10, 60)])
     assert (distance(settling * later) < 1 + 1e-6).all()
 
@@ -1078,7 +1097,7 @@ def test_settling_times_are_the_last_entry_into_the_band(name, number, measured)
 @pytest.mark.parametrize("number", [0, 1])
 @pytest.mark.parametrize("name", READ)
 def test_energies_are_the_integral_of_what_sources_deliver(name, number, measured):
-    """Of densely sampled power, by the trapezoidal rule with its error estimated by halving."""
+    """Of densely sampled power, by the trapezoidal rule."""
     kind, opamp, options = CIRCUITS[name]
     opamp = {"quiescent_current": 1e-5, **opamp}
     track = Track(kind(SMALL, opamp=amc.OpAmp(**{"gain": 1e5, **opamp}), **options), VECTORS)

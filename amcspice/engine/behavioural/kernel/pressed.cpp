@@ -2,18 +2,20 @@
 
 #include <cmath>
 #include <complex>
+#include <utility>
 #include <vector>
 
 namespace amc {
 
 namespace {
 
-// Time over that of the clamp up to which e has a series, and terms that this needs.
-constexpr double SHORT = 8;
-constexpr int LONG_SERIES = 64;
-
 // Difference of two rates that is none, as a fraction of them.
 constexpr double SAME_RATE = 1e-7;
+
+// Time over that of a decay up to which its answer to a polynomial is a series, and terms that
+// this needs: longer ones cancel.
+constexpr double SHORT = 8;
+constexpr int LONG_SERIES = 64;
 
 double limit_of(const Network &net, const Region &region, int i) {
   return region.places[i].clamp == Place::HIGH ? net.highest[i] : net.lowest[i];
@@ -29,51 +31,58 @@ void each_pressed(const Network &net, const Region &region, Advance advance) {
 
 // (e^(-a t) - e^(-b t)) / (b - a): how one decay passes another one on.
 double passed_on(double a, double b, double t) {
+  if (b < a) std::swap(a, b);
   const double gap = (b - a) * t;
   if (std::abs(gap) < 1e-5) return std::exp(-a * t) * t * (1 - gap / 2);
   return std::exp(-a * t) * -std::expm1(-gap) / (b - a);
 }
 
+// How y' = f - decay y answers to a polynomial f: a polynomial, plus `own` times the decay.
+struct Answered {
+  double p[LONG_SERIES + 1] = {};
+  int count = LONG_SERIES;
+  double own = 0, now = 0;  // now: y at the time s
+};
+
+// Over a time that is short for the decay y is a series.  Over a longer one it is a polynomial, by
+// p_q = (f_q - (q + 1) p_{q+1}) / decay from the last coefficient on, plus an exponential; the
+// recursion is stable then, since what is as fast as the decay would have made f's series shorter.
+template <class Force>
+Answered answer_to(const Force &force, int count, double decay, double start, double s) {
+  Answered y;
+  if (decay * s < SHORT) {
+    y.p[0] = start;
+    for (int q = 0; q + 1 < LONG_SERIES; ++q)
+      y.p[q + 1] = ((q < count ? force(q) : 0.0) - decay * y.p[q]) / (q + 1);
+  } else {
+    y.count = count;
+    for (int q = count - 1; q >= 0; --q) y.p[q] = (force(q) - (q + 1) * y.p[q + 1]) / decay;
+    y.own = start - y.p[0];
+  }
+  for (int q = y.count - 1; q >= 0; --q) y.now = y.now * s + y.p[q];
+  if (y.own != 0) y.now += y.own * std::exp(-decay * s);
+  return y;
+}
+
 }  // namespace
 
-// f is a polynomial.  Over a time that is short for the clamp e follows as a series of its own.
-// Over a longer one it is a polynomial, by p_q = (f_q - (q + 1) p_{q+1}) / decay from the last
-// coefficient on, plus an exponential; the recursion is stable then, since what is as fast as the
-// clamp would have made the series shorter.
 void advance_pressed(const Network &net, const Region &region, const Series &series, double time,
                      double *state) {
   each_pressed(net, region, [&](int i, double limit, double decay) {
-    const double unit = series.unit, s = time / unit, fast = decay * unit;
-    const double start = state[i] - limit;
+    const double unit = series.unit, s = time / unit;
     const auto force = [&](int q) {
-      if (q >= series.count) return 0.0;
       const double f = series.drive[std::size_t(q) * net.kp + i];
       return (q == 0 ? f - net.leak[i] * limit : f) * unit;
     };
-    double p[LONG_SERIES + 1] = {}, own = 0;
-    int count = LONG_SERIES;
-    if (fast * s < SHORT) {
-      p[0] = start;
-      for (int q = 0; q + 1 < LONG_SERIES; ++q) p[q + 1] = (force(q) - fast * p[q]) / (q + 1);
-    } else {
-      count = series.count;
-      for (int q = count - 1; q >= 0; --q) p[q] = (force(q) - (q + 1) * p[q + 1]) / fast;
-      own = start - p[0];
-    }
-    double now = 0;
-    for (int q = count - 1; q >= 0; --q) now = now * s + p[q];
-    state[i] = limit + now + own * std::exp(-fast * s);
+    const Answered e = answer_to(force, series.count, decay * unit, state[i] - limit, s);
+    state[i] = limit + e.now;
     if (!net.second) return;
-    // The polynomial's part by a series of its own, the exponential's in closed form.
     const double slow = net.eq.second * unit;
-    double r = state[net.kp + i] - limit, sum = r, power = 1;
-    for (int q = 0; q < LONG_SERIES; ++q) {
-      r = slow * (p[q] - r) / (q + 1);
-      power *= s;
-      sum += r * power;
-    }
-    if (own != 0) sum += net.eq.second * own * passed_on(net.eq.second, decay, time);
-    state[net.kp + i] = limit + sum;
+    const auto follow = [&](int q) { return slow * e.p[q]; };
+    const Answered r = answer_to(follow, e.count, slow, state[net.kp + i] - limit, s);
+    const double passed =
+        e.own != 0 ? net.eq.second * e.own * passed_on(net.eq.second, decay, time) : 0.0;
+    state[net.kp + i] = limit + r.now + passed;
   });
 }
 

@@ -67,8 +67,9 @@ nb::tuple eigenvectors_of(const Table &columns) {
   return nb::make_tuple(found, table(parts, n, 2), table(vectors.data(), n, n));
 }
 
-nb::object sum_of_columns(const Table &columns, const std::optional<Input<std::int32_t, 1>> &numbers,
-                          int count, const Line &times, const Line &start) {
+nb::object sum_of_columns(const Table &columns,
+                          const std::optional<Input<std::int32_t, 1>> &numbers, int count,
+                          const Line &times, const Line &start) {
   const int rows = padded(int(columns.shape(1)));
   const Numbers stored = copied(columns, rows);
   Numbers out = copied(start, rows);
@@ -172,7 +173,7 @@ class Probe {
                      double smallest, double slack, double wanted) {
     const Region &at = region(marks);
     Arena arena;
-    const Series made = series(at, inputs, state, bends, smallest, slack, wanted, false, arena);
+    const Series made = series(at, inputs, state, bends, smallest, slack, wanted, arena);
     const auto rows = [&](const double *values, int length) -> nb::object {
       return values ? table(values, made.count, length) : nb::none();
     };
