@@ -26,7 +26,6 @@ struct Track {
   std::vector<Record> records;
   bool at_rest = false;
   double rest_time = INFINITE;  // [s]
-  double end_time = INFINITE;   // from where on nothing is to be seen of what is left [s]
   const double *final = nullptr;  // x
   double largest_current = 0;     // out of an output, then [A]
 };

@@ -163,13 +163,14 @@ class Trajectories {
       add(track.records.back().end(), track.final);
       return;
     }
-    // What rests stays: samples enough to see it by the waveform alone.
-    for (const double part : {0.0, 0.9, 0.95}) {
-      const double time = track.rest_time + part * (track.end_time - track.rest_time);
-      circuit.reader.sources_at(track, time, x);
-      add(time, x);
+    // What rests stays: samples enough to see it by the waveform alone, and the last one is the
+    // rest itself.
+    const double step = 0.04 * std::max(track.rest_time, 1 / circuit.network.eq.unity);
+    for (int more = 0; more < 3; ++more) {
+      circuit.reader.sources_at(track, track.rest_time + more * step, x);
+      add(track.rest_time + more * step, x);
     }
-    add(track.end_time, track.final);
+    add(track.rest_time + 3 * step, track.final);
   }
 
   nb::object equations_;

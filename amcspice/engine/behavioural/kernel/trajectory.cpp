@@ -21,9 +21,6 @@ constexpr double CALM = 2e-3;
 // Series of a stay before modes are worked out, which takes as long as some dozens of series.
 int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 30; }
 
-// Distance from rest that is not to be seen any more in a waveform, over the largest voltage.
-constexpr double SEEN = 1e-10;
-
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
 
@@ -236,10 +233,7 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
     }
     if (distance <= rest) {
       track_.at_rest = true;
-      if (rest_times_) {
-        track_.rest_time = time_ + time_within(rest, modes, share);
-        track_.end_time = time_ + time_within(SEEN * scale_, modes, share);
-      }
+      if (rest_times_) track_.rest_time = time_ + time_within(rest, modes, share);
       come_to_rest(region, modes, inputs);
       return nullptr;
     }
@@ -353,7 +347,6 @@ bool Follower::still(Region &region, const Inputs &inputs) {
   rest_pressed(net_, region, drive_.data(), state_.data());
   track_.at_rest = true;
   track_.rest_time = time_;
-  track_.end_time = time_ * (1 + settings_.rest);
   return true;
 }
 
