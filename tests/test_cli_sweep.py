@@ -309,8 +309,8 @@ def _done(path):
 
 def test_a_sweep_in_which_everything_fails_is_a_failed_run(spec, tmp_path):
     spec.write_text(
-        '[base]\nproblem = "eig"\nfidelity = "behavioural"\ncolumns = 2\n'
-        "detuning = 1e-9\n[axes]\nseed = [0]\ntimeout = [1e-9]\n"
+        '[base]\nproblem = "nnls"\nfidelity = "behavioural"\nrows = 200\ncolumns = 90\n'
+        "[axes]\nseed = [0]\ntimeout = [1e-9]\n"
     )
     store = tmp_path / "runs.sqlite"
     result = run("sweep", "run", spec, "--store", store, "--jobs", 1, "--timeout", 0.001)
