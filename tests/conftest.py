@@ -12,10 +12,15 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 import amcspice as amc  # noqa: E402
 from amcspice.engine import find_installation, get_simulator  # noqa: E402
+
+# The same examples in every run: what fails once fails again.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 def pytest_report_header(config):
