@@ -13,7 +13,7 @@ from test_contract import WIRES, every_case
 
 import amcspice as amc
 from amcspice.engine import Batch, Drive, Integrator
-from amcspice.engine.behavioural import stepping, trajectories
+from amcspice.engine.behavioural import followed
 from amcspice.engine.dc import RestSolver
 from amcspice.engine.dc.codes import ABOVE, HIGHEST, INSIDE, LOWEST
 from amcspice.engine.dc.grown import grown_rest
@@ -159,8 +159,7 @@ def check_laws(circuit, rest, model, currents):
 @pytest.fixture
 def tight(monkeypatch):
     """Let the behavioural engine come nearer to its rest than it needs to."""
-    for way in (trajectories, stepping):
-        monkeypatch.setattr(way, "REST", 1e-12)
+    monkeypatch.setattr(followed, "REST", 1e-12)
 
 
 @pytest.mark.parametrize("wire", WIRES)

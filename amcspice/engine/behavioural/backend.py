@@ -88,8 +88,8 @@ class Integrator:
         Steps are finer around this fraction of the final value.
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
-    chunk : int
-        Right-hand sides in one call of compiled code.
+    chunk : int, optional
+        Right-hand sides in one call of compiled code; None takes what suits the circuit.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Integrator:
         from amcspice.engine.behavioural.stepping import Stepper
         from amcspice.engine.behavioural.trajectories import Trajectories
 
-        self.batch = batch
+        self.batch, self._longest = batch, longest
         self.equations = equations or PiecewiseLinear.of(batch.circuit, batch)
         modes = modes or LinearModel.of_equations(self.equations).modes
         self.runs_away = runs_away(batch.circuit, modes)
@@ -129,7 +129,8 @@ class Integrator:
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`."""
-        return [Origin("behavioural", "exponential", self._way.options)] * len(self.batch)
+        options = (f"{self._way.options} longest={end:.4g}" for end in self._longest)
+        return [Origin("behavioural", "exponential", each) for each in options]
 
     def run(
         self,

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from amcspice.circuit.base import Array
+from amcspice.engine.batch import Drive
 from amcspice.engine.equations.arrays import Samples
+from amcspice.engine.equations.piecewise import PiecewiseLinear
 
-__all__ = ["Followed", "along"]
+__all__ = ["REST", "Followed", "along", "injected"]
+
+REST = 1e-6
+"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,3 +48,15 @@ def along(into: Array, matrix: Array, constant: Array) -> Array:
     values = into @ np.swapaxes(matrix, -1, -2)
     values += constant[..., None, :]
     return np.ascontiguousarray(values)
+
+
+def injected(equations: PiecewiseLinear, drive: Drive) -> tuple[Array, Array, Array]:
+    """Return what the sources alone give each circuit, shapes (C, K, k), (C, K, k), (C, K, c).
+
+    Input differences [V], held nodes [V], and rates of the port voltages that are states [V/s].
+    """
+    return (
+        along(drive.into, equations.difference, equations.difference_0),
+        along(drive.into, equations.held, equations.held_0),
+        along(drive.into, equations.charge, equations.charge_0),
+    )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.behavioural.followed import Followed, along
+from amcspice.engine.behavioural import followed
+from amcspice.engine.behavioural.followed import Followed, injected
 from amcspice.engine.equations.arrays import Control, Samples
 from amcspice.engine.equations.linear import Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear
@@ -39,9 +40,6 @@ small ones while an amplifier slews."""
 
 PIECES_PER_INPUT = 16
 """Pieces of the circuit to keep for each right-hand side; most of them serve many."""
-
-REST = 1e-6
-"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
 
 
 class Stepper:
@@ -80,7 +78,7 @@ class Stepper:
                 if large
                 else FINE_RESOLUTION,
                 band=band,
-                rest=REST,
+                rest=followed.REST,
                 longest=float(end),
                 base=BASE_STEP / (compiled.stepping.CLAMP * equations.arrays.unity),
                 stable=float(stable),
@@ -124,14 +122,7 @@ class Stepper:
             There are always both.
         """
         parts, count = self.equations, len(drive)
-        inputs = [
-            along(drive.into, matrix, constant)
-            for matrix, constant in (
-                (parts.difference, parts.difference_0),
-                (parts.held, parts.held_0),
-                (parts.charge, parts.charge_0),
-            )
-        ]
+        inputs = injected(parts, drive)
         if len(self.batch) > 1 or self._pieces is None:
             arrays = parts.arrays
             self._pieces = compiled.stepping.Pieces(

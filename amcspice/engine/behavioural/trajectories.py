@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.behavioural.followed import Followed, along
+from amcspice.engine.behavioural import followed
+from amcspice.engine.behavioural.followed import Followed, along, injected
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.native import compiled
 
 __all__ = ["Trajectories"]
-
-REST = 1e-6
-"""Distance from equilibrium that is rest, as a fraction of the largest voltage."""
 
 
 class Trajectories:
@@ -39,14 +37,17 @@ class Trajectories:
         Half-width of the settling band, as a fraction of the largest final output.
     """
 
-    options = f"series and modes rest={REST:g}"
-
     def __init__(
         self, batch: Batch, equations: PiecewiseLinear, longest: Array, band: float
     ) -> None:
         self.batch, self.equations, self._longest, self._band = batch, equations, longest, band
         adc = batch.circuit.adc
         self._sample_time = None if adc is None else adc.sample_time
+
+    @property
+    def options(self) -> str:
+        """What was chosen, for the provenance."""
+        return f"series and modes rest={followed.REST:g}"
 
     @functools.cached_property
     def _on_negative(self) -> Array:
@@ -76,7 +77,7 @@ class Trajectories:
             np.full(k, float(opamp.supply_positive)),
             opamp.supply_negative * self._on_negative,
             np.ascontiguousarray(self._longest, dtype=float),
-            REST,
+            followed.REST,
             self.batch.circuit.bounded,
         )
 
@@ -104,9 +105,7 @@ class Trajectories:
         local = along(drive.into, parts.local, parts.bias)
         power, constant = self._power(drive, local)
         final, settling, energy, rests, at_rest, sampled, time, shown, starts = self._kernel.run(
-            along(drive.into, parts.difference, parts.difference_0),
-            along(drive.into, parts.held, parts.held_0),
-            along(drive.into, parts.charge, parts.charge_0),
+            *injected(parts, drive),
             np.ascontiguousarray(local[..., self.batch.outputs]),
             np.ascontiguousarray(-local[..., parts.out] / eq.rout),
             power,

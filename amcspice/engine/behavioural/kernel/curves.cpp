@@ -15,7 +15,7 @@ namespace {
 constexpr double SAME_TIME = 1e-14;
 
 // Points looked at between two before the search is given up.
-constexpr int MOST_POINTS = 1000;
+constexpr int MOST_POINTS = 100'000;
 
 // Points that are known ahead at once: halvings of an interval.
 constexpr int MOST_AHEAD = 64;
@@ -127,8 +127,8 @@ unsigned Curves::outside_control_points(const Point &end, double spare) const {
     highest = larger(highest, points[q]);
   }
   const Block allowed = (bounds_.unit ? blocks(bounds_.unit)[0] : every(1)) * (spare * bounds_.slack);
-  return lanes_of((lowest < blocks(bounds_.low)[0] - allowed) |
-                  (highest > blocks(bounds_.high)[0] + allowed));
+  return lanes_of(~((lowest >= blocks(bounds_.low)[0] - allowed) &
+                    (highest <= blocks(bounds_.high)[0] + allowed)));
 }
 
 void Curves::add_modes(Point &point) const {
@@ -338,7 +338,8 @@ std::optional<Exit> Curves::search(const Point &from, const Point &to) const {
       continue;
     }
     const double length = std::abs(next.time - current.time);
-    const bool same = length <= SAME_TIME * std::max(next.time, current.time);
+    const bool same =
+        length <= SAME_TIME * std::max(next.time, current.time) || count == MOST_AHEAD;
     ++looked;
     if (out && (same || looked > MOST_POINTS)) return Exit{next.time, row};
     if (same || looked > MOST_POINTS) {
@@ -354,7 +355,7 @@ std::optional<Exit> Curves::search(const Point &from, const Point &to) const {
     const double over = beyond(middle, &other);
     if (out && std::abs(over - 1) < 0.5 && other == row && block_stays(current, middle, 2))
       return Exit{time, row};
-    if (over <= 1 && count < MOST_AHEAD) ++count;
+    if (over <= 1) ++count;
     ahead[count - 1] = middle;
   }
   return std::nullopt;

@@ -42,26 +42,10 @@ void bound_pairs(const Modes &modes, ModalColumns &made) {
 }  // namespace
 
 Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
-  for (int i = 0; i < net.k; ++i)
-    if (!region.places[i].pressed) states.push_back(i);
-  for (int i = 0; net.second && i < net.k; ++i)
-    if (!region.places[i].pressed) states.push_back(net.kp + i);
-  for (int i = 0; i < net.c; ++i) states.push_back(net.q_state() + i);
+  states = free_states(net, region);
   const int n = count = int(states.size());
   const std::size_t square = std::size_t(n) * n;
-
-  // Columns of J: the rates that a change of each state makes.
-  Numbers room(net.response + region.rows + net.width + 2 * net.states, 0.0);
-  double *unit = room.data(), *response = unit + net.states, *g = response + net.response;
-  double *x = g + region.rows, *change = x + net.width;
-  std::vector<double> matrix(square), vectors(square), back;
-  for (int j = 0; j < n; ++j) {
-    unit[states[j]] = 1;
-    respond(net, region, unit, nullptr, {response, g, x});
-    rates(net, region, unit, nullptr, response, true, change);
-    unit[states[j]] = 0;
-    for (int i = 0; i < n; ++i) matrix[std::size_t(j) * n + i] = change[states[i]];
-  }
+  std::vector<double> matrix = jacobian(net, region, states, nullptr), vectors(square), back;
   std::vector<std::complex<double>> values(n);
   usable = eigenvectors(matrix.data(), n, values.data(), vectors.data());
 
@@ -124,13 +108,14 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   sources = columns_of(*this, net.width);
   outputs = columns_of(*this, net.op);
   currents = columns_of(*this, net.kp);
+  Numbers response(net.response);
   for (int j = 0; j < n; ++j) {
     double *u = state.columns.data() + std::size_t(j) * net.states;
     double *from = sources.columns.data() + std::size_t(j) * net.width;
     for (int i = 0; i < n; ++i) u[states[i]] = sorted[std::size_t(j) * n + i];
     respond(net, region, u, nullptr,
-            {response, events.columns.data() + std::size_t(j) * region.rows, from});
-    std::copy_n(response + net.flow, net.kp, currents.columns.data() + std::size_t(j) * net.kp);
+            {response.data(), events.columns.data() + std::size_t(j) * region.rows, from});
+    std::copy_n(response.data() + net.flow, net.kp, currents.columns.data() + std::size_t(j) * net.kp);
     add_columns(net.read_outputs.data(), net.op, net.op, nullptr, net.width, from,
                 outputs.columns.data() + std::size_t(j) * net.op);
   }

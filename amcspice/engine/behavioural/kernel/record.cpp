@@ -57,13 +57,18 @@ Reader::Reading Reader::currents_of(const Record &record) const {
   return {made.columns.data(), made.magnitudes.data(), record.currents};
 }
 
+double Reader::outputs_at_end(const Track &track, const Inputs &inputs, double *end) const {
+  const int rows = network_.op;
+  std::copy_n(inputs.outputs, rows, end);
+  add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
+  return std::max(largest_magnitude(end, rows), SMALLEST_SCALE);
+}
+
 double Reader::settling_time(const Track &track, const Inputs &inputs, double band) const {
   const Kept kept(arena_);
   const int rows = network_.op;
   double *end = arena_.take(rows), *low = arena_.take(rows), *high = arena_.take(rows);
-  std::copy_n(inputs.outputs, rows, end);
-  add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
-  const double size = std::max(largest_magnitude(end, network_.op), SMALLEST_SCALE);
+  const double size = outputs_at_end(track, inputs, end);
   for (int i = 0; i < rows; ++i) {
     const double width = i < network_.outputs ? band * size : INFINITE;
     low[i] = end[i] - width, high[i] = end[i] + width;
@@ -80,10 +85,10 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     if (record->length == INFINITE) {
       // From where on it stays in the band for good: never before it enters it at last.
       const Point rest = curves.at(INFINITE);
-      double time = 0.7 / record->modes->slowest;
+      double later = 0.7 / record->modes->slowest;
       while (!curves.stays_for_good(from, rest)) {
-        from = curves.at(time);
-        time *= 1.6;
+        from = curves.at(later);
+        later *= 1.6;
       }
     } else {
       from = curves.at(record->length);
@@ -112,15 +117,15 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   const Time time = time_of(record, modal);
   const Reading currents = currents_of(record);
   double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
-  const Bounds bounds{low, high, nullptr, NO_CURRENT * scale};
+  const double slack = NO_CURRENT * scale;
   // Eight currents at a time: each changes its sign when it likes.
   double total = 0;
   for (int block = 0; block < kp; block += LANES) {
     const Kept here(arena_);
-    const Bounds own{low + block, high + block, nullptr, bounds.slack};
+    const Bounds bounds{low + block, high + block, nullptr, slack};
     const Curves curves(time, currents.columns + block,
                         currents.magnitudes ? currents.magnitudes + block : nullptr,
-                        currents.base ? currents.base + block : nullptr, LANES, own, arena_, kp);
+                        currents.base ? currents.base + block : nullptr, LANES, bounds, arena_, kp);
     Point at = curves.at(0);
     const auto sign = [&](int i, bool positive) {
       low[block + i] = positive ? 0 : -INFINITE;
@@ -130,7 +135,7 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
     };
     for (int i = 0; i < LANES; ++i) {
       const double value = at.value[i];
-      sign(i, std::abs(value) > bounds.slack ? value > 0 : at.slope[i] > 0);
+      sign(i, std::abs(value) > slack ? value > 0 : at.slope[i] > 0);
     }
     const Point end = curves.at(length);
     double from = 0;
@@ -205,9 +210,7 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
   const std::size_t first = times.size();
   const Kept kept(arena_);
   double *end = arena_.take(rows);
-  std::copy_n(inputs.outputs, rows, end);
-  add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
-  const double size = SHOWN * std::max(largest_magnitude(end, rows), SMALLEST_SCALE);
+  const double size = SHOWN * outputs_at_end(track, inputs, end);
   for (const Record &record : track.records) {
     const Kept here(arena_);
     ModalTime modal{record.modes, record.share};

@@ -11,7 +11,6 @@ namespace amc {
 // Part of a stay in one region: a series, or modes.
 struct Record {
   double begin, length;  // [s]
-  const Region *region;
   Series series;            // of a series
   const Modes *modes;       // null for a series
   const double *share;      // modal rates at the beginning
@@ -50,6 +49,8 @@ class Reader {
   struct Reading {
     const double *columns, *magnitudes, *base;
   };
+  // Fill in the outputs at the end of a track; return the largest magnitude [V].
+  double outputs_at_end(const Track &track, const Inputs &inputs, double *end) const;
   Reading outputs_of(const Record &record, const Inputs &inputs) const;
   Reading currents_of(const Record &record) const;
   double energy_of(const Record &record, const Inputs &inputs, double length,

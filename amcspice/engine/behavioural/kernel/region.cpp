@@ -220,6 +220,32 @@ void rates(const Network &net, const Region &region, const double *state, const 
   }
 }
 
+std::vector<int> free_states(const Network &net, const Region &region) {
+  std::vector<int> states;
+  for (int first = 0; first <= net.stage; first += net.kp)
+    for (int i = 0; i < net.k; ++i)
+      if (!region.places[i].pressed) states.push_back(first + i);
+  for (int i = 0; i < net.c; ++i) states.push_back(net.q_state() + i);
+  return states;
+}
+
+std::vector<double> jacobian(const Network &net, const Region &region,
+                             const std::vector<int> &states, const double *tilt) {
+  const std::size_t n = states.size();
+  std::vector<double> columns(n * n);
+  Numbers unit(net.states), y(net.response), g(region.rows), x(net.width), drive(net.kp);
+  Numbers change(net.states);
+  for (std::size_t j = 0; j < n; ++j) {
+    unit[states[j]] = 1;
+    respond(net, region, unit.data(), nullptr, {y.data(), g.data(), x.data()});
+    for (int i = 0; tilt && i < net.kp; ++i) drive[i] = net.eq.unity * tilt[i] * y[i];
+    rates(net, region, unit.data(), tilt ? drive.data() : nullptr, y.data(), true, change.data());
+    unit[states[j]] = 0;
+    for (std::size_t i = 0; i < n; ++i) columns[j * n + i] = change[states[i]];
+  }
+  return columns;
+}
+
 void leave(const Network &net, const Region &region, int row, double value, double drive,
            Place &place) {
   const int i = row % net.kp;

@@ -76,6 +76,14 @@ void respond(const Network &network, const Region &region, const double *state,
 void rates(const Network &network, const Region &region, const double *state, const double *drive,
            const double *response, bool change, double *rate);
 
+// The states that take part in a region's dynamics: all but those of pressed amplifiers.
+std::vector<int> free_states(const Network &network, const Region &region);
+
+// The rates of some states that a change of each makes, in columns.  `tilt` is the slope of each
+// input stage over the one without a slew limit; null: 1.
+std::vector<double> jacobian(const Network &network, const Region &region,
+                             const std::vector<int> &states, const double *tilt);
+
 // Change the place of the amplifier that a row of a region belongs to, once that row has left its
 // bounds.
 void leave(const Network &network, const Region &region, int row, double value, double drive,

@@ -72,8 +72,9 @@ class Bend {
   double *x_, *t_, *z_;
 };
 
-// When the first row that moves outward will be beyond its bound by more than the slack: for the distance D, the velocity v
-// and the acceleration 2 a there, as if what is left of a row's way decayed exponentially.
+// When the first row that moves outward will be beyond its bound by more than the slack: for the
+// distance D, the velocity v and the acceleration 2 a there, as if what is left of a row's way
+// decayed exponentially.
 double expected(const Region &region, const double *rows, double slack) {
   const double *first = rows + region.rows, *second = rows + 2 * region.rows;
   Block soonest = every(INFINITE);

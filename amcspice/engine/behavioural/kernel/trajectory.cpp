@@ -160,7 +160,7 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
   arena_.release(mark);
   if (!exit && may_leave && series.reach >= remaining) return nullptr;
   const double length = exit ? exit->time : series.reach;
-  track_.records.push_back({time_, length, &region, series, nullptr, nullptr, nullptr, nullptr});
+  track_.records.push_back({time_, length, series, nullptr, nullptr, nullptr, nullptr});
   state_at(net_, series, length, state_.data());
   advance_pressed(net_, region, series, length, state_.data());
   time_ += length;
@@ -215,23 +215,10 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   }
   arena_.release(mark);
   const double length = exit ? exit->time : for_good ? INFINITE : remaining;
-  track_.records.push_back({time_, length, &region, {}, &modes, share, sources, currents});
+  track_.records.push_back({time_, length, {}, &modes, share, sources, currents});
   if (for_good) {
     const double rest = settings_.rest * scale_;
-    double distance = 0;
-    {
-      double *value = arena_.take(modes.count + LANES), *slope = arena_.take(modes.count + LANES);
-      double *swing = arena_.take(modes.count + 1), *after = arena_.take(modes.count + LANES);
-      double *moved = arena_.take(net_.states);
-      modal.at(remaining, value, slope, swing);
-      modal.at(INFINITE, after, slope, swing);
-      for (int j = 0; j < modes.count; ++j) after[j] -= value[j];
-      std::fill_n(moved, net_.states, 0.0);
-      add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, after,
-                  moved);
-      distance = largest_magnitude(moved, net_.states);
-    }
-    if (distance <= rest) {
+    if (left_at(remaining, modes, share) <= rest) {
       track_.at_rest = true;
       if (rest_times_) track_.rest_time = time_ + time_within(rest, modes, share);
       come_to_rest(region, modes, inputs);
@@ -272,20 +259,22 @@ void Follower::come_to_rest(const Region &region, const Modes &modes, const Inpu
   rest_pressed(net_, region, drive_.data(), state_.data());
 }
 
+// How far the farthest state is from its end at a time of a stay by modes.
+double Follower::left_at(double time, const Modes &modes, const double *share) const {
+  const ModalTime modal{&modes, share};
+  Numbers value(modes.share_rows), slope(modes.share_rows), swing(modes.share_rows);
+  Numbers end(modes.share_rows), left(net_.states);
+  modal.at(time, value.data(), slope.data(), swing.data());
+  modal.at(INFINITE, end.data(), slope.data(), swing.data());
+  for (int j = 0; j < modes.count; ++j) end[j] -= value[j];
+  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, end.data(),
+              left.data());
+  return largest_magnitude(left.data(), net_.states);
+}
+
 // The time until all states are within a distance of their ends.
 double Follower::time_within(double distance, const Modes &modes, const double *share) const {
-  Numbers value(modes.share_rows), slope(modes.share_rows), swing(modes.share_rows);
-  Numbers end(modes.share_rows), moved(net_.states);
-  const ModalTime modal{&modes, share};
-  modal.at(INFINITE, end.data(), slope.data(), swing.data());
-  const auto rests = [&](double time) {
-    modal.at(time, value.data(), slope.data(), swing.data());
-    for (int j = 0; j < modes.count; ++j) value[j] = end[j] - value[j];
-    std::fill(moved.begin(), moved.end(), 0.0);
-    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count,
-                value.data(), moved.data());
-    return largest_magnitude(moved.data(), net_.states) <= distance;
-  };
+  const auto rests = [&](double time) { return left_at(time, modes, share) <= distance; };
   double low = 0, high = 1 / modes.fastest;
   if (rests(0)) return 0;
   while (!rests(high)) low = high, high *= 2;
@@ -299,29 +288,16 @@ double Follower::time_within(double distance, const Modes &modes, const double *
 // Where modes cannot tell: rest is where Newton's step is as short as rest asks for, and all modes
 // of the circuit linearised there decay.
 bool Follower::still(Region &region, const Inputs &inputs) {
-  std::vector<int> states;
-  for (int i = 0; i < net_.k; ++i)
-    if (!region.places[i].pressed) states.push_back(i);
-  for (int i = 0; net_.second && i < net_.k; ++i)
-    if (!region.places[i].pressed) states.push_back(net_.kp + i);
-  for (int i = 0; i < net_.c; ++i) states.push_back(net_.q_state() + i);
+  const std::vector<int> states = free_states(net_, region);
   const int n = int(states.size());
   answer(region, inputs);
-  Numbers tilt(net_.kp, 1.0), unit(net_.states), rate(net_.states), step(net_.states);
+  Numbers tilt(net_.kp, 1.0), rate(net_.states), step(net_.states);
   for (int i = 0; net_.slews && i < net_.kp; ++i) {
     const double ratio = drive_[i] / net_.eq.slew;
     tilt[i] = 1 - ratio * ratio;
   }
-  Numbers y(net_.response), g(region.rows), x(net_.width), gained(net_.kp), change(net_.states);
-  std::vector<double> matrix(std::size_t(n) * n), inverse, vectors(std::size_t(n) * n);
-  for (int j = 0; j < n; ++j) {
-    unit[states[j]] = 1;
-    respond(net_, region, unit.data(), nullptr, {y.data(), g.data(), x.data()});
-    for (int i = 0; i < net_.kp; ++i) gained[i] = net_.eq.unity * tilt[i] * y[i];
-    rates(net_, region, unit.data(), gained.data(), y.data(), true, change.data());
-    unit[states[j]] = 0;
-    for (int i = 0; i < n; ++i) matrix[std::size_t(j) * n + i] = change[states[i]];
-  }
+  std::vector<double> matrix = jacobian(net_, region, states, tilt.data()), inverse;
+  std::vector<double> vectors(std::size_t(n) * n);
   inverse = matrix;
   invert(inverse.data(), n);
   const auto newton = [&] {

@@ -25,7 +25,6 @@ class Follower {
   const Track &follow(const Inputs &inputs);
 
   Arena &arena() { return arena_; }
-  Regions &regions() { return regions_; }
 
  private:
   double *answer(const Region &region, const Inputs &inputs);
@@ -36,6 +35,7 @@ class Follower {
   Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
+  double left_at(double time, const Modes &modes, const double *share) const;
   double time_within(double distance, const Modes &modes, const double *share) const;
 
   const Network &net_;
