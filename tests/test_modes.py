@@ -1,0 +1,212 @@
+"""Modes of a region, in time and where their curves leave their bounds."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from kernel_probes import Law, amplifiers_of, check_exit, inside, moved, probe_of
+from scipy.integrate import quad
+from scipy.linalg import block_diag, expm
+
+# Modes of a matrix: amplifiers with a unity gain frequency of 1 / (2 pi) whose network is it.
+
+
+def turning(rate, turn):
+    return np.array([[rate, turn], [-turn, rate]])
+
+
+SPECTRA = {
+    "one": [-1.0],
+    "real": [-0.3, -1.0, -2.5, -40.0],
+    "stiff": [-0.5, -1e3],
+    "one pair": [turning(-0.4, 3.0)],
+    "pairs": [turning(-0.2, 1.0), turning(-1.0, 4.0)],
+    "mixed": [-0.3, turning(-0.5, 3.0), -5.0, turning(-2.0, 0.5)],
+    "growing": [0.3, -1.0, -3.0, 0.05],
+    "growing pair": [turning(0.15, 2.0), -0.5],
+    "zero": [0.0, -1.0, -2.0],
+    "zero and pair": [0.0, turning(-0.3, 2.5), 0.2],
+}
+STABLE = [
+    name for name, parts in SPECTRA.items() if np.linalg.eigvals(block_diag(*parts)).real.max() < 0
+]
+
+
+def matrix_of(spectrum, seed=0):
+    parts = block_diag(*SPECTRA[spectrum])
+    n = len(parts)
+    basis = np.eye(n) + 0.4 * np.random.default_rng(seed).standard_normal((n, n)) / np.sqrt(n)
+    return basis @ parts @ np.linalg.inv(basis)
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_modes_are_those_of_the_matrix(spectrum):
+    J = matrix_of(spectrum)
+    usable, stable, decaying, real, fastest, slowest, rate, turn = probe_of(amplifiers_of(J)).modes(
+        inside(len(J))
+    )
+    values = np.linalg.eigvals(J)
+    assert usable
+    assert stable == (values.real.max() < 0)
+    assert real == (values.imag == 0).sum()
+    assert (rate[:decaying] < 0).all()
+    assert (rate[decaying:real] > -1e-13).all()
+    made = rate + 1j * turn
+    made[real + 1 :: 2] = made[real::2].conj()
+    np.testing.assert_allclose(np.sort_complex(made), np.sort_complex(values), atol=1e-11)
+    assert fastest == pytest.approx(np.abs(values).max())
+    assert slowest == pytest.approx(np.abs(values.real).min(), rel=1e-9, abs=1e-13)
+
+
+def test_modes_of_a_defective_matrix_are_not_used():
+    assert not probe_of(amplifiers_of(np.array([[-1.0, 1.0], [0.0, -1.0]]))).modes(inside(2))[0]
+
+
+@pytest.mark.parametrize("time", [1e-12, 1e-6, 3e-3, 0.02, 0.3, 2.0, 20.0])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_modes_move_as_the_matrix_exponential(spectrum, time):
+    J = matrix_of(spectrum)
+    n = len(J)
+    rate = np.random.default_rng(1).standard_normal(n)
+    value, slope, integral, columns, swing = probe_of(amplifiers_of(J)).modal_time(
+        inside(n), np.pad(rate, (0, -n % 8)), time
+    )
+    assert not columns[:, n:].any()
+    once, twice = moved(J, rate, time)
+    exact = (once, expm(J * time) @ rate, twice)
+    for made, expected in zip((value, slope, integral), exact, strict=True):
+        size = np.abs(expected).max()
+        np.testing.assert_allclose(made @ columns[:, :n], expected, atol=1e-10 * size)
+    pairs = slope[n - 2 * len(swing) :].reshape(-1, 2)
+    np.testing.assert_allclose(np.hypot(*pairs.T), swing, rtol=1e-12)
+
+
+@pytest.mark.parametrize("spectrum", STABLE)
+def test_modes_that_decay_end_at_the_equilibrium(spectrum):
+    J = matrix_of(spectrum)
+    n = len(J)
+    rate = np.random.default_rng(1).standard_normal(n)
+    value, slope, _, columns, _ = probe_of(amplifiers_of(J)).modal_time(
+        inside(n), np.pad(rate, (0, -n % 8)), np.inf
+    )
+    np.testing.assert_allclose(value @ columns[:, :n], -np.linalg.solve(J, rate), atol=1e-11)
+    assert not slope.any()
+
+
+def test_integrals_of_modes_are_those_of_their_values():
+    J = matrix_of("mixed")
+    n = len(J)
+    rate = np.random.default_rng(1).standard_normal(n)
+    ask = partial(probe_of(amplifiers_of(J)).modal_time, inside(n), np.pad(rate, (0, -n % 8)))
+    _, _, integral, _, _ = ask(1.7)
+    for j in range(n):
+        assert integral[j] == pytest.approx(quad(lambda t, j=j: ask(t)[0][j], 0, 1.7)[0], abs=1e-12)
+
+
+class ModalRows(NamedTuple):
+    """Rows base + G times the way of the modes, and the kernel's probe of them."""
+
+    J: np.ndarray
+    rate: np.ndarray
+    G: np.ndarray
+    base: np.ndarray
+
+    def law(self, start, stop, points=400):
+        n, grid = len(self.J), np.linspace(start, stop, points)
+
+        def both(t):
+            whole = np.zeros((n + 1, n + 1))
+            whole[:n, :n], whole[:n, n] = self.J, self.rate
+            made = expm(whole * t)
+            return self.base + self.G @ made[:n, n], self.G @ (made[:n, :n] @ self.rate)
+
+        values, slopes = map(np.array, zip(*map(both, grid), strict=True))
+        return Law(lambda t: both(t)[0], lambda t: both(t)[1], grid, values, slopes)
+
+    def follow(self, bounds, slack, start, stop):
+        n = len(self.J)
+        probe = probe_of(amplifiers_of(self.J), np.hstack([self.G, np.zeros_like(self.G)]))
+        low, high, unit = (
+            np.ascontiguousarray(np.broadcast_to(np.asarray(b, float), len(self.G))) for b in bounds
+        )
+        return probe.follow_modes(
+            inside(n), np.pad(self.rate, (0, -n % 8)), self.base, low, high, unit, slack, start,
+            stop,
+        )  # fmt: skip
+
+
+def modal_rows(spectrum, rows, seed):
+    draw, J = np.random.default_rng(seed), matrix_of(spectrum)
+    n = len(J)
+    rate = J @ draw.standard_normal(n) + (0.3 if "zero" in spectrum else 0.0)
+    return ModalRows(J, rate, draw.standard_normal((rows, n)), draw.standard_normal(rows))
+
+
+def check_modal(rows, bounds, start, stop, slack=1e-7):
+    bounds = tuple(np.broadcast_to(np.asarray(b, float), len(rows.G)) for b in bounds)
+    (found, surely, *ends), for_good = rows.follow(bounds, slack, start, stop)
+    law = rows.law(min(start, stop), max(start, stop))
+    for at, values, slopes in ((start, *ends[:2]), (stop, *ends[2:])):
+        scale = 1e-10 * (1 + np.abs(law.values).max())
+        np.testing.assert_allclose(values, law.value(at), atol=scale)
+        steep = 1e-10 * (1 + np.abs(law.slopes).max())
+        np.testing.assert_allclose(slopes, law.slope(at), atol=steep)
+    check_exit(found, surely, law, bounds, slack, stop < start)
+    return found, for_good, law
+
+
+@pytest.mark.parametrize("tight", [0.5, 0.97, 1.1])
+@pytest.mark.parametrize("way", [(0.0, 5.0), (0.7, 6.0), (5.0, 0.0)])
+@pytest.mark.parametrize("rows", [1, 5, 17])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_modal_curves_leave_when_dense_evaluation_says_so(spectrum, rows, way, tight):
+    made = modal_rows(spectrum, rows, seed=rows)
+    law = made.law(min(way), max(way), points=100)
+    at = law.value(way[0])
+    low, high = law.values.min(axis=0), law.values.max(axis=0)
+    margin = 0.01 * (high - low).max()
+    bounds = at + tight * (low - at) - margin, at + tight * (high - at) + margin, 1.0
+    found, _, _ = check_modal(made, bounds, *way)
+    assert tight > 1 or rows == 1 or found is not None
+
+
+@pytest.mark.parametrize("over", [1e-1, 1e-4, 1e-6])
+@pytest.mark.parametrize("kind", ["real", "pair"])
+def test_modal_rows_that_leave_and_come_back_within_an_interval_are_seen(kind, over):
+    """A difference of two decays, and a sine: both are inside at both ends."""
+    if kind == "real":  # e^-t - e^-2t, which is 1/4 at ln 2
+        J, G, stop = np.diag([-1.0, -2.0]), np.array([[1.0, 1.0]]), 8.0
+        rate, base, top, peak = np.array([-1.0, 2.0]), np.array([0.0]), 0.25, np.log(2)
+    else:
+        J, G, stop = turning(-1e-3, 1.0), np.array([[1.0, 0.0]]), 3.0
+        rate, base = np.array([0.0, -1.0]), np.array([0.0])
+        law = ModalRows(J, rate, G, base).law(0.0, stop)
+        peak = law.grid[np.abs(law.values[:, 0]).argmax()]
+        sign = np.sign(law.values[np.abs(law.values[:, 0]).argmax(), 0])
+        G = sign * G
+        top = abs(law.values[:, 0]).max()
+    found, _, _ = check_modal(
+        ModalRows(J, rate, G, base), (-np.inf, top - over, 1.0), 0.0, stop, slack=1e-8
+    )
+    assert found is not None
+    assert found[0] < peak
+    assert check_modal(ModalRows(J, rate, G, base), (-1e3, top + 1e-4, 1.0), 0.0, stop)[0] is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("spectrum", STABLE)
+def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, seed):
+    made = modal_rows(spectrum, 9, seed)
+    end = made.base - made.G @ np.linalg.solve(made.J, made.rate)
+    bounds = end - 0.2, end + 0.3, 1.0
+    law = made.law(0.0, 60.0, points=2000)
+    outside = ((law.values < bounds[0] - 1e-6) | (law.values > bounds[1] + 1e-6)).any(axis=1)
+    last = law.grid[outside].max(initial=-1.0)
+    since = []
+    for time in np.linspace(0.0, 59.0, 60):
+        _, for_good = made.follow(bounds, 1e-7, time, time + 0.1)
+        if for_good:
+            assert time > last
+            since.append(time)
+    assert 59.0 in since
