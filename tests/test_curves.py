@@ -143,6 +143,17 @@ def test_a_row_that_leaves_and_comes_back_within_an_interval_is_seen(over, aroun
     assert check_series(flipped, (-1.0, np.inf, 1.0), start, stop) is not None
 
 
+@pytest.mark.parametrize("side", [1, -1], ids=["above", "below"])
+@pytest.mark.parametrize("ends", [(0.2, 0.8), (0.8, 0.2)], ids=["forwards", "backwards"])
+def test_a_bow_that_values_and_slopes_at_both_ends_do_not_show_is_seen(side, ends):
+    """The cubic through both ends is constant; only the fourth derivative tells."""
+    bow = polynomial.polypow(polynomial.polymul([-0.2, 1], [0.8, -1]), 2)
+    column = side * bow / 0.3**4
+    bounds = (-np.inf, 0.5, 1.0) if side > 0 else (-0.5, np.inf, 1.0)
+    found = check_series(column[:, None], bounds, *ends)
+    assert abs(found[0] - 0.5) < 0.2
+
+
 @pytest.mark.parametrize("start", [0.0, 0.1])
 @pytest.mark.parametrize("over", [0.0, -1e-9, -1e-3, 4e-7])
 def test_a_row_that_touches_its_bound_stays(over, start):

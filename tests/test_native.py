@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -13,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import amcspice
+import amcspice as amc
 from amcspice import native
+from amcspice.engine.behavioural import trajectories
 from amcspice.errors import AmcspiceError, InputError, NotCompiledError
 from amcspice.native import compiled
 
-ROOT = Path(amcspice.__file__).parent
+ROOT = Path(amc.__file__).parent
 FLAGS = "flags\t\t: fpu sse2 avx avx2 bmi1 bmi2 f16c fma abm movbe"
 AVX512 = " avx512f avx512bw avx512cd avx512dq avx512vl"
 
@@ -159,3 +161,21 @@ def test_other_threads_run_meanwhile_and_an_interrupt_arrives_after():
         stop.set()
         thread.join()
     assert solve(compiled, A, B[:5]).shape == (5, 16)
+
+
+RUNNABLE = sorted(set(native.compiled_levels()) & set(native.supported_levels()))
+
+
+@pytest.mark.parametrize("level", RUNNABLE)
+@pytest.mark.parametrize("hold", [True, False])
+def test_behavioural_runs_are_the_same_at_every_level(level, hold, monkeypatch):
+    A, B = problem(20, 16, 4)
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=hold))
+    usual = amc.simulate(circuit, B.T, fidelity="behavioural", keep_waveforms=False)
+    module = importlib.import_module(f"amcspice.native.{level}")
+    monkeypatch.setattr(trajectories, "compiled", module)
+    run = amc.simulate(circuit, B.T, fidelity="behavioural", keep_waveforms=False)
+    assert run.all_settled
+    np.testing.assert_allclose(run.x, usual.x, atol=1e-10 * np.abs(usual.x).max())
+    np.testing.assert_allclose(run.settling_time, usual.settling_time, rtol=1e-6)
+    np.testing.assert_allclose(run.energy, usual.energy, rtol=1e-6)

@@ -1,4 +1,4 @@
-// e^x, e^x - 1, sine and cosine of eight numbers.
+// e^x, e^x - 1, sine and cosine of a block of numbers.
 #pragma once
 
 #include "engine/behavioural/kernel/vectors.hpp"
@@ -10,7 +10,6 @@ namespace amc {
 // x = n ln 2 + r with |r| <= ln(2)/2, where the series of e^r - 1 is exact to rounding with 13
 // terms; ln 2 in two parts keeps r exact.
 inline void exponential(Block x, Block &grown, Block &growth) {
-  using Bits = long long __attribute__((vector_size(64)));
   constexpr double SHIFT = 0x1.8p52;  // adding it rounds to an integer, in the lowest bits
   constexpr double LN2_HIGH = 0x1.62e42fee00000p-1, LN2_LOW = 0x1.a39ef35793c76p-33;
   x = smaller(larger(x, every(-700.0)), every(700.0));
@@ -36,7 +35,6 @@ inline void exponential(Block x, Block &grown, Block &growth) {
 // x = k pi/2 + r with |r| <= pi/4, where the series are exact to rounding; pi/2 in three parts keeps
 // r exact.
 inline void turn(Block x, Block &sine, Block &cosine) {
-  using Bits = long long __attribute__((vector_size(64)));
   constexpr double SHIFT = 0x1.8p52;
   constexpr double PART_1 = 0x1.921fb50000000p0, PART_2 = 0x1.110b460000000p-26,
                    PART_3 = 0x1.1a62633145c07p-54;

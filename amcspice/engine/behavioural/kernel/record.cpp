@@ -118,7 +118,7 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   const Reading currents = currents_of(record);
   double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
   const double slack = NO_CURRENT * scale;
-  // Eight currents at a time: each changes its sign when it likes.
+  // A block of currents at a time: each changes its sign when it likes.
   double total = 0;
   for (int block = 0; block < kp; block += LANES) {
     const Kept here(arena_);
@@ -151,7 +151,7 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   return total + delivered(record, time, inputs, length);
 }
 
-// The integral of eight currents, each times its weight.
+// The integral of a block of currents, each times its weight.
 double Reader::charged(const Record &record, const Time &time, const Reading &currents,
                        const double *weights, int block, double from, double to) const {
   if (!(to > from)) return 0;

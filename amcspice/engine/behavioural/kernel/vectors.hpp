@@ -1,8 +1,8 @@
-// Eight numbers at once, and rooms for them.
+// As many numbers at once as the processor takes, and rooms for them.
 //
-// Rows are padded to whole blocks of eight, columns stand one after the other: a product is a sum
-// of columns, which needs no reordering of sums.  The compiler splits a block for processors with
-// shorter vectors.
+// Rows are padded to whole blocks, columns stand one after the other: a product is a sum of columns,
+// which needs no reordering of sums.  A block is one register of the level that is compiled for:
+// longer ones are taken apart number by number where masks are involved.
 #pragma once
 
 #include <cstddef>
@@ -14,10 +14,17 @@
 
 namespace amc {
 
+#if defined(__AVX512F__)
 inline constexpr int LANES = 8;
+#elif defined(__AVX__)
+inline constexpr int LANES = 4;
+#else
+inline constexpr int LANES = 2;
+#endif
 inline constexpr double INFINITE = std::numeric_limits<double>::infinity();
 
-using Block = double __attribute__((vector_size(64), may_alias));
+using Block = double __attribute__((vector_size(8 * LANES), may_alias));
+using Bits = long long __attribute__((vector_size(8 * LANES)));
 
 inline int padded(int rows) { return (rows + LANES - 1) / LANES * LANES; }
 
@@ -29,18 +36,32 @@ inline Block larger(Block a, Block b) { return a > b ? a : b; }
 inline Block smaller(Block a, Block b) { return a < b ? a : b; }
 inline Block magnitude(Block a) { return a < 0.0 ? -a : a; }
 
-inline double largest(Block a) {
-  a = larger(a, __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3));
-  a = larger(a, __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5));
-  a = larger(a, __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6));
-  return a[0];
+// The lanes by which those of a block are met: half of them apart, then a quarter, and so on.
+#if defined(__AVX512F__)
+inline Block halves(Block a) { return __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3); }
+inline Block quarters(Block a) { return __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5); }
+inline Block neighbours(Block a) { return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6); }
+#elif defined(__AVX__)
+inline Block quarters(Block a) { return __builtin_shufflevector(a, a, 2, 3, 0, 1); }
+inline Block neighbours(Block a) { return __builtin_shufflevector(a, a, 1, 0, 3, 2); }
+#else
+inline Block neighbours(Block a) { return __builtin_shufflevector(a, a, 1, 0); }
+#endif
+
+template <class Join>
+inline double joined(Block a, Join join) {
+#if defined(__AVX512F__)
+  a = join(a, halves(a));
+#endif
+#if defined(__AVX__)
+  a = join(a, quarters(a));
+#endif
+  return join(a, neighbours(a))[0];
 }
 
+inline double largest(Block a) { return joined(a, larger); }
 inline double sum_of(Block a) {
-  a += __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3);
-  a += __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5);
-  a += __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6);
-  return a[0];
+  return joined(a, [](Block x, Block y) { return x + y; });
 }
 
 // Lanes as bits.
