@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "engine/behavioural/kernel/dense.hpp"
-#include "engine/behavioural/kernel/exponential.hpp"
 
 namespace amc {
 
@@ -78,10 +77,11 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
     slowest = std::min(slowest, std::max(std::abs(value.real()), smallest_rate));
   }
   if (!usable) return;
-  for (Numbers *of_pair : {&decay, &turn, &size}) of_pair->assign(padded(pairs()), 0.0);
+  for (Numbers *of_pair : {&decay, &turn, &size, &per_square}) of_pair->assign(padded(pairs()), 0.0);
   for (int p = 0; p < pairs(); ++p) {
     const Value value = values[order[real + 2 * p]];
     decay[p] = value.real(), turn[p] = value.imag(), size[p] = std::abs(value);
+    per_square[p] = 1 / std::norm(value);
   }
   std::vector<double> sorted(square);
   for (int j = 0; j < n; ++j) {
@@ -135,72 +135,6 @@ std::size_t Modes::bytes() const {
   for (const ModalColumns *made : {&state, &events, &sources, &outputs, &currents})
     all += sizeof(double) * (made->columns.size() + made->magnitudes.size());
   return all;
-}
-
-// phi(t) = (e^(rate t) - 1) / rate, slope e^(rate t); of a pair with share rho the real part of
-// (a + bi) rho phi, that is a Re(rho phi) - b Im(rho phi) for a column pair (a, b).
-void ModalTime::at(double time, double *value, double *slope, double *swing) const {
-  const int real = modes->real;
-  if (time < INFINITE) {
-    for (int b = 0; b < padded(real) / LANES; ++b) {
-      Block grown, growth;
-      exponential(blocks(modes->rate.data())[b] * time, grown, growth);
-      const Block part = blocks(share)[b];
-      blocks(value)[b] = part * growth * blocks(modes->inverse.data())[b];
-      blocks(slope)[b] = part * grown;
-    }
-  } else {
-    for (int j = 0; j < real; ++j) value[j] = -share[j] * modes->inverse[j], slope[j] = 0;
-  }
-  for (int first = 0; first < modes->pairs(); first += LANES) {
-    const int some = std::min(LANES, modes->pairs() - first);
-    Block a{}, b{};  // of the shares a - bi
-    for (int lane = 0; lane < some; ++lane) {
-      a[lane] = share[real + 2 * (first + lane)];
-      b[lane] = share[real + 2 * (first + lane) + 1];
-    }
-    const auto get = [first](const Numbers &of_pair) { return blocks(&of_pair[first])[0]; };
-    const Block decay = get(modes->decay), turns = get(modes->turn), size = get(modes->size);
-    Block grown{}, growth = every(-1.0), sine{}, cosine = every(1.0), half{}, unused{};
-    if (time < INFINITE) {
-      exponential(decay * time, grown, growth);
-      turn(turns * time, sine, cosine);
-      turn(turns * (time / 2), half, unused);
-    }
-    // e^(rate t) - 1, without loss where that is small: cos - 1 = -2 sin^2 of the half angle.
-    const Block up = growth - 2.0 * grown * half * half, across = grown * sine;
-    // Its quotient by the rate, times the share.
-    const Block per = 1.0 / (size * size);
-    const Block up_r = (up * decay + across * turns) * per;
-    const Block across_r = (across * decay - up * turns) * per;
-    const Block value_a = a * up_r + b * across_r, value_b = b * up_r - a * across_r;
-    const Block moving = grown * cosine;
-    const Block slope_a = a * moving + b * across, slope_b = b * moving - a * across;
-    const Block square = a * a + b * b;
-    for (int lane = 0; lane < some; ++lane) {
-      const int j = real + 2 * (first + lane);
-      value[j] = value_a[lane], value[j + 1] = value_b[lane];
-      slope[j] = slope_a[lane], slope[j + 1] = slope_b[lane];
-      swing[first + lane] = std::sqrt(square[lane]) * grown[lane];
-    }
-  }
-}
-
-// The integral of phi from 0: (phi(t) - t) / rate, a series where that is nothing but rounding.
-void ModalTime::integral(double time, double *value) const {
-  const auto integrated = [&](auto rate) {
-    const auto z = rate * time;
-    if (std::abs(z) < 0.01)
-      return time * time * (0.5 + z * (1.0 / 6 + z * (1.0 / 24 + z * (1.0 / 120 + z / 720.0))));
-    return ((std::exp(z) - 1.0) / rate - time) / rate;
-  };
-  for (int j = 0; j < modes->real; ++j) value[j] = share[j] * integrated(modes->rate[j]);
-  for (int p = 0; p < modes->pairs(); ++p) {
-    const int j = modes->real + 2 * p;
-    const std::complex<double> part(share[j], -share[j + 1]);
-    const auto here = part * integrated(std::complex<double>(modes->rate[j], modes->turning[j]));
-    value[j] = here.real(), value[j + 1] = -here.imag();
-  }
 }
 
 }  // namespace amc

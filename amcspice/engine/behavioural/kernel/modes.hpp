@@ -29,8 +29,9 @@ struct Modes {
   Numbers rate;     // count, padded: real parts
   Numbers turning;  // imaginary part, at the first column of a pair
   Numbers inverse;  // 1 / rate of the real ones
-  // By pair: real part, imaginary part, and magnitude of its eigenvalues [1/s].
-  Numbers decay, turn, size;
+  // By pair: real part, imaginary part and magnitude of its eigenvalues [1/s], and one over the
+  // magnitude's square.
+  Numbers decay, turn, size, per_square;
   double fastest;   // largest magnitude of an eigenvalue [1/s]
   double slowest;   // smallest magnitude of a real part [1/s]
   std::vector<int> states;  // the states that take part
@@ -44,14 +45,5 @@ struct Modes {
   void split(const double *rate_of_state, double *share) const;
 };
 
-
-// What every mode has come to at a time, for given modal rates: value and slope for each column,
-// and for each pair a bound of its amplitude.
-struct ModalTime {
-  const Modes *modes;
-  const double *share;
-  void at(double time, double *value, double *slope, double *swing) const;
-  void integral(double time, double *value) const;
-};
 
 }  // namespace amc

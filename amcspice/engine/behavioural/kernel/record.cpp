@@ -17,6 +17,12 @@ constexpr double EDGE = 1e-7, NO_CURRENT = 1e-7;
 constexpr double SHOWN = 2e-3;
 constexpr int MOST_HALVINGS = 12;
 
+// Currents whose signs are followed one by one; where more are in doubt, the time is divided.
+constexpr int FEW = 4;
+
+// Part of a stay that is not divided any more.
+constexpr double SHORTEST = 1e-3;
+
 // What an arena gave is given back at the end of a scope.
 struct Kept {
   explicit Kept(Arena &arena) : arena(arena), mark(arena.mark()) {}
@@ -84,9 +90,8 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     Point from = curves.at(0);
     if (record->length == INFINITE) {
       // From where on it stays in the band for good: never before it enters it at last.
-      const Point rest = curves.at(INFINITE);
       double later = 0.7 / record->modes->slowest;
-      while (!curves.stays_for_good(from, rest)) {
+      while (!curves.stays_for_good(from)) {
         from = curves.at(later);
         later *= 1.6;
       }
@@ -118,65 +123,65 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   const Reading currents = currents_of(record);
   double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
   const double slack = NO_CURRENT * scale;
-  // A block of currents at a time: each changes its sign when it likes.
+  const Curves curves(time, currents.columns, currents.magnitudes, currents.base, kp,
+                      {low, high, nullptr, slack}, arena_);
+  const auto weight = [&](int i, bool positive) {
+    return positive ? network_.sourcing[i] : network_.sinking[i];
+  };
+  const auto bound = [&](int i, bool positive) {
+    low[i] = positive ? 0 : -INFINITE, high[i] = positive ? INFINITE : 0;
+    weights[i] = weight(i, positive);
+  };
+  Point at = curves.at(0);
+  for (int i = 0; i < kp; ++i)
+    bound(i, std::abs(at.value[i]) > slack ? at.value[i] > 0 : at.slope[i] > 0);
+  // Every change of a sign changes what has flown until then by the weight's change.
   double total = 0;
-  for (int block = 0; block < kp; block += LANES) {
-    const Kept here(arena_);
-    const Bounds bounds{low + block, high + block, nullptr, slack};
-    const Curves curves(time, currents.columns + block,
-                        currents.magnitudes ? currents.magnitudes + block : nullptr,
-                        currents.base ? currents.base + block : nullptr, LANES, bounds, arena_, kp);
-    Point at = curves.at(0);
-    const auto sign = [&](int i, bool positive) {
-      low[block + i] = positive ? 0 : -INFINITE;
-      high[block + i] = positive ? INFINITE : 0;
-      weights[block + i] =
-          positive ? network_.sourcing[block + i] : network_.sinking[block + i];
-    };
-    for (int i = 0; i < LANES; ++i) {
-      const double value = at.value[i];
-      sign(i, std::abs(value) > slack ? value > 0 : at.slope[i] > 0);
+  const Point end = curves.at(length);
+  Point next = end;
+  while (at.time < length) {
+    int doubtful = 0;
+    for (int block = 0; block < kp / LANES; ++block)
+      doubtful += __builtin_popcount(curves.failing(block, at, next));
+    if (doubtful > FEW && next.time - at.time > SHORTEST * length) {
+      next = curves.at(at.time + (next.time - at.time) / 4);
+      continue;
     }
-    const Point end = curves.at(length);
-    double from = 0;
-    while (const auto exit = curves.first_exit(at, end)) {
-      total += charged(record, time, currents, weights, block, from, exit->time);
-      from = exit->time;
-      at = curves.at(from);
-      sign(exit->row, at.value[exit->row] > 0);
-      if (from >= length) break;
-    }
-    total += charged(record, time, currents, weights, block, from, length);
+    for (int block = 0; block < kp / LANES; ++block)
+      for (unsigned lanes = curves.failing(block, at, next); lanes; lanes &= lanes - 1) {
+        const int i = block * LANES + __builtin_ctz(lanes);
+        const Kept here(arena_);
+        Row row = curves.row(i);
+        Look<Single> from = at.row(i);
+        while (const auto exit = row.first_exit(from, next.row(i))) {
+          const double before = weights[i];
+          from = *exit;
+          bound(i, from.value > 0);
+          row.bound(low[i], high[i], slack);
+          total += (before - weights[i]) * row.integral(from.time);
+          if (from.time >= next.time) break;
+        }
+      }
+    at = next, next = end;
   }
-  return total + delivered(record, time, inputs, length);
+  double *law = arena_.take(time.count + LANES), *charge = arena_.take(kp);
+  time.integral(length, law);
+  for (int b = 0; b < kp / LANES; ++b)
+    blocks(charge)[b] = currents.base ? blocks(currents.base)[b] * length : Block{};
+  add_columns(currents.columns, kp, kp, nullptr, time.count, law, charge);
+  return total + dot(weights, charge, kp) + delivered(record, law, inputs, length);
 }
 
-// The integral of a block of currents, each times its weight.
-double Reader::charged(const Record &record, const Time &time, const Reading &currents,
-                       const double *weights, int block, double from, double to) const {
-  if (!(to > from)) return 0;
-  const Kept kept(arena_);
-  double *early = arena_.take(time.count + LANES), *late = arena_.take(time.count + LANES);
-  time.integral(from, early);
-  time.integral(to, late);
-  for (int j = 0; j < time.count; ++j) late[j] -= early[j];
-  double *charge = arena_.take(LANES);
-  blocks(charge)[0] = record.modes ? blocks(currents.base + block)[0] * (to - from) : Block{};
-  add_columns(currents.columns + block, network_.kp, LANES, nullptr, time.count, late, charge);
-  return dot(weights + block, charge, LANES);
-}
-
-// The integral of what everything else delivers.
-double Reader::delivered(const Record &record, const Time &time, const Inputs &inputs,
+// The integral of what everything else delivers; `law` is that of the columns.
+double Reader::delivered(const Record &record, const double *law, const Inputs &inputs,
                          double length) const {
   const Kept kept(arena_);
-  const int width = network_.width;
-  double *law = arena_.take(time.count + LANES), *flux = arena_.take(width);
-  time.integral(length, law);
+  const int width = network_.width, count = record.modes ? record.modes->count : record.series.count;
+  double *flux = arena_.take(width);
   std::fill_n(flux, width, 0.0);
   if (record.modes) add_columns_at(record.sources, width, length, flux);
   add_columns(record.modes ? record.modes->sources.columns.data() : record.series.sources, width,
-              width, nullptr, time.count, law, flux);
+              width, nullptr, count, law, flux);
   return inputs.power_0 * length + dot(inputs.power, flux, width);
 }
 

@@ -55,9 +55,7 @@ class Reader {
   Reading currents_of(const Record &record) const;
   double energy_of(const Record &record, const Inputs &inputs, double length,
                    double scale) const;
-  double charged(const Record &record, const Time &time, const Reading &currents,
-                 const double *weights, int block, double from, double to) const;
-  double delivered(const Record &record, const Time &time, const Inputs &inputs,
+  double delivered(const Record &record, const double *law, const Inputs &inputs,
                    double length) const;
 
   const Network &network_;

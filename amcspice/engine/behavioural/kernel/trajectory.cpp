@@ -19,7 +19,7 @@ constexpr double EVENT = 1e-9, SERIES_ERROR = 1e-10;
 constexpr double CALM = 2e-3;
 
 // Series of a stay before modes are worked out, which takes as long as some dozens of series.
-int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 30; }
+int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 8; }
 
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
@@ -201,11 +201,10 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
                     region.rows, bounds, arena_);
   const double remaining = settings_.longest - time_;
   Point at = rows.at(0);
-  const Point end = rows.at(modes.stable ? INFINITE : 0);
   double step = 2 / modes.fastest;
   std::optional<Exit> exit;
   bool for_good = false;
-  while (!(for_good = modes.stable && rows.stays_for_good(at, end)) && at.time < remaining) {
+  while (!(for_good = rows.stays_for_good(at)) && at.time < remaining) {
     const Point next = rows.at(std::min(at.time + step, remaining));
     exit = rows.first_exit(at, next);
     if (exit) break;
@@ -244,36 +243,41 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
 }
 
 void Follower::come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs) {
-  Numbers share(modes.share_rows), left(modes.share_rows);
+  const auto mark = arena_.mark();
+  double *share = arena_.take(modes.share_rows), *left = arena_.take(modes.share_rows + LANES);
+  double *slope = arena_.take(modes.share_rows + LANES), *swing = arena_.take(modes.share_rows);
   // The second round takes away what rounding has left, and the slew limit's small part.
   for (int round = 0; round < 2; ++round) {
     answer(region, inputs);
     rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate_.data());
-    modes.split(rate_.data(), share.data());
-    Numbers slope(modes.share_rows), swing(modes.share_rows);
-    ModalTime{&modes, share.data()}.at(INFINITE, left.data(), slope.data(), swing.data());
-    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count,
-                left.data(), state_.data());
+    modes.split(rate_.data(), share);
+    ModalTime{&modes, share}.at(INFINITE, left, slope, swing);
+    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, left,
+                state_.data());
   }
+  arena_.release(mark);
   answer(region, inputs);
   rest_pressed(net_, region, drive_.data(), state_.data());
 }
 
 // How far the farthest state is from its end at a time of a stay by modes.
-double Follower::left_at(double time, const Modes &modes, const double *share) const {
+double Follower::left_at(double time, const Modes &modes, const double *share) {
   const ModalTime modal{&modes, share};
-  Numbers value(modes.share_rows), slope(modes.share_rows), swing(modes.share_rows);
-  Numbers end(modes.share_rows), left(net_.states);
-  modal.at(time, value.data(), slope.data(), swing.data());
-  modal.at(INFINITE, end.data(), slope.data(), swing.data());
+  const auto mark = arena_.mark();
+  const int room = modes.share_rows + LANES;
+  double *value = arena_.take(room), *end = arena_.take(room), *slope = arena_.take(room);
+  double *swing = arena_.take(room), *left = arena_.take(net_.states);
+  modal.at(time, value, slope, swing);
+  modal.at(INFINITE, end, slope, swing);
   for (int j = 0; j < modes.count; ++j) end[j] -= value[j];
-  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, end.data(),
-              left.data());
-  return largest_magnitude(left.data(), net_.states);
+  std::fill_n(left, net_.states, 0.0);
+  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, end, left);
+  arena_.release(mark);
+  return largest_magnitude(left, net_.states);
 }
 
 // The time until all states are within a distance of their ends.
-double Follower::time_within(double distance, const Modes &modes, const double *share) const {
+double Follower::time_within(double distance, const Modes &modes, const double *share) {
   const auto rests = [&](double time) { return left_at(time, modes, share) <= distance; };
   double low = 0, high = 1 / modes.fastest;
   if (rests(0)) return 0;

@@ -35,8 +35,8 @@ class Follower {
   Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
-  double left_at(double time, const Modes &modes, const double *share) const;
-  double time_within(double distance, const Modes &modes, const double *share) const;
+  double left_at(double time, const Modes &modes, const double *share);
+  double time_within(double distance, const Modes &modes, const double *share);
 
   const Network &net_;
   Settings settings_;

@@ -34,6 +34,8 @@ inline Block *blocks(double *at) { return reinterpret_cast<Block *>(at); }
 inline Block every(double value) { return Block{} + value; }
 inline Block larger(Block a, Block b) { return a > b ? a : b; }
 inline Block smaller(Block a, Block b) { return a < b ? a : b; }
+inline double larger(double a, double b) { return a > b ? a : b; }
+inline double smaller(double a, double b) { return a < b ? a : b; }
 inline Block magnitude(Block a) { return a < 0.0 ? -a : a; }
 
 // The lanes by which those of a block are met: half of them apart, then a quarter, and so on.
@@ -59,7 +61,9 @@ inline double joined(Block a, Join join) {
   return join(a, neighbours(a))[0];
 }
 
-inline double largest(Block a) { return joined(a, larger); }
+inline double largest(Block a) {
+  return joined(a, [](Block x, Block y) { return larger(x, y); });
+}
 inline double sum_of(Block a) {
   return joined(a, [](Block x, Block y) { return x + y; });
 }
