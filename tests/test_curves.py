@@ -72,9 +72,8 @@ def test_the_inverse_of_a_singular_matrix_is_not_finite():
         assert not np.isfinite(testing.inverse(matrix)).all()
 
 
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 25])
-def test_eigenvectors_reconstruct_their_matrix(n):
-    matrix = np.random.default_rng(n).standard_normal((n, n))
+def check_eigenvectors(matrix):
+    n = len(matrix)
     found, parts, columns = testing.eigenvectors(matrix.T.copy())
     assert found
     values = parts[:, 0] + 1j * parts[:, 1]
@@ -87,6 +86,23 @@ def test_eigenvectors_reconstruct_their_matrix(n):
     expected = np.sort_complex(np.linalg.eigvals(matrix)) if n else values
     np.testing.assert_allclose(np.sort_complex(values), expected, atol=1e-12)
     assert n == 0 or np.linalg.cond(vectors) < 1e6
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 8, 25])
+def test_eigenvectors_reconstruct_their_matrix(n):
+    check_eigenvectors(np.random.default_rng(n).standard_normal((n, n)))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+@pytest.mark.parametrize("passive", [[0], [1, 3], [8], range(9)])
+def test_eigenvectors_of_what_acts_on_nothing_else_are_its_own(n, passive):
+    draw = np.random.default_rng(n)
+    matrix = draw.standard_normal((n, n))
+    for j in passive:
+        if j < n:
+            matrix[:, j] = 0
+            matrix[j, j] = -4 - draw.uniform(0, 3)
+    check_eigenvectors(matrix)
 
 
 # When curves leave their bounds: by monotone pieces, which extrema separate.
@@ -222,6 +238,29 @@ def test_polynomials_leave_when_their_roots_say_so(seed, terms, rows, tight, way
     high = at + tight * (values.max(axis=1) - at) + 1e-3 * size
     slack = 10 ** draw.uniform(-8, -5)
     check_series(coefficients, (low, high, size), start * unit, stop * unit, unit=unit, slack=slack)
+
+
+@pytest.mark.parametrize("time", [0.0, 0.7, 2.5])
+@pytest.mark.parametrize("terms", [2, 5, testing.MOST_TERMS])
+def test_a_row_of_powers_by_itself_looks_as_it_does_among_others(terms, time):
+    coefficients = np.random.default_rng(terms).standard_normal((terms, 10))
+    for number in (0, 9):
+        alone, integral, among = testing.looks_of_series(coefficients, 2.0, number, time)
+        own = coefficients[:, number]
+        fourth = polynomial.polyval(time / 2, polynomial.polyder(np.abs(own), 4)) / 2**4
+        assert alone[:3] == pytest.approx(
+            (
+                polynomial.polyval(time / 2, own),
+                polynomial.polyval(time / 2, polynomial.polyder(own)) / 2,
+                fourth if time else alone[2],
+            ),
+            rel=1e-10,
+            abs=1e-12,
+        )
+        if time:  # nothing is bound by what bends before
+            np.testing.assert_allclose(alone[:5], among[:5], rtol=1e-12, atol=1e-12)
+        whole = 2 * polynomial.polyval(time / 2, polynomial.polyint(own))
+        assert integral == pytest.approx(whole, rel=1e-10, abs=1e-12)
 
 
 def test_integrals_of_powers():

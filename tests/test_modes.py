@@ -156,6 +156,22 @@ def check_modal(rows, bounds, start, stop, slack=1e-7):
     return found, for_good, law
 
 
+@pytest.mark.parametrize("time", [0.0, 1e-4, 0.9, 7.0])
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_a_row_by_itself_looks_as_it_does_among_others(spectrum, time):
+    made = modal_rows(spectrum, 11, seed=3)
+    n = len(made.J)
+    probe = probe_of(amplifiers_of(made.J), np.hstack([made.G, np.zeros_like(made.G)]))
+    size = 1e-10 * (1 + np.abs(made.law(0.0, 8.0).values).max())
+    for number in (0, 7, 10):
+        alone, integral, among = probe.looks_of_modes(
+            inside(n), np.pad(made.rate, (0, -n % 8)), made.base, number, time
+        )
+        np.testing.assert_allclose(alone, among, rtol=1e-9, atol=size)
+        whole = made.base * time + made.G @ moved(made.J, made.rate, time)[1]
+        assert integral == pytest.approx(whole[number], abs=size * max(time, 1.0))
+
+
 @pytest.mark.parametrize("tight", [0.5, 0.97, 1.1])
 @pytest.mark.parametrize("way", [(0.0, 5.0), (0.7, 6.0), (5.0, 0.0)])
 @pytest.mark.parametrize("rows", [1, 5, 17])

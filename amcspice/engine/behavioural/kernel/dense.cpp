@@ -59,4 +59,48 @@ bool eigenvectors(double *matrix, int n, std::complex<double> *values, double *v
   return info == 0;
 }
 
+bool eigenvectors_by_parts(const double *matrix, int n, std::complex<double> *values,
+                           double *vectors) {
+  std::vector<int> acting, passive;
+  for (int j = 0; j < n; ++j) {
+    bool acts = false;
+    for (int i = 0; i < n; ++i) acts = acts || (i != j && matrix[std::size_t(j) * n + i] != 0);
+    (acts ? acting : passive).push_back(j);
+  }
+  const int a = int(acting.size());
+  std::vector<double> part(std::size_t(a) * a), found(std::size_t(a) * a);
+  for (int j = 0; j < a; ++j)
+    for (int i = 0; i < a; ++i)
+      part[std::size_t(j) * a + i] = matrix[std::size_t(acting[j]) * n + acting[i]];
+  if (!eigenvectors(part.data(), a, values, found.data())) return false;
+  std::fill_n(vectors, std::size_t(n) * n, 0.0);
+  std::vector<std::complex<double>> driven(passive.size());
+  for (int j = 0; j < a; ++j) {
+    const bool pair = values[j].imag() != 0;
+    const double *real = found.data() + std::size_t(j) * a, *imaginary = real + a;
+    double *out = vectors + std::size_t(j) * n, *out_imaginary = out + n;
+    std::fill(driven.begin(), driven.end(), 0.0);
+    for (int i = 0; i < a; ++i) {
+      const std::complex<double> v(real[i], pair ? imaginary[i] : 0);
+      out[acting[i]] = v.real();
+      if (pair) out_imaginary[acting[i]] = v.imag();
+      const double *column = matrix + std::size_t(acting[i]) * n;
+      for (std::size_t p = 0; p < passive.size(); ++p) driven[p] += column[passive[p]] * v;
+    }
+    for (std::size_t p = 0; p < passive.size(); ++p) {
+      const int i = passive[p];
+      const std::complex<double> w = driven[p] / (values[j] - matrix[std::size_t(i) * n + i]);
+      out[i] = w.real();
+      if (pair) out_imaginary[i] = w.imag();
+    }
+    if (pair) ++j;
+  }
+  for (std::size_t p = 0; p < passive.size(); ++p) {
+    const int i = passive[p];
+    values[a + p] = matrix[std::size_t(i) * n + i];
+    vectors[(a + p) * n + i] = 1;
+  }
+  return true;
+}
+
 }  // namespace amc

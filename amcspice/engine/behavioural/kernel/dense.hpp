@@ -21,6 +21,11 @@ void invert(double *matrix, int n);
 // `matrix` is lost.
 bool eigenvectors(double *matrix, int n, std::complex<double> *values, double *vectors);
 
+// The same, where columns with nothing but their diagonal, of what acts on nothing else, need no
+// LAPACK: with the others first J = [A 0; B D], and v of A goes on as (rate - D)^-1 B v.
+bool eigenvectors_by_parts(const double *matrix, int n, std::complex<double> *values,
+                           double *vectors);
+
 // Find LAPACK; with the GIL held, before eigenvectors are asked for.
 void find_lapack();
 

@@ -46,7 +46,7 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   const std::size_t square = std::size_t(n) * n;
   std::vector<double> matrix = jacobian(net, region, states, nullptr), vectors(square), back;
   std::vector<std::complex<double>> values(n);
-  usable = eigenvectors(matrix.data(), n, values.data(), vectors.data());
+  usable = eigenvectors_by_parts(matrix.data(), n, values.data(), vectors.data());
 
   // Their order; a pair stays together.
   std::vector<int> order;

@@ -1,6 +1,10 @@
 #include "engine/behavioural/kernel/region.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
+#include <type_traits>
 
 #include "engine/behavioural/kernel/dense.hpp"
 #include "engine/behavioural/kernel/modes.hpp"
@@ -20,9 +24,9 @@ constexpr std::size_t LARGEST_ROOM = std::size_t(1) << 28;
 
 void bound(Region &region, const Network &net) {
   const int kp = net.kp;
-  region.low.assign(region.rows, -INFINITE);
-  region.high.assign(region.rows, INFINITE);
-  region.unit.assign(region.rows, 1.0);
+  std::fill(region.low.begin(), region.low.end(), -INFINITE);
+  std::fill(region.high.begin(), region.high.end(), INFINITE);
+  std::fill(region.unit.begin(), region.unit.end(), 1.0);
   for (int block = 0; block < int(region.kinds.size()); ++block) {
     double *low = region.low.data() + block * kp, *high = region.high.data() + block * kp;
     double *unit = region.unit.data() + block * kp;
@@ -68,12 +72,47 @@ void bound(Region &region, const Network &net) {
 
 }  // namespace
 
-Region::Region(const Network &net, const Places &at) : places(at) {
+Region::Region(const Network &net, const Places &at) {
   const int kp = net.kp;
-  for (Numbers *row : {&inside, &edge, &above, &decay, &active, &level, &follows})
-    row->assign(kp, 0.0);
   any_pressed = false, all_pressed = true;
   bool at_limit = false;
+  int acting = 0, held = 0;
+  for (const Place place : at) {
+    any_pressed = any_pressed || place.pressed;
+    all_pressed = all_pressed && place.pressed;
+    at_limit = at_limit || place.clamp != Place::INSIDE;
+    acting += place.stage == Place::INSIDE && place.above;
+    held += place.conducts;
+  }
+  std::array<Kind, 5> wanted{Kind::STAGE};
+  int count = 1;
+  const auto add = [&](bool needed, Kind kind) {
+    if (!needed) return -1;
+    wanted[count] = kind;
+    return count++ * kp;
+  };
+  node_row = add(net.second, Kind::NODE);
+  drive_row = add(net.slews || at_limit, Kind::DRIVE);
+  hold_row = add(net.holds, Kind::HOLD);
+  output_row = add(net.holds, Kind::OUTPUT);
+  rows = count * kp;
+
+  const std::size_t bytes = sizeof(int) * (acting + held) + sizeof(Kind) * count + at.size();
+  room.assign(std::size_t(7) * kp + 3 * rows + held * held + bytes / sizeof(double) + 4, 0.0);
+  auto *next = reinterpret_cast<std::byte *>(room.data());
+  const auto take = [&next](auto &part, std::size_t size) {
+    using T = typename std::remove_reference_t<decltype(part)>::value_type;
+    part = {reinterpret_cast<T *>(next), size};
+    next += size * sizeof(T);
+  };
+  for (auto *part : {&inside, &edge, &above, &decay, &active, &level, &follows}) take(*part, kp);
+  for (auto *part : {&low, &high, &unit}) take(*part, rows);
+  take(balance, std::size_t(held) * held);
+  take(columns, acting), take(members, held), take(kinds, count), take(places, at.size());
+  std::copy_n(wanted.begin(), count, kinds.begin());
+  std::copy(at.begin(), at.end(), places.begin());
+
+  acting = held = 0;
   for (int i = 0; i < net.k; ++i) {
     const Place place = places[i];
     inside[i] = place.stage == Place::INSIDE;
@@ -87,33 +126,15 @@ Region::Region(const Network &net, const Places &at) : places(at) {
       decay[i] += CLAMP * net.eq.unity;
       level[i] = CLAMP * net.eq.unity * (place.clamp == Place::HIGH ? net.highest[i] : net.lowest[i]);
     }
-    if (inside[i] > 0 && above[i] > 0) columns.push_back(i);
-    if (place.conducts) members.push_back(i);
-    any_pressed = any_pressed || place.pressed;
-    all_pressed = all_pressed && place.pressed;
-    at_limit = at_limit || place.clamp != Place::INSIDE;
+    if (inside[i] > 0 && above[i] > 0) columns[acting++] = i;
+    if (place.conducts) members[held++] = i;
   }
-  const int h = int(members.size());
-  if (h > 0) {
-    balance.assign(std::size_t(h) * h, 0.0);
-    for (int s = 0; s < h; ++s) {
-      const int j = members[s];
-      const double *loop = net.hold_loop[places[j].above].data() + std::size_t(j) * kp;
-      for (int r = 0; r < h; ++r) balance[std::size_t(s) * h + r] = loop[members[r]];
-    }
-    invert(balance.data(), h);
+  for (int s = 0; s < held; ++s) {
+    const int j = members[s];
+    const double *loop = net.hold_loop[places[j].above].data() + std::size_t(j) * kp;
+    for (int r = 0; r < held; ++r) balance[std::size_t(s) * held + r] = loop[members[r]];
   }
-  kinds = {Kind::STAGE};
-  const auto add = [&](bool wanted, Kind kind) {
-    if (!wanted) return -1;
-    kinds.push_back(kind);
-    return int(kinds.size() - 1) * kp;
-  };
-  node_row = add(net.second, Kind::NODE);
-  drive_row = add(net.slews || at_limit, Kind::DRIVE);
-  hold_row = add(net.holds, Kind::HOLD);
-  output_row = add(net.holds, Kind::OUTPUT);
-  rows = int(kinds.size()) * kp;
+  if (held > 0) invert(balance.data(), held);
   bound(*this, net);
 }
 
@@ -271,12 +292,9 @@ void leave(const Network &net, const Region &region, int row, double value, doub
 
 Region &Regions::at(const Places &places) {
   key_.assign(reinterpret_cast<const char *>(places.data()), places.size() * sizeof(Place));
-  auto &known = known_[key_];
-  if (!known) {
-    known = std::make_unique<Region>(network_, places);
-    bytes_ += sizeof(Region) + 64 * (known->rows + 10 * network_.kp);
-  }
-  return *known;
+  const auto [found, fresh] = known_.try_emplace(key_, network_, places);
+  if (fresh) bytes_ += sizeof(Region) + 64 + sizeof(double) * found->second.room.size();
+  return found->second;
 }
 
 Modes &Regions::modes_of(Region &region) {

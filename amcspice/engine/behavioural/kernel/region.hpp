@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -48,19 +49,21 @@ struct Region {
   Region(const Network &network, const Places &places);
   ~Region();
 
-  Places places;
-  Numbers inside, edge, above;     // kp: stage = inside * state + edge, output = above * stage
-  Numbers decay, active, level;    // kp: rate = active (unity D + level) - decay u
-  Numbers follows;                 // kp: rate of a second pole's node, 0 where pressed
-  std::vector<int> columns;        // amplifiers whose stage acts on the network
-  std::vector<int> members;        // amplifiers whose hold device conducts
-  Numbers balance;                 // inverse of the members' loops, columns of `members`
-  std::vector<Kind> kinds;
-  int rows;                        // kp for each kind
+  // All in one room, as thousands of regions are met.
+  std::span<Place> places;
+  std::span<double> inside, edge, above;   // kp: stage = inside * state + edge, output = above * stage
+  std::span<double> decay, active, level;  // kp: rate = active (unity D + level) - decay u
+  std::span<double> follows;               // kp: rate of a second pole's node, 0 where pressed
+  std::span<int> columns;                  // amplifiers whose stage acts on the network
+  std::span<int> members;                  // amplifiers whose hold device conducts
+  std::span<double> balance;               // inverse of the members' loops, columns of `members`
+  std::span<Kind> kinds;
+  int rows;                                // kp for each kind
   int node_row, drive_row, hold_row, output_row;  // first rows of these, -1 for none
-  Numbers low, high, unit;         // rows: bounds, and what counts as one volt
+  std::span<double> low, high, unit;       // rows: bounds, and what counts as one volt
   bool any_pressed, all_pressed;
-  std::unique_ptr<Modes> modes;    // made when they are needed first
+  std::unique_ptr<Modes> modes;            // made when they are needed first
+  Numbers room;
 };
 
 // Everything that follows from a state in a region: response y, event rows g, sources x.
@@ -102,7 +105,7 @@ class Regions {
 
  private:
   const Network &network_;
-  std::unordered_map<std::string, std::unique_ptr<Region>> known_;
+  std::unordered_map<std::string, Region> known_;
   std::string key_;
   std::size_t bytes_ = 0;
 };

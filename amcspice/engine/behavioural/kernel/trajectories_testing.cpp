@@ -62,7 +62,7 @@ nb::tuple eigenvectors_of(const Table &columns) {
   const std::size_t n = columns.shape(0);
   std::vector<double> matrix(columns.data(), columns.data() + columns.size()), vectors(n * n);
   std::vector<std::complex<double>> values(n);
-  const bool found = eigenvectors(matrix.data(), int(n), values.data(), vectors.data());
+  const bool found = eigenvectors_by_parts(matrix.data(), int(n), values.data(), vectors.data());
   const auto *parts = reinterpret_cast<const double *>(values.data());
   return nb::make_tuple(found, table(parts, n, 2), table(vectors.data(), n, n));
 }
@@ -107,6 +107,26 @@ nb::tuple follow_series(const Table &coefficients, double unit, const Line &low,
   const Time law{int(coefficients.shape(0)), unit, nullptr};
   const Curves curves(law, columns.data(), nullptr, nullptr, limits.rows, limits.bounds(), arena);
   return follow(curves, from, to, low.size());
+}
+
+// One row by itself at a time, its integral until then, and the same look of all rows.
+nb::tuple looks(const Curves &curves, int number, double time) {
+  const auto shown = [](const Look<Single> &at) {
+    return nb::make_tuple(at.value, at.slope, at.bend, at.smooth, at.smooth_slope, at.convex,
+                          at.convex_slope, at.concave, at.concave_slope, at.reach);
+  };
+  const Row row = curves.row(number);
+  return nb::make_tuple(shown(row.at(time)), row.integral(time), shown(curves.at(time).row(number)));
+}
+
+nb::tuple looks_of_series(const Table &coefficients, double unit, int number, double time) {
+  const Numbers none(padded(int(coefficients.shape(1))));
+  const Numbers columns = copied(coefficients, int(none.size()));
+  Arena arena;
+  const Time law{int(coefficients.shape(0)), unit, nullptr};
+  const Curves curves(law, columns.data(), nullptr, nullptr, int(none.size()),
+                      {none.data(), none.data(), nullptr, 1}, arena);
+  return looks(curves, number, time);
 }
 
 nb::object integral_of_series(int count, double unit, double time) {
@@ -243,6 +263,19 @@ class Probe {
                           line(swing.data(), made.pairs()));
   }
 
+  // An output as a curve: see `looks`.
+  nb::tuple looks_of_modes(const Marks &marks, const Line &rate, const Line &base, int number,
+                           double time) {
+    const Modes &made = regions_.modes_of(region(marks));
+    const Numbers share = shares(made, rate), start = copied(base, network.op), none(network.op);
+    const ModalTime modal{&made, share.data()};
+    const Time law{made.count, 0, &modal};
+    Arena arena;
+    const Curves curves(law, made.outputs.columns.data(), made.outputs.magnitudes.data(),
+                        start.data(), network.op, {none.data(), none.data(), nullptr, 1}, arena);
+    return looks(curves, number, time);
+  }
+
   // The outputs as curves: see `follow`.
   nb::tuple follow_modes(const Marks &marks, const Line &rate, const Line &base, const Line &low,
                          const Line &high, const Line &units, double slack, double from,
@@ -306,6 +339,7 @@ void bind_trajectories_testing(nb::module_ &parent) {
     return largest_magnitude(copied(a, rows).data(), rows);
   });
   module.def("follow_series", &follow_series);
+  module.def("looks_of_series", &looks_of_series);
   module.def("integral_of_series", &integral_of_series);
   nb::class_<Probe>(module, "Probe")
       .def(nb::init<nb::object, Table, Table, Line>())
@@ -320,6 +354,7 @@ void bind_trajectories_testing(nb::module_ &parent) {
       .def("rest", &Probe::rested)
       .def("modes", &Probe::modes)
       .def("modal_time", &Probe::modal_time)
+      .def("looks_of_modes", &Probe::looks_of_modes)
       .def("follow_modes", &Probe::follow_modes);
 }
 
