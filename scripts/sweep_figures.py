@@ -249,7 +249,7 @@ def tables():
 
 def exponent(x, y):
     found = PowerLaw.of(np.asarray(x, float), np.asarray(y, float))
-    return "-" if found is None else f"{found.exponent:.2f} ± {found.error:.2f}"
+    return "-" if found is None else str(found)
 
 
 def two_digits(value, unit):

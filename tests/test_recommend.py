@@ -145,3 +145,11 @@ def test_movielens_predictions_of_the_circuit_are_as_good_as_digital_ones(measur
     assert abs(analog["rmse_test"] - digital["rmse_test"]) < 0.005
     assert analog["rmse_test"] <= 0.935
     assert found.factorisation.measured.settled.all()
+
+
+def test_ratings_that_are_all_equal_are_refused():
+    """Every prediction would be cut to the one value there is, with an error of zero."""
+    users, items = np.divmod(np.arange(12), 4)
+    equal = RatingTable(users + 1, items + 1, np.full(12, 3.0))
+    with pytest.raises(InputError, match="all 12 ratings are 3"):
+        factorise_ratings(Ratings.of(equal), rank=1)

@@ -58,6 +58,8 @@ def test_every_value_is_run_once_a_seed():
     assert summary["write_noise"]["difference_mean"] == pytest.approx([0.0, 0.1])
     assert summary["levels"]["difference_mean"] == pytest.approx([0.3, 0.3])
     assert summary["levels"]["analog_std"] == pytest.approx([np.sqrt(0.5)] * 2)
+    one = summarise_points([point for point in points if point.seed == 5])
+    assert one["levels"]["analog_std"] == one["levels"]["difference_std"] == [None, None]
 
 
 def test_default_axes_cover_noise_levels_temperature_and_drift():

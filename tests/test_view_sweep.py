@@ -112,7 +112,16 @@ def test_error_of_growth_is_that_of_least_squares():
     y = x**0.5 * np.exp(0.1 * draw.standard_normal(5))
     law, expected = PowerLaw.of(x, y), stats.linregress(np.log(x), np.log(y))
     assert (law.exponent, law.error) == pytest.approx((expected.slope, expected.stderr))
+    assert str(law) == f"{law.exponent:.2f} ± {law.error:.2f}"
     assert PowerLaw.of(x[:2], y[:2]) is None
+
+
+def test_growth_over_few_sizes_has_no_error():
+    x = np.array([1.0, 2, 4, 8])
+    for count in (3, 4):
+        law = PowerLaw.of(x[:count], np.array([1.0, 2.1, 3.9, 8.3])[:count])
+        assert law.error is None
+        assert "±" not in str(law)
 
 
 def test_lines_show_medians_bands_and_exponents():

@@ -178,7 +178,10 @@ def _print(summary: dict[str, Any], what: str, folder: Path, *, stderr: bool) ->
         table.add_column(column, justify="left" if column == "field" else "right")
     for field, curve in summary.items():
         for k, value in enumerate(curve["values"]):
-            analog = f"{curve['analog_mean'][k]:.4f} ± {curve['analog_std'][k]:.4f}"
+            spread = curve["analog_std"][k]
+            analog = f"{curve['analog_mean'][k]:.4f}"
+            if spread is not None:  # of one seed there is none
+                analog += f" ± {spread:.4f}"
             digital = f"{curve['digital_mean'][k]:.4f}"
             difference = f"{curve['difference_mean'][k]:+.4f}"
             table.add_row(field, f"{value:g}", analog, digital, difference)

@@ -27,6 +27,7 @@ from amcspice.problem.generators import is_file
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation import Conversion, Run
 from amcspice.simulation.plain import plain_run
+from amcspice.simulation.run import settling_worth
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
@@ -211,6 +212,9 @@ def _show_notes(run: Run, settings: Settings) -> None:
         click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
     _show_range(run, settings)
     _show_ambiguity(run)
+    worth = settling_worth(run.measurement)
+    if worth:
+        click.echo(f"note: {worth}", err=True)
     unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
     if unsettled:
         what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"

@@ -95,7 +95,7 @@ class Analysis:
             description="Of the simulator; behavioural, of a step while an amplifier slews.",
         ),
         Quantity(),
-    ] = 1e-4
+    ] = 5e-5
     matrix_solver: Annotated[
         Literal["sparse", "klu"] | None,
         Field(description="Of ngspice; none is chosen by deck and installation."),

@@ -83,6 +83,11 @@ class Response(Protocol):
         """What is known better than samples tell."""
         ...
 
+    @property
+    def rate_error(self) -> float:
+        """Error of the rates at which outputs decay, as a fraction."""
+        ...
+
 
 @dataclass(frozen=True)
 class Origin:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
+from amcspice.engine.integration import choose_integration
 from amcspice.netlist import Transient
 
 __all__ = ["STEPS_PER_WINDOW", "choose_transient", "choose_windows", "longest_windows", "runs_away"]
@@ -101,7 +102,7 @@ def choose_transient(
     *,
     klu: bool,
     flat: bool,
-    relative_tolerance: float = 1e-4,
+    relative_tolerance: float = 5e-5,
     allow_unstable: bool = False,
 ) -> Transient:
     """Choose window, time step and matrix solver of a deck.
@@ -129,11 +130,12 @@ def choose_transient(
     slowest = float(_slowest(circuit, linear.modes, allow_unstable)[0])
     window = float(_window(circuit, np.array([slowest]))[0])
     large = flat or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
-    step = window / STEPS_PER_WINDOW
-    if linear.oscillation > 0:
-        step = min(step, STEP_OF_OSCILLATION / linear.oscillation)
+    integration = choose_integration(linear.eigenvalues, window / STEPS_PER_WINDOW)
+    step = integration.max_step
     if circuit.rail_limited:
-        step /= GROWTH_STEPS
+        step = window / STEPS_PER_WINDOW / GROWTH_STEPS
+        if linear.oscillation > 0:
+            step = min(step, STEP_OF_OSCILLATION / linear.oscillation / GROWTH_STEPS)
     return Transient(
         window=window,
         max_step=step,
@@ -141,5 +143,6 @@ def choose_transient(
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
         charge_tolerance=LINE_CHARGE if len(circuit.schematic.capacitors[0]) else 1e-16,
+        damping=integration.damping,
         damped=circuit.rail_limited,
     )

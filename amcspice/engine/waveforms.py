@@ -116,6 +116,8 @@ class Stream:
         Whether a segment ends at rest.
     exact : Exact, optional
         What is known better than samples tell.
+    rate_error : float
+        Error of the rates at which outputs decay, as a fraction.
     """
 
     timeless: ClassVar[bool] = False
@@ -126,6 +128,7 @@ class Stream:
     starts: NDArray[np.intp]
     at_rest: NDArray[np.bool_]
     exact: Exact | None = None
+    rate_error: float = 0.01
 
     def __len__(self) -> int:
         return len(self.starts) - 1

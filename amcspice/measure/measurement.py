@@ -22,6 +22,12 @@ from amcspice.problem import problem_of
 
 __all__ = ["Measurement", "measure"]
 
+BAND_ERROR = 0.02
+"""Part of the settling band by which peaks of sampled waveforms may be off."""
+
+EXACT = 1e-6
+"""What a settling time is worth that was found on the trajectory itself."""
+
 FIGURES = ("relative_error", "settled", "settling_time", "energy", "near_limit")
 """Fields of a `Measurement` that are one number each, power beside them."""
 
@@ -43,6 +49,8 @@ class Measurement:
         Whether the outputs came to rest.
     settling_time : ndarray, shape (N,)
         Settling time [s]; nan where they did not, or where there is no time.
+    settling_error : ndarray, shape (N,)
+        About what the settling time is worth, as a fraction of it; nan as above.
     energy : ndarray, shape (N,)
         Energy from all sources until settled [J]; nan as above.
     power : dict of str to ndarray, each shape (N,)
@@ -58,6 +66,7 @@ class Measurement:
     relative_error: Array
     settled: NDArray[np.bool_]
     settling_time: Array
+    settling_error: Array
     energy: Array
     power: dict[str, Array]
     near_limit: NDArray[np.bool_]
@@ -71,7 +80,17 @@ class Measurement:
         unknown, blank = np.full(count, np.nan), np.full((count, width), np.nan)
         never = np.zeros(count, bool)
         return cls(
-            blank, blank, blank, blank, unknown, never, unknown, unknown, {"total": unknown}, never
+            blank,
+            blank,
+            blank,
+            blank,
+            unknown,
+            never,
+            unknown,
+            unknown,
+            unknown,
+            {"total": unknown},
+            never,
         )
 
     @classmethod
@@ -184,18 +203,24 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
     power = measure_power(batch, final, supply, drive).by_name()
     outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
     settled = response.at_rest
-    settling_time = spent = np.full(len(last), np.nan)
+    settling_time = settling_error = spent = np.full(len(last), np.nan)
     adc = batch.circuit.adc
     if exact is not None:
         settling_time, spent = exact.settling_time, exact.energy
+        settling_error = np.where(np.isnan(settling_time), np.nan, EXACT)
         if exact.sampled is not None:
             sampled = exact.sampled[:, batch.outputs]
     elif not response.timeless:
         waveforms = response.voltages[:, batch.outputs]
-        settling = measure_settlings(
-            response.time, waveforms, response.starts, analysis.settle_tolerance, response.at_rest
-        )
+        settling, *others = (
+            measure_settlings(
+                response.time, waveforms, response.starts, part * analysis.settle_tolerance,
+                response.at_rest,
+            )
+            for part in (1.0, 1 - BAND_ERROR, 1 + BAND_ERROR)
+        )  # fmt: skip
         settling_time = settling.time
+        settling_error = settling.error(others, response.rate_error)
         total = source_power(batch, response, drive)
         spent = energy(response.time, total, settling_time, response.starts)
         if adc is not None and adc.sample_time is not None:
@@ -216,6 +241,7 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         relative_error=np.full(len(outputs), np.nan),
         settled=settled,
         settling_time=settling_time,
+        settling_error=settling_error,
         energy=spent,
         power=power,
         near_limit=near_limits(batch, final, drive.into.reshape(final.shape)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,10 @@ from amcspice.engine.waveforms import SMALLEST_SCALE, flat_tails
 from amcspice.errors import InputError
 
 __all__ = ["Settling", "measure_settling"]
+
+PEAK = 0.15
+"""Part of the band that a peak between two samples may be above them: samples stand less than a
+radian of the fastest lasting oscillation apart, whose cosine falls by 0.1 in half of that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,21 @@ class Settlings:
     time: NDArray[np.float64]
     final: NDArray[np.float64]
     band: NDArray[np.float64]
+
+    def error(self, others: Sequence[Settlings], rate_error: float) -> NDArray[np.float64]:
+        """Return what the times are worth, as a fraction of them.
+
+        Parameters
+        ----------
+        others : sequence of Settlings
+            The same with bands that are a little narrower and wider: where a peak just leaves the
+            band or does not, these times are far apart.
+        rate_error : float
+            Error of the rates at which outputs decay; times are off by the same.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = [np.abs(other.time / self.time - 1) for other in others]
+        return np.where(self.time > 0, np.maximum(rate_error, np.max(moved, axis=0)), self.time)
 
 
 def measure_settling(
@@ -124,7 +144,43 @@ def measure_settlings(
     times[crossing] = _crossing(
         time, outputs, before[crossing], final[crossing], band[crossing, None]
     )
+    near = np.flatnonzero((distance > (1 - PEAK) * band[segment]) & settled[segment])
+    peaks, left = _peaks(
+        time, outputs, near[(near > 0) & (near < len(time) - 1)], final, band, segment
+    )
+    np.maximum.at(times, segment[peaks], left)
     return Settlings(settled=settled, time=times, final=final, band=band)
+
+
+def _peaks(
+    time: NDArray[np.float64],
+    outputs: NDArray[np.float64],
+    near: NDArray[np.intp],
+    final: NDArray[np.float64],
+    band: NDArray[np.float64],
+    segment: NDArray[np.intp],
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return samples beside a peak that is outside the band between samples, and when it ends.
+
+    Three samples around an output's extremum give a parabola.
+    """
+    inner = (segment[near - 1] == segment[near]) & (segment[near + 1] == segment[near])
+    near = near[inner & (time[near - 1] < time[near]) & (time[near] < time[near + 1])]
+    at = outputs[near] - final[segment[near]]
+    earlier, later = (time[near] - time[near - 1])[:, None], (time[near + 1] - time[near])[:, None]
+    rising = (outputs[near] - outputs[near - 1]) / earlier
+    falling = (outputs[near + 1] - outputs[near]) / later
+    bend = (falling - rising) / (earlier + later)
+    slope = (rising * later + falling * earlier) / (earlier + later)
+    limit = band[segment[near], None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        beyond = np.abs(at - slope**2 / (4 * bend)) - limit
+        ends = -slope / (2 * bend) + np.sqrt(beyond / np.abs(bend))
+    # An extremum of the distance: the parabola bends towards the final value.
+    out = (rising * falling <= 0) & (at * bend < 0) & (np.abs(at) <= limit) & (beyond > 0)
+    ends = np.where(out & (ends <= later), ends, -np.inf).max(axis=1, initial=-np.inf)
+    found = np.isfinite(ends)
+    return near[found], time[near[found]] + ends[found]
 
 
 def _crossing(

@@ -38,6 +38,8 @@ class Transient:
         Matrix solver.
     charge_tolerance : float
         ``chgtol`` of the simulator [C].
+    damping : float
+        By how much the trapezoidal rule weights the new instant more than one half.
     damped : bool
         Integrate by Gear's method, which loses what the trapezoidal rule lets ring for many
         steps: the node of an amplifier that has just reached its rail.
@@ -49,6 +51,7 @@ class Transient:
     relative_tolerance: float = 1e-4
     solver: str = "sparse"
     charge_tolerance: float = 1e-16
+    damping: float = 0.01
     damped: bool = False
 
     def with_changes(
@@ -58,10 +61,10 @@ class Transient:
         max_step: float | None = None,
         solver: str | None = None,
     ) -> Transient:
-        """Return a copy with what is given changed; the step follows a changed window."""
+        """Return a copy with what is given changed; in a shorter window steps are shorter."""
         changed = self
         if window is not None:
-            step = self.max_step * window / self.window
+            step = self.max_step * min(window / self.window, 1.0)
             changed = replace(changed, window=window, max_step=step)
         if max_step is not None:
             changed = replace(changed, max_step=max_step)
@@ -73,7 +76,7 @@ class Transient:
     def options(self) -> str:
         """Simulator options as they stand in the deck."""
         solver = " klu" if self.solver == "klu" else ""
-        method = "gear" if self.damped else "trap xmu=0.49"
+        method = "gear" if self.damped else f"trap xmu={0.5 - self.damping:.6g}"
         return (
             f"reltol={self.relative_tolerance:g} abstol=1e-12 vntol=1e-6 "
             f"chgtol={self.charge_tolerance:g} method={method}{solver}"

@@ -39,6 +39,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "reference_residual": np.atleast_1d(run.reference_residual),
         "settled": measured.settled,
         "settling_time_s": measured.settling_time,
+        "settling_error": measured.settling_error,
         "power_w": measured.power or {"total": np.full(len(run), np.nan)},
         "energy_j": measured.energy,
         "amplifiers": run.amplifiers,

@@ -62,7 +62,7 @@ def _panel(axis: Axes, field: str, curve: Mapping[str, Any]) -> None:
     axis.errorbar(
         values[order],
         np.array(curve["analog_mean"])[order],
-        yerr=np.array(curve["analog_std"])[order],
+        yerr=np.array(curve["analog_std"], float)[order],
         color=ANALOG,
         marker="o",
         markersize=4,

@@ -17,6 +17,9 @@ __all__ = ["Curve", "PowerLaw", "curves"]
 
 Values = NDArray[np.float64]
 
+FEWEST_SIZES = 5
+"""Below this the standard error of an exponent hangs on one or two degrees of freedom."""
+
 
 @dataclass(frozen=True)
 class PowerLaw:
@@ -24,21 +27,31 @@ class PowerLaw:
 
     Parameters
     ----------
-    exponent, error : float
-        Exponent of ``y`` proportional to ``x ** exponent``, and its standard error.
+    exponent : float
+        Of ``y`` proportional to ``x ** exponent``.
+    error : float or None
+        Standard error of the exponent; None below five different sizes, of which an error means
+        nothing.
     """
 
     exponent: float
-    error: float
+    error: float | None
+
+    def __str__(self) -> str:
+        """Return the exponent, with its error where there is one."""
+        error = "" if self.error is None else f" ± {self.error:.2f}"
+        return f"{self.exponent:.2f}{error}"
 
     @classmethod
     def of(cls, x: Values, y: Values) -> PowerLaw | None:
         """Fit by least squares of the logarithms; None below three points."""
         usable = (x > 0) & (y > 0)
-        if len(np.unique(x[usable])) < 3:
+        sizes = len(np.unique(x[usable]))
+        if sizes < 3:
             return None
         fit, spread = np.polyfit(np.log(x[usable]), np.log(y[usable]), 1, cov=True)
-        return cls(float(fit[0]), float(np.sqrt(spread[0, 0])))
+        error = float(np.sqrt(spread[0, 0])) if sizes >= FEWEST_SIZES else None
+        return cls(float(fit[0]), error)
 
 
 @dataclass(frozen=True)

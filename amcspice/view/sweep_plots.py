@@ -176,7 +176,7 @@ def _lines(
         for curve in members:
             name = curve.label
             if fitted and (growth := curve.growth) is not None:
-                fit = f"∝ {label(choice.x)}$^{{{growth.exponent:.2f} ± {growth.error:.2f}}}$"
+                fit = f"∝ {label(choice.x)}$^{{{growth}}}$"
                 name = f"{name}, {fit}" if name else fit
             look = {**styles[curve.value], "label": name, "markersize": 5}
             if choice.x in points.metrics:

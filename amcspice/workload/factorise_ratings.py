@@ -90,6 +90,12 @@ def factorise_ratings(
     """
     if held_out is not None and not len(held_out):
         raise InputError("there are no held-out ratings")
+    low, high = ratings.scale
+    if low == high:
+        raise InputError(
+            f"all {ratings.matrix.nnz} ratings are {low:g}: every prediction would be cut to that, "
+            "with an error of 0 whatever the circuit does; give ratings that differ"
+        )
 
     def score(W: Array, H: Array) -> Scores:
         return _scores(ratings, held_out, W, H)

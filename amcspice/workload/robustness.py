@@ -229,9 +229,9 @@ def summarise_points(points: Sequence[Point]) -> dict[str, dict[str, Any]]:
         summary[field] = {
             "values": values,
             "analog_mean": [float(a.mean()) for a in analog],
-            "analog_std": [float(a.std(ddof=1)) if len(a) > 1 else 0.0 for a in analog],
+            "analog_std": [float(a.std(ddof=1)) if len(a) > 1 else None for a in analog],
             "digital_mean": [float(np.mean([p.digital for p in rows[v]])) for v in values],
             "difference_mean": [float(d.mean()) for d in loss],
-            "difference_std": [float(d.std(ddof=1)) if len(d) > 1 else 0.0 for d in loss],
+            "difference_std": [float(d.std(ddof=1)) if len(d) > 1 else None for d in loss],
         }
     return summary

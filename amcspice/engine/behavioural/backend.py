@@ -33,6 +33,10 @@ CHUNK, STEPPED_CHUNK = 1024, 128
 """Right-hand sides in one call of compiled code, which come one after the other in one process:
 some tens of milliseconds."""
 
+STEPS_ERROR = 0.02
+"""What settling times are worth that are sampled in steps: of 23 right-hand sides of circuits of
+104 to 200 states most are within 1e-3 of the exact ones and the worst is 1.3 % off."""
+
 STIFF = 20.0
 """Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
 series would have to be as short as that."""
@@ -203,6 +207,7 @@ class Integrator:
             starts=samples.starts[lead:] - begin,
             at_rest=samples.at_rest[lead:],
             exact=exact,
+            rate_error=0.0 if exact is not None else STEPS_ERROR,
         )
 
     def _read(self, samples: Samples, drive: Drive, *, steps: bool) -> tuple[Array, Array]:

@@ -74,6 +74,7 @@ class Rest:
 
     timeless: ClassVar[bool] = True
     exact: ClassVar[None] = None
+    rate_error: ClassVar[float] = 0.0
 
     def __len__(self) -> int:
         return len(self.found)

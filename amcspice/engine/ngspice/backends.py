@@ -17,6 +17,7 @@ from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
+from amcspice.engine.integration import RATE_ERROR, Integration
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import find_installation
 from amcspice.engine.ngspice.simulator import Simulator
@@ -116,19 +117,22 @@ class PreparedDecks:
             allow_unstable=analysis.allow_unstable,
         )
         self._window = transient.window
+        transient = transient.with_changes(
+            window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
+        )
+        integration = Integration(transient.max_step, transient.damping)
         self.streamer = Streamer(
             circuit=self._circuit,
             model=batch.models[0],
             simulator=simulator,
             flat=flat,
-            transient=transient.with_changes(
-                window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
-            ),
+            transient=transient,
             settle_tolerance=analysis.settle_tolerance,
             timeout=analysis.timeout,
             amplifiers=analysis.amplifiers,
             chunk=chunk,
             doublings=RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS,
+            rate_error=max(RATE_ERROR, integration.rate_error(linear.eigenvalues)),
         )
 
     @cached_property

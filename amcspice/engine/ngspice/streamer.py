@@ -73,6 +73,7 @@ class Streamer:
     amplifiers: Literal["elements", "subcircuits"] = "elements"
     chunk: int = 64
     doublings: int = 4
+    rate_error: float = 0.01
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -172,7 +173,7 @@ class Streamer:
                 for index in moving:
                     longer = self._longer(currents, rows.start + before + int(index))
                     segments[index], at_rest[index] = longer[0], longer.at_rest[0]
-                stream = Stream.join(segments, at_rest)
+                stream = replace(Stream.join(segments, at_rest), rate_error=self.rate_error)
             yield stream
 
     def _longer(self, currents: Array, index: int) -> Stream:
@@ -200,7 +201,7 @@ class Streamer:
         flat = flat_tails(
             stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
         )
-        return replace(stream, at_rest=flat)
+        return replace(stream, at_rest=flat, rate_error=self.rate_error)
 
     def _supply(
         self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
