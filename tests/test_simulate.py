@@ -407,7 +407,7 @@ def test_provenance_says_what_ran(simulator):
     told = run.provenance
     assert told["simulator"] == simulator.name
     assert told["ngspice"] == simulator.installation.version
-    assert "reltol=0.0001" in told["options"]
+    assert "reltol=5e-05" in told["options"]
     assert len(told["deck_sha256"]) == 64
     assert told["circuit"]["name"] == "ginv-compact"
     assert run.amplifiers == 2

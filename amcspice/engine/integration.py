@@ -20,13 +20,15 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 
-__all__ = ["Integration", "choose_integration"]
+__all__ = ["RATE_ERROR", "TOLERANCE", "Integration", "allowed_error", "choose_integration"]
 
 RATE_ERROR = 0.01
-"""Of the rate of decay, and so of a settling time."""
+"""Of the rate of decay, and so of a settling time, at the default tolerance of the simulator.
 
-PHASE_ERROR = 0.01
-"""Of the frequency of a mode that rings for ten radians a time constant or less."""
+The frequency of a mode that rings for ten radians a time constant or less may be as wrong."""
+
+TOLERANCE = 5e-5
+"""Default of the simulator's relative tolerance."""
 
 LASTING = 3.0
 """Modes that decay up to this much faster than the slowest one show where outputs settle."""
@@ -63,6 +65,11 @@ class Integration:
     max_step: float
     damping: float
 
+    @classmethod
+    def of_step(cls, eigenvalues: Array, step: float) -> Integration:
+        """Return the one with the best damping for a time step [s]."""
+        return cls(step, _best_damping(lasting(eigenvalues), step)[0])
+
     def rate_error(self, eigenvalues: Array) -> float:
         """Return by what fraction modes decay too fast or too slowly, those that last longest.
 
@@ -75,7 +82,18 @@ class Integration:
         return float(_rate_errors(values, self.max_step, np.array([self.damping]))[0].max())
 
 
-def choose_integration(eigenvalues: Array, longest: float) -> Integration:
+def allowed_error(tolerance: float) -> float:
+    """Return the error of rates that goes with a relative tolerance of the simulator.
+
+    Its own error control makes steps shorter by the third root of that, and the error of rates
+    goes with their square.
+    """
+    return float(RATE_ERROR * (tolerance / TOLERANCE) ** (2 / 3))
+
+
+def choose_integration(
+    eigenvalues: Array, longest: float, rate_error: float = RATE_ERROR
+) -> Integration:
     """Choose the longest time step with which lasting modes decay and turn as they should.
 
     Parameters
@@ -84,19 +102,27 @@ def choose_integration(eigenvalues: Array, longest: float) -> Integration:
         Of the circuit [1/s].
     longest : float
         Longest step that is of use [s].
+    rate_error : float
+        What is allowed.
     """
     values = lasting(eigenvalues)
     turns = values.imag.max()
     step = longest = min(longest, RADIANS / turns) if turns > 0 else longest
     while True:
-        errors = np.zeros(len(DAMPING))
-        for part in (1.0, SHORTER):
-            rates, phases = _rate_errors(values, part * step, DAMPING)
-            errors = np.maximum(errors, np.maximum(rates / RATE_ERROR, phases).max(axis=-1))
-        best = int(errors.argmin())
-        if errors[best] <= 1 or step < SHORTEST * longest:
-            return Integration(step, float(DAMPING[best]))
+        damping, error = _best_damping(values, step)
+        if error <= rate_error or step < SHORTEST * longest:
+            return Integration(step, damping)
         step *= SHRINK
+
+
+def _best_damping(values: Array, step: float) -> tuple[float, float]:
+    """Return the damping with the smallest error of rates and frequencies, and that error."""
+    errors = np.zeros(len(DAMPING))
+    for part in (1.0, SHORTER):
+        rates, phases = _rate_errors(values, part * step, DAMPING)
+        errors = np.maximum(errors, np.maximum(rates, phases).max(axis=-1))
+    best = int(errors.argmin())
+    return float(DAMPING[best]), float(errors[best])
 
 
 def lasting(eigenvalues: Array) -> Array:
@@ -108,7 +134,7 @@ def lasting(eigenvalues: Array) -> Array:
 
 
 def _rate_errors(values: Array, step: float, damping: Array) -> tuple[Array, Array]:
-    """Return errors of the rates of decay, and those of frequencies over what is allowed.
+    """Return errors of the rates of decay, and those of frequencies, which matter less.
 
     Shapes (d, s) for dampings (d,) and modes (s,); what decays faster matters less.
     """
@@ -119,4 +145,4 @@ def _rate_errors(values: Array, step: float, damping: Array) -> tuple[Array, Arr
     rates = np.abs(grown.real / z.real - 1) * weight
     turns = np.where(z.imag > 0, z.imag, 1.0)
     phases = np.where(z.imag > 0, np.abs(grown.imag / turns - 1), 0.0)
-    return rates, phases * weight / (PHASE_ERROR * np.maximum(1.0, ringing / 10))
+    return rates, phases * weight / np.maximum(1.0, ringing / 10)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
-from amcspice.engine.integration import choose_integration
+from amcspice.engine.integration import TOLERANCE, allowed_error, choose_integration
 from amcspice.netlist import Transient
 
 __all__ = ["STEPS_PER_WINDOW", "choose_transient", "choose_windows", "longest_windows", "runs_away"]
@@ -102,7 +102,7 @@ def choose_transient(
     *,
     klu: bool,
     flat: bool,
-    relative_tolerance: float = 5e-5,
+    relative_tolerance: float = TOLERANCE,
     allow_unstable: bool = False,
 ) -> Transient:
     """Choose window, time step and matrix solver of a deck.
@@ -130,7 +130,9 @@ def choose_transient(
     slowest = float(_slowest(circuit, linear.modes, allow_unstable)[0])
     window = float(_window(circuit, np.array([slowest]))[0])
     large = flat or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
-    integration = choose_integration(linear.eigenvalues, window / STEPS_PER_WINDOW)
+    integration = choose_integration(
+        linear.eigenvalues, window / STEPS_PER_WINDOW, allowed_error(relative_tolerance)
+    )
     step = integration.max_step
     if circuit.rail_limited:
         step = window / STEPS_PER_WINDOW / GROWTH_STEPS

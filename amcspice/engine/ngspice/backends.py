@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
-from amcspice.engine.integration import RATE_ERROR, Integration
+from amcspice.engine.integration import Integration, allowed_error
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import find_installation
 from amcspice.engine.ngspice.simulator import Simulator
@@ -120,7 +121,8 @@ class PreparedDecks:
         transient = transient.with_changes(
             window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
         )
-        integration = Integration(transient.max_step, transient.damping)
+        integration = Integration.of_step(linear.eigenvalues, transient.max_step)
+        transient = replace(transient, damping=integration.damping)
         self.streamer = Streamer(
             circuit=self._circuit,
             model=batch.models[0],
@@ -132,7 +134,10 @@ class PreparedDecks:
             amplifiers=analysis.amplifiers,
             chunk=chunk,
             doublings=RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS,
-            rate_error=max(RATE_ERROR, integration.rate_error(linear.eigenvalues)),
+            rate_error=max(
+                allowed_error(analysis.relative_tolerance),
+                integration.rate_error(linear.eigenvalues),
+            ),
         )
 
     @cached_property
