@@ -47,7 +47,7 @@ def test_parameters_are_frozen_keyword_only_and_comparable():
         ({"low": "x"}, "Sample.low = 'x'"),
         ({"low": float("nan")}, "Sample.low = nan"),
         ({"high": float("inf")}, "Sample.high = inf: input should be a finite number"),
-        ({"width": 3}, "Sample.width = 3: unexpected keyword argument"),
+        ({"width": 3}, "Sample.width: no such parameter; "),
         ({"low": 3.0}, "Sample: low = 3.0 must be below high = 2.0"),
     ],
 )
@@ -185,3 +185,12 @@ def test_bad_input_is_one_helpful_message(make, message):
     with pytest.raises(InputError, match=message) as caught:
         make()
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_nearest_parameter_is_proposed_in_python():
+    import amcspice as amc
+
+    with pytest.raises(InputError, match=r"OpAmp\.gwb: no such parameter; did you mean gbw\?"):
+        amc.OpAmp(gwb=1e8)
+    with pytest.raises(InputError, match=r"does not take slewrate: did you mean slew_rate\?"):
+        amc.solve("nnls", [[1.0], [2.0]], [1.0, 1.0], slewrate=1)

@@ -16,7 +16,7 @@ from amcspice.device.wire import Wire
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters, parameters
 
-__all__ = ["PARTS", "Hardware", "part_kinds", "split_hardware"]
+__all__ = ["PARTS", "Hardware", "hardware_names", "part_kinds", "split_hardware"]
 
 PARTS: Mapping[str, tuple[str, type]] = {
     "device": ("device", Memristor),
@@ -161,6 +161,11 @@ def part_kinds(part: str) -> tuple[type, ...]:
     entries: Mapping[str, Any] = _REGISTRIES.get(part, {})
     own = [entry for entry in entries.values() if isinstance(entry, type)]
     return (PARTS[part][1], *own)
+
+
+def hardware_names() -> list[str]:
+    """Return the names of all parameters of hardware."""
+    return list(_named_fields())
 
 
 def _named_fields() -> dict[str, tuple[tuple[str, str], ...]]:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import CIRCUITS, Circuit, LeastSquares, as_matrix
 from amcspice.circuit.options import topology_fields
-from amcspice.device import split_hardware
+from amcspice.device.hardware import hardware_names, split_hardware
 from amcspice.errors import UnsupportedError, did_you_mean
 from amcspice.problem.base import Problem
 from amcspice.problem.eig import DominantEigenvector
@@ -96,7 +96,8 @@ def circuit_of(
     fields = [item.name for item in dataclasses.fields(topology)]
     unknown = sorted(set(chosen) - set(fields))
     if unknown:
-        remark = did_you_mean(unknown[0], [field for field in fields if field != "matrix"])
+        names = [*(field for field in fields if field != "matrix"), *hardware_names()]
+        remark = did_you_mean(unknown[0], names)
         near = f": {remark}" if remark.startswith("did you mean") else ""
         raise UnsupportedError(f"{name} does not take {', '.join(unknown)}{near}")
     return topology(values, **chosen, **parts)

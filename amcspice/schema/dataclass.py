@@ -14,7 +14,7 @@ from typing import Any, TypeVar, dataclass_transform
 import pydantic
 from pydantic.dataclasses import dataclass as _validated_dataclass
 
-from amcspice.errors import ImplausibleWarning, InputError
+from amcspice.errors import ImplausibleWarning, InputError, did_you_mean
 from amcspice.schema.parameter import field_parameters
 from amcspice.schema.quantity import Quantity
 
@@ -50,7 +50,7 @@ def parameters(cls: type[T]) -> type[T]:
         try:
             validated_init(self, **kwargs)
         except pydantic.ValidationError as error:
-            raise InputError(_reasons(cls.__name__, error.errors())) from None
+            raise InputError(_reasons(made, error.errors())) from None
         warn_of_implausible(self, kwargs)
 
     made.__signature__ = plain_signature(made)
@@ -135,9 +135,10 @@ def _spelled(owner: Any, name: str) -> str:
     return hint.rpartition("device.")[2] if hint.startswith("device.") else hint
 
 
-def _reasons(owner: str, items: Sequence[Any]) -> str:
+def _reasons(cls: Any, items: Sequence[Any]) -> str:
     """Return what is wrong as one line, the branches of a union together."""
     reasons: dict[str, list[str]] = {}
+    owner = cls.__name__
     for item in items:
         # pydantic names the branch of a union, such as literal['reference'], as a part of its own.
         parts = [str(k) for k in item["loc"] if isinstance(k, int) or k.isidentifier()]
@@ -146,6 +147,9 @@ def _reasons(owner: str, items: Sequence[Any]) -> str:
             reasons.setdefault(owner, []).append(message)
         elif item["type"] == "missing":
             reasons.setdefault(".".join([owner, *parts]), []).append("it is needed")
+        elif item["type"] == "unexpected_keyword_argument":
+            known = did_you_mean(parts[0], list(cls.__dataclass_fields__))
+            reasons.setdefault(".".join([owner, *parts]), []).append(f"no such parameter; {known}")
         else:
             place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
             reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
