@@ -260,3 +260,19 @@ def test_a_small_right_hand_side_after_a_large_one_is_as_exact():
     np.testing.assert_allclose(
         100 * run.x[:, 1], run.x[:, 0], atol=1e-4 * np.abs(run.x[:, 0]).max()
     )
+
+
+@pytest.mark.parametrize("columns", [3, 8])
+def test_straight_lines_between_samples_look_like_the_waveform(columns):
+    A, b = random_problem(3, rows=12, columns=columns)
+    circuit = amc.CompactGINV(A, opamp=amc.OpAmp(gain=1e5))
+    batch = Batch.of([circuit])
+    drive = Drive.of(batch, [circuit.schematic.currents(b[None], 1.0)])
+    (segment,) = (s for stream in Integrator(batch, longest=np.ones(1)).run(drive) for s in stream)
+    model = reduce_to_ports(circuit.schematic)
+    current = model.port_currents(circuit.schematic.currents(b[None], 1.0))[0]
+    between = (segment.time[1:] + segment.time[:-1]) / 2
+    exact = LinearModel.of(circuit, model).step_response(current, between)[:, batch.outputs]
+    shown = segment.voltages[:, batch.outputs]
+    distance = np.abs((shown[1:] + shown[:-1]) / 2 - exact).max() / np.abs(shown[-1]).max()
+    assert distance < 2e-3

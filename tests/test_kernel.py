@@ -297,3 +297,52 @@ def test_what_the_engine_knows_to_rest_needs_no_flat_tail():
     assert 1 < resting.time[0] <= 2
     moving = measure_settlings(time, outputs, starts, 0.01, np.array([False]))
     assert np.isnan(moving.time[0])
+
+
+@pytest.mark.parametrize("gain", [1.25, 50.0])
+def test_starts_of_either_sign_slew_alike(gain, monkeypatch):
+    """Inverters move the other way, and with a large gain nothing else comes near the limit."""
+    draw = np.random.default_rng(4)
+    spread = draw.random((6, 30))
+    opamp = amc.OpAmp(gain=1e5, slew_rate=2e7)
+    circuit = amc.Eigen(spread @ spread.T, opamp=opamp, inverter_gain=gain)
+    start = draw.random(6)
+    one, other = (amc.simulate(circuit, s, fidelity="behavioural") for s in (start, -start))
+    monkeypatch.setattr(backend, "takes_steps", lambda *_: True)
+    steps = amc.simulate(circuit, start, fidelity="behavioural")
+    assert other.settling_time == pytest.approx(float(one.settling_time), rel=1e-6)
+    assert steps.settling_time == pytest.approx(float(one.settling_time), rel=1e-4)
+
+
+def test_what_is_out_of_time_ends_at_its_own_circuit_s():
+    A, b = random_problem(14, rows=12, columns=3, vectors=2)
+    circuits = [amc.CompactGINV(A), amc.CompactGINV(A[::-1])]
+    batch = Batch.of(circuits)
+    drive = Drive.of(batch, [each.schematic.currents(b.T, 0.5) for each in circuits])
+    longest = np.array([1e-9, 2e-9])
+    for waveforms in (True, False):
+        ends = []
+        for stream in Integrator(batch, longest=longest).run(drive, waveforms=waveforms):
+            assert not stream.at_rest.any()
+            ends += list(stream.time[stream.starts[1:] - 1])
+        np.testing.assert_allclose(ends, np.repeat(longest, 2))
+
+
+def test_chunks_change_nothing_of_what_converters_sample():
+    A, b = random_problem(13, rows=12, columns=3, vectors=7)
+    circuit = amc.CompactGINV(
+        A, constraint=amc.NonNegative(), opamp=amc.OpAmp(gain=1e5), adc=amc.ADC(sample_time=2e-7)
+    )
+    batch = Batch.of([circuit])
+    drive = Drive.of(batch, [circuit.schematic.currents(b.T, 0.5)])
+
+    def run(chunk):
+        engine = Integrator(batch, longest=np.ones(1), chunk=chunk)
+        exact = [stream.exact for stream in engine.run(drive, waveforms=False)]
+        return [
+            np.concatenate([getattr(each, name) for each in exact])
+            for name in ("sampled", "settling_time", "energy")
+        ]
+
+    for whole, chunked in zip(run(256), run(2), strict=True):
+        np.testing.assert_allclose(chunked, whole, rtol=2e-3, atol=1e-5 * np.abs(whole).max())

@@ -226,3 +226,36 @@ def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, seed):
             assert time > last
             since.append(time)
     assert 59.0 in since
+
+
+@pytest.mark.parametrize("side", [1, -1], ids=["above", "below"])
+@pytest.mark.parametrize("way", [(0.0, 8.0), (8.0, 0.0)], ids=["forwards", "backwards"])
+def test_a_bow_that_is_over_at_the_later_end_is_seen(way, side):
+    """Two pairs that decay: value and slope are nothing at both ends, and so is what bends at the
+    later one; only the fourth derivative at the earlier one tells."""
+    J = block_diag(turning(-2.0, 0.5), turning(-4.0, 1.0))
+    G = np.array([[1.0, 0.0, 1.0, 0.0]])
+    # Of rates that make the slope nothing at first, those that bring the row back to where it was.
+    start = np.array([1.0, 0.0, -1.0, 0.0]), np.array([0.0, 1.0, 0.0, 0.0])
+    ends = [(G @ np.linalg.solve(J, s)).item() for s in start]
+    rate = start[0] - ends[0] / ends[1] * start[1]
+    bow = ModalRows(J, rate, G, np.zeros(1))
+    values = bow.law(0.0, 8.0).values[:, 0]
+    top = values[np.abs(values).argmax()]
+    bow = bow._replace(G=side / top * G)
+    assert abs(values[-1] / top) < 1e-4
+    bounds = (-10.0, 0.5, 1.0) if side > 0 else (-0.5, 10.0, 1.0)
+    found, _, _ = check_modal(bow, bounds, *way)
+    assert found is not None
+
+
+@pytest.mark.parametrize("time", [1e-4, 0.3, 2.0, 9.0])
+def test_integrals_of_what_turns_long_before_it_decays(time):
+    """Series are for times that are short for the turning, too."""
+    J, rate = turning(-1e-3, 3.0), np.array([0.3, -1.0])
+    _, _, integral, columns, _ = probe_of(amplifiers_of(J)).modal_time(
+        inside(2), np.pad(rate, (0, 6)), time
+    )
+    np.testing.assert_allclose(
+        integral @ columns[:, :2], moved(J, rate, time)[1], atol=1e-10 * time
+    )

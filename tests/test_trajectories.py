@@ -373,3 +373,30 @@ def test_converters_sample_what_an_implicit_integrator_has_then(hold, measured):
     expected = np.array([oracle.outputs(y) for y in solved.y.T])
     measured("largest distance [V]", np.abs(made - expected).max())
     np.testing.assert_allclose(made, expected, atol=1e-6)
+
+
+def test_series_of_what_is_far_from_its_bend_end_before_it():
+    """An amplifier that slews and whose input is about to turn: coefficients tell nothing of it."""
+    J = np.zeros((3, 3))
+    J[0, 1], J[1, 2] = -40.0, 0.1
+    circuit = Circuit(amplifiers_of(J, slew=1.0))
+    inputs = Inside(np.array([40.0, 0.0, 30.0]), *np.zeros((2, 3)), np.zeros(0))
+    unit, reach, states, *_ = circuit.probe.expand(
+        inside(3), circuit.padded_response(inputs), np.zeros(8), True, 1e-10, 1e6, 10.0
+    )
+    made = circuit.plain(polynomial.polyval(reach / unit, states))
+    exact = circuit.slewing(inside(3), np.zeros(3), inputs, reach)
+    np.testing.assert_allclose(made, exact, atol=1e-9)
+
+
+def test_series_whose_last_coefficient_is_nothing_end_by_the_one_before():
+    """ln cosh of time: every second coefficient is zero."""
+    J = np.zeros((2, 2))
+    J[0, 1] = 1.0
+    circuit = Circuit(amplifiers_of(J, slew=1.0))
+    inputs = Inside(np.array([0.0, 30.0]), *np.zeros((2, 2)), np.zeros(0))
+    unit, reach, states, *_ = circuit.probe.expand(
+        inside(2), circuit.padded_response(inputs), np.zeros(8), True, 1e-10, 1e6, 10.0
+    )
+    made = circuit.plain(polynomial.polyval(reach / unit, states))
+    np.testing.assert_allclose(made, [np.log(np.cosh(reach)), reach], rtol=0, atol=1e-10)

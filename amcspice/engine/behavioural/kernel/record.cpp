@@ -15,7 +15,7 @@ constexpr double EDGE = 1e-7, NO_CURRENT = 1e-7;
 
 // How far a straight line between samples may be off, as a fraction of the largest output.
 constexpr double SHOWN = 2e-3;
-constexpr int MOST_HALVINGS = 12;
+constexpr int MOST_HALVINGS = 40;
 
 // Currents whose signs are followed one by one; where more are in doubt, the time is divided.
 constexpr int FEW = 4;
