@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from amcspice.errors import (
         AccuracyWarning,
         AmcspiceError,
+        CautionWarning,
         ImplausibleWarning,
         InputError,
         SimulationError,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from amcspice.simulation import (
         Run,
         Trials,
+        Verify,
         monte_carlo,
         noise_transient,
         output_noise,
@@ -78,6 +80,7 @@ __all__ = [
     "AnalogNMF",
     "Analysis",
     "Backend",
+    "CautionWarning",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
@@ -103,6 +106,7 @@ __all__ = [
     "Trials",
     "Unconstrained",
     "UnsupportedError",
+    "Verify",
     "Wire",
     "WriteErrors",
     "WriteVerify",

@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import difflib
 import functools
+import sys
+import warnings
 from collections.abc import Collection
 from typing import Any
 
 __all__ = [
     "AccuracyWarning",
     "AmcspiceError",
+    "CautionWarning",
     "ImplausibleWarning",
     "InputError",
     "NotCompiledError",
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
+    "caution",
     "did_you_mean",
 ]
 
@@ -50,6 +54,10 @@ class NotCompiledError(AmcspiceError, ImportError):
 
 class AccuracyWarning(UserWarning):
     """A circuit that runs, but is not able to show the solution; says what is."""
+
+
+class CautionWarning(AccuracyWarning):
+    """A run whose figures cannot be taken as they are; says why."""
 
 
 class ImplausibleWarning(AccuracyWarning):
@@ -88,6 +96,18 @@ class SimulationError(AmcspiceError, RuntimeError):
             SimulationError, deck=self.deck, command=self.command, log=self.log
         )
         return rebuild, (self.cause,)
+
+
+def caution(message: str) -> None:
+    """Warn of a result, at the line outside the package that asked for it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, CautionWarning, stacklevel=level)
+
+
+def _inside(module: str) -> bool:
+    return module.partition(".")[0] == "amcspice"
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from amcspice.circuit import CIRCUITS
 from amcspice.engine import LinearModel
 from amcspice.measure import measure_settling
 from amcspice.reduction import reduce_to_ports
-from amcspice.simulation.verify import Operation
+from amcspice.simulation.verify import Operation, repeat
 
 GAIN = 1e5
 OPAMP = amc.OpAmp(gain=GAIN, gbw=1e8, quiescent_current=1e-5)
@@ -158,10 +158,10 @@ def test_each_fidelity_is_verified_by_the_next(case, wire):
 def test_every_output_is_verified(case):
     """Whichever output is wrong, verification sees it."""
     circuit, b = case.make()
-    run = amc.simulate(circuit, b, fidelity="dc")
+    analysis = amc.Analysis(fidelity="dc")
+    run = amc.simulate(circuit, b, analysis=analysis)
     operation = Operation.of(circuit, circuit.vectors(b), run, 0)
-    higher = amc.Analysis(fidelity="behavioural")
-    assert operation.deviation(higher)[0] < 1e-4
+    assert repeat([operation], analysis).passed
     size = np.linalg.norm(operation.solution)
     for output in range(len(operation.solution)):
         wrong = operation.solution.copy()
@@ -170,7 +170,9 @@ def test_every_output_is_verified(case):
         seen = 0.1
         if circuit.problem == "eig":  # what is along the direction is no deviation
             seen *= np.sqrt(1 - (operation.solution[output] / size) ** 2)
-        assert spoilt.deviation(higher)[0] > 0.9 * seen
+        verification = repeat([spoilt], analysis)
+        assert verification.largest_solution_deviation > 0.9 * seen
+        assert not verification.passed
 
 
 @pytest.mark.ngspice

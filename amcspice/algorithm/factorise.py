@@ -18,6 +18,7 @@ from amcspice.algorithm.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, choose_analysis, split_options
 from amcspice.pool import Pool
+from amcspice.simulation.verification import Verify
 from amcspice.simulation.verify import Verifier
 
 __all__ = ["analysis_among", "complete", "nmf"]
@@ -38,7 +39,7 @@ def nmf(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     progress: Callable[[int], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
     **options: Any,
@@ -71,9 +72,9 @@ def nmf(
         Continue from the checkpoint if there is one; the result is the same as without a stop.
     jobs : int or Pool
         Processes that share the regressions of a half-step; changes no result.
-    verify : int
+    verify : int or Verify
         How many regressions, drawn from all of this run, are run again at the next higher
-        fidelity.
+        fidelity; see `amcspice.simulate`.
     progress : callable, optional
         Called with the number of regressions finished since the last call.
     on_iteration : callable, optional
@@ -131,7 +132,7 @@ def complete(
     checkpoint: str | Path | None = None,
     resume: bool = False,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     progress: Callable[[int], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
     **options: Any,
@@ -201,7 +202,7 @@ def _factorise(
     task: FactorisationTask,
     analysis: Analysis,
     jobs: int | Pool,
-    verify: int,
+    verify: int | Verify,
     progress: Callable[[int], None] | None,
 ) -> Factorisation:
     verifier = Verifier(verify, analysis, task.seed)

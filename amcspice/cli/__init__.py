@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from amcspice.errors import AccuracyWarning, AmcspiceError
+from amcspice.errors import AccuracyWarning, AmcspiceError, CautionWarning
 from amcspice.signals import Terminated, terminable
 
 __all__ = ["LazyGroup", "main"]
@@ -97,6 +97,7 @@ def _notes() -> Iterator[None]:
     said: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", AccuracyWarning)
+        warnings.simplefilter("ignore", CautionWarning)  # commands say what results do
         show = warnings.showwarning
 
         def note(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:

@@ -7,8 +7,8 @@ argument, ``settings``, with the library objects made from them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,13 @@ from amcspice.cli.parameter_options import (
 )
 from amcspice.device import OpAmp
 from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
+from amcspice.errors import InputError
 from amcspice.pool import usable_cores
 from amcspice.problem import make_circuit
 from amcspice.settings.assemble import analysis_of, hardware_of, topology_options
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
-from amcspice.simulation.verify import Verifier
+from amcspice.simulation.verification import FIGURES, Verification, Verify
 
 __all__ = [
     "SHARED",
@@ -59,8 +60,8 @@ class Settings:
         The parameters that were given, in SI units.
     jobs : int
         Number of processes.
-    verify : int
-        How many regressions are run again one fidelity higher.
+    verify : Verify
+        How many regressions are run again at a higher fidelity, and how far they may be off.
     seed : int
     json : Path, optional
         Where machine-readable results go; ``-`` is standard output.
@@ -73,7 +74,7 @@ class Settings:
     analysis: Analysis
     given: dict[str, Any]
     jobs: int
-    verify: int
+    verify: Verify
     seed: int
     json: Path | None
     config: Path | None
@@ -121,7 +122,10 @@ class Settings:
         """Refuse what can be refused of a circuit before any work; see `check`."""
         backend = get_backend(self.analysis)
         backend.check(circuit)
-        Verifier(self.verify, self.analysis, self.seed)
+        if self.verify.count:
+            higher = replace(self.analysis, fidelity=self.verify.higher(self.analysis))
+            get_backend(higher).check(circuit)
+            get_backend(higher).check_installation()
         if self.json is not None:
             check_target(self.json)
         backend.check_installation()
@@ -136,6 +140,12 @@ class Settings:
         """
         chosen = {name: value for name, value in more.items() if value is not None}
         write_config(self.config, {**chosen, **self.given})
+
+    def confirm(self, verification: Verification | None) -> None:
+        """Leave with exit code 1 where a verification did not pass; once everything is written."""
+        if verification is not None and not verification.passed:
+            click.echo(f"amcspice: {verification.caution}", err=True)
+            click.get_current_context().exit(1)
 
     def write_json(self, content: Mapping[str, Any]) -> None:
         """Write the machine-readable results, if they were asked for."""
@@ -166,7 +176,16 @@ def _shared() -> list[click.Option]:
         click.Option(
             ["--verify"], type=click.IntRange(min=0), default=0, metavar="K",
             help="Run K regressions, drawn at random, again one fidelity higher and report how "
-            "far they are off.",
+            "far they are off; exit code 1 where that is beyond a limit.",
+        ),
+        click.Option(
+            ["--verify-fidelity"], metavar="NAME",
+            help="Another one that they are run again at: flat checks the reduction, too.",
+        ),
+        click.Option(
+            ["--verify-limit"], multiple=True, metavar="[FIGURE=]FRACTION",
+            help=f"Largest deviation, such as 1e-3 or 'settling=5 %': of all figures, or of one "
+            f"({', '.join(FIGURES)}).  [default: what the fidelities' own errors come to]",
         ),
         _json(),
         *config_options(),
@@ -208,6 +227,17 @@ def shared_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorate(options)(debug_option(wrapped))
 
 
+def _verify(count: int, fidelity: str | None, limits: Sequence[str]) -> Verify:
+    """Return what a verification is asked for; a later limit overrides an earlier one."""
+    if not count and (fidelity is not None or limits):
+        raise InputError("--verify-fidelity, --verify-limit: give --verify K, too")
+    by_name: dict[str, float | str] = {}
+    for text in limits:
+        name, equals, value = text.rpartition("=")
+        by_name |= {name.strip(): value} if equals else dict.fromkeys(FIGURES, value)
+    return Verify(count, fidelity, by_name)
+
+
 def _settings(**values: Any) -> Settings:
     chosen = given(values)
     return Settings(
@@ -216,7 +246,7 @@ def _settings(**values: Any) -> Settings:
         analysis=analysis_of(chosen),
         given=chosen,
         jobs=values["jobs"] or usable_cores(),
-        verify=values["verify"],
+        verify=_verify(values["verify"], values["verify_fidelity"], values["verify_limit"]),
         seed=chosen.get("seed", 0),
         json=values["json_file"],
         config=values["write_config"],

@@ -105,6 +105,7 @@ def image(
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
     print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
+    settings.confirm(result.verification)
 
 
 def _metrics(

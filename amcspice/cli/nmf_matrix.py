@@ -73,6 +73,7 @@ def matrix(
     write_json(folder / "metrics.json", metrics)
     settings.write_json(metrics)
     print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
+    settings.confirm(result.verification)
 
 
 def _check(values: Any, file: Path, rank: int, tolerance: float) -> None:

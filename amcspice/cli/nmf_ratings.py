@@ -112,6 +112,7 @@ def ratings(
     settings.write_json(metrics)
     verification = result.factorisation.verification
     print_table(metrics, folder, verification, stderr=str(settings.json) == "-")
+    settings.confirm(verification)
 
 
 def _check(trained: Ratings, rank: int, tolerance: float) -> None:

@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.cli.quantity import si, verification_line
+from amcspice.cli.quantity import si
 from amcspice.simulation import Verification
 
 __all__ = ["print_table"]
@@ -46,7 +46,7 @@ def print_table(
     console.print(f"{metrics['problem']}: {_what(metrics)}", highlight=False, soft_wrap=True)
     console.print(table)
     if verification is not None:
-        console.print(verification_line(verification), highlight=False, soft_wrap=True)
+        console.print(str(verification), highlight=False, soft_wrap=True)
     if metrics["near_limit"]:
         click.echo(
             f"note: in {metrics['near_limit']} of {metrics['regressions']} regressions an "

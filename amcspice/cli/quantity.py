@@ -6,9 +6,7 @@ import math
 
 from matplotlib.ticker import EngFormatter
 
-from amcspice.simulation import Verification
-
-__all__ = ["duration", "si", "size", "verification_line"]
+__all__ = ["duration", "si", "size"]
 
 
 def si(value: float, unit: str) -> str:
@@ -31,15 +29,3 @@ def duration(seconds: float) -> str:
 def size(count: float) -> str:
     """Return a number of bytes."""
     return EngFormatter(unit="B", places=1)(count)
-
-
-def verification_line(verification: Verification) -> str:
-    """Return a verification as one line."""
-    apart = 100 * verification.largest_settling_deviation
-    times = f", settling times by at most {apart:.2g} %" if math.isfinite(apart) else ""
-    failed = "" if verification.passed else f": NOT CONFIRMED, the limit is {verification.limit:g}"
-    return (
-        f"verified {len(verification.solution_deviation)} regressions at {verification.fidelity} "
-        f"fidelity: solutions off by at most {verification.largest_solution_deviation:.1e}{times}"
-        f"{failed}"
-    )

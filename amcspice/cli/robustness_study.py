@@ -85,7 +85,7 @@ def plan_study(
     InputError
         If the options do not fit together, or a field cannot be varied so.
     """
-    if settings.verify:
+    if settings.verify.count:
         raise InputError("a study verifies nothing: run nmf with --verify")
     fixed = tuple((field, value) for field, (value, *_) in fix)
     axes = tuple(Axis(field, values, fixed) for field, values in vary)

@@ -15,7 +15,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import cumulative, progress
-from amcspice.cli.quantity import si, verification_line
+from amcspice.cli.quantity import si
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import get_backend
@@ -124,6 +124,7 @@ def solve(
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
     settings.write_json(plain_run(run))
+    settings.confirm(run.verification)
 
 
 def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
@@ -202,7 +203,7 @@ def _show(run: Run) -> None:
     if run.conversion is not None:
         console.print(_shares(run.conversion))
     if run.verification is not None:
-        console.print(verification_line(run.verification))
+        console.print(str(run.verification))
 
 
 def _show_notes(run: Run, settings: Settings) -> None:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import cumulative, progress
-from amcspice.cli.quantity import si, verification_line
+from amcspice.cli.quantity import si
 from amcspice.files import replacing
 from amcspice.simulation import Distribution, Trials, monte_carlo
 from amcspice.simulation.plain import plain_trials
@@ -63,6 +63,7 @@ def solve_trials(
 
         save(distributions(trials), plot)
     settings.write_json(plain_trials(trials, problem=problem, fidelity=settings.analysis.fidelity))
+    settings.confirm(trials.verification)
 
 
 def _show(trials: Trials, what: str, settings: Settings) -> None:
@@ -79,7 +80,7 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
         table.add_row(label, *_cells(name, distribution), str(distribution.count))
     console.print(table)
     if trials.verification is not None:
-        console.print(verification_line(trials.verification))
+        console.print(str(trials.verification))
     if trials.not_settled.size:
         click.echo(
             f"note: {trials.not_settled.size} of {len(trials)} trials did not settle; settling "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amcspice.engine.analysis import Analysis, choose_analysis, split_options
-from amcspice.engine.backend import Backend, Forecast, Origin, Prepared, Response
+from amcspice.engine.backend import Backend, Forecast, Origin, Prepared, Response, Tolerance
 from amcspice.engine.backends import get_backend
 from amcspice.engine.batch import Batch, Drive, have_equal_wiring
 from amcspice.engine.behavioural.backend import Behavioural, Integrator
@@ -45,6 +45,7 @@ __all__ = [
     "Simulator",
     "Stream",
     "Streamer",
+    "Tolerance",
     "Waveforms",
     "choose_analysis",
     "choose_transient",

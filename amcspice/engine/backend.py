@@ -22,7 +22,7 @@ from amcspice.engine.ngspice.installation import Installation
 from amcspice.engine.waveforms import Exact
 from amcspice.errors import UnsupportedError
 
-__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "refuse_time"]
+__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "Tolerance", "refuse_time"]
 
 
 def refuse_time(circuit: Circuit, analysis: Analysis, fidelity: str) -> None:
@@ -182,6 +182,33 @@ class Prepared(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Tolerance:
+    """How far the figures of a fidelity are off by its own error.
+
+    Parameters
+    ----------
+    solution : float
+        Of the voltages at rest, as a fraction of their length.
+    volts : float
+        Of the voltages at rest, beside that [V].
+    settling : float
+        Of the settling time, as a fraction of it.
+    """
+
+    solution: float
+    volts: float
+    settling: float
+
+    def coarser(self, other: Tolerance) -> Tolerance:
+        """Return what two fidelities may be apart: the larger of their errors."""
+        return Tolerance(
+            max(self.solution, other.solution),
+            max(self.volts, other.volts),
+            max(self.settling, other.settling),
+        )
+
+
 class Backend(abc.ABC):
     """A fidelity; `BACKENDS.add` or an entry point makes it known under its name.
 
@@ -207,6 +234,15 @@ class Backend(abc.ABC):
 
     def __init__(self, analysis: Analysis) -> None:
         self.analysis = analysis
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """How far its figures are off by its own error; here, that of equations.
+
+        A rest is found to 1e-6 of the largest voltage, output by output, and settling times are
+        exact but for events.
+        """
+        return Tolerance(solution=1e-5, volts=0.0, settling=1e-3)
 
     @abc.abstractmethod
     def check(self, circuit: Circuit) -> None:

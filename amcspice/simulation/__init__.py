@@ -4,10 +4,11 @@ from amcspice.engine.analysis import Analysis
 from amcspice.simulation.montecarlo import monte_carlo
 from amcspice.simulation.noise import noise_transient, output_noise
 from amcspice.simulation.path import simulate, simulate_many
-from amcspice.simulation.result import Conversion, Judgement, Range, Verification
+from amcspice.simulation.result import Conversion, Judgement, Range
 from amcspice.simulation.run import Run
 from amcspice.simulation.solve import pose, solve
 from amcspice.simulation.trials import Distribution, Trials
+from amcspice.simulation.verification import Verification, Verify
 
 __all__ = [
     "Analysis",
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "Trials",
     "Verification",
+    "Verify",
     "monte_carlo",
     "noise_transient",
     "output_noise",

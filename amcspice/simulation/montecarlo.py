@@ -21,10 +21,10 @@ from amcspice.errors import InputError, SimulationError, UnstableError, Unsuppor
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.simulation.path import simulate
-from amcspice.simulation.result import Verification
 from amcspice.simulation.sample import draw
 from amcspice.simulation.trials import Trials
-from amcspice.simulation.verify import Operation, Verifier, repeat
+from amcspice.simulation.verification import Verification, Verify
+from amcspice.simulation.verify import Operation, Verifier, repeat, warned
 
 __all__ = ["monte_carlo", "trial_seed"]
 
@@ -38,7 +38,7 @@ def monte_carlo(
     analysis: Analysis | None = None,
     progress: Callable[[int], None] | None = None,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     **options: Any,
 ) -> Trials:
     """Simulate a circuit many times, each time with cells and amplifiers drawn anew.
@@ -58,9 +58,9 @@ def monte_carlo(
         Called with the number of trials finished.
     jobs : int or Pool
         Processes that share the trials; changes no result.
-    verify : int
+    verify : int or Verify
         How many right-hand sides, drawn with the seed from those of all trials, are run again at
-        the next higher fidelity; at most one a trial on average.
+        the next higher fidelity; at most one a trial on average. See `amcspice.simulate`.
     **options
         Fields of `Analysis`.
 
@@ -86,14 +86,15 @@ def monte_carlo(
     """
     analysis = choose_analysis(analysis, options)
     base = circuit.device.seed if seed is None else seed
-    _check(circuit, b, trials, base, analysis, verify)
+    asked = Verify.of(verify)
+    _check(circuit, b, trials, base, analysis, asked)
     started = time.perf_counter()
-    verified = draw(verify, base, (trials, len(circuit.vectors(b))))
+    verified = draw(asked.count, base, (trials, len(circuit.vectors(b))))
     bare = replace(circuit)  # a copy without what was worked out already, to send to processes
     tasks = [
         _Trial(
             bare, b, analysis, trial_seed(base, k),
-            verify=tuple(number for trial, number in verified if trial == k),
+            verified=tuple(number for trial, number in verified if trial == k), verify=asked,
         )
         for k in range(trials)
     ]  # fmt: skip
@@ -125,7 +126,7 @@ def trial_seed(seed: int, trial: int) -> int:
 
 
 def _check(
-    circuit: Circuit, b: ArrayLike, trials: int, seed: int, analysis: Analysis, verify: int
+    circuit: Circuit, b: ArrayLike, trials: int, seed: int, analysis: Analysis, verify: Verify
 ) -> None:
     if trials < 1:
         raise InputError(f"trials = {trials} must be at least 1")
@@ -145,8 +146,8 @@ def _check(
         )
     circuit.vectors(b)
     Verifier(verify, analysis, seed)
-    if verify > trials:
-        raise InputError(f"verify = {verify} is more than there are trials ({trials})")
+    if verify.count > trials:
+        raise InputError(f"verify = {verify.count} is more than there are trials ({trials})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,7 +156,8 @@ class _Trial:
     b: ArrayLike
     analysis: Analysis
     seed: int
-    verify: tuple[int, ...]
+    verified: tuple[int, ...]
+    verify: Verify
 
     @property
     def drawn(self) -> Circuit:
@@ -185,8 +187,8 @@ def _run_trial(trial: _Trial, report: Report) -> _Outcome | Failure:
         circuit = trial.drawn
         run = simulate(circuit, trial.b, analysis=trial.analysis, keep_waveforms=False)
         vectors = circuit.vectors(trial.b)
-        operations = [Operation.of(circuit, vectors, run, number) for number in trial.verify]
-        verification = repeat(operations, trial.analysis)
+        operations = [Operation.of(circuit, vectors, run, number) for number in trial.verified]
+        verification = repeat(operations, trial.analysis, trial.verify)
     except (UnstableError, SimulationError) as error:
         return error
     finally:
@@ -220,7 +222,9 @@ def _join(outcomes: Sequence[_Outcome | Failure], seeds: list[int], *, single: b
         amplifiers=first.amplifiers,
         cells=first.cells,
         provenance=first.provenance,
-        verification=Verification.join(
-            [outcome.verification for outcome in done if outcome.verification is not None]
+        verification=warned(
+            Verification.join(
+                [outcome.verification for outcome in done if outcome.verification is not None]
+            )
         ),
     )

@@ -26,6 +26,7 @@ from amcspice.pool import Pool, as_pool
 from amcspice.simulation.case import Case
 from amcspice.simulation.ranging import Ranging, ideal_run
 from amcspice.simulation.run import Run
+from amcspice.simulation.verification import Verify
 from amcspice.simulation.verify import Verifier
 
 __all__ = ["simulate", "simulate_many"]
@@ -39,7 +40,7 @@ def simulate(
     keep_waveforms: bool = True,
     progress: Callable[[int], None] | None = None,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     **options: Any,
 ) -> Run:
     """Simulate a circuit for one or many right-hand sides.
@@ -58,9 +59,10 @@ def simulate(
         Called with the number of right-hand sides finished.
     jobs : int or Pool
         Processes that share the right-hand sides; changes no result.
-    verify : int
+    verify : int or Verify
         How many right-hand sides, drawn with the device's seed, are run again at the next higher
-        fidelity.
+        fidelity; `amcspice.Verify` chooses fidelity and limits, too. What is beyond a limit is
+        warned of (`amcspice.CautionWarning`) and stands in ``run.verification``.
     **options
         Fields of `Analysis`.
 

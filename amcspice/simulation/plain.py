@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.simulation.result import Conversion, Verification
+from amcspice.simulation.result import Conversion
 from amcspice.simulation.run import Run
 from amcspice.simulation.trials import Distribution, Trials
+from amcspice.simulation.verification import FIGURES, Verification
 
 __all__ = ["plain_run", "plain_trials", "plain_verification"]
 
@@ -133,16 +134,19 @@ def plain_verification(verification: Verification | None) -> dict[str, Any]:
     """Return a verification as an entry for a mapping; no entry for None."""
     if verification is None:
         return {}
-    solution, settling = verification.solution_deviation, verification.settling_deviation
+    deviations: dict[str, Any] = {}
+    for figure in FIGURES:
+        deviations[f"{figure}_deviation"] = getattr(verification, f"{figure}_deviation")
+        deviations[f"{figure}_deviation_max"] = verification.largest(figure)
     return {
         "verification": {
             "fidelity": verification.fidelity,
-            "checked": len(solution),
-            "solution_deviation": solution,
-            "solution_deviation_max": verification.largest_solution_deviation,
-            "settling_deviation": settling,
-            "settling_deviation_max": verification.largest_settling_deviation,
+            "checked": len(verification),
+            **deviations,
+            "knife_edge": verification.knife_edge,
             "limit": verification.limit,
+            "limits": verification.limits,
+            "failed": verification.failed,
             "passed": verification.passed,
         }
     }

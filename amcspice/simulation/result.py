@@ -1,10 +1,9 @@
-"""What a simulation says beside its measurement: range, judgement, verification, conversion."""
+"""What a simulation says beside its measurement: range, judgement, conversion."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +13,7 @@ from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.problem import problem_of
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["Conversion", "Judgement", "Range", "Verification", "judge"]
-
-DEVIATION_LIMIT = 1e-3
-"""Deviation of a solution from that of the next higher fidelity up to which it is confirmed."""
+__all__ = ["Conversion", "Judgement", "Range", "judge"]
 
 
 @dataclass(frozen=True)
@@ -75,57 +68,6 @@ def judge(circuit: Circuit, vectors: Array, measurement: Measurement, form: Any)
         reference_residual=problem.residual(circuit, vectors, answers),
         unique=is_unique(circuit, vectors, answers),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Verification:
-    """Some regressions run again at a higher fidelity.
-
-    Parameters
-    ----------
-    fidelity : str
-        That they were run again with.
-    solution_deviation : ndarray, shape (N,)
-        2-norm of the difference over that of the solution at the higher fidelity; where all outputs
-        stay below 1e-6 of what they can show, over that.
-    settling_deviation : ndarray, shape (N,)
-        Difference over the settling time at the higher fidelity; nan where one did not settle, or
-        has no time.
-    limit : float
-        Of the deviation of a solution.
-    """
-
-    fidelity: str
-    solution_deviation: Array
-    settling_deviation: Array
-    limit: float = DEVIATION_LIMIT
-
-    @property
-    def largest_solution_deviation(self) -> float:
-        """Of all that were checked."""
-        return float(self.solution_deviation.max())
-
-    @property
-    def largest_settling_deviation(self) -> float:
-        """Magnitude, of those that settled both times; nan if there are none."""
-        settled = self.settling_deviation[np.isfinite(self.settling_deviation)]
-        return float(np.abs(settled).max()) if settled.size else float("nan")
-
-    @property
-    def passed(self) -> bool:
-        """Whether no solution deviates by more than the limit."""
-        return self.largest_solution_deviation <= self.limit
-
-    @classmethod
-    def join(cls, parts: Sequence[Verification]) -> Verification | None:
-        """Return several as one; None if there is none."""
-        if not parts:
-            return None
-        return cls(
-            fidelity=parts[0].fidelity,
-            solution_deviation=np.concatenate([part.solution_deviation for part in parts]),
-            settling_deviation=np.concatenate([part.settling_deviation for part in parts]),
-        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from amcspice.engine import Waveforms
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
-from amcspice.simulation.result import Conversion, Judgement, Range, Verification
+from amcspice.simulation.result import Conversion, Judgement, Range
+from amcspice.simulation.verification import Verification
 
 if TYPE_CHECKING:
     import pandas
@@ -364,11 +365,8 @@ def summary(run: Run) -> list[str]:
     if run.near_limit:
         lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
     if run.verification is not None:
-        lines.append(
-            f"  verified: {len(run.verification.solution_deviation)} at "
-            f"{run.verification.fidelity}, solutions off by at most "
-            f"{run.verification.largest_solution_deviation:.2g}"
-        )
+        name, _, figures = str(run.verification).partition(": ")
+        lines.append(f"  {name}: {figures}")
     return lines
 
 

@@ -19,6 +19,7 @@ from amcspice.simulation.path import simulate
 from amcspice.simulation.result import judge
 from amcspice.simulation.run import Run
 from amcspice.simulation.trials import Trials
+from amcspice.simulation.verification import Verify
 
 __all__ = ["PosedProblem", "pose", "solve"]
 
@@ -99,7 +100,7 @@ def solve(
     keep_waveforms: bool = True,
     progress: Callable[[int], None] | None = None,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     **options: Any,
 ) -> Run:
     """Solve a problem on an analog circuit.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
-from amcspice.simulation.result import Verification
+from amcspice.simulation.verification import Verification
 
 if TYPE_CHECKING:
     import pandas

@@ -18,7 +18,7 @@ from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.problem import make_circuit
-from amcspice.simulation import Run, Verification, simulate
+from amcspice.simulation import Run, Verification, Verify, simulate
 from amcspice.simulation.verify import Verifier
 from amcspice.workload.image import Score, score
 from amcspice.workload.tiling import Tiling
@@ -121,7 +121,7 @@ def factorise_image(
     circuit: str | None = None,
     analysis: Analysis | None = None,
     jobs: int | Pool = 1,
-    verify: int = 0,
+    verify: int | Verify = 0,
     checkpoints: Path | None = None,
     resume: bool = False,
     progress: Callable[[int], None] | None = None,
@@ -150,9 +150,9 @@ def factorise_image(
         See `amcspice.nmf`.
     jobs : int or Pool
         Number of processes; changes no result.
-    verify : int
+    verify : int or Verify
         How many regressions, drawn from those of all tiles, are run again at the next higher
-        fidelity.
+        fidelity; see `amcspice.simulate`.
     checkpoints : Path, optional
         Folder for one file a tile, replaced at most once a second.  It must exist.
     resume : bool

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.engine.analysis import Analysis
-from amcspice.engine.backend import Backend, Forecast, Origin
+from amcspice.engine.backend import Backend, Forecast, Origin, Tolerance
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
@@ -36,6 +36,11 @@ from amcspice.netlist.subcircuit import check_banks
 
 __all__ = ["Flat", "PreparedDecks", "Reduced"]
 
+SMALLEST_VOLTS, SETTLING = 1e-6, 0.05
+"""What decks give as ``vntol`` [V], and what settling times of ngspice are worth: its steps damp
+or drive modes, so that most are within 1 % of the exact ones, 95 of 100 within 2 %, and all but
+knife edges within this."""
+
 LARGEST_FORECAST = 128
 """Amplifiers up to which a forecast costs less than what it saves."""
 
@@ -49,6 +54,11 @@ class Reduced(Backend):
     uses_ngspice: ClassVar[bool] = True
     flat: ClassVar[bool] = False
     chunk: ClassVar[int] = 64
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """See `Backend.tolerance`; ngspice ends its iterations at reltol and vntol."""
+        return Tolerance(self.analysis.relative_tolerance, SMALLEST_VOLTS, SETTLING)
 
     def check(self, circuit: Circuit) -> None:
         """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
