@@ -263,7 +263,7 @@ def test_limits_may_be_given():
     assert told[0].filename == __file__
     assert run.verification.failed == {"solution": 2}
     assert "NOT CONFIRMED, solutions beyond 1.0e-12" in repr(run)
-    assert run.verification.limits["settling"] == 0.05
+    assert run.verification.limits["settling"] == 0.02
     for limit in (0.5, "50 %"):
         run = amc.simulate(circuit, b, analysis=BEHAVIOURAL, verify=amc.Verify(2, limit=limit))
         assert set(run.verification.limits.values()) == {0.5}
@@ -277,7 +277,7 @@ def test_limits_follow_the_errors_of_the_fidelities():
         for name in ("reduced", "behavioural")
     ]
     assert [each["solution"] for each in limits] == [1e-5, 1e-5]
-    assert [each["settling"] for each in limits] == [0.05, 1e-3]
+    assert [each["settling"] for each in limits] == [0.02, 1e-3]
     assert all(each["energy"] > each["settling"] for each in limits)
 
 
@@ -347,7 +347,7 @@ def test_the_command_says_and_stores_it(tmp_path):
     assert content["verification"]["solution_deviation_max"] < 1e-4
     assert len(content["verification"]["settling_deviation"]) == 2
     assert len(content["verification"]["power_deviation"]) == 2
-    assert content["verification"]["limit"] == content["verification"]["limits"]["solution"] == 1e-4
+    assert content["verification"]["limit"] == content["verification"]["limits"]["solution"] == 5e-5
     assert content["verification"]["passed"]
 
 

@@ -36,10 +36,9 @@ from amcspice.netlist.subcircuit import check_banks
 
 __all__ = ["Flat", "PreparedDecks", "Reduced"]
 
-SMALLEST_VOLTS, SETTLING = 1e-6, 0.05
-"""What decks give as ``vntol`` [V], and what settling times of ngspice are worth: its steps damp
-or drive modes, so that most are within 1 % of the exact ones, 95 of 100 within 2 %, and all but
-knife edges within this."""
+SMALLEST_VOLTS, SETTLING = 1e-6, 2 * RATE_ERROR
+"""What decks give as ``vntol`` [V], and what settling times are worth: steps are chosen so that modes
+decay as in the circuit to `RATE_ERROR`, and sampling adds as much at most."""
 
 LARGEST_FORECAST = 128
 """Amplifiers up to which a forecast costs less than what it saves."""
