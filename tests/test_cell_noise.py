@@ -243,3 +243,20 @@ def test_too_much_noise_is_refused():
     network.connect(network.nodes("a", 100), GROUND, 1e-3)
     with pytest.raises(amc.InputError, match="lower the noise bandwidth"):
         list(noise_sources(network, device, 1e-6, 0))
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.1])
+@pytest.mark.parametrize("volts", [0.2, 1.0])
+def test_curved_cells_come_to_their_rest(scale, volts):
+    """Driven hard, time constants are longer than those that the window is chosen by."""
+    draw = np.random.default_rng(0)
+    square, b = draw.random((8, 8)) + 2 * np.eye(8), np.arange(1, 9) / 8
+    circuit = amc.INV(square, device=amc.Memristor(sinh_voltage=scale))
+    run = amc.simulate(circuit, b, fidelity="flat", read_voltage=volts)
+    long = amc.simulate(
+        circuit, b, fidelity="flat", range=run.volts_per_unit,
+        window=20 * run.waveforms.segments[0].time[-1],
+    )  # fmt: skip
+    assert run.settled
+    assert np.linalg.norm(run.x - long.x) < 1e-5 * np.linalg.norm(long.x)
+    assert run.settling_time == pytest.approx(long.settling_time, rel=1e-3)

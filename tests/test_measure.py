@@ -104,6 +104,11 @@ def test_tolerance_is_a_fraction(tolerance):
         measure_settling(TIME, exponential(1.0), tolerance)
 
 
+def test_relative_error_of_numbers_without_squares():
+    tiny = np.array([[3e-310, 4e-310], [3e200, 4e200]])
+    np.testing.assert_allclose(relative_error(tiny * 1.5, tiny), 0.5, rtol=1e-6)
+
+
 def test_relative_error():
     references = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     distance = np.array([[0.0, 0.5], [0.0, 0.0], [1e-9, 0.0], [0.0, 0.0]])

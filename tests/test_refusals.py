@@ -158,3 +158,30 @@ def test_a_complex_matrix_may_have_next_to_no_imaginary_part():
 def test_what_needs_time_is_refused_where_there_is_none(fidelity, name):
     with pytest.raises(amc.UnsupportedError, match=f"has no time: leave {name} out"):
         amc.solve("lstsq", np.eye(2), np.ones(2), fidelity=fidelity, **{name: "1 us"})
+
+
+@pytest.mark.parametrize("problem", ["nnls", "lstsq", "mvm"])
+def test_columns_that_numbers_cannot_scale_are_refused(problem):
+    tiny = np.array([[1.0, 1e-310], [0.5, 2e-310], [0.2, 0.0]])
+    with pytest.raises(amc.InputError, match="largest entry of column 1, 2e-310, must be zero"):
+        amc.solve(problem, tiny, [1.0, 0.5, 0.2][: 2 if problem == "mvm" else 3], fidelity="ideal")
+    with pytest.raises(amc.InputError, match="right-hand side: the largest entry of column 1"):
+        amc.solve("inv", np.eye(2), [[1.0, 1e-310], [0.5, 0.0]], fidelity="ideal")
+
+
+def test_answers_that_are_not_the_only_ones_are_said():
+    run = amc.solve("nnls", [[1.0, 1.0], [0.5, 0.5]], [1.0, 0.2], fidelity="dc")
+    assert not run.unique
+    (sentence,) = run.cautions
+    assert sentence.startswith("the ideal answer of 1 of 1 right-hand sides is not the only one")
+    assert f"{run.residual:.3g} of the circuit" in sentence
+    assert f"  caution: {sentence}" in repr(run)
+
+
+def test_runs_without_anything_to_say_say_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for fidelity in ("behavioural", "dc", "ideal"):
+            run = amc.solve("nnls", A, b, fidelity=fidelity)
+            assert run.cautions == ()
+            assert "caution" not in repr(run)

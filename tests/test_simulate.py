@@ -274,12 +274,17 @@ def test_auto_range_halves_until_the_outputs_fit():
 def test_a_range_that_is_given_is_kept_even_where_it_is_too_large(fidelity):
     A, b = random_problem(1, rows=8, columns=2)
     circuit, volts = amc.CompactGINV(A), 50.0
-    run = amc.simulate(circuit, b, fidelity=fidelity, range=volts)
+    with pytest.warns(amc.CautionWarning, match="ends at a limit, so that x is wrong") as told:
+        run = amc.simulate(circuit, b, fidelity=fidelity, range=volts)
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    assert "  caution: an amplifier ends at a limit" in repr(run)
     assert (run.range.choice, run.volts_per_unit, run.range_halvings) == ("fixed", volts, 0)
     assert run.near_limit
     assert run.relative_error > 0.01
     small = amc.simulate(circuit, b, fidelity=fidelity, range=0.5)
     assert (small.volts_per_unit, small.near_limit) == (0.5, False)
+    assert small.cautions == small.alarms == ()
 
 
 def test_current_limited_output_is_not_reported_as_an_answer():

@@ -36,6 +36,8 @@ def test_one_growing_mode_ends_at_the_rails(fidelity):
     run = amc.simulate(circuit, vector, fidelity=fidelity, allow_unstable=True)
     final = run.waveforms.segments[0].voltages[-1]
     assert run.near_limit
+    assert run.runs_away
+    assert "caution: the circuit is unstable, which was allowed" in repr(run)
     assert run.range_halvings == 0
     assert np.abs(final).max() == pytest.approx(5.0, rel=0.01)
     assert run.relative_error > 1
@@ -48,6 +50,7 @@ def test_an_oscillation_never_settles(fidelity):
     run = amc.simulate(circuit, vector, fidelity=fidelity, allow_unstable=True)
     assert not run.settled
     assert np.isnan(run.settling_time)
+    assert any("did not settle" in sentence for sentence in run.cautions)
     late = run.waveforms.segments[0]
     outputs = late.voltages[:, list(run.waveforms.outputs)]
     half = late.time > late.time[-1] / 2
@@ -63,6 +66,7 @@ def test_stable_circuits_are_what_they_were():
     )
     assert np.array_equal(plain.x, allowed.x)
     assert np.array_equal(plain.settling_time, allowed.settling_time)
+    assert not allowed.runs_away
 
 
 def test_the_command_line_has_the_flag(tmp_path):
@@ -76,4 +80,7 @@ def test_the_command_line_has_the_flag(tmp_path):
     target = tmp_path / "run.json"
     allowed = command(*words, "--allow-unstable", "--json", target)
     assert allowed.exit_code == 0, allowed.output
-    assert json.loads(target.read_text())["near_limit"] is True
+    content = json.loads(target.read_text())
+    assert content["near_limit"] is content["unstable"] is True
+    assert [f"note: {sentence}" for sentence in content["cautions"]] == allowed.stderr.splitlines()
+    assert len(content["cautions"]) >= 2

@@ -147,6 +147,8 @@ class Factorisation:
             energy = sum(item.energy for item in self.history)
             if np.isfinite(energy):
                 lines.append(f"  energy: {energy:.3g} J")
+        if self.verification is not None:
+            lines.append(f"  {self.verification}")
         return "\n".join(lines)
 
 

@@ -330,6 +330,13 @@ def check_size(matrix: Any, what: str) -> None:
             f"{what}: the largest entry, {largest:g}, must be from {SMALLEST_SIZE:g} to "
             f"{1 / SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"
         )
+    columns = np.abs(matrix).max(axis=0) if np.ndim(matrix) == 2 else np.empty(0)
+    lost = np.flatnonzero((columns > 0) & (columns < SMALLEST_SIZE))
+    if lost.size:
+        raise InputError(
+            f"{what}: the largest entry of column {lost[0]}, {columns[lost[0]]:g}, must be zero or "
+            f"at least {SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"
+        )
 
 
 def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> Array:

@@ -25,8 +25,7 @@ from amcspice.cli.parameter_options import (
     refuse_overlap,
     write_config,
 )
-from amcspice.device import OpAmp
-from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
+from amcspice.engine import Analysis, Backend, get_backend
 from amcspice.errors import InputError
 from amcspice.pool import usable_cores
 from amcspice.problem import make_circuit
@@ -84,15 +83,6 @@ class Settings:
         """The fidelity that was asked for."""
         return get_backend(self.analysis)
 
-    @property
-    def stand_in(self) -> str | None:
-        """What stands for a sub-circuit that the fidelity cannot simulate; None for nothing."""
-        opamp: OpAmp = self.parameters["opamp"]
-        backend = BACKENDS[self.analysis.fidelity]
-        if opamp.subcircuit is None or backend.uses_ngspice or not backend.simulates:
-            return None
-        return opamp.source
-
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
@@ -144,7 +134,6 @@ class Settings:
     def confirm(self, verification: Verification | None) -> None:
         """Leave with exit code 1 where a verification did not pass; once everything is written."""
         if verification is not None and not verification.passed:
-            click.echo(f"amcspice: {verification.caution}", err=True)
             click.get_current_context().exit(1)
 
     def write_json(self, content: Mapping[str, Any]) -> None:

@@ -47,6 +47,8 @@ def print_table(
     console.print(table)
     if verification is not None:
         console.print(str(verification), highlight=False, soft_wrap=True)
+        if verification.caution:
+            click.echo(f"note: {verification.caution}", err=True)
     if metrics["near_limit"]:
         click.echo(
             f"note: in {metrics['near_limit']} of {metrics['regressions']} regressions an "

@@ -27,15 +27,12 @@ from amcspice.problem.generators import is_file
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation import Conversion, Run
 from amcspice.simulation.plain import plain_run
-from amcspice.simulation.run import settling_worth
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
 
 MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
-CELL_MARGIN = 1.05
-"""A cell that sees more than the read voltage by this factor is told of."""
 
 _ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "problem"]
 
@@ -119,7 +116,8 @@ def solve(
     run = posed.restore(run)
     if str(settings.json) != "-":
         _show(run)
-    _show_notes(run, settings)
+    for sentence in run.cautions:
+        click.echo(f"note: {sentence}", err=True)
     if out is not None:
         _write_solution(out, run)
     _write_waveforms(run, waveforms, plot, settings)
@@ -204,55 +202,6 @@ def _show(run: Run) -> None:
         console.print(_shares(run.conversion))
     if run.verification is not None:
         console.print(str(run.verification))
-
-
-def _show_notes(run: Run, settings: Settings) -> None:
-    """Say what the figures alone do not."""
-    count = len(run)
-    if settings.stand_in is not None:
-        click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
-    _show_range(run, settings)
-    _show_ambiguity(run)
-    worth = settling_worth(run.measurement)
-    if worth:
-        click.echo(f"note: {worth}", err=True)
-    unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
-    if unsettled:
-        what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"
-        click.echo(f"note: {unsettled} of {count} right-hand sides {what}", err=True)
-
-
-def _show_ambiguity(run: Run) -> None:
-    """Say where the ideal answer is not the only one, and what to look at instead."""
-    several = np.flatnonzero(~np.asarray(run.unique))
-    if several.size:
-        worst = several[np.argmax(run.residual[several])]
-        click.echo(
-            f"note: the ideal answer of {several.size} of {len(run)} right-hand sides is not the "
-            "only one, so the error of x says little; look at the residual: "
-            f"{run.residual[worst]:.3g} of the circuit, {run.reference_residual[worst]:.3g} of "
-            f"the reference (right-hand side {worst})",
-            err=True,
-        )
-
-
-def _show_range(run: Run, settings: Settings) -> None:
-    """Say that amplifiers came to a limit, and what was done about it."""
-    times = "once" if run.range_halvings == 1 else f"{run.range_halvings} times"
-    halved = f"the range was halved {times}"
-    if run.near_limit:
-        tried = f", although {halved}" if run.range_halvings else ""
-        click.echo(f"note: an amplifier ends at a limit, so that x is wrong{tried}", err=True)
-    elif run.range_halvings:
-        click.echo(f"note: {halved} to keep amplifiers off their limits", err=True)
-    seen, aimed = run.range.cell_voltage, settings.analysis.read_voltage
-    if seen > CELL_MARGIN * aimed:
-        why = "its outputs end at the rails" if run.range.choice == "reference" else "by --range"
-        click.echo(
-            f"note: cells see up to {si(seen, 'V')}, {seen / aimed:.3g} times the read voltage, "
-            f"{why}: do they bear it?",
-            err=True,
-        )
 
 
 def _shares(conversion: Conversion) -> Table:

@@ -54,6 +54,10 @@ def solve_trials(
     problem = posed.name
     if str(settings.json) != "-":
         _show(trials, f"{problem} on {posed.circuit.name}", settings)
+    for sentence in trials.cautions:
+        click.echo(f"note: {sentence}", err=True)
+    for number, reason in list(trials.failures.items())[:MOST_REASONS]:
+        click.echo(f"  trial {number}: {reason}", err=True)
     if out is not None:
         with replacing(out) as temporary:
             np.save(temporary, trials.x)
@@ -81,23 +85,6 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
     console.print(table)
     if trials.verification is not None:
         console.print(str(trials.verification))
-    if trials.not_settled.size:
-        click.echo(
-            f"note: {trials.not_settled.size} of {len(trials)} trials did not settle; settling "
-            "times and energies are those of the others",
-            err=True,
-        )
-    near = int(trials.near_limit.sum())
-    if near:
-        click.echo(
-            f"note: in {near} of {len(trials)} trials an amplifier ends at a limit, so that x is "
-            "wrong",
-            err=True,
-        )
-    if trials.failures:
-        click.echo(f"note: {len(trials.failures)} of {len(trials)} trials failed", err=True)
-        for number, reason in list(trials.failures.items())[:MOST_REASONS]:
-            click.echo(f"  trial {number}: {reason}", err=True)
 
 
 def _cells(name: str, distribution: Distribution) -> list[str]:

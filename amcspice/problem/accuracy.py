@@ -36,8 +36,15 @@ def relative_size(differences: Array, references: Array) -> Array:
     -------
     ndarray, shape (K,)
     """
-    distance = np.linalg.norm(differences, axis=1)
-    size = np.linalg.norm(references, axis=1)
+    distance, size = _lengths(differences), _lengths(references)
     zero = size == 0
     error = distance / np.where(zero, 1.0, size)
     return np.where(zero & (distance > 0), np.inf, error)
+
+
+def _lengths(rows: Array) -> Array:
+    """Return the 2-norm of every row, of entries too whose squares are no numbers any more."""
+    peaks = np.abs(rows).max(axis=1, initial=0.0)
+    unit = np.where(np.isfinite(peaks) & (peaks > 0), peaks, 1.0)
+    lengths: Array = unit * np.linalg.norm(rows / unit[:, None], axis=1)
+    return lengths

@@ -20,7 +20,7 @@ from amcspice.engine import Analysis, choose_analysis, get_backend
 from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report, as_pool
-from amcspice.simulation.path import simulate
+from amcspice.simulation.path import simulate_many
 from amcspice.simulation.sample import draw
 from amcspice.simulation.trials import Trials
 from amcspice.simulation.verification import Verification, Verify
@@ -185,7 +185,7 @@ def _run_trial(trial: _Trial, report: Report) -> _Outcome | Failure:
     """Return what a trial gave, or why these cells have no answer."""
     try:
         circuit = trial.drawn
-        run = simulate(circuit, trial.b, analysis=trial.analysis, keep_waveforms=False)
+        (run,) = simulate_many([circuit], [trial.b], trial.analysis)
         vectors = circuit.vectors(trial.b)
         operations = [Operation.of(circuit, vectors, run, number) for number in trial.verified]
         verification = repeat(operations, trial.analysis, trial.verify)

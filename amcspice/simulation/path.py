@@ -22,6 +22,7 @@ from amcspice.engine import (
     get_backend,
     have_equal_wiring,
 )
+from amcspice.errors import caution
 from amcspice.pool import Pool, as_pool
 from amcspice.simulation.case import Case
 from amcspice.simulation.ranging import Ranging, ideal_run
@@ -70,6 +71,12 @@ def simulate(
     -------
     Run
 
+    Warns
+    -----
+    CautionWarning
+        If an amplifier ends at a limit, so that x is wrong, if something did not settle, or if the
+        verification did not pass; ``run.cautions`` says what else there is to know.
+
     Raises
     ------
     InputError
@@ -88,6 +95,8 @@ def simulate(
     chosen = choose_analysis(analysis, options)
     verifier = Verifier(verify, chosen, circuit.device.seed) if verify else None
     (run,) = _simulate([circuit], [b], chosen, jobs, keep_waveforms, progress)
+    if run.alarms and not run.runs_away:
+        caution("; ".join(run.alarms))
     if verifier is None:
         return run
     verifier.offer(circuit, circuit.vectors(b), run)

@@ -124,8 +124,10 @@ class Ranging:
                 case, outcome, slice(k * count, (k + 1) * count), Range(
                     "reference" if self.analysis.range == "reference" else "fixed",
                     float(volts[k]), int(repeats[k]), case.cell_voltage(float(volts[k])),
+                    self.analysis.read_voltage,
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
+                away=bool(prepared.runs_away[k]),
             )
             for k, case in enumerate(cases)
             if k not in again
@@ -210,6 +212,8 @@ class Ranging:
         scale: Range,
         prepared: Prepared,
         origin: dict[str, Any],
+        *,
+        away: bool,
     ) -> Run:
         """Return the run of one case: its rows of what was measured, read out."""
         measurement, conversion = outcome.measurement.take(rows), None
@@ -231,6 +235,7 @@ class Ranging:
             _run_of(case, measurement, self.backend, scale, origin),
             waveforms=waveforms,
             conversion=conversion,
+            runs_away=away,
         )
 
 

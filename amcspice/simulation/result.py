@@ -31,12 +31,15 @@ class Range:
     cell_voltage : float
         Largest voltage across a cell that the ideal answer asks for [V]; where outputs end at
         the rails by design, that of the rails; nan where there are no volts.
+    read_voltage : float
+        Largest voltage across a cell that was aimed at [V]; nan as above.
     """
 
     choice: str
     volts_per_unit: float
     repeats: int
     cell_voltage: float = float("nan")
+    read_voltage: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from amcspice.engine import Waveforms
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
+from amcspice.simulation import cautions
 from amcspice.simulation.result import Conversion, Judgement, Range
 from amcspice.simulation.verification import Verification
 
@@ -23,19 +24,18 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Run", "settling_worth"]
+__all__ = ["Run"]
 
 KIND = "amcspice run 1"
 """What stands in a saved run."""
-
-POOR = 0.02
-"""Error of a settling time from which on the text says so."""
 
 _MEASURED = (
     "outputs", "sampled", "solution", "answer", "relative_error", "settled", "settling_time",
     "settling_error", "energy", "near_limit",
 )  # fmt: skip
-_PLAIN = ("problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance")
+_PLAIN = (
+    "problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance", "runs_away",
+)  # fmt: skip
 
 _NESTED: dict[str, Any] = {"verification": Verification, "conversion": Conversion}
 
@@ -70,6 +70,8 @@ class Run:
         If some were run again at a higher fidelity.
     conversion : Conversion, optional
         If there are converters; ``x`` is what they give then.
+    runs_away : bool
+        Whether the circuit is unstable and nothing holds it, which was allowed.
     """
 
     problem: str
@@ -86,6 +88,7 @@ class Run:
     form: CircuitForm | None = None
     verification: Verification | None = None
     conversion: Conversion | None = None
+    runs_away: bool = False
 
     def __len__(self) -> int:
         """Return the number of right-hand sides."""
@@ -190,6 +193,36 @@ class Run:
     def all_settled(self) -> bool:
         """Whether every right-hand side came to rest."""
         return bool(self.measurement.settled.all())
+
+    @functools.cached_property
+    def alarms(self) -> tuple[str, ...]:
+        """Those of the `cautions` that say that x cannot be taken as it is, whatever is known.
+
+        They are warned of, except in circuits that were allowed to be unstable.
+        """
+        measured = self.measurement
+        wrong = cautions.limit(measured, self.range) if self.near_limit else ""
+        return _said(wrong, cautions.rest(measured))
+
+    @functools.cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What the figures do not say by themselves, in sentences; empty where all is well.
+
+        Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
+        that are not the only ones, what did not settle or is unstable, settling times that are
+        worth little, what stood for a sub-circuit, and what a verification did not confirm.
+        """
+        measured = self.measurement
+        return _said(
+            cautions.stand_in(self.fidelity, self.provenance),
+            cautions.unstable(self.runs_away),
+            cautions.limit(measured, self.range),
+            cautions.voltage(self.range),
+            cautions.ambiguity(self._judgement),
+            cautions.settling_worth(measured),
+            cautions.rest(measured),
+            "" if self.verification is None else self.verification.caution,
+        )
 
     def __repr__(self) -> str:
         return "\n".join(summary(self))
@@ -299,6 +332,10 @@ class Run:
             raise InputError(f"{path}: not a whole run ({error!r})") from None
 
 
+def _said(*sentences: str) -> tuple[str, ...]:
+    return tuple(sentence for sentence in sentences if sentence)
+
+
 def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     """Return what `Run.save` took apart."""
     names = values.pop("power")
@@ -347,39 +384,18 @@ def summary(run: Run) -> list[str]:
             f"  relative error: infinite for {without} of {count}, whose reference is zero"
         )
     add("settling time", measured.settling_time, "s")
-    worth = settling_worth(measured)
-    if worth:
-        lines.append(f"  note: {worth}")
     add("power at rest", measured.power.get("total", np.nan), "W")
     add("energy", measured.energy, "J")
-    if not measured.power:  # no circuit ran
-        return lines
-    lines.append(f"  hardware: {run.amplifiers} amplifiers, {run.cells} cells")
-    lines.append(
-        f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "
-        f"{run.range.repeats} repeats)"
-    )
-    unsettled = int((~measured.settled).sum())
-    if unsettled:
-        lines.append(f"  not settled: {unsettled} of {count}")
-    if run.near_limit:
-        lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
+    if measured.power:  # a circuit ran
+        lines.append(f"  hardware: {run.amplifiers} amplifiers, {run.cells} cells")
+        lines.append(
+            f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "
+            f"{run.range.repeats} repeats)"
+        )
     if run.verification is not None:
         name, _, figures = str(run.verification).partition(": ")
         lines.append(f"  {name}: {figures}")
-    return lines
-
-
-def settling_worth(measured: Measurement) -> str:
-    """Return a sentence on settling times that are worth less than 2 %; empty if all are."""
-    poor = np.flatnonzero(measured.settling_error > POOR)
-    if not poor.size:
-        return ""
-    worst = measured.settling_error[poor].max()
-    return (
-        f"the settling time of {poor.size} of {len(measured)} is worth only up to {worst:.0%} of "
-        "itself: a peak at the edge of the band, or long steps"
-    )
+    return lines + [f"  caution: {sentence}" for sentence in run.cautions]
 
 
 def _size(run: Run) -> str:

@@ -161,6 +161,26 @@ class Trials:
         """
         return {name: Distribution.of(values) for name, values in self._quantities().items()}
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the distributions do not say by themselves; see `Run.cautions`."""
+        count, near = len(self), int(self.near_limit.sum())
+        said = []
+        if self.not_settled.size:
+            said.append(
+                f"{self.not_settled.size} of {count} trials did not settle; settling times and "
+                "energies are those of the others"
+            )
+        if near:
+            said.append(
+                f"in {near} of {count} trials an amplifier ends at a limit, so that x is wrong"
+            )
+        if self.failures:
+            said.append(f"{len(self.failures)} of {count} trials failed")
+        if self.verification is not None and self.verification.caution:
+            said.append(self.verification.caution)
+        return tuple(said)
+
     def __repr__(self) -> str:
         """Return the distributions in a few lines."""
         lines = [f"{len(self)} trials of {self.settled.shape[1]} right-hand sides"]
@@ -170,12 +190,9 @@ class Trials:
                     f"  {name}: {values.median:.3g} ({values.low:.3g} to {values.high:.3g}), "
                     f"{values.count} values"
                 )
-        counts = {
-            "not settled": self.not_settled.size,
-            "at a limit": int(self.near_limit.sum()),
-            "failed": len(self.failures),
-        }
-        lines += [f"  {name}: {count} trials" for name, count in counts.items() if count]
+        if self.verification is not None:
+            lines.append(f"  {self.verification}")
+        lines += [f"  caution: {sentence}" for sentence in self.cautions]
         return "\n".join(lines)
 
     def to_pandas(self) -> pandas.DataFrame:

@@ -37,8 +37,13 @@ from amcspice.netlist.subcircuit import check_banks
 __all__ = ["Flat", "PreparedDecks", "Reduced"]
 
 SMALLEST_VOLTS, SETTLING = 1e-6, 2 * RATE_ERROR
-"""What decks give as ``vntol`` [V], and what settling times are worth: steps are chosen so that modes
-decay as in the circuit to `RATE_ERROR`, and sampling adds as much at most."""
+"""What decks give as ``vntol`` [V], and what settling times are worth: steps are chosen so that
+modes decay as in the circuit to `RATE_ERROR`, and sampling adds as much at most."""
+
+CURVED_REST = 1e-4
+"""Settling tolerance by which rest is judged at most where cells have a curve: the window is chosen
+by time constants without drive, and with longer ones an output that moves by a tenth of 1 % in the
+last tenth is still on its way."""
 
 LARGEST_FORECAST = 128
 """Amplifiers up to which a forecast costs less than what it saves."""
@@ -138,7 +143,7 @@ class PreparedDecks:
             simulator=simulator,
             flat=flat,
             transient=transient,
-            settle_tolerance=analysis.settle_tolerance,
+            settle_tolerance=_rest_tolerance(self._circuit, analysis),
             timeout=analysis.timeout,
             amplifiers=analysis.amplifiers,
             chunk=chunk,
@@ -213,3 +218,10 @@ class PreparedDecks:
                 deck_sha256=sha256,
             )
         ]
+
+
+def _rest_tolerance(circuit: Circuit, analysis: Analysis) -> float:
+    """Return the settling tolerance by whose tenth the last tenth of a window is judged."""
+    device = circuit.device
+    curved = device.sinh_voltage is not None and not device.fluctuates
+    return min(analysis.settle_tolerance, CURVED_REST if curved else 1.0)

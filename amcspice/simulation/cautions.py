@@ -1,0 +1,92 @@
+"""What the figures of a run do not say by themselves, in sentences; empty where all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from amcspice.measure import Measurement
+from amcspice.simulation.result import Judgement, Range
+
+__all__ = ["ambiguity", "limit", "rest", "settling_worth", "stand_in", "unstable", "voltage"]
+
+POOR = 0.02
+"""Error of a settling time from which on it is said."""
+
+CELL_MARGIN = 1.05
+"""A cell that sees more than the read voltage by this factor is told of."""
+
+
+def limit(measured: Measurement, scale: Range) -> str:
+    """Say that amplifiers came to a limit, and what was done about it."""
+    times = "once" if scale.repeats == 1 else f"{scale.repeats} times"
+    halved = f"the range was halved {times}"
+    if measured.near_limit.any():
+        tried = f", although {halved}" if scale.repeats else ""
+        return f"an amplifier ends at a limit, so that x is wrong{tried}"
+    return f"{halved} to keep amplifiers off their limits" if scale.repeats else ""
+
+
+def voltage(scale: Range) -> str:
+    """Say that cells see more than they should be read with."""
+    seen, aimed = scale.cell_voltage, scale.read_voltage
+    if not seen > CELL_MARGIN * aimed:
+        return ""
+    by_design = scale.choice == "reference"
+    why = "its outputs end at the rails" if by_design else "by the range that was given"
+    return (
+        f"cells see up to {seen:.3g} V, {seen / aimed:.3g} times the read voltage, {why}: do they "
+        "bear it?"
+    )
+
+
+def ambiguity(judgement: Judgement) -> str:
+    """Say where the ideal answer is not the only one, and what to look at instead."""
+    several = np.flatnonzero(~judgement.unique)
+    if not several.size:
+        return ""
+    worst = several[np.argmax(judgement.residual[several])]
+    return (
+        f"the ideal answer of {several.size} of {len(judgement.unique)} right-hand sides is not "
+        "the only one, so the error of x says little; look at the residual: "
+        f"{judgement.residual[worst]:.3g} of the circuit, "
+        f"{judgement.reference_residual[worst]:.3g} of the reference (right-hand side {worst})"
+    )
+
+
+def rest(measured: Measurement) -> str:
+    """Say which right-hand sides did not come to rest."""
+    moving = ~measured.settled
+    if not moving.any():
+        return ""
+    unknown = np.isnan(measured.solution[moving]).any()
+    what = "come to no rest, x is unknown" if unknown else "did not settle, x is where they end"
+    return f"{np.count_nonzero(moving)} of {len(measured)} right-hand sides {what}"
+
+
+def unstable(runs_away: bool) -> str:
+    """Say that a circuit without a stable operating point was allowed."""
+    if not runs_away:
+        return ""
+    return "the circuit is unstable, which was allowed: x is where it goes, no answer"
+
+
+def settling_worth(measured: Measurement) -> str:
+    """Say which settling times are worth less than 2 %."""
+    poor = np.flatnonzero(measured.settling_error > POOR)
+    if not poor.size:
+        return ""
+    worst = measured.settling_error[poor].max()
+    return (
+        f"the settling time of {poor.size} of {len(measured)} is worth only up to {worst:.0%} of "
+        "itself: a peak at the edge of the band, or long steps"
+    )
+
+
+def stand_in(fidelity: str, provenance: dict[str, Any]) -> str:
+    """Say what stood for a sub-circuit that the fidelity cannot simulate."""
+    amplifier = provenance.get("amplifier")
+    if amplifier in (None, "macro-model") or provenance.get("ngspice") is not None:
+        return ""
+    return f"{fidelity} fidelity: {amplifier}"
