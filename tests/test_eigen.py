@@ -77,6 +77,48 @@ def test_the_smallest_start_is_no_rest(kick):
     assert time > sooner
 
 
+FIDELITIES = [
+    pytest.param("flat", marks=pytest.mark.ngspice),
+    pytest.param("reduced", marks=pytest.mark.ngspice),
+    "behavioural",
+    "dc",
+]
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+@pytest.mark.parametrize(
+    ("second", "output"),
+    [
+        (1.0, 1e-5 * (5 / 1.25) / (1.98 - 1.0) / 1.25),  # decays: the kick over what it lacks
+        (1.99, 5 / 1.25 * 1.99 / 1.98),  # grows as well, up to the rail, where the first one grows
+    ],
+)
+def test_a_saddle_is_not_settled(fidelity, second, output):
+    """A start without any part along the dominant eigenvector: nothing pushes it off."""
+    circuit = Eigen(np.diag([2.0, second]), opamp=OPAMP)
+    run = amc.simulate(circuit, [0.0, 1.0], fidelity=fidelity)
+    assert run.saddle
+    assert not run.settled
+    assert np.isnan(run.settling_time)
+    assert np.isnan(run.energy)
+    assert run.relative_error == pytest.approx(1.0)
+    np.testing.assert_allclose(run.measurement.outputs, [[0.0, -output]], rtol=1e-3, atol=1e-9)
+    assert "warning: 1 of 1 right-hand sides stand at an unstable equilibrium" in repr(run)
+    pushed = amc.simulate(circuit, [1e-6, 1.0], fidelity=fidelity)
+    assert pushed.settled
+    assert not pushed.saddle
+    if second < 1.98:
+        assert pushed.relative_error < 0.01
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+def test_a_start_that_a_converter_rounds_to_zero_is_a_saddle(fidelity):
+    circuit = Eigen(covariance(0), opamp=OPAMP, dac=amc.DAC(bits=4, full_scale=1.0))
+    run = amc.simulate(circuit, 1e-9 * np.ones(8), fidelity=fidelity)
+    assert run.saddle
+    assert not run.settled
+
+
 def test_error_shrinks_with_the_detuning_and_time_grows(measured):
     matrix = covariance(2)
     results = [error(Eigen(matrix, detuning=d, opamp=OPAMP))[:2] for d in (0.04, 0.02, 0.01)]

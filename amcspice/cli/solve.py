@@ -27,7 +27,7 @@ from amcspice.problem.generators import is_file
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation import Conversion, Run
 from amcspice.simulation.plain import plain_run
-from amcspice.simulation.run import settling_worth
+from amcspice.simulation.run import no_answer, settling_worth
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
@@ -187,6 +187,8 @@ def _show(run: Run) -> None:
     for k in range(min(count, MOST_ROWS)):
         entries = "  ".join(f"{value:.4g}" for value in run.x[:shown, k])
         time = si(run.settling_time[k], "s") if run.settled[k] else "not settled"
+        if run.saddle[k] or run.below_floor[k]:
+            time = "saddle" if run.saddle[k] else "below floor"
         error = f"{run.relative_error[k]:.2e}"
         table.add_row(str(k), entries, error, time, si(run.energy[k], "J"))
     console.print(table)
@@ -215,6 +217,8 @@ def _show_notes(run: Run, settings: Settings) -> None:
     worth = settling_worth(run.measurement)
     if worth:
         click.echo(f"note: {worth}", err=True)
+    for sentence in no_answer(run.measurement):
+        click.echo(f"note: {sentence}", err=True)
     unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
     if unsettled:
         what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"

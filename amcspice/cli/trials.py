@@ -15,6 +15,7 @@ from amcspice.cli.quantity import si, verification_line
 from amcspice.files import replacing
 from amcspice.simulation import Distribution, Trials, monte_carlo
 from amcspice.simulation.plain import plain_trials
+from amcspice.simulation.run import no_answer
 from amcspice.simulation.solve import PosedProblem
 
 __all__ = ["solve_trials"]
@@ -86,6 +87,8 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
             "times and energies are those of the others",
             err=True,
         )
+    for sentence in no_answer(trials.measurement):
+        click.echo(f"note: of all trials {sentence}", err=True)
     near = int(trials.near_limit.sum())
     if near:
         click.echo(

@@ -15,6 +15,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
+from amcspice.measure.measurement import STATES
 from amcspice.problem import CircuitForm
 from amcspice.simulation.result import Conversion, Judgement, Range, Verification
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["Run", "settling_worth"]
+__all__ = ["Run", "no_answer", "settling_worth"]
 
 KIND = "amcspice run 1"
 """What stands in a saved run."""
@@ -32,7 +33,7 @@ POOR = 0.02
 
 _MEASURED = (
     "outputs", "sampled", "solution", "answer", "relative_error", "settled", "settling_time",
-    "settling_error", "energy", "near_limit",
+    "settling_error", "energy", "near_limit", "saddle", "below_floor",
 )  # fmt: skip
 _PLAIN = ("problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance")
 
@@ -119,12 +120,29 @@ class Run:
 
     @property
     def settled(self) -> Any:
-        """Whether the outputs came to rest within the longest window, shape (K,)."""
+        """Whether the outputs came to rest within the longest window, shape (K,).
+
+        Not so at a saddle, where they stand only because nothing pushes them.
+        """
         return self._figure(self.measurement.settled)
 
     @property
+    def saddle(self) -> Any:
+        """Whether they stand at an equilibrium from which modes grow, shape (K,)."""
+        return self._figure(self.measurement.saddle)
+
+    @property
+    def below_floor(self) -> Any:
+        """Whether every output stands at a floor above ground, shape (K,): x cannot be read."""
+        return self._figure(self.measurement.below_floor)
+
+    @property
     def settling_time(self) -> Any:
-        """Time until every output stays in its band, nan where it never does, shape (K,) [s]."""
+        """Time until every output stays in its band, shape (K,) [s].
+
+        nan where it never does, where there is no time, and where there is no answer to come to:
+        at a saddle, or below the floor.
+        """
         return self._figure(self.measurement.settling_time)
 
     @property
@@ -208,6 +226,8 @@ class Run:
         figures = {
             "relative_error": np.atleast_1d(self.relative_error),
             "settled": self.measurement.settled,
+            "saddle": self.measurement.saddle,
+            "below_floor": self.measurement.below_floor,
             "settling_time_s": self.measurement.settling_time,
             "settling_error": self.measurement.settling_error,
             "energy_j": self.measurement.energy,
@@ -230,6 +250,8 @@ class Run:
                 "reference": (("rhs", "entry"), np.atleast_2d(self.reference.T)),
                 "relative_error": (figures, np.atleast_1d(self.relative_error)),
                 "settled": (figures, measured.settled),
+                "saddle": (figures, measured.saddle),
+                "below_floor": (figures, measured.below_floor),
                 "settling_time": (figures, measured.settling_time, {"units": "s"}),
                 "energy": (figures, measured.energy, {"units": "J"}),
                 "power": (("part", "rhs"), power, {"units": "W"}),
@@ -301,6 +323,7 @@ class Run:
 def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     """Return what `Run.save` took apart."""
     names = values.pop("power")
+    arrays = dict.fromkeys(STATES, np.zeros(len(arrays["settled"]), bool)) | arrays
     measurement = Measurement(
         **{name: arrays[name] for name in _MEASURED if name != "settling_error"},
         settling_error=arrays.get("settling_error", np.full_like(arrays["settling_time"], np.nan)),
@@ -361,6 +384,7 @@ def summary(run: Run) -> list[str]:
     unsettled = int((~measured.settled).sum())
     if unsettled:
         lines.append(f"  not settled: {unsettled} of {count}")
+    lines += [f"  warning: {sentence}" for sentence in no_answer(measured)]
     if run.near_limit:
         lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
     if run.verification is not None:
@@ -382,6 +406,26 @@ def settling_worth(measured: Measurement) -> str:
         f"the settling time of {poor.size} of {len(measured)} is worth only up to {worst:.0%} of "
         "itself: a peak at the edge of the band, or long steps"
     )
+
+
+def no_answer(measured: Measurement) -> list[str]:
+    """Say of which right-hand sides the outputs stand still without an answer, and why."""
+    count, sentences = len(measured), []
+    for state, reason in (
+        (
+            measured.saddle,
+            "stand at an unstable equilibrium that nothing pushes them off (a saddle), so that x "
+            "is no answer: take another start",
+        ),
+        (
+            measured.below_floor,
+            "have every output at the floor, above zero, so that x cannot be read: settling time "
+            "and energy leave them out",
+        ),
+    ):
+        if state.any():
+            sentences.append(f"{int(state.sum())} of {count} right-hand sides {reason}")
+    return sentences
 
 
 def _size(run: Run) -> str:

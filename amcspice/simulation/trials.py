@@ -123,6 +123,18 @@ class Trials:
         return settled
 
     @property
+    def saddle(self) -> NDArray[np.bool_]:
+        """Whether they stand at an equilibrium from which modes grow, shape (T, K)."""
+        saddle: NDArray[np.bool_] = self._by_trial(self.measurement.saddle)
+        return saddle
+
+    @property
+    def below_floor(self) -> NDArray[np.bool_]:
+        """Whether every output stands at a floor above ground, shape (T, K)."""
+        below: NDArray[np.bool_] = self._by_trial(self.measurement.below_floor)
+        return below
+
+    @property
     def settling_time(self) -> Array:
         """Settling times, shape (T, K) [s]."""
         times: Array = self._by_trial(self.measurement.settling_time)
@@ -172,6 +184,8 @@ class Trials:
                 )
         counts = {
             "not settled": self.not_settled.size,
+            "at a saddle": int(self.saddle.any(axis=1).sum()),
+            "below the floor": int(self.below_floor.any(axis=1).sum()),
             "at a limit": int(self.near_limit.sum()),
             "failed": len(self.failures),
         }
