@@ -21,6 +21,9 @@ __all__ = ["Case"]
 FLOORS = 20
 """A largest output below so many times the floor of a constraint is warned about."""
 
+ABOVE_FLOOR = 1.05
+"""A wanted output this many times the floor above ground can be read."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -50,6 +53,18 @@ class Case:
             return float(analysis.range)
         return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.read_voltage)
 
+    def smaller_range(self, volts: float) -> float:
+        """Return the next range to try where one is too large; the same where there is none.
+
+        It is half as large, or as large as keeps above the floor what stands above it now: to trade
+        a wrong answer for one that cannot be read is no gain.
+        """
+        outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor
+        kept = outputs[outputs > floor]
+        if not kept.size:
+            return volts / 2
+        return volts * max(0.5, floor / float(kept.min()))
+
     def cell_voltage(self, volts: float) -> float:
         """Return the largest voltage across a cell that a range asks for [V]."""
         return self.circuit.cell_voltage(self.vectors, self.answers, volts)
@@ -57,7 +72,7 @@ class Case:
     def warn_of_floor(self, volts: float, *, fixed: bool) -> None:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""
         floor, circuit = self.circuit.floor, self.circuit
-        largest = float(np.abs(self.answers / circuit.output_scale).max()) * volts
+        largest = float(self._outputs(volts).max())
         if not 0 < largest < FLOORS * floor * (1 - 1e-9):
             return
         factor = FLOORS * floor / largest
@@ -71,10 +86,30 @@ class Case:
         warnings.warn(
             f"{circuit.name} with this amplifier: entries that should be zero read as "
             f"{floor / largest:.1%} of the largest output, {1e3 * floor:g} mV of "
-            f"{1e3 * largest:.3g} mV; {advice}",
+            f"{1e3 * largest:.3g} mV; {advice}{self._advice_on_lost(volts)}",
             AccuracyWarning,
             stacklevel=2,
         )
+
+
+    def _advice_on_lost(self, volts: float) -> str:
+        """Say what it takes to lift every right-hand side above the floor, if some are below."""
+        floor, largest = ABOVE_FLOOR * self.circuit.floor, self._outputs(volts).max(axis=1)
+        lost = largest[(largest > 0) & (largest <= floor)]
+        if not lost.size:
+            return ""
+        needed = self.cell_voltage(volts) * floor / float(lost.min())
+        lifts = f"to lift all takes a read_voltage of more than {_rounded_up(needed)} V"
+        if needed > self.circuit.opamp.highest_output:
+            lifts = "no read_voltage lifts all"
+        return (
+            f"; {lost.size} of {len(largest)} right-hand sides have no output above the floor, so "
+            f"that nothing of them can be read: {lifts}"
+        )
+
+    def _outputs(self, volts: float) -> Array:
+        """Return the magnitudes of the outputs in a range, by the reference, shape (K, n) [V]."""
+        return np.abs(self.answers / self.circuit.output_scale) * volts
 
 
 def _rounded_up(value: float) -> float:

@@ -36,7 +36,10 @@ from amcspice.simulation.run import Run
 
 __all__ = ["Ranging", "ideal_run"]
 
-MAX_HALVINGS = 12
+MAX_REPEATS = 12
+LEAST_STEP = 0.95
+"""A smaller range that is not smaller than this is not tried."""
+
 PARTS_PER_JOB = 4
 """Parts that each process gets of a run, so that none waits long for the last one."""
 
@@ -101,18 +104,19 @@ class Ranging:
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
             drive = drive_of(batch, sent, volts)
-            may_halve = ~fixed & (repeats < MAX_HALVINGS)
-            foretold = self._forecast(prepared, drive, stop=bool(may_halve.any()))
+            smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
+            may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
+            foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
             if foretold is None:
-                volts, repeats = volts / 2, repeats + 1
+                volts, repeats = smaller, repeats + 1
                 continue
             forecast = join_forecasts(foretold)
-            outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_halve.all()))
+            outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_shrink.all()))
             near = outcome.measurement.near_limit.reshape(len(batch), -1).any(axis=1)
-            again = np.flatnonzero(near & may_halve)
+            again = np.flatnonzero(near & may_shrink)
             if not again.size or len(batch) > 1:
                 break
-            volts, repeats = volts / 2, repeats + 1
+            volts, repeats = smaller, repeats + 1
         if self.analysis.range != "reference":
             self._warn_of_small_outputs(cases, outcome)
         for case, scale in zip(cases, volts, strict=True):
@@ -131,11 +135,11 @@ class Ranging:
             if k not in again
         }  # fmt: skip
         if again.size:
-            halved = self._run(
-                batch.take(again.tolist()), [cases[int(k)] for k in again], volts[again] / 2,
+            shrunk = self._run(
+                batch.take(again.tolist()), [cases[int(k)] for k in again], smaller[again],
                 repeats[again] + 1, started,
             )  # fmt: skip
-            runs |= dict(zip(again.tolist(), halved, strict=True))
+            runs |= dict(zip(again.tolist(), shrunk, strict=True))
         return [runs[k] for k in range(len(cases))]
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:

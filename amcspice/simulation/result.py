@@ -34,7 +34,8 @@ class Range:
     volts_per_unit : float
         Volts for one unit of the column-scaled solution.
     repeats : int
-        How often it was halved and run again because an amplifier came near a limit.
+        How often it was halved and run again because an amplifier came near a limit; by less than
+        half where the floor of a constraint stands in the way.
     cell_voltage : float
         Largest voltage across a cell that the ideal answer asks for [V]; where outputs end at
         the rails by design, that of the rails; nan where there are no volts.
