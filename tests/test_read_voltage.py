@@ -390,9 +390,7 @@ FLOOR_MATRIX = np.random.default_rng(0).random((6, 4))
 
 def above_ground(**options):
     """Return a circuit whose outputs stop 50 mV above ground."""
-    return amc.ClassicGINV(
-        FLOOR_MATRIX, constraint=amc.NonNegative(), opamp="onchip-1g", **options
-    )
+    return amc.ClassicGINV(FLOOR_MATRIX, constraint=amc.NonNegative(), opamp="onchip-1g", **options)
 
 
 @pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")

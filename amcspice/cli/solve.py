@@ -217,7 +217,7 @@ def _show_notes(run: Run, settings: Settings) -> None:
     worth = settling_worth(run.measurement)
     if worth:
         click.echo(f"note: {worth}", err=True)
-    for sentence in no_answer(run.measurement):
+    for sentence in (*run.notes, *no_answer(run.measurement)):
         click.echo(f"note: {sentence}", err=True)
     unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
     if unsettled:

@@ -91,7 +91,6 @@ class Case:
             stacklevel=2,
         )
 
-
     def _advice_on_lost(self, volts: float) -> str:
         """Say what it takes to lift every right-hand side above the floor, if some are below."""
         floor, largest = ABOVE_FLOOR * self.circuit.floor, self._outputs(volts).max(axis=1)

@@ -55,6 +55,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,
+        "notes": run.notes,
         **_plain_conversion(run.conversion),
         **plain_verification(run.verification),
         "provenance": run.provenance,

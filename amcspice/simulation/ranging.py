@@ -23,7 +23,8 @@ from amcspice.engine import (
     Waveforms,
     get_backend,
 )
-from amcspice.errors import AccuracyWarning
+from amcspice.engine.remedies import near_noise_limit, refuse_unstable
+from amcspice.errors import AccuracyWarning, UnstableError
 from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
@@ -99,7 +100,7 @@ class Ranging:
         repeats: NDArray[np.intp],
         started: float,
     ) -> list[Run]:
-        prepared = self.backend.prepare(batch)
+        prepared = self._prepare(batch)
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
@@ -141,6 +142,15 @@ class Ranging:
             )  # fmt: skip
             runs |= dict(zip(again.tolist(), shrunk, strict=True))
         return [runs[k] for k in range(len(cases))]
+
+    def _prepare(self, batch: Batch) -> Prepared:
+        """Prepare a batch; a refusal of what is unstable names what fits the circuit."""
+        try:
+            return self.backend.prepare(batch)
+        except UnstableError as error:
+            refused = error
+        refuse_unstable(batch)
+        raise refused
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
         """Say that a range that was given uses next to nothing of what outputs can show."""
@@ -231,10 +241,12 @@ class Ranging:
                 segments=tuple(segment for stream in outcome.streams for segment in stream),
                 outputs=tuple(int(k) for k in prepared.batch.outputs),
             )
+        near = near_noise_limit(case.circuit)
         return replace(
             _run_of(case, measurement, self.backend, scale, origin),
             waveforms=waveforms,
             conversion=conversion,
+            notes=(near,) if near else (),
         )
 
 

@@ -70,6 +70,8 @@ class Run:
         If some were run again at a higher fidelity.
     conversion : Conversion, optional
         If there are converters; ``x`` is what they give then.
+    notes : tuple of str
+        What the figures alone do not say of the circuit.
     """
 
     problem: str
@@ -86,6 +88,7 @@ class Run:
     form: CircuitForm | None = None
     verification: Verification | None = None
     conversion: Conversion | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of right-hand sides."""
@@ -297,7 +300,7 @@ class Run:
             **{item.name: getattr(judgement, item.name) for item in fields(Judgement)},
         }  # fmt: skip
         values = {name: getattr(self, name) for name in _PLAIN}
-        values["power"] = list(measured.power)
+        values["power"], values["notes"] = list(measured.power), list(self.notes)
         values["range"] = asdict(self.range)
         for name in _NESTED:
             nested = getattr(self, name)
@@ -335,6 +338,7 @@ def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
         relative_error=arrays["error"],
     )  # fmt: skip
     judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
+    values["notes"] = tuple(values.get("notes", ()))
     values["range"] = Range(**values["range"])
     values |= {name: _restored(kind, values[name]) for name, kind in _NESTED.items()}
     return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
@@ -385,6 +389,7 @@ def summary(run: Run) -> list[str]:
     if unsettled:
         lines.append(f"  not settled: {unsettled} of {count}")
     lines += [f"  warning: {sentence}" for sentence in no_answer(measured)]
+    lines += [f"  note: {sentence}" for sentence in run.notes]
     if run.near_limit:
         lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
     if run.verification is not None:
