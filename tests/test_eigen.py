@@ -8,6 +8,8 @@ from amcspice.circuit import Eigen
 from amcspice.errors import InputError
 from amcspice.problem import problem_of
 from amcspice.problem.eig import dominant_space
+from amcspice.simulation.plain import plain_run
+from amcspice.simulation.result import Feedback
 
 OPAMP = amc.OpAmp(gain=1e6)
 
@@ -187,3 +189,88 @@ def test_directions_of_the_largest_eigenvalue_of_either_sign(sign):
         expected = basis[:, values == values.max()]
         assert space.shape == (4, count)
         np.testing.assert_allclose(space @ space.T, expected @ expected.T, atol=1e-12)
+
+
+# Feedback that is found on the circuit.
+
+
+def searched(matrix, **more):
+    circuit = Eigen(matrix, opamp=OPAMP, eigenvalue="search", **more)
+    start = problem_of(circuit).default_input(circuit)
+    return circuit, start
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_finds_the_eigenvalue_without_knowing_it(seed, monkeypatch):
+    """To a tenth of the detuning, from the largest sum of a row: a bound that anyone can add up."""
+    matrix = covariance(seed)
+    exact, bound = np.linalg.eigvalsh(matrix)[-1], np.abs(matrix).sum(axis=1).max()
+
+    def unknown(_):
+        raise AssertionError("the search looked at the exact eigenvalue")
+
+    monkeypatch.setattr("amcspice.circuit.topologies.eigen.dominant", unknown)
+    circuit, start = searched(matrix)
+    assert circuit.set_by == bound
+    run = amc.simulate(circuit, start, fidelity="behavioural")
+    assert run.feedback.choice == "search"
+    assert (1 - 1.1e-3) * exact < run.feedback.eigenvalue < exact
+    # One trial at the bound, halvings until it grows, then halvings of the logarithm of two.
+    steps = max(1, int(np.ceil(np.log2(bound / exact))))
+    assert run.feedback.trials == 1 + steps + int(np.ceil(np.log2(np.log(2) / np.log1p(1e-3))))
+    assert run.relative_error < 1e-2
+
+
+def test_the_exact_eigenvalue_is_said_to_be_an_oracle(tmp_path):
+    circuit = Eigen(covariance(0), opamp=OPAMP)
+    start = problem_of(circuit).default_input(circuit)
+    run = amc.simulate(circuit, start, fidelity="dc")
+    assert (run.feedback.choice, run.feedback.trials) == ("reference", 0)
+    assert run.feedback.eigenvalue == pytest.approx(np.linalg.eigvalsh(covariance(0))[-1])
+    assert "(of the matrix, an oracle)" in repr(run)
+    given = amc.simulate(Eigen(covariance(0), eigenvalue=20.0), start, fidelity="dc")
+    assert given.feedback == Feedback("fixed", 20.0, 0)
+    found = amc.simulate(searched(covariance(0))[0], start, fidelity="dc")
+    assert f"(found in {found.feedback.trials} trials)" in repr(found)
+    assert plain_run(found)["feedback"]["trials"] == found.feedback.trials > 0
+    found.save(tmp_path / "run.npz")
+    assert amc.Run.load(tmp_path / "run.npz").feedback == found.feedback
+    other = amc.solve("inv", [[1.0, 0.2], [0.1, 1.0]], [1.0, 1.0], fidelity="dc")
+    assert other.feedback is None
+    assert "feedback" not in plain_run(other)
+
+
+def test_a_search_finds_the_eigenvalue_of_the_cells_that_were_written():
+    """Wires take a part of every cell: by the exact eigenvalue nothing grows any more."""
+    matrix, wire = covariance(1), amc.Wire(row=20.0, column=20.0)
+    circuit, start = searched(matrix, wire=wire)
+    by_oracle = amc.simulate(Eigen(matrix, opamp=OPAMP, wire=wire), start, fidelity="behavioural")
+    by_search = amc.simulate(circuit, start, fidelity="behavioural")
+    assert by_search.feedback.eigenvalue < 0.99 * by_oracle.feedback.eigenvalue
+    assert np.abs(by_oracle.measurement.outputs).max() < 0.1  # it rests near zero
+    assert np.abs(by_search.measurement.outputs).max() > 1.0
+    assert by_search.relative_error < 0.02
+
+
+@pytest.mark.ngspice
+def test_a_search_is_verified_with_what_it_found():
+    circuit, start = searched(covariance(2))
+    run = amc.simulate(circuit, start, fidelity="behavioural", verify=1)
+    assert run.verification.passed
+    assert run.verification.largest_solution_deviation < 1e-4
+
+
+def test_a_macro_searches_too():
+    circuit = amc.Macro(np.abs(covariance(0))).circuit("eigen", eigenvalue="search")
+    run = amc.simulate(circuit, problem_of(circuit).default_input(circuit), fidelity="behavioural")
+    assert run.feedback.trials > 0
+    assert run.settled
+    assert run.relative_error < 0.02
+
+
+def test_a_search_where_nothing_can_grow_is_refused():
+    circuit = Eigen([[-1.0, 0.0], [0.0, -2.0]], eigenvalue="search")
+    with pytest.raises(InputError, match="eigenvalue = search: outputs leave zero at no loop gain"):
+        amc.simulate(circuit, [1.0, 1.0], fidelity="dc")
+    with pytest.raises(InputError, match="eigenvalue"):
+        Eigen([[1.0, 0.0], [0.0, 2.0]], eigenvalue="guess")

@@ -212,6 +212,8 @@ def _show_notes(run: Run, settings: Settings) -> None:
     count = len(run)
     if settings.stand_in is not None:
         click.echo(f"note: {run.fidelity} fidelity: {settings.stand_in}", err=True)
+    if run.feedback is not None:
+        click.echo(f"note: the feedback is {run.feedback}", err=True)
     _show_range(run, settings)
     _show_ambiguity(run)
     worth = settling_worth(run.measurement)
@@ -219,7 +221,7 @@ def _show_notes(run: Run, settings: Settings) -> None:
         click.echo(f"note: {worth}", err=True)
     for sentence in (*run.notes, *no_answer(run.measurement)):
         click.echo(f"note: {sentence}", err=True)
-    unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
+    unsettled = int(np.count_nonzero(~(run.settled | run.saddle)))
     if unsettled:
         what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"
         click.echo(f"note: {unsettled} of {count} right-hand sides {what}", err=True)

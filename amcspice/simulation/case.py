@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis
+from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
 from amcspice.simulation.conversion import Inputs
+from amcspice.simulation.feedback import set_feedback
+from amcspice.simulation.result import Feedback
 
 __all__ = ["Case"]
 
@@ -34,10 +36,11 @@ class Case:
     single: bool
     answers: Array
     inputs: Inputs
+    feedback: Feedback | None = None
 
     @classmethod
-    def of(cls, circuit: Circuit, b: ArrayLike, analysis: Analysis) -> Case:
-        """Check `b` for `circuit` and compute its reference answers."""
+    def of(cls, circuit: Circuit, b: ArrayLike, backend: Backend) -> Case:
+        """Check `b` for `circuit`, compute its reference answers, and set its feedback."""
         if not isinstance(circuit, Circuit):
             raise InputError(
                 f"circuit: {type(circuit).__name__} is no circuit; make one, such as "
@@ -45,7 +48,10 @@ class Case:
             )
         vectors = circuit.vectors(b)
         answers = problem_of(circuit).answer(circuit, vectors)
-        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors))
+        feedback = None
+        if backend.simulates:
+            circuit, feedback = set_feedback(circuit)
+        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors), feedback)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,
         "notes": run.notes,
+        **({} if run.feedback is None else {"feedback": asdict(run.feedback)}),
         **_plain_conversion(run.conversion),
         **plain_verification(run.verification),
         "provenance": run.provenance,

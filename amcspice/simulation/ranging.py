@@ -292,4 +292,5 @@ def _run_of(
         waveforms=None,
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
+        feedback=case.feedback,
     )

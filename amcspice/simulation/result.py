@@ -17,7 +17,7 @@ from amcspice.problem import problem_of
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Conversion", "Judgement", "Range", "Verification", "judge"]
+__all__ = ["Conversion", "Feedback", "Judgement", "Range", "Verification", "judge"]
 
 DEVIATION_LIMIT = 1e-3
 """Deviation of a solution from that of the next higher fidelity up to which it is confirmed."""
@@ -45,6 +45,31 @@ class Range:
     volts_per_unit: float
     repeats: int
     cell_voltage: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How the feedback of an eigenvector circuit was set.
+
+    Parameters
+    ----------
+    choice : {"reference", "fixed", "search"}
+        By the largest eigenvalue of the matrix, which no hardware knows; by a number that was
+        given; or by what was found on the circuit.
+    eigenvalue : float
+        That it was set by, before the detuning.
+    trials : int
+        How often a search looked whether outputs grow.
+    """
+
+    choice: str
+    eigenvalue: float
+    trials: int
+
+    def __str__(self) -> str:
+        how = {"reference": "of the matrix, an oracle", "fixed": "given"}
+        said = how.get(self.choice, f"found in {self.trials} trials")
+        return f"set by the eigenvalue {self.eigenvalue:.4g} ({said})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.measure.measurement import STATES
 from amcspice.problem import CircuitForm
-from amcspice.simulation.result import Conversion, Judgement, Range, Verification
+from amcspice.simulation.result import Conversion, Feedback, Judgement, Range, Verification
 
 if TYPE_CHECKING:
     import pandas
@@ -37,7 +37,11 @@ _MEASURED = (
 )  # fmt: skip
 _PLAIN = ("problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance")
 
-_NESTED: dict[str, Any] = {"verification": Verification, "conversion": Conversion}
+_NESTED: dict[str, Any] = {
+    "verification": Verification,
+    "conversion": Conversion,
+    "feedback": Feedback,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +74,8 @@ class Run:
         If some were run again at a higher fidelity.
     conversion : Conversion, optional
         If there are converters; ``x`` is what they give then.
+    feedback : Feedback, optional
+        How that of an eigenvector circuit was set.
     notes : tuple of str
         What the figures alone do not say of the circuit.
     """
@@ -88,6 +94,7 @@ class Run:
     form: CircuitForm | None = None
     verification: Verification | None = None
     conversion: Conversion | None = None
+    feedback: Feedback | None = None
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -340,7 +347,7 @@ def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
     values["notes"] = tuple(values.get("notes", ()))
     values["range"] = Range(**values["range"])
-    values |= {name: _restored(kind, values[name]) for name, kind in _NESTED.items()}
+    values |= {name: _restored(kind, values.get(name)) for name, kind in _NESTED.items()}
     return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
 
 
@@ -385,6 +392,8 @@ def summary(run: Run) -> list[str]:
         f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "
         f"{run.range.repeats} repeats)"
     )
+    if run.feedback is not None:
+        lines.append(f"  feedback: {run.feedback}")
     unsettled = int((~measured.settled).sum())
     if unsettled:
         lines.append(f"  not settled: {unsettled} of {count}")
