@@ -249,6 +249,8 @@ def test_a_search_finds_the_eigenvalue_of_the_cells_that_were_written():
     assert by_search.feedback.eigenvalue < 0.99 * by_oracle.feedback.eigenvalue
     assert np.abs(by_oracle.measurement.outputs).max() < 0.1  # it rests near zero
     assert np.abs(by_search.measurement.outputs).max() > 1.0
+    assert "note: nothing grew to a rail" in repr(by_oracle)
+    assert by_search.notes == ()
     assert by_search.relative_error < 0.02
 
 

@@ -12,13 +12,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from amcspice.circuit import Circuit, Eigen
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.errors import InputError
+from amcspice.measure import Measurement
 from amcspice.reduction import reduce_to_ports
 from amcspice.simulation.result import Feedback
 
-__all__ = ["set_feedback"]
+__all__ = ["nothing_grew", "set_feedback"]
+
+GROWN = 0.9
+"""Largest output at the rail's image, as a fraction of it, from which on it has grown there."""
 
 STEP = 2.0
 """Factor by which the loop gain is raised, or lowered, until it passes one."""
@@ -46,6 +52,21 @@ def set_feedback(circuit: Circuit) -> tuple[Circuit, Feedback | None]:
     search = _Search(circuit)
     found = search.largest_that_grows()
     return replace(circuit, eigenvalue=found), Feedback("search", found, search.trials)
+
+
+def nothing_grew(circuit: Circuit, measured: Measurement) -> str:
+    """Return a sentence on an eigenvector circuit that rests away from its rails; else empty."""
+    if not isinstance(circuit, Eigen):
+        return ""
+    reach = min(circuit.opamp.highest_output, -circuit.opamp.lowest_output) / circuit.inverter_gain
+    grown = np.abs(measured.outputs).max(axis=1) >= GROWN * reach
+    if not (measured.settled & ~grown).any():
+        return ""
+    return (
+        "nothing grew to a rail, so that x is what the start leaves and no eigenvector: the "
+        "feedback is above the largest eigenvalue of the circuit as it is; a smaller eigenvalue "
+        "sets it lower, and eigenvalue search finds it"
+    )
 
 
 class _Search:

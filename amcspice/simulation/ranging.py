@@ -30,6 +30,7 @@ from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
 from amcspice.simulation.case import Case
 from amcspice.simulation.conversion import convert
+from amcspice.simulation.feedback import nothing_grew
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
@@ -241,12 +242,12 @@ class Ranging:
                 segments=tuple(segment for stream in outcome.streams for segment in stream),
                 outputs=tuple(int(k) for k in prepared.batch.outputs),
             )
-        near = near_noise_limit(case.circuit)
+        notes = near_noise_limit(case.circuit), nothing_grew(case.circuit, measurement)
         return replace(
             _run_of(case, measurement, self.backend, scale, origin),
             waveforms=waveforms,
             conversion=conversion,
-            notes=(near,) if near else (),
+            notes=tuple(note for note in notes if note),
         )
 
 
