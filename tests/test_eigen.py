@@ -1,7 +1,10 @@
 """The eigenvector circuit: its direction, what the detuning costs, what it refuses."""
 
+import json
+
 import numpy as np
 import pytest
+from cli_helpers import run as command
 
 import amcspice as amc
 from amcspice.circuit import Eigen
@@ -276,3 +279,25 @@ def test_a_search_where_nothing_can_grow_is_refused():
         amc.simulate(circuit, [1.0, 1.0], fidelity="dc")
     with pytest.raises(InputError, match="eigenvalue"):
         Eigen([[1.0, 0.0], [0.0, 2.0]], eigenvalue="guess")
+
+
+def test_the_command_line_says_saddle_and_search(tmp_path):
+    matrix, start, target = tmp_path / "A.csv", tmp_path / "b.csv", tmp_path / "run.json"
+    np.savetxt(matrix, np.diag([2.0, 1.0]), delimiter=",")
+    np.savetxt(start, [[0.0], [1.0]], delimiter=",")
+    words = ["solve", "eig", "--matrix", matrix, "--fidelity", "behavioural", "--json", target]
+    stays = command(*words, "--rhs", start)
+    assert stays.exit_code == 0, stays.output
+    assert "that nothing pushes them off (a saddle), so that x is no answer" in stays.output
+    assert "by the eigenvalue 2 (of the matrix, an oracle)" in stays.output
+    written = json.loads(target.read_text())
+    assert (written["saddle"], written["settled"]) == ([True], [False])
+    assert written["settling_time_s"] == [None]
+    assert written["feedback"] == {"choice": "reference", "eigenvalue": 2.0, "trials": 0}
+    searched = command(*words, "--eigenvalue", "search")
+    assert searched.exit_code == 0, searched.output
+    assert "trials)" in searched.output
+    written = json.loads(target.read_text())
+    assert written["feedback"]["choice"] == "search"
+    assert (written["saddle"], written["settled"]) == ([False], [True])
+    assert command(*words, "--eigenvalue", "guess").exit_code == 2

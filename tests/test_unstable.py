@@ -57,6 +57,27 @@ def test_an_oscillation_never_settles(fidelity):
     assert np.ptp(outputs[half], axis=0).max() > 1.0
 
 
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["flat", "reduced", "behavioural"])
+def test_without_input_it_stands_at_a_saddle(fidelity):
+    circuit, _ = latching()
+    run = amc.simulate(circuit, [0.0, 0.0], fidelity=fidelity, allow_unstable=True)
+    assert run.saddle
+    assert not run.settled
+    assert np.isnan(run.settling_time)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["dc", "flat", "reduced", "behavioural"])
+def test_what_rings_while_it_is_active_is_not_settled_where_it_touches_zero(fidelity):
+    """Held at zero it is at rest; at zero without being pushed there it is not."""
+    opamp = amc.OpAmp(gain=1e4, gbw=100e6, input_capacitance=3e-12)
+    circuit = amc.ClassicGINV(CLASSIC, constraint=amc.NonNegative(), opamp=opamp)
+    vectors = CLASSIC @ np.array([[-1.0, -0.5], [0.0, 0.0]]).T
+    run = amc.simulate(circuit, vectors, fidelity=fidelity)
+    np.testing.assert_array_equal(run.settled, [True, False])
+
+
 def test_stable_circuits_are_what_they_were():
     circuit = amc.CompactGINV(CLASSIC)
     vector = CLASSIC @ [0.5, 0.2]

@@ -105,10 +105,13 @@ def saddles(
     offset, delivered = circuit.opamp.offsets(len(eq.hold)), batch.into_network(final) - into
     stage = final[:, piecewise.out] + eq.rout * delivered[:, piecewise.out]
     margin = AT_LIMIT * (eq.highest - eq.lowest)
+    moves = eq.unity * (final @ difference.T + offset) - eq.leak * stage
+    # Against an end of the range, which what only touches it may leave again.
+    pushed = np.abs(moves) > rates.max() * margin
     at_highest, at_lowest = stage > eq.highest - margin, stage < eq.lowest + margin
     place = np.where(at_highest, HIGHEST, np.where(at_lowest, LOWEST, INSIDE))
+    place = np.where(pushed, place, INSIDE)
     codes = (place + ABOVE).astype(np.uint8)
-    moves = eq.unity * (final @ difference.T + offset) - eq.leak * stage
     moves = np.abs(np.where(place == INSIDE, moves, 0.0)).max(axis=1)
     count, found = len(final) // len(batch), none
     for number in np.flatnonzero(rates >= 0):
