@@ -17,7 +17,7 @@ from amcspice.engine.behavioural import followed
 from amcspice.engine.dc import RestSolver
 from amcspice.engine.dc.codes import ABOVE, HIGHEST, INSIDE, LOWEST
 from amcspice.engine.dc.grown import grown_rest
-from amcspice.engine.dc.stability import growth
+from amcspice.engine.dc.stability import growth, saddles
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.errors import UnstableError, UnsupportedError
@@ -358,9 +358,11 @@ def test_the_trajectory_leads_to_the_rest_that_the_growing_mode_tells(first):
 def test_without_start_nothing_grows(monkeypatch):
     circuit, _ = eigen_circuit(0)
     monkeypatch.setattr(amc.Eigen, "vectors", amc.Circuit.vectors)  # a converter may round to zero
-    rest, _, _ = rest_of(circuit, np.zeros((5, 1)), 1.0)
-    assert not rest.found.any()
-    assert np.isnan(rest.voltages).all()
+    rest, model, currents = rest_of(circuit, np.zeros((5, 1)), 1.0)
+    assert rest.found.all()
+    assert not rest.sources.any()
+    into = model.port_currents(currents)
+    assert saddles(Batch.of([circuit]), rest.voltages, into, rest.found).all()
 
 
 def test_an_eigenvector_circuit_whose_loop_gain_is_below_one_rests_at_once(tight):

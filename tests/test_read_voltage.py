@@ -10,6 +10,8 @@ import pytest
 import amcspice as amc
 from amcspice.circuit import INV, MVM
 from amcspice.reduction import reduce_to_ports
+from amcspice.sweep.metrics import run_metrics
+from amcspice.workload.summary import summarise
 
 DRAW = np.random.default_rng(4)
 A = np.array([[1.0, 0.2, 0.3], [0.2, 0.9, 0.1], [0.3, 0.1, 0.8]])
@@ -381,3 +383,85 @@ def test_outputs_have_room_below_what_the_amplifier_reaches(fidelity):
     run = amc.simulate(MVM(A, opamp=opamp), B, fidelity=fidelity, read_voltage=10)
     assert run.range_halvings == 0
     assert np.abs(run.measurement.outputs).max() == pytest.approx(1.0, rel=1e-3)
+
+
+FLOOR_MATRIX = np.random.default_rng(0).random((6, 4))
+
+
+def above_ground(**options):
+    """Return a circuit whose outputs stop 50 mV above ground."""
+    return amc.ClassicGINV(FLOOR_MATRIX, constraint=amc.NonNegative(), opamp="onchip-1g", **options)
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+@pytest.mark.parametrize(
+    "fidelity", ["dc", "behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
+)
+def test_what_is_all_below_the_floor_is_no_answer(fidelity):
+    """The first one stands above 50 mV, the others are a hundredth and nothing of it."""
+    x = np.random.default_rng(1).random(4)
+    vectors = FLOOR_MATRIX @ np.stack([x, x / 100, 0 * x], axis=1)
+    run = amc.simulate(above_ground(), vectors, fidelity=fidelity)
+    np.testing.assert_array_equal(run.below_floor, [False, True, True])
+    np.testing.assert_allclose(run.measurement.outputs[1:], 0.05, rtol=0.005)
+    assert run.settled.all()
+    for figure in (run.settling_time, run.energy):
+        np.testing.assert_array_equal(np.isnan(figure), [fidelity == "dc", True, True])
+    assert np.isfinite(run.power["total"]).all()
+    assert "warning: 2 of 3 right-hand sides have every output at the floor" in repr(run)
+    if fidelity != "dc":  # a median is that of the one which can be read
+        assert run_metrics(run, FLOOR_MATRIX, non_negative=True)[
+            "settling_time_median_s"
+        ] == pytest.approx(run.settling_time[0])
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+def test_the_advice_on_what_is_below_the_floor_is_what_it_takes():
+    x = np.random.default_rng(1).random(4)
+    vectors = FLOOR_MATRIX @ np.stack([x, x / 3], axis=1)
+    with pytest.warns(amc.AccuracyWarning, match="1 of 2 right-hand sides have no") as caught:
+        run = amc.simulate(above_ground(), vectors, fidelity="dc")
+    np.testing.assert_array_equal(run.below_floor, [False, True])
+    needed = float(str(caught[-1].message).split("a read_voltage of more than ")[1].split(" V")[0])
+    for share, below in ((1.5, False), (0.9, True)):  # entries at the floor take a part of it
+        run = amc.simulate(above_ground(), vectors, fidelity="dc", read_voltage=share * needed)
+        np.testing.assert_array_equal(run.below_floor, [False, below])
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_a_smaller_range_stops_above_the_floor(fidelity):
+    """The stage is at its rail behind 600 ohm; half of the range would put the last entry below."""
+    draw = np.random.default_rng(0)
+    matrix, x = draw.random((8, 3)), np.array([1.0, 0.4, 0.15])
+    opamp = amc.OpAmp.preset("onchip-1g", output_resistance=600.0)
+    circuit = amc.ClassicGINV(matrix, constraint=amc.NonNegative(), opamp=opamp)
+    vector = matrix @ x + 0.6 * np.linalg.svd(matrix)[0][:, 5]
+    run = amc.simulate(circuit, vector, fidelity=fidelity, read_voltage=2.0)
+    assert run.range.repeats == 1
+    assert not run.near_limit
+    assert run.volts_per_unit == pytest.approx(1.05 * 0.05 / 0.15)
+    np.testing.assert_allclose(run.x, x, rtol=2e-3)
+    # At 3 kohm no range fits both: it stays at the rail, and says so.
+    opamp = amc.OpAmp.preset("onchip-1g", output_resistance=3e3)
+    circuit = amc.ClassicGINV(matrix, constraint=amc.NonNegative(), opamp=opamp)
+    stuck = amc.simulate(circuit, vector, fidelity=fidelity, read_voltage=2.0)
+    assert stuck.near_limit
+    assert stuck.range.repeats == 1
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.errors.AccuracyWarning")
+def test_a_factorisation_counts_what_is_below_the_floor_and_leaves_it_out():
+    data = np.random.default_rng(3).random((8, 6))
+    data[:, 0] *= 1e-3
+    result = amc.nmf(
+        data, 2, iterations=2, circuit="ginv-classic", opamp="onchip-1g", fidelity="behavioural"
+    )
+    below = result.measured.below_floor
+    assert 0 < below.sum() < len(below)
+    assert sum(step.below_floor for step in result.history) == below.sum()
+    assert f"below the floor: {below.sum()}" in repr(result)
+    figures = summarise([result], "behavioural")
+    assert figures["below_floor"] == below.sum()
+    mean = np.nansum(result.measured.energy) / (~below).sum()
+    assert figures["energy_j"]["per_regression"] == pytest.approx(mean)

@@ -7,6 +7,9 @@ import pytest
 from cli_helpers import run as command
 
 import amcspice as amc
+from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.remedies import noise_share
+from amcspice.reduction import reduce_to_ports
 
 POSITIVE_EIGENVALUE = np.array([[0.2, 1.0], [1.0, 0.3]])  # INV: det < 0, one mode grows
 CLASSIC = np.random.default_rng(7).random((3, 2))
@@ -57,6 +60,27 @@ def test_an_oscillation_never_settles(fidelity):
     assert np.ptp(outputs[half], axis=0).max() > 1.0
 
 
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["flat", "reduced", "behavioural"])
+def test_without_input_it_stands_at_a_saddle(fidelity):
+    circuit, _ = latching()
+    run = amc.simulate(circuit, [0.0, 0.0], fidelity=fidelity, allow_unstable=True)
+    assert run.saddle
+    assert not run.settled
+    assert np.isnan(run.settling_time)
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["dc", "flat", "reduced", "behavioural"])
+def test_what_rings_while_it_is_active_is_not_settled_where_it_touches_zero(fidelity):
+    """Held at zero it is at rest; at zero without being pushed there it is not."""
+    opamp = amc.OpAmp(gain=1e4, gbw=100e6, input_capacitance=3e-12)
+    circuit = amc.ClassicGINV(CLASSIC, constraint=amc.NonNegative(), opamp=opamp)
+    vectors = CLASSIC @ np.array([[-1.0, -0.5], [0.0, 0.0]]).T
+    run = amc.simulate(circuit, vectors, fidelity=fidelity)
+    np.testing.assert_array_equal(run.settled, [True, False])
+
+
 def test_stable_circuits_are_what_they_were():
     circuit = amc.CompactGINV(CLASSIC)
     vector = CLASSIC @ [0.5, 0.2]
@@ -84,3 +108,123 @@ def test_the_command_line_has_the_flag(tmp_path):
     assert content["near_limit"] is content["unstable"] is True
     assert [f"note: {sentence}" for sentence in content["cautions"]] == allowed.stderr.splitlines()
     assert len(content["cautions"]) >= 2
+
+
+# What makes it stable, and how near it is.
+
+
+def refusal(circuit, vector, fidelity="dc"):
+    with pytest.raises(amc.UnsupportedError) as caught:
+        amc.simulate(circuit, vector, fidelity=fidelity)
+    return str(caught.value)
+
+
+def well_conditioned(n=16):
+    """Return a covariance, scaled to a diagonal of ones."""
+    data = np.random.default_rng(0).standard_normal((4 * n, n))
+    matrix = data.T @ data
+    scale = 1 / np.sqrt(np.diag(matrix))
+    return scale[:, None] * matrix * scale
+
+
+def noisy(matrix, noise, seed=0, **more):
+    return amc.make_circuit("inv", matrix, write_noise=noise, seed=seed, **more)
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_a_matrix_that_no_hardware_inverts_is_sent_to_least_squares(fidelity):
+    circuit, vector = latching()
+    said = refusal(circuit, vector, fidelity)
+    assert "each of these makes it stable: problem lstsq (ginv-compact)" in said
+    for other in ("write_noise", "g_max", "gbw", "capacitance of", "diagonal"):
+        assert other not in said
+    run = amc.solve("lstsq", POSITIVE_EIGENVALUE, vector, fidelity=fidelity, gain=1e4)
+    assert run.relative_error < 0.01
+
+
+def test_capacitance_is_answered_by_what_it_takes():
+    circuit, vector = ringing()
+    said = refusal(circuit, vector)
+    assert "circuit ginv-compact" in said
+    assert "write_noise" not in said
+    assert "lstsq" not in said
+    less = float(said.split("input_capacitance of ")[1].split(" F")[0])
+    for capacitance, stable in ((less, True), (2.1 * less, False)):
+        opamp = amc.OpAmp(gain=1e4, gbw=100e6, input_capacitance=capacitance)
+        changed = amc.ClassicGINV(CLASSIC, opamp=opamp)
+        if stable:
+            assert amc.simulate(changed, vector, fidelity="dc").settled
+        else:
+            refusal(changed, vector)
+
+
+@pytest.mark.parametrize(
+    "matrix", [well_conditioned(), well_conditioned(24), 3.0 * well_conditioned()]
+)
+def test_the_limit_of_write_noise_is_the_law(matrix):
+    """sigma |A^-1|_F of the matrix as it stands in the array, whose largest entry is one."""
+    placed = matrix / np.abs(matrix).max()
+    law = np.linalg.norm(np.linalg.inv(placed))
+    assert noise_share(noisy(matrix, 0.02)) == pytest.approx(0.02 * law)
+    assert noise_share(noisy(matrix, 0.0)) == 0.0
+    assert noise_share(amc.make_circuit("lstsq", matrix, write_noise=0.02)) == 0.0
+
+
+def test_draws_become_unstable_around_the_limit(measured):
+    """Real parts of eigenvalues of A + E by numpy: an oracle without circuits."""
+    matrix = well_conditioned()
+    limit = 1 / noise_share(noisy(matrix, 1e-3)) * 1e-3
+    unstable = []
+    for share in (0.7, 1.0, 2.0):
+        draws = np.random.default_rng(5).standard_normal((200, *matrix.shape))
+        values = np.linalg.eigvals(matrix + share * limit * draws)
+        unstable.append(float((values.real.min(axis=1) < 0).mean()))
+        measured(f"unstable at {share} of the limit", unstable[-1])
+    assert unstable[0] < 0.15
+    assert 0.2 < unstable[1] < 0.8
+    assert unstable[2] > 0.9
+
+
+def test_noise_beyond_the_limit_is_told_how_much_is_safe():
+    matrix = well_conditioned()
+    limit = 1e-3 / noise_share(noisy(matrix, 1e-3))
+    refused = 0
+    for seed in range(6):
+        circuit = noisy(matrix, 1.5 * limit, seed)
+        if LinearModel.of(circuit, reduce_to_ports(circuit.schematic)).stable:
+            run = amc.simulate(circuit, np.ones(16), fidelity="dc")
+            assert "is 1.50 of what makes this matrix unstable" in repr(run)
+            continue
+        refused, said = refused + 1, refusal(circuit, np.ones(16))
+        noise = float(said.split("write_noise of at most ")[1].split(" ")[0])
+        assert noise == pytest.approx(0.7 * limit, rel=0.1)
+        assert "||A^-1||_F is 1.5, and its limit is 1" in said
+        assert amc.simulate(noisy(matrix, noise, seed), np.ones(16), fidelity="dc").settled
+    assert refused >= 3
+
+
+def test_runs_near_the_limit_say_so(tmp_path):
+    matrix = well_conditioned()
+    limit = 1e-3 / noise_share(noisy(matrix, 1e-3))
+    for share, said in ((0.65, False), (0.75, True)):
+        run = amc.simulate(noisy(matrix, share * limit), np.ones(16), fidelity="dc")
+        assert bool(run.notes) == said
+        assert ("of what makes this matrix unstable" in repr(run)) == said
+    run.save(tmp_path / "run.npz")
+    assert amc.Run.load(tmp_path / "run.npz").notes == run.notes
+    np.save(tmp_path / "A.npy", matrix)
+    np.savetxt(tmp_path / "b.csv", np.ones((16, 1)), delimiter=",")
+    done = command("solve", "inv", "--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.csv",
+                   "--fidelity", "dc", "--write-noise", str(0.75 * limit),
+                   "--json", tmp_path / "run.json")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "note: write noise of" in done.output
+    assert len(json.loads((tmp_path / "run.json").read_text())["notes"]) == 1
+
+
+def test_a_diagonal_of_ones_is_named_where_it_helps():
+    scale = np.logspace(0, 1.2, 16)
+    matrix = scale[:, None] * well_conditioned() * scale
+    said = refusal(noisy(matrix, 0.02), np.ones(16))
+    assert "rows and columns scaled to a diagonal of ones" in said
+    assert amc.simulate(noisy(well_conditioned(), 0.02), np.ones(16), fidelity="dc").settled

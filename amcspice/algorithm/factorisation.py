@@ -43,6 +43,9 @@ class Iteration:
     near_limit : int
         Regressions in which an amplifier ended at a limit that is no constraint, so that their
         solutions are wrong.
+    below_floor : int
+        Regressions whose outputs all stand at a floor above ground: times and energies leave
+        them out.
     """
 
     relative_residual: float
@@ -57,6 +60,7 @@ class Iteration:
     error_max: float
     reseeded: int
     near_limit: int
+    below_floor: int = 0
 
     @classmethod
     def of(
@@ -83,6 +87,7 @@ class Iteration:
             error_max=_reduce(np.max, errors),
             reseeded=reseeded,
             near_limit=int(measured.near_limit.sum()),
+            below_floor=int(measured.below_floor.sum()),
         )
 
 
@@ -144,6 +149,9 @@ class Factorisation:
                 f"of the digital twin {last.digital_relative_residual:.4g}"
             )
             lines.append(f"  regressions: {regressions}, settled {settled}, at a limit {near}")
+            below = sum(item.below_floor for item in self.history)
+            if below:
+                lines.append(f"  below the floor: {below}, whose solutions cannot be read")
             energy = sum(item.energy for item in self.history)
             if np.isfinite(energy):
                 lines.append(f"  energy: {energy:.3g} J")

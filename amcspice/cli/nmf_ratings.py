@@ -177,7 +177,7 @@ def _write(folder: Path, result: RatingFactorisation, view: ModuleType) -> None:
         save(view.error_by_count(analog, digital), folder / "error_by_count.png")
     measured = factorisation.measured
     if factorisation.provenance.get("simulator"):
-        times = measured.settling_time[measured.settled]
+        times = measured.settling_time[measured.settled & ~measured.below_floor]
         unsettled = len(measured.settled) - int(measured.settled.sum())
         figure = view.histogram(times, what="settling time", unit="s", unsettled=unsettled)
         save(figure, folder / "settling.png")

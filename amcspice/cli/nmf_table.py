@@ -106,6 +106,8 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "regressions", str(metrics["regressions"]), "same"
     yield "transients simulated", str(metrics["transients"]), ""
     yield "settled", f"{metrics['settled']} of {metrics['regressions']}", ""
+    if metrics.get("below_floor"):
+        yield "below the floor, not counted below", str(metrics["below_floor"]), ""
     settling, energy = metrics["settling_time_s"], metrics["energy_j"]
     yield "settling time, median", si(settling["median"], "s"), ""
     yield "settling time, longest", si(settling["max"], "s"), ""

@@ -186,6 +186,8 @@ def _show(run: Run) -> None:
     for k in range(min(count, MOST_ROWS)):
         entries = "  ".join(f"{value:.4g}" for value in run.x[:shown, k])
         time = si(run.settling_time[k], "s") if run.settled[k] else "not settled"
+        if run.saddle[k] or run.below_floor[k]:
+            time = "saddle" if run.saddle[k] else "below floor"
         error = f"{run.relative_error[k]:.2e}"
         table.add_row(str(k), entries, error, time, si(run.energy[k], "J"))
     console.print(table)

@@ -1,6 +1,6 @@
 """Measurements: pure functions of waveforms, and the struct of arrays they fill."""
 
-from amcspice.measure.limits import near_limits
+from amcspice.measure.limits import below_floor, near_limits
 from amcspice.measure.measurement import Measurement, measure
 from amcspice.measure.power import Power, energy, measure_power, source_power
 from amcspice.measure.sampling import sample
@@ -12,6 +12,7 @@ __all__ = [
     "Power",
     "Settling",
     "Settlings",
+    "below_floor",
     "energy",
     "measure",
     "measure_power",

@@ -1,4 +1,4 @@
-"""Amplifiers that come to rest near a limit which is no constraint of the problem."""
+"""Amplifiers that come to rest at a limit: one which is no constraint, or a floor above ground."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
 
-__all__ = ["near_limits"]
+__all__ = ["below_floor", "near_limits"]
 
 RAIL_MARGIN = 0.05
 """An output this close to a rail, as a fraction of it, asks for a smaller range."""
+
+AT_FLOOR = 1e-3
+"""An output this close above the floor, as a fraction of it, stands at it."""
 
 
 def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
@@ -45,3 +48,23 @@ def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
             limit = (1 - RAIL_MARGIN) * opamp.output_current_limit
             near |= np.abs(delivered[:, at]).max(axis=1) > limit
     return near
+
+
+def below_floor(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
+    """Tell where every output of the solution stands at a floor above ground, shape (N,).
+
+    The answer is somewhere below what the amplifiers can show: it cannot be read.
+
+    Parameters
+    ----------
+    batch, final, into
+        See `near_limits`.
+    """
+    below, floor = np.zeros(len(final), bool), batch.circuit.floor
+    if floor <= 0:
+        return below
+    at = batch.outputs
+    delivered = (batch.into_network(final) - into)[:, at]
+    stage = final[:, at] + batch.circuit.opamp.output_resistance * delivered
+    below = np.asarray(stage.max(axis=1) <= (1 + AT_FLOOR) * floor)
+    return below

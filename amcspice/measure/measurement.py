@@ -14,7 +14,8 @@ from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.backend import Response
 from amcspice.engine.batch import Batch, Drive
-from amcspice.measure.limits import near_limits
+from amcspice.engine.dc.stability import saddles
+from amcspice.measure.limits import below_floor, near_limits
 from amcspice.measure.power import energy, measure_power, source_power
 from amcspice.measure.sampling import sample
 from amcspice.measure.settling import measure_settlings
@@ -28,8 +29,13 @@ BAND_ERROR = 0.02
 EXACT = 1e-6
 """What a settling time is worth that was found on the trajectory itself."""
 
-FIGURES = ("relative_error", "settled", "settling_time", "energy", "near_limit")
+FIGURES = (
+    "relative_error", "settled", "settling_time", "energy", "near_limit", "saddle", "below_floor",
+)  # fmt: skip
 """Fields of a `Measurement` that are one number each, power beside them."""
+
+STATES = ("saddle", "below_floor")
+"""Figures that files of earlier versions have not: it was never so there, as far as is known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +52,10 @@ class Measurement:
         Read out of the outputs, and the ideal one; see `read_out`.
     relative_error : ndarray, shape (N,)
     settled : ndarray of bool, shape (N,)
-        Whether the outputs came to rest.
+        Whether the outputs came to rest, and not at a saddle.
     settling_time : ndarray, shape (N,)
-        Settling time [s]; nan where they did not, or where there is no time.
+        Settling time [s]; nan where they did not, where they end below the floor, or where there
+        is no time.
     settling_error : ndarray, shape (N,)
         About what the settling time is worth, as a fraction of it; nan as above.
     energy : ndarray, shape (N,)
@@ -57,6 +64,10 @@ class Measurement:
         Power at rest, or at the end [W]; see `Power`.
     near_limit : ndarray of bool, shape (N,)
         Whether an amplifier rests near a limit that is no constraint.
+    saddle : ndarray of bool, shape (N,)
+        Whether they stand at an equilibrium from which modes grow, only because nothing pushes.
+    below_floor : ndarray of bool, shape (N,)
+        Whether every output stands at a floor above ground, so that the answer cannot be read.
     """
 
     outputs: Array
@@ -70,6 +81,8 @@ class Measurement:
     energy: Array
     power: dict[str, Array]
     near_limit: NDArray[np.bool_]
+    saddle: NDArray[np.bool_]
+    below_floor: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.settled)
@@ -80,18 +93,9 @@ class Measurement:
         unknown, blank = np.full(count, np.nan), np.full((count, width), np.nan)
         never = np.zeros(count, bool)
         return cls(
-            blank,
-            blank,
-            blank,
-            blank,
-            unknown,
-            never,
-            unknown,
-            unknown,
-            unknown,
-            {"total": unknown},
-            never,
-        )
+            blank, blank, blank, blank, unknown, never, unknown, unknown, unknown,
+            {"total": unknown}, never, never, never,
+        )  # fmt: skip
 
     @classmethod
     def ideal(cls, answers: Array) -> Measurement:
@@ -151,7 +155,9 @@ class Measurement:
     def from_arrays(cls, arrays: Mapping[str, Array]) -> Measurement:
         """Return the figures that `to_arrays` gave."""
         blank = cls.blank(len(arrays["settled"]))
-        figures: dict[str, Any] = {name: arrays[name] for name in FIGURES}
+        figures: dict[str, Any] = {
+            name: arrays[name] for name in FIGURES if name in arrays or name not in STATES
+        }
         return replace(blank, power={"total": arrays["power"]}, **figures)
 
     def read_out(
@@ -202,7 +208,11 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         final, supply = exact.final, exact.supply
     power = measure_power(batch, final, supply, drive).by_name()
     outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
-    settled = response.at_rest
+    into = drive.into.reshape(final.shape)
+    settled, at_saddle = response.at_rest, np.zeros(len(last), bool)
+    if batch.circuit.bounded or analysis.allow_unstable:
+        at_saddle = saddles(batch, final, into, settled)
+        settled = settled & ~at_saddle
     settling_time = settling_error = spent = np.full(len(last), np.nan)
     adc = batch.circuit.adc
     if exact is not None:
@@ -232,6 +242,12 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         outside = ("supply", "amplifier_static")
         power = {name: part if name in outside else unknown for name, part in power.items()}
         spent = unknown
+    below = settled & below_floor(batch, final, into)
+    if (at_saddle | below).any():  # what came to no answer took no time to come to it
+        nowhere = at_saddle | below
+        settling_time, settling_error, spent = (
+            np.where(nowhere, np.nan, figure) for figure in (settling_time, settling_error, spent)
+        )
     blank = np.full(outputs.shape, np.nan)
     return Measurement(
         outputs=outputs,
@@ -244,5 +260,7 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         settling_error=settling_error,
         energy=spent,
         power=power,
-        near_limit=near_limits(batch, final, drive.into.reshape(final.shape)),
+        near_limit=near_limits(batch, final, into),
+        saddle=at_saddle,
+        below_floor=below,
     )

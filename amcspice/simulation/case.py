@@ -11,15 +11,20 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis
+from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
 from amcspice.simulation.conversion import Inputs
+from amcspice.simulation.feedback import set_feedback
+from amcspice.simulation.result import Feedback
 
 __all__ = ["Case"]
 
 FLOORS = 20
 """A largest output below so many times the floor of a constraint is warned about."""
+
+ABOVE_FLOOR = 1.05
+"""A wanted output this many times the floor above ground can be read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +36,11 @@ class Case:
     single: bool
     answers: Array
     inputs: Inputs
+    feedback: Feedback | None = None
 
     @classmethod
-    def of(cls, circuit: Circuit, b: ArrayLike, analysis: Analysis) -> Case:
-        """Check `b` for `circuit` and compute its reference answers."""
+    def of(cls, circuit: Circuit, b: ArrayLike, backend: Backend) -> Case:
+        """Check `b` for `circuit`, compute its reference answers, and set its feedback."""
         if not isinstance(circuit, Circuit):
             raise InputError(
                 f"circuit: {type(circuit).__name__} is no circuit; make one, such as "
@@ -42,13 +48,28 @@ class Case:
             )
         vectors = circuit.vectors(b)
         answers = problem_of(circuit).answer(circuit, vectors)
-        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors))
+        feedback = None
+        if backend.simulates:
+            circuit, feedback = set_feedback(circuit)
+        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors), feedback)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
         if analysis.range != "reference":
             return float(analysis.range)
         return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.read_voltage)
+
+    def smaller_range(self, volts: float) -> float:
+        """Return the next range to try where one is too large; the same where there is none.
+
+        It is half as large, or as large as keeps above the floor what stands above it now: to trade
+        a wrong answer for one that cannot be read is no gain.
+        """
+        outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor
+        kept = outputs[outputs > floor]
+        if not kept.size:
+            return volts / 2
+        return volts * max(0.5, floor / float(kept.min()))
 
     def cell_voltage(self, volts: float) -> float:
         """Return the largest voltage across a cell that a range asks for [V]."""
@@ -57,7 +78,7 @@ class Case:
     def warn_of_floor(self, volts: float, *, fixed: bool) -> None:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""
         floor, circuit = self.circuit.floor, self.circuit
-        largest = float(np.abs(self.answers / circuit.output_scale).max()) * volts
+        largest = float(self._outputs(volts).max())
         if not 0 < largest < FLOORS * floor * (1 - 1e-9):
             return
         factor = FLOORS * floor / largest
@@ -71,10 +92,29 @@ class Case:
         warnings.warn(
             f"{circuit.name} with this amplifier: entries that should be zero read as "
             f"{floor / largest:.1%} of the largest output, {1e3 * floor:g} mV of "
-            f"{1e3 * largest:.3g} mV; {advice}",
+            f"{1e3 * largest:.3g} mV; {advice}{self._advice_on_lost(volts)}",
             AccuracyWarning,
             stacklevel=2,
         )
+
+    def _advice_on_lost(self, volts: float) -> str:
+        """Say what it takes to lift every right-hand side above the floor, if some are below."""
+        floor, largest = ABOVE_FLOOR * self.circuit.floor, self._outputs(volts).max(axis=1)
+        lost = largest[(largest > 0) & (largest <= floor)]
+        if not lost.size:
+            return ""
+        needed = self.cell_voltage(volts) * floor / float(lost.min())
+        lifts = f"to lift all takes a read_voltage of more than {_rounded_up(needed)} V"
+        if needed > self.circuit.opamp.highest_output:
+            lifts = "no read_voltage lifts all"
+        return (
+            f"; {lost.size} of {len(largest)} right-hand sides have no output above the floor, so "
+            f"that nothing of them can be read: {lifts}"
+        )
+
+    def _outputs(self, volts: float) -> Array:
+        """Return the magnitudes of the outputs in a range, by the reference, shape (K, n) [V]."""
+        return np.abs(self.answers / self.circuit.output_scale) * volts
 
 
 def _rounded_up(value: float) -> float:

@@ -9,7 +9,17 @@ import numpy as np
 from amcspice.measure import Measurement
 from amcspice.simulation.result import Judgement, Range
 
-__all__ = ["ambiguity", "limit", "rest", "settling_worth", "stand_in", "unstable", "voltage"]
+__all__ = [
+    "ambiguity",
+    "below_floor",
+    "limit",
+    "rest",
+    "saddle",
+    "settling_worth",
+    "stand_in",
+    "unstable",
+    "voltage",
+]
 
 POOR = 0.02
 """Error of a settling time from which on it is said."""
@@ -57,12 +67,34 @@ def ambiguity(judgement: Judgement) -> str:
 
 def rest(measured: Measurement) -> str:
     """Say which right-hand sides did not come to rest."""
-    moving = ~measured.settled
+    moving = ~(measured.settled | measured.saddle)
     if not moving.any():
         return ""
     unknown = np.isnan(measured.solution[moving]).any()
     what = "come to no rest, x is unknown" if unknown else "did not settle, x is where they end"
     return f"{np.count_nonzero(moving)} of {len(measured)} right-hand sides {what}"
+
+
+def saddle(measured: Measurement) -> str:
+    """Say where outputs stand still only because nothing pushes them."""
+    if not measured.saddle.any():
+        return ""
+    return (
+        f"{np.count_nonzero(measured.saddle)} of {len(measured)} right-hand sides stand at an "
+        "unstable equilibrium that nothing pushes them off (a saddle), so that x is no answer: "
+        "take another start"
+    )
+
+
+def below_floor(measured: Measurement) -> str:
+    """Say where no output can show the answer."""
+    if not measured.below_floor.any():
+        return ""
+    return (
+        f"{np.count_nonzero(measured.below_floor)} of {len(measured)} right-hand sides have every "
+        "output at the floor, above zero, so that x cannot be read: settling time and energy "
+        "leave them out"
+    )
 
 
 def unstable(runs_away: bool) -> str:

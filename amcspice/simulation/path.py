@@ -143,7 +143,7 @@ def _simulate(
 ) -> list[Run]:
     started = time.perf_counter()
     backend = get_backend(analysis)
-    cases = [Case.of(*pair, analysis) for pair in zip(circuits, b, strict=True)]
+    cases = [Case.of(*pair, backend) for pair in zip(circuits, b, strict=True)]
     runs: dict[int, Run] = {}
     with contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
         for numbers in _batches(cases, backend):

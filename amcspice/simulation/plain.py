@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,8 @@ def plain_run(run: Run) -> dict[str, Any]:
         "residual": np.atleast_1d(run.residual),
         "reference_residual": np.atleast_1d(run.reference_residual),
         "settled": measured.settled,
+        "saddle": measured.saddle,
+        "below_floor": measured.below_floor,
         "settling_time_s": measured.settling_time,
         "settling_error": measured.settling_error,
         "power_w": measured.power or {"total": np.full(len(run), np.nan)},
@@ -56,6 +59,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "near_limit": run.near_limit,
         "unstable": run.runs_away,
         "cautions": run.cautions,
+        **({} if run.feedback is None else {"feedback": asdict(run.feedback)}),
         **_plain_conversion(run.conversion),
         **plain_verification(run.verification),
         "provenance": run.provenance,
@@ -118,6 +122,8 @@ def plain_trials(trials: Trials, *, problem: str, fidelity: str) -> dict[str, An
         "reference": np.atleast_2d(trials.reference.T),
         "relative_error": trials.relative_error,
         "settled": trials.settled,
+        "saddle": trials.saddle,
+        "below_floor": trials.below_floor,
         "settling_time_s": trials.settling_time,
         "power_w": trials.power,
         "energy_j": trials.energy,

@@ -23,12 +23,14 @@ from amcspice.engine import (
     Waveforms,
     get_backend,
 )
-from amcspice.errors import AccuracyWarning
+from amcspice.engine.remedies import near_noise_limit, refuse_unstable
+from amcspice.errors import AccuracyWarning, UnstableError
 from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
 from amcspice.simulation.case import Case
 from amcspice.simulation.conversion import convert
+from amcspice.simulation.feedback import nothing_grew
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
@@ -36,7 +38,10 @@ from amcspice.simulation.run import Run
 
 __all__ = ["Ranging", "ideal_run"]
 
-MAX_HALVINGS = 12
+MAX_REPEATS = 12
+LEAST_STEP = 0.95
+"""A smaller range that is not smaller than this is not tried."""
+
 PARTS_PER_JOB = 4
 """Parts that each process gets of a run, so that none waits long for the last one."""
 
@@ -96,23 +101,24 @@ class Ranging:
         repeats: NDArray[np.intp],
         started: float,
     ) -> list[Run]:
-        prepared = self.backend.prepare(batch)
+        prepared = self._prepare(batch)
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
             drive = drive_of(batch, sent, volts)
-            may_halve = ~fixed & (repeats < MAX_HALVINGS)
-            foretold = self._forecast(prepared, drive, stop=bool(may_halve.any()))
+            smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
+            may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
+            foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
             if foretold is None:
-                volts, repeats = volts / 2, repeats + 1
+                volts, repeats = smaller, repeats + 1
                 continue
             forecast = join_forecasts(foretold)
-            outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_halve.all()))
+            outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_shrink.all()))
             near = outcome.measurement.near_limit.reshape(len(batch), -1).any(axis=1)
-            again = np.flatnonzero(near & may_halve)
+            again = np.flatnonzero(near & may_shrink)
             if not again.size or len(batch) > 1:
                 break
-            volts, repeats = volts / 2, repeats + 1
+            volts, repeats = smaller, repeats + 1
         if self.analysis.range != "reference":
             self._warn_of_small_outputs(cases, outcome)
         for case, scale in zip(cases, volts, strict=True):
@@ -133,12 +139,21 @@ class Ranging:
             if k not in again
         }  # fmt: skip
         if again.size:
-            halved = self._run(
-                batch.take(again.tolist()), [cases[int(k)] for k in again], volts[again] / 2,
+            shrunk = self._run(
+                batch.take(again.tolist()), [cases[int(k)] for k in again], smaller[again],
                 repeats[again] + 1, started,
             )  # fmt: skip
-            runs |= dict(zip(again.tolist(), halved, strict=True))
+            runs |= dict(zip(again.tolist(), shrunk, strict=True))
         return [runs[k] for k in range(len(cases))]
+
+    def _prepare(self, batch: Batch) -> Prepared:
+        """Prepare a batch; a refusal of what is unstable names what fits the circuit."""
+        try:
+            return self.backend.prepare(batch)
+        except UnstableError as error:
+            refused = error
+        refuse_unstable(batch)
+        raise refused
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
         """Say that a range that was given uses next to nothing of what outputs can show."""
@@ -231,11 +246,13 @@ class Ranging:
                 segments=tuple(segment for stream in outcome.streams for segment in stream),
                 outputs=tuple(int(k) for k in prepared.batch.outputs),
             )
+        notes = near_noise_limit(case.circuit), nothing_grew(case.circuit, measurement)
         return replace(
             _run_of(case, measurement, self.backend, scale, origin),
             waveforms=waveforms,
             conversion=conversion,
             runs_away=away,
+            notes=tuple(note for note in notes if note),
         )
 
 
@@ -281,4 +298,5 @@ def _run_of(
         waveforms=None,
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
+        feedback=case.feedback,
     )

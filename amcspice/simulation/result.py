@@ -13,7 +13,7 @@ from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.problem import problem_of
 
-__all__ = ["Conversion", "Judgement", "Range", "judge"]
+__all__ = ["Conversion", "Feedback", "Judgement", "Range", "judge"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Range:
     volts_per_unit : float
         Volts for one unit of the column-scaled solution.
     repeats : int
-        How often it was halved and run again because an amplifier came near a limit.
+        How often it was halved and run again because an amplifier came near a limit; by less than
+        half where the floor of a constraint stands in the way.
     cell_voltage : float
         Largest voltage across a cell that the ideal answer asks for [V]; where outputs end at
         the rails by design, that of the rails; nan where there are no volts.
@@ -40,6 +41,31 @@ class Range:
     repeats: int
     cell_voltage: float = float("nan")
     read_voltage: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """How the feedback of an eigenvector circuit was set.
+
+    Parameters
+    ----------
+    choice : {"reference", "fixed", "search"}
+        By the largest eigenvalue of the matrix, which no hardware knows; by a number that was
+        given; or by what was found on the circuit.
+    eigenvalue : float
+        That it was set by, before the detuning.
+    trials : int
+        How often a search looked whether outputs grow.
+    """
+
+    choice: str
+    eigenvalue: float
+    trials: int
+
+    def __str__(self) -> str:
+        how = {"reference": "of the matrix, an oracle", "fixed": "given"}
+        said = how.get(self.choice, f"found in {self.trials} trials")
+        return f"set by the eigenvalue {self.eigenvalue:.4g} ({said})"
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,10 @@ from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
+from amcspice.measure.measurement import STATES
 from amcspice.problem import CircuitForm
 from amcspice.simulation import cautions
-from amcspice.simulation.result import Conversion, Judgement, Range
+from amcspice.simulation.result import Conversion, Feedback, Judgement, Range
 from amcspice.simulation.verification import Verification
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ KIND = "amcspice run 1"
 
 _MEASURED = (
     "outputs", "sampled", "solution", "answer", "relative_error", "settled", "settling_time",
-    "settling_error", "energy", "near_limit",
+    "settling_error", "energy", "near_limit", "saddle", "below_floor",
 )  # fmt: skip
 _PLAIN = (
     "problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance", "runs_away",
 )  # fmt: skip
 
-_NESTED: dict[str, Any] = {"verification": Verification, "conversion": Conversion}
+_NESTED: dict[str, Any] = {
+    "verification": Verification,
+    "conversion": Conversion,
+    "feedback": Feedback,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,10 @@ class Run:
         If there are converters; ``x`` is what they give then.
     runs_away : bool
         Whether the circuit is unstable and nothing holds it, which was allowed.
+    feedback : Feedback, optional
+        How that of an eigenvector circuit was set.
+    notes : tuple of str
+        What the figures alone do not say of the circuit.
     """
 
     problem: str
@@ -89,6 +98,8 @@ class Run:
     verification: Verification | None = None
     conversion: Conversion | None = None
     runs_away: bool = False
+    feedback: Feedback | None = None
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of right-hand sides."""
@@ -123,12 +134,29 @@ class Run:
 
     @property
     def settled(self) -> Any:
-        """Whether the outputs came to rest within the longest window, shape (K,)."""
+        """Whether the outputs came to rest within the longest window, shape (K,).
+
+        Not so at a saddle, where they stand only because nothing pushes them.
+        """
         return self._figure(self.measurement.settled)
 
     @property
+    def saddle(self) -> Any:
+        """Whether they stand at an equilibrium from which modes grow, shape (K,)."""
+        return self._figure(self.measurement.saddle)
+
+    @property
+    def below_floor(self) -> Any:
+        """Whether every output stands at a floor above ground, shape (K,): x cannot be read."""
+        return self._figure(self.measurement.below_floor)
+
+    @property
     def settling_time(self) -> Any:
-        """Time until every output stays in its band, nan where it never does, shape (K,) [s]."""
+        """Time until every output stays in its band, shape (K,) [s].
+
+        nan where it never does, where there is no time, and where there is no answer to come to:
+        at a saddle, or below the floor.
+        """
         return self._figure(self.measurement.settling_time)
 
     @property
@@ -220,6 +248,9 @@ class Run:
             cautions.voltage(self.range),
             cautions.ambiguity(self._judgement),
             cautions.settling_worth(measured),
+            *self.notes,
+            cautions.saddle(measured),
+            cautions.below_floor(measured),
             cautions.rest(measured),
             "" if self.verification is None else self.verification.caution,
         )
@@ -242,6 +273,8 @@ class Run:
         figures = {
             "relative_error": np.atleast_1d(self.relative_error),
             "settled": self.measurement.settled,
+            "saddle": self.measurement.saddle,
+            "below_floor": self.measurement.below_floor,
             "settling_time_s": self.measurement.settling_time,
             "settling_error": self.measurement.settling_error,
             "energy_j": self.measurement.energy,
@@ -264,6 +297,8 @@ class Run:
                 "reference": (("rhs", "entry"), np.atleast_2d(self.reference.T)),
                 "relative_error": (figures, np.atleast_1d(self.relative_error)),
                 "settled": (figures, measured.settled),
+                "saddle": (figures, measured.saddle),
+                "below_floor": (figures, measured.below_floor),
                 "settling_time": (figures, measured.settling_time, {"units": "s"}),
                 "energy": (figures, measured.energy, {"units": "J"}),
                 "power": (("part", "rhs"), power, {"units": "W"}),
@@ -309,7 +344,7 @@ class Run:
             **{item.name: getattr(judgement, item.name) for item in fields(Judgement)},
         }  # fmt: skip
         values = {name: getattr(self, name) for name in _PLAIN}
-        values["power"] = list(measured.power)
+        values["power"], values["notes"] = list(measured.power), list(self.notes)
         values["range"] = asdict(self.range)
         for name in _NESTED:
             nested = getattr(self, name)
@@ -339,6 +374,7 @@ def _said(*sentences: str) -> tuple[str, ...]:
 def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     """Return what `Run.save` took apart."""
     names = values.pop("power")
+    arrays = dict.fromkeys(STATES, np.zeros(len(arrays["settled"]), bool)) | arrays
     measurement = Measurement(
         **{name: arrays[name] for name in _MEASURED if name != "settling_error"},
         settling_error=arrays.get("settling_error", np.full_like(arrays["settling_time"], np.nan)),
@@ -350,8 +386,9 @@ def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
         relative_error=arrays["error"],
     )  # fmt: skip
     judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
+    values["notes"] = tuple(values.get("notes", ()))
     values["range"] = Range(**values["range"])
-    values |= {name: _restored(kind, values[name]) for name, kind in _NESTED.items()}
+    values |= {name: _restored(kind, values.get(name)) for name, kind in _NESTED.items()}
     return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
 
 
@@ -392,6 +429,8 @@ def summary(run: Run) -> list[str]:
             f"  range: {run.range.volts_per_unit:.4g} V a unit ({run.range.choice}, "
             f"{run.range.repeats} repeats)"
         )
+    if run.feedback is not None:
+        lines.append(f"  feedback: {run.feedback}")
     if run.verification is not None:
         name, _, figures = str(run.verification).partition(": ")
         lines.append(f"  {name}: {figures}")

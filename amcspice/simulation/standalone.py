@@ -16,6 +16,7 @@ from amcspice.netlist import Transient, make_testbench, write_deck
 from amcspice.netlist.listing import write_listing
 from amcspice.problem import problem_of
 from amcspice.reduction import reduce_to_ports
+from amcspice.simulation.feedback import set_feedback
 
 __all__ = ["StandaloneDeck", "standalone_deck"]
 
@@ -76,6 +77,7 @@ def standalone_deck(
     if circuit.converts:
         raise UnsupportedError("a deck of its own holds no converters; leave dac and adc out")
     backend.check(circuit)
+    circuit, _ = set_feedback(circuit)
     vectors = circuit.vectors(b)
     volts = analysis.range
     if volts == "reference":

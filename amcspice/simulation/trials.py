@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
+from amcspice.simulation.cautions import below_floor, saddle
 from amcspice.simulation.verification import Verification
 
 if TYPE_CHECKING:
@@ -123,6 +124,18 @@ class Trials:
         return settled
 
     @property
+    def saddle(self) -> NDArray[np.bool_]:
+        """Whether they stand at an equilibrium from which modes grow, shape (T, K)."""
+        saddle: NDArray[np.bool_] = self._by_trial(self.measurement.saddle)
+        return saddle
+
+    @property
+    def below_floor(self) -> NDArray[np.bool_]:
+        """Whether every output stands at a floor above ground, shape (T, K)."""
+        below: NDArray[np.bool_] = self._by_trial(self.measurement.below_floor)
+        return below
+
+    @property
     def settling_time(self) -> Array:
         """Settling times, shape (T, K) [s]."""
         times: Array = self._by_trial(self.measurement.settling_time)
@@ -171,6 +184,7 @@ class Trials:
                 f"{self.not_settled.size} of {count} trials did not settle; settling times and "
                 "energies are those of the others"
             )
+        said += filter(None, (saddle(self.measurement), below_floor(self.measurement)))
         if near:
             said.append(
                 f"in {near} of {count} trials an amplifier ends at a limit, so that x is wrong"

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,8 +76,11 @@ class Operation:
         solutions = run.measurement.solution
         if run.conversion is not None:  # what is verified is the circuit between the converters
             vectors, solutions = run.conversion.sent, run.conversion.at_rest
+        changes: dict[str, Any] = {}
+        if run.feedback is not None and run.feedback.choice == "search":
+            changes["eigenvalue"] = run.feedback.eigenvalue
         return cls(
-            circuit=dataclasses.replace(circuit),  # without what was worked out already
+            circuit=dataclasses.replace(circuit, **changes),  # without what was worked out already
             vectors=vectors[max(at - 1, 0) : at + 1].copy(),
             volts_per_unit=run.volts_per_unit,
             solution=solutions[at].copy(),

@@ -21,6 +21,7 @@ METRICS: dict[str, str] = {
     "settling_time_median_s": "s",
     "settling_time_max_s": "s",
     "settled": "",
+    "below_floor": "",
     "power_total_w": "W",
     "power_amplifier_static_w": "W",
     "power_amplifier_output_w": "W",
@@ -39,8 +40,9 @@ METRICS: dict[str, str] = {
 }
 """Every metric and its unit.
 
-Medians and maxima are over right-hand sides, times and energies over those that settled;
-``settled`` is the fraction of them; powers are medians at rest.  ``matrix_condition`` and
+Medians and maxima are over right-hand sides, times and energies over those that settled
+to what can be read; ``settled`` is the fraction that settled, ``below_floor`` that whose outputs
+all stand at a floor above ground; powers are medians at rest.  ``matrix_condition`` and
 ``largest_row_total`` (sum of magnitudes over the largest entry) describe the problem matrix,
 ``active_fraction`` the exact solutions: entries at zero (nnls).  nan: not known.
 """
@@ -59,6 +61,7 @@ def run_metrics(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
         "settling_time_median_s": _median(run.settling_time),
         "settling_time_max_s": _largest(run.settling_time),
         "settled": float(np.mean(run.settled)),
+        "below_floor": float(np.mean(run.below_floor)),
         **{name: powers.get(name, float("nan")) for name in METRICS if name.startswith("power_")},
         "energy_median_j": _median(run.energy),
         "energy_max_j": _largest(run.energy),

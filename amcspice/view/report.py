@@ -218,6 +218,10 @@ def _summary(points: Points, left: int) -> list[tuple[str, str, str]]:
         settled = points.numbers("settled")
         count = int((settled < 1).sum())
         figures.append(("not settled", f"{count:,}", "bad" if count else "good"))
+    if "below_floor" in points.frame:
+        count = int((points.numbers("below_floor") > 0).sum())
+        if count:
+            figures.append(("partly below the floor", f"{count:,}", "bad"))
     if left:
         figures.append(("not run yet", f"{left:,}", "bad"))
     for name in ("seconds", "wall_time_s"):

@@ -61,11 +61,13 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
         ``settling_time_s`` with the median (of the medians of all iterations) and the largest;
         ``energy_j`` with the sum and the mean; ``power_w`` at rest; ``relative_error`` of the
         regressions against their references; ``near_limit``, those that a
-        limit of an amplifier spoils.
+        limit of an amplifier spoils; ``below_floor``, those whose outputs all stand at a floor
+        above ground, which times and energies leave out.
     """
     steps = [step for item in factorisations for step in item.history]
     regressions = sum(step.regressions for step in steps)
-    energy = _reduce(np.sum, steps, "energy")
+    below_floor = sum(step.below_floor for step in steps)
+    energy, counted = _reduce(np.sum, steps, "energy"), regressions - below_floor
     return {
         "iterations": max((len(item.history) for item in factorisations), default=0),
         "regressions": regressions,
@@ -73,13 +75,14 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
         "settled": sum(step.settled for step in steps),
         "reseeded_columns": sum(step.reseeded for step in steps),
         "near_limit": sum(step.near_limit for step in steps),
+        "below_floor": below_floor,
         "settling_time_s": {
             "median": _reduce(np.median, steps, "settling_time_median"),
             "max": _reduce(np.max, steps, "settling_time_max"),
         },
         "energy_j": {
             "total": energy,
-            "per_regression": energy / regressions if regressions else float("nan"),
+            "per_regression": energy / counted if counted else float("nan"),
         },
         "power_w": {"mean": _reduce(np.mean, steps, "power_mean")},
         "relative_error": {

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,9 +68,12 @@ class Eigen(Circuit):
         Quantity(),
     ] = field(default=0.01, kw_only=True)
     eigenvalue: Annotated[
-        float | None,
-        Field(description="That the feedback is set by; none takes the largest one of the matrix."),
-        Quantity(),
+        Annotated[float, Quantity()] | Literal["search"] | None,
+        Field(
+            description="That the feedback is set by: a number; search looks for the largest one "
+            "with which the circuit grows, as hardware can; none takes that of the matrix, which "
+            "hardware does not know."
+        ),
     ] = field(default=None, kw_only=True)
     kick: Annotated[
         float,
@@ -100,13 +103,19 @@ class Eigen(Circuit):
         matrix = self.matrix
         if np.abs(matrix - matrix.T).max() > SYMMETRIC * np.abs(matrix).max():
             raise InputError("matrix: it is not symmetric; the eigenvector circuit needs that")
-        if self._eigenvalue <= 0:
+        if self.set_by <= 0:
             raise InputError(
-                f"the largest eigenvalue, {self._eigenvalue:g}, is not positive: nothing grows"
+                f"the largest eigenvalue, {self.set_by:g}, is not positive: nothing grows"
             )
 
     @cached_property
-    def _eigenvalue(self) -> float:
+    def set_by(self) -> float:
+        """What the feedback is set by, before the detuning.
+
+        A search begins at the largest sum of a row, in magnitudes: no eigenvalue is above it.
+        """
+        if self.eigenvalue == "search":
+            return float(np.abs(self.matrix).sum(axis=1).max())
         return dominant(self.matrix)[0] if self.eigenvalue is None else self.eigenvalue
 
     @cached_property
@@ -135,7 +144,7 @@ class Eigen(Circuit):
     def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
         """Return what stands across cells where the largest inverter has come to a rail [V]."""
         positive, negative = parts(self.mapping.target)
-        extra = self.inverter_gain * (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        extra = self.inverter_gain * (1 - self.detuning) * self.set_by * self.mapping.scale
         totals = line_totals(positive, negative, extra, compensation=self.compensation)
         rail = max(self.opamp.highest_output, -self.opamp.lowest_output)
         outputs = solutions / np.abs(solutions).max(axis=1, keepdims=True) * rail
@@ -156,7 +165,7 @@ class Eigen(Circuit):
         device, wire, network = self.device, self.wire, Network()
         n = len(self.matrix)
         x, residual = network.nodes("x", n), network.nodes("r", n)
-        feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        feedback = (1 - self.detuning) * self.set_by * self.mapping.scale
         lines = DifferentialLines.of(
             network,
             ("s", "p"),

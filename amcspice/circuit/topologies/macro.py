@@ -265,7 +265,7 @@ class MacroEigen(Eigen):
 
     def _wire_up(self) -> Schematic:
         switches, g_max = self.switches, self.device.g_max
-        feedback = (1 - self.detuning) * self._eigenvalue * self.mapping.scale
+        feedback = (1 - self.detuning) * self.set_by * self.mapping.scale
         wiring = MacroWiring(self, switches, "r")
         network, n = wiring.network, len(self.matrix)
         x, minus = network.nodes("x", n), network.nodes("m", n)

@@ -5,6 +5,9 @@ drive along its left eigenvector, which tells the sign.  The amplifier that meet
 is held there, and an active set finds the rest.  Where several modes grow, or that leads to no
 stable rest of this sign, the trajectory is followed: exactly to its first limit, from there by
 implicit Euler steps until it comes to a piece that has a stable rest, near to it.
+
+A drive without any part along what grows leaves the circuit at the saddle that the other modes lead
+to: a rest, of which `amcspice.engine.dc.stability.saddles` tells.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ NEAR = 1e-3
 """Distance from the rest of a piece, and change in a step, that make it the one arrived at, as a
 fraction of the largest voltage."""
 
+STANDS_STILL = 1e-9
+"""Change in a step, as a fraction of what is near, from which on a saddle is where it stays."""
+
 
 def grown_rest(piecewise: PiecewiseLinear, injected: Array, search: Search) -> Array | None:
     """Return the voltages behind the output resistances, shape (k,), None if there is no rest [V].
@@ -67,10 +73,10 @@ def grown_rest(piecewise: PiecewiseLinear, injected: Array, search: Search) -> A
     growing = np.flatnonzero(values.real > 0)
     size = len(values)
     last = slice(size - k - eq.difference_q.shape[1], size - eq.difference_q.shape[1])
+    if not parts[last, growing].any():  # nothing pushes it off the saddle that it comes to
+        return np.asarray(-parts[last].sum(axis=1).real)
     if len(growing) == 1:
         direction = parts[last, growing[0]].real
-        if not direction.any():
-            return None
         code = _first_at_limit(eq, direction)
         rest = search(code)
         if rest is not None and direction @ rest > 0 and _is_stable(eq, code):
@@ -153,7 +159,7 @@ def _follow(
         )
         if (here != code).any():
             code, rate = here, growth(eq, here)
-        elif rate < 0 and moved < allowed:
+        elif moved < (allowed if rate < 0 else STANDS_STILL * allowed):
             rest = search(here)
             stage = np.clip(state[flow.last], eq.lowest, eq.highest)
             if rest is not None and np.abs(rest - stage).max() < allowed and (here == code).all():

@@ -1,17 +1,34 @@
-"""Whether the rest of a piece is stable: the Jacobian of the behavioural equations there."""
+"""Whether a rest is stable: the Jacobian of the behavioural equations in its piece.
+
+An equilibrium from which modes grow (a saddle) is left by whatever pushes along one of them: noise
+and offsets, in hardware.  A simulation without these may stay, and that is no answer.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.engine.dc.codes import ABOVE, CONDUCTS, INSIDE, PLACE
+from amcspice.circuit.base import Array
+from amcspice.engine.batch import Batch
+from amcspice.engine.dc.codes import ABOVE, CONDUCTS, HIGHEST, INSIDE, LOWEST, PLACE
 from amcspice.engine.equations.arrays import Equations
+from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
+from amcspice.engine.equations.pins import Pins
+from amcspice.errors import UnsupportedError
 
-__all__ = ["CLAMP", "growth"]
+__all__ = ["CLAMP", "growth", "saddles"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
+
+AT_LIMIT = 1e-6
+"""Distance from the end of the output range, as a fraction of it, that counts as being there."""
+
+STANDS_STILL = 1e-9
+"""What moves by less than this fraction of the largest voltage, while the fastest growth makes e of
+one, stands still."""
 
 
 def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
@@ -51,3 +68,57 @@ def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
         rate[last, last] -= eq.second * np.eye(k)
     rate[ports] = eq.charge_a @ source + eq.charge_w @ current + eq.charge_q @ charged
     return float(np.linalg.eigvals(rate).real.max())
+
+
+def saddles(
+    batch: Batch, final: Array, into: Array, at_rest: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Tell which right-hand sides end at an equilibrium from which modes grow, shape (N,).
+
+    The one judge of all fidelities.  Circuits whose modes all decay with nothing at a limit have
+    none.  Hold devices hide the stage of an amplifier, and what the equations do not know is not
+    judged.
+
+    Parameters
+    ----------
+    batch : Batch
+        Batch of C circuits, K right-hand sides each.
+    final : ndarray, shape (N, P)
+        Port voltages at the end [V].
+    into : ndarray, shape (N, P)
+        What the sources amount to at the ports [A].
+    at_rest : ndarray of bool, shape (N,)
+        Which are known to stand still; the others are looked at.
+    """
+    none, circuit = np.zeros(len(final), bool), batch.circuit
+    if any(bank.hold is not None for bank in circuit.schematic.amplifiers):
+        return none
+    try:
+        refuse_unknown_physics(circuit, "behavioural")
+    except UnsupportedError:
+        return none
+    piecewise = PiecewiseLinear.of(circuit, batch)
+    rates = np.atleast_1d(LinearModel.of_equations(piecewise).modes.growth)
+    if (rates < 0).all():
+        return none
+    eq, difference = piecewise.arrays, Pins.of(circuit, batch).difference
+    offset, delivered = circuit.opamp.offsets(len(eq.hold)), batch.into_network(final) - into
+    stage = final[:, piecewise.out] + eq.rout * delivered[:, piecewise.out]
+    margin = AT_LIMIT * (eq.highest - eq.lowest)
+    moves = eq.unity * (final @ difference.T + offset) - eq.leak * stage
+    # Against an end of the range, which what only touches it may leave again.
+    pushed = np.abs(moves) > rates.max() * margin
+    at_highest, at_lowest = stage > eq.highest - margin, stage < eq.lowest + margin
+    place = np.where(at_highest, HIGHEST, np.where(at_lowest, LOWEST, INSIDE))
+    place = np.where(pushed, place, INSIDE)
+    codes = (place + ABOVE).astype(np.uint8)
+    moves = np.abs(np.where(place == INSIDE, moves, 0.0)).max(axis=1)
+    count, found = len(final) // len(batch), none
+    for number in np.flatnonzero(rates >= 0):
+        part = slice(number * count, (number + 1) * count)
+        still = moves[part] <= STANDS_STILL * rates[number] * np.abs(final[part]).max(axis=1)
+        pieces, which = np.unique(codes[part], axis=0, return_inverse=True)
+        own = piecewise.of_circuit(int(number)).arrays
+        grows = np.array([growth(own, code) >= 0 for code in pieces])
+        found[part] = (at_rest[part] | still) & grows[which.ravel()]
+    return found

@@ -9,6 +9,7 @@ and is the oracle of unconstrained settling.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -68,8 +69,15 @@ class Modes:
         return np.asarray(1 / np.abs(self.eigenvalues).max(axis=-1))
 
 
-def refuse_growth(growth: float) -> None:
-    """Refuse a circuit with a mode that grows, at a rate in 1/s.
+def refuse_growth(growth: float, remedies: Sequence[str] = ()) -> None:
+    """Refuse a circuit with a mode that grows.
+
+    Parameters
+    ----------
+    growth : float
+        Its rate [1/s].
+    remedies : sequence of str
+        What makes this circuit stable, see `amcspice.engine.remedies`.
 
     Raises
     ------
@@ -77,10 +85,10 @@ def refuse_growth(growth: float) -> None:
         If the rate is not negative.
     """
     if growth >= 0:
+        stable = f"each of these makes it stable: {'; '.join(remedies)}; or " if remedies else ""
         raise UnstableError(
-            f"the circuit is unstable: eigenvalue {growth:.3g} 1/s; use more loop damping "
-            "(compensation, smaller gain-bandwidth ratio), less capacitance or another "
-            "circuit; or allow unstable circuits, to see in time (not by dc) where it goes"
+            f"the circuit is unstable: eigenvalue {growth:.3g} 1/s; {stable}allow unstable "
+            "circuits (--allow-unstable), to see in time (not by dc) where it goes"
         )
 
 

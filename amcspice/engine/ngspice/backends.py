@@ -18,7 +18,7 @@ from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
-from amcspice.engine.integration import Integration, allowed_error
+from amcspice.engine.integration import RATE_ERROR, Integration, allowed_error
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.installation import find_installation
 from amcspice.engine.ngspice.simulator import Simulator
