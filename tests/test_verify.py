@@ -277,7 +277,7 @@ def test_limits_follow_the_errors_of_the_fidelities():
         for name in ("reduced", "behavioural")
     ]
     assert [each["solution"] for each in limits] == [1e-5, 1e-5]
-    assert [each["settling"] for each in limits] == [0.02, 1e-3]
+    assert [each["settling"] for each in limits] == [0.01, 1e-3]
     assert all(each["energy"] > each["settling"] for each in limits)
 
 

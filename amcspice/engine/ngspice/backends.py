@@ -36,9 +36,8 @@ from amcspice.netlist.subcircuit import check_banks
 
 __all__ = ["Flat", "PreparedDecks", "Reduced"]
 
-SMALLEST_VOLTS, SETTLING = 1e-6, 2 * RATE_ERROR
-"""What decks give as ``vntol`` [V], and what settling times are worth: steps are chosen so that
-modes decay as in the circuit to `RATE_ERROR`, and sampling adds as much at most."""
+SMALLEST_VOLTS = 1e-6
+"""What decks give as ``vntol`` [V]."""
 
 CURVED_REST = 1e-4
 """Settling tolerance by which rest is judged at most where cells have a curve: the window is chosen
@@ -61,8 +60,14 @@ class Reduced(Backend):
 
     @property
     def tolerance(self) -> Tolerance:
-        """See `Backend.tolerance`; ngspice ends its iterations at reltol and vntol."""
-        return Tolerance(self.analysis.relative_tolerance, SMALLEST_VOLTS, SETTLING)
+        """See `Backend.tolerance`; ngspice ends its iterations at reltol and vntol.
+
+        Steps are chosen so that modes decay as in the circuit to an allowed error; rise times and
+        samples add as much at most.
+        """
+        relative = self.analysis.relative_tolerance
+        settling = max(2 * allowed_error(relative), RATE_ERROR)
+        return Tolerance(relative, SMALLEST_VOLTS, settling)
 
     def check(self, circuit: Circuit) -> None:
         """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
