@@ -228,3 +228,22 @@ def test_a_diagonal_of_ones_is_named_where_it_helps():
     said = refusal(noisy(matrix, 0.02), np.ones(16))
     assert "rows and columns scaled to a diagonal of ones" in said
     assert amc.simulate(noisy(well_conditioned(), 0.02), np.ones(16), fidelity="dc").settled
+
+
+def test_wires_that_turn_a_matrix_over_are_answered_by_a_smaller_g_max():
+    matrix = np.random.default_rng(66).random((3, 3)) + 0.3 * np.eye(3)
+    more = {"wire": amc.Wire(row=500.0, column=500.0), "opamp": amc.OpAmp(gain=1e4)}
+    said = refusal(amc.INV(matrix, **more), np.ones(3))
+    assert "g_max of 5e-05 S" in said
+    assert "gbw" not in said
+    smaller = amc.INV(matrix, device=amc.Memristor(g_max=5e-5), **more)
+    assert amc.simulate(smaller, np.ones(3), fidelity="dc").settled
+
+
+def test_capacitance_of_lines_is_answered_by_its_share():
+    matrix = np.random.default_rng(0).random((8, 6))
+    lines = {"row_capacitance": 20e-15, "column_capacitance": 20e-15}
+    circuit = amc.ClassicGINV(matrix, wire=amc.Wire(row=1.0, column=1.0, **lines))
+    assert "0.5 of the capacitance of the lines" in refusal(circuit, np.ones(8))
+    half = amc.Wire(row=1.0, column=1.0, **{name: farads / 2 for name, farads in lines.items()})
+    assert amc.simulate(amc.ClassicGINV(matrix, wire=half), np.ones(8), fidelity="dc").settled

@@ -133,6 +133,12 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
             if _is_stable(circuit, **{part: replace(of, **{name: less})}):
                 yield f"{name} of {less:g} {unit}"
                 break
+    wire = circuit.wire
+    for factor in SMALLER if wire.row_capacitance or wire.column_capacitance else ():
+        row, column = wire.row_capacitance * factor, wire.column_capacitance * factor
+        if _is_stable(circuit, wire=replace(wire, row_capacitance=row, column_capacitance=column)):
+            yield f"{factor:.2g} of the capacitance of the lines"
+            break
 
 
 def _is_stable(circuit: Circuit, **changes: Any) -> bool:
