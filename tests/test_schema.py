@@ -377,7 +377,7 @@ def test_a_problem_is_generated_with_all_that_was_said():
 
 def test_notes_are_said_beside_json():
     result = run("solve", "inv", "--columns", 3, "--range", 3, "--fidelity", "dc", "--json", "-")
-    assert "times the read voltage, by --range" in result.stderr
+    assert "times the read voltage, by the range that was given" in result.stderr
     json.loads(result.stdout)
 
 
