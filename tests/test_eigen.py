@@ -101,14 +101,15 @@ FIDELITIES = [
 def test_a_saddle_is_not_settled(fidelity, second, output):
     """A start without any part along the dominant eigenvector: nothing pushes it off."""
     circuit = Eigen(np.diag([2.0, second]), opamp=OPAMP)
-    run = amc.simulate(circuit, [0.0, 1.0], fidelity=fidelity)
+    with pytest.warns(amc.CautionWarning, match=r"\(a saddle\)"):
+        run = amc.simulate(circuit, [0.0, 1.0], fidelity=fidelity)
     assert run.saddle
     assert not run.settled
     assert np.isnan(run.settling_time)
     assert np.isnan(run.energy)
     assert run.relative_error == pytest.approx(1.0)
     np.testing.assert_allclose(run.measurement.outputs, [[0.0, -output]], rtol=1e-3, atol=1e-9)
-    assert "warning: 1 of 1 right-hand sides stand at an unstable equilibrium" in repr(run)
+    assert "caution: 1 of 1 right-hand sides stand at an unstable equilibrium" in repr(run)
     pushed = amc.simulate(circuit, [1e-6, 1.0], fidelity=fidelity)
     assert pushed.settled
     assert not pushed.saddle
@@ -119,7 +120,8 @@ def test_a_saddle_is_not_settled(fidelity, second, output):
 @pytest.mark.parametrize("fidelity", FIDELITIES)
 def test_a_start_that_a_converter_rounds_to_zero_is_a_saddle(fidelity):
     circuit = Eigen(covariance(0), opamp=OPAMP, dac=amc.DAC(bits=4, full_scale=1.0))
-    run = amc.simulate(circuit, 1e-9 * np.ones(8), fidelity=fidelity)
+    with pytest.warns(amc.CautionWarning, match=r"\(a saddle\)"):
+        run = amc.simulate(circuit, 1e-9 * np.ones(8), fidelity=fidelity)
     assert run.saddle
     assert not run.settled
 
@@ -252,7 +254,7 @@ def test_a_search_finds_the_eigenvalue_of_the_cells_that_were_written():
     assert by_search.feedback.eigenvalue < 0.99 * by_oracle.feedback.eigenvalue
     assert np.abs(by_oracle.measurement.outputs).max() < 0.1  # it rests near zero
     assert np.abs(by_search.measurement.outputs).max() > 1.0
-    assert "note: nothing grew to a rail" in repr(by_oracle)
+    assert "caution: nothing grew to a rail" in repr(by_oracle)
     assert by_search.notes == ()
     assert by_search.relative_error < 0.02
 

@@ -408,7 +408,7 @@ def test_what_is_all_below_the_floor_is_no_answer(fidelity):
     for figure in (run.settling_time, run.energy):
         np.testing.assert_array_equal(np.isnan(figure), [fidelity == "dc", True, True])
     assert np.isfinite(run.power["total"]).all()
-    assert "warning: 2 of 3 right-hand sides have every output at the floor" in repr(run)
+    assert "caution: 2 of 3 right-hand sides have every output at the floor" in repr(run)
     if fidelity != "dc":  # a median is that of the one which can be read
         assert run_metrics(run, FLOOR_MATRIX, non_negative=True)[
             "settling_time_median_s"

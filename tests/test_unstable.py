@@ -77,7 +77,8 @@ def test_what_rings_while_it_is_active_is_not_settled_where_it_touches_zero(fide
     opamp = amc.OpAmp(gain=1e4, gbw=100e6, input_capacitance=3e-12)
     circuit = amc.ClassicGINV(CLASSIC, constraint=amc.NonNegative(), opamp=opamp)
     vectors = CLASSIC @ np.array([[-1.0, -0.5], [0.0, 0.0]]).T
-    run = amc.simulate(circuit, vectors, fidelity=fidelity)
+    with pytest.warns(amc.CautionWarning, match="1 of 2 right-hand sides"):
+        run = amc.simulate(circuit, vectors, fidelity=fidelity)
     np.testing.assert_array_equal(run.settled, [True, False])
 
 
@@ -219,7 +220,7 @@ def test_runs_near_the_limit_say_so(tmp_path):
                    "--json", tmp_path / "run.json")  # fmt: skip
     assert done.exit_code == 0, done.output
     assert "note: write noise of" in done.output
-    assert len(json.loads((tmp_path / "run.json").read_text())["notes"]) == 1
+    assert len(json.loads((tmp_path / "run.json").read_text())["cautions"]) == 1
 
 
 def test_a_diagonal_of_ones_is_named_where_it_helps():

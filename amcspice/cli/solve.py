@@ -202,6 +202,8 @@ def _show(run: Run) -> None:
         console.print(f"and {count - MOST_ROWS} more right-hand sides: see --json or --out")
     if run.conversion is not None:
         console.print(_shares(run.conversion))
+    if run.feedback is not None:
+        console.print(f"the feedback is {run.feedback}")
     if run.verification is not None:
         console.print(str(run.verification))
 

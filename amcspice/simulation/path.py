@@ -74,8 +74,9 @@ def simulate(
     Warns
     -----
     CautionWarning
-        If an amplifier ends at a limit, so that x is wrong, if something did not settle, or if the
-        verification did not pass; ``run.cautions`` says what else there is to know.
+        If an amplifier ends at a limit or rests at a saddle, so that x is wrong, if something did
+        not settle, or if the verification did not pass; ``run.cautions`` says what else there is
+        to know.
 
     Raises
     ------

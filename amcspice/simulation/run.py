@@ -230,7 +230,7 @@ class Run:
         """
         measured = self.measurement
         wrong = cautions.limit(measured, self.range) if self.near_limit else ""
-        return _said(wrong, cautions.rest(measured))
+        return _said(wrong, cautions.saddle(measured), cautions.rest(measured))
 
     @functools.cached_property
     def cautions(self) -> tuple[str, ...]:
