@@ -46,6 +46,9 @@ SHRINK = 0.95
 SHORTEST = 1e-2
 """Step that is tried last, over the longest."""
 
+KICKED = 1e-3
+"""Damping without which the rule lets ring for ever what an amplifier at a limit has kicked."""
+
 DAMPING = np.concatenate([[0.0], np.geomspace(1e-5, 0.25, 80)])
 """Values of d that are tried."""
 
@@ -67,8 +70,13 @@ class Integration:
 
     @classmethod
     def of_step(cls, eigenvalues: Array, step: float) -> Integration:
-        """Return the one with the best damping for a time step [s]."""
-        return cls(step, _best_damping(lasting(eigenvalues), step)[0])
+        """Return the one with the best damping for a time step [s].
+
+        It is no smaller than `KICKED`, unless modes would decay too fast by that.
+        """
+        best = cls(step, _best_damping(lasting(eigenvalues), step)[0])
+        damped = cls(step, max(best.damping, KICKED))
+        return damped if damped.rate_error(eigenvalues) <= RATE_ERROR else best
 
     def rate_error(self, eigenvalues: Array) -> float:
         """Return by what fraction modes decay too fast or too slowly, those that last longest.
