@@ -11,7 +11,7 @@ from oracles import random_problem
 import amcspice as amc
 from amcspice.characterise import AmplifierFixture, Conditions, characterise, fit, measured_opamp
 from amcspice.characterise.steps import Step
-from amcspice.characterise.table import quantity
+from amcspice.schema import to_text
 from amcspice.settings.assemble import hardware_of
 
 pytestmark = pytest.mark.ngspice
@@ -247,7 +247,7 @@ def test_oscillation_is_reported(tmp_path):
     ],
 )
 def test_quantities(value, unit, text):
-    assert quantity(value, unit) == text
+    assert to_text(value, unit) == text
 
 
 def test_a_library_of_the_same_size_is_measured_again(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from amcspice.characterise.characteristics import Characteristics
 from amcspice.characterise.fit import Fit
 from amcspice.device import OpAmp
+from amcspice.schema import to_text
 
 __all__ = ["measured_rows", "model_rows"]
 
@@ -65,40 +66,13 @@ def measured_rows(macro_fit: Fit) -> Iterator[tuple[str, str, str]]:
         model_value = (
             macro_fit.opamp.input_noise if name == NOISELESS else _value(macro_fit.model, name)
         )
-        yield words, quantity(_value(macro_fit.measured, name), unit), quantity(model_value, unit)
+        yield words, to_text(_value(macro_fit.measured, name), unit), to_text(model_value, unit)
 
 
 def model_rows(opamp: OpAmp) -> Iterator[tuple[str, str]]:
     """Yield name and value of every parameter of a macro-model."""
     for name, unit in _PARAMETERS:
-        yield name, quantity(getattr(opamp, name), unit)
-
-
-def quantity(value: float | None, unit: str) -> str:
-    """Return a value with four digits and an SI prefix; a dash for none."""
-    if value is None:
-        return "-"
-    if not unit or unit == "degrees" or value == 0:
-        return f"{value:.4g} {unit}".rstrip()
-    exponent = min(
-        (e for e in _PREFIXES if abs(value) < 10.0 ** (e + 3) * (1 - 5e-5)), default=max(_PREFIXES)
-    )
-    return f"{value / 10.0**exponent:.4g} {_PREFIXES[exponent]}{unit}"
-
-
-_PREFIXES = {
-    -18: "a",
-    -15: "f",
-    -12: "p",
-    -9: "n",
-    -6: "µ",
-    -3: "m",
-    0: "",
-    3: "k",
-    6: "M",
-    9: "G",
-    12: "T",
-}
+        yield name, to_text(getattr(opamp, name), unit)
 
 
 def _value(figures: Characteristics, name: str) -> float | None:

@@ -215,6 +215,8 @@ def _show_notes(run: Run, settings: Settings) -> None:
     worth = settling_worth(run.measurement)
     if worth:
         click.echo(f"note: {worth}", err=True)
+    for caution in run.cautions:
+        click.echo(f"caution: {caution}", err=True)
     unsettled = int(np.count_nonzero(np.logical_not(run.settled)))
     if unsettled:
         what = "did not settle" if settings.backend.in_time else "come to no rest, x is unknown"

@@ -53,6 +53,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "volts_per_unit": run.volts_per_unit,
         "range_halvings": run.range_halvings,
         "near_limit": run.near_limit,
+        "cautions": list(run.cautions),
         **_plain_conversion(run.conversion),
         **plain_verification(run.verification),
         "provenance": run.provenance,

@@ -23,11 +23,12 @@ from amcspice.engine import (
     Waveforms,
     get_backend,
 )
-from amcspice.errors import AccuracyWarning
+from amcspice.errors import AccuracyWarning, UnstableError
 from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
 from amcspice.simulation.case import Case
+from amcspice.simulation.cautions import cautions
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
 from amcspice.simulation.provenance import provenance
@@ -96,7 +97,7 @@ class Ranging:
         repeats: NDArray[np.intp],
         started: float,
     ) -> list[Run]:
-        prepared = self.backend.prepare(batch)
+        prepared = self._prepare(batch)
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
@@ -137,6 +138,14 @@ class Ranging:
             )  # fmt: skip
             runs |= dict(zip(again.tolist(), halved, strict=True))
         return [runs[k] for k in range(len(cases))]
+
+    def _prepare(self, batch: Batch) -> Prepared:
+        """Make a batch ready; a refusal says what it rests on that nobody knows."""
+        try:
+            return self.backend.prepare(batch)
+        except UnstableError as error:
+            remarks = cautions(batch.circuit) if len(batch) == 1 else ()
+            raise UnstableError("; ".join([str(error), *remarks])) from None
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
         """Say that a range that was given uses next to nothing of what outputs can show."""
@@ -276,4 +285,5 @@ def _run_of(
         waveforms=None,
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
+        caution=functools.partial(cautions, circuit) if backend.simulates else tuple,
     )

@@ -69,6 +69,8 @@ class Run:
         If some were run again at a higher fidelity.
     conversion : Conversion, optional
         If there are converters; ``x`` is what they give then.
+    caution : callable
+        Returns `cautions`; they are worked out when they are asked for.
     """
 
     problem: str
@@ -85,6 +87,7 @@ class Run:
     form: CircuitForm | None = None
     verification: Verification | None = None
     conversion: Conversion | None = None
+    caution: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
 
     def __len__(self) -> int:
         """Return the number of right-hand sides."""
@@ -166,6 +169,11 @@ class Run:
     def reference_residual(self) -> Any:
         """Relative residual of the reference, shape (K,); see `Judgement`."""
         return self._figure(self._judgement.reference_residual)
+
+    @functools.cached_property
+    def cautions(self) -> tuple[str, ...]:
+        """What its figures stand on that nobody knows, such as assumed figures of a real part."""
+        return self.caution()
 
     @property
     def volts_per_unit(self) -> float:
@@ -276,7 +284,7 @@ class Run:
         }  # fmt: skip
         values = {name: getattr(self, name) for name in _PLAIN}
         values["power"] = list(measured.power)
-        values["range"] = asdict(self.range)
+        values["range"], values["cautions"] = asdict(self.range), list(self.cautions)
         for name in _NESTED:
             nested = getattr(self, name)
             values[name] = None if nested is None else asdict(nested)
@@ -300,7 +308,7 @@ class Run:
 
 def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     """Return what `Run.save` took apart."""
-    names = values.pop("power")
+    names, cautions = values.pop("power"), tuple(values.pop("cautions", ()))
     measurement = Measurement(
         **{name: arrays[name] for name in _MEASURED if name != "settling_error"},
         settling_error=arrays.get("settling_error", np.full_like(arrays["settling_time"], np.nan)),
@@ -314,7 +322,10 @@ def _run_of(arrays: dict[str, Any], values: dict[str, Any]) -> Run:
     judgement = Judgement(**{item.name: arrays[item.name] for item in fields(Judgement)})
     values["range"] = Range(**values["range"])
     values |= {name: _restored(kind, values[name]) for name, kind in _NESTED.items()}
-    return Run(measurement=measurement, waveforms=None, judgement=lambda: judgement, **values)
+    return Run(
+        measurement=measurement, waveforms=None, judgement=lambda: judgement,
+        caution=lambda: cautions, **values,
+    )  # fmt: skip
 
 
 def _restored(kind: Any, plain: dict[str, Any] | None) -> Any:
@@ -363,6 +374,7 @@ def summary(run: Run) -> list[str]:
         lines.append(f"  not settled: {unsettled} of {count}")
     if run.near_limit:
         lines.append("  warning: an amplifier ends at a limit, so that x is wrong")
+    lines += [f"  caution: {caution}" for caution in run.cautions]
     if run.verification is not None:
         lines.append(
             f"  verified: {len(run.verification.solution_deviation)} at "
