@@ -9,7 +9,7 @@ from cli_helpers import run
 import amcspice as amc
 from amcspice.errors import UnstableError
 from amcspice.simulation import Run
-from amcspice.simulation.cautions import cautions
+from amcspice.simulation.cautions import of_damping
 
 PARTS = ("ad823", "opa690", "ad8606")
 
@@ -110,20 +110,20 @@ def test_one_pole_is_what_was_called_settled():
 def test_what_is_no_real_part_has_nothing_assumed(part):
     opamp = amc.OpAmp.preset(part)
     assert opamp.assumed == ()
-    assert cautions(amc.CompactGINV(A, opamp=opamp)) == ()
+    assert of_damping(amc.CompactGINV(A, opamp=opamp)) == ()
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_figures_that_matter_little_are_not_told_of(part):
     """A compact circuit of many rows is slow by itself: half a second pole moves it by 1 %."""
     wide = np.random.default_rng(2).random((64, 16))
-    assert cautions(amc.CompactGINV(wide, opamp=part)) == ()
+    assert of_damping(amc.CompactGINV(wide, opamp=part)) == ()
 
 
 def test_time_constants_are_those_of_a_loop_of_two_poles():
     """A single amplifier: s^2 + w2 s + w_u w2 g_f/(g_f + G) = 0, underdamped, so tau = 2/w2."""
     opamp = amc.OpAmp.preset("ad823", input_capacitance=0.0)
-    (said,) = cautions(amc.MVM([[1.0]], opamp=opamp, feedback=1.0))
+    (said,) = of_damping(amc.MVM([[1.0]], opamp=opamp, feedback=1.0))
     tau = 2 / (2 * np.pi * opamp.second_pole)
     assert said == (
         f"assumed second_pole 24 MHz of the amplifier: half of it makes the slowest time constant "
@@ -132,12 +132,12 @@ def test_time_constants_are_those_of_a_loop_of_two_poles():
 
 
 def test_stability_that_depends_on_an_assumed_figure():
-    said = cautions(amc.INV(SQUARE, opamp="opa690"))
+    said = of_damping(amc.INV(SQUARE, opamp="opa690"))
     assert len(said) == 2
     assert "second_pole 300 MHz of the amplifier: half of it makes the circuit unstable" in said[0]
     assert "twice of it makes the circuit unstable" in said[1]
     stable = amc.OpAmp.preset("opa690", second_pole=150e6, assumed=("second_pole",))
-    (cured,) = cautions(amc.INV(SQUARE, opamp=stable))
+    (cured,) = of_damping(amc.INV(SQUARE, opamp=stable))
     assert cured.endswith("twice the second_pole makes it stable")
 
 
@@ -162,7 +162,7 @@ def test_every_assumed_figure_is_explained():
 
 
 def test_large_circuits_are_not_looked_at():
-    (said,) = cautions(amc.CompactGINV(np.eye(130), opamp="ad823"))
+    (said,) = of_damping(amc.CompactGINV(np.eye(130), opamp="ad823"))
     assert "not looked at above 128 amplifiers" in said
 
 

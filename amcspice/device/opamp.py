@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from amcspice.errors import InputError
 from amcspice.files import spice_text
 from amcspice.registry import Registry
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["PRESETS", "OpAmp", "Subcircuit"]
+__all__ = ["PINS", "PRESETS", "OpAmp", "Subcircuit"]
+
+PINS = ("in+", "in-", "out", "vdd", "vss")
+"""Pins of an amplifier, in the order in which the sub-circuits of amcspice have them."""
+
+_OTHER_NAMES = {"v+": "vdd", "v-": "vss"}
+
+
+def _as_pins(value: Any) -> Any:
+    """Return the order of five pins, from text as well."""
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return value
+    order = tuple(_OTHER_NAMES.get(word.lower(), word.lower()) for word in words)
+    if sorted(order) != sorted(PINS):
+        raise ValueError(
+            f"five pins are needed, each once, in the order of the sub-circuit: {' '.join(PINS)}"
+        )
+    return order
 
 
 @parameters
@@ -29,26 +48,42 @@ class Subcircuit:
     file : str
         Path of the library.
     name : str
-        Name of the sub-circuit: five pins, in+ in- out vdd vss.
+        Name of the sub-circuit, which has five pins.
     sha256 : str
         Hash of the file when it was named; a file that has changed since is refused.
+    pins : tuple of str or str, optional
+        What its pins are, in its order; ``"in+ in- vdd vss out"`` is that of most vendors.
+    supply_share : float
+        Part of its output current that comes out of its supply pins, as measured: 1 for an
+        amplifier of transistors, 0 for one whose output stage stands on ground.  What is missing
+        is added to the power.
     """
 
     file: str
     name: str
     sha256: str
+    pins: Annotated[tuple[str, ...], BeforeValidator(_as_pins)] = PINS
+    supply_share: float = 1.0
 
     @classmethod
-    def of(cls, file: str | Path, name: str) -> Self:
+    def of(cls, file: str | Path, name: str, pins: str | Sequence[str] | None = None) -> Self:
         """Name a sub-circuit of a file as it is now.
+
+        Parameters
+        ----------
+        file : path
+        name : str
+        pins : str or sequence of str, optional
+            What its pins are, in its order; None is in+ in- out vdd vss.
 
         Raises
         ------
         InputError
-            If the file cannot be read.
+            If the file cannot be read, or the pins are not the five of an amplifier.
         """
         path = Path(file).resolve()
-        return cls(file=str(path), name=name, sha256=_sha256(_read(path)))
+        order: Any = PINS if pins is None else pins
+        return cls(file=str(path), name=name, sha256=_sha256(_read(path)), pins=order)
 
     def read(self) -> str:
         """Return the text of the file.
@@ -180,7 +215,7 @@ class OpAmp:
             description="What decks hold in the place of the macro-model, whose parameters then "
             "describe it; see amcspice.characterise.measured_opamp."
         ),
-        Name(made_of=("opamp_lib", "opamp_subckt")),
+        Name(made_of=("opamp_lib", "opamp_subckt", "opamp_pins")),
     ] = None
     source: Annotated[
         str, Field(description="Where the figures come from."), Name("opamp_source")

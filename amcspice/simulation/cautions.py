@@ -1,8 +1,9 @@
-"""`cautions`: what the figures of a run stand on that nobody knows.
+"""`cautions`: what the figures of a run stand on that the amplifiers leave open.
 
 Second pole and input capacitance decide how far circuits of two amplifiers in a loop are damped,
 and data sheets of real parts seldom state them.  Where one is assumed, the linear model of the
-circuit is asked what half of it and twice it would do.
+circuit is asked what half of it and twice it would do.  A sub-circuit may have an output stage that
+draws nothing from its supplies.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from amcspice.device import OpAmp
 from amcspice.engine import Batch
 from amcspice.engine.equations.linear import LinearModel, Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear
+from amcspice.measure import Measurement
 from amcspice.schema import field_parameters, to_text
 
-__all__ = ["cautions"]
+__all__ = ["cautions", "of_damping"]
 
 DYNAMIC = ("second_pole", "input_capacitance")
 """Figures of an amplifier that decide how a loop is damped."""
@@ -32,7 +34,43 @@ LARGEST = 128
 """Amplifiers up to which the modes of a circuit are found five times."""
 
 
-def cautions(circuit: Circuit) -> tuple[str, ...]:
+NEGATIVE = 1e-3
+"""Part of the whole power that output stages may seem to give rather than to take."""
+
+
+def cautions(circuit: Circuit, measurement: Measurement, *, decks: bool) -> tuple[str, ...]:
+    """Return what the figures of a run stand on, a sentence each.
+
+    Parameters
+    ----------
+    circuit : Circuit
+    measurement : Measurement
+    decks : bool
+        Whether decks ran, which hold a sub-circuit where there is one.
+    """
+    return (*of_damping(circuit), *(_of_power(circuit.opamp, measurement) if decks else ()))
+
+
+def _of_power(opamp: OpAmp, measurement: Measurement) -> Iterator[str]:
+    """Yield what is to be said of the power of a sub-circuit."""
+    subcircuit = opamp.subcircuit
+    if subcircuit is None:
+        return
+    if subcircuit.supply_share != 1:
+        yield (
+            f"sub-circuit {subcircuit.name} takes {subcircuit.supply_share:.0%} of its output "
+            "current out of its supply pins; power and energy count the rest at the rail that it "
+            "would come from"
+        )
+    power, settled = measurement.power, measurement.settled
+    if (power["amplifier_output"] < -NEGATIVE * power["total"])[settled].any():
+        yield (
+            f"output stages of sub-circuit {subcircuit.name} give power to the array, which they "
+            "take from no supply: the power is not right"
+        )
+
+
+def of_damping(circuit: Circuit) -> tuple[str, ...]:
     """Return what depends on assumed figures of a circuit's amplifiers, a sentence each.
 
     Parameters

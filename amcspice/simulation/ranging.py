@@ -28,7 +28,7 @@ from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
 from amcspice.simulation.case import Case
-from amcspice.simulation.cautions import cautions
+from amcspice.simulation.cautions import cautions, of_damping
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
 from amcspice.simulation.provenance import provenance
@@ -144,7 +144,7 @@ class Ranging:
         try:
             return self.backend.prepare(batch)
         except UnstableError as error:
-            remarks = cautions(batch.circuit) if len(batch) == 1 else ()
+            remarks = of_damping(batch.circuit) if len(batch) == 1 else ()
             raise UnstableError("; ".join([str(error), *remarks])) from None
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
@@ -285,5 +285,9 @@ def _run_of(
         waveforms=None,
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
-        caution=functools.partial(cautions, circuit) if backend.simulates else tuple,
+        caution=(
+            functools.partial(cautions, circuit, measurement, decks=backend.uses_ngspice)
+            if backend.simulates
+            else tuple
+        ),
     )
