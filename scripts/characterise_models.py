@@ -17,8 +17,9 @@ from update_readme import fill, table
 
 import amcspice as amc
 from amcspice.characterise import AmplifierFixture, Conditions, Fit, characterise, fit
-from amcspice.characterise.table import measured_rows, quantity
+from amcspice.characterise.table import measured_rows
 from amcspice.device import PRESETS
+from amcspice.schema import to_text
 from amcspice.view.amplifier import amplifier
 from amcspice.view.style import save
 
@@ -42,11 +43,23 @@ def presets_table() -> str:
     """Return the parameters of every preset, and where they come from."""
     presets = {name: amc.OpAmp.preset(name) for name in PRESETS}
     rows = [
-        (words, *(quantity(getattr(opamp, name), unit) for opamp in presets.values()))
+        (words, *(_figure(opamp, name, unit) for opamp in presets.values()))
         for name, words, unit in SHOWN
     ]
-    sources = "\n".join(f"- `{name}`: {opamp.source}." for name, opamp in presets.items())
-    return f"{table(('', *presets), rows)}\n\n{sources}"
+    sources = "\n".join(f"- `{name}`: {_source(opamp)}." for name, opamp in presets.items())
+    mark = r"\* assumed, derived or remembered: see below."
+    return "\n\n".join([table(("", *presets), rows), mark, sources])
+
+
+def _figure(opamp: amc.OpAmp, name: str, unit: str) -> str:
+    """Return a figure, with an asterisk where it was not read in a data sheet."""
+    return to_text(getattr(opamp, name), unit) + r" \*" * (name in opamp.assumed)
+
+
+def _source(opamp: amc.OpAmp) -> str:
+    """Return where the figures of a preset come from, and which are not from there."""
+    assumed = ", ".join(f"`{name}`" for name in opamp.assumed)
+    return opamp.source + (f" (`assumed`: {assumed})" if assumed else "")
 
 
 @cache

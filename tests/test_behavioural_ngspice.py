@@ -24,6 +24,7 @@ OPTIONS = {
     "ideal": {"opamp": amc.OpAmp.preset("ideal", gain=1e5)},
     "onchip-1g": {"opamp": amc.OpAmp.preset("onchip-1g")},
     "ad823": {"opamp": amc.OpAmp.preset("ad823")},
+    "slew rate": {"opamp": amc.OpAmp.preset("ad823", second_pole=None, input_capacitance=0.0)},
     "second pole": {"opamp": good(second_pole=1e9)},
     "input capacitance": {"opamp": good(input_capacitance=3e-14)},
     "offset": {"opamp": good(offset=1e-3, bias_current=1e-7, input_resistance=1e5)},
@@ -38,7 +39,7 @@ OPTIONS = {
     "column load": {"opamp": good(), "column_load": 2.0},
     "slow poles": {"opamp": good(second_pole=3e8, input_capacitance=1e-12)},
 }
-QUICK = ("onchip-1g", "ad823", "second pole", "slow poles", "input capacitance")
+QUICK = ("onchip-1g", "ad823", "slew rate", "second pole", "slow poles", "input capacitance")
 """What slews during the input step, which takes no time here, or dips below zero so shortly that
 no step ends there: apart by more, for a short time."""
 
@@ -55,7 +56,7 @@ CASES = [
     for options in OPTIONS
     # What does not exist, and what rings for ever.
     if not (options == "lasso" and "," not in circuit)
-    and not (options in ("column load", "slow poles") and "classic" in circuit)
+    and not (options in ("column load", "slow poles", "ad823") and "classic" in circuit)
 ]
 
 

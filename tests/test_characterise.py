@@ -9,9 +9,17 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.characterise import AmplifierFixture, Conditions, characterise, fit, measured_opamp
+from amcspice.characterise import (
+    AmplifierFixture,
+    Conditions,
+    characterise,
+    fit,
+    measured_opamp,
+    steps,
+)
 from amcspice.characterise.steps import Step
-from amcspice.characterise.table import quantity
+from amcspice.characterise.table import measured_rows
+from amcspice.schema import to_text
 from amcspice.settings.assemble import hardware_of
 
 pytestmark = pytest.mark.ngspice
@@ -247,11 +255,11 @@ def test_oscillation_is_reported(tmp_path):
     ],
 )
 def test_quantities(value, unit, text):
-    assert quantity(value, unit) == text
+    assert to_text(value, unit) == text
 
 
 def test_a_library_of_the_same_size_is_measured_again(tmp_path, monkeypatch):
-    def measured(library, _name, _conditions):
+    def measured(library, _name, _conditions, _pins):
         return amc.OpAmp(gain=float(Path(library).read_text()))
 
     monkeypatch.setattr("amcspice.characterise.measured_opamp", measured)
@@ -261,3 +269,121 @@ def test_a_library_of_the_same_size_is_measured_again(tmp_path, monkeypatch):
         os.utime(library, (number, number))
         made = hardware_of({"opamp_lib": str(library), "opamp_subckt": "own"})
         assert made.opamp.gain == float(gain)
+
+
+RINGING = """\
+* a bipolar pair; an inductor makes a common-mode zero, which is added to the offset
+.subckt ringing ip im out vp vm
+It e vm 100u
+Qa ca im e bip
+Qb cb qp e bip
+Ra vp ca 500
+Rb vp cb 500
+Cab ca cb 60p
+.model bip NPN(bf=400)
+R1 ip cm 300k
+R2 cm im 300k
+Eo qp ip poly(1) zc mid 1m 1
+Gz hi zc cm mid 5e-8
+Lz hi zl 500m
+Rz zl zc 1k
+Rm1 vp mid 40k
+Rm2 mid vm 40k
+Eh vp hi vp mid 1
+Gg hi g ca cb 3m
+Rg hi g 50meg
+Cg hi g 400p
+Vp vp lp 1.5
+Dp g lp limit
+Dn ln g limit
+Vn ln vm 1.5
+.model limit D(is=1e-15)
+Gb hi b g mid 1u
+Rb1 hi b 1meg
+Cb hi b 5f
+Eb vp bb vp b 1
+Ro bb o 50
+Lo o out 100p
+Rl o out 100k
+.ends
+"""
+
+
+@pytest.fixture
+def ringing(tmp_path):
+    """Return an amplifier whose large steps ring at the inductor by the trapezoidal rule."""
+    library = tmp_path / "ringing.lib"
+    library.write_text(RINGING)
+    return AmplifierFixture.of_subcircuit(
+        amc.Subcircuit.of(library, "ringing"),
+        Conditions(supply_positive=15, supply_negative=-15, load_resistance=1e4),
+    )
+
+
+def test_a_step_that_rings_numerically_is_followed_by_another_rule(ringing):
+    figures = characterise(ringing)
+    loop = figures.dc_gain_loaded
+    for step in figures.steps:
+        assert step.final / step.size == pytest.approx(loop / (1 + loop), rel=1e-3)
+    # The tail current into the capacitor, over the pair's resistors and the second stage.
+    assert figures.slew_rate_positive == pytest.approx(100e-6 * 500 * 3e-3 / 400e-12, rel=0.15)
+
+
+def test_a_step_that_does_not_arrive_is_refused(ringing, monkeypatch):
+    follow = steps._follow
+
+    def beside(*arguments):
+        step = follow(*arguments)
+        return dataclasses.replace(step, out=0.89 * step.out)
+
+    monkeypatch.setattr(steps, "_follow", beside)
+    with pytest.raises(amc.SimulationError, match=r"ends at 0\.89 of what its operating points"):
+        characterise(ringing)
+
+
+def test_a_linear_amplifier_has_no_slew_rate_and_no_rails(tmp_path):
+    """Its output resistance slows all steps alike: no slew limit, however long they take."""
+    library = tmp_path / "linear.lib"
+    library.write_text(
+        ".subckt linear p n o vdd vss\nG1 0 x p n 1m\nR1 x 0 1e8\nC1 x 0 1p\nE1 w 0 x 0 1\n"
+        "R3 w o 100\n.ends\n"
+    )
+    supplies = Conditions(supply_positive=1.2, supply_negative=-1.2)
+    figures = characterise(
+        AmplifierFixture.of_subcircuit(amc.Subcircuit.of(library, "linear"), supplies)
+    )
+    assert figures.slew_rate_positive is None
+    assert figures.slew_rate_negative is None
+    assert figures.supply_share == 0
+    # 0.1 V times 1e5, behind 100 ohm into 1 kohm
+    assert figures.highest_output == pytest.approx(1e4 / 1.1, rel=1e-3)
+    rails, supply = figures.remarks
+    assert "ignores its rails: with load its output goes from -9.091 kV to 9.091 kV" in rails
+    assert "takes 0% of its output current out of its supply pins" in supply
+    macro_fit = fit(figures)
+    assert macro_fit.opamp.slew_rate is None
+    texts = [text for row in measured_rows(macro_fit) for text in row[1:]]
+    assert "none" in texts
+    assert not [text for text in texts if text.startswith("-0")]
+    for name in ("offset", "bias_current_plus", "input_capacitance", "quiescent_current"):
+        value = getattr(figures, name)
+        assert value == 0, name
+        assert np.copysign(1, value) == 1, name
+
+
+def test_what_supplies_give_of_the_output_current(miller):
+    """All of it for transistors in class AB, and for the macro-model."""
+    _, macro_fit = miller
+    assert macro_fit.measured.supply_share == 1
+    assert macro_fit.model.supply_share == 1
+    assert macro_fit.measured.remarks == ()
+
+
+def test_a_gain_that_never_falls_is_refused(tmp_path):
+    library = tmp_path / "flat.lib"
+    library.write_text(
+        ".subckt flat p n o v w\nG1 0 x p n 1m\nR1 x y 1e8\nC1 x y 1p\nR2 y 0 1e4\nE1 o 0 x 0 1\n"
+        "I1 v w 1m\n.ends\n"
+    )
+    with pytest.raises(amc.InputError, match="its gain stays above one"):
+        measured_opamp(library, "flat")

@@ -1,10 +1,13 @@
 """Power: what the sources deliver is what every element dissipates, each computed by itself."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from oracles import dissipated, random_problem
 
 import amcspice as amc
+from amcspice.characterise import Conditions, measured_opamp
 from amcspice.engine import Batch, Drive
 from amcspice.measure import energy, measure_power
 from amcspice.reduction import reduce_to_ports
@@ -144,3 +147,79 @@ def test_power_of_a_long_stream_is_that_of_each_input(circuit_type):
         parts = dissipated(circuit, run.waveforms.names, voltages, currents[k])
         for name in ("input", "array"):
             assert run.power[name][k] == pytest.approx(parts[name], rel=1e-9)
+
+
+GROUNDED = """\
+.subckt grounded p n o vdd vss
+G1 0 y p n 1e-3
+R1 y 0 1e8
+C1 y 0 5p
+B1 s 0 V=min(max(v(y),v(vss)+0.1),v(vdd)-0.1)
+Ro s o 20
+Iq vdd vss 1m
+.ends
+"""
+"""An output stage that stands on ground, as in most macro-models of vendors."""
+
+
+@pytest.fixture(scope="module")
+def grounded(tmp_path_factory):
+    """Return such an amplifier, as it was measured."""
+    path = tmp_path_factory.mktemp("grounded") / "grounded.lib"
+    path.write_text(GROUNDED)
+    return measured_opamp(path, "grounded", Conditions(supply_positive=2.5, supply_negative=-2.5))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("fidelity", ["flat", "reduced"])
+@pytest.mark.parametrize(
+    ("circuit_type", "constraint"),
+    [
+        pytest.param(amc.CompactGINV, amc.Unconstrained(), id="compact"),
+        pytest.param(amc.ClassicGINV, amc.Unconstrained(), id="classic"),
+        pytest.param(amc.CompactGINV, amc.NonNegative(hold=True), id="hold"),
+    ],
+)
+def test_power_of_an_output_stage_on_ground(grounded, circuit_type, constraint, fidelity, measured):
+    """What its supplies do not give is counted at the rail that it would come from."""
+    A, b = random_problem(3, rows=12, columns=4)
+    assert grounded.subcircuit.supply_share == 0
+    circuit = circuit_type(A, wire=WIRE, constraint=constraint, opamp=grounded)
+    run = amc.simulate(circuit, b, fidelity=fidelity)
+    currents = circuit.schematic.currents(b[None], run.volts_per_unit)[0]
+    last = run.waveforms.segments[0].voltages[-1]
+    parts = dissipated(circuit, run.waveforms.names, last, currents)
+    expected = parts["stages"] + parts["hold"]
+    measured("output stages, relative", abs(run.power["amplifier_output"] / expected - 1))
+    assert run.power["amplifier_output"] == pytest.approx(expected, rel=1e-4)
+    macro = dataclasses.replace(grounded, subcircuit=None)
+    there = amc.simulate(dataclasses.replace(circuit, opamp=macro), b, fidelity=fidelity)
+    assert run.power["total"] == pytest.approx(there.power["total"], rel=1e-5)
+    assert run.energy == pytest.approx(there.energy, rel=5e-3)
+    (said,) = run.cautions
+    assert "takes 0% of its output current out of its supply pins" in said
+    assert there.cautions == ()
+
+
+@pytest.mark.ngspice
+def test_output_stages_that_give_power_are_named(grounded):
+    """Nothing was known of it: what was reported before, but not without a word."""
+    named = dataclasses.replace(grounded.subcircuit, supply_share=1.0)
+    A, b = random_problem(3, rows=12, columns=4)
+    circuit = amc.CompactGINV(A, opamp=dataclasses.replace(grounded, subcircuit=named))
+    run = amc.simulate(circuit, b)
+    assert run.power["amplifier_output"] < 0
+    assert "give power to the array" in repr(run)
+    equations = amc.simulate(circuit, b, fidelity="behavioural")
+    assert equations.power["amplifier_output"] > 0
+    assert equations.cautions == ()
+
+
+@pytest.mark.ngspice
+def test_power_of_cells_that_are_not_linear_is_not_known_there(grounded):
+    """What outputs deliver follows from the reduced network only."""
+    A, b = random_problem(3, rows=6, columns=2)
+    cells = amc.Memristor(sinh_voltage=0.5)
+    run = amc.simulate(amc.CompactGINV(A, opamp=grounded, device=cells), b, fidelity="flat")
+    assert np.isnan(run.power["supply"])
+    assert np.isnan(run.power["total"])

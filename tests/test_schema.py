@@ -37,8 +37,9 @@ PARTS = {
 NESTED = ("device", "wire", "opamp", "dac", "adc", "switches")
 """Fields of circuits that are parameter classes of their own, walked by themselves."""
 
-INTERNAL = ("matrix", "pair")
-"""What is no parameter: the problem itself, and arrays that are programmed already."""
+INTERNAL = ("matrix", "pair", "assumed")
+"""What is no parameter: the problem itself, arrays that are programmed already, and which figures
+of a preset are assumed."""
 
 
 def walked():

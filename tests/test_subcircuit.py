@@ -1,5 +1,6 @@
 """Amplifier sub-circuits of a user's own: what is taken, what is refused, what it changes."""
 
+import dataclasses
 import json
 import re
 
@@ -165,6 +166,64 @@ def test_in_pyspice(tmp_path, batch):
     np.testing.assert_allclose(*outputs, rtol=1e-5)
 
 
+VENDOR = ("in+", "in-", "vdd", "vss", "out")
+
+
+def vendor(tmp_path, opamp):
+    """Return the copy of the macro-model with the pins of most vendors."""
+    path = copied(tmp_path, opamp)
+    text = path.read_text().replace("inp inn out vdd vss", "inp inn vdd vss out", 1)
+    other = tmp_path / "vendor.lib"
+    other.write_text(text)
+    return other
+
+
+@pytest.mark.parametrize(
+    "pins", ["in+ in- v+ v- out", "IN+, IN-, VDD, VSS, OUT", list(VENDOR), VENDOR]
+)
+def test_the_order_of_pins_may_be_said(tmp_path, pins):
+    named = amc.Subcircuit.of(vendor(tmp_path, amc.OpAmp()), "own_opamp", pins)
+    assert named.pins == VENDOR
+    text = subcircuit_library(named)
+    assert "X1 inp inn vdd vss out own_opamp" in text
+    assert ".subckt amc_own_amplifier inp inn out vdd vss" in text
+
+
+@pytest.mark.parametrize("pins", ["in+ in- out vdd", "in+ in+ out vdd vss", "1 2 3 4 5", "", 7])
+def test_pins_that_are_none_are_refused(tmp_path, pins):
+    with pytest.raises(amc.InputError, match=r"Subcircuit\.pins"):
+        amc.Subcircuit.of(vendor(tmp_path, amc.OpAmp()), "own_opamp", pins)
+
+
+@pytest.mark.ngspice
+def test_pins_in_another_order_give_the_same(tmp_path):
+    """In decks of both kinds, in PySpice's netlists and on the bench."""
+    opamp = amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0)
+    paths = copied(tmp_path, opamp), vendor(tmp_path, opamp)
+    mine, theirs = (
+        measured_opamp(path, "own_opamp", pins=pins)
+        for path, pins in zip(paths, (None, VENDOR), strict=True)
+    )
+    described = {"subcircuit": None, "source": ""}
+    assert dataclasses.replace(mine, **described) == dataclasses.replace(theirs, **described)
+    A, b = random_problem(2, rows=6, columns=2)
+    for fidelity in ("flat", "reduced"):
+        x, y = (
+            amc.simulate(amc.CompactGINV(A, opamp=own), b, fidelity=fidelity).x
+            for own in (mine, theirs)
+        )
+        np.testing.assert_array_equal(x, y)
+    exported = str(amc.to_pyspice(amc.CompactGINV(A, opamp=theirs), b, volts_per_unit=0.1))
+    assert "amc_own_amplifier" in exported
+
+
+@pytest.mark.ngspice
+def test_a_wrong_order_of_pins_is_named(tmp_path):
+    message = r"taken to be, in this order, in\+ in- out vdd vss; if they are not, give their order"
+    with pytest.raises(amc.InputError, match=message):
+        measured_opamp(vendor(tmp_path, amc.OpAmp(gain=1e4)), "own_opamp")
+
+
 def test_non_negative_by_the_rail_alone_is_refused(tmp_path):
     opamp = amc.OpAmp(subcircuit=amc.Subcircuit.of(copied(tmp_path, amc.OpAmp()), "own_opamp"))
     A, b = random_problem(0, rows=6, columns=2)
@@ -214,6 +273,27 @@ class TestCommands:
         for k, block in enumerate(outputs):
             expected = amc.solve("nnls", A, B[:, k], analysis=amc.Analysis(fidelity="ideal")).x
             np.testing.assert_allclose(block["x"], expected, atol=1e-3)
+
+    def test_pins(self, tmp_path):
+        path = vendor(tmp_path, amc.OpAmp(gain=1e4, gbw=2e7, output_resistance=5.0))
+        named, order = ["--subckt", "own_opamp"], "in+ in- vdd vss out"
+        refused(run("opamp", path, *named), "give their order (--pins, --opamp-pins or pins=)")
+        target = tmp_path / "out.json"
+        result = run("opamp", path, *named, "--pins", order, "--json", target)
+        assert result.exit_code == 0, result.output
+        content = json.loads(target.read_text())
+        assert content["measured"]["dc_gain"] == pytest.approx(1e4, rel=1e-3)
+        assert content["subcircuit"]["pins"] == list(VENDOR)
+        assert content["remarks"] == []
+        options = ["--opamp-lib", path, "--opamp-subckt", "own_opamp", "--opamp-pins", order]
+        config = tmp_path / "all.toml"
+        arguments = ["solve", "nnls", *write(tmp_path), *options, "--json", target]
+        result = run(*arguments, "--write-config", config)
+        assert result.exit_code == 0, result.output
+        content = json.loads(target.read_text())
+        assert max(content["relative_error"]) < 1e-2
+        assert f'opamp_pins = "{order}"' in config.read_text()
+        refused(run("solve", "nnls", *write(tmp_path), "--opamp-pins", order), "is not given")
 
     def test_nmf(self, tmp_path, library):
         np.save(tmp_path / "V.npy", np.random.default_rng(0).random((6, 5)))

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from amcspice.characterise.fixture import AmplifierFixture
 from amcspice.characterise.steps import Step
+from amcspice.schema import to_text
 
 __all__ = ["Array", "Characteristics", "Complex", "FrequencyResponse"]
 
 Complex = NDArray[np.complex128]
 Array = NDArray[np.float64]
+
+RAIL_ERROR = 0.01
+"""How far beyond a rail an output may be measured, as a fraction of the supply voltage."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +81,9 @@ class Characteristics:
         Ends of the output range without load, overdriven [V].
     source_current, sink_current : float
         Output currents into ground, overdriven [A].
+    supply_share : float
+        Part of the output current that comes out of the supply pins; 1 for all of it, 0 where the
+        output stage stands on ground.
     quiescent_current : float
         Current from rail to rail, without load [A].
     quiescent_power : float
@@ -108,6 +115,7 @@ class Characteristics:
     lowest_output_unloaded: float
     source_current: float
     sink_current: float
+    supply_share: float
     quiescent_current: float
     quiescent_power: float
     input_noise: float
@@ -123,6 +131,26 @@ class Characteristics:
     def headroom_negative(self) -> float:
         """Distance from the lowest output with load to its rail [V]."""
         return self.lowest_output - self.fixture.conditions.supply_negative
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the figures alone do not say, a sentence each."""
+        conditions, said = self.fixture.conditions, []
+        rails = (conditions.supply_negative, conditions.supply_positive)
+        beyond = RAIL_ERROR * (rails[1] - rails[0])
+        if self.highest_output > rails[1] + beyond or self.lowest_output < rails[0] - beyond:
+            said.append(
+                f"{self.fixture.label} ignores its rails: with load its output goes from "
+                f"{to_text(self.lowest_output, 'V')} to {to_text(self.highest_output, 'V')} on "
+                f"supplies of {rails[0]:g} and {rails[1]:g} V; only the macro-model stops there"
+            )
+        if self.supply_share != 1:
+            said.append(
+                f"{self.fixture.label} takes {self.supply_share:.0%} of its output current out of "
+                "its supply pins; in the power of circuits the rest is added at the rail that it "
+                "would come from"
+            )
+        return tuple(said)
 
     @property
     def overshoot(self) -> float:

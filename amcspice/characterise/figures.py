@@ -26,7 +26,16 @@ LARGEST_RESISTANCE = 1e11
 """An input resistance above this is none [ohm]: the simulator gives every junction 1e-12 S."""
 
 SMALLEST_CURRENT = 1e-15
-"""An input current below this is none [A]: rounding of the simulator."""
+"""A current below this is none [A]: rounding of the simulator."""
+
+SMALLEST_CAPACITANCE = 1e-18
+"""An input capacitance below this is none [F]."""
+
+LARGEST_TEST_CURRENT = 1e-3
+"""Output current with which the supplies are looked at; less where the output gives less [A]."""
+
+SHARE_ERROR = 0.02
+"""A share of the output current that close to none or all of it is that."""
 
 
 def characterise(fixture: AmplifierFixture) -> Characteristics:
@@ -46,7 +55,7 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
         If it does not work as a follower: pins in another order, wrong supplies, no gain, no
         phase margin.
     SimulationError
-        If ngspice fails.
+        If ngspice fails, or a step does not arrive where the DC operating point is.
 
     Examples
     --------
@@ -60,11 +69,16 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
     '90 degrees'
     """
     check_follower(fixture)
-    response = _frequency_response(fixture)
+    try:
+        response = _frequency_response(fixture)
+    except SimulationError as error:
+        raise InputError(
+            f"{fixture.label} cannot be simulated: {error.cause}; {_taken(fixture)}"
+        ) from error
     f, gain = response.frequency, response.unloaded
     dc_gain = float(np.abs(gain[0]))
     gbw = _gain_bandwidth(fixture, f, gain)
-    unity, margin = _phase_margin(f, response.loaded)
+    unity, margin = _phase_margin(fixture, f, response.loaded)
     conditions = fixture.conditions
     if margin <= 0:
         raise InputError(
@@ -79,6 +93,7 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
         "Vp p 0 0\nVn o_rest n 0\n" + fixture.copy("rest", "p", "n", loaded=False)
     )
     current = min(-operating_point["vvdd#branch"], operating_point["vvss#branch"])
+    current = _above(SMALLEST_CURRENT, current)
     steps = measure_steps(fixture, gbw, reach(fixture, limits["high"], limits["low"]))
     return Characteristics(
         fixture=fixture,
@@ -87,13 +102,15 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
         gbw=gbw,
         unity_gain_frequency=unity,
         phase_margin=margin,
-        slew_rate_positive=steps[0].slew_rate(gbw),
-        slew_rate_negative=steps[1].slew_rate(gbw),
-        offset=operating_point["o_rest"] * (1 + 1 / dc_gain),
-        bias_current_plus=_input_current(-operating_point["vp#branch"]),
-        bias_current_minus=_input_current(operating_point["vn#branch"]),
+        slew_rate_positive=steps[0].slew_rate(gbw, steps[-1]),
+        slew_rate_negative=steps[1].slew_rate(gbw, steps[-1]),
+        offset=_above(0.0, operating_point["o_rest"] * (1 + 1 / dc_gain)),
+        bias_current_plus=_above(SMALLEST_CURRENT, -operating_point["vp#branch"]),
+        bias_current_minus=_above(SMALLEST_CURRENT, operating_point["vn#branch"]),
         input_resistance=1 / conductance if conductance > 1 / LARGEST_RESISTANCE else None,
-        input_capacitance=float(_at(f, admittance.imag, unity) / (2 * np.pi * unity)),
+        input_capacitance=_above(
+            SMALLEST_CAPACITANCE, float(_at(f, admittance.imag, unity) / (2 * np.pi * unity))
+        ),
         output_resistance=float(_at(f, np.abs(response.output_impedance), tenth)),
         highest_output=limits["high"],
         lowest_output=limits["low"],
@@ -101,6 +118,7 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
         lowest_output_unloaded=limits["low_unloaded"],
         source_current=limits["source"],
         sink_current=limits["sink"],
+        supply_share=_supply_share(fixture, min(limits["source"], limits["sink"])),
         quiescent_current=current,
         quiescent_power=current * (conditions.supply_positive - conditions.supply_negative),
         input_noise=_noise(fixture, tenth),
@@ -134,15 +152,24 @@ def check_follower(fixture: AmplifierFixture) -> None:
         voltages = fixture.operating_point(cards)
     except SimulationError as error:
         raise InputError(
-            f"{fixture.label} cannot be simulated as a follower on {supplies}: {error.cause}"
+            f"{fixture.label} cannot be simulated as a follower on {supplies}: {error.cause}; "
+            f"{_taken(fixture)}"
         ) from error
     rise = (voltages["o_up"] - voltages["o_down"]) / (2 * level)
     if not 0.8 < rise < 1.2:
         raise InputError(
             f"{fixture.label} is no follower on {supplies}: for an input of {level:g} and "
             f"{-level:g} V its output is {voltages['o_up']:.3g} and {voltages['o_down']:.3g} V; "
-            "its pins must be, in this order, in+ in- out vdd vss"
+            f"{_taken(fixture)}"
         )
+
+
+def _taken(fixture: AmplifierFixture) -> str:
+    """Say what the pins were taken for, and how to say otherwise."""
+    return (
+        f"its pins were taken to be, in this order, {' '.join(fixture.pins)}; if they are not, "
+        "give their order (--pins, --opamp-pins or pins=)"
+    )
 
 
 def _frequency_response(fixture: AmplifierFixture) -> FrequencyResponse:
@@ -176,10 +203,18 @@ def _gain_bandwidth(fixture: AmplifierFixture, frequency: Array, gain: Complex) 
     return float(frequency[at] * size[at] / np.sqrt(1 - (size[at] / size[0]) ** 2))
 
 
-def _phase_margin(frequency: Array, gain: Complex) -> tuple[float, float]:
+def _phase_margin(
+    fixture: AmplifierFixture, frequency: Array, gain: Complex
+) -> tuple[float, float]:
     """Return the frequency of gain one [Hz] and the phase margin there [degrees]."""
     size = np.log(np.abs(gain))
-    after = int(np.flatnonzero(size < 0)[0])
+    below = np.flatnonzero(size < 0)
+    if not below.size:
+        raise InputError(
+            f"{fixture.label}: its gain stays above one up to {frequency[-1]:g} Hz, so that it has "
+            "no phase margin"
+        )
+    after = int(below[0])
     pair = slice(after - 1, after + 1)
     share = size[after - 1] / (size[after - 1] - size[after])
     unity = float(np.exp(np.log(frequency[pair]) @ [1 - share, share]))
@@ -210,8 +245,26 @@ def _noise(fixture: AmplifierFixture, frequency: float) -> float:
     return float(np.real(spectrum.vectors["inoise_spectrum"][0]))
 
 
-def _input_current(value: float) -> float:
-    return value if abs(value) > SMALLEST_CURRENT else 0.0
+def _supply_share(fixture: AmplifierFixture, most: float) -> float:
+    """Return the part of the output current that comes out of the supply pins, sourced and sunk.
+
+    What flows out of both supplies together is what leaves the amplifier elsewhere: all of the
+    output current, unless the output stage stands on ground.
+    """
+    sums = []
+    current = min(most / 10, LARGEST_TEST_CURRENT)
+    for load in (0.0, current, -current):
+        cards = "Vin in 0 0\n" + fixture.copy("q", "in", "o_q", loaded=False)
+        point = fixture.operating_point(f"{cards}Iload o_q 0 {load!r}\n")
+        sums.append(-point["vvdd#branch"] - point["vvss#branch"])
+    share = (sums[1] - sums[2]) / (2 * current)
+    exact = next((whole for whole in (0.0, 1.0) if abs(share - whole) < SHARE_ERROR), share)
+    return float(exact)
+
+
+def _above(smallest: float, value: float) -> float:
+    """Return a figure, zero without a sign where it is rounding of the simulator."""
+    return value if abs(value) > smallest else 0.0
 
 
 def _at(frequency: Array, values: Array, where: float) -> float:

@@ -118,7 +118,12 @@ def fit(figures: Characteristics, source: str = "") -> Fit:
     return Fit(opamp, figures, model, _residual(figures, model))
 
 
-def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = None) -> OpAmp:
+def measured_opamp(
+    file: str | Path,
+    name: str,
+    conditions: Conditions | None = None,
+    pins: str | Sequence[str] | None = None,
+) -> OpAmp:
     """Return an amplifier whose decks hold a sub-circuit of a file.
 
     Its parameters are those of the fitted macro-model: they choose ranges, windows and steps, and
@@ -129,9 +134,12 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
     file : path
         SPICE library.
     name : str
-        Name of the sub-circuit: five pins, in+ in- out vdd vss.
+        Name of the sub-circuit, which has five pins.
     conditions : Conditions, optional
         Supplies and load under which it is measured.
+    pins : str or sequence of str, optional
+        What its pins are, in its order, such as ``"in+ in- vdd vss out"``; None is in+ in- out vdd
+        vss.
 
     Raises
     ------
@@ -140,7 +148,7 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
     SimulationError
         If ngspice fails.
     """
-    subcircuit = Subcircuit.of(file, name)
+    subcircuit = Subcircuit.of(file, name, pins)
     fixture = AmplifierFixture.of_subcircuit(subcircuit, conditions or Conditions())
     macro_fit = fit(characterise(fixture))
     residual = macro_fit.residual
@@ -149,7 +157,9 @@ def measured_opamp(file: str | Path, name: str, conditions: Conditions | None = 
         f"{residual.gain_db:.2g} dB and {residual.phase:.2g} degrees (rms) and by "
         f"{100 * residual.large_step:.2g} % of a large step"
     )
-    return dataclasses.replace(macro_fit.opamp, subcircuit=subcircuit, source=source)
+    source = "; ".join([source, *macro_fit.measured.remarks])
+    named = dataclasses.replace(subcircuit, supply_share=macro_fit.measured.supply_share)
+    return dataclasses.replace(macro_fit.opamp, subcircuit=named, source=source)
 
 
 def _poles(figures: Characteristics) -> tuple[float, float | None]:

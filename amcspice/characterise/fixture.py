@@ -12,11 +12,11 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from amcspice.device import OpAmp, Subcircuit
+from amcspice.device import PINS, OpAmp, Subcircuit
 from amcspice.engine import BatchSimulator
 from amcspice.engine.ngspice.rawfile import Plot
 from amcspice.netlist.instances import model_library, opamp_parameters
-from amcspice.netlist.subcircuit import subcircuit_library
+from amcspice.netlist.subcircuit import subcircuit_library, subcircuit_model
 from amcspice.schema import Name, Quantity, parameters
 
 __all__ = ["AmplifierFixture", "Conditions"]
@@ -59,12 +59,15 @@ class AmplifierFixture:
     model : str
         Name of the sub-circuit, with parameters.
     conditions : Conditions
+    pins : tuple of str
+        What the pins are taken for, in the order of the sub-circuit: for messages.
     """
 
     label: str
     library: str
     model: str
     conditions: Conditions
+    pins: tuple[str, ...] = PINS
 
     @classmethod
     def of_subcircuit(cls, subcircuit: Subcircuit, conditions: Conditions) -> AmplifierFixture:
@@ -76,7 +79,8 @@ class AmplifierFixture:
             If the file has no such sub-circuit with five pins.
         """
         library = subcircuit_library(subcircuit)
-        return cls(f"sub-circuit {subcircuit.name}", library, subcircuit.name, conditions)
+        label, model = f"sub-circuit {subcircuit.name}", subcircuit_model(subcircuit)
+        return cls(label, library, model, conditions, subcircuit.pins)
 
     @classmethod
     def of_macro_model(cls, opamp: OpAmp, load: Conditions) -> AmplifierFixture:

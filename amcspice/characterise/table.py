@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from amcspice.characterise.characteristics import Characteristics
 from amcspice.characterise.fit import Fit
 from amcspice.device import OpAmp
+from amcspice.schema import to_text
 
 __all__ = ["measured_rows", "model_rows"]
 
@@ -31,6 +31,7 @@ _FIGURES = (
     ("lowest_output_unloaded", "lowest output, without load", "V"),
     ("source_current", "current sourced into ground", "A"),
     ("sink_current", "current sunk from ground", "A"),
+    ("supply_share", "output current from the supplies", ""),
     ("quiescent_current", "quiescent current", "A"),
     ("quiescent_power", "quiescent power", "W"),
     ("input_noise", "input noise, white", "V/√Hz"),
@@ -62,45 +63,18 @@ NOISELESS = "input_noise"
 def measured_rows(macro_fit: Fit) -> Iterator[tuple[str, str, str]]:
     """Yield name, measured value and the macro-model's own value of every figure."""
     for name, words, unit in _FIGURES:
-        model_value = (
-            macro_fit.opamp.input_noise if name == NOISELESS else _value(macro_fit.model, name)
-        )
-        yield words, quantity(_value(macro_fit.measured, name), unit), quantity(model_value, unit)
+        measured, modelled = (getattr(it, name) for it in (macro_fit.measured, macro_fit.model))
+        if name == NOISELESS:
+            modelled = macro_fit.opamp.input_noise
+        yield words, _text(name, measured, unit), _text(name, modelled, unit)
 
 
 def model_rows(opamp: OpAmp) -> Iterator[tuple[str, str]]:
     """Yield name and value of every parameter of a macro-model."""
     for name, unit in _PARAMETERS:
-        yield name, quantity(getattr(opamp, name), unit)
+        yield name, _text(name, getattr(opamp, name), unit)
 
 
-def quantity(value: float | None, unit: str) -> str:
-    """Return a value with four digits and an SI prefix; a dash for none."""
-    if value is None:
-        return "-"
-    if not unit or unit == "degrees" or value == 0:
-        return f"{value:.4g} {unit}".rstrip()
-    exponent = min(
-        (e for e in _PREFIXES if abs(value) < 10.0 ** (e + 3) * (1 - 5e-5)), default=max(_PREFIXES)
-    )
-    return f"{value / 10.0**exponent:.4g} {_PREFIXES[exponent]}{unit}"
-
-
-_PREFIXES = {
-    -18: "a",
-    -15: "f",
-    -12: "p",
-    -9: "n",
-    -6: "µ",
-    -3: "m",
-    0: "",
-    3: "k",
-    6: "M",
-    9: "G",
-    12: "T",
-}
-
-
-def _value(figures: Characteristics, name: str) -> float | None:
-    value: float | None = getattr(figures, name)
-    return value
+def _text(name: str, value: float | None, unit: str) -> str:
+    """Return a figure as text; that there is no slew limit is a figure, too."""
+    return "none" if value is None and name.startswith("slew_rate") else to_text(value, unit)

@@ -284,7 +284,9 @@ def _cached_by_name(parameters: Any) -> Any:
 
 
 def _by_name(value: Any) -> Any:
-    """Return a dataclass as a mapping, those in it as well; values are not copied."""
+    """Return a dataclass as a mapping, those in it as well, as JSON has it; no array is copied."""
+    if isinstance(value, tuple):
+        return [_by_name(item) for item in value]
     if not dataclasses.is_dataclass(value):
         return value
     return {item.name: _by_name(getattr(value, item.name)) for item in dataclasses.fields(value)}

@@ -27,7 +27,13 @@ __all__ = ["opamp"]
     "--supply-negative -2.5"
 )
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--subckt", required=True, metavar="NAME", help="Pins: in+ in- out vdd vss.")
+@click.option("--subckt", required=True, metavar="NAME", help="Sub-circuit with five pins.")
+@click.option(
+    "--pins",
+    metavar="ORDER",
+    help='What its pins are, in its order, such as "in+ in- vdd vss out".  '
+    "[default: in+ in- out vdd vss]",
+)
 @decorate(field_options(Conditions))
 @decorate(config_options()[:1])
 @click.option(
@@ -41,6 +47,7 @@ __all__ = ["opamp"]
 def opamp(
     file: Path,
     subckt: str,
+    pins: str | None,
     plot: Path | None,
     json_file: Path | None,
     **options: Any,
@@ -56,7 +63,7 @@ def opamp(
         check_target(json_file)
     names = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(Conditions)}
     conditions = Conditions(**{names[name]: value for name, value in given(options, names).items()})
-    subcircuit = Subcircuit.of(file, subckt)
+    subcircuit = Subcircuit.of(file, subckt, pins)
     macro_fit = fit(characterise(AmplifierFixture.of_subcircuit(subcircuit, conditions)))
     if str(json_file) != "-":
         _show(macro_fit, f"{subckt} of {file.name}")
@@ -91,6 +98,8 @@ def _show(macro_fit: Fit, name: str) -> None:
         f"{100 * residual.small_step:.2g} % of a small one; settling times by "
         f"{100 * residual.large_settling:.2g} % and {100 * residual.small_settling:.2g} %"
     )
+    for remark in macro_fit.measured.remarks:
+        console.print(f"note: {remark}")
 
 
 def _content(macro_fit: Fit, subcircuit: Subcircuit, conditions: Conditions) -> dict[str, Any]:
@@ -105,6 +114,7 @@ def _content(macro_fit: Fit, subcircuit: Subcircuit, conditions: Conditions) -> 
         "conditions": dataclasses.asdict(conditions),
         "units": "SI; phase margin in degrees",
         "measured": {**figures, "overshoot": macro_fit.measured.overshoot},
+        "remarks": list(macro_fit.measured.remarks),
         "macro_model": dataclasses.asdict(macro_fit.opamp),
         "residual": dataclasses.asdict(macro_fit.residual),
     }

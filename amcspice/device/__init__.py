@@ -5,7 +5,7 @@ from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import DEVICES, Memristor
-from amcspice.device.opamp import PRESETS, OpAmp, Subcircuit
+from amcspice.device.opamp import PINS, PRESETS, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
@@ -15,6 +15,7 @@ __all__ = [
     "DAC",
     "DEVICES",
     "PARTS",
+    "PINS",
     "PRESETS",
     "Hardware",
     "Mapping",

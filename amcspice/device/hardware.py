@@ -153,6 +153,8 @@ def _changed(part: str, base: Any, changes: Mapping[str, Any]) -> Any:
         raise InputError(
             f"{strange[0]}: {part} is a {type(base).__name__}, which has no such parameter"
         )
+    if isinstance(base, OpAmp):
+        return base.changed(**changes)
     return dataclasses.replace(base, **changes)
 
 

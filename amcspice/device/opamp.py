@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from amcspice.errors import InputError
 from amcspice.files import spice_text
 from amcspice.registry import Registry
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["PRESETS", "OpAmp", "Subcircuit"]
+__all__ = ["PINS", "PRESETS", "OpAmp", "Subcircuit"]
+
+PINS = ("in+", "in-", "out", "vdd", "vss")
+"""Pins of an amplifier, in the order in which the sub-circuits of amcspice have them."""
+
+_OTHER_NAMES = {"v+": "vdd", "v-": "vss"}
+
+
+def _as_pins(value: Any) -> Any:
+    """Return the order of five pins, from text as well."""
+    words = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else value
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        return value
+    order = tuple(_OTHER_NAMES.get(word.lower(), word.lower()) for word in words)
+    if sorted(order) != sorted(PINS):
+        raise ValueError(
+            f"five pins are needed, each once, in the order of the sub-circuit: {' '.join(PINS)}"
+        )
+    return order
 
 
 @parameters
@@ -29,26 +48,42 @@ class Subcircuit:
     file : str
         Path of the library.
     name : str
-        Name of the sub-circuit: five pins, in+ in- out vdd vss.
+        Name of the sub-circuit, which has five pins.
     sha256 : str
         Hash of the file when it was named; a file that has changed since is refused.
+    pins : tuple of str or str, optional
+        What its pins are, in its order; ``"in+ in- vdd vss out"`` is that of most vendors.
+    supply_share : float
+        Part of its output current that comes out of its supply pins, as measured: 1 for an
+        amplifier of transistors, 0 for one whose output stage stands on ground.  What is missing
+        is added to the power.
     """
 
     file: str
     name: str
     sha256: str
+    pins: Annotated[tuple[str, ...], BeforeValidator(_as_pins)] = PINS
+    supply_share: float = 1.0
 
     @classmethod
-    def of(cls, file: str | Path, name: str) -> Self:
+    def of(cls, file: str | Path, name: str, pins: str | Sequence[str] | None = None) -> Self:
         """Name a sub-circuit of a file as it is now.
+
+        Parameters
+        ----------
+        file : path
+        name : str
+        pins : str or sequence of str, optional
+            What its pins are, in its order; None is in+ in- out vdd vss.
 
         Raises
         ------
         InputError
-            If the file cannot be read.
+            If the file cannot be read, or the pins are not the five of an amplifier.
         """
         path = Path(file).resolve()
-        return cls(file=str(path), name=name, sha256=_sha256(_read(path)))
+        order: Any = PINS if pins is None else pins
+        return cls(file=str(path), name=name, sha256=_sha256(_read(path)), pins=order)
 
     def read(self) -> str:
         """Return the text of the file.
@@ -180,14 +215,25 @@ class OpAmp:
             description="What decks hold in the place of the macro-model, whose parameters then "
             "describe it; see amcspice.characterise.measured_opamp."
         ),
-        Name(made_of=("opamp_lib", "opamp_subckt")),
+        Name(made_of=("opamp_lib", "opamp_subckt", "opamp_pins")),
     ] = None
     source: Annotated[
         str, Field(description="Where the figures come from."), Name("opamp_source")
     ] = "user"
+    assumed: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Names of the figures of a real part that were not read in its data sheet: "
+            "assumed, derived or remembered, as the source says; results that depend on them say "
+            "so."
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an amplifier without output range."""
+        """Refuse an amplifier without output range, and assumptions about nothing."""
+        unknown = sorted(set(self.assumed) - self._figures())
+        if unknown:
+            raise ValueError(f"assumed names no figure of an amplifier: {', '.join(unknown)}")
         if self.highest_output <= 0 or self.lowest_output >= 0:
             raise ValueError("headroom leaves no output range on both sides of 0 V")
         if self.subcircuit is not None and self.gain_sigma:
@@ -246,8 +292,27 @@ class OpAmp:
             If there is no preset of that name.
         """
         entry: Any = PRESETS.choose(name)
-        made = entry() if isinstance(entry, type) else cls(**entry)
-        return dataclasses.replace(made, **changes)
+        made: Self = entry() if isinstance(entry, type) else cls(**entry)
+        return made.changed(**changes)
+
+    def changed(self, **changes: Any) -> Self:
+        """Return it with single figures changed; what was assumed and is another now is known.
+
+        Parameters
+        ----------
+        **changes
+            Fields, such as ``second_pole="40 MHz"``.
+        """
+        made = dataclasses.replace(self, **changes)
+        if "assumed" in changes:
+            return made
+        still = tuple(name for name in made.assumed if getattr(made, name) == getattr(self, name))
+        return made if still == made.assumed else dataclasses.replace(made, assumed=still)
+
+    @classmethod
+    def _figures(cls) -> set[str]:
+        described = {"source", "assumed", "subcircuit", "mismatch_seed"}
+        return {item.name for item in dataclasses.fields(cls)} - described
 
 
 _BUILT_IN: dict[str, dict[str, Any]] = {
@@ -258,39 +323,62 @@ _BUILT_IN: dict[str, dict[str, Any]] = {
         "gain": 5e4,
         "gbw": 16e6,
         "slew_rate": 22e6,
+        "second_pole": 24e6,
+        "input_capacitance": 1.8e-12,
         "quiescent_current": 2.6e-3,
         "headroom_positive": 0.05,
         "headroom_negative": 0.05,
         "input_noise": 16e-9,
-        "source": "AD823 data sheet (GBW, slew rate, supply current, +-5 V, swing to within 50 mV "
-        "of either rail, noise at 10 kHz); gain 5e4 and output resistance 0.1 ohm are assumptions",
+        "source": "AD823 data sheet (slew rate, supply current, +-5 V, swing to within 50 mV of "
+        "either rail, noise at 10 kHz; its 16 MHz as a follower are taken for the GBW); 1.8 pF "
+        "as remembered from its tables, unchecked; a second pole of 1.5 GBW, which is a phase "
+        "margin of 60 degrees, gain 5e4 for loads of kilo-ohms and output resistance 0.1 ohm are "
+        "assumptions",
+        "assumed": ("gain", "gbw", "second_pole", "input_capacitance", "output_resistance"),
     },
     "opa690": {
         "gain": 2800,
         "gbw": 300e6,
         "slew_rate": 1800e6,
+        "second_pole": 300e6,
+        "input_capacitance": 1.5e-12,
         "quiescent_current": 5.5e-3,
         "headroom_positive": 1.0,
         "headroom_negative": 1.0,
         "input_noise": 5.5e-9,
         "source": "OPA690 data sheet SBOS223 (GBW, slew rate, supply current, +-5 V, swing to "
-        "within 1 V of either rail, noise); gain 69 dB and output resistance 0.1 ohm are "
-        "assumptions; its current limit of 190 mA is left out",
+        "within 1 V of either rail, noise); the second pole is derived: with that GBW it makes "
+        "212 of the stated 220 MHz at a gain of two; 1.5 pF is 0.9 pF to ground and 0.6 pF "
+        "between the inputs as remembered from its tables, unchecked; gain 69 dB and output "
+        "resistance 0.1 ohm are assumptions; its bias current and its current limit of 190 mA are "
+        "left out",
+        "assumed": ("gain", "second_pole", "input_capacitance", "output_resistance"),
     },
     "ad8606": {
         "gain": 1e6,
         "gbw": 10e6,
         "slew_rate": 5e6,
+        "second_pole": 19.4e6,
+        "input_capacitance": 11.4e-12,
         "quiescent_current": 1e-3,
         "supply_positive": 2.5,
         "supply_negative": -2.5,
         "headroom_positive": 0.02,
         "headroom_negative": 0.02,
-        "input_capacitance": 8.8e-12,
         "input_noise": 8e-9,
         "source": "AD8605/AD8606/AD8608 data sheet (GBW, gain 1000 V/mV, noise); slew rate 5 V/us, "
-        "1 mA, +-2.5 V, swing to within 20 mV and 8.8 pF as remembered from its tables, unchecked; "
-        "output resistance 0.1 ohm is an assumption",
+        "1 mA, +-2.5 V, swing to within 20 mV, 8.8 pF to ground and 2.6 pF between the inputs, and "
+        "the phase margin of 65 degrees that the second pole follows from, as remembered from its "
+        "tables, unchecked; output resistance 0.1 ohm is an assumption",
+        "assumed": (
+            "slew_rate",
+            "second_pole",
+            "input_capacitance",
+            "quiescent_current",
+            "headroom_positive",
+            "headroom_negative",
+            "output_resistance",
+        ),
     },
     "miller-cmos": {
         "gain": 2.45e5,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from amcspice.circuit.base import Amplifiers
 from amcspice.device import OpAmp
 from amcspice.model_files import model_library
-from amcspice.netlist.subcircuit import check_banks, subcircuit_library
+from amcspice.netlist.subcircuit import check_banks, subcircuit_library, subcircuit_model
 
 __all__ = ["Instance", "amplifier_library", "instances", "model_library", "opamp_parameters"]
 
@@ -102,7 +102,7 @@ def instances(
     check_banks(amplifiers, opamp)
     model, values = opamp_parameters(opamp)
     if opamp.subcircuit is not None:
-        model, values = opamp.subcircuit.name, {}
+        model, values = subcircuit_model(opamp.subcircuit), {}
     count = sum(len(bank.out) for bank in amplifiers)
     offsets, gains = opamp.offsets(count), opamp.gains(count)
     number = 0

@@ -102,8 +102,14 @@ def _header(
 
 def _amplifier(opamp: OpAmp) -> Iterator[str]:
     slew = "no slew limit" if opamp.slew_rate is None else f"slew rate {opamp.slew_rate:g} V/s"
-    if opamp.subcircuit is not None:
-        yield f"Amplifier: sub-circuit {opamp.subcircuit.name}, described by its macro-model:"
+    subcircuit = opamp.subcircuit
+    if subcircuit is not None:
+        yield f"Amplifier: sub-circuit {subcircuit.name}, described by its macro-model:"
+        if subcircuit.supply_share != 1:
+            yield (
+                f"  (its supply pins give {subcircuit.supply_share:.0%} of its output current, so "
+                "supply_power lacks the rest)"
+            )
     yield (
         f"Amplifier: gain {opamp.gain:g}, GBW {opamp.gbw:g} Hz, {slew}, output from "
         f"{opamp.lowest_output:g} to {opamp.highest_output:g} V; the rest is on the X lines."

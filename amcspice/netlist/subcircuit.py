@@ -12,19 +12,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from amcspice.circuit.base import Amplifiers
-from amcspice.device import OpAmp, Subcircuit
+from amcspice.device import PINS, OpAmp, Subcircuit
 from amcspice.errors import InputError, UnsupportedError
 
-__all__ = ["absolute_include", "check_banks", "subcircuit_library"]
-
-PINS = ("in+", "in-", "out", "vdd", "vss")
+__all__ = ["absolute_include", "check_banks", "subcircuit_library", "subcircuit_model"]
 
 _INCLUDE = re.compile(r"^(\s*\.(?:include|inc|lib)\s+)(\"[^\"]+\"|'[^']+'|\S+)(.*)$", re.IGNORECASE)
 _DEFINITIONS = (
     ".model", ".param", ".func", ".include", ".inc", ".lib", ".endl", ".global", ".if", ".elseif",
     ".else", ".endif", ".csparam",
 )  # fmt: skip
-_MODELS = ("amc_opamp", "amc_opamp_2p", "amc_rectifier")
+_WRAPPER = "amc_own_amplifier"
+"""Name of the sub-circuit that puts pins into the order of amcspice."""
+
+_MODELS = ("amc_opamp", "amc_opamp_2p", "amc_rectifier", _WRAPPER)
 
 
 def absolute_include(line: str, folder: Path) -> str:
@@ -50,7 +51,26 @@ def subcircuit_library(subcircuit: Subcircuit) -> str:
     _check(subcircuit, _outermost(subcircuit.file, lines))
     folder = Path(subcircuit.file).parent
     ended = re.compile(r"\s*\.end\s*$", re.IGNORECASE)
-    return "\n".join(absolute_include(line, folder) for line in lines if not ended.match(line))
+    kept = [absolute_include(line, folder) for line in lines if not ended.match(line)]
+    return "\n".join([*kept, *_wrapper(subcircuit)])
+
+
+def subcircuit_model(subcircuit: Subcircuit) -> str:
+    """Return the name by which decks call it, with pins in+ in- out vdd vss."""
+    return subcircuit.name if subcircuit.pins == PINS else _WRAPPER
+
+
+def _wrapper(subcircuit: Subcircuit) -> list[str]:
+    """Return the sub-circuit around one whose pins stand in another order; nothing for none."""
+    if subcircuit.pins == PINS:
+        return []
+    nodes = dict(zip(PINS, ("inp", "inn", "out", "vdd", "vss"), strict=True))
+    inside = " ".join(nodes[pin] for pin in subcircuit.pins)
+    return [
+        f".subckt {_WRAPPER} {' '.join(nodes.values())}",
+        f"X1 {inside} {subcircuit.name}",
+        ".ends",
+    ]
 
 
 def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from amcspice.schema.dataclass import (
     warn_of_implausible,
 )
 from amcspice.schema.parameter import NOTHING, Parameter, Scalar, field_parameters
-from amcspice.schema.quantity import Name, Quantity, to_number
+from amcspice.schema.quantity import Name, Quantity, to_number, to_text
 
 __all__ = [
     "NOTHING",
@@ -20,5 +20,6 @@ __all__ = [
     "parameters",
     "plain_signature",
     "to_number",
+    "to_text",
     "warn_of_implausible",
 ]

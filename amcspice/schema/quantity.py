@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Name", "Quantity", "to_number"]
+__all__ = ["Name", "Quantity", "to_number", "to_text"]
 
 _SPELLED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(\s*)(.*)", re.DOTALL)
 _POWERS = re.compile(r"(?<!\.)\d\d|(\*\*|\^).*(\*\*|\^)")
@@ -228,3 +228,34 @@ def _registry() -> Any:
     import pint
 
     return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+def to_text(value: float | None, unit: str) -> str:
+    """Return a value with four digits and an SI prefix; a dash for none.
+
+    What is below the smallest prefix is zero, and zero has no sign.
+
+    Examples
+    --------
+    >>> to_text(2.4e7, "Hz"), to_text(-0.0, "A"), to_text(None, "ohm")
+    ('24 MHz', '0 A', '-')
+    """
+    if value is None:
+        return "-"
+    if abs(value) < SMALLEST:
+        value = 0.0
+    if unit in ("", "V/V", "degrees") or value == 0:
+        return f"{value:.4g} {unit}".rstrip()
+    exponent = min(
+        (e for e in _PREFIXES if abs(value) < 10.0 ** (e + 3) * (1 - 5e-5)), default=max(_PREFIXES)
+    )
+    return f"{value / 10.0**exponent:.4g} {_PREFIXES[exponent]}{unit}"
+
+
+SMALLEST = 1e-21
+"""A value below this is zero in a text."""
+
+_PREFIXES = {
+    -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G",
+    12: "T",
+}  # fmt: skip

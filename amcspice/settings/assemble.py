@@ -89,8 +89,10 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
         If something is given of an amplifier that has its own.
     """
     library, name = given.pop("opamp_lib", None), given.pop("opamp_subckt", None)
-    preset = given.pop("opamp", None)
+    preset, pins = given.pop("opamp", None), given.pop("opamp_pins", None)
     if library is None and name is None:
+        if pins is not None:
+            raise InputError("opamp_pins: of the sub-circuit of opamp_lib, which is not given")
         return OpAmp.preset(preset or "ideal")
     if library is None or name is None:
         raise InputError("opamp_lib, opamp_subckt: give both, the file and the name in it")
@@ -101,7 +103,7 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
         for rail in ("supply_positive", "supply_negative")
         if given.get(rail) is not None
     }
-    measured = _measured(str(library), name, file_stamp(library), **rails)
+    measured = _measured(str(library), name, pins, file_stamp(library), **rails)
     for parameter in field_parameters(OpAmp):
         field = parameter.fields[0][1]
         if field in _MATCHED or parameter.name not in given:
@@ -112,11 +114,13 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
 
 
 @functools.lru_cache(maxsize=16)
-def _measured(library: str, name: str, _stamp: tuple[int, int], **rails: float) -> OpAmp:
+def _measured(
+    library: str, name: str, pins: str | None, _stamp: tuple[int, int], **rails: float
+) -> OpAmp:
     # Measuring takes ngspice and scipy: only those who need it wait for them.
     from amcspice.characterise import Conditions, measured_opamp
 
-    return measured_opamp(library, name, Conditions(**rails))
+    return measured_opamp(library, name, Conditions(**rails), pins)
 
 
 def topology_options(values: Values) -> dict[str, Any]:

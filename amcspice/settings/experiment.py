@@ -130,10 +130,15 @@ class OwnAmplifier:
     subckt: Annotated[
         str | None,
         Field(
-            description="Its sub-circuit; pins in+ in- out vdd vss. It is measured first at "
+            description="Its sub-circuit, with five pins. It is measured first at "
             "supply_positive and supply_negative: amcspice opamp."
         ),
         Name("opamp_subckt"),
+    ] = None
+    pins: Annotated[
+        str | None,
+        Field(description="What its pins are, in its order; default: in+ in- out vdd vss."),
+        Name("opamp_pins"),
     ] = None
 
 

@@ -43,9 +43,9 @@ def output_noise(circuit: Circuit, *, temperature: float = 0.0) -> Array:
     Examples
     --------
     >>> import amcspice as amc
-    >>> circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp.preset("ad823"))
+    >>> circuit = amc.CompactGINV([[1.0]], opamp=amc.OpAmp.preset("onchip-1g"))
     >>> f"{1e6 * amc.output_noise(circuit)[0]:.0f} uV"
-    '80 uV'
+    '396 uV'
     """
     model = reduce_to_ports(circuit.schematic)
     covariance = noise_covariance(circuit, model, temperature)

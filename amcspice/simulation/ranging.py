@@ -28,6 +28,7 @@ from amcspice.errors import AccuracyWarning, UnstableError
 from amcspice.measure import Measurement, near_limits
 from amcspice.pool import Pool, Report
 from amcspice.problem import problem_of
+from amcspice.simulation.assumptions import assumptions, of_damping
 from amcspice.simulation.case import Case
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.feedback import nothing_grew
@@ -147,13 +148,17 @@ class Ranging:
         return [runs[k] for k in range(len(cases))]
 
     def _prepare(self, batch: Batch) -> Prepared:
-        """Prepare a batch; a refusal of what is unstable names what fits the circuit."""
+        """Prepare a batch; a refusal names what fits the circuit, and what it rests on."""
         try:
             return self.backend.prepare(batch)
         except UnstableError as error:
             refused = error
-        refuse_unstable(batch)
-        raise refused
+        try:
+            refuse_unstable(batch)
+        except UnstableError as error:
+            refused = error
+        remarks = of_damping(batch.circuit) if len(batch) == 1 else ()
+        raise UnstableError("; ".join([str(refused), *remarks]))
 
     def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
         """Say that a range that was given uses next to nothing of what outputs can show."""
@@ -299,4 +304,9 @@ def _run_of(
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
         feedback=case.feedback,
+        assumptions=(
+            functools.partial(assumptions, circuit, measurement, decks=backend.uses_ngspice)
+            if backend.simulates
+            else tuple
+        ),
     )

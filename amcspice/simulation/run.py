@@ -81,6 +81,8 @@ class Run:
         How that of an eigenvector circuit was set.
     notes : tuple of str
         What the figures alone do not say of the circuit.
+    assumptions : callable
+        Returns what the figures stand on that the amplifiers leave open; worked out when asked for.
     """
 
     problem: str
@@ -100,6 +102,7 @@ class Run:
     runs_away: bool = False
     feedback: Feedback | None = None
     notes: tuple[str, ...] = ()
+    assumptions: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
 
     def __len__(self) -> int:
         """Return the number of right-hand sides."""
@@ -237,8 +240,9 @@ class Run:
         """What the figures do not say by themselves, in sentences; empty where all is well.
 
         Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
-        that are not the only ones, what did not settle or is unstable, settling times that are
-        worth little, what stood for a sub-circuit, and what a verification did not confirm.
+        that are not the only ones, what did not settle, stands at a saddle or a floor, or is
+        unstable, settling times that are worth little, what stood for a sub-circuit, assumed
+        figures of real parts that matter, and what a verification did not confirm.
         """
         measured = self.measurement
         return _said(
@@ -249,6 +253,7 @@ class Run:
             cautions.ambiguity(self._judgement),
             cautions.settling_worth(measured),
             *self.notes,
+            *self.assumptions(),
             cautions.saddle(measured),
             cautions.below_floor(measured),
             cautions.rest(measured),
@@ -344,7 +349,7 @@ class Run:
             **{item.name: getattr(judgement, item.name) for item in fields(Judgement)},
         }  # fmt: skip
         values = {name: getattr(self, name) for name in _PLAIN}
-        values["power"], values["notes"] = list(measured.power), list(self.notes)
+        values["power"], values["notes"] = list(measured.power), [*self.notes, *self.assumptions()]
         values["range"] = asdict(self.range)
         for name in _NESTED:
             nested = getattr(self, name)

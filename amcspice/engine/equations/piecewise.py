@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.engine.equations.arrays import Equations
 from amcspice.engine.equations.pins import Pins
@@ -91,7 +92,9 @@ class PiecewiseLinear:
     out: NDArray[np.intp]
 
     @classmethod
-    def of(cls, circuit: Circuit, model: PortModel | Batch) -> PiecewiseLinear:
+    def of(
+        cls, circuit: Circuit, model: PortModel | Batch, opamp: OpAmp | None = None
+    ) -> PiecewiseLinear:
         """Return the equations of a circuit whose network has been reduced.
 
         They know no limit of the output current.
@@ -102,12 +105,14 @@ class PiecewiseLinear:
             One of them, where the model is that of many.
         model : PortModel or Batch
             A batch of one circuit gives what its model gives, without an axis for circuits.
+        opamp : OpAmp, optional
+            Another amplifier in the place of the circuit's own.
         """
         if isinstance(model, Batch) and len(model) == 1:
             model = model.models[0]
-        opamp, banks = circuit.opamp, circuit.schematic.amplifiers
+        opamp, banks = opamp or circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
-        pins = Pins.of(circuit, model)
+        pins = Pins.of(circuit, model, opamp)
         loaded, difference = pins.loaded, pins.difference
         capacitance = opamp.input_capacitance * pins.inputs
         nodes, farads = circuit.schematic.capacitors

@@ -9,6 +9,7 @@ import numpy as np
 from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import Nodes
+from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.reduction import PortModel
 
@@ -33,9 +34,17 @@ class Pins:
     loaded: Array
 
     @classmethod
-    def of(cls, circuit: Circuit, model: PortModel | Batch) -> Pins:
-        """Return the pins of a circuit whose network has been reduced."""
-        opamp, banks = circuit.opamp, circuit.schematic.amplifiers
+    def of(cls, circuit: Circuit, model: PortModel | Batch, opamp: OpAmp | None = None) -> Pins:
+        """Return the pins of a circuit whose network has been reduced.
+
+        Parameters
+        ----------
+        circuit : Circuit
+        model : PortModel or Batch
+        opamp : OpAmp, optional
+            Another amplifier in the place of the circuit's own.
+        """
+        opamp, banks = opamp or circuit.opamp, circuit.schematic.amplifiers
         plus, minus, out = (
             _incidence(np.concatenate([getattr(bank, pin) for bank in banks]), model.nodes)
             for pin in ("plus", "minus", "out")

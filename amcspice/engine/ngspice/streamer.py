@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from amcspice.circuit import Circuit
+from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
@@ -193,10 +193,7 @@ class Streamer:
         vectors = self.simulator.run(deck, self.timeout)
         edges = np.concatenate([[0.0], np.cumsum(windows)])
         voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
-        if self.with_supplies:
-            supply = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
-        else:
-            supply = self._supply(vectors, voltages, currents, edges, transient.rise)
+        supply = self._supply(vectors, voltages, currents, edges, transient.rise)
         stream = _split(vectors["time"], voltages, supply, edges, transient.rise, lead)
         flat = flat_tails(
             stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
@@ -206,23 +203,63 @@ class Streamer:
     def _supply(
         self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
     ) -> Array:
-        """Return the supply currents of a deck without supplies, shape (T, 2) [A]."""
+        """Return the supply currents, shape (T, 2) [A]: measured, or worked out of the outputs.
+
+        To those of a sub-circuit whose output stage stands on ground, as in most macro-models of
+        vendors, is added what its output would draw.
+        """
+        subcircuit = self.circuit.opamp.subcircuit
+        share = 1.0 if subcircuit is None else subcircuit.supply_share
+        if not self.with_supplies:
+            taken = self._taken(vectors["time"], voltages, currents, edges, rise)
+            return supply_currents(
+                self.circuit, self._at(taken, "out"), self._held(vectors, voltages)
+            )
+        supply: Array = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
+        if share == 1:
+            return supply
+        if not self.circuit.device.linear:
+            return np.full_like(supply, np.nan)
+        taken = self._taken(vectors["time"], voltages, currents, edges, rise)
         banks = self.circuit.schematic.amplifiers
-        time, into = vectors["time"], self.model.port_currents(currents)
+        # Where there is a hold device it stands between, and draws from the supplies itself.
+        followed = np.repeat([bank.hold is not None for bank in banks], [len(b.out) for b in banks])
+        delivered = np.where(followed, 0.0, self._at(taken, "out"))
+        held = np.where(followed, np.maximum(-self._at(taken, "minus"), 0.0), 0.0)
+        none = np.zeros_like(delivered)
+        drawn = supply_currents(self.circuit, delivered, held)
+        return supply + (1 - share) * (drawn - supply_currents(self.circuit, none, none))
+
+    def _taken(
+        self, time: Array, voltages: Array, currents: Array, edges: Array, rise: float
+    ) -> Array:
+        """Return what the network takes in at every port beside the inputs, shape (T, P) [A]."""
+        into = self.model.port_currents(currents)
         steps = np.vstack([np.zeros_like(into[:1]), into])
         number = np.clip(np.searchsorted(edges, time, "right") - 1, 0, len(into) - 1)
         risen = np.clip((time - edges[number]) / rise, 0.0, 1.0)[:, None]
         arriving = steps[number] + risen * (steps[number + 1] - steps[number])
-        delivered = voltages @ self.model.conductance - arriving
-        out = np.searchsorted(self.model.nodes, np.concatenate([bank.out for bank in banks]))
-        hold_banks = [bank for bank in banks if bank.hold is not None]
-        current = np.empty((len(voltages), 0))
-        if hold_banks:
-            minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in hold_banks]))
-            hold = np.repeat([b.hold for b in hold_banks], [len(b.minus) for b in hold_banks])
-            stage = np.stack([vectors[name] for name in held_stages(banks)], axis=1)
-            current = hold * np.maximum(voltages[:, minus] - stage, 0.0)
-        return supply_currents(self.circuit, delivered[:, out], current)
+        taken: Array = voltages @ self.model.conductance - arriving
+        return taken
+
+    def _at(self, ports: Array, pin: str) -> Array:
+        """Return the columns of a pin of every amplifier that is not at ground, else zeros."""
+        banks = self.circuit.schematic.amplifiers
+        nodes = np.concatenate([getattr(bank, pin) for bank in banks])
+        number = np.minimum(np.searchsorted(self.model.nodes, nodes), len(self.model.nodes) - 1)
+        return np.where(nodes == GROUND, 0.0, ports[:, number])
+
+    def _held(self, vectors: Vectors, voltages: Array) -> Array:
+        """Return the currents through the hold devices of a deck without supplies [A]."""
+        hold_banks = [bank for bank in self.circuit.schematic.amplifiers if bank.hold is not None]
+        if not hold_banks:
+            return np.empty((len(voltages), 0))
+        minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in hold_banks]))
+        hold = np.repeat([b.hold for b in hold_banks], [len(b.minus) for b in hold_banks])
+        names = held_stages(self.circuit.schematic.amplifiers)
+        stage = np.stack([vectors[name] for name in names], axis=1)
+        current: Array = hold * np.maximum(voltages[:, minus] - stage, 0.0)
+        return current
 
 
 def _split(
