@@ -88,14 +88,13 @@ def test_in_time_it_is_not_called_settled(fidelity):
     shown = amc.simulate(classic("ad823"), B, fidelity=fidelity, allow_unstable=True)
     assert not shown.settled
     assert "caution: unstable with assumed second_pole 24 MHz" in repr(shown)
-    held = amc.simulate(
-        classic(amc.OpAmp.preset("ad823", headroom_negative=0.0), constraint=amc.NonNegative()),
-        B,
-        fidelity=fidelity,
-        window=4e-6,
-    )
+    part = amc.OpAmp.preset("ad823", headroom_negative=0.0)
+    with pytest.warns(amc.CautionWarning, match="did not settle"):
+        held = amc.simulate(
+            classic(part, constraint=amc.NonNegative()), B, fidelity=fidelity, window=4e-6
+        )
     assert not held.settled
-    assert held.cautions == shown.cautions
+    assert held.assumptions() == shown.assumptions() != ()
 
 
 def test_one_pole_is_what_was_called_settled():
@@ -178,7 +177,7 @@ def test_cautions_are_kept_and_written(tmp_path):
                  "--opamp", "opa690", "--fidelity", "dc", "--json", target)  # fmt: skip
     assert result.exit_code == 0, result.output
     assert json.loads(target.read_text())["cautions"] == list(shown.cautions)
-    assert f"caution: {shown.cautions[0]}" in result.stderr
+    assert f"note: {shown.cautions[0]}" in result.stderr
     assert (
         amc.simulate(amc.INV(SQUARE, opamp="opa690"), SQUARE[:, 0], fidelity="ideal").cautions == ()
     )

@@ -212,7 +212,7 @@ def test_output_stages_that_give_power_are_named(grounded):
     assert "give power to the array" in repr(run)
     equations = amc.simulate(circuit, b, fidelity="behavioural")
     assert equations.power["amplifier_output"] > 0
-    assert equations.cautions == ()
+    assert "give power to the array" not in repr(equations)
 
 
 @pytest.mark.ngspice
