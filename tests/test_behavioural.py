@@ -276,3 +276,17 @@ def test_straight_lines_between_samples_look_like_the_waveform(columns):
     shown = segment.voltages[:, batch.outputs]
     distance = np.abs((shown[1:] + shown[:-1]) / 2 - exact).max() / np.abs(shown[-1]).max()
     assert distance < 2e-3
+
+
+def test_kept_waveforms_of_what_turns_for_ever_stay_few():
+    """An oscillation between limits: no band tells of its end, and it is shown all the same."""
+    A, b = [[1, 0.5], [0.5, 1], [0.3, 0.7]], [1, 0.2, 0.4]
+    with pytest.warns(amc.CautionWarning, match="did not settle"):
+        run = amc.solve(
+            "nnls", A, b, fidelity="behavioural", circuit="ginv-classic", second_pole=1e7
+        )
+    assert not run.settled
+    time, outputs = run.waveforms.solution()
+    assert 1000 < len(time) < 100_000
+    assert (np.diff(time) > 0).all()
+    assert np.ptp(outputs[-500:], axis=0).max() > 0.05 * np.abs(outputs).max()

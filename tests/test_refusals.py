@@ -185,3 +185,9 @@ def test_runs_without_anything_to_say_say_nothing():
             run = amc.solve("nnls", A, b, fidelity=fidelity)
             assert run.cautions == ()
             assert "caution" not in repr(run)
+
+
+@pytest.mark.parametrize("problem", ["nnls", "eig", "mvm"])
+def test_rows_of_different_lengths_are_refused(problem):
+    with pytest.raises(amc.InputError, match="matrix: not numbers"):
+        amc.solve(problem, [[1, 2], [3]], [1, 2], fidelity="behavioural")

@@ -324,6 +324,14 @@ def finite_matrix(values: ArrayLike, what: str) -> Array:
     return matrix
 
 
+def are_complex(values: Any) -> bool:
+    """Whether values are complex numbers; what is no array of numbers is refused elsewhere."""
+    try:
+        return np.iscomplexobj(np.asarray(values))
+    except ValueError:  # rows of different lengths
+        return False
+
+
 def check_size(matrix: Any, what: str) -> None:
     """Refuse real or complex entries whose squares leave the range of numbers."""
     largest = float(np.abs(matrix).max())

@@ -49,7 +49,7 @@ class Analysis:
     settle_tolerance: Annotated[
         float,
         Field(
-            gt=0,
+            ge=1e-12,
             lt=1,
             description="Half-width of the settling band, as a fraction of the largest final "
             "value.",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit, as_matrix
-from amcspice.circuit.base import Array
+from amcspice.circuit.base import Array, are_complex
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem.accuracy import relative_error, relative_size
 from amcspice.problem.complex_form import complex_form
@@ -143,7 +143,7 @@ class Problem(abc.ABC):
         UnsupportedError
             If they are complex and the problem has no complex form.
         """
-        if any(np.iscomplexobj(values) for values in (A, b) if values is not None):
+        if any(are_complex(values) for values in (A, b) if values is not None):
             if self.no_complex_form is not None:
                 raise UnsupportedError(
                     f"problem {self.name} of complex numbers is not defined: {self.no_complex_form}"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
+from amcspice.circuit.base import Array, are_complex
 from amcspice.errors import InputError
 from amcspice.problem.accuracy import relative_size
 from amcspice.problem.base import Problem
@@ -103,7 +103,7 @@ class DominantEigenvector(Problem):
     ) -> CircuitForm:
         """See `Problem.circuit_form`; a complex matrix must be Hermitian."""
         form = super().circuit_form(A, b, parameters)
-        if not any(np.iscomplexobj(values) for values in (A, b) if values is not None):
+        if not any(are_complex(values) for values in (A, b) if values is not None):
             return form
         matrix = form.matrix
         if np.abs(matrix - matrix.T).max() > EQUAL * np.abs(matrix).max():

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "engine/behavioural/kernel/dense.hpp"
 
@@ -16,6 +17,9 @@ constexpr double EDGE = 1e-7, NO_CURRENT = 1e-7;
 // How far a straight line between samples may be off, as a fraction of the largest output.
 constexpr double SHOWN = 2e-3;
 constexpr int MOST_HALVINGS = 40;
+
+// Pieces of a track of which each is shown.
+constexpr int MOST_SHOWN = 5'000;
 
 // Currents whose signs are followed one by one; where more are in doubt, the time is divided.
 constexpr int FEW = 4;
@@ -81,6 +85,7 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
   }
   const Bounds bounds{low, high, nullptr, EDGE * band * size};
   for (auto record = track.records.rbegin(); record != track.records.rend(); ++record) {
+    interrupts_.check();
     const Kept here(arena_);
     ModalTime modal{record->modes, record->share};
     const Time time = time_of(*record, modal);
@@ -109,6 +114,7 @@ double Reader::energy(const Track &track, const Inputs &inputs, double until) co
   const double scale = std::max(track.largest_current, 1e-15);
   for (const Record &record : track.records) {
     if (record.begin >= until) break;
+    interrupts_.check();
     total += energy_of(record, inputs, std::min(record.length, until - record.begin), scale);
   }
   return total;
@@ -187,9 +193,10 @@ double Reader::delivered(const Record &record, const double *law, const Inputs &
 
 void Reader::sources_at(const Track &track, double time, double *x) const {
   const int width = network_.width;
-  const Record *record = nullptr;
-  for (const Record &each : track.records)
-    if (each.begin <= time) record = &each;
+  const auto later = std::upper_bound(
+      track.records.begin(), track.records.end(), time,
+      [](double at, const Record &each) { return at < each.begin; });
+  const Record *record = later == track.records.begin() ? nullptr : &*std::prev(later);
   // Of modes that decay e^-30 is nothing.
   const bool over = track.at_rest && record && record->length == INFINITE &&
                     (time - record->begin) * record->modes->slowest > 30;
@@ -216,7 +223,14 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
   const Kept kept(arena_);
   double *end = arena_.take(rows);
   const double size = SHOWN * outputs_at_end(track, inputs, end);
+  if (track.records.size() > MOST_SHOWN) {
+    // What turns for ever: no curve of it can be told from a band.
+    const double step = track.records.back().end() / MOST_SHOWN;
+    for (int at = 0; at < MOST_SHOWN; ++at) times.push_back(at * step);
+    return;
+  }
   for (const Record &record : track.records) {
+    interrupts_.check();
     const Kept here(arena_);
     ModalTime modal{record.modes, record.share};
     const Time law = time_of(record, modal);

@@ -5,6 +5,7 @@
 
 #include "engine/behavioural/kernel/curves.hpp"
 #include "engine/behavioural/kernel/taylor.hpp"
+#include "native/interrupts.hpp"
 
 namespace amc {
 
@@ -60,6 +61,7 @@ class Reader {
 
   const Network &network_;
   Arena &arena_;
+  mutable Interrupts interrupts_;
 };
 
 }  // namespace amc

@@ -24,8 +24,8 @@ int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 8; }
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
 
-// Pieces after which a right-hand side counts as one that never rests.
-constexpr int MOST_PIECES = 200'000;
+// Pieces after which a right-hand side counts as one that never rests: usual ones take some dozens.
+constexpr int MOST_PIECES = 20'000;
 
 // Series after which a stay is asked whether it is at rest where modes cannot tell.
 constexpr int ASKED = 8;
