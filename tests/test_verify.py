@@ -388,3 +388,13 @@ def test_jobs_change_no_result(fidelity):
     one, two = (amc.simulate(circuit, b, jobs=jobs, **options) for jobs in (1, 2))
     for name in ("x", "settling_time", "energy", "relative_error"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
+
+
+@pytest.mark.ngspice
+def test_columns_that_repeat_each_other_are_confirmed():
+    """An open-loop mode that nothing drives does not make inputs rise more slowly."""
+    A = np.outer([1.0, 0.5, 0.2], [1.0, 1.0])
+    circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
+    run = amc.simulate(circuit, [1.0, 0.6, 0.1], fidelity="behavioural", verify=1)
+    assert run.verification.passed
+    assert abs(run.verification.settling_deviation[0]) < 0.01

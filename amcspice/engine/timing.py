@@ -138,13 +138,15 @@ def choose_transient(
         step = window / STEPS_PER_WINDOW / GROWTH_STEPS
         if linear.oscillation > 0:
             step = min(step, STEP_OF_OSCILLATION / linear.oscillation / GROWTH_STEPS)
+    charged = bool(len(circuit.schematic.capacitors[0]))
+    shortest = SHORTEST_RISE * slowest if charged else 0.0
     return Transient(
         window=window,
         max_step=step,
-        rise=min(slowest / 1000, max(linear.fastest / 10, SHORTEST_RISE * slowest)),
+        rise=min(slowest / 1000, max(linear.fastest / 10, shortest)),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and large else "sparse",
-        charge_tolerance=LINE_CHARGE if len(circuit.schematic.capacitors[0]) else 1e-16,
+        charge_tolerance=LINE_CHARGE if charged else 1e-16,
         damping=integration.damping,
         damped=circuit.rail_limited,
     )
