@@ -1,6 +1,7 @@
 """Real parts: which figures are assumed, and what results that depend on them say."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from cli_helpers import run
 
 import amcspice as amc
 from amcspice.errors import UnstableError
-from amcspice.simulation import Run
+from amcspice.simulation import Run, assumptions
 from amcspice.simulation.assumptions import of_damping
 
 PARTS = ("ad823", "opa690", "ad8606")
@@ -181,3 +182,14 @@ def test_cautions_are_kept_and_written(tmp_path):
     assert (
         amc.simulate(amc.INV(SQUARE, opamp="opa690"), SQUARE[:, 0], fidelity="ideal").cautions == ()
     )
+
+
+def test_an_assumed_figure_that_makes_it_faster_is_told_too():
+    circuit = amc.INV([[1.0]], opamp=amc.OpAmp(second_pole=24e6))
+    others = {
+        ("second_pole", word): SimpleNamespace(stable=True, slowest=tau)
+        for word, tau in (("half", 1e-6), ("twice", 0.5e-6))
+    }
+    (said,) = assumptions._of_stable(circuit, SimpleNamespace(slowest=1e-6), others)
+    assert "twice of it makes the slowest time constant" in said
+    assert "half" not in said

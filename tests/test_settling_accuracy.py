@@ -8,10 +8,13 @@ import amcspice as amc
 from amcspice.engine.integration import (
     LASTING,
     RATE_ERROR,
+    TOLERANCE,
     Integration,
+    allowed_error,
     choose_integration,
     lasting,
 )
+from amcspice.measure.settling import Settlings
 
 
 def is_knife_edge(exact):
@@ -115,3 +118,16 @@ def test_what_settling_is_worth_is_said():
     assert abs(usual.settling_time / exact.settling_time - 1) < usual.settling_error
     assert abs(coarse.settling_time / exact.settling_time - 1) < coarse.settling_error
     assert np.isnan(amc.simulate(circuit, b, fidelity="dc").settling_error)
+
+
+def test_errors_of_rates_go_with_the_square_of_the_step():
+    """Steps go with the third root: eight times the tolerance is twice the step."""
+    assert allowed_error(8 * TOLERANCE) == pytest.approx(4 * RATE_ERROR)
+
+
+def test_the_band_that_moves_a_time_most_says_what_it_is_worth():
+    def at(time):
+        return Settlings(np.array([True]), np.array([time]), np.ones((1, 1)), np.array([0.01]))
+
+    for others in ([at(1.0), at(1.5)], [at(1.5), at(1.0)]):
+        assert at(1.0).error(others, 0.01)[0] == pytest.approx(0.5)

@@ -248,3 +248,7 @@ def test_capacitance_of_lines_is_answered_by_its_share():
     assert "0.5 of the capacitance of the lines" in refusal(circuit, np.ones(8))
     half = amc.Wire(row=1.0, column=1.0, **{name: farads / 2 for name, farads in lines.items()})
     assert amc.simulate(amc.ClassicGINV(matrix, wire=half), np.ones(8), fidelity="dc").settled
+
+
+def test_cells_that_are_off_have_no_write_noise():
+    assert noise_share(noisy(np.eye(2), 0.02)) == pytest.approx(0.02)

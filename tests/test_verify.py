@@ -15,7 +15,7 @@ import amcspice as amc
 from amcspice.simulation import Verification
 from amcspice.simulation.sample import draw, priorities
 from amcspice.simulation.verification import FIGURES
-from amcspice.simulation.verify import Operation, Verifier, repeat
+from amcspice.simulation.verify import Operation, Verifier, _is_knife_edge, repeat
 
 BEHAVIOURAL = amc.Analysis(fidelity="behavioural")
 
@@ -398,3 +398,10 @@ def test_columns_that_repeat_each_other_are_confirmed():
     run = amc.simulate(circuit, [1.0, 0.6, 0.1], fidelity="behavioural", verify=1)
     assert run.verification.passed
     assert abs(run.verification.settling_deviation[0]) < 0.01
+
+
+def test_times_whose_moved_bands_do_not_meet_are_no_knife_edge():
+    figures = np.array([[1.0, 1.0], [2.0, 2.0]])
+    moved = np.array([[[0.9, 0.9], [1.1, 1.1]], [[1.9, 1.9], [2.1, 2.1]]])
+    assert not _is_knife_edge(figures, moved, np.array([0.01, 0.01]))
+    assert _is_knife_edge(figures, moved, np.array([0.9, 0.9]))
