@@ -1,6 +1,7 @@
 """The eigenvector circuit: its direction, what the detuning costs, what it refuses."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -303,3 +304,15 @@ def test_the_command_line_says_saddle_and_search(tmp_path):
     assert written["feedback"]["choice"] == "search"
     assert (written["saddle"], written["settled"]) == ([False], [True])
     assert command(*words, "--eigenvalue", "guess").exit_code == 2
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_a_start_that_only_rounding_pushes_is_told(fidelity):
+    circuit = Eigen(np.array([[2.0, 1.0], [1.0, 2.0]]), opamp=OPAMP)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", amc.CautionWarning)
+        run = amc.simulate(circuit, [1.0, -1.0], fidelity=fidelity)
+    assert run.saddle or "rounding errors pushed it off" in repr(run)
+    pushed = amc.simulate(circuit, [1.0, -0.999], fidelity=fidelity)
+    assert pushed.settled
+    assert "rounding errors" not in repr(pushed)

@@ -67,8 +67,8 @@ class Case:
         """
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor
         kept = outputs[outputs > floor]
-        if not kept.size:
-            return volts / 2
+        if not kept.size:  # where all stand at the floor a smaller range changes nothing
+            return volts if floor > 0 else volts / 2
         return volts * max(0.5, floor / float(kept.min()))
 
     def cell_voltage(self, volts: float) -> float:

@@ -15,16 +15,21 @@ from dataclasses import replace
 import numpy as np
 
 from amcspice.circuit import Circuit, Eigen
+from amcspice.circuit.base import Array
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
+from amcspice.problem.eig import dominant_space
 from amcspice.reduction import reduce_to_ports
 from amcspice.simulation.result import Feedback
 
-__all__ = ["nothing_grew", "set_feedback"]
+__all__ = ["nothing_grew", "nothing_pushed", "set_feedback"]
 
 GROWN = 0.9
 """Largest output at the rail's image, as a fraction of it, from which on it has grown there."""
+
+NO_PART = 1e-9
+"""Part of a start along what grows that counts as none."""
 
 STEP = 2.0
 """Factor by which the loop gain is raised, or lowered, until it passes one."""
@@ -66,6 +71,24 @@ def nothing_grew(circuit: Circuit, measured: Measurement) -> str:
         "nothing grew to a rail, so that x is what the start leaves and no eigenvector: the "
         "feedback is above the largest eigenvalue of the circuit as it is; a smaller eigenvalue "
         "sets it lower, and eigenvalue search finds it"
+    )
+
+
+def nothing_pushed(circuit: Circuit, vectors: Array, measured: Measurement) -> str:
+    """Return a sentence on starts (K, n) without any part along what grows; else empty.
+
+    Rounding errors push them off the saddle that they lead to: which way, and when, they decide.
+    """
+    if not isinstance(circuit, Eigen):
+        return ""
+    along = np.linalg.norm(vectors @ dominant_space(circuit.matrix), axis=1)
+    pushed = along > NO_PART * np.linalg.norm(vectors, axis=1)
+    if not (measured.settled & ~pushed).any():
+        return ""
+    return (
+        "the start has no part along the dominant eigenvector: rounding errors pushed it off the "
+        "saddle that it leads to, so that sign and settling time mean nothing (noise and offsets "
+        "do it in hardware); take another start"
     )
 
 

@@ -31,7 +31,7 @@ from amcspice.problem import problem_of
 from amcspice.simulation.assumptions import assumptions, of_damping
 from amcspice.simulation.case import Case
 from amcspice.simulation.conversion import convert
-from amcspice.simulation.feedback import nothing_grew
+from amcspice.simulation.feedback import nothing_grew, nothing_pushed
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
@@ -251,7 +251,11 @@ class Ranging:
                 segments=tuple(segment for stream in outcome.streams for segment in stream),
                 outputs=tuple(int(k) for k in prepared.batch.outputs),
             )
-        notes = near_noise_limit(case.circuit), nothing_grew(case.circuit, measurement)
+        notes = (
+            near_noise_limit(case.circuit),
+            nothing_grew(case.circuit, measurement),
+            nothing_pushed(case.circuit, case.vectors, measurement),
+        )
         return replace(
             _run_of(case, measurement, self.backend, scale, origin),
             waveforms=waveforms,
