@@ -283,7 +283,8 @@ Cab ca cb 60p
 .model bip NPN(bf=400)
 R1 ip cm 300k
 R2 cm im 300k
-Eo qp ip poly(1) zc mid 1m 1
+Eo qp oo zc mid 1
+Vo oo ip 1m
 Gz hi zc cm mid 5e-8
 Lz hi zl 500m
 Rz zl zc 1k
