@@ -5,6 +5,7 @@ import pytest
 from linear_settling import random_circuit
 
 import amcspice as amc
+from amcspice.engine import LinearModel
 from amcspice.engine.integration import (
     LASTING,
     RATE_ERROR,
@@ -15,6 +16,8 @@ from amcspice.engine.integration import (
     lasting,
 )
 from amcspice.measure.settling import Settlings
+from amcspice.reduction import reduce_to_ports
+from amcspice.simulation.standalone import standalone_deck
 
 
 def is_knife_edge(exact):
@@ -131,3 +134,13 @@ def test_the_band_that_moves_a_time_most_says_what_it_is_worth():
 
     for others in ([at(1.0), at(1.5)], [at(1.5), at(1.0)]):
         assert at(1.0).error(others, 0.01)[0] == pytest.approx(0.5)
+
+
+def test_decks_of_their_own_have_the_damping_of_their_step():
+    A = np.array([[1, 0.3, 0.1], [0.2, 1, 0.4], [0.1, 0.25, 1]])
+    circuit = amc.INV(A, opamp=amc.OpAmp(gain=1e5))
+    linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
+    step = 1e-11
+    text = standalone_deck(circuit, [1, -0.5, 0.3], amc.Analysis(max_step=step))
+    damping = Integration.of_step(linear.eigenvalues, step).damping
+    assert f"xmu={0.5 - damping:.6g}" in str(text)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
-from amcspice.engine.integration import TOLERANCE, allowed_error, choose_integration
+from amcspice.engine.integration import (
+    TOLERANCE,
+    Integration,
+    allowed_error,
+    choose_integration,
+)
 from amcspice.netlist import Transient
 
-__all__ = ["STEPS_PER_WINDOW", "choose_transient", "choose_windows", "longest_windows", "runs_away"]
+__all__ = [
+    "STEPS_PER_WINDOW",
+    "choose_transient",
+    "choose_windows",
+    "damped_for_its_step",
+    "longest_windows",
+    "runs_away",
+]
 
 WINDOW_TIME_CONSTANTS = 16.0
 STEPS_PER_WINDOW = 48
@@ -94,6 +108,12 @@ def _window(circuit: Circuit, slowest: Array) -> Array:
 def longest_windows(windows: Array, away: NDArray[np.bool_]) -> Array:
     """Return windows after all the doublings that are allowed, shape (C,) [s]."""
     return np.asarray(windows * 2.0 ** np.where(away, RUNAWAY_DOUBLINGS, DOUBLINGS))
+
+
+def damped_for_its_step(transient: Transient, linear: LinearModel) -> Transient:
+    """Return a transient whose step was changed with the damping that fits it."""
+    integration = Integration.of_step(linear.eigenvalues, transient.max_step)
+    return replace(transient, damping=integration.damping)
 
 
 def choose_transient(

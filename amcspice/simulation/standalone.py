@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from amcspice.circuit import Circuit
 from amcspice.engine import Analysis, LinearModel, choose_transient, get_backend
 from amcspice.engine.ngspice.backends import Reduced
-from amcspice.engine.timing import STEPS_PER_WINDOW
+from amcspice.engine.timing import STEPS_PER_WINDOW, damped_for_its_step
 from amcspice.errors import UnsupportedError
 from amcspice.netlist import Transient, make_testbench, write_deck
 from amcspice.netlist.listing import write_listing
@@ -84,9 +84,10 @@ def standalone_deck(
         answers = problem_of(circuit).answer(circuit, vectors)
         volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.read_voltage))
     model = reduce_to_ports(circuit.schematic)
+    linear = LinearModel.of(circuit, model)
     transient = choose_transient(
         circuit,
-        LinearModel.of(circuit, model),
+        linear,
         klu=True,
         flat=backend.flat,
         relative_tolerance=analysis.relative_tolerance,
@@ -101,6 +102,7 @@ def standalone_deck(
         rise=min(_rounded(transient.rise), window / 100),
         solver=analysis.matrix_solver or transient.solver,
     )
+    transient = damped_for_its_step(transient, linear)
     currents = circuit.schematic.currents(vectors, volts)
     m, n = circuit.matrix.shape
     deck = write_deck(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from amcspice.engine.timing import (
     DOUBLINGS,
     RUNAWAY_DOUBLINGS,
     choose_transient,
+    damped_for_its_step,
     longest_windows,
     runs_away,
 )
@@ -140,8 +140,8 @@ class PreparedDecks:
         transient = transient.with_changes(
             window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
         )
-        integration = Integration.of_step(linear.eigenvalues, transient.max_step)
-        transient = replace(transient, damping=integration.damping)
+        transient = damped_for_its_step(transient, linear)
+        integration = Integration(transient.max_step, transient.damping)
         self.streamer = Streamer(
             circuit=self._circuit,
             model=batch.models[0],
