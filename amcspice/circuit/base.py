@@ -191,9 +191,13 @@ class Circuit(metaclass=_TakesHardware):
         """Factor of each output beside the volts for a unit, shape (n,)."""
         return self.mapping.column_scale
 
-    def read_out(self, outputs: Array, volts_per_unit: float) -> Array:
-        """Return solutions (K, n) for output voltages (K, n); they are never fitted."""
-        return outputs / volts_per_unit * self.output_scale
+    def read_out(self, outputs: Array, volts_per_unit: float | Array) -> Array:
+        """Return solutions (K, n) for output voltages (K, n); they are never fitted.
+
+        A range is that of all, or has a row for each, shape (K, 1).
+        """
+        solutions: Array = outputs / volts_per_unit * self.output_scale
+        return solutions
 
     @property
     @abc.abstractmethod

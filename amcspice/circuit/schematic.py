@@ -145,21 +145,22 @@ class Schematic:
         """Which of the sources are voltages; the others are currents into their nodes."""
         return np.repeat([self.driven, False], [len(self.inputs), len(self.bias)])
 
-    def currents(self, vectors: Array, volts_per_unit: float) -> Array:
+    def currents(self, vectors: Array, volts_per_unit: float | Array) -> Array:
         """Return what the sources give for every right-hand side.
 
         Parameters
         ----------
         vectors : ndarray, shape (K, m)
             Right-hand sides.
-        volts_per_unit : float
-            Volts for one unit of the (scaled) solution.
+        volts_per_unit : float or ndarray, shape (K,)
+            Volts for one unit of the (scaled) solution, of all or of each.
 
         Returns
         -------
         ndarray, shape (K, m + p)
             Currents in the order of `injected` [A], or voltages [V] where `is_driven`.
         """
-        inputs = vectors * self.input_gain * volts_per_unit
-        bias = np.broadcast_to(self.bias_gain * volts_per_unit, (len(vectors), len(self.bias)))
+        volts = np.reshape(volts_per_unit, (-1, 1))
+        inputs = vectors * self.input_gain * volts
+        bias = np.broadcast_to(self.bias_gain * volts, (len(vectors), len(self.bias)))
         return np.hstack([inputs, bias])

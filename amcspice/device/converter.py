@@ -8,7 +8,7 @@ Non-linearity, noise, settling and the power of the converters themselves are no
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,14 +28,14 @@ class Quantiser:
     Parameters
     ----------
     bits : int
-    full_scale : float
-        Value of the largest code.
+    full_scale : float or ndarray
+        Value of the largest code; of each row of values, shape (K, 1).
     bipolar : bool
         Whether there are negative codes.
     """
 
     bits: int
-    full_scale: float
+    full_scale: Any
     bipolar: bool
 
     @property
@@ -44,7 +44,7 @@ class Quantiser:
         return int(2 ** (self.bits - 1) - 1 if self.bipolar else 2**self.bits - 1)
 
     @property
-    def step(self) -> float:
+    def step(self) -> Any:
         """One step (LSB), in the unit of the full scale."""
         return self.full_scale / self.largest
 

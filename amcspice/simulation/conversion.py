@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from amcspice.measure import Measurement
 from amcspice.problem import problem_of, relative_size
 from amcspice.simulation.result import Conversion
 
-__all__ = ["Inputs", "convert"]
+__all__ = ["Inputs", "convert", "read"]
 
 
 HEADROOM = 2.0
@@ -43,22 +44,51 @@ class Inputs:
 
     def convert(self, volts_per_unit: float) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
         """Return what is sent, which values saturated, and the steps."""
-        dac = self.circuit.dac
-        if dac is None:
+        if self.circuit.dac is None:
             return self.vectors, np.zeros(self.vectors.shape, bool), None
-        # One unit of the right-hand side in amperes or volts; the sign is the circuit's wiring.
-        unit = np.abs(self.circuit.schematic.input_gain) * volts_per_unit
-        wanted = self.vectors * unit
-        bipolar = dac.bipolar
-        quantiser = _quantiser(
-            dac.bits,
-            dac.full_scale or float(np.abs(wanted).max()) or 1.0,
-            bool((self.vectors < 0).any()) if bipolar is None else bipolar,
-            "DAC",
-        )
-        codes, saturated = quantiser.codes(wanted)
-        sent = (codes + dac.offset) * quantiser.step
-        return np.where(unit > 0, sent / np.where(unit > 0, unit, 1.0), 0.0), saturated, quantiser
+        return _convert(self.circuit, self.vectors, volts_per_unit)
+
+    def at_each(self, volts_per_unit: Array) -> Array:
+        """Return what is sent where each right-hand side has a range of its own, shape (K, m).
+
+        A full scale that is not given is that of the largest value of each: a block exponent.
+
+        Parameters
+        ----------
+        volts_per_unit : ndarray, shape (K,)
+        """
+        sent, bipolar = self.vectors.copy(), (self.vectors < 0).any(axis=1)
+        if self.circuit.dac is None:
+            return sent
+        for rows in (np.flatnonzero(bipolar), np.flatnonzero(~bipolar)):
+            if rows.size:
+                volts = volts_per_unit[rows, None]
+                sent[rows] = _convert(self.circuit, self.vectors[rows], volts)[0]
+        return sent
+
+
+def _convert(
+    circuit: Circuit, vectors: Array, volts_per_unit: float | Array
+) -> tuple[Array, NDArray[np.bool_], Quantiser]:
+    """Convert right-hand sides that share a range, or have one each, shape (K, 1)."""
+    dac = circuit.dac
+    assert dac is not None
+    # One unit of the right-hand side in amperes or volts; the sign is the circuit's wiring.
+    unit = np.abs(circuit.schematic.input_gain) * volts_per_unit
+    wanted = vectors * unit
+    largest: Any = float(np.abs(wanted).max()) or 1.0
+    if np.ndim(volts_per_unit):
+        largest = np.abs(wanted).max(axis=1, keepdims=True)
+        largest = np.where(largest > 0, largest, 1.0)
+    quantiser = _quantiser(
+        dac.bits,
+        dac.full_scale or largest,
+        bool((vectors < 0).any()) if dac.bipolar is None else dac.bipolar,
+        "DAC",
+    )
+    codes, saturated = quantiser.codes(wanted)
+    sent = (codes + dac.offset) * quantiser.step
+    return np.where(unit > 0, sent / np.where(unit > 0, unit, 1.0), 0.0), saturated, quantiser
 
 
 def convert(
@@ -90,10 +120,10 @@ def convert(
     circuit = inputs.circuit
     sent, input_saturated, steps = inputs.convert(volts_per_unit)
     ideal = answers if steps is None else problem_of(circuit).answer(circuit, sent)
-    read, output_saturated, output_steps = _read(circuit, measurement.sampled, analysis)
+    volts, output_saturated, output_steps = read(circuit, measurement.sampled, analysis)
     at_rest, sampled, solutions = (
-        circuit.read_out(volts, volts_per_unit)
-        for volts in (measurement.outputs, measurement.sampled, read)
+        circuit.read_out(each, volts_per_unit)
+        for each in (measurement.outputs, measurement.sampled, volts)
     )
     conversion = Conversion(
         input_error=relative_size(ideal - answers, answers),
@@ -109,12 +139,13 @@ def convert(
         sent=sent,
         at_rest=at_rest,
     )
-    return measurement.read_out(circuit, volts_per_unit, answers, read), conversion
+    return measurement.read_out(circuit, volts_per_unit, answers, volts), conversion
 
 
-def _read(
+def read(
     circuit: Circuit, volts: Array, analysis: Analysis
 ) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
+    """Return what output converters give for voltages (K, n), which saturated, and the steps."""
     adc = circuit.adc
     if adc is None or adc.bits is None:
         return volts, np.zeros(volts.shape, bool), None
@@ -136,7 +167,7 @@ def _expected(circuit: Circuit, analysis: Analysis) -> float:
     return min(highest, HEADROOM * analysis.read_voltage)
 
 
-def _quantiser(bits: int, full_scale: float, bipolar: bool, what: str) -> Quantiser:
+def _quantiser(bits: int, full_scale: Any, bipolar: bool, what: str) -> Quantiser:
     if bits == 1 and bipolar:
         raise InputError(f"a {what} of one bit has no negative codes, but they are needed here")
     return Quantiser(bits, full_scale, bipolar)

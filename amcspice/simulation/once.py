@@ -40,7 +40,9 @@ class Outcome:
         )
 
 
-def drive_of(batch: Batch, vectors: Sequence[Array], volts_per_unit: Array) -> Drive:
+def drive_of(
+    batch: Batch, vectors: Sequence[Array], volts_per_unit: Sequence[float | Array] | Array
+) -> Drive:
     """Return what the sources of each circuit give for its right-hand sides.
 
     Parameters
@@ -48,13 +50,13 @@ def drive_of(batch: Batch, vectors: Sequence[Array], volts_per_unit: Array) -> D
     batch : Batch
         Of C circuits.
     vectors : sequence of ndarray, each shape (K, m)
-    volts_per_unit : ndarray, shape (C,)
-        Ranges.
+    volts_per_unit : sequence of C floats, or of C ndarrays of shape (K,)
+        The range of each circuit, or of each of its right-hand sides.
     """
     return Drive.of(
         batch,
         [
-            circuit.schematic.currents(rows, float(volts))
+            circuit.schematic.currents(rows, volts)
             for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
         ],
     )

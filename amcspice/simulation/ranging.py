@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import (
     Analysis,
@@ -21,21 +20,21 @@ from amcspice.engine import (
     Forecast,
     Prepared,
     Waveforms,
-    get_backend,
 )
 from amcspice.engine.remedies import near_noise_limit, refuse_unstable
 from amcspice.errors import AccuracyWarning, UnstableError
 from amcspice.measure import Measurement, near_limits
-from amcspice.pool import Pool, Report
+from amcspice.pool import Pool
 from amcspice.problem import problem_of
 from amcspice.simulation.assumptions import assumptions, of_damping
 from amcspice.simulation.case import Case
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.feedback import nothing_grew, nothing_pushed
-from amcspice.simulation.once import Outcome, drive_of, join_forecasts, run_once
+from amcspice.simulation.once import Outcome, drive_of, join_forecasts
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
 from amcspice.simulation.run import Run
+from amcspice.simulation.shared import run_shared
 
 __all__ = ["Ranging", "ideal_run"]
 
@@ -43,39 +42,8 @@ MAX_REPEATS = 12
 LEAST_STEP = 0.95
 """A smaller range that is not smaller than this is not tried."""
 
-PARTS_PER_JOB = 4
-"""Parts that each process gets of a run, so that none waits long for the last one."""
-
-
 SMALLEST_USE = 1e-3
 """Largest output, as a fraction of what it can show, below which a range is said to be small."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """Some right-hand sides of a circuit, for a process of its own."""
-
-    circuit: Circuit
-    analysis: Analysis
-    currents: Array
-    lead: int
-    forecast: Forecast | None
-    keep: bool
-    give_up: bool
-
-
-def _run_part(part: _Part, report: Report) -> Outcome:
-    batch = Batch.of([part.circuit])
-    return run_once(
-        get_backend(part.analysis).prepare(batch),
-        Drive.of(batch, [part.currents]),
-        part.analysis,
-        lead=part.lead,
-        forecast=part.forecast,
-        keep=part.keep,
-        give_up=part.give_up,
-        report=report,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,27 +170,10 @@ class Ranging:
             if self.progress is not None:
                 self.progress(finished)
 
-        count, chunk = len(drive), prepared.chunk
-        chunks = -(-count // chunk)
-        give_up = give_up and len(prepared.batch) == 1
-        pool = self.pool
-        if pool is None or pool.jobs == 1 or chunks == 1 or len(prepared.batch) > 1:
-            return run_once(
-                prepared, drive, self.analysis, forecast=forecast, keep=self.keep,
-                give_up=give_up, report=report,
-            )  # fmt: skip
-        # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
-        size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
-        parts = [
-            _Part(
-                prepared.batch.circuit, self.analysis,
-                drive.currents[0][max(first - 1, 0) : first + size], min(first, 1),
-                _take_windows(forecast, slice(first // chunk, (first + size) // chunk)),
-                self.keep, give_up,
-            )
-            for first in range(0, count, size)
-        ]  # fmt: skip
-        return Outcome.join(pool.map(_run_part, parts, report))
+        return run_shared(
+            prepared, drive, self.analysis, self.pool, forecast=forecast, keep=self.keep,
+            give_up=give_up and len(prepared.batch) == 1, report=report,
+        )  # fmt: skip
 
     def _read_out(
         self,
@@ -263,13 +214,6 @@ class Ranging:
             runs_away=away,
             notes=tuple(note for note in notes if note),
         )
-
-
-def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
-    if forecast is None:
-        return None
-    none = forecast.final[:0]
-    return Forecast(forecast.windows[chunks], none, none)
 
 
 def ideal_run(case: Case, backend: Backend, started: float) -> Run:

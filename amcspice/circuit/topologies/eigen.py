@@ -155,7 +155,7 @@ class Eigen(Circuit):
         """Outputs have the opposite sign."""
         return -np.ones(len(self.matrix))
 
-    def read_out(self, outputs: Array, volts_per_unit: float) -> Array:
+    def read_out(self, outputs: Array, volts_per_unit: float | Array) -> Array:
         """Return directions, shape (K, n), each of length one; outputs have the opposite sign."""
         length = np.linalg.norm(outputs, axis=1, keepdims=True)
         direction: Array = -outputs / np.where(length > 0, length, 1.0)

@@ -1,0 +1,91 @@
+"""One run in one range, here or shared out over processes, which changes no bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
+from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, get_backend
+from amcspice.pool import Pool, Report
+from amcspice.simulation.once import Outcome, run_once
+
+__all__ = ["run_shared"]
+
+PARTS_PER_JOB = 4
+"""Parts that each process gets of a run, so that none waits long for the last one."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Some right-hand sides of a circuit, for a process of its own."""
+
+    circuit: Circuit
+    analysis: Analysis
+    currents: Array
+    lead: int
+    forecast: Forecast | None
+    keep: bool
+    give_up: bool
+
+
+def _run_part(part: _Part, report: Report) -> Outcome:
+    batch = Batch.of([part.circuit])
+    return run_once(
+        get_backend(part.analysis).prepare(batch),
+        Drive.of(batch, [part.currents]),
+        part.analysis,
+        lead=part.lead,
+        forecast=part.forecast,
+        keep=part.keep,
+        give_up=part.give_up,
+        report=report,
+    )
+
+
+def run_shared(
+    prepared: Prepared,
+    drive: Drive,
+    analysis: Analysis,
+    pool: Pool | None = None,
+    *,
+    forecast: Forecast | None = None,
+    keep: bool = False,
+    give_up: bool = False,
+    report: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Run right-hand sides in the ranges of a drive; those of a single circuit may be shared out.
+
+    Parameters
+    ----------
+    pool : Pool, optional
+        Processes.
+    prepared, drive, analysis, forecast, keep, give_up, report
+        See `amcspice.simulation.once.run_once`.
+    """
+    count, chunk = len(drive), prepared.chunk
+    chunks = -(-count // chunk)
+    if pool is None or pool.jobs == 1 or chunks == 1 or len(prepared.batch) > 1:
+        return run_once(
+            prepared, drive, analysis, forecast=forecast, keep=keep, give_up=give_up, report=report
+        )
+    # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
+    size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
+    parts = [
+        _Part(
+            prepared.batch.circuit, analysis,
+            drive.currents[0][max(first - 1, 0) : first + size], min(first, 1),
+            _take_windows(forecast, slice(first // chunk, (first + size) // chunk)),
+            keep, give_up,
+        )
+        for first in range(0, count, size)
+    ]  # fmt: skip
+    return Outcome.join(pool.map(_run_part, parts, report))
+
+
+def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
+    if forecast is None:
+        return None
+    none = forecast.final[:0]
+    return Forecast(forecast.windows[chunks], none, none)
