@@ -1,18 +1,20 @@
-"""Where the SPICE libraries are: beside the package in a clone, inside it once installed."""
+"""Where the files of ``models`` are: beside the package in a clone, inside it once installed."""
 
 from __future__ import annotations
 
 import functools
-from importlib import resources
 from pathlib import Path
 
-__all__ = ["model_library"]
+__all__ = ["model_library", "models_folder"]
+
+
+def models_folder() -> Path:
+    """Return the folder ``models``."""
+    packaged = Path(__file__).parent / "models"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "models"
 
 
 @functools.cache
 def model_library(name: str = "opamp") -> str:
     """Return the text of ``models/<name>.lib``."""
-    packaged = resources.files("amcspice") / "models" / f"{name}.lib"
-    if packaged.is_file():
-        return packaged.read_text()
-    return (Path(__file__).parents[1] / "models" / f"{name}.lib").read_text()
+    return (models_folder() / f"{name}.lib").read_text()

@@ -105,6 +105,16 @@ class WriteVerify:
             if limit < start:
                 raise ValueError(f"{name}_limit = {limit} is below {name}_voltage = {start}")
 
+    @property
+    def read_start(self) -> float:
+        """Time after the start of a pulse at which its verify read begins [s]."""
+        return max(self.set_width, self.reset_width) + 4 * self.edge
+
+    @property
+    def slot(self) -> float:
+        """Time of a pulse with its verify read [s]."""
+        return self.read_start + self.read_width + 3 * self.edge
+
     def amplitude(self, direction: NDArray[np.int_], train: NDArray[np.int_]) -> Array:
         """Return the voltage of the next pulse, positive for SET, negative for RESET [V].
 

@@ -74,12 +74,12 @@ class Pulse:
     @property
     def read_start(self) -> float:
         """Time at which the bit line starts to rise for the read [s]."""
-        return max(self.schedule.set_width, self.schedule.reset_width) + 4 * self.schedule.edge
+        return self.schedule.read_start
 
     @property
     def stop_time(self) -> float:
         """End of the transient [s]."""
-        return self.read_start + self.schedule.read_width + 3 * self.schedule.edge
+        return self.schedule.slot
 
     def deck(self) -> Deck:
         """Return the deck."""

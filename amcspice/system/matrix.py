@@ -1,0 +1,432 @@
+"""`ProgrammedMatrix`: a matrix in the arrays of a chip, and the operations that it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array, are_complex
+from amcspice.device import Memristor
+from amcspice.errors import InputError, UnsupportedError, caution
+from amcspice.problem import PROBLEMS, CircuitForm
+from amcspice.problem.choice import circuit_of
+from amcspice.simulation.sample import Sample
+from amcspice.system.ledger import CALIBRATION, Activity
+from amcspice.system.macro import MACRO, macro_circuit
+from amcspice.system.operation import Attempts, Mode, Operations
+from amcspice.system.prediction import Prediction, generic_vectors
+from amcspice.system.sampling import Drawn, keep
+
+if TYPE_CHECKING:
+    from amcspice.system.chip import Chip
+
+__all__ = ["Answers", "ProgrammedMatrix"]
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What operations of a programmed matrix gave, as the problem asked it; K right-hand sides.
+
+    Parameters
+    ----------
+    operations : Operations
+        As the circuit gave them.
+    form : CircuitForm
+        How its solutions become those of the problem.
+    single : bool
+        Whether the right-hand side was a vector.
+    """
+
+    operations: Operations
+    form: CircuitForm
+    single: bool
+
+    @property
+    def x(self) -> Any:
+        """Solution, shape (n,) or (n, K)."""
+        return self._shaped(self.form.restore(self.operations.solutions))
+
+    @property
+    def reference(self) -> Any:
+        """Ideal answer, which no chip knows, in the shape of `x`."""
+        return self._shaped(self.form.restore(self.operations.reference))
+
+    @property
+    def relative_error(self) -> Any:
+        """Relative error of `x` against `reference`, shape (K,)."""
+        made = self.operations
+        if self.form.error is None:
+            return self._figure(made.relative_error)
+        restore = self.form.restore
+        return self._figure(self.form.error(restore(made.solutions), restore(made.reference)))
+
+    @property
+    def settled(self) -> Any:
+        """Whether outputs came to rest, shape (K,)."""
+        return self._figure(self.operations.measurement.settled)
+
+    @property
+    def settling_time(self) -> Any:
+        """Settling time of the last go, shape (K,) [s]; nan at dc."""
+        return self._figure(self.operations.measurement.settling_time)
+
+    @property
+    def energy(self) -> Any:
+        """Energy of the last go, shape (K,) [J]; nan at dc."""
+        return self._figure(self.operations.measurement.energy)
+
+    @property
+    def volts_per_unit(self) -> Any:
+        """Ranges in the end, shape (K,)."""
+        return self._figure(self.operations.volts_per_unit)
+
+    @property
+    def repeats(self) -> Any:
+        """How often each was repeated because something saturated, shape (K,)."""
+        return self._figure(self.operations.repeats)
+
+    @property
+    def saturated(self) -> Any:
+        """Outputs that saturate even so, shape (K,)."""
+        return self._figure(self.operations.saturated)
+
+    def _shaped(self, rows: Any) -> Any:
+        return rows[0] if self.single else rows.T
+
+    def _figure(self, values: Any) -> Any:
+        return values[0] if self.single else values
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the solutions do not say by themselves, in sentences."""
+        made, count, said = self.operations, len(self.operations.vectors), []
+        resting = int(count - made.measurement.settled.sum())
+        if resting:
+            said.append(f"{resting} of {count} operations do not come to rest")
+        over = int((made.saturated > 0).sum())
+        if over:
+            said.append(f"{over} of {count} operations saturate in every range tried")
+        return tuple(said)
+
+
+class ProgrammedMatrix:
+    """A matrix in arrays of a chip; `Chip.program` makes it.
+
+    Attributes
+    ----------
+    label : str
+    problem : str
+        What it was programmed for; ``macro`` offers several.
+    cycle : int
+        How often its arrays were written before.
+    """
+
+    def __init__(
+        self,
+        chip: Chip,
+        number: int,
+        matrix: ArrayLike,
+        problem: str,
+        circuit: str | None,
+        parameters: Mapping[str, Any],
+        calibration: ArrayLike | None,
+        label: str,
+    ) -> None:
+        self.chip, self.number, self.label = chip, number, label
+        self.problem, self._topology = problem, circuit
+        self._parameters = dict(parameters)
+        seed = np.random.SeedSequence([chip.hardware.device.seed, number]).generate_state(1)[0]
+        self.device: Memristor = replace(chip.hardware.device, seed=int(seed))
+        self.cycle = -1
+        self._samples: dict[str, Sample[Drawn]] = {}
+        self._counts: dict[str, int] = {}
+        self._selection: tuple[Any, Any, dict[str, Any]] | None = None
+        self._write(matrix, calibration)
+
+    # -- what is in the arrays ---------------------------------------------------------------
+
+    def _write(self, matrix: ArrayLike, calibration: ArrayLike | None) -> None:
+        values = np.array(matrix)  # a copy: what is programmed stays
+        asked = PROBLEMS.choose("mvm" if self.problem == MACRO else self.problem)
+        form = asked.circuit_form(values, None, self._parameters)
+        if self.problem == MACRO and are_complex(values):
+            raise UnsupportedError("the macro holds non-negative matrices only, no complex ones")
+        self.matrix, self._form = values, form
+        self.cycle += 1
+        self.written_at = self.chip.now
+        self._modes: dict[str, Mode] = {}
+        self._predictions: dict[str, Prediction] = {}
+        self._given = calibration
+        first = self.problem if self.problem != MACRO else "mvm"
+        mode = self._mode(first, self.circuit(first))  # refused before it is entered
+        self._enter_writing(mode.circuit)
+        self._modes[first] = mode
+        self._calibrate(first)
+
+    def _enter_writing(self, circuit: Circuit) -> None:
+        ledger = self.chip.ledger
+        if self.problem == MACRO:  # its second array is written, too
+            circuit = macro_circuit("lstsq", self._form.matrix, self._options(), {})
+        ledger.write(ledger.activity(Activity.of(self.label, "writing", circuit)))
+
+    def _options(self) -> dict[str, Any]:
+        """Return hardware and cycle, as the cells are now."""
+        age = self.chip.now - self.written_at
+        device = self.device
+        if age or self.chip.temperature is not None:
+            changes: dict[str, Any] = {"drift_time": device.drift_time + age}
+            if self.chip.temperature is not None:
+                changes["temperature"] = self.chip.temperature
+            device = replace(device, **changes)
+        parts = {**self.chip.hardware.parts(), "device": device}
+        return {**parts, "cycle": self.cycle}
+
+    def circuit(self, problem: str | None = None) -> Circuit:
+        """Return the circuit of an operation, with its cells as they are now.
+
+        Parameters
+        ----------
+        problem : str, optional
+            Of a macro; None is what the matrix was programmed for.
+        """
+        problem = self._offered(problem)
+        if self.problem == MACRO:
+            return macro_circuit(problem, self._form.matrix, self._options(), self._parameters)
+        asked = PROBLEMS.choose(self.problem)
+        made = circuit_of(
+            asked, self._form, self._topology, {**self._parameters, **self._options()}
+        )
+        if self._selection is None:
+            return made
+        rows, columns, changes = self._selection
+        return made.select(rows, columns, **changes)  # type: ignore[attr-defined, no-any-return]
+
+    def _offered(self, problem: str | None) -> str:
+        if problem is None:
+            problem = "inv" if self.problem == MACRO else self.problem
+        offers = tuple(PROBLEMS) if self.problem == MACRO else (self.problem,)
+        if problem not in offers:
+            raise UnsupportedError(
+                f"{self.label} was programmed for {self.problem}, which has cells of its own: for "
+                f"{problem} program it with chip.program(matrix, {problem!r}), or with "
+                "circuit='macro' for several operations"
+            )
+        return problem
+
+    def _mode(self, problem: str, circuit: Circuit) -> Mode:
+        return Mode.of(circuit, self.chip.analysis)
+
+    def _ready(self, problem: str) -> Mode:
+        """Return the mode of an operation, made ready when it is first asked for."""
+        if problem not in self._modes:
+            self._modes[problem] = self._mode(problem, self.circuit(problem))
+        if problem not in self._predictions:
+            self._calibrate(problem)
+        return self._modes[problem]
+
+    def _calibrate(self, problem: str) -> None:
+        """Freeze the ranges of an operation, if they are predicted."""
+        mode = self._modes[problem]
+        if self.chip.analysis.range != "reference" or self.chip.range != "predicted":
+            self._predictions[problem] = Prediction(0.0, 0.0, 0)
+            return
+        circuit = mode.circuit
+        vectors = generic_vectors(circuit, self.device.seed)
+        if self._given is not None:
+            vectors = self._vectors(problem, circuit, self._given)[0]
+        activity = self._activity(problem, circuit, calibration=True)
+
+        def note(attempts: Attempts, volts: Array) -> None:
+            self.chip.ledger.operate(activity, attempts.measurement, volts)
+
+        self._predictions[problem] = mode.calibrate(vectors, note)
+
+    def _activity(self, problem: str, circuit: Circuit, *, calibration: bool = False) -> int:
+        kind = CALIBRATION + problem if calibration else problem
+        return self.chip.ledger.activity(
+            Activity.of(self.label, kind, circuit, self.chip.range_choice)
+        )
+
+    def age(self) -> None:
+        """Take the cells as they are now: after `Chip.wait`, before the next operation."""
+        self._modes.clear()
+
+    def refresh(self) -> None:
+        """Write the same matrix again: the next cycle of the same cells."""
+        self.program(self.matrix, calibration=self._given)
+
+    def program(self, matrix: ArrayLike, *, calibration: ArrayLike | None = None) -> None:
+        """Write another matrix of the same shape into these arrays.
+
+        Parameters
+        ----------
+        matrix : array_like
+        calibration : array_like, optional
+            See `Chip.program`.
+
+        Raises
+        ------
+        InputError
+            If it has another shape, or cannot be used; the arrays stay as they are then.
+        """
+        if np.shape(matrix) != self.matrix.shape:
+            raise InputError(
+                f"{self.label} has arrays for a matrix of {self.matrix.shape}, not of "
+                f"{np.shape(matrix)}: program another one with chip.program"
+            )
+        before = dict(vars(self))
+        try:
+            self._write(matrix, calibration)
+        except Exception:
+            vars(self).update(before)
+            raise
+
+    def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> ProgrammedMatrix:
+        """Return the matrix with these lines connected and all others off; nothing is written.
+
+        Parameters
+        ----------
+        rows, columns : array_like of int
+            Numbers of the lines, ascending.
+        **changes
+            See `amcspice.CompactGINV.select`.
+
+        Raises
+        ------
+        UnsupportedError
+            If its circuit cannot select lines.
+        """
+        if not hasattr(self.circuit(), "select"):
+            raise UnsupportedError(
+                f"{self.circuit().name} cannot select lines: program it with circuit='ginv-compact'"
+            )
+        made = object.__new__(ProgrammedMatrix)
+        vars(made).update(vars(self))
+        made._selection = (rows, columns, changes)
+        made._modes, made._predictions, made._given = {}, {}, None
+        made._samples, made._counts = {}, {}
+        made.number = self.chip._adopt(made)
+        return made
+
+    # -- operations --------------------------------------------------------------------------
+
+    def run(self, b: ArrayLike, problem: str | None = None) -> Answers:
+        """Run operations and return everything that is known of them.
+
+        Parameters
+        ----------
+        b : array_like, shape (m,) or (m, K)
+            Right-hand sides; for products and eigenvectors vectors with an entry for each column.
+        problem : str, optional
+            Of a macro; None is what the matrix was programmed for.
+
+        Returns
+        -------
+        Answers
+
+        Warns
+        -----
+        CautionWarning
+            If operations saturate in every range, or do not come to rest.
+
+        Raises
+        ------
+        InputError
+            If the right-hand sides do not fit.
+        UnsupportedError
+            If the matrix was programmed for something else.
+        """
+        problem = self._offered(problem)
+        mode = self._ready(problem)
+        vectors, single = self._vectors(problem, mode.circuit, b)
+        answers = Answers(self._run(problem, mode, vectors), self._form_of(problem), single)
+        if answers.cautions:
+            caution("; ".join(answers.cautions))
+        return answers
+
+    def _run(self, problem: str, mode: Mode, vectors: Array) -> Operations:
+        chip = self.chip
+        activity = self._activity(problem, mode.circuit)
+        volts = chip.volts(mode.circuit, vectors, self._predictions[problem])
+        fresh = [True]
+
+        def note(attempts: Attempts, ranges: Array) -> None:
+            chip.ledger.operate(
+                activity, attempts.measurement, ranges,
+                answered=len(ranges) if fresh[0] else 0, cell_voltage=attempts.cell_voltage,
+            )  # fmt: skip
+            fresh[0] = False
+
+        repeat = chip.may_repeat and not mode.circuit.rail_limited
+        made = mode.run(vectors, volts, repeat=repeat, note=note, pool=chip.pool)
+        chip.ledger.saturate(activity, int((made.saturated > 0).sum()))
+        first = self._counts.get(problem, 0)
+        self._counts[problem] = first + len(vectors)
+        sample = self._samples.setdefault(problem, Sample(chip.cost_sample, self.device.seed))
+        keep(sample, (self.number, self.cycle, list(PROBLEMS).index(problem)), first, made)
+        chip.record(mode.circuit, vectors, made.volts_per_unit)
+        return made
+
+    def _form_of(self, problem: str) -> CircuitForm:
+        if self.problem != MACRO:
+            return self._form
+        return CircuitForm(problem, self._form.matrix, None)
+
+    def _vectors(self, problem: str, circuit: Circuit, b: ArrayLike) -> tuple[Array, bool]:
+        """Return right-hand sides as the circuit takes them, (K, m), and whether it is one."""
+        single = np.ndim(b) == 1
+        if are_complex(self.matrix):
+            asked = PROBLEMS.choose(self.problem)
+            b = asked.circuit_form(self.matrix, b, self._parameters).vectors  # type: ignore[assignment]
+        elif are_complex(b):
+            raise UnsupportedError(
+                f"{self.label} holds a real matrix: program it as a complex one for complex "
+                "right-hand sides"
+            )
+        return circuit.vectors(b), single
+
+    def solve(self, b: ArrayLike) -> Any:
+        """Return the solution of what the matrix was programmed for, as ``run(b).x``.
+
+        On a macro it is the linear system.  See `run` for parameters, warnings and errors.
+        """
+        return self.run(b).x
+
+    def __matmul__(self, v: ArrayLike) -> Any:
+        """Return the product with vectors, shape (n,) or (n, K)."""
+        return self.run(v, "mvm").x
+
+    def lstsq(self, b: ArrayLike) -> Any:
+        """Return the least-squares solution; see `run`."""
+        return self.run(b, "lstsq").x
+
+    def nnls(self, b: ArrayLike) -> Any:
+        """Return the non-negative least-squares solution; see `run`."""
+        return self.run(b, "nnls").x
+
+    def eig(self, start: ArrayLike | None = None) -> Any:
+        """Return the dominant eigenvector, from a start that is drawn where none is given."""
+        problem = self._offered("eig")
+        if start is None:
+            start = PROBLEMS.choose("eig").default_input(self._ready(problem).circuit)
+        return self.run(start, problem).x
+
+    def samples(self) -> dict[str, Sample[Drawn]]:
+        """Return what was kept of the operations, by problem."""
+        return self._samples
+
+    def ran(self, problem: str) -> int:
+        """Return how many operations of a problem ran."""
+        return self._counts.get(problem, 0)
+
+    def __repr__(self) -> str:
+        shape: NDArray[Any] = self.matrix
+        return (
+            f"{self.label}: {shape.shape[0]} x {shape.shape[1]} for {self.problem}, cycle "
+            f"{self.cycle}, {sum(self._counts.values())} operations"
+        )

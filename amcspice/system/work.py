@@ -1,0 +1,235 @@
+"""`Work`: the sums of a ledger that costs are made of, measured, estimated or stated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from amcspice.system.ledger import CALIBRATION, Activity, Ledger
+
+__all__ = ["Estimate", "Operated", "Work", "Writing"]
+
+
+@dataclass(frozen=True)
+class Writing:
+    """Writings of equal arrays.
+
+    Parameters
+    ----------
+    count : int
+    rows, cells : int
+        Word lines and cells of each.
+    static_power : float
+        Of the amplifiers at these arrays [W].
+    """
+
+    count: int
+    rows: int
+    cells: int
+    static_power: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean settling and energies of an operation, from a sample.
+
+    Parameters
+    ----------
+    sampled : int
+        How many operations were run in time.
+    settling, amplifiers, array : float
+        Means: settling time [s]; energy of amplifiers and of the array until then [J].
+    settling_error, energy_error : float
+        Half of the interval of the mean settling time [s] and of the mean energy [J].
+    confidence : float
+        Of these intervals.
+    unsettled : int
+        Of the sample, that did not settle: they are left out.
+    """
+
+    sampled: int
+    settling: float
+    amplifiers: float
+    array: float
+    settling_error: float
+    energy_error: float
+    confidence: float
+    unsettled: int = 0
+
+
+@dataclass(frozen=True)
+class Operated:
+    """Operations in sum, or those of calibrations.
+
+    Parameters
+    ----------
+    count : int
+        Right-hand sides that were asked for.
+    repeats, unsettled, saturated, unknown : int
+        Goes that were repeated in half the range, that did not settle, operations that saturate in
+        the end, and goes without figures of time and energy.
+    sampled : int
+        Operations whose figures stand for those of others.
+    settling : float
+        Of all of them one after the other [s].
+    amplifiers, array : float
+        Energy until settled: quiescent, and all else that the sources deliver [J].
+    settling_error, energy_error : float
+        Half of the interval of the sums, where they come from samples [s], [J].
+    dac, adc : int
+        Conversions.
+    """
+
+    count: int = 0
+    repeats: int = 0
+    unsettled: int = 0
+    saturated: int = 0
+    unknown: int = 0
+    sampled: int = 0
+    settling: float = 0.0
+    amplifiers: float = 0.0
+    array: float = 0.0
+    settling_error: float = 0.0
+    energy_error: float = 0.0
+    dac: int = 0
+    adc: int = 0
+
+    @property
+    def goes(self) -> int:
+        """How often all inputs converted and outputs settled."""
+        return self.count + self.repeats
+
+    def plus(self, held: Activity, row: Any, estimate: Estimate | None) -> Operated:
+        """Return it with the sums of one activity, a row of a ledger."""
+        untimed = int(row["untimed"])
+        sampled = estimate if untimed and estimate is not None and estimate.sampled else None
+        more = {
+            "count": int(row["count"]),
+            "unknown": 0 if sampled else untimed,
+            "sampled": sampled.sampled if sampled else 0,
+            **{name: int(row[name]) for name in _WHOLE},
+            **{
+                name: float(row[name]) + (untimed * getattr(sampled, name) if sampled else 0.0)
+                for name in _MEASURED
+            },
+        }
+        errors = {  # samples of different matrices are drawn apart
+            name: math.hypot(
+                getattr(self, name), untimed * getattr(sampled, name) if sampled else 0.0
+            )
+            for name in ("settling_error", "energy_error")
+        }
+        return Operated(
+            **{name: getattr(self, name) + value for name, value in more.items()}, **errors
+        )
+
+
+_WHOLE = ("repeats", "unsettled", "saturated", "dac", "adc")
+_MEASURED = ("settling", "amplifiers", "array")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What was done, in sum.
+
+    Parameters
+    ----------
+    writings : tuple of Writing
+    operated, calibrated : Operated
+        Operations; and those that calibrate ranges after a writing, which belong to it.
+    flops : float
+        Digital operations beside the arrays.
+    amplifier_count, cell_count, inputs : int
+        Of the largest arrays: what a macro must have.
+    oracle : bool
+        Whether ranges were chosen with the ideal answers, which no chip knows.
+    """
+
+    writings: tuple[Writing, ...]
+    operated: Operated
+    calibrated: Operated = Operated()
+    flops: float = 0.0
+    amplifier_count: int = 0
+    cell_count: int = 0
+    inputs: int = 0
+    oracle: bool = False
+
+    @classmethod
+    def of(cls, ledger: Ledger, estimates: Mapping[Activity, Estimate] | None = None) -> Work:
+        """Return the sums of a ledger.
+
+        Parameters
+        ----------
+        ledger : Ledger
+        estimates : mapping, optional
+            Of activities whose operations were run without time.
+        """
+        operated, calibrated, oracle = Operated(), Operated(), False
+        for held, row in ledger.sums("operation"):
+            estimate = (estimates or {}).get(held)
+            oracle |= held.range == "reference"
+            if held.kind.startswith(CALIBRATION):
+                calibrated = calibrated.plus(held, row, estimate)
+            else:
+                operated = operated.plus(held, row, estimate)
+        entered = [held for kind in ("writing", "operation") for held, _ in ledger.sums(kind)]
+        return cls(
+            writings=tuple(
+                Writing(int(row["count"]), held.word_lines, held.array_cells, held.static_power)
+                for held, row in ledger.sums("writing")
+            ),
+            operated=operated,
+            calibrated=calibrated,
+            flops=sum(float(row["flops"]) for _, row in ledger.sums("digital")),
+            amplifier_count=max((held.amplifier_count for held in entered), default=0),
+            cell_count=max((held.array_cells for held in entered), default=0),
+            inputs=max((held.inputs for held in entered), default=0),
+            oracle=oracle,
+        )
+
+    @property
+    def without_writing(self) -> Work:
+        """The same as if everything were programmed already."""
+        return replace(self, writings=(), calibrated=Operated())
+
+    @property
+    def cells(self) -> int:
+        """Cells written."""
+        return sum(item.count * item.cells for item in self.writings)
+
+    @property
+    def programmings(self) -> int:
+        """How often arrays were written."""
+        return sum(item.count for item in self.writings)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the sums do not say by themselves, in sentences."""
+        said, made = [], self.operated
+        unknown = made.unknown + self.calibrated.unknown
+        if unknown:
+            said.append(
+                f"time and energy of {unknown} operations are unknown and left out: they were run "
+                "at a fidelity without time, and none of them again in time"
+            )
+        if made.unsettled:
+            said.append(
+                f"{made.unsettled} operations did not settle: their time and energy are left out"
+            )
+        if made.sampled:
+            said.append(
+                f"time and energy come from {made.sampled} of the operations, run in time: "
+                f"settling {made.settling:.3g} +- {made.settling_error:.2g} s, energy "
+                f"{made.amplifiers + made.array:.3g} +- {made.energy_error:.2g} J"
+            )
+        if self.oracle:
+            said.append("ranges were chosen with the ideal answers, which no chip knows")
+        if made.saturated:
+            said.append(f"{made.saturated} operations saturate in every range tried")
+        return tuple(said)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
