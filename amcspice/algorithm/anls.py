@@ -107,6 +107,7 @@ def _alternate(
             H=half_step.factor,
             measured=Measurement.join([for_H.measured, for_W.measured]),
             provenance=for_W.provenance or for_H.provenance,
+            ledger=for_H.ledger.joined(for_W.ledger),
             reseeded=int(count),
         )
         for half_step, for_H, for_W, count in zip(half_steps, *solutions, reseeded, strict=True)

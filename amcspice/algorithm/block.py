@@ -7,9 +7,10 @@ function, so that neither the number of processes nor what is solved beside it c
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from amcspice.algorithm.data import RightHandSides
 from amcspice.algorithm.regression import HalfStep, Share, Solution, Solver
 from amcspice.pool import Pool, Report
 from amcspice.simulation.verify import Verifier
+from amcspice.system.ledger import Ledger
 
 __all__ = ["Block", "blocks", "solve", "solve_block"]
 
@@ -85,7 +87,8 @@ def solve(
             progress(count)
 
     parts: list[list[Solution]] = [[] for _ in half_steps]
-    waiting = blocks(half_steps, solver, verifier)
+    factor = functools.cache(lambda number: solver.factor(half_steps[number]))
+    waiting = blocks(half_steps, solver, verifier, factor)
     while group := list(islice(waiting, BLOCKS_AT_ONCE * pool.jobs)):
         if min(pool.jobs, len(group)) > 1:
             solved = pool.map(solve_block, group, report)
@@ -97,20 +100,34 @@ def solve(
             if verifier is not None and part_verifier is not None:
                 verifier.merge(part_verifier)
     report(sum(half_step.count for half_step in half_steps) - reported)  # nothing was known of them
-    return [
-        Solution.join(half_step.count, half_step.factor.shape[1], part)
-        for half_step, part in zip(half_steps, parts, strict=True)
-    ]
+    joined = []
+    for number, (half_step, part) in enumerate(zip(half_steps, parts, strict=True)):
+        ledger = Ledger()
+        if part:
+            solver.write(ledger, factor(number), half_step)
+        joined.append(Solution.join(half_step.count, half_step.factor.shape[1], part, ledger))
+    return joined
 
 
 def blocks(
-    half_steps: Sequence[HalfStep], solver: Solver, verifier: Verifier | None = None
+    half_steps: Sequence[HalfStep],
+    solver: Solver,
+    verifier: Verifier | None = None,
+    factor: Callable[[int], Any] | None = None,
 ) -> Iterator[Block]:
     """Cut half-steps into blocks, in the order of their streams.
 
     A sparse half-step is read as blocks are asked for.
+
+    Parameters
+    ----------
+    half_steps : sequence of HalfStep
+    solver : Solver
+    verifier : Verifier, optional
+    factor : callable, optional
+        Returns the factor of a half-step by its number, made ready once.
     """
-    factor = functools.cache(lambda number: solver.factor(half_steps[number]))
+    factor = factor or functools.cache(lambda number: solver.factor(half_steps[number]))
     streams = (
         (number, right)
         for number, half_step in enumerate(half_steps)

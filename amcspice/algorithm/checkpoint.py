@@ -19,7 +19,7 @@ from amcspice.files import replacing
 
 __all__ = ["Checkpoint"]
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever what a checkpoint holds changes; 1, that of version 0.1.0, had no number."""
 
 SAVE_EVERY = 1.0

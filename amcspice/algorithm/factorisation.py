@@ -11,6 +11,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.simulation import Verification
+from amcspice.system import Cost, Ledger, Technology, Work
 
 __all__ = ["Factorisation", "Iteration", "Scores", "has_converged"]
 
@@ -111,6 +112,8 @@ class Factorisation:
         Of every regression of every iteration.
     scores, digital_scores : tuple of dict
         What the scoring function gave after each iteration, where there is one.
+    ledger : Ledger
+        Every writing and operation, without the digital twin.
     """
 
     W: Array
@@ -123,6 +126,18 @@ class Factorisation:
     measured: Measurement = field(default_factory=Measurement.blank)
     scores: tuple[Scores, ...] = ()
     digital_scores: tuple[Scores, ...] = ()
+    ledger: Ledger = field(default_factory=Ledger)
+
+    def cost(self, technology: str | Technology = "typical", **changes: Any) -> Cost:
+        """Return what it costs in a technology, with writing and without.
+
+        Parameters
+        ----------
+        technology : Technology or str or path
+        **changes
+            Single figures of it, such as ``macros=64``.
+        """
+        return Cost(Work.of(self.ledger), Technology.load(technology).changed(**changes))
 
     @property
     def approximation(self) -> Array:

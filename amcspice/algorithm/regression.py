@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.data import RightHandSides
-from amcspice.algorithm.selection import DigitalFactor, ProgrammedFactor, read_out
+from amcspice.algorithm.selection import DigitalFactor, ProgrammedFactor, Selected, read_out
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report
-from amcspice.simulation import simulate_many
+from amcspice.simulation import Run, simulate_many
 from amcspice.simulation.sample import Index
 from amcspice.simulation.verify import Verifier
+from amcspice.system.ledger import Ledger
 
 __all__ = ["AnalogSolver", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
 
@@ -63,25 +64,34 @@ class Solution:
         Of those that were run.
     provenance : dict
         Of one of them.
+    ledger : Ledger
+        What it took.
     """
 
     numbers: NDArray[np.intp]
     values: Array
     measured: Measurement
     provenance: dict[str, Any]
+    ledger: Ledger = field(default_factory=Ledger)
 
     @classmethod
-    def join(cls, count: int, rank: int, parts: Sequence[Solution]) -> Solution:
-        """Put parts in their places; what is in none of them is zero."""
+    def join(
+        cls, count: int, rank: int, parts: Sequence[Solution], ledger: Ledger | None = None
+    ) -> Solution:
+        """Put parts in their places, after what a ledger holds; what is in none of them is zero."""
         values = np.zeros((count, rank))
         for part in parts:
             values[part.numbers] = part.values
         provenance = [part.provenance for part in parts if part.provenance]
+        ledger = Ledger() if ledger is None else ledger
+        for part in parts:
+            ledger.merge(part.ledger)
         return cls(
             numbers=np.arange(count),
             values=values,
             measured=Measurement.join([part.measured for part in parts]),
             provenance=provenance[-1] if provenance else {},
+            ledger=ledger,
         )
 
 
@@ -116,6 +126,10 @@ class Solver(Protocol):
 
     def factor(self, half_step: HalfStep) -> Any:
         """Return the factor made ready for its regressions."""
+        ...
+
+    def write(self, ledger: Ledger, factor: Any, half_step: HalfStep) -> None:
+        """Enter into a ledger what it takes to make a factor ready."""
         ...
 
     def solve(
@@ -157,6 +171,12 @@ class AnalogSolver:
             half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
         )
 
+    def write(self, ledger: Ledger, factor: ProgrammedFactor, half_step: HalfStep) -> None:
+        """See `Solver`; beside the arrays columns are scaled, and solutions scaled back."""
+        if factor.activity is not None:
+            ledger.write(ledger.activity(factor.activity))
+        ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)
+
     def solve(
         self,
         shares: Sequence[Share],
@@ -183,6 +203,7 @@ class AnalogSolver:
             values: list[Array] = []
             measured: list[Measurement] = []
             origin: dict[str, Any] = {}
+            ledger = Ledger()
             for right, selected in zip(share.right_hand_sides, selection, strict=True):
                 rows = np.zeros((len(right.numbers), share.factor.width))
                 values.append(rows)
@@ -191,6 +212,7 @@ class AnalogSolver:
                     continue
                 run = next(runs)
                 measured.append(run.measurement.figures())
+                _account(ledger, share.factor, selected, run)
                 origin = run.provenance
                 rows[:, selected.columns] = read_out(selected.circuit, run)
                 if verifier is not None:
@@ -198,9 +220,31 @@ class AnalogSolver:
                         selected.circuit, selected.values, run, share.index, right.numbers
                     )
             solutions.append(
-                Solution(share.numbers, np.concatenate(values), Measurement.join(measured), origin)
+                Solution(
+                    share.numbers,
+                    np.concatenate(values),
+                    Measurement.join(measured),
+                    origin,
+                    ledger,
+                )
             )
         return solutions
+
+
+def _account(ledger: Ledger, factor: ProgrammedFactor, selected: Selected, run: Run) -> None:
+    """Enter a run: its operations, and the writing where the arrays were written for it."""
+    assert factor.activity is not None
+    activity = ledger.activity(replace(factor.activity, range=run.range.choice))
+    if selected.reprogrammed:
+        ledger.write(activity)
+    lines = selected.circuit.rows.sum() if selected.reprogrammed else selected.values.shape[1]  # type: ignore[attr-defined]
+    ledger.operate(
+        activity,
+        run.measurement,
+        run.volts_per_unit,
+        sent=int(lines) * len(run),
+        cell_voltage=run.range.cell_voltage,
+    )
 
 
 @dataclass(frozen=True)
@@ -210,6 +254,9 @@ class DigitalSolver:
     def factor(self, half_step: HalfStep) -> DigitalFactor:
         """See `Solver`."""
         return DigitalFactor(half_step.factor, half_step.parameters.get("lasso", 0.0))
+
+    def write(self, ledger: Ledger, factor: DigitalFactor, half_step: HalfStep) -> None:
+        """See `Solver`: nothing is written."""
 
     def solve(
         self,

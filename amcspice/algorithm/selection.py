@@ -26,6 +26,7 @@ from amcspice.problem import (
     nonnegative_least_squares_rows,
 )
 from amcspice.simulation import Run
+from amcspice.system.ledger import Activity
 
 __all__ = ["DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
 
@@ -46,11 +47,14 @@ class Selected:
         Right-hand sides.
     columns : ndarray of int
         Columns of the factor that its solutions belong to.
+    reprogrammed : bool
+        Whether its arrays were written for this selection.
     """
 
     circuit: Circuit
     values: Array
     columns: NDArray[np.intp]
+    reprogrammed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,12 +71,15 @@ class ProgrammedFactor:
         Columns of the factor.
     lines : ndarray of int, optional
         Word lines of the factor that it holds, ascending; None: every one.
+    activity : Activity, optional
+        What the ledger says of the whole arrays.
     """
 
     circuit: Circuit | None
     columns: NDArray[np.intp]
     width: int
     lines: Lines | None = None
+    activity: Activity | None = None
 
     @classmethod
     def of(
@@ -90,10 +97,10 @@ class ProgrammedFactor:
         """
         columns = np.flatnonzero(factor.any(axis=0))
         options = {"scaling": "columns", "cycle": cycle, **parameters}
-        arrays = None
-        if columns.size:
-            arrays = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
-        return cls(arrays, columns, factor.shape[1])
+        if not columns.size:
+            return cls(None, columns, factor.shape[1])
+        arrays = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
+        return cls(arrays, columns, factor.shape[1], activity=Activity.of("factor", "nnls", arrays))
 
     def part(self, lines: Lines) -> ProgrammedFactor:
         """Return just these word lines, as programmed, where the circuit can select them."""
@@ -140,7 +147,8 @@ class ProgrammedFactor:
         values = np.zeros((len(right.values), len(rows)))
         values[:, lines] = right.values
         options: dict[str, Any] = {"matrix": circuit.matrix[:, columns], "rows": rows}
-        return Selected(dataclasses.replace(circuit, **options), values, self.columns[columns])
+        made = dataclasses.replace(circuit, **options)
+        return Selected(made, values, self.columns[columns], reprogrammed=True)
 
 
 def check_selection(circuit: str | None, parameters: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores, h
 from amcspice.algorithm.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
+from amcspice.system.ledger import Ledger
 
 __all__ = ["Factors", "State"]
 
@@ -23,6 +24,7 @@ class Factors:
     H: Array
     measured: Measurement
     provenance: dict[str, Any]
+    ledger: Ledger
     reseeded: int
 
 
@@ -39,6 +41,7 @@ class State:
     scores: tuple[Scores, ...] = ()
     digital_scores: tuple[Scores, ...] = ()
     provenance: dict[str, Any] = field(default_factory=dict)
+    ledger: Ledger = field(default_factory=Ledger)
 
     @classmethod
     def start(cls, task: FactorisationTask) -> State:
@@ -76,6 +79,7 @@ class State:
             scores=self.scores + task.scores(analog.W, analog.H),
             digital_scores=self.digital_scores + task.scores(digital.W, digital.H),
             provenance=analog.provenance or self.provenance,
+            ledger=self.ledger.joined(analog.ledger),
         )
 
     def factorisation(self) -> Factorisation:
@@ -92,6 +96,7 @@ class State:
             "scores": self.scores,
             "digital_scores": self.digital_scores,
             "provenance": self.provenance,
+            "ledger": self.ledger.to_json(),
         }
         return arrays | measured, values
 
@@ -107,4 +112,5 @@ class State:
             scores=tuple(values["scores"]),
             digital_scores=tuple(values["digital_scores"]),
             provenance=values["provenance"],
+            ledger=Ledger.from_json(values["ledger"]),
         )

@@ -22,6 +22,7 @@ from amcspice.files import writable_folder
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import Run
 from amcspice.simulation.plain import plain_verification
+from amcspice.system import Technology
 from amcspice.workload import (
     Crop,
     ImageFactorisation,
@@ -67,6 +68,7 @@ def image(
     tolerance: float,
     folder: Path,
     resume: bool,
+    technology: str,
     settings: Settings,
 ) -> None:
     """Factorise every tile of every channel of a picture on the simulated circuit.
@@ -80,6 +82,7 @@ def image(
     rank = choose_rank(tile, rank)
     if not 0 <= tolerance < 1:
         raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
+    Technology.load(technology)  # refused before any work
     settings.check("nnls")
     checkpoints = writable_folder(writable_folder(folder) / "checkpoint")
     tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
@@ -97,7 +100,7 @@ def image(
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
         "padding": padding, "iterations": iterations, "tolerance": tolerance,
-        "seed": settings.seed, "jobs": settings.jobs,
+        "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
     }  # fmt: skip
     metrics = _metrics(result, run, settings, inputs, started)
     _write(folder, result, run, settings)
@@ -127,7 +130,7 @@ def _metrics(
         "compression_ratio": result.compression_ratio,
         "digital": asdict(result.digital_score),
         "tiles": result.tiling.count,
-        **summarise(result.tiles, settings.analysis.fidelity),
+        **summarise(result.tiles, settings.analysis.fidelity, inputs["technology"]),
         "amplifiers": run.amplifiers if run else None,
         "cells": run.cells if run else None,
         **plain_verification(result.verification),

@@ -22,6 +22,7 @@ from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
 from amcspice.problem import PROBLEMS
 from amcspice.simulation.plain import plain_verification
+from amcspice.system import Technology
 from amcspice.workload import history, read_matrix, summarise
 
 __all__ = ["matrix"]
@@ -42,6 +43,7 @@ def matrix(
     tolerance: float,
     folder: Path,
     resume: bool,
+    technology: str,
     settings: Settings,
 ) -> None:
     """Factorise a non-negative matrix (.npy .csv .txt .mtx) on the simulated circuit.
@@ -51,6 +53,7 @@ def matrix(
     started = time.perf_counter()
     values = read_matrix(file)
     _check(values, file, rank, tolerance)
+    Technology.load(technology)  # refused before any work
     settings.check("nnls")
     checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "matrix.npz"
     if not resume:
@@ -65,7 +68,7 @@ def matrix(
         )  # fmt: skip
     inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
-        "tolerance": tolerance, "seed": settings.seed,
+        "tolerance": tolerance, "seed": settings.seed, "technology": technology,
     }  # fmt: skip
     metrics = _metrics(values, result, settings, inputs)
     _write(folder, result, metrics)
@@ -104,7 +107,7 @@ def _metrics(
         "relative_residual": analog[-1],
         "compression_ratio": values.size / (result.W.size + result.H.size),
         "digital": {"relative_residual": digital[-1]},
-        **summarise([result], settings.analysis.fidelity),
+        **summarise([result], settings.analysis.fidelity, inputs["technology"]),
         **plain_verification(result.verification),
         "history": {"relative_residual": analog, "digital_relative_residual": digital},
         "settings": {**inputs, "analysis": asdict(settings.analysis)},

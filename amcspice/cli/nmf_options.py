@@ -8,13 +8,21 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["iteration_options"]
+__all__ = ["iteration_options", "technology_option"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
+technology_option = click.option(
+    "--technology",
+    default="typical",
+    show_default=True,
+    metavar="NAME",
+    help="What costs are worked out in: best, typical, board-ad823, or a .toml file.",
+)
+
 
 def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
-    """Return a decorator that adds --iterations, --tolerance, --out and --resume.
+    """Return a decorator that adds the options of iterations, results and costs.
 
     Parameters
     ----------
@@ -52,6 +60,7 @@ def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
             is_flag=True,
             help="Continue an interrupted run in DIR; without it a run starts anew.",
         ),
+        technology_option,
     ]
 
     def decorate(command: C) -> C:

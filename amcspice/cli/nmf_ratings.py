@@ -23,6 +23,7 @@ from amcspice.files import writable_folder
 from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS
 from amcspice.simulation.plain import plain_verification
+from amcspice.system import Technology
 from amcspice.workload import history, summarise
 from amcspice.workload.factorise_ratings import (
     RatingFactorisation,
@@ -61,6 +62,7 @@ def ratings(
     tolerance: float,
     folder: Path,
     resume: bool,
+    technology: str,
     settings: Settings,
 ) -> None:
     """Factorise the ratings in TRAIN: lines of user, item, rating[, time], or MatrixMarket.
@@ -79,6 +81,7 @@ def ratings(
     held_out = None if test is None else read_ratings(test, scale)
     trained = Ratings.of(table, scale)
     _check(trained, rank, tolerance)
+    Technology.load(technology)  # refused before any work
     settings.check("nnls")
     parameters = settings.parameters
     check_selection(settings.circuit, parameters)
@@ -103,7 +106,7 @@ def ratings(
         "duplicates": table.duplicates, "rank": rank, "ridge": parameters.get("ridge", 0.0),
         "iterations": iterations, "tolerance": tolerance,
         "array_rows": parameters.get("array_rows"),
-        "seed": settings.seed, "jobs": settings.jobs,
+        "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
     }  # fmt: skip
     metrics = _metrics(result, settings, inputs)
     _write(folder, result, view)
@@ -129,7 +132,7 @@ def _metrics(
 ) -> dict[str, Any]:
     factorisation = result.factorisation
     analog, digital = history([factorisation], [1.0])
-    summary = summarise([factorisation], settings.analysis.fidelity)
+    summary = summarise([factorisation], settings.analysis.fidelity, inputs["technology"])
     for name, quantiles in distributions(factorisation.measured).items():
         summary[name] |= quantiles
     nothing = {"rmse_test": None, "mae_test": None}

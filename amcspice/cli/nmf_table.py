@@ -61,10 +61,12 @@ def print_table(
 
 
 def _left_out(metrics: dict[str, Any]) -> str:
-    """Return what stands in no time or energy, and what the ranges were chosen with."""
+    """Return what stands in which time and energy, and what the ranges were chosen with."""
     chosen = metrics["settings"]["analysis"]["range"]
     ranges = "; ranges chosen with the ideal answers" if chosen == "reference" else ""
-    return f"times and energies without programming, converters and line drivers{ranges}"
+    technology = metrics["cost"]["technology"] if metrics.get("cost") else ""
+    whole = f"; those of all with them, in technology {technology}" if technology else ""
+    return f"times and energies of a regression without writing and converters{whole}{ranges}"
 
 
 def _what(metrics: dict[str, Any]) -> str:
@@ -113,7 +115,22 @@ def _rows(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     yield "settling time, longest", si(settling["max"], "s"), ""
     yield "energy per regression", si(energy["per_regression"], "J"), ""
     yield "power at rest, mean", si(metrics["power_w"]["mean"], "W"), ""
+    yield from _costs(metrics)
     yield "time taken", f"{metrics['provenance']['wall_time_s']:.1f} s", ""
+
+
+def _costs(metrics: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield what everything takes on one chip, with writing and without."""
+    cost, count = metrics.get("cost"), metrics["regressions"]
+    if cost is None or not metrics["transients"]:
+        return
+    core = cost["digital"]["time_s"]
+    counted, ignored = cost["counted"], cost["ignored"]
+    digital = si(core * count, "s") if core else ""
+    yield "all regressions, writing counted", si(counted["time_s"], "s"), digital
+    yield "all regressions, writing ignored", si(ignored["time_s"], "s"), ""
+    yield "energy of all, writing counted", si(counted["energy_j"], "J"), ""
+    yield "energy of all, writing ignored", si(ignored["energy_j"], "J"), ""
 
 
 def _plain(value: float) -> str:

@@ -2,8 +2,10 @@
 
 from amcspice.system.chip import Chip
 from amcspice.system.cost import Bar, Cost
+from amcspice.system.digital import Digital, digital_peer, measure_digital
 from amcspice.system.ledger import Activity, Ledger
 from amcspice.system.matrix import Answers, ProgrammedMatrix
+from amcspice.system.schedule import Phase, schedule
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
 
@@ -13,9 +15,14 @@ __all__ = [
     "Bar",
     "Chip",
     "Cost",
+    "Digital",
     "Estimate",
     "Ledger",
+    "Phase",
     "ProgrammedMatrix",
     "Technology",
     "Work",
+    "digital_peer",
+    "measure_digital",
+    "schedule",
 ]

@@ -21,13 +21,14 @@ from amcspice.simulation.standalone import StandaloneDeck, standalone_deck
 from amcspice.simulation.verification import Verification, Verify
 from amcspice.simulation.verify import repeat, warned
 from amcspice.system.cost import Cost
-from amcspice.system.digital import measure_digital
+from amcspice.system.digital import digital_peer
 from amcspice.system.ledger import CALIBRATION, Activity, Ledger
 from amcspice.system.macro import MACRO
 from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.prediction import Prediction
 from amcspice.system.record import Record
 from amcspice.system.sampling import Drawn, estimate
+from amcspice.system.schedule import Phase, schedule
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
 
@@ -72,9 +73,9 @@ class Chip:
     >>> chip = amc.Chip(opamp="onchip-1g", write_noise=0.01, seed=1)
     >>> G = chip.program(np.array([[1.0, 0.2], [0.3, 0.8]]), "inv")
     >>> G.solve([0.5, 0.4]).round(1)
-    array([0.4, 0.3])
-    >>> len(chip.ledger)
-    1
+    array([0.4, 0.4])
+    >>> chip.ledger.operations  # sixteen to calibrate ranges, and one
+    17
     """
 
     def __init__(
@@ -270,20 +271,25 @@ class Chip:
         technology : Technology or str or path, optional
             None is that of the chip.
         digital : bool
-            Measure what a right-hand side takes on one core of this machine, for the break-even;
-            of the matrix that has been asked most.
+            Measure what a right-hand side takes on one core of this machine, for the break-even.
         **changes
             Single figures of the technology, such as ``adc_energy="2 pJ"``.
         """
         chosen = self.technology if technology is None else Technology.load(technology)
         work = Work.of(self.ledger, self.estimates())
-        seconds = None
-        if digital and self.matrices:
-            busy = max(self.matrices, key=lambda each: sum(each._counts.values()))
-            problem = max(busy._counts, key=lambda name: busy._counts[name], default="")
-            if problem:
-                seconds = measure_digital(problem, busy.circuit(problem)).time
-        return Cost(work, chosen.changed(**changes) if changes else chosen, seconds)
+        peer = digital_peer(self.ledger) if digital else None
+        return Cost(work, chosen.changed(**changes) if changes else chosen, peer)
+
+    def schedule(self, technology: str | Technology | None = None) -> list[Phase]:
+        """Return the phases of the ledger with the times that they take.
+
+        Parameters
+        ----------
+        technology : Technology or str or path, optional
+            None is that of the chip.
+        """
+        chosen = self.technology if technology is None else Technology.load(technology)
+        return schedule(self.ledger, chosen, self.estimates())
 
     def verify(self, count: int | Verify) -> Verification | None:
         """Run a sample of all operations again, on the same cells, at the next higher fidelity.
@@ -305,7 +311,7 @@ class Chip:
             for sample in matrix.samples().values()
             for drawn in sample
         ]
-        if asked.count > len(members) and len(self.ledger) > len(members):
+        if asked.count > len(members) and self.ledger.operations > len(members):
             raise InputError(
                 f"verify({asked.count}): {len(members)} operations were kept; make the chip with "
                 f"cost_sample={asked.count} or more"

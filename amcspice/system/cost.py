@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from amcspice.system.digital import Digital
 from amcspice.system.technology import Technology
 from amcspice.system.work import Operated, Work
 
@@ -66,8 +67,8 @@ class Cost:
     work : Work
         What was done.
     technology : Technology
-    digital_time : float, optional
-        Of one right-hand side on one processor core, measured [s].
+    digital : Digital, optional
+        A right-hand side on one processor core, measured.
 
     Examples
     --------
@@ -81,7 +82,7 @@ class Cost:
 
     work: Work
     technology: Technology
-    digital_time: float | None = None
+    digital: Digital | None = None
 
     @cached_property
     def time(self) -> dict[str, float]:
@@ -149,11 +150,8 @@ class Cost:
 
     @property
     def _bytes(self) -> float:
-        """What moves: values sent and read, also in calibrations, and cells written."""
-        work = self.work
-        operated = (work.operated, work.calibrated)
-        values = work.cells + sum(made.dac + made.adc for made in operated)
-        return values * self.technology["value_bytes"]
+        """What moves: values sent and read, also in calibrations, and matrices written."""
+        return self.work.values * self.technology["value_bytes"]
 
     @property
     def counted(self) -> Totals:
@@ -202,17 +200,17 @@ class Cost:
 
         Infinite where an operation alone takes longer; nan where nothing digital was measured.
         """
-        if self.digital_time is None:
+        if self.digital is None:
             return math.nan
-        gain = self.digital_time - self.operation.time
+        gain = self.digital.time - self.operation.time
         return self.writing.time / gain if gain > 0 else math.inf
 
     @property
     def break_even_energy(self) -> float:
         """The same in energy, against the power of that core."""
-        if self.digital_time is None:
+        if self.digital is None:
             return math.nan
-        gain = self.digital_time * self.technology["core_power"] - self.operation.energy
+        gain = self.digital.time * self.technology["core_power"] - self.operation.energy
         return self.writing.energy / gain if gain > 0 else math.inf
 
     @property
@@ -276,7 +274,7 @@ class Cost:
             "break_even_rhs": _plain(self.break_even),
             "break_even_rhs_energy": _plain(self.break_even_energy),
             "endurance_writings": {"mean": mean, "slowest": slowest},
-            "digital": {"time_s": self.digital_time},
+            "digital": self.digital.to_json() if self.digital else {"time_s": None},
             "parts": {
                 "time_s": self.time,
                 "energy_j": self.energy,
@@ -309,9 +307,9 @@ def _lines(cost: Cost) -> list[str]:
         f"  one operation: {cost.operation.time:.3g} s, {cost.operation.energy:.3g} J",
         f"  area: {sum(cost.area.values()):.3g} m^2",
     ]
-    if cost.digital_time is not None:
+    if cost.digital is not None:
         lines.append(
-            f"  digital: {cost.digital_time:.3g} s a right-hand side; break-even "
-            f"{cost.break_even:.3g} right-hand sides a writing"
+            f"  digital: {cost.digital.time:.3g} s a right-hand side ({cost.digital.method}); "
+            f"break-even {cost.break_even:.3g} right-hand sides a writing"
         )
     return lines + [f"  caution: {sentence}" for sentence in cost.cautions]

@@ -9,19 +9,23 @@ from typing import Any
 
 import numpy as np
 import scipy.linalg
+import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
-from amcspice.problem import nonnegative_least_squares
+from amcspice.problem import nonnegative_least_squares, nonnegative_least_squares_rows
+from amcspice.system.ledger import CALIBRATION, Ledger
 
-__all__ = ["Digital", "measure_digital"]
+__all__ = ["Digital", "digital_peer", "measure_digital"]
 
-LONG_ENOUGH = 0.05
+LONG_ENOUGH = 0.03
 """Processor time that a measurement takes at least [s]."""
 
 BEST_OF = 3
+
+PEERS = ("mvm", "inv", "lstsq", "nnls", "eig")
+"""Problems that a digital peer is known of."""
 
 
 @dataclass(frozen=True)
@@ -39,40 +43,33 @@ class Digital:
     method: str
     time: float
 
-
-def _solvers(circuit: Circuit) -> dict[str, tuple[str, Callable[[Array], Any]]]:
-    """Return what solves right-hand sides (K, m) of a matrix, by problem."""
-    matrix = circuit.matrix
-    ridge, lasso = getattr(circuit, "ridge", 0.0), getattr(circuit, "lasso", 0.0)
-
-    def inverse(vectors: Array) -> Any:
-        return scipy.linalg.lu_solve(scipy.linalg.lu_factor(matrix), vectors.T)
-
-    def least_squares(vectors: Array) -> Any:
-        return np.linalg.lstsq(matrix, vectors.T, rcond=None)
-
-    def constrained(vectors: Array) -> Any:
-        return nonnegative_least_squares(matrix, vectors, ridge=ridge, lasso=lasso)
-
-    return {
-        "mvm": ("matrix product (BLAS)", lambda vectors: vectors @ matrix.T),
-        "inv": ("LU decomposition once, two triangular solutions (LAPACK)", inverse),
-        "lstsq": ("least squares by singular values (LAPACK)", least_squares),
-        "nnls": ("block principal pivoting, compiled", constrained),
-        "eig": ("symmetric eigenvectors (LAPACK)", lambda vectors: np.linalg.eigh(matrix)),
-    }
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"method": self.method, "time_s": self.time}
 
 
-def measure_digital(problem: str, circuit: Circuit, count: int = 256, seed: int = 0) -> Digital:
-    """Measure what a right-hand side takes on one core, the matrix decomposed anew for all.
+def measure_digital(
+    problem: str,
+    matrix: Array,
+    *,
+    count: int = 256,
+    rows: int | None = None,
+    ridge: float = 0.0,
+    lasso: float = 0.0,
+    seed: int = 0,
+) -> Digital:
+    """Measure what a right-hand side takes on one core; what depends on the matrix alone included.
 
     Parameters
     ----------
-    problem : str
-    circuit : Circuit
-        Its matrix, ridge and L1 term.
+    problem : {"mvm", "inv", "lstsq", "nnls", "eig"}
+    matrix : ndarray, shape (m, n)
     count : int
-        Right-hand sides that share a matrix.
+        Right-hand sides that share the matrix.
+    rows : int, optional
+        Of nnls: rows that each right-hand side selects for itself, as ratings do.
+    ridge, lasso : float
+        Of nnls.
     seed : int
         Of the right-hand sides.
 
@@ -80,24 +77,90 @@ def measure_digital(problem: str, circuit: Circuit, count: int = 256, seed: int 
     ------
     InputError
         If nothing digital is known of the problem.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> measure_digital("mvm", np.eye(8)).time < 1e-3
+    True
     """
-    solvers = _solvers(circuit)
-    if circuit.problem not in solvers:
+    draw = np.random.default_rng(seed)
+    count = 1 if problem == "eig" else count
+    inputs = matrix.shape[1] if problem == "mvm" else len(matrix)
+    vectors = draw.random((count, inputs))
+
+    def selected() -> Any:
+        places = np.sort(draw.random((count, inputs)).argsort(axis=1)[:, :rows], axis=1)
+        return sp.csr_array(
+            (draw.random(places.size), places.ravel(), np.arange(count + 1) * places.shape[1]),
+            shape=vectors.shape,
+        )
+
+    solvers: dict[str, tuple[str, Callable[[], Any]]] = {
+        "mvm": ("matrix product (BLAS)", lambda: vectors @ matrix.T),
+        "inv": (
+            "LU decomposition and triangular solutions (LAPACK)",
+            lambda: scipy.linalg.lu_solve(scipy.linalg.lu_factor(matrix), vectors.T),
+        ),
+        "lstsq": (
+            "least squares by singular values (LAPACK)",
+            lambda: np.linalg.lstsq(matrix, vectors.T, rcond=None),
+        ),
+        "nnls": (
+            "block principal pivoting, compiled",
+            lambda: nonnegative_least_squares(matrix, vectors, ridge=ridge, lasso=lasso),
+        ),
+        "eig": ("symmetric eigenvectors (LAPACK)", lambda: np.linalg.eigh(matrix)),
+    }
+    if problem not in solvers:
         raise InputError(f"no digital peer of {problem} is known")
-    method, solve = solvers[circuit.problem]
-    count = 1 if circuit.problem == "eig" else count
-    vectors = np.random.default_rng(seed).random((count, circuit.input_size))
+    method, solve = solvers[problem]
+    if rows is not None and rows < len(matrix):
+        known = selected()
+        method += ", rows selected by each"
+
+        def solve() -> Any:
+            return nonnegative_least_squares_rows(matrix, known, ridge=ridge, lasso=lasso)
+
     with threadpool_limits(1):
-        solve(vectors)
+        solve()
         rounds, taken = 1, 0.0
         while taken < LONG_ENOUGH:
-            taken = min(_timed(solve, vectors, rounds) for _ in range(BEST_OF))
-            rounds = rounds if taken >= LONG_ENOUGH else rounds * 2
+            taken = min(_timed(solve, rounds) for _ in range(BEST_OF))
+            rounds = rounds if taken >= LONG_ENOUGH else rounds * 4
     return Digital(method, taken / rounds / count)
 
 
-def _timed(solve: Callable[[Array], Any], vectors: Array, rounds: int) -> float:
+def digital_peer(ledger: Ledger) -> Digital | None:
+    """Measure what the operations of a ledger take digitally; None where no peer is known.
+
+    It is that of the arrays that were asked most, with a generated matrix of their shape, as many
+    right-hand sides a matrix as there were in the mean, and rows selected by each where the inputs
+    that were driven say so.
+    """
+    rows = [
+        (held, row)
+        for held, row in ledger.sums("operation")
+        if not held.kind.startswith(CALIBRATION) and held.kind in PEERS
+    ]
+    if not rows:
+        return None
+    held, row = max(rows, key=lambda pair: int(pair[1]["count"]))
+    goes = int(row["count"] + row["repeats"])
+    driven = max(round(int(row["dac"]) / goes), 1)
+    written = sum(int(each["count"]) for _, each in ledger.sums("writing")) or 1
+    count = max(round(sum(int(each["count"]) for _, each in rows) / written), 1)
+    matrix = np.random.default_rng(0).random(held.shape)
+    if held.kind in ("inv", "eig"):
+        matrix = matrix + matrix.T + len(matrix) * np.eye(len(matrix))
+    selects = held.kind == "nnls" and driven < held.shape[0]
+    return measure_digital(
+        held.kind, matrix, count=min(count, 4096), rows=driven if selects else None
+    )
+
+
+def _timed(solve: Callable[[], Any], rounds: int) -> float:
     started = time.process_time()
     for _ in range(rounds):
-        solve(vectors)
+        solve()
     return time.process_time() - started

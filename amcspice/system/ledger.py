@@ -1,9 +1,9 @@
 """`Ledger`: what a chip did, in the order in which it did it, and in sum.
 
 Every writing, every call of operations and all digital work beside them is entered.  Calls of the
-same kind that follow each other are one phase; sums are kept for each activity, so that millions of
-operations take neither memory nor time that matters.  Figures that were not measured, as there is no
-time at dc, are counted as such and estimated from a sample; nothing is entered that was not run.
+same kind that follow each other are one phase; sums are kept for each activity, so that millions
+of operations take neither memory nor time that matters.  What was not measured, as there is no time
+at dc, is counted as such, and estimated from a sample; nothing is entered that was not run.
 """
 
 from __future__ import annotations
@@ -142,12 +142,11 @@ class Ledger:
             self.activities.append(activity)
         return number
 
-    def write(self, activity: int) -> None:
-        """Enter the writing of all cells of an activity's circuit."""
+    def write(self, activity: int, count: int = 1) -> None:
+        """Enter the writing of all cells of an activity's circuit, once or several times."""
         held = self.activities[activity]
-        self._enter(
-            activity, "writing", {"count": 1, "cells": held.array_cells, "rows": held.word_lines}
-        )
+        cells, rows = count * held.array_cells, count * held.word_lines
+        self._enter(activity, "writing", {"count": count, "cells": cells, "rows": rows})
 
     def wait(self, activity: int, seconds: float) -> None:
         """Enter that time passes."""
@@ -176,6 +175,7 @@ class Ledger:
         volts_per_unit: Any = np.nan,
         *,
         answered: int | None = None,
+        sent: int | None = None,
         cell_voltage: float = 0.0,
     ) -> None:
         """Enter operations that ran one after the other.
@@ -189,6 +189,8 @@ class Ledger:
             Their ranges.
         answered : int, optional
             How many of them are operations, not repeats of others in a smaller range.
+        sent : int, optional
+            Values that the inputs convert; None is every input, every time.
         cell_voltage : float
             Largest voltage across a cell in any of them [V].
         """
@@ -212,7 +214,7 @@ class Ledger:
                 "repeats": ran - count,
                 "unsettled": int(ran - measured.settled.sum()),
                 "untimed": 0 if in_time else ran,
-                "dac": ran * held.inputs,
+                "dac": ran * held.inputs if sent is None else sent,
                 "adc": ran * held.outputs,
                 "settling": total,
                 "amplifiers": static,
@@ -272,14 +274,26 @@ class Ledger:
             _add(self._sums[key], row)
         self.left_out += other.left_out
 
-    def _take(self, row: Any, activity: int, phases: Columns) -> None:
-        if len(phases) >= MOST_PHASES:
-            self.left_out += 1
-            return
-        _add(_new(phases.append(), activity, int(row["kind"])), row)
+    def joined(self, other: Ledger) -> Ledger:
+        """Return the account of both, one after the other."""
+        both = Ledger()
+        both.merge(self)
+        both.merge(other)
+        return both
 
-    def __len__(self) -> int:
-        """Return how many operations were answered."""
+    def _take(self, row: Any, activity: int, phases: Columns) -> None:
+        last, code = phases.last(), int(row["kind"])
+        joins = KINDS[code] != "writing" and last is not None
+        if joins and last["activity"] == activity and last["kind"] == code:
+            _add(last, row)
+        elif len(phases) < MOST_PHASES:
+            _add(_new(phases.append(), activity, code), row)
+        else:
+            self.left_out += 1
+
+    @property
+    def operations(self) -> int:
+        """How many operations were answered, those of calibrations too."""
         return int(sum(row["count"] for _, row in self.sums("operation")))
 
     def sums(self, kind: str) -> Iterator[tuple[Activity, Any]]:
@@ -288,6 +302,14 @@ class Ledger:
         for (activity, of_kind), row in self._sums.items():
             if of_kind == code:
                 yield self.activities[activity], row
+
+    def split(self) -> Iterator[tuple[Any, Ledger]]:
+        """Yield the phases in order, each with a ledger that holds it alone."""
+        for row in self.phases:
+            part = Ledger()
+            activity = part.activity(self.activities[row["activity"]])
+            part._sums[activity, int(row["kind"])] = row
+            yield row, part
 
     @property
     def phases(self) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""`Record`: the right-hand sides and ranges of operations, as far as memory is set aside for them."""
+"""`Record`: right-hand sides and ranges of operations, as far as memory is set aside for them."""
 
 from __future__ import annotations
 

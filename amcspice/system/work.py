@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from amcspice.system.ledger import CALIBRATION, Activity, Ledger
@@ -19,8 +19,8 @@ class Writing:
     Parameters
     ----------
     count : int
-    rows, cells : int
-        Word lines and cells of each.
+    rows, cells, values : int
+        Word lines, cells, and entries of the matrix, of each.
     static_power : float
         Of the amplifiers at these arrays [W].
     """
@@ -28,6 +28,7 @@ class Writing:
     count: int
     rows: int
     cells: int
+    values: int
     static_power: float
 
 
@@ -101,6 +102,14 @@ class Operated:
         """How often all inputs converted and outputs settled."""
         return self.count + self.repeats
 
+    def times(self, count: int) -> Operated:
+        """Return the same operations, so many times; what a sample is worth grows with them."""
+        sums: dict[str, Any] = {
+            item.name: getattr(self, item.name) * (1 if item.name == "sampled" else count)
+            for item in fields(self)
+        }
+        return Operated(**sums)
+
     def plus(self, held: Activity, row: Any, estimate: Estimate | None) -> Operated:
         """Return it with the sums of one activity, a row of a ledger."""
         untimed = int(row["untimed"])
@@ -121,9 +130,8 @@ class Operated:
             )
             for name in ("settling_error", "energy_error")
         }
-        return Operated(
-            **{name: getattr(self, name) + value for name, value in more.items()}, **errors
-        )
+        sums: dict[str, Any] = {name: getattr(self, name) + value for name, value in more.items()}
+        return Operated(**(sums | errors))
 
 
 _WHOLE = ("repeats", "unsettled", "saturated", "dac", "adc")
@@ -177,7 +185,13 @@ class Work:
         entered = [held for kind in ("writing", "operation") for held, _ in ledger.sums(kind)]
         return cls(
             writings=tuple(
-                Writing(int(row["count"]), held.word_lines, held.array_cells, held.static_power)
+                Writing(
+                    int(row["count"]),
+                    held.word_lines,
+                    held.array_cells,
+                    math.prod(held.shape),
+                    held.static_power,
+                )
                 for held, row in ledger.sums("writing")
             ),
             operated=operated,
@@ -189,6 +203,16 @@ class Work:
             oracle=oracle,
         )
 
+    def times(self, count: int) -> Work:
+        """Return the same work, done so many times."""
+        return replace(
+            self,
+            writings=tuple(replace(item, count=item.count * count) for item in self.writings),
+            operated=self.operated.times(count),
+            calibrated=self.calibrated.times(count),
+            flops=self.flops * count,
+        )
+
     @property
     def without_writing(self) -> Work:
         """The same as if everything were programmed already."""
@@ -198,6 +222,12 @@ class Work:
     def cells(self) -> int:
         """Cells written."""
         return sum(item.count * item.cells for item in self.writings)
+
+    @property
+    def values(self) -> int:
+        """Values sent, read and written."""
+        written = sum(item.count * item.values for item in self.writings)
+        return written + sum(made.dac + made.adc for made in (self.operated, self.calibrated))
 
     @property
     def programmings(self) -> int:

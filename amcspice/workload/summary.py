@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from amcspice.algorithm import Factorisation, Iteration
 from amcspice.engine import BACKENDS
+from amcspice.system import Cost, Ledger, Technology, Work, digital_peer
 
 __all__ = ["History", "history", "summarise"]
 
@@ -45,7 +46,9 @@ def history(factorisations: Sequence[Factorisation], norms: Sequence[float]) -> 
     return analog, digital
 
 
-def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[str, Any]:
+def summarise(
+    factorisations: Sequence[Factorisation], fidelity: str, technology: str = "typical"
+) -> dict[str, Any]:
     """Return what the regressions of several factorisations took.
 
     Parameters
@@ -53,11 +56,14 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
     factorisations : sequence of Factorisation
     fidelity : str
         Of the analysis.
+    technology : str
+        What costs are worked out in.
 
     Returns
     -------
     dict
-        ``regressions``; ``transients``, those that were simulated over time;
+        ``cost``, see `amcspice.Cost`, and the ``ledger`` that it is made of, None where nothing was
+        simulated; ``regressions``; ``transients``, those that were simulated over time;
         ``settling_time_s`` with the median (of the medians of all iterations) and the largest;
         ``energy_j`` with the sum and the mean; ``power_w`` at rest; ``relative_error`` of the
         regressions against their references; ``near_limit``, those that a
@@ -89,7 +95,21 @@ def summarise(factorisations: Sequence[Factorisation], fidelity: str) -> dict[st
             "median": _reduce(np.median, steps, "error_median"),
             "max": _reduce(np.max, steps, "error_max"),
         },
+        **_account(factorisations, fidelity, technology),
     }
+
+
+def _account(
+    factorisations: Sequence[Factorisation], fidelity: str, technology: str
+) -> dict[str, Any]:
+    """Return the ledger of all and its cost, beside what the same regressions take digitally."""
+    ledger = Ledger()
+    for item in factorisations:
+        ledger.merge(item.ledger)
+    if not BACKENDS[fidelity].simulates or not ledger.operations:
+        return {"cost": None, "ledger": None}
+    cost = Cost(Work.of(ledger), Technology.load(technology), digital_peer(ledger))
+    return {"cost": cost.to_json(), "ledger": ledger.to_json()}
 
 
 def _reduce(
