@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -217,22 +218,16 @@ def _show(made: Cost, tornado: str | None) -> None:
     parts = Table()
     for name in ("part", "time", "part", "energy"):
         parts.add_column(name, justify="left" if name == "part" else "right")
-    pairs = [
-        [(name, value) for name, value in each.items() if value]
-        for each in (made.time, made.energy)
+    columns = [
+        [(name.replace("_", " "), si(value, unit)) for name, value in each.items() if value]
+        for each, unit in ((made.time, "s"), (made.energy, "J"))
     ]
-    for k in range(max(map(len, pairs))):
-        cells = []
-        for each, unit in zip(pairs, "sJ", strict=True):
-            cells += (
-                [each[k][0].replace("_", " "), si(each[k][1], unit)] if k < len(each) else ["", ""]
-            )
-        parts.add_row(*cells)
+    for row in itertools.zip_longest(*columns, fillvalue=("", "")):
+        parts.add_row(*itertools.chain(*row))
     console.print(parts)
     mean, slowest = made.endurance
-    lines = [
-        f"area {1e6 * sum(made.area.values()):.3g} mm^2 for {made.technology['macros']:g} macro(s)"
-    ]
+    area, macros = 1e6 * sum(made.area.values()), made.technology["macros"]
+    lines = [f"area {area:.3g} mm^2, {macros:g} macro(s)"]
     if made.digital is not None:
         lines.append(
             f"faster than one core from {made.break_even:.3g} right-hand sides a writing, less "

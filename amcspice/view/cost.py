@@ -17,6 +17,8 @@ __all__ = ["cost", "timeline"]
 MOST_BARS = 10
 """Figures of the technology in a tornado."""
 
+TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
+
 MOST_PHASES = 400
 """Phases in a timeline."""
 
@@ -93,9 +95,7 @@ def _draw_tornado(axes: Axes, bars: list[Bar], total: float, name: str, unit: st
     axes.set_xscale("log")
     ends = [end / total for bar in bars for end in (bar.low, bar.high)]
     low, high = min(ends, default=1.0), max(ends, default=1.0)
-    ticks = [
-        tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low / 2 < tick < 2 * high
-    ]
+    ticks = [tick for tick in TICKS if low / 2 < tick < 2 * high]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.grid(visible=False, axis="y")
