@@ -15,7 +15,7 @@ from amcspice.errors import InputError, did_you_mean
 from amcspice.files import replacing
 from amcspice.schema import Parameter, Scalar
 from amcspice.settings.table import GROUPS, PARAMETERS
-from amcspice.settings.toml_lines import line_of
+from amcspice.toml_lines import line_of
 
 __all__ = ["read_experiment", "write_experiment"]
 

@@ -14,7 +14,7 @@ from amcspice.netlist import Transient, make_testbench, write_deck
 from amcspice.netlist.deck import Noise
 from amcspice.reduction import reduce_to_ports
 
-__all__ = ["noise_transient", "output_noise"]
+__all__ = ["noise_transient", "output_covariance", "output_noise"]
 
 SAMPLE = 0.25
 """Time between samples of noise, over the fastest time constant of the circuit: straight lines
@@ -47,11 +47,17 @@ def output_noise(circuit: Circuit, *, temperature: float = 0.0) -> Array:
     >>> f"{1e6 * amc.output_noise(circuit)[0]:.0f} uV"
     '396 uV'
     """
+    rms: Array = np.sqrt(np.diag(output_covariance(circuit, temperature)))
+    return rms
+
+
+def output_covariance(circuit: Circuit, temperature: float = 0.0) -> Array:
+    """Return how outputs fluctuate together at rest, shape (n, n) [V^2]; see `output_noise`."""
     model = reduce_to_ports(circuit.schematic)
     covariance = noise_covariance(circuit, model, temperature)
     outputs = np.searchsorted(model.nodes, circuit.schematic.outputs)
-    rms: Array = np.sqrt(np.diag(covariance)[outputs])
-    return rms
+    chosen: Array = covariance[np.ix_(outputs, outputs)]
+    return chosen
 
 
 def noise_transient(

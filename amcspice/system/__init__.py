@@ -1,10 +1,11 @@
 """Systems of circuits: a chip that runs operations, its ledger, and what they cost."""
 
+from amcspice.system.answers import Answers
 from amcspice.system.chip import Chip
 from amcspice.system.cost import Bar, Cost
 from amcspice.system.digital import Digital, digital_peer, measure_digital
 from amcspice.system.ledger import Activity, Ledger
-from amcspice.system.matrix import Answers, ProgrammedMatrix
+from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.schedule import Phase, schedule
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -56,6 +57,9 @@ class Chip:
         a chip can; with the ideal answer of each operation, an oracle for studies; or fixed.
     cost_sample : int
         Operations of each matrix that are kept, to be verified, and to be run in time.
+    noise : bool
+        Whether every reading fluctuates as the outputs of its circuit do in time: a draw from the
+        noise of amplifiers (``input_noise``) and cells (``thermal_noise``) at rest.
     jobs : int or Pool
         Processes that share right-hand sides; changes no result.
     **options
@@ -87,6 +91,7 @@ class Chip:
         technology: str | Technology | None = None,
         range: RangeChoice | float = "predicted",
         cost_sample: int = 32,
+        noise: bool = False,
         jobs: int | Pool = 1,
         **options: Any,
     ) -> None:
@@ -110,7 +115,7 @@ class Chip:
         fixed = {"range": float(range)} if not isinstance(range, str) else {}
         self.analysis = choose_analysis(None, {"fidelity": fidelity, **fields, **fixed})
         self.technology = Technology.load(technology or "typical")
-        self.cost_sample = cost_sample
+        self.cost_sample, self.noise = cost_sample, noise
         self.pool = jobs if isinstance(jobs, Pool) else Pool(jobs) if jobs > 1 else None
         self.ledger = Ledger()
         self.now = 0.0
@@ -169,17 +174,13 @@ class Chip:
         assert problem is not None
         if problem != MACRO:
             PROBLEMS.choose(problem)
-        number = len(self.matrices)
+        number = 1 + max((each.number for each in self.matrices), default=-1)
         made = ProgrammedMatrix(
             self, number, matrix, problem, circuit, parameters, calibration,
             label or f"matrix {number}",
         )  # fmt: skip
         self.matrices.append(made)
         return made
-
-    def _adopt(self, matrix: ProgrammedMatrix) -> int:
-        self.matrices.append(matrix)
-        return len(self.matrices) - 1
 
     def wait(self, duration: float | str, temperature: float | None = None) -> None:
         """Let time pass: what was programmed drifts and ages as its cells do.
@@ -207,7 +208,7 @@ class Chip:
 
     def refresh(self) -> None:
         """Write every matrix again, as it was given; the ledger counts it."""
-        for each in self.matrices:
+        for each in [each for each in self.matrices if not each.selects]:
             each.refresh()
 
     # -- ranges ------------------------------------------------------------------------------
@@ -346,6 +347,33 @@ class Chip:
             circuit = replace(circuit, dac=None, adc=None)
         analysis = replace(self.analysis, fidelity=fidelity, range=volts)
         return standalone_deck(circuit, vector, analysis)
+
+    def save(self, path: str | Path) -> None:
+        """Write the chip to a file: hardware, matrices with their age, ranges, and the account.
+
+        Operations that were kept, for `deck` and `verify`, are left out.
+
+        Raises
+        ------
+        UnsupportedError
+            If something of another package is in it.
+        """
+        from amcspice.system.saving import save_chip
+
+        save_chip(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Chip:
+        """Read a chip that `save` wrote, with the same cells.
+
+        Raises
+        ------
+        InputError
+            If the file is none, or its cells would not be the same here.
+        """
+        from amcspice.system.saving import load_chip
+
+        return load_chip(cls, Path(path))
 
     def __repr__(self) -> str:
         lines = [f"Chip, {self.analysis.fidelity}: {len(self.matrices)} matrices"]

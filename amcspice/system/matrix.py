@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from amcspice.errors import InputError, UnsupportedError, caution
 from amcspice.problem import PROBLEMS, CircuitForm
 from amcspice.problem.choice import circuit_of
 from amcspice.simulation.sample import Sample
+from amcspice.system.answers import Answers
 from amcspice.system.ledger import CALIBRATION, Activity
 from amcspice.system.macro import MACRO, macro_circuit
 from amcspice.system.operation import Attempts, Mode, Operations
@@ -25,93 +26,7 @@ from amcspice.system.sampling import Drawn, keep
 if TYPE_CHECKING:
     from amcspice.system.chip import Chip
 
-__all__ = ["Answers", "ProgrammedMatrix"]
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """What operations of a programmed matrix gave, as the problem asked it; K right-hand sides.
-
-    Parameters
-    ----------
-    operations : Operations
-        As the circuit gave them.
-    form : CircuitForm
-        How its solutions become those of the problem.
-    single : bool
-        Whether the right-hand side was a vector.
-    """
-
-    operations: Operations
-    form: CircuitForm
-    single: bool
-
-    @property
-    def x(self) -> Any:
-        """Solution, shape (n,) or (n, K)."""
-        return self._shaped(self.form.restore(self.operations.solutions))
-
-    @property
-    def reference(self) -> Any:
-        """Ideal answer, which no chip knows, in the shape of `x`."""
-        return self._shaped(self.form.restore(self.operations.reference))
-
-    @property
-    def relative_error(self) -> Any:
-        """Relative error of `x` against `reference`, shape (K,)."""
-        made = self.operations
-        if self.form.error is None:
-            return self._figure(made.relative_error)
-        restore = self.form.restore
-        return self._figure(self.form.error(restore(made.solutions), restore(made.reference)))
-
-    @property
-    def settled(self) -> Any:
-        """Whether outputs came to rest, shape (K,)."""
-        return self._figure(self.operations.measurement.settled)
-
-    @property
-    def settling_time(self) -> Any:
-        """Settling time of the last go, shape (K,) [s]; nan at dc."""
-        return self._figure(self.operations.measurement.settling_time)
-
-    @property
-    def energy(self) -> Any:
-        """Energy of the last go, shape (K,) [J]; nan at dc."""
-        return self._figure(self.operations.measurement.energy)
-
-    @property
-    def volts_per_unit(self) -> Any:
-        """Ranges in the end, shape (K,)."""
-        return self._figure(self.operations.volts_per_unit)
-
-    @property
-    def repeats(self) -> Any:
-        """How often each was repeated because something saturated, shape (K,)."""
-        return self._figure(self.operations.repeats)
-
-    @property
-    def saturated(self) -> Any:
-        """Outputs that saturate even so, shape (K,)."""
-        return self._figure(self.operations.saturated)
-
-    def _shaped(self, rows: Any) -> Any:
-        return rows[0] if self.single else rows.T
-
-    def _figure(self, values: Any) -> Any:
-        return values[0] if self.single else values
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What the solutions do not say by themselves, in sentences."""
-        made, count, said = self.operations, len(self.operations.vectors), []
-        resting = int(count - made.measurement.settled.sum())
-        if resting:
-            said.append(f"{resting} of {count} operations do not come to rest")
-        over = int((made.saturated > 0).sum())
-        if over:
-            said.append(f"{over} of {count} operations saturate in every range tried")
-        return tuple(said)
+__all__ = ["ProgrammedMatrix"]
 
 
 class ProgrammedMatrix:
@@ -140,23 +55,43 @@ class ProgrammedMatrix:
         self.chip, self.number, self.label = chip, number, label
         self.problem, self._topology = problem, circuit
         self._parameters = dict(parameters)
-        seed = np.random.SeedSequence([chip.hardware.device.seed, number]).generate_state(1)[0]
-        self.device: Memristor = replace(chip.hardware.device, seed=int(seed))
+        self.device = _cells_of(chip, number)
         self.cycle = -1
         self._samples: dict[str, Sample[Drawn]] = {}
         self._counts: dict[str, int] = {}
         self._selection: tuple[Any, Any, dict[str, Any]] | None = None
+        self._whole: ProgrammedMatrix | None = None
         self._write(matrix, calibration)
+
+    @classmethod
+    def restored(
+        cls,
+        chip: Chip,
+        state: Mapping[str, Any],
+        matrix: Array,
+        calibration: Array | None,
+        predictions: Mapping[str, Prediction],
+        selection: tuple[Any, Any, dict[str, Any]] | None,
+        whole: ProgrammedMatrix | None,
+    ) -> ProgrammedMatrix:
+        """Return one that was programmed before; nothing is written and nothing is entered."""
+        made = object.__new__(cls)
+        made.chip, made.number, made.label = chip, state["number"], state["label"]
+        made.problem, made._topology = state["problem"], state["topology"]
+        made._parameters, made.cycle = dict(state["parameters"]), state["cycle"]
+        made.device = _cells_of(chip, made.number)
+        made._samples, made._counts = {}, dict(state["counts"])
+        made._selection, made._whole, made._given = selection, whole, calibration
+        made.matrix, made.written_at = matrix, state["written_at"]
+        made._form = made._form_for(matrix)
+        made._modes, made._predictions = {}, dict(predictions)
+        return made
 
     # -- what is in the arrays ---------------------------------------------------------------
 
     def _write(self, matrix: ArrayLike, calibration: ArrayLike | None) -> None:
         values = np.array(matrix)  # a copy: what is programmed stays
-        asked = PROBLEMS.choose("mvm" if self.problem == MACRO else self.problem)
-        form = asked.circuit_form(values, None, self._parameters)
-        if self.problem == MACRO and are_complex(values):
-            raise UnsupportedError("the macro holds non-negative matrices only, no complex ones")
-        self.matrix, self._form = values, form
+        self.matrix, self._form = values, self._form_for(values)
         self.cycle += 1
         self.written_at = self.chip.now
         self._modes: dict[str, Mode] = {}
@@ -167,6 +102,23 @@ class ProgrammedMatrix:
         self._enter_writing(mode.circuit)
         self._modes[first] = mode
         self._calibrate(first)
+        for view in self.chip.matrices:
+            if view._whole is self:
+                view._follow()
+
+    def _follow(self) -> None:
+        """Take over what was written into the whole arrays."""
+        whole = self._whole
+        assert whole is not None
+        self.matrix, self._form = whole.matrix, whole._form
+        self.cycle, self.written_at = whole.cycle, whole.written_at
+        self._modes, self._predictions = {}, {}
+
+    def _form_for(self, matrix: Array) -> CircuitForm:
+        if self.problem == MACRO and are_complex(matrix):
+            raise UnsupportedError("the macro holds non-negative matrices only, no complex ones")
+        asked = PROBLEMS.choose("mvm" if self.problem == MACRO else self.problem)
+        return asked.circuit_form(matrix, None, self._parameters)
 
     def _enter_writing(self, circuit: Circuit) -> None:
         ledger = self.chip.ledger
@@ -219,7 +171,7 @@ class ProgrammedMatrix:
         return problem
 
     def _mode(self, problem: str, circuit: Circuit) -> Mode:
-        return Mode.of(circuit, self.chip.analysis)
+        return Mode.of(circuit, self.chip.analysis, self.device.seed if self.chip.noise else None)
 
     def _ready(self, problem: str) -> Mode:
         """Return the mode of an operation, made ready when it is first asked for."""
@@ -256,6 +208,11 @@ class ProgrammedMatrix:
         """Take the cells as they are now: after `Chip.wait`, before the next operation."""
         self._modes.clear()
 
+    @property
+    def selects(self) -> bool:
+        """Whether it is some lines of another matrix."""
+        return self._whole is not None
+
     def refresh(self) -> None:
         """Write the same matrix again: the next cycle of the same cells."""
         self.program(self.matrix, calibration=self._given)
@@ -274,6 +231,8 @@ class ProgrammedMatrix:
         InputError
             If it has another shape, or cannot be used; the arrays stay as they are then.
         """
+        if self.selects:
+            raise InputError(f"{self.label} is some lines of a matrix: program the whole one")
         if np.shape(matrix) != self.matrix.shape:
             raise InputError(
                 f"{self.label} has arrays for a matrix of {self.matrix.shape}, not of "
@@ -301,16 +260,19 @@ class ProgrammedMatrix:
         UnsupportedError
             If its circuit cannot select lines.
         """
+        if self.selects:
+            raise InputError(f"{self.label} is some lines of a matrix: select from the whole one")
         if not hasattr(self.circuit(), "select"):
             raise UnsupportedError(
                 f"{self.circuit().name} cannot select lines: program it with circuit='ginv-compact'"
             )
         made = object.__new__(ProgrammedMatrix)
         vars(made).update(vars(self))
-        made._selection = (rows, columns, changes)
+        made._selection, made._whole = (rows, columns, changes), self
+        made.label = f"{self.label}, some lines"
         made._modes, made._predictions, made._given = {}, {}, None
         made._samples, made._counts = {}, {}
-        made.number = self.chip._adopt(made)
+        self.chip.matrices.append(made)
         return made
 
     # -- operations --------------------------------------------------------------------------
@@ -430,3 +392,9 @@ class ProgrammedMatrix:
             f"{self.label}: {shape.shape[0]} x {shape.shape[1]} for {self.problem}, cycle "
             f"{self.cycle}, {sum(self._counts.values())} operations"
         )
+
+
+def _cells_of(chip: Chip, number: int) -> Memristor:
+    """Return the cells of the arrays of that number: no two arrays draw alike."""
+    seed = np.random.SeedSequence([chip.hardware.device.seed, number]).generate_state(1)[0]
+    return replace(chip.hardware.device, seed=int(seed))

@@ -17,16 +17,21 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Batch, Prepared, get_backend
+from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool
 from amcspice.problem import problem_of
 from amcspice.simulation.conversion import Inputs, read
 from amcspice.simulation.feedback import set_feedback
+from amcspice.simulation.noise import output_covariance
 from amcspice.simulation.once import drive_of, join_forecasts
 from amcspice.simulation.shared import run_shared
 from amcspice.system.prediction import Prediction, calibrate
 
 __all__ = ["MAX_REPEATS", "Attempts", "Mode", "Operations"]
+
+HELD = 1e-3
+"""Outputs below this fraction of the largest count as held at zero."""
 
 MAX_REPEATS = 12
 """How often an operation that saturates is repeated in half its range."""
@@ -97,6 +102,51 @@ class _Go(NamedTuple):
     attempts: Attempts
 
 
+class Noise:
+    """Fluctuations of a circuit's outputs at rest, drawn anew for every reading.
+
+    They are those of the linear circuit, with every amplifier in its range; an output that is held
+    at zero stays there.
+
+    Parameters
+    ----------
+    factor : ndarray, shape (n, n)
+        Of the covariance: factor factor' [V].
+    held : bool
+        Whether outputs are held at or above zero.
+    seed : int
+    """
+
+    def __init__(self, factor: Array, *, held: bool, seed: int) -> None:
+        self.factor, self.held = factor, held
+        self._draw = np.random.default_rng([seed, 1])
+
+    @classmethod
+    def of(cls, circuit: Circuit, seed: int) -> Noise:
+        """Return that of a circuit.
+
+        Raises
+        ------
+        InputError
+            If nothing in it is noisy.
+        """
+        kelvin = circuit.device.temperature if circuit.device.thermal_noise else 0.0
+        if not (circuit.opamp.input_noise or kelvin):
+            raise InputError(
+                "noise: neither amplifiers nor cells have any; give input_noise or thermal_noise"
+            )
+        values, vectors = np.linalg.eigh(output_covariance(circuit, kelvin))
+        factor = vectors * np.sqrt(np.maximum(values, 0.0))
+        return cls(factor, held=circuit.non_negative, seed=seed)
+
+    def on(self, volts: Array) -> Array:
+        """Return voltages (K, n) as they are read."""
+        noise = self._draw.standard_normal(volts.shape) @ self.factor.T
+        if self.held:
+            noise = np.where(volts > HELD * np.abs(volts).max(axis=1, keepdims=True), noise, 0.0)
+        return volts + noise
+
+
 @dataclass(frozen=True, eq=False)
 class Mode:
     """A circuit made ready.
@@ -106,14 +156,24 @@ class Mode:
     circuit : Circuit
     analysis : Analysis
         Its range is not used.
+    noise : Noise, optional
+        Drawn into every reading.
     """
 
     circuit: Circuit
     analysis: Analysis
+    noise: Noise | None = None
 
     @classmethod
-    def of(cls, circuit: Circuit, analysis: Analysis) -> Mode:
+    def of(cls, circuit: Circuit, analysis: Analysis, noise_seed: int | None = None) -> Mode:
         """Set the feedback of a circuit that needs it, and check that it can be run.
+
+        Parameters
+        ----------
+        circuit : Circuit
+        analysis : Analysis
+        noise_seed : int, optional
+            Readings fluctuate as the circuit's outputs do.
 
         Raises
         ------
@@ -123,7 +183,8 @@ class Mode:
         backend = get_backend(analysis)
         if backend.simulates:
             circuit, _ = set_feedback(circuit)
-        mode = cls(circuit, analysis)
+        noise = None if noise_seed is None else Noise.of(circuit, noise_seed)
+        mode = cls(circuit, analysis, noise)
         if backend.simulates:
             assert mode.prepared is not None
         else:
@@ -224,6 +285,8 @@ class Mode:
             forecast = join_forecasts(list(prepared.forecast(drive)))
             outcome = run_shared(prepared, drive, self.analysis, pool, forecast=forecast)
             measurement = outcome.measurement
+        if self.noise is not None:
+            measurement = replace(measurement, sampled=self.noise.on(measurement.sampled))
         read_volts, beyond, steps = read(circuit, measurement.sampled, self.analysis)
         # A solution that is held at zero and reads a little below has not saturated.
         if steps is not None:

@@ -19,6 +19,7 @@ from amcspice.errors import InputError, did_you_mean
 from amcspice.model_files import models_folder
 from amcspice.programming import WriteStatistics
 from amcspice.schema import to_number
+from amcspice.toml_lines import line_of
 
 __all__ = ["ENTRIES", "Entry", "Technology"]
 
@@ -242,19 +243,8 @@ class _Reader:
 
     def refuse(self, name: str, key: str | None, reason: str) -> NoReturn:
         """Raise `InputError` with the line of a figure, or of a key of it."""
-        at, table = 0, ""
-        for number, line in enumerate(self.text.splitlines(), 1):
-            words = line.split("#")[0].strip()
-            if words.startswith("["):
-                table = words.strip("[] \t\"'")
-            word = words.partition("=")[0].strip(" \t\"'")
-            if table == name and (key is None or word == key):
-                at = number
-                break
-            if word == name and "=" in words:
-                at = number
-                break
-        where = f"{self.path}, line {at}: " if at else f"{self.path}: "
+        line = line_of(self.text, [name] if key is None else [name, key])
+        where = f"{self.path}, line {line}: " if line else f"{self.path}: "
         raise InputError(f"{where}{name}{f'.{key}' if key else ''}: {reason}")
 
 

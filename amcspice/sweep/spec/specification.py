@@ -17,8 +17,8 @@ import pydantic
 
 from amcspice.errors import InputError, did_you_mean
 from amcspice.settings.files import read_experiment
-from amcspice.settings.toml_lines import line_of
 from amcspice.sweep.outcome import Scalar
+from amcspice.toml_lines import line_of
 
 __all__ = ["Range", "Spec", "read_spec"]
 
