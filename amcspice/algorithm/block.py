@@ -104,7 +104,7 @@ def solve(
     for number, (half_step, part) in enumerate(zip(half_steps, parts, strict=True)):
         ledger = Ledger()
         if part:
-            solver.write(ledger, factor(number), half_step)
+            solver.write(ledger, factor(number), half_step, part)
         joined.append(Solution.join(half_step.count, half_step.factor.shape[1], part, ledger))
     return joined
 

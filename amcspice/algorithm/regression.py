@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.data import RightHandSides
-from amcspice.algorithm.selection import DigitalFactor, ProgrammedFactor, Selected, read_out
+from amcspice.algorithm.selection import FACTOR, DigitalFactor, ProgrammedFactor, Selected, read_out
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
 from amcspice.measure import Measurement
@@ -128,8 +128,10 @@ class Solver(Protocol):
         """Return the factor made ready for its regressions."""
         ...
 
-    def write(self, ledger: Ledger, factor: Any, half_step: HalfStep) -> None:
-        """Enter into a ledger what it takes to make a factor ready."""
+    def write(
+        self, ledger: Ledger, factor: Any, half_step: HalfStep, solutions: Sequence[Solution]
+    ) -> None:
+        """Enter into a ledger what it takes to make a factor ready for these solutions."""
         ...
 
     def solve(
@@ -171,9 +173,16 @@ class AnalogSolver:
             half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
         )
 
-    def write(self, ledger: Ledger, factor: ProgrammedFactor, half_step: HalfStep) -> None:
+    def write(
+        self,
+        ledger: Ledger,
+        factor: ProgrammedFactor,
+        half_step: HalfStep,
+        solutions: Sequence[Solution],
+    ) -> None:
         """See `Solver`; beside the arrays columns are scaled, and solutions scaled back."""
-        if factor.activity is not None:
+        ran = [held for made in solutions for held, _ in made.ledger.sums("operation")]
+        if factor.activity is not None and any(held.label == FACTOR for held in ran):
             ledger.write(ledger.activity(factor.activity))
         ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)
 
@@ -234,7 +243,8 @@ class AnalogSolver:
 def _account(ledger: Ledger, factor: ProgrammedFactor, selected: Selected, run: Run) -> None:
     """Enter a run: its operations, and the writing where the arrays were written for it."""
     assert factor.activity is not None
-    activity = ledger.activity(replace(factor.activity, range=run.range.choice))
+    label = f"{FACTOR}, lines of its own" if selected.reprogrammed else FACTOR
+    activity = ledger.activity(replace(factor.activity, label=label, range=run.range.choice))
     if selected.reprogrammed:
         ledger.write(activity)
     lines = selected.circuit.rows.sum() if selected.reprogrammed else selected.values.shape[1]  # type: ignore[attr-defined]
@@ -255,7 +265,13 @@ class DigitalSolver:
         """See `Solver`."""
         return DigitalFactor(half_step.factor, half_step.parameters.get("lasso", 0.0))
 
-    def write(self, ledger: Ledger, factor: DigitalFactor, half_step: HalfStep) -> None:
+    def write(
+        self,
+        ledger: Ledger,
+        factor: DigitalFactor,
+        half_step: HalfStep,
+        solutions: Sequence[Solution],
+    ) -> None:
         """See `Solver`: nothing is written."""
 
     def solve(

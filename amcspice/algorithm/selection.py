@@ -28,9 +28,12 @@ from amcspice.problem import (
 from amcspice.simulation import Run
 from amcspice.system.ledger import Activity
 
-__all__ = ["DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
+__all__ = ["FACTOR", "DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
 
 Lines = NDArray[np.intp]
+
+FACTOR = "factor"
+"""What ledgers call the arrays of a half-step."""
 
 RESOLUTION = 1e-5
 """Smallest output that counts as a factor's entry, as a fraction of the output range."""
@@ -100,7 +103,7 @@ class ProgrammedFactor:
         if not columns.size:
             return cls(None, columns, factor.shape[1])
         arrays = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
-        return cls(arrays, columns, factor.shape[1], activity=Activity.of("factor", "nnls", arrays))
+        return cls(arrays, columns, factor.shape[1], activity=Activity.of(FACTOR, "nnls", arrays))
 
     def part(self, lines: Lines) -> ProgrammedFactor:
         """Return just these word lines, as programmed, where the circuit can select them."""

@@ -142,7 +142,10 @@ def _ledger_of(path: Path) -> Ledger:
         ) from None
     if not entries:
         raise InputError(f"{path}: its ledger is empty: at fidelity ideal nothing is run")
-    return Ledger.from_json(entries)
+    try:
+        return Ledger.from_json(entries)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: its ledger is not whole ({error!r})") from None
 
 
 def _stated(

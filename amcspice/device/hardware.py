@@ -52,6 +52,8 @@ class Hardware:
         Every amplifier, or the name of a preset.
     dac, adc : DAC, ADC, optional
         Converters of inputs and outputs; None: there are none.
+    technology : str
+        What a chip works costs out in: a name in ``models/technology``, or the path of a file.
 
     Examples
     --------
@@ -66,6 +68,7 @@ class Hardware:
     opamp: Annotated[OpAmp, _named(OpAmp)] = dataclasses.field(default_factory=OpAmp)
     dac: DAC | None = None
     adc: ADC | None = None
+    technology: str = "typical"
 
     def changed(self, **changes: Any) -> Self:
         """Return it with parameters of its parts changed, by their names on the command line.

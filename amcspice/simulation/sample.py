@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Index", "Sample", "draw", "priorities"]
+__all__ = ["Index", "Sample", "draw", "priorities", "priority"]
 
 T = TypeVar("T")
 
@@ -59,6 +59,17 @@ def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
     for shift, factor in MIXING:
         state = (state ^ (state >> shift)) * factor
     return state ^ (state >> LAST_SHIFT)
+
+
+def priority(seed: int, *index: int) -> int:
+    """Return the priority of one operation, as `priorities` does, without numpy."""
+    state = 0
+    for part in (seed, *index):
+        state = (state + int(STEP) + part) & LARGEST
+        for shift, factor in MIXING:
+            state = ((state ^ (state >> int(shift))) * int(factor)) & LARGEST
+        state ^= state >> int(LAST_SHIFT)
+    return state
 
 
 def draw(count: int, seed: int, shape: Sequence[int]) -> list[Index]:

@@ -114,7 +114,7 @@ class Chip:
         self.range = range
         fixed = {"range": float(range)} if not isinstance(range, str) else {}
         self.analysis = choose_analysis(None, {"fidelity": fidelity, **fields, **fixed})
-        self.technology = Technology.load(technology or "typical")
+        self.technology = Technology.load(technology or made.technology)
         self.cost_sample, self.noise = cost_sample, noise
         self.pool = jobs if isinstance(jobs, Pool) else Pool(jobs) if jobs > 1 else None
         self.ledger = Ledger()

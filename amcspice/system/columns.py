@@ -29,13 +29,13 @@ class Columns:
     def __len__(self) -> int:
         return self._count
 
-    def append(self) -> Any:
-        """Return a new row, all zero, to be filled in place."""
+    def append(self, row: Any) -> None:
+        """Take in a row, a scalar of the type."""
         at = self._count % BLOCK
         if at == 0:
             self._blocks.append(np.zeros(BLOCK, self.dtype))
+        self._blocks[-1][at] = row
         self._count += 1
-        return self._blocks[-1][at]
 
     def last(self) -> Any:
         """Return the last row, to be changed in place; None if there is none."""

@@ -8,6 +8,7 @@ at dc, is counted as such, and estimated from a sample; nothing is entered that 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,13 +35,14 @@ CALIBRATION = "calibration of "
 COUNTS = (
     "count", "repeats", "saturated", "unsettled", "untimed", "dac", "adc", "cells", "rows",
 )  # fmt: skip
+EXTREMES = ("slowest", "lowest_range", "highest_range", "cell_voltage")
 SUMS = ("settling", "amplifiers", "array", "flops", "wait")
 
 PHASE = np.dtype(
     [("activity", "i4"), ("kind", "i1")]
     + [(name, "i8") for name in COUNTS]
     + [(name, "f8") for name in SUMS]
-    + [(name, "f8") for name in ("slowest", "lowest_range", "highest_range", "cell_voltage")]
+    + [(name, "f8") for name in EXTREMES]
 )
 """A phase: some entries of one activity that follow each other.
 
@@ -119,6 +121,27 @@ class Activity:
         )
 
 
+class _Open:
+    """The phase that entries go into now: plain numbers, which are quick to add to."""
+
+    __slots__ = ("cell_voltage", "highest_range", "key", "lowest_range", "slowest", "sums")
+
+    def __init__(self, key: tuple[int, int]) -> None:
+        self.key = key
+        self.sums: dict[str, Any] = {}
+        self.slowest = self.cell_voltage = 0.0
+        self.lowest_range = self.highest_range = math.nan
+
+    def widen(self, slowest: float, lowest: float, highest: float, cell_voltage: float) -> None:
+        """Take in extremes; what is not a number is none."""
+        self.slowest = max(self.slowest, slowest)
+        self.cell_voltage = max(self.cell_voltage, cell_voltage)
+        if not self.lowest_range <= lowest and lowest == lowest:
+            self.lowest_range = lowest
+        if not self.highest_range >= highest and highest == highest:
+            self.highest_range = highest
+
+
 class Ledger:
     """The account of a chip.
 
@@ -132,6 +155,7 @@ class Ledger:
         self._numbers: dict[Activity, int] = {}
         self._phases = Columns(PHASE)
         self._sums: dict[tuple[int, int], Any] = {}
+        self._open: _Open | None = None
         self.left_out = 0
         """Phases that are in the sums only."""
 
@@ -241,37 +265,55 @@ class Ledger:
         highest: float = np.nan,
         cell_voltage: float = 0.0,
     ) -> None:
-        code = KINDS.index(kind)
-        key = (activity, code)
+        code, open_phase = KINDS.index(kind), self._open
+        if open_phase is None or open_phase.key != (activity, code) or kind == "writing":
+            self._close()
+            open_phase = self._open = _Open((activity, code))
+        sums = open_phase.sums
+        for name, value in figures.items():
+            sums[name] = sums.get(name, 0) + value
+        open_phase.widen(slowest, lowest, highest, cell_voltage)
+
+    def _close(self) -> None:
+        """Enter the phase that is open among the others, and into the sums."""
+        if self._open is None:
+            return
+        row = _new(np.zeros(1, PHASE)[0], *self._open.key)
+        for name, value in self._open.sums.items():
+            row[name] = value
+        for name in EXTREMES:
+            row[name] = getattr(self._open, name)
+        self._open = None
+        self._add_to_sums(row)
+        self._append(row)
+
+    def _add_to_sums(self, row: Any) -> None:
+        key = (int(row["activity"]), int(row["kind"]))
         if key not in self._sums:
-            self._sums[key] = _new(np.zeros(1, PHASE)[0], activity, code)
-        rows = [self._sums[key]]
+            self._sums[key] = _new(np.zeros(1, PHASE)[0], *key)
+        _add(self._sums[key], row)
+
+    def _append(self, row: Any) -> None:
         last = self._phases.last()
-        joins = kind != "writing" and last is not None
-        if joins and last["activity"] == activity and last["kind"] == code:
-            rows.append(last)
+        same = last is not None and all(last[name] == row[name] for name in ("activity", "kind"))
+        if same and KINDS[row["kind"]] != "writing":
+            _add(last, row)
         elif len(self._phases) < MOST_PHASES:
-            rows.append(_new(self._phases.append(), activity, code))
+            self._phases.append(row)
         else:
             self.left_out += 1
-        for row in rows:
-            for name, value in figures.items():
-                row[name] += value
-            row["slowest"] = max(row["slowest"], slowest)
-            row["cell_voltage"] = max(row["cell_voltage"], cell_voltage)
-            row["lowest_range"] = np.fmin(row["lowest_range"], lowest)
-            row["highest_range"] = np.fmax(row["highest_range"], highest)
 
     def merge(self, other: Ledger) -> None:
         """Take in the account of others, after its own."""
+        self._close()
         number = [self.activity(activity) for activity in other.activities]
-        for row in other._phases.rows():
-            self._take(row, number[row["activity"]], self._phases)
-        for (activity, code), row in other._sums.items():
-            key = (number[activity], code)
-            if key not in self._sums:
-                self._sums[key] = _new(np.zeros(1, PHASE)[0], *key)
-            _add(self._sums[key], row)
+        for row in other.phases:
+            row["activity"] = number[row["activity"]]
+            self._append(row)
+        for row in other._totals().values():
+            renumbered = row.copy()
+            renumbered["activity"] = number[row["activity"]]
+            self._add_to_sums(renumbered)
         self.left_out += other.left_out
 
     def joined(self, other: Ledger) -> Ledger:
@@ -281,15 +323,9 @@ class Ledger:
         both.merge(other)
         return both
 
-    def _take(self, row: Any, activity: int, phases: Columns) -> None:
-        last, code = phases.last(), int(row["kind"])
-        joins = KINDS[code] != "writing" and last is not None
-        if joins and last["activity"] == activity and last["kind"] == code:
-            _add(last, row)
-        elif len(phases) < MOST_PHASES:
-            _add(_new(phases.append(), activity, code), row)
-        else:
-            self.left_out += 1
+    def _totals(self) -> dict[tuple[int, int], Any]:
+        self._close()
+        return self._sums
 
     @property
     def operations(self) -> int:
@@ -299,7 +335,7 @@ class Ledger:
     def sums(self, kind: str) -> Iterator[tuple[Activity, Any]]:
         """Yield the activities of a kind with their sums, a row of `PHASE` each."""
         code = KINDS.index(kind)
-        for (activity, of_kind), row in self._sums.items():
+        for (activity, of_kind), row in self._totals().items():
             if of_kind == code:
                 yield self.activities[activity], row
 
@@ -314,11 +350,12 @@ class Ledger:
     @property
     def phases(self) -> NDArray[Any]:
         """Phases in order, rows of `PHASE`."""
+        self._close()
         return self._phases.rows()
 
     def table(self) -> pandas.DataFrame:
         """Return the sums, one row an activity and kind of entry; SI units."""
-        return _frame(self.activities, list(self._sums.values()))
+        return _frame(self.activities, list(self._totals().values()))
 
     def timeline(self) -> pandas.DataFrame:
         """Return the phases in order, one row each; `amcspice.view` draws them."""
@@ -341,7 +378,7 @@ class Ledger:
             | {name: float(row[name]) for name in SUMS}
             | {name: float(row[name]) for name in ("slowest", "cell_voltage")}
             | {"range_v": _interval(row)}
-            for row in self._sums.values()
+            for row in self._totals().values()
         ]
 
     @classmethod

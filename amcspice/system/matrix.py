@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -84,7 +85,7 @@ class ProgrammedMatrix:
         made._selection, made._whole, made._given = selection, whole, calibration
         made.matrix, made.written_at = matrix, state["written_at"]
         made._form = made._form_for(matrix)
-        made._modes, made._predictions = {}, dict(predictions)
+        made._modes, made._predictions, made._entered = {}, dict(predictions), {}
         return made
 
     # -- what is in the arrays ---------------------------------------------------------------
@@ -96,9 +97,12 @@ class ProgrammedMatrix:
         self.written_at = self.chip.now
         self._modes: dict[str, Mode] = {}
         self._predictions: dict[str, Prediction] = {}
+        self._entered: dict[str, int] = {}
         self._given = calibration
         first = self.problem if self.problem != MACRO else "mvm"
         mode = self._mode(first, self.circuit(first))  # refused before it is entered
+        if calibration is not None:
+            self._vectors(first, mode.circuit, calibration)
         self._enter_writing(mode.circuit)
         self._modes[first] = mode
         self._calibrate(first)
@@ -112,7 +116,7 @@ class ProgrammedMatrix:
         assert whole is not None
         self.matrix, self._form = whole.matrix, whole._form
         self.cycle, self.written_at = whole.cycle, whole.written_at
-        self._modes, self._predictions = {}, {}
+        self._modes, self._predictions, self._entered = {}, {}, {}
 
     def _form_for(self, matrix: Array) -> CircuitForm:
         if self.problem == MACRO and are_complex(matrix):
@@ -270,7 +274,7 @@ class ProgrammedMatrix:
         vars(made).update(vars(self))
         made._selection, made._whole = (rows, columns, changes), self
         made.label = f"{self.label}, some lines"
-        made._modes, made._predictions, made._given = {}, {}, None
+        made._modes, made._predictions, made._given, made._entered = {}, {}, None, {}
         made._samples, made._counts = {}, {}
         self.chip.matrices.append(made)
         return made
@@ -313,7 +317,9 @@ class ProgrammedMatrix:
 
     def _run(self, problem: str, mode: Mode, vectors: Array) -> Operations:
         chip = self.chip
-        activity = self._activity(problem, mode.circuit)
+        if problem not in self._entered:
+            self._entered[problem] = self._activity(problem, mode.circuit)
+        activity = self._entered[problem]
         volts = chip.volts(mode.circuit, vectors, self._predictions[problem])
         fresh = [True]
 
@@ -330,7 +336,7 @@ class ProgrammedMatrix:
         first = self._counts.get(problem, 0)
         self._counts[problem] = first + len(vectors)
         sample = self._samples.setdefault(problem, Sample(chip.cost_sample, self.device.seed))
-        keep(sample, (self.number, self.cycle, list(PROBLEMS).index(problem)), first, made)
+        keep(sample, (self.number, self.cycle, _number_of(problem)), first, made)
         chip.record(mode.circuit, vectors, made.volts_per_unit)
         return made
 
@@ -398,3 +404,8 @@ def _cells_of(chip: Chip, number: int) -> Memristor:
     """Return the cells of the arrays of that number: no two arrays draw alike."""
     seed = np.random.SeedSequence([chip.hardware.device.seed, number]).generate_state(1)[0]
     return replace(chip.hardware.device, seed=int(seed))
+
+
+@functools.cache
+def _number_of(problem: str) -> int:
+    return list(PROBLEMS).index(problem)

@@ -30,6 +30,9 @@ from amcspice.system.prediction import Prediction, calibrate
 
 __all__ = ["MAX_REPEATS", "Attempts", "Mode", "Operations"]
 
+AT_ONCE = 50_000
+"""Operations without time that are in memory at once."""
+
 HELD = 1e-3
 """Outputs below this fraction of the largest count as held at zero."""
 
@@ -273,6 +276,23 @@ class Mode:
 
     def _go(self, vectors: Array, volts: Array, pool: Pool | None) -> _Go:
         """Run right-hand sides (K, m) in ranges (K,), once."""
+        if self.in_time or len(vectors) <= AT_ONCE:  # in time each follows the one before it
+            return self._go_at_once(vectors, volts, pool)
+        parts = [
+            self._go_at_once(vectors[first : first + AT_ONCE], volts[first : first + AT_ONCE], pool)
+            for first in range(0, len(vectors), AT_ONCE)
+        ]
+        attempts = [part.attempts for part in parts]
+        return _Go(
+            np.concatenate([part.solutions for part in parts]),
+            Attempts(
+                Measurement.join([each.measurement for each in attempts]),
+                np.concatenate([each.saturated for each in attempts]),
+                max(each.cell_voltage for each in attempts),
+            ),
+        )
+
+    def _go_at_once(self, vectors: Array, volts: Array, pool: Pool | None) -> _Go:
         circuit = self.circuit
         sent = Inputs(circuit, vectors).at_each(volts)
         if not self.simulates:

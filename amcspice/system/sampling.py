@@ -20,7 +20,7 @@ from amcspice.engine import Analysis, Batch, get_backend
 from amcspice.measure import Measurement
 from amcspice.simulation.conversion import Inputs
 from amcspice.simulation.once import drive_of, join_forecasts, run_once
-from amcspice.simulation.sample import Sample, priorities
+from amcspice.simulation.sample import Sample, priorities, priority
 from amcspice.simulation.verify import Operation
 from amcspice.system.operation import Operations
 from amcspice.system.work import Estimate
@@ -84,6 +84,8 @@ def keep(sample: Sample[Drawn], index: tuple[int, ...], first: int, made: Operat
     """
     if not sample.count:
         return
+    if len(made.vectors) == 1 and priority(sample.seed, *index, first) > sample.limit:
+        return  # the usual case, without arrays
     numbers = first + np.arange(len(made.vectors))
     ranks = priorities(sample.seed, *index, numbers)
     taken = np.flatnonzero(ranks <= sample.limit)

@@ -1,0 +1,522 @@
+"""`Chip`: what it programs, runs and predicts, against single circuits and hand-made sums."""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from plain_ngspice import read_listing, run_plain
+
+import amcspice as amc
+from amcspice.errors import CautionWarning, InputError, UnsupportedError
+from amcspice.pool import Pool
+from amcspice.simulation.sample import priorities, priority
+from amcspice.system import Ledger
+
+DRAW = np.random.default_rng(7)
+TALL = DRAW.random((12, 4))
+PLANTED = DRAW.random((4, 30)) * (DRAW.random((4, 30)) < 0.7)
+RIGHT = TALL @ PLANTED + 0.02 * DRAW.standard_normal((12, 30))
+SQUARE = DRAW.random((5, 5)) + 3 * np.eye(5)
+SYMMETRIC = SQUARE + SQUARE.T
+
+
+def chip_of(**options):
+    return amc.Chip(**{"opamp": "onchip-1g", "seed": 3, **options})
+
+
+# -- operations --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_an_operation_gives_what_its_circuit_gives_in_the_same_range(fidelity):
+    chip = chip_of(fidelity=fidelity, write_noise=0.01)
+    matrix = chip.program(TALL, "nnls", calibration=RIGHT)
+    for k in range(3):
+        answers = matrix.run(RIGHT[:, k])
+        alone = amc.simulate(
+            matrix.circuit(), RIGHT[:, k], fidelity=fidelity, range=float(answers.volts_per_unit)
+        )
+        np.testing.assert_allclose(answers.x, alone.x, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(answers.settling_time, alone.settling_time)
+        np.testing.assert_allclose(answers.energy, alone.energy)
+
+
+@pytest.mark.parametrize(
+    ("problem", "A", "b"),
+    [
+        ("mvm", TALL, PLANTED),
+        ("inv", SQUARE, RIGHT[:5]),
+        ("lstsq", TALL, RIGHT),
+        ("nnls", TALL, RIGHT),
+        ("inv", SQUARE + 1j * DRAW.standard_normal((5, 5)), RIGHT[:5] + 1j * RIGHT[5:10]),
+    ],
+)
+def test_every_operation_comes_near_to_the_ideal_answer(problem, A, b):
+    exact = {
+        "mvm": lambda: A @ b,
+        "inv": lambda: np.linalg.solve(A, b),
+        "lstsq": lambda: np.linalg.lstsq(A, b, rcond=None)[0],
+        "nnls": lambda: amc.solve("nnls", A, b, fidelity="ideal").x,
+    }[problem]()
+    answers = amc.Chip(gain=1e7).program(A, problem, calibration=b).run(b)
+    np.testing.assert_allclose(answers.x, exact, atol=1e-4 * np.abs(exact).max())
+    np.testing.assert_allclose(answers.reference, exact, atol=1e-9 * np.abs(exact).max())
+    assert answers.relative_error.max() < 1e-3
+    assert answers.x.shape == exact.shape
+    assert np.allclose(answers.x[:, 0], amc.Chip(gain=1e7).program(A, problem).solve(b[:, 0])
+                       if problem != "mvm" else answers.x[:, 0], atol=1e-3)  # fmt: skip
+
+
+def test_products_and_eigenvectors_have_names_of_their_own():
+    chip = amc.Chip()
+    product = chip.program(TALL, "mvm")
+    np.testing.assert_allclose(product @ PLANTED[:, 0], TALL @ PLANTED[:, 0], rtol=1e-3)
+    vectors = np.linalg.eigh(SYMMETRIC)[1]
+    found = chip.program(SYMMETRIC, "eig").eig(np.ones(5))
+    np.testing.assert_allclose(np.abs(found @ vectors[:, -1]), 1.0, atol=1e-2)
+    assert chip.program(SYMMETRIC, "eig").eig().shape == (5,)
+
+
+def test_what_was_programmed_for_one_operation_refuses_another_and_says_what_to_do():
+    matrix = chip_of().program(SQUARE, "inv", label="M")
+    with pytest.raises(UnsupportedError, match=r"M was programmed for inv.*'mvm'.*macro"):
+        matrix @ np.ones(5)
+    with pytest.raises(UnsupportedError, match="programmed for inv"):
+        matrix.nnls(np.ones(5))
+
+
+def test_a_macro_offers_its_modes_on_the_same_cells_and_is_written_once():
+    chip = amc.Chip(write_noise=0.02, seed=5)
+    macro = chip.program(SQUARE, circuit="macro")
+    b = RIGHT[:5, 0]
+    alone = amc.Macro(SQUARE, hardware=chip.hardware.changed(seed=macro.device.seed))
+    for name, mode, found in (
+        ("mvm", "mvm", macro @ b), ("inv", "inv", macro.solve(b)), ("lstsq", "ginv", macro.lstsq(b))
+    ):  # fmt: skip
+        circuit = alone.circuit(mode)
+        expected = amc.simulate(circuit, b, fidelity="dc").x
+        np.testing.assert_allclose(found, expected, rtol=2e-3, err_msg=name)
+    writings = [row for _, row in chip.ledger.sums("writing")]
+    assert len(writings) == 1
+    assert writings[0]["cells"] == 2 * SQUARE.size
+
+
+def test_selected_lines_are_those_of_the_programmed_cells_and_write_nothing():
+    chip = chip_of(write_noise=0.02)
+    whole = chip.program(TALL, "nnls")
+    rows = [0, 2, 3, 7, 8, 11]
+    part = whole.select(rows)
+    expected = amc.simulate(whole.circuit().select(rows), RIGHT[rows, 0], fidelity="dc").x
+    np.testing.assert_allclose(part.solve(RIGHT[rows, 0]), expected, rtol=1e-3, atol=1e-3)
+    assert sum(row["count"] for _, row in chip.ledger.sums("writing")) == 1
+    whole.refresh()
+    assert part.cycle == whole.cycle == 1
+    with pytest.raises(InputError, match="some lines"):
+        part.program(TALL[rows])
+    with pytest.raises(UnsupportedError, match="cannot select"):
+        chip.program(SQUARE, "inv").select([0, 1])
+
+
+def test_programming_again_is_the_next_cycle_of_the_same_cells():
+    chip = chip_of(write_noise=0.05, device_variation=0.1)
+    matrix = chip.program(SQUARE, "inv")
+    first = matrix.circuit().schematic.crossbars[0].cells
+    matrix.program(SQUARE)
+    again = matrix.circuit().schematic.crossbars[0].cells
+    expected = matrix.device.program(matrix.circuit().mapping.target, 0, 1)
+    assert not np.array_equal(first, again)
+    np.testing.assert_array_equal(again, expected)
+    assert sum(row["count"] for _, row in chip.ledger.sums("writing")) == 2
+    with pytest.raises(InputError, match=r"\(5, 5\).*chip.program"):
+        matrix.program(TALL)
+    np.testing.assert_array_equal(matrix.circuit().schematic.crossbars[0].cells, again)
+
+
+def test_no_two_matrices_draw_alike():
+    chip = chip_of(write_noise=0.05)
+    cells = [chip.program(SQUARE, "inv").circuit().schematic.crossbars[0].cells for _ in range(2)]
+    assert not np.allclose(*cells)
+
+
+# -- time --------------------------------------------------------------------------------------
+
+
+def test_what_waits_drifts_as_its_cells_do_and_what_is_refreshed_starts_anew():
+    chip = chip_of(drift_exponent=0.05, drift_spread=0.02)
+    matrix = chip.program(SQUARE, "inv")
+    fresh = matrix.circuit().schematic.crossbars[0].cells
+    chip.wait("1 h", temperature=350.0)
+    device = matrix.device.__class__(**{**vars(matrix.device), "drift_time": 3600.0 + 1.0,
+                                        "temperature": 350.0})  # fmt: skip
+    aged = matrix.circuit().schematic.crossbars[0].cells
+    np.testing.assert_allclose(aged, device.program(matrix.circuit().mapping.target, 0, 0))
+    assert (aged < fresh).all()
+    before = matrix.run(RIGHT[:5]).relative_error
+    chip.refresh()
+    assert np.median(matrix.run(RIGHT[:5]).relative_error) < 0.2 * np.median(before)
+    assert chip.now == 3600.0
+    for wrong in ("-1 s", "5 m", float("nan"), "soon"):
+        with pytest.raises(InputError, match="wait"):
+            chip.wait(wrong)
+
+
+def test_readings_fluctuate_as_the_outputs_do():
+    chip = chip_of(noise=True)
+    matrix = chip.program(SQUARE, "inv", calibration=np.ones((5, 1)))
+    answers = matrix.run(np.ones((5, 4000)))
+    volts = answers.volts_per_unit[0]
+    expected = amc.output_noise(matrix.circuit()) / volts
+    np.testing.assert_allclose(answers.x.std(axis=1), expected, rtol=0.05)
+    quiet = chip_of().program(SQUARE, "inv", calibration=np.ones((5, 1))).solve(np.ones(5))
+    np.testing.assert_allclose(answers.x.mean(axis=1), quiet, atol=4 * expected.max() / 4000**0.5)
+    with pytest.raises(InputError, match="input_noise or thermal_noise"):
+        amc.Chip(noise=True).program(SQUARE, "inv")
+
+
+# -- ranges ------------------------------------------------------------------------------------
+
+
+def predicted_loss(problem, draw):
+    """Return errors in predicted ranges over those in the oracle's, of 1,000 operations."""
+    ratios, repeats = [], 0
+    for number in range(10):
+        if problem == "nnls":
+            A = draw.random((32, 8))
+            x = draw.random((8, 116)) * (draw.random((8, 116)) < 0.6)
+            b = A @ x + 0.05 * draw.standard_normal((32, 116))
+        else:
+            A = draw.random((16, 16)) + 4 * np.eye(16)
+            b = draw.standard_normal((16, 116))
+        errors = []
+        for choice in ("predicted", "reference"):
+            chip = chip_of(range=choice, dac_bits=8, adc_bits=8, seed=number)
+            made = chip.program(A, problem, calibration=b[:, :16]).run(b[:, 16:])
+            errors.append(made.relative_error)
+            repeats += int(made.repeats.sum()) if choice == "predicted" else 0
+            assert not made.saturated.any()
+        ratios.append(errors[0] / errors[1])
+    return float(np.median(ratios)), repeats
+
+
+@pytest.mark.parametrize("problem", ["nnls", "inv"])
+def test_predicted_ranges_lose_little_against_an_oracle(problem):
+    loss, repeats = predicted_loss(problem, np.random.default_rng(1))
+    assert loss < 1.10
+    assert repeats < 0.1 * 1000
+
+
+@pytest.mark.parametrize("converters", [{}, {"dac_bits": 6, "adc_bits": 6}])
+def test_ranges_depend_on_neither_order_nor_company_nor_jobs(converters):
+    options = {"write_noise": 0.01, **converters}
+    whole = chip_of(**options).program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    order = np.random.default_rng(0).permutation(30)
+    other = chip_of(**options).program(TALL, "nnls", calibration=RIGHT)
+    alone = [other.run(RIGHT[:, k]) for k in order]
+    for k, answers in zip(order, alone, strict=True):
+        assert answers.volts_per_unit == whole.volts_per_unit[k]
+        assert answers.repeats == whole.repeats[k]
+        np.testing.assert_allclose(answers.x, whole.x[:, k], rtol=1e-12, atol=1e-15)
+    with Pool(2) as pool:
+        options = {**options, "fidelity": "behavioural"}
+        shared, single = (
+            chip_of(jobs=jobs, **options)
+            .program(TALL, "nnls", calibration=RIGHT)
+            .run(np.tile(RIGHT, 20))
+            for jobs in (pool, 1)
+        )
+    np.testing.assert_array_equal(shared.x, single.x)
+    np.testing.assert_array_equal(shared.volts_per_unit, single.volts_per_unit)
+    np.testing.assert_array_equal(shared.settling_time, single.settling_time)
+
+
+def test_only_the_first_sixteen_calibration_vectors_count_and_zeros_do_not():
+    first = chip_of().program(TALL, "nnls", calibration=RIGHT[:, :16])
+    padded = np.hstack([np.zeros((12, 3)), RIGHT[:, :16], 1e3 * RIGHT[:, :5]])
+    second = chip_of().program(TALL, "nnls", calibration=padded)
+    assert first.run(RIGHT[:, 20]).volts_per_unit == second.run(RIGHT[:, 20]).volts_per_unit
+
+
+def test_what_saturates_is_repeated_in_half_the_range_and_counted():
+    chip = chip_of()
+    small = 1e-3 * RIGHT[:, :4]
+    matrix = chip.program(TALL, "nnls", calibration=small)
+    # In the direction of the least singular value an answer is far larger than those were.
+    values, vectors = np.linalg.svd(TALL)[1:]
+    del values
+    far = TALL @ np.maximum(vectors[-1], 0) - 0.2 * TALL @ np.maximum(-vectors[-1], 0)
+    first = matrix.run(far)
+    volts = chip.volts(matrix.circuit(), far[None], matrix._predictions["nnls"])
+    assert first.volts_per_unit == volts[0] / 2 ** int(first.repeats)
+    fixed = chip_of(range=1e4).program(TALL, "nnls")
+    with pytest.warns(CautionWarning, match="saturate"):
+        assert fixed.run(RIGHT[:, 0]).repeats == 0
+    square = chip_of(adc_bits=8).program(SQUARE, "inv", calibration=np.ones((5, 1)))
+    hard = np.linalg.svd(SQUARE)[0][:, -1] * 5**0.5
+    answers = square.run(hard)
+    row = next(row for held, row in square.chip.ledger.sums("operation") if held.kind == "inv")
+    assert row["repeats"] == answers.repeats
+    assert row["count"] == 1
+    assert row["adc"] == 5 * (1 + answers.repeats)
+
+
+def test_zero_right_hand_sides_and_generic_calibrations():
+    matrix = chip_of().program(TALL, "nnls")
+    assert not matrix.solve(np.zeros(12)).any()
+    again = chip_of().program(TALL, "nnls")
+    assert matrix.run(RIGHT[:, 0]).volts_per_unit == again.run(RIGHT[:, 0]).volts_per_unit
+
+
+def test_no_cell_sees_twice_the_read_voltage_in_calibration_or_is_left_in_the_dark():
+    chip = chip_of(read_voltage=0.1)
+    matrix = chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    answers = matrix.run(RIGHT[:5, :16])
+    circuit = matrix.circuit()
+    cells = [
+        circuit.cell_voltage(
+            RIGHT[:5, k][None], answers.x[:, k][None], float(answers.volts_per_unit[k])
+        )
+        for k in range(16)
+    ]
+    assert max(cells) <= 0.2 * (1 + 1e-9)
+    assert np.median(cells) == pytest.approx(0.1, rel=0.02)
+    row = next(row for held, row in chip.ledger.sums("operation") if held.kind == "inv")
+    assert row["cell_voltage"] == pytest.approx(max(cells), rel=1e-6)
+
+
+# -- the account -------------------------------------------------------------------------------
+
+
+def test_energies_of_a_behavioural_chip_are_those_of_its_runs():
+    chip = chip_of(fidelity="behavioural", write_noise=0.01)
+    answers = [
+        chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT),
+        chip.program(SQUARE, "inv", calibration=RIGHT[:5]).run(RIGHT[:5]),
+    ]
+    assert not any(made.repeats.any() for made in answers)
+    cost = chip.cost()
+    energy, settling = (sum(float(getattr(made, name).sum()) for made in answers)
+                        for name in ("energy", "settling_time"))  # fmt: skip
+    assert cost.energy["amplifiers"] + cost.energy["array"] == pytest.approx(energy, rel=1e-9)
+    assert cost.time["settle"] == pytest.approx(settling, rel=1e-9)
+    quiescent = sum(
+        float(made.operations.measurement.power["amplifier_static"] @ made.settling_time)
+        for made in answers
+    )
+    assert cost.energy["amplifiers"] == pytest.approx(quiescent, rel=1e-9)
+    assert sum(cost.energy.values()) == pytest.approx(cost.counted.energy, rel=1e-12)
+    assert sum(cost.time.values()) == pytest.approx(cost.counted.time, rel=1e-12)
+
+
+@pytest.mark.slow
+def test_a_dc_chip_estimates_what_a_behavioural_one_measures():
+    inside = {"time": 0, "energy": 0}
+    for seed in range(20):
+        draw = np.random.default_rng(seed)
+        A = draw.random((16, 4))
+        b = A @ (draw.random((4, 300)) * (draw.random((4, 300)) < 0.7))
+        works = []
+        for fidelity in ("dc", "behavioural"):
+            chip = chip_of(fidelity=fidelity, seed=seed, write_noise=0.01)
+            chip.program(A, "nnls", calibration=b).run(b)
+            works.append(chip.cost().work.operated)
+        estimate, exact = works
+        assert estimate.sampled == 32
+        inside["time"] += abs(estimate.settling - exact.settling) <= estimate.settling_error
+        spent = [made.amplifiers + made.array for made in works]
+        inside["energy"] += abs(spent[0] - spent[1]) <= estimate.energy_error
+        assert 0 < estimate.energy_error < 0.3 * spent[1]
+    assert min(inside.values()) >= 19
+
+
+def test_without_time_costs_say_what_they_rest_on():
+    chip = chip_of()
+    chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    assert any("run in time" in said for said in chip.cost().cautions)
+    blind = chip_of(cost_sample=0)
+    blind.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    assert any("unknown and left out" in said for said in blind.cost().cautions)
+    assert blind.cost().time["settle"] == 0
+    oracle = chip_of(range="reference", fidelity="behavioural")
+    oracle.program(TALL, "nnls").run(RIGHT)
+    assert any("ideal answers" in said for said in oracle.cost().cautions)
+
+
+def test_a_sample_is_drawn_by_hash():
+    for index in [(0,), (3, 5, 70000), (2**40, 1)]:
+        assert priority(11, *index) == int(priorities(11, *index)[0])
+    chips = []
+    for columns in (np.arange(30), None):
+        chip = chip_of(cost_sample=8)
+        matrix = chip.program(TALL, "nnls", calibration=RIGHT)
+        if columns is None:
+            for k in range(30):
+                matrix.solve(RIGHT[:, k])
+        else:
+            matrix.solve(RIGHT[:, columns])
+        chips.append(sorted(matrix.samples()["nnls"].indices))
+    assert chips[0] == chips[1]
+    assert len(chips[0]) == 8
+
+
+def test_verification_runs_the_same_cells_one_fidelity_up():
+    chip = chip_of(write_noise=0.02)
+    chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    verified = chip.verify(5)
+    assert verified.passed
+    assert verified.fidelity == "behavioural"
+    assert len(verified.solution_deviation) == 5
+    with pytest.raises(InputError, match="cost_sample=40"):
+        chip.verify(40)
+    assert amc.Chip().verify(3) is None
+
+
+def test_millions_of_operations_take_little_memory_and_time(monkeypatch):
+    chip = amc.Chip(opamp="onchip-1g")
+    matrix = chip.program(DRAW.random((8, 8)) + 2 * np.eye(8), "inv")
+    spent = [0.0]
+
+    def timed(method):
+        def wrapped(*args, **kwargs):
+            started = time.process_time()
+            try:
+                return method(*args, **kwargs)
+            finally:
+                spent[0] += time.process_time() - started
+
+        return wrapped
+
+    monkeypatch.setattr(Ledger, "operate", timed(Ledger.operate))
+    b = DRAW.standard_normal((8, 500))
+    started = time.process_time()
+    for k in range(500):
+        matrix.solve(b[:, k])
+    assert spent[0] < 0.15 * (time.process_time() - started)
+    matrix.solve(DRAW.standard_normal((8, 200_000)))
+    ledger = chip.ledger
+    counts = {held.kind: row["count"] for held, row in ledger.sums("operation")}
+    assert counts["inv"] == 200_500
+    assert ledger.phases.nbytes < 10_000
+    assert sum(len(call[1]) for call in chip._record._calls) * 9 * 8 < 32e6 + 1e6
+
+
+# -- decks and files ---------------------------------------------------------------------------
+
+
+@pytest.mark.ngspice
+def test_any_operation_is_a_deck(tmp_path):
+    chip = chip_of(write_noise=0.02)
+    matrix = chip.program(TALL, "nnls", calibration=RIGHT)
+    first = matrix.solve(RIGHT[:, :3])
+    second = chip.program(SQUARE, "inv").solve(RIGHT[:5, 4])
+    for number, expected in ((1, first[:, 1]), (3, second)):
+        deck = chip.deck(number)
+        (tmp_path / "deck.cir").write_text(deck.text)
+        code, output = run_plain(tmp_path / "deck.cir")
+        assert code == 0, output
+        found = read_listing(output)[0]["x"]
+        np.testing.assert_allclose(found, expected, atol=2e-4 * np.abs(expected).max())
+    with pytest.raises(InputError, match="there are 4"):
+        chip.deck(4)
+
+
+def test_a_chip_keeps_in_a_file(tmp_path):
+    hardware = amc.Hardware(opamp="onchip-1g", adc=amc.ADC(bits=8)).changed(
+        write_noise=0.02, drift_exponent=0.03
+    )
+    chip = amc.Chip(hardware, seed=4)
+    whole = chip.program(TALL, "nnls", calibration=RIGHT, ridge=0.01)
+    part = whole.select([0, 1, 2, 5, 6])
+    complex_one = chip.program(SQUARE + 1j * np.eye(5), "inv", label="C")
+    chip.wait("2 h")
+    expected = [
+        whole.solve(RIGHT), part.solve(RIGHT[[0, 1, 2, 5, 6]]), complex_one.solve(1j * RIGHT[:5])
+    ]  # fmt: skip
+    chip.save(tmp_path / "chip.npz")
+    loaded = amc.Chip.load(tmp_path / "chip.npz")
+    assert loaded.ledger.to_json() == chip.ledger.to_json()
+    found = [
+        loaded.matrices[0].solve(RIGHT),
+        loaded.matrices[1].solve(RIGHT[[0, 1, 2, 5, 6]]),
+        loaded.matrices[2].solve(1j * RIGHT[:5]),
+    ]
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.now == 7200.0
+    loaded.refresh()
+    assert [each.cycle for each in loaded.matrices] == [1, 1, 1]
+    (tmp_path / "other.npz").write_bytes(b"no chip")
+    with pytest.raises(InputError, match="not a file that amcspice wrote"):
+        amc.Chip.load(tmp_path / "other.npz")
+
+
+def test_a_ledger_is_a_table_a_dataset_and_json():
+    chip = chip_of(fidelity="behavioural")
+    chip.program(TALL, "nnls", calibration=RIGHT, label="T").solve(RIGHT[:, :3])
+    chip.program(SQUARE, "inv", label="S").solve(RIGHT[:5, :2])
+    table = chip.ledger.table()
+    assert set(table["label"]) == {"T", "S"}
+    phases = chip.ledger.timeline()
+    assert list(phases["entry"]) == ["writing", "operation", "operation"] * 2
+    dataset = chip.ledger.to_xarray()
+    assert dataset["settling"].attrs["units"] == "s"
+    again = Ledger.from_json(chip.ledger.to_json())
+    assert again.to_json() == chip.ledger.to_json()
+    both = Ledger().joined(chip.ledger).joined(again)
+    assert both.operations == 2 * chip.ledger.operations
+
+
+def test_phases_stand_one_after_the_other():
+    chip = chip_of(fidelity="behavioural")
+    chip.program(TALL, "nnls", calibration=RIGHT, label="T").solve(RIGHT[:, :3])
+    chip.wait("1 ms")
+    phases = chip.schedule()
+    assert [phase.entry for phase in phases] == ["writing", "operation", "operation", "waiting"]
+    for one, other in itertools.pairwise(phases):
+        assert other.start == pytest.approx(one.start + one.duration)
+    assert phases[-1].duration == 1e-3
+    cost = chip.cost()
+    total = sum(phase.duration for phase in phases) - 1e-3
+    assert total == pytest.approx(cost.counted.time - cost.time["wait_for_memory"], rel=1e-9)
+
+
+# -- bad input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"gwb": 1e6}, "did you mean"),
+        ({"range": "guess"}, "predicted, reference or a number"),
+        ({"cost_sample": -1}, "cost_sample"),
+        ({"cost_sample": True}, "cost_sample"),
+        ({"fidelity": "dcc"}, "did you mean"),
+        ({"technology": "typicall"}, "did you mean"),
+        ({"window": 1e-6}, "no time"),
+    ],
+)
+def test_a_chip_refuses_what_it_cannot_be(options, message):
+    with pytest.raises((InputError, UnsupportedError), match=message):
+        amc.Chip(**options).program(SQUARE, "inv")
+
+
+def test_programming_refuses_before_anything_is_written():
+    chip = chip_of()
+    for call, message in (
+        (lambda: chip.program(SQUARE), "say what for"),
+        (lambda: chip.program(SQUARE, "invert"), "did you mean"),
+        (lambda: chip.program(TALL, "inv"), "square"),
+        (lambda: chip.program(-SQUARE, circuit="macro"), "non-negative"),
+        (lambda: chip.program(SQUARE, "inv", circuit="mvm"), "does not solve"),
+        (lambda: chip.program(SQUARE, "inv", calibration=np.ones(4)), "rows"),
+    ):
+        with pytest.raises((InputError, UnsupportedError), match=message):
+            call()
+    assert not len(chip.ledger.table())
+    matrix = chip.program(SQUARE, "inv")
+    with pytest.raises(InputError, match="rows"):
+        matrix.solve(np.ones(4))
+    with pytest.raises(UnsupportedError, match="complex"):
+        matrix.solve(1j * np.ones(5))
