@@ -53,9 +53,19 @@ def demo_table() -> str:
         ("regressions, all settled", f"{metrics['regressions']}", "same"),
         ("settling time, median", f"{metrics['settling_time_s']['median'] * 1e9:.0f} ns", ""),
         ("energy of a regression", f"{metrics['energy_j']['per_regression'] * 1e12:.0f} pJ", ""),
+        *_cost_rows(metrics["cost"], metrics["regressions"]),
     ]
     assert metrics["settled"] == metrics["regressions"]
     return table(("", "analog circuit", "digital twin"), rows)
+
+
+def _cost_rows(cost, count):
+    """What all regressions take on one chip, and on one core."""
+    core = f"{cost['digital']['time_s'] * count * 1e3:.1f} ms"
+    for name in ("counted", "ignored"):
+        seconds, joules = cost[name]["time_s"], cost[name]["energy_j"]
+        yield f"time of all, writing {name}", f"{seconds * 1e3:.3g} ms", core
+        yield f"energy of all, writing {name}", f"{joules * 1e6:.3g} uJ", ""
 
 
 def accuracy_table() -> str:

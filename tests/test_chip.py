@@ -135,6 +135,14 @@ def test_programming_again_is_the_next_cycle_of_the_same_cells():
     np.testing.assert_array_equal(matrix.circuit().schematic.crossbars[0].cells, again)
 
 
+def test_hardware_names_the_technology():
+    board = amc.Hardware(opamp="ad823", technology="board-ad823")
+    assert amc.Chip(board).technology.name == "board-ad823"
+    assert amc.Chip(board, gbw="10 MHz").technology.name == "board-ad823"
+    assert amc.Chip(board, technology="best").technology.name == "best"
+    assert amc.Chip().technology.name == "typical"
+
+
 def test_no_two_matrices_draw_alike():
     chip = chip_of(write_noise=0.05)
     cells = [chip.program(SQUARE, "inv").circuit().schematic.crossbars[0].cells for _ in range(2)]

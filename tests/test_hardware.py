@@ -35,7 +35,7 @@ def test_it_has_a_default_of_every_part_but_converters():
     assert Hardware() == Hardware(device=amc.Memristor(), wire=amc.Wire(), opamp=amc.OpAmp())
     assert Hardware().dac is Hardware().adc is None
     assert Hardware().parts() == {name: getattr(Hardware(), name) for name in PARTS}
-    assert names(Hardware) == list(PARTS)
+    assert names(Hardware) == [*PARTS, "technology"]
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,8 @@ class Chip:
             names = [*hardware_names(), *Analysis.__dataclass_fields__]
             raise InputError(f"Chip: {did_you_mean(sorted(unknown)[0], names)}")
         made = Hardware(**parts)
+        if hardware is not None:
+            made = replace(made, technology=hardware.technology)
         if seed is not None:
             made = made.changed(seed=seed, mismatch_seed=seed)
         if not isinstance(cost_sample, int) or isinstance(cost_sample, bool) or cost_sample < 0:
