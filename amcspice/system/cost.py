@@ -159,9 +159,14 @@ class Cost:
         return Totals(sum(self.time.values()), sum(self.energy.values()))
 
     @cached_property
+    def without_writing(self) -> Cost:
+        """The same work as if everything were programmed and calibrated already."""
+        return Cost(self.work.without_writing, self.technology, self.digital)
+
+    @property
     def ignored(self) -> Totals:
         """Without writing and calibration: what a claim states that leaves them out."""
-        return Cost(self.work.without_writing, self.technology).counted
+        return self.without_writing.counted
 
     @cached_property
     def writing(self) -> Totals:

@@ -14,6 +14,9 @@ from amcspice.view.style import COLOURS, prefix, styled
 
 __all__ = ["cost", "timeline"]
 
+LEAST_PART, LEAST_SPAN = 0.002, 0.02
+"""Parts and bars below this fraction of the whole are left out."""
+
 MOST_BARS = 10
 """Figures of the technology in a tornado."""
 
@@ -21,8 +24,6 @@ TICKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50)
 
 MOST_PHASES = 400
 """Phases in a timeline."""
-
-WRITING = ("write", "write_pulses", "write_verify", "write_idle", "calibrate")
 
 
 @styled
@@ -43,43 +44,46 @@ def cost(made: Cost, *, title: str = "") -> Figure:
     work = made.work
     figure.suptitle(
         title
-        or f"{work.programmings} writings, {work.operated.count} operations, technology "
-        f"{made.technology.name}"
+        or f"{_several(work.programmings, 'writing')}, "
+        f"{_several(work.operated.count, 'operation')}, technology {made.technology.name}"
     )
     for row, (name, unit) in zip(axes, (("time", "s"), ("energy", "J")), strict=True):
-        parts: Mapping[str, float] = getattr(made, name)
+        parts: tuple[Mapping[str, float], ...] = (
+            getattr(made, name), getattr(made.without_writing, name),
+        )  # fmt: skip
         total = getattr(made.counted, name)
-        _draw_parts(row[0], parts, getattr(made.ignored, name), name, unit)
-        _draw_tornado(row[1], made.tornado(name)[:MOST_BARS], total, name, unit)
+        bars = [bar for bar in made.tornado(name) if bar.span > LEAST_SPAN * total]
+        _draw_parts(row[0], parts, name, unit)
+        _draw_tornado(row[1], bars[:MOST_BARS], total, name, unit)
     return figure
 
 
-def _draw_parts(
-    axes: Axes, parts: Mapping[str, float], ignored: float, name: str, unit: str
-) -> None:
-    """Stack the parts: with writing, and those that are left where it is ignored."""
-    total = sum(parts.values())
-    factor, letter = prefix(total)
-    colours = [*COLOURS, *(f"{shade}" for shade in ("0.35", "0.6", "0.8"))]
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _draw_parts(axes: Axes, parts: tuple[Mapping[str, float], ...], name: str, unit: str) -> None:
+    """Stack the parts: with writing, and without it."""
+    totals = [sum(each.values()) for each in parts]
+    factor, letter = prefix(totals[0])
+    shown = [part for part, value in parts[0].items() if value > LEAST_PART * totals[0]]
     bottoms = np.zeros(2)
-    for number, (part, value) in enumerate(
-        item for item in parts.items() if item[1] > 0.002 * total
-    ):
-        kept = 0.0 if part in WRITING else value
-        heights = factor * np.array([value, kept])
+    for number, part in enumerate(shown):
+        heights = factor * np.array([each[part] for each in parts])
+        colour = (*COLOURS, "0.35", "0.6", "0.8")[number % (len(COLOURS) + 3)]
         axes.bar(
-            [0, 1], heights, bottom=bottoms, width=0.6, label=part.replace("_", " "),
-            color=colours[number % len(colours)],
-        )  # fmt: skip
+            [0, 1], heights, bottom=bottoms, width=0.6, label=part.replace("_", " "), color=colour
+        )
         bottoms += heights
-    axes.set_xticks([0, 1], ["writing counted", "writing ignored"])
+    axes.set_xticks([0, 1], ["writing\ncounted", "writing\nignored"])
     axes.set_xlim(-0.5, 2.6)
     axes.grid(visible=False, axis="x")
     axes.set_ylabel(f"{name} ({letter}{unit})")
-    axes.annotate(
-        f"{total / ignored:.3g} times" if ignored else "", (1, factor * ignored),
-        textcoords="offset points", xytext=(0, 4), ha="center",
-    )  # fmt: skip
+    if totals[1]:
+        axes.annotate(
+            f"1/{totals[0] / totals[1]:.3g}", (1, factor * totals[1]),
+            textcoords="offset points", xytext=(0, 4), ha="center",
+        )  # fmt: skip
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc="upper right")
 
