@@ -476,6 +476,23 @@ def test_a_ledger_is_a_table_a_dataset_and_json():
     assert both.operations == 2 * chip.ledger.operations
 
 
+def test_the_table_of_a_chip_adds_up_to_its_cost():
+    chip = chip_of(fidelity="behavioural")
+    chip.program(TALL, "nnls", calibration=RIGHT, label="T").solve(RIGHT[:, :3])
+    chip.ledger.compute("residual", 100.0, bytes=640.0)
+    cost, table = chip.cost(), chip.table()
+    assert table["energy_j"].sum() == pytest.approx(cost.counted.energy, rel=1e-9)
+    assert table["time_s"].sum() == pytest.approx(cost.counted.time, rel=1e-9)
+    written = table[table["entry"] == "writing"].iloc[0]
+    cells = chip.matrices[0].circuit().schematic.cells
+    assert written["cells"] == cells
+    assert written["pulses"] == pytest.approx(cells * chip.technology.writing.mean_pulses)
+    digital = table[table["entry"] == "digital"].iloc[0]
+    of = chip.technology
+    moved = 640 * (of["buffer_energy"] + of["dram_energy"])
+    assert digital["energy_j"] == pytest.approx(100 * of["flop_energy"] + moved)
+
+
 def test_phases_stand_one_after_the_other():
     chip = chip_of(fidelity="behavioural")
     chip.program(TALL, "nnls", calibration=RIGHT, label="T").solve(RIGHT[:, :3])

@@ -51,6 +51,17 @@ def test_every_problem_has_a_cost(problem):
     assert result.exit_code == 0, result.output
 
 
+def test_a_stated_workload_is_verified(tmp_path):
+    result = run(
+        "cost", "nnls", "--shape", "8x3", "--rhs", 5, "--verify", 2, "--fidelity", "dc",
+        "--json", tmp_path / "c.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "c.json").read_text())
+    assert content["verification"]["passed"]
+    assert content["verification"]["checked"] == 2
+
+
 def test_the_cost_of_a_run(tmp_path):
     V = np.random.default_rng(0).random((12, 10))
     np.save(tmp_path / "V.npy", V)

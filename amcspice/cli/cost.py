@@ -20,6 +20,8 @@ from amcspice.cli.quantity import si
 from amcspice.device.hardware import PARTS
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem import PROBLEMS
+from amcspice.simulation import Verification
+from amcspice.simulation.plain import plain_verification
 from amcspice.system import Chip, Cost, Ledger, Technology, Work, digital_peer
 
 __all__ = ["cost"]
@@ -93,11 +95,13 @@ def cost(
     if what.lower().endswith(".json"):
         _refuse_stated(shape, count, writings, settings)
         ledger = _ledger_of(Path(what))
-        made = Cost(Work.of(ledger), chosen, digital_peer(ledger))
+        made, verification = Cost(Work.of(ledger), chosen, digital_peer(ledger)), None
     else:
-        made = _stated(what, shape, count or 32, writings or 1, chosen, settings)
+        made, verification = _stated(what, shape, count or 32, writings or 1, chosen, settings)
     if str(settings.json) != "-":
         _show(made, tornado)
+    if verification is not None:
+        click.echo(str(verification), err=str(settings.json) == "-")
     for sentence in made.cautions:
         click.echo(f"note: {sentence}", err=True)
     if plot is not None:
@@ -107,7 +111,8 @@ def cost(
     content: dict[str, Any] = made.to_json()
     if tornado is not None:
         content["tornado"] = {bar.name: [bar.low, bar.high] for bar in made.tornado(tornado)}
-    settings.write_json(content)
+    settings.write_json({**content, **plain_verification(verification)})
+    settings.confirm(verification)
 
 
 def _changes(texts: tuple[str, ...]) -> dict[str, str]:
@@ -155,7 +160,7 @@ def _stated(
     writings: int,
     technology: Technology,
     settings: Settings,
-) -> Cost:
+) -> tuple[Cost, Verification | None]:
     """Run a generated workload on a chip."""
     from amcspice.sweep.spec.experiment import Experiment
 
@@ -188,12 +193,13 @@ def _stated(
     others.pop("cycle", None)  # the chip counts
     chip = Chip(
         range="predicted" if volts == "reference" else volts, technology=technology,
-        jobs=settings.jobs, **parts, **fields,
+        cost_sample=max(32, settings.verify.count), **parts, **fields,
     )  # fmt: skip
     programmed = chip.program(matrix, problem, circuit=settings.circuit, **others)
     programmed.run(vectors)
     made = chip.cost(digital=True)
-    return Cost(made.work.times(writings), made.technology, made.digital)
+    verification = chip.verify(settings.verify) if settings.verify.count else None
+    return Cost(made.work.times(writings), made.technology, made.digital), verification
 
 
 def _show(made: Cost, tornado: str | None) -> None:

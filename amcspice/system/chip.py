@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,9 +29,12 @@ from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.prediction import Prediction
 from amcspice.system.record import Record
 from amcspice.system.sampling import Drawn, estimate
-from amcspice.system.schedule import Phase, schedule
+from amcspice.system.schedule import Phase, account, schedule
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["Chip"]
 
@@ -282,6 +285,19 @@ class Chip:
         work = Work.of(self.ledger, self.estimates())
         peer = digital_peer(self.ledger) if digital else None
         return Cost(work, chosen.changed(**changes) if changes else chosen, peer)
+
+    def table(self, technology: str | Technology | None = None) -> pandas.DataFrame:
+        """Return what every matrix took, one row an activity, with pulses, time and energy.
+
+        Times are those on one macro, energies all that belong to them; SI units.
+
+        Parameters
+        ----------
+        technology : Technology or str or path, optional
+            None is that of the chip.
+        """
+        chosen = self.technology if technology is None else Technology.load(technology)
+        return account(self.ledger, chosen, self.estimates())
 
     def schedule(self, technology: str | Technology | None = None) -> list[Phase]:
         """Return the phases of the ledger with the times that they take.

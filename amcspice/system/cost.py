@@ -150,8 +150,8 @@ class Cost:
 
     @property
     def _bytes(self) -> float:
-        """What moves: values sent and read, also in calibrations, and matrices written."""
-        return self.work.values * self.technology["value_bytes"]
+        """What moves: values sent, read and written, and what digital work states."""
+        return self.work.values * self.technology["value_bytes"] + self.work.bytes
 
     @property
     def counted(self) -> Totals:

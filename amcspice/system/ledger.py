@@ -36,7 +36,7 @@ COUNTS = (
     "count", "repeats", "saturated", "unsettled", "untimed", "dac", "adc", "cells", "rows",
 )  # fmt: skip
 EXTREMES = ("slowest", "lowest_range", "highest_range", "cell_voltage")
-SUMS = ("settling", "amplifiers", "array", "flops", "wait")
+SUMS = ("settling", "amplifiers", "array", "flops", "bytes", "wait")
 
 PHASE = np.dtype(
     [("activity", "i4"), ("kind", "i1")]
@@ -49,7 +49,7 @@ PHASE = np.dtype(
 Counts: operations asked for, goes that were repeated in half the range, operations that saturate in
 the end, goes that did not settle, goes that were run without time, conversions, cells and word
 lines written.  Sums: settling [s], energy of amplifiers (quiescent) and of all else until settled
-[J], digital operations, waiting [s].  Extremes: slowest settling [s], ranges [V], largest voltage
+[J], digital operations and bytes, waiting [s].  Extremes: slowest settling [s], ranges [V], largest voltage
 across a cell [V].
 """
 
@@ -176,8 +176,8 @@ class Ledger:
         """Enter that time passes."""
         self._enter(activity, "waiting", {"count": 1, "wait": seconds})
 
-    def compute(self, label: str, flops: float, count: int = 1) -> None:
-        """Enter digital work beside the arrays.
+    def compute(self, label: str, flops: float, bytes: float = 0.0, count: int = 1) -> None:
+        """Enter digital work beside the arrays, as an algorithm states it.
 
         Parameters
         ----------
@@ -185,12 +185,13 @@ class Ledger:
             What is computed.
         flops : float
             Multiplications and additions.
+        bytes : float
+            Read and written for it, beside what goes through converters.
         count : int
             How often.
         """
-        self._enter(
-            self.activity(Activity(label, "digital")), "digital", {"count": count, "flops": flops}
-        )
+        figures = {"count": count, "flops": flops, "bytes": bytes}
+        self._enter(self.activity(Activity(label, "digital")), "digital", figures)
 
     def operate(
         self,
@@ -342,10 +343,18 @@ class Ledger:
     def split(self) -> Iterator[tuple[Any, Ledger]]:
         """Yield the phases in order, each with a ledger that holds it alone."""
         for row in self.phases:
-            part = Ledger()
-            activity = part.activity(self.activities[row["activity"]])
-            part._sums[activity, int(row["kind"])] = row
-            yield row, part
+            yield row, self._alone(row)
+
+    def parts(self) -> Iterator[tuple[Activity, Any, Ledger]]:
+        """Yield the sums of each activity and kind, each with a ledger that holds them alone."""
+        for row in self._totals().values():
+            yield self.activities[row["activity"]], row, self._alone(row)
+
+    def _alone(self, row: Any) -> Ledger:
+        part = Ledger()
+        activity = part.activity(self.activities[row["activity"]])
+        part._sums[activity, int(row["kind"])] = row
+        return part
 
     @property
     def phases(self) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from amcspice.system.ledger import KINDS, Activity, Ledger
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
 
-__all__ = ["Phase", "schedule"]
+if TYPE_CHECKING:
+    import pandas
+
+__all__ = ["Phase", "account", "schedule"]
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,39 @@ def schedule(
         phases.append(Phase(held.label, held.kind, entry, now, duration, int(row["count"])))
         now += duration
     return phases
+
+
+def account(
+    ledger: Ledger,
+    technology: Technology,
+    estimates: Mapping[Activity, Estimate] | None = None,
+) -> pandas.DataFrame:
+    """Return the sums of a ledger with pulses, times and energies; see `amcspice.Chip.table`.
+
+    Parameters
+    ----------
+    ledger, technology, estimates
+        See `schedule`.
+    """
+    import pandas
+
+    alone = technology.varied("macros", 1.0).varied("bandwidth", np.inf)
+    pulses = alone.writing.mean_pulses * alone["pulse_factor"]
+    rows = []
+    for held, row, part in ledger.parts():
+        cost = Cost(Work.of(part, estimates), alone)
+        writes = KINDS[row["kind"]] == "writing"
+        rows.append(
+            {
+                "label": held.label,
+                "activity": held.kind,
+                "entry": KINDS[row["kind"]],
+                **{name: int(row[name]) for name in ("count", "repeats", "saturated", "unsettled")},
+                "conversions": int(row["dac"] + row["adc"]),
+                "cells": int(row["cells"]),
+                "pulses": float(row["cells"]) * pulses if writes else 0.0,
+                "time_s": float(row["wait"]) or cost.counted.time,
+                "energy_j": cost.counted.energy,
+            }
+        )
+    return pandas.DataFrame(rows)

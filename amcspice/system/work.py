@@ -147,8 +147,8 @@ class Work:
     writings : tuple of Writing
     operated, calibrated : Operated
         Operations; and those that calibrate ranges after a writing, which belong to it.
-    flops : float
-        Digital operations beside the arrays.
+    flops, bytes : float
+        Digital operations beside the arrays, and what is read and written for them.
     amplifier_count, cell_count, inputs : int
         Of the largest arrays: what a macro must have.
     oracle : bool
@@ -159,6 +159,7 @@ class Work:
     operated: Operated
     calibrated: Operated = Operated()
     flops: float = 0.0
+    bytes: float = 0.0
     amplifier_count: int = 0
     cell_count: int = 0
     inputs: int = 0
@@ -197,6 +198,7 @@ class Work:
             operated=operated,
             calibrated=calibrated,
             flops=sum(float(row["flops"]) for _, row in ledger.sums("digital")),
+            bytes=sum(float(row["bytes"]) for _, row in ledger.sums("digital")),
             amplifier_count=max((held.amplifier_count for held in entered), default=0),
             cell_count=max((held.array_cells for held in entered), default=0),
             inputs=max((held.inputs for held in entered), default=0),
@@ -211,6 +213,7 @@ class Work:
             operated=self.operated.times(count),
             calibrated=self.calibrated.times(count),
             flops=self.flops * count,
+            bytes=self.bytes * count,
         )
 
     @property
