@@ -59,17 +59,20 @@ def programming_table() -> str:
     settling, energy = work.operated.settling / count, (
         work.operated.amplifiers + work.operated.array
     ) / count  # fmt: skip
+    width, extra = written.cells // 32, written.cells - 512
+    writing = cost.energy["write_pulses"] + cost.energy["write_verify"]
+    quiescent = work.operated.amplifiers / count
     rows = [
-        ("cells", "512: two arrays", f"512 in rows of 8: {eight * 1e6:.0f} us, {pulses * 1e9:.1f} nJ",
-         f"{written.cells}: compensation takes {written.cells - 512} more"),
-        ("time of a writing", "153 us", f"{eight * 1e6:.0f} us", f"{cost.time['write'] * 1e6:.0f} us: "
-         f"the slowest of {written.cells // 32} cells in a row, not of 8"),
+        ("cells", "512: two arrays", "512, in rows of 8",
+         f"{written.cells}: compensation takes {extra} more"),
+        ("time of a writing", "153 us", f"{eight * 1e6:.0f} us",
+         f"{cost.time['write'] * 1e6:.0f} us: the slowest of {width} cells in a row, not of 8"),
         ("energy of a writing", "49.9 nJ", f"{pulses * 1e9:.1f} nJ",
-         f"{(cost.energy['write_pulses'] + cost.energy['write_verify']) * 1e9:.1f} nJ, as all cells "
-         "count"),
+         f"{writing * 1e9:.1f} nJ, as all cells count"),
         ("settling of an operation", "76 ns", "", f"{settling * 1e9:.0f} ns"),
-        ("energy of an operation", "368 pJ (1.24 V)", "", f"{energy * 1e12:.0f} pJ (0.2 V): "
-         f"{work.operated.amplifiers / count * 1e12:.0f} pJ of them quiescent, which no swing changes"),
+        ("energy of an operation", "368 pJ (1.24 V)", "",
+         f"{energy * 1e12:.0f} pJ (0.2 V): {quiescent * 1e12:.0f} pJ of them quiescent, which no "
+         "swing changes"),
     ]  # fmt: skip
     return table(("", "by hand", "by hand, with the statistics here", "the chip"), rows)
 

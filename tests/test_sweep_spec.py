@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from amcspice.errors import InputError
-from amcspice.toml_lines import line_of
 from amcspice.sweep.spec.plan import make_grid, make_plan
 from amcspice.sweep.spec.specification import Range, parse_spec, read_spec
+from amcspice.toml_lines import line_of
 
 GOOD = """\
 name = "a trial"

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
-from amcspice.device import Hardware, split_hardware
-from amcspice.device.hardware import hardware_names
-from amcspice.engine import Analysis, choose_analysis, split_options
-from amcspice.errors import InputError, did_you_mean
+from amcspice.device import Hardware
+from amcspice.errors import InputError
 from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS
 from amcspice.schema import to_number
@@ -23,13 +19,13 @@ from amcspice.simulation.verification import Verification, Verify
 from amcspice.simulation.verify import repeat, warned
 from amcspice.system.cost import Cost
 from amcspice.system.digital import digital_peer
-from amcspice.system.ledger import CALIBRATION, Activity, Ledger
+from amcspice.system.ledger import CALIBRATION, Activity
 from amcspice.system.macro import MACRO
 from amcspice.system.matrix import ProgrammedMatrix
-from amcspice.system.prediction import Prediction
-from amcspice.system.record import Record
 from amcspice.system.sampling import Drawn, estimate
+from amcspice.system.saving import load_chip, save_chip
 from amcspice.system.schedule import Phase, account, schedule
+from amcspice.system.state import ChipState, RangeChoice
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
 
@@ -38,10 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Chip"]
 
-RangeChoice = Literal["predicted", "reference"]
 
-
-class Chip:
+class Chip(ChipState):
     """Arrays that are programmed once and used often, and a ledger of every operation.
 
     Parameters
@@ -98,35 +92,10 @@ class Chip:
         jobs: int | Pool = 1,
         **options: Any,
     ) -> None:
-        fields, others = split_options(options)
-        given = {} if hardware is None else {"hardware": hardware}
-        parts, unknown = split_hardware({**given, **others})
-        if unknown:
-            names = [*hardware_names(), *Analysis.__dataclass_fields__]
-            raise InputError(f"Chip: {did_you_mean(sorted(unknown)[0], names)}")
-        made = Hardware(**parts)
-        if hardware is not None:
-            made = replace(made, technology=hardware.technology)
-        if seed is not None:
-            made = made.changed(seed=seed, mismatch_seed=seed)
-        if not isinstance(cost_sample, int) or isinstance(cost_sample, bool) or cost_sample < 0:
-            raise InputError(f"cost_sample = {cost_sample!r}: must be a whole number, not negative")
-        if isinstance(range, str) and range not in ("predicted", "reference"):
-            raise InputError(
-                f"range = {range!r}: must be predicted, reference or a number of volts"
-            )
-        self.hardware = made
-        self.range = range
-        fixed = {"range": float(range)} if not isinstance(range, str) else {}
-        self.analysis = choose_analysis(None, {"fidelity": fidelity, **fields, **fixed})
-        self.technology = Technology.load(technology or made.technology)
-        self.cost_sample, self.noise = cost_sample, noise
-        self.pool = jobs if isinstance(jobs, Pool) else Pool(jobs) if jobs > 1 else None
-        self.ledger = Ledger()
-        self.now = 0.0
-        self.temperature: float | None = None
-        self.matrices: list[ProgrammedMatrix] = []
-        self._record = Record()
+        super().__init__(
+            hardware, fidelity=fidelity, seed=seed, technology=technology, range=range,
+            cost_sample=cost_sample, noise=noise, jobs=jobs, **options,
+        )  # fmt: skip
 
     # -- programming -------------------------------------------------------------------------
 
@@ -215,33 +184,6 @@ class Chip:
         """Write every matrix again, as it was given; the ledger counts it."""
         for each in [each for each in self.matrices if not each.selects]:
             each.refresh()
-
-    # -- ranges ------------------------------------------------------------------------------
-
-    @property
-    def range_choice(self) -> str:
-        """How ranges are chosen: predicted, reference or fixed."""
-        return self.range if isinstance(self.range, str) else "fixed"
-
-    @property
-    def may_repeat(self) -> bool:
-        """Whether an operation that saturates is repeated in half its range."""
-        return isinstance(self.range, str)
-
-    def volts(self, circuit: Circuit, vectors: Array, prediction: Prediction) -> Array:
-        """Return the range in which each right-hand side is tried first, shape (K,)."""
-        if not isinstance(self.range, str):
-            return np.full(len(vectors), float(self.range))
-        if self.range == "predicted":
-            return prediction.volts(vectors)
-        answers = PROBLEMS.choose(circuit.problem).answer(circuit, vectors)
-        read = self.analysis.read_voltage
-        return np.array(
-            [
-                circuit.volts_per_unit(vectors[k : k + 1], answers[k : k + 1], read)
-                for k in np.arange(len(vectors))
-            ]
-        )
 
     # -- what it took ------------------------------------------------------------------------
 
@@ -339,10 +281,6 @@ class Chip:
         chosen = [drawn.operation for drawn in members[::step][: asked.count]]
         return warned(repeat(chosen, self.analysis, asked))
 
-    def record(self, circuit: Circuit, vectors: Array, volts: Array) -> None:
-        """Keep operations for `deck`."""
-        self._record.add(circuit, vectors, volts)
-
     def deck(self, number: int, fidelity: str = "reduced") -> StandaloneDeck:
         """Return an operation as a deck that plain ``ngspice -b`` runs and measures.
 
@@ -376,8 +314,6 @@ class Chip:
         UnsupportedError
             If something of another package is in it.
         """
-        from amcspice.system.saving import save_chip
-
         save_chip(self, Path(path))
 
     @classmethod
@@ -389,9 +325,8 @@ class Chip:
         InputError
             If the file is none, or its cells would not be the same here.
         """
-        from amcspice.system.saving import load_chip
-
-        return load_chip(cls, Path(path))
+        loaded: Chip = load_chip(cls, Path(path))
+        return loaded
 
     def __repr__(self) -> str:
         lines = [f"Chip, {self.analysis.fidelity}: {len(self.matrices)} matrices"]

@@ -49,8 +49,8 @@ PHASE = np.dtype(
 Counts: operations asked for, goes that were repeated in half the range, operations that saturate in
 the end, goes that did not settle, goes that were run without time, conversions, cells and word
 lines written.  Sums: settling [s], energy of amplifiers (quiescent) and of all else until settled
-[J], digital operations and bytes, waiting [s].  Extremes: slowest settling [s], ranges [V], largest voltage
-across a cell [V].
+[J], digital operations and bytes, waiting [s].  Extremes: slowest settling [s], ranges [V], largest
+voltage across a cell [V].
 """
 
 MOST_PHASES = 100_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,9 +23,7 @@ from amcspice.system.macro import MACRO, macro_circuit
 from amcspice.system.operation import Attempts, Mode, Operations
 from amcspice.system.prediction import Prediction, generic_vectors
 from amcspice.system.sampling import Drawn, keep
-
-if TYPE_CHECKING:
-    from amcspice.system.chip import Chip
+from amcspice.system.state import ChipState
 
 __all__ = ["ProgrammedMatrix"]
 
@@ -44,7 +42,7 @@ class ProgrammedMatrix:
 
     def __init__(
         self,
-        chip: Chip,
+        chip: ChipState,
         number: int,
         matrix: ArrayLike,
         problem: str,
@@ -67,7 +65,7 @@ class ProgrammedMatrix:
     @classmethod
     def restored(
         cls,
-        chip: Chip,
+        chip: ChipState,
         state: Mapping[str, Any],
         matrix: Array,
         calibration: Array | None,
@@ -400,7 +398,7 @@ class ProgrammedMatrix:
         )
 
 
-def _cells_of(chip: Chip, number: int) -> Memristor:
+def _cells_of(chip: ChipState, number: int) -> Memristor:
     """Return the cells of the arrays of that number: no two arrays draw alike."""
     seed = np.random.SeedSequence([chip.hardware.device.seed, number]).generate_state(1)[0]
     return replace(chip.hardware.device, seed=int(seed))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -17,9 +18,7 @@ from amcspice.errors import InputError, UnsupportedError
 from amcspice.system.ledger import Ledger
 from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.prediction import Prediction
-
-if TYPE_CHECKING:
-    from amcspice.system.chip import Chip
+from amcspice.system.state import ChipState
 
 __all__ = ["load_chip", "save_chip"]
 
@@ -28,7 +27,7 @@ _HARDWARE: TypeAdapter[Hardware] = TypeAdapter(Hardware)
 _STATE = ("problem", "label", "cycle", "written_at", "number")
 
 
-def save_chip(chip: Chip, path: Path) -> None:
+def save_chip(chip: ChipState, path: Path) -> None:
     """Write a chip to a file; see `amcspice.Chip.save`."""
     hardware = chip.hardware
     if type(hardware.device) is not Memristor or type(hardware.opamp) is not OpAmp:
@@ -65,7 +64,7 @@ def save_chip(chip: Chip, path: Path) -> None:
     write_archive(path, KIND, arrays, values)
 
 
-def load_chip(kind: type[Chip], path: Path) -> Chip:
+def load_chip(kind: Callable[..., ChipState], path: Path) -> Any:
     """Read what `save_chip` wrote; see `amcspice.Chip.load`."""
     arrays, values = read_archive(path, KIND)
     try:
@@ -91,7 +90,7 @@ def load_chip(kind: type[Chip], path: Path) -> Chip:
 
 
 def _matrix(
-    chip: Chip, place: int, state: dict[str, Any], arrays: dict[str, Any]
+    chip: ChipState, place: int, state: dict[str, Any], arrays: dict[str, Any]
 ) -> ProgrammedMatrix:
     selection = None
     if f"rows_{place}" in arrays:
