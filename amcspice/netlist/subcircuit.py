@@ -1,7 +1,7 @@
 """Amplifier sub-circuits of a user's own: what of a library file goes into a deck.
 
 A library holds sub-circuits, models and parameters.  Its text is copied into the deck, so that a
-deck stays complete in itself; includes become absolute.  Whether the amplifier works is for
+deck stays complete in itself, see `amcspice.netlist.source`.  Whether the amplifier works is for
 `amcspice.characterise` to say.
 """
 
@@ -14,10 +14,11 @@ from pathlib import Path
 from amcspice.circuit.base import Amplifiers
 from amcspice.device import PINS, OpAmp, Subcircuit
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.netlist.commands import refuse_commands
+from amcspice.netlist.source import with_includes
 
-__all__ = ["absolute_include", "check_banks", "subcircuit_library", "subcircuit_model"]
+__all__ = ["check_banks", "subcircuit_library", "subcircuit_model"]
 
-_INCLUDE = re.compile(r"^(\s*\.(?:include|inc|lib)\s+)(\"[^\"]+\"|'[^']+'|\S+)(.*)$", re.IGNORECASE)
 _DEFINITIONS = (
     ".model", ".param", ".func", ".include", ".inc", ".lib", ".endl", ".global", ".if", ".elseif",
     ".else", ".endif", ".csparam",
@@ -28,30 +29,21 @@ _WRAPPER = "amc_own_amplifier"
 _MODELS = ("amc_opamp", "amc_opamp_2p", "amc_rectifier", _WRAPPER)
 
 
-def absolute_include(line: str, folder: Path) -> str:
-    """Make the path of an include absolute, if there is such a file in the folder."""
-    card = _INCLUDE.match(line)
-    if card is None:
-        return line
-    head, name, rest = card.groups()
-    target = folder / name.strip("\"'")
-    return f'{head}"{target}"{rest}' if target.is_file() else line
-
-
 def subcircuit_library(subcircuit: Subcircuit) -> str:
     """Return the library text that a deck takes in, ready to stand anywhere in it.
 
     Raises
     ------
     InputError
-        If the file does not define the sub-circuit with five pins, or holds more than
-        definitions.
+        If the file does not define the sub-circuit with five pins, holds more than definitions,
+        or includes what is no text.
     """
-    lines = subcircuit.read().splitlines()
-    _check(subcircuit, _outermost(subcircuit.file, lines))
-    folder = Path(subcircuit.file).parent
+    text = subcircuit.read()
+    _check(subcircuit, _outermost(subcircuit.file, text.splitlines()))
+    lines = with_includes(text, Path(subcircuit.file))
+    refuse_commands(lines)
     ended = re.compile(r"\s*\.end\s*$", re.IGNORECASE)
-    kept = [absolute_include(line, folder) for line in lines if not ended.match(line)]
+    kept = [line.text for line in lines if not ended.match(line.text)]
     return "\n".join([*kept, *_wrapper(subcircuit)])
 
 
