@@ -70,11 +70,12 @@ def read_listing(text: str) -> Listing | None:
     text : str
         The deck with its ``.control`` block.
     """
-    title, window, count, band = (
-        _TITLE.match(text), _WINDOW.search(text), _COUNT.search(text), _BAND.search(text),
-    )  # fmt: skip
+    title = _TITLE.match(text)
+    if title is None:
+        return None
+    window, count, band = _WINDOW.search(text), _COUNT.search(text), _BAND.search(text)
     outputs, factors = _OUTPUTS.search(text), _FACTOR.findall(text)
-    if not (title and window and count and band and outputs):
+    if not (window and count and band and outputs):
         return None
     names = tuple(outputs.group(1).split())
     try:
