@@ -265,6 +265,7 @@ def test_commands_before_the_circuit_stay(tmp_path):
         ("shell rm -rf out", "line 7: shell calls the shell, which no deck may"),
         ("pre_shell ls", "pre_shell calls the shell"),
         ("pre_set x=`ls`", "pre_set may change"),
+        ("pre_set x > file", "pre_set may change"),
         ("pre_source x.cir", "pre_source may change"),
         ("tran 1n $stop", "not plain numbers"),
         ("tran 1n 1u", "another transient in its commands (tran 1n 1u)"),
@@ -307,6 +308,32 @@ def test_the_reason_is_ngspice_s_own(tmp_path, old, new, cause):
     assert result.exit_code == 1
     assert cause in result.stderr.splitlines()[0]
     assert "not understood" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("log", "cause"),
+    [
+        ("Error in line   v1 in1k\n    Not enough parameters for v source\nERROR: fatal error in "
+         "ngspice, exit(1)\n", "Not enough parameters for v source (line   v1 in1k)"),
+        ('Error in netlist line no. 12, new internal line no. 3:\n\nClosing "}" not found\n',
+         'Closing "}" not found (netlist line no. 12, new internal line no. 3)'),
+        ('Netlist line no. 12:\nClosing "}" not found.\n',
+         'Closing "}" not found. (Netlist line no. 12)'),
+        ("ERROR, library file x.lib, section definition f not found\nERROR: fatal error in "
+         "ngspice, exit(1)\n", "library file x.lib, section definition f not found"),
+        ("Error: bad syntax of line\n   end\n    line no 15, file a.cir\nNo circuit loaded!\n"
+         "Error: there aren't any circuits loaded.\n",
+         "bad syntax of line: end"),
+        ("Warning: Missing .control statement!\n    This may cause subsequent errors.\n"
+         "Error: title line is missing!\n", "title line is missing!"),
+        ("Fatal error: tran: line z0 must be given\nNote: none\n", "tran: line z0 must be given"),
+        ("ERROR: fatal error in ngspice, exit(1)\n", "the deck was not understood"),
+        ("Error: circuit not parsed.\n", "the deck was not understood"),
+    ],
+)  # fmt: skip
+def test_an_error_is_told_with_its_line(log, cause):
+    """Logs of both versions, of decks with damage."""
+    assert explain_failure(log) == cause
 
 
 def test_errors_count_before_warnings():

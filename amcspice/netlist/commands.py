@@ -44,6 +44,9 @@ _HARMLESS_VARIABLES = re.compile(
 _KEPT = frozenset({"pre_codemodel", "pre_osdi", "pre_set", "pre_unset"})
 """Commands that ngspice runs before it reads the circuit: they load the models of its elements."""
 
+_REACHES_OUT = re.compile(r"[`<>|&]")
+"""Marks by which a command calls the shell or writes a file."""
+
 _VALUE = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?[a-z]*"
 _PLAIN_TRANSIENT = re.compile(rf"{_VALUE}(?:[\s,]+(?:{_VALUE}|uic))+", re.IGNORECASE)
 
@@ -96,7 +99,7 @@ def read_commands(lines: Sequence[Line]) -> Commands:
             word = command.split()[0].lower()
             if word == "tran":
                 transients[_transient(line, command, depth)] = None
-            elif word in _KEPT and "`" not in command:  # backquotes call the shell
+            elif word in _KEPT and not _REACHES_OUT.search(command):
                 kept.append(command)
             elif not _harmless(word, command):
                 raise _refused(line, word)

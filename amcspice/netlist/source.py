@@ -17,13 +17,13 @@ from pathlib import Path
 from amcspice.errors import InputError
 from amcspice.files import read_spice
 
-__all__ = ["Line", "read_lines", "with_includes"]
+__all__ = ["Line", "lines_of", "read_lines", "with_includes"]
 
 _INCLUDE = re.compile(
     r"^(\s*\.(?:inc|lib)[a-z]*\s+)(\"[^\"]+\"|'[^']+'|[^\s;]+)(?:\s+([^\s;$]+))?(.*)$",
     re.IGNORECASE,
 )
-_COMMANDS = re.compile(r"^\s*(?:\.control\b|\*#)", re.IGNORECASE)
+_COMMANDS = re.compile(r"^\s*(?:\.control|\*#)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,12 @@ class Line:
         return _COMMANDS.match(self.text) is not None
 
 
+def lines_of(text: str, file: Path) -> list[Line]:
+    """Return the lines of a text, whatever ends them, without what they include."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    return [Line(line, file, number) for number, line in enumerate(lines, 1)]
+
+
 def read_lines(path: Path) -> list[Line]:
     """Return the lines of a file, with what it includes.
 
@@ -79,7 +85,7 @@ def with_includes(text: str, file: Path) -> list[Line]:
     InputError
         If a file that it includes is no text, or includes itself.
     """
-    return list(_Reader().resolve(_lines(text, file), (file.resolve(),)))
+    return list(_Reader().resolve(lines_of(text, file), (file.resolve(),)))
 
 
 class _Reader:
@@ -114,15 +120,12 @@ class _Reader:
             except OSError:
                 return True, []  # ngspice says what is wrong with it
             text = read_spice(path, content) if content.strip() else ""
-            lines = list(self.resolve(_lines(text, path), (*within, path)))
-            same = content.replace(b"\r\n", b"\n").strip() == text.encode().strip()
+            lines = list(self.resolve(lines_of(text, path), (*within, path)))
+            unix = content.replace(b"\r\n", b"\n")
+            same = unix.strip() == text.replace("\r\n", "\n").strip().encode()
             whole = all(line.file == path and not line.starts_commands for line in lines)
-            self._read[key] = same and whole, lines
+            self._read[key] = same and whole and b"\r" not in unix, lines
         return self._read[key]
-
-
-def _lines(text: str, file: Path) -> list[Line]:
-    return [Line(line, file, number) for number, line in enumerate(text.split("\n"), 1)]
 
 
 def _target(name: str, within: tuple[Path, ...]) -> Path | None:

@@ -15,7 +15,7 @@ from amcspice.circuit.base import Amplifiers
 from amcspice.device import PINS, OpAmp, Subcircuit
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.netlist.commands import refuse_commands
-from amcspice.netlist.source import with_includes
+from amcspice.netlist.source import Line, lines_of, with_includes
 
 __all__ = ["check_banks", "subcircuit_library", "subcircuit_model"]
 
@@ -38,9 +38,9 @@ def subcircuit_library(subcircuit: Subcircuit) -> str:
         If the file does not define the sub-circuit with five pins, holds more than definitions,
         or includes what is no text.
     """
-    text = subcircuit.read()
-    _check(subcircuit, _outermost(subcircuit.file, text.splitlines()))
-    lines = with_includes(text, Path(subcircuit.file))
+    text, file = subcircuit.read(), Path(subcircuit.file)
+    _check(subcircuit, _outermost(subcircuit.file, lines_of(text, file)))
+    lines = with_includes(text, file)
     refuse_commands(lines)
     ended = re.compile(r"\s*\.end\s*$", re.IGNORECASE)
     kept = [line.text for line in lines if not ended.match(line.text)]
@@ -65,7 +65,7 @@ def _wrapper(subcircuit: Subcircuit) -> list[str]:
     ]
 
 
-def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:
+def _outermost(where: str, lines: list[Line]) -> dict[str, list[str]]:
     """Return the pins of every sub-circuit of a library that is not inside another one."""
     pins: dict[str, list[str]] = {}
     inside: list[str] = []
@@ -91,18 +91,18 @@ def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:
     return pins
 
 
-def _cards(lines: list[str]) -> list[tuple[int, str]]:
+def _cards(lines: list[Line]) -> list[tuple[int, str]]:
     """Return cards with their continuations, without comments, and where each begins."""
     cards: list[tuple[int, str]] = []
-    for number, line in enumerate(lines, 1):
-        text = re.split(r";|\$ ", line, maxsplit=1)[0].strip()
+    for line in lines:
+        text = re.split(r";|\$ ", line.text, maxsplit=1)[0].strip()
         if not text or text.startswith(("*", "$")):
             continue
         if text.startswith("+") and cards:
             first, card = cards[-1]
             cards[-1] = first, f"{card} {text[1:]}"
         else:
-            cards.append((number, text))
+            cards.append((line.number, text))
     return cards
 
 

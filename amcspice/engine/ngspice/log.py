@@ -7,18 +7,22 @@ warns of may be harmless, and comes last.
 
 from __future__ import annotations
 
+import itertools
 import re
 
 __all__ = ["FAILURES", "explain_failure", "tells_of_error", "warnings_in"]
 
+_HOLLOW = r"circuit not parsed|fatal error|there aren't any circuits"
+"""Errors that say of others that they happened."""
+
 FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), cause)
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), cause)
     for pattern, cause in (
         (r"error opening (?P<what>.+)", "cannot open {what}"),
         (r"(?P<what>\bcan ?not open\b.*)", "{what}"),
         (r"(?P<what>\S+): no such command available", "command that it does not know: {what}"),
         (r"unknown subckt:?\s*(?P<what>.+)", "sub-circuit not defined: {what}"),
-        (r"unable to find definition of model\s*(?P<what>\S+)", "model not defined: {what}"),
+        (r"unable to find definition of model *(?P<what>\S+)", "model not defined: {what}"),
         (r"undefined parameter \[(?P<what>[^\]]+)\]", "parameter not defined: {what}"),
         (r"could not find include file (?P<what>.+)", "include file not found: {what}"),
         (r"unknown parameter \((?P<what>[^)]+)\)", "parameter not known to the element: {what}"),
@@ -33,15 +37,19 @@ FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?:no convergence|iteration limit reached)(?P<what>.*)", "no convergence{what}"),
         (r"doanalyses: (?! *not found)(?P<what>.+)", "{what}"),
         (r"no\. of data rows : 0(?P<what>)", "the run gave no data"),
-        (r"error on line (?P<what>.+)", "error on line {what}"),
-        (r"error:? *(?P<what>(?!circuit not parsed).+)", "{what}"),
-        (r"circuit not parsed(?P<what>)", "the deck was not understood"),
+        (r"^ *error: *(?P<what>.* line) *\n *(?P<line>.+)", "{what}: {line}"),
+        (
+            r"^ *(?:error in )?(?P<line>(?:netlist )?line\b.*?):? *\n\s*(?P<what>.+)",
+            "{what} ({line})",
+        ),
+        (rf"^ *(?:fatal )?error\b[ :,!*]*+(?P<what>(?!{_HOLLOW}).+)", "{what}"),
+        (r"(?:circuit not parsed|fatal error in ngspice)(?P<what>)", "the deck was not understood"),
     )
 )
 """What errors say."""
 
 WARNINGS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE), cause)
+    (re.compile(pattern, re.IGNORECASE | re.MULTILINE), cause)
     for pattern, cause in (
         (r"can't find model '(?P<what>[^']+)'", "model not defined: {what}"),
         (r"singular matrix:\s*check nodes? (?P<what>.+)", "singular matrix at node {what}"),
@@ -78,9 +86,12 @@ def explain_failure(log: str) -> str | None:
     for table, text in tables:
         for pattern, cause in table:
             match = pattern.search(text)
-            if match is not None:
-                named = {name: value.strip() for name, value in match.groupdict().items()}
-                return cause.format(**named).strip()
+            if match is None:
+                continue
+            named = {name: value.strip() for name, value in match.groupdict().items()}
+            explained = cause.format(**named).strip()
+            if explained:
+                return explained
     return None
 
 
@@ -101,7 +112,7 @@ def warnings_in(log: str) -> tuple[str, ...]:
     """
     lines = [line for line in log.splitlines() if not _NOT_ITS_OWN.match(line)]
     told: dict[str, None] = {}
-    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+    for line, following in itertools.pairwise([*lines, ""]):
         match = _WARNING.match(line.strip())
         if match is None or _ON_THE_WAY.search(match.group("what")):
             continue

@@ -77,7 +77,7 @@ def read_raw(path: Path) -> list[Plot]:
         try:
             values, content = body(content, points, len(names), is_complex)
             table = values.reshape(points, len(names))
-        except ValueError:
+        except (ValueError, TypeError):
             raise SimulationError(f"{path.name} is truncated") from None
         plots.append(
             Plot(
