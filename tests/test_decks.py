@@ -13,6 +13,7 @@ import amcspice as amc
 from amcspice.engine import find_installation
 from amcspice.engine.ngspice.log import explain_failure, tells_of_error, warnings_in
 from amcspice.engine.ngspice.user_deck import read_deck
+from amcspice.view.transient import transient
 
 RC = """\
 * step of 1 V after 1 us, 1 us of time constant
@@ -201,7 +202,7 @@ def test_saved_currents_are_shown(tmp_path):
     assert nodes["@r2[i]"]["final_a"] == pytest.approx(0.5e-3, rel=1e-4)
     late = 1e-6 + 0.5e-6 * math.log(100)
     assert nodes["v1#branch"]["settling_time_s"] == pytest.approx(late, rel=0.01)
-    shown = run("simulate", deck).stdout
+    shown = run("simulate", deck, "--plot", tmp_path / "w.svg").stdout
     assert "i(v1)" in shown
     assert "-0.0005 A" in shown
 
@@ -460,3 +461,15 @@ def test_commands_in_a_library_are_refused(tmp_path):
     for commands in (".control\nshell ls\n.endc\n", "*# shell ls\n"):
         path = write(tmp_path, LIBRARY.replace(".ends", f"{commands}.ends"), "bad.lib")
         refused(run("opamp", path, "--subckt", "OTHER"), "a library holds no commands")
+
+
+def test_a_plot_says_what_is_a_current():
+    time = np.linspace(0.0, 1e-6, 5)
+    for names, label in (
+        (["out"], "voltage (V)"),
+        (["v1#branch", "@r1[i]"], "current (A)"),
+        (["out", "v1#branch"], "voltage (V), current (A)"),
+    ):
+        (axis,) = transient(time, dict.fromkeys(names, time), title="t").axes
+        assert axis.get_ylabel() == label
+    assert [line.get_label() for line in axis.lines] == ["v(out)", "i(v1)"]
