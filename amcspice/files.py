@@ -13,7 +13,7 @@ from pathlib import Path
 
 from amcspice.errors import InputError
 
-__all__ = ["file_stamp", "named_files", "replacing", "spice_text", "writable_folder"]
+__all__ = ["file_stamp", "named_files", "read_spice", "replacing", "spice_text", "writable_folder"]
 
 
 @contextlib.contextmanager
@@ -95,6 +95,34 @@ def file_stamp(path: str | Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return status.st_mtime_ns, status.st_size
+
+
+def read_spice(path: Path, content: bytes | None = None) -> str:
+    """Return the text of a deck or library.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes, optional
+        What the file holds; None reads it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is empty, or is no text.
+    """
+    if content is None:
+        if not path.is_file():
+            raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    text = spice_text(content)
+    if "\0" in text or not text.strip():
+        kind = "binary" if text.strip() else "empty"
+        raise InputError(f"{path}: not a SPICE deck or library ({kind})")
+    return text
 
 
 def spice_text(content: bytes) -> str:

@@ -10,11 +10,11 @@ import numpy as np
 from amcspice.engine import find_installation
 
 
-def run_plain(path):
+def run_plain(path, *options):
     """Return the exit code and both output streams of ``ngspice -b``."""
     found = find_installation()
     done = subprocess.run(
-        [found.executable, "-b", path.name],
+        [found.executable, *options, "-b", path.name],
         cwd=path.parent,
         env=found.environment,
         stdin=subprocess.DEVNULL,

@@ -259,7 +259,7 @@ def test_quantities(value, unit, text):
 
 
 def test_a_library_of_the_same_size_is_measured_again(tmp_path, monkeypatch):
-    def measured(library, _name, _conditions, _pins):
+    def measured(library, _name, _conditions, _pins, _compat):
         return amc.OpAmp(gain=float(Path(library).read_text()))
 
     monkeypatch.setattr("amcspice.characterise.measured_opamp", measured)

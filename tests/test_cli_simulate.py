@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shlex
 import subprocess
 import time
 
@@ -159,11 +158,10 @@ def test_a_deck_that_fails(tmp_path, text, cause):
     kept = re.search(r"deck kept: (.+)", result.stderr).group(1)
     with open(kept) as stream:
         assert stream.read() == text
-    command = shlex.split(re.search(r"run again: (.+)", result.stderr).group(1))
-    environment = dict(word.split("=", 1) for word in command if "=" in word and "/" in word)
-    words = [word for word in command if word.partition("=")[0] not in environment]
-    again = subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+    command = re.search(r"run again: (.+)", result.stderr).group(1)
+    again = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True,
                            timeout=60, check=False)  # fmt: skip
+    assert b"ircuit" in again.stdout + again.stderr or b"nosuch" in again.stdout + again.stderr
     assert again.returncode != 0
     assert not target.exists()
 
@@ -195,12 +193,11 @@ def test_a_transient_that_was_cut_short(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "not a SPICE deck (empty)"),
-        (b"\x89PNG\r\n\x00\x00", "not a SPICE deck (binary)"),
+        (b"", "not a SPICE deck or library (empty)"),
+        (b"\x89PNG\r\n\x00\x00", "not a SPICE deck or library (binary)"),
         (b"Dear reader,\nthis is a letter.\n", "it has no .tran card"),
         (b"title\nR1 a 0 1\n.op\n.end\n", "it has no .tran card"),
         (b".tran 1n 1u\nR1 a 0 1\n.end\n", "the first line of a deck is its title"),
-        (b"title\nR1 a 0 1\n.control\ntran 1n 1u\n.endc\n", "inside .control does not count"),
         (b"title\nR1 a 0 1\n.tran 1n\n.end\n", "no .tran card with step and stop time"),
     ],
 )

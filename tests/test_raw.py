@@ -88,7 +88,7 @@ def test_truncated_body(cut, write):
 
 @pytest.mark.parametrize("length", [10, 100, 180])
 def test_truncated_header(length, write):
-    with pytest.raises(amc.SimulationError, match="not a complete binary raw file"):
+    with pytest.raises(amc.SimulationError, match="not a complete raw file"):
         read_raw(write((TRANSIENT % b"")[:length]))
 
 
@@ -98,16 +98,50 @@ def test_second_plot_truncated(write):
         read_raw(write(content))
 
 
-def test_ascii(write):
-    content = (TRANSIENT % b"").replace(b"Binary:", b"Values:") + b" 0\t0.0\n\t0.0\n\t-1e-3\n"
-    with pytest.raises(amc.SimulationError, match="not a complete binary raw file"):
-        read_raw(write(content))
+def values(table):
+    """Return the body of an ASCII file: numbered rows, complex values with a comma."""
+    words = [
+        f"{z.real!r},{z.imag!r}" if np.iscomplexobj(table) else repr(z)
+        for z in table.ravel().tolist()
+    ]
+    rows = [words[k : k + table.shape[1]] for k in range(0, len(words), table.shape[1])]
+    return "".join(f"{k}\t\t" + "\n\t".join(row) + "\n" for k, row in enumerate(rows)).encode()
+
+
+def test_ascii(command, write):
+    spectrum = np.array([[1e4, 0.9 - 0.1j], [1e5, 0.5 - 0.5j], [1e6, 1e-2 - 0.1j]])
+    content = AC % command + values(spectrum) + TRANSIENT % command + values(TABLE)
+    ac, transient = read_raw(write(content.replace(b"Binary:", b"Values:")))
+    np.testing.assert_array_equal(ac.vectors["out"], spectrum[:, 1])
+    np.testing.assert_array_equal(np.stack([*transient.vectors.values()], axis=1), TABLE)
+
+
+@pytest.mark.parametrize("cut", [10, 40])
+def test_truncated_ascii(cut, write):
+    content = (TRANSIENT % b"").replace(b"Binary:", b"Values:") + values(TABLE)
+    with pytest.raises(amc.SimulationError, match=r"out\.raw is truncated"):
+        read_raw(write(content[:-cut]))
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("filetype", ["ascii", "binary"])
+def test_both_kinds_hold_the_same(batch, filetype):
+    deck = (
+        "* low pass\nV1 in 0 PULSE(0 1 1u 1n 1n 1 2) AC 1\nR1 in out 1k\nC1 out 0 1n\n"
+        f".ac lin 3 1e5 3e5\n.tran 10n 20u\n.options filetype={filetype}\n.end\n"
+    )
+    plots, _ = batch.run_text(deck)
+    by_name = {plot.name: plot.vectors for plot in plots}
+    frequency = by_name["AC Analysis"]["frequency"].real
+    expected = 1 / (1 + 2j * np.pi * frequency * 1e-6)
+    np.testing.assert_allclose(by_name["AC Analysis"]["out"], expected, rtol=1e-9)
+    assert by_name["Transient Analysis"]["out"][-1] == pytest.approx(1 - np.exp(-19), abs=1e-6)
 
 
 @pytest.mark.parametrize("key", [b"No. Points: 3       \n", b"No. Points: 3"])
 def test_header_without_a_count(key, write):
     content = (TRANSIENT % b"").replace(key, b"No. Points: x" if key.endswith(b"3") else b"")
-    with pytest.raises(amc.SimulationError, match="not a complete binary raw file"):
+    with pytest.raises(amc.SimulationError, match="not a complete raw file"):
         read_raw(write(content + body(TABLE)))
 
 

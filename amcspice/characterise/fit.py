@@ -19,7 +19,7 @@ from amcspice.characterise.characteristics import Array, Characteristics
 from amcspice.characterise.figures import characterise, reach
 from amcspice.characterise.fixture import AmplifierFixture, Conditions
 from amcspice.characterise.steps import Step, measure_steps
-from amcspice.device import OpAmp, Subcircuit
+from amcspice.device import Compatibility, OpAmp, Subcircuit
 
 __all__ = ["Fit", "Residual", "fit", "measured_opamp"]
 
@@ -123,6 +123,7 @@ def measured_opamp(
     name: str,
     conditions: Conditions | None = None,
     pins: str | Sequence[str] | None = None,
+    compat: Compatibility = None,
 ) -> OpAmp:
     """Return an amplifier whose decks hold a sub-circuit of a file.
 
@@ -140,6 +141,8 @@ def measured_opamp(
     pins : str or sequence of str, optional
         What its pins are, in its order, such as ``"in+ in- vdd vss out"``; None is in+ in- out vdd
         vss.
+    compat : {"ps", "lt", "psa", "ltpsa"}, optional
+        Whose syntax the file has, see `amcspice.Subcircuit`.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def measured_opamp(
     SimulationError
         If ngspice fails.
     """
-    subcircuit = Subcircuit.of(file, name, pins)
+    subcircuit = Subcircuit.of(file, name, pins, compat)
     fixture = AmplifierFixture.of_subcircuit(subcircuit, conditions or Conditions())
     macro_fit = fit(characterise(fixture))
     residual = macro_fit.residual

@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from amcspice.device import PINS, OpAmp, Subcircuit
+from amcspice.device import PINS, Compatibility, OpAmp, Subcircuit
 from amcspice.engine import BatchSimulator
 from amcspice.engine.ngspice.rawfile import Plot
 from amcspice.netlist.instances import model_library, opamp_parameters
@@ -61,6 +61,8 @@ class AmplifierFixture:
     conditions : Conditions
     pins : tuple of str
         What the pins are taken for, in the order of the sub-circuit: for messages.
+    compat : {"ps", "lt", "psa", "ltpsa"}, optional
+        Whose syntax the library has.
     """
 
     label: str
@@ -68,6 +70,7 @@ class AmplifierFixture:
     model: str
     conditions: Conditions
     pins: tuple[str, ...] = PINS
+    compat: Compatibility = None
 
     @classmethod
     def of_subcircuit(cls, subcircuit: Subcircuit, conditions: Conditions) -> AmplifierFixture:
@@ -80,7 +83,7 @@ class AmplifierFixture:
         """
         library = subcircuit_library(subcircuit)
         label, model = f"sub-circuit {subcircuit.name}", subcircuit_model(subcircuit)
-        return cls(label, library, model, conditions, subcircuit.pins)
+        return cls(label, library, model, conditions, subcircuit.pins, subcircuit.compat)
 
     @classmethod
     def of_macro_model(cls, opamp: OpAmp, load: Conditions) -> AmplifierFixture:
@@ -117,7 +120,7 @@ class AmplifierFixture:
             f"Vvdd vdd 0 {self.conditions.supply_positive!r}\n"
             f"Vvss vss 0 {self.conditions.supply_negative!r}\n{cards}\n.end\n"
         )
-        return BatchSimulator().run_text(text, TIMEOUT)[0]
+        return BatchSimulator().run_text(text, TIMEOUT, compat=self.compat)[0]
 
     def operating_point(self, cards: str) -> dict[str, float]:
         """Return the DC operating point, by node or branch."""

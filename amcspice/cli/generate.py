@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from amcspice.circuit import CIRCUITS
 from amcspice.cli.common import Settings, shared_options
@@ -13,10 +14,25 @@ from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.errors import InputError
 from amcspice.files import replacing
+from amcspice.netlist.listing import plain_command
 from amcspice.simulation.standalone import standalone_deck
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["generate"]
+
+LARGEST_FLAT = 1024
+"""Cells that a deck holds one by one without being asked: ngspice takes seconds for them."""
+
+_OF_A_RUN = {
+    "simulator": "whoever runs the deck chooses it",
+    "timeout": "whoever runs the deck limits it",
+    "amplifiers": "a deck of its own measures its supplies, so it holds sub-circuits",
+    "jobs": "a deck is one process",
+    "verify": "nothing is run",
+    "verify_fidelity": "nothing is run",
+    "verify_limit": "nothing is run",
+}
+"""Options that all commands on circuits take and a deck has no place for."""
 
 
 @click.command(
@@ -37,8 +53,11 @@ def generate(
 ) -> None:
     """Write a deck that plain ngspice runs and measures by itself.
 
-    The models are in it; its header says how to read the solution.
+    The models are in it; its header says how to read the solution.  Decks of up to 1024 cells hold
+    every cell, unless --fidelity says otherwise; larger ones, and --fidelity reduced, hold the
+    network reduced exactly to its ports.
     """
+    _refuse_ignored(settings)
     if topology not in CIRCUITS:
         raise InputError(f"unknown circuit {topology!r}; choose from {', '.join(CIRCUITS)}")
     if settings.circuit not in (None, topology):
@@ -48,6 +67,8 @@ def generate(
     settings = replace(settings, circuit=topology, given=chosen)
     problem = problem or CIRCUITS[topology].problems[0]
     circuit = settings.make_circuit(problem, read_matrix(matrix))
+    if "fidelity" not in settings.given and circuit.schematic.cells <= LARGEST_FLAT:
+        settings = replace(settings, analysis=replace(settings.analysis, fidelity="flat"))
     deck = standalone_deck(circuit, read_matrix(rhs), settings.analysis)
     settings.write_config(problem=problem, matrix=matrix, rhs=rhs)
     with replacing(out) as temporary:
@@ -57,7 +78,7 @@ def generate(
         click.echo(
             f"{out}: {topology} {m}x{n} for {problem}, {settings.analysis.fidelity}, "
             f"{deck.count} right-hand side(s), {deck.volts_per_unit:.4g} V a unit of x\n"
-            f"run it: ngspice -b {out}"
+            f"run it: {plain_command(circuit.opamp)} {out}"
         )
     settings.write_json(
         {
@@ -76,3 +97,16 @@ def generate(
             "seed": settings.seed,
         }
     )
+
+
+def _refuse_ignored(settings: Settings) -> None:
+    """Refuse what would have no effect on the deck."""
+    context = click.get_current_context()
+    for name, why in _OF_A_RUN.items():
+        typed = context.get_parameter_source(name) in (
+            ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP,
+        )  # fmt: skip
+        if name == "amplifiers" and settings.analysis.amplifiers == "subcircuits":
+            continue
+        if typed or settings.given.get(name) is not None:
+            raise InputError(f"--{name.replace('_', '-')}: {why}; leave it out")

@@ -14,9 +14,15 @@ from amcspice.characterise import AmplifierFixture, Conditions, Fit, characteris
 from amcspice.characterise.table import measured_rows, model_rows
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.parameter_options import config_options, decorate, field_options, given
+from amcspice.cli.parameter_options import (
+    compat_option,
+    config_options,
+    decorate,
+    field_options,
+    given,
+)
 from amcspice.cli.waveform_options import check_waveform_targets
-from amcspice.device import Subcircuit
+from amcspice.device import Compatibility, Subcircuit
 from amcspice.schema import field_parameters
 
 __all__ = ["opamp"]
@@ -34,6 +40,7 @@ __all__ = ["opamp"]
     help='What its pins are, in its order, such as "in+ in- vdd vss out".  '
     "[default: in+ in- out vdd vss]",
 )
+@compat_option
 @decorate(field_options(Conditions))
 @decorate(config_options()[:1])
 @click.option(
@@ -48,6 +55,7 @@ def opamp(
     file: Path,
     subckt: str,
     pins: str | None,
+    compat: Compatibility,
     plot: Path | None,
     json_file: Path | None,
     **options: Any,
@@ -63,7 +71,7 @@ def opamp(
         check_target(json_file)
     names = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(Conditions)}
     conditions = Conditions(**{names[name]: value for name, value in given(options, names).items()})
-    subcircuit = Subcircuit.of(file, subckt, pins)
+    subcircuit = Subcircuit.of(file, subckt, pins, compat)
     macro_fit = fit(characterise(AmplifierFixture.of_subcircuit(subcircuit, conditions)))
     if str(json_file) != "-":
         _show(macro_fit, f"{subckt} of {file.name}")

@@ -19,6 +19,7 @@ from amcspice.settings.table import GROUPS, PARAMETERS
 __all__ = [
     "GroupedCommand",
     "ParameterOption",
+    "compat_option",
     "config_options",
     "decorate",
     "field_options",
@@ -153,6 +154,14 @@ def given(values: Mapping[str, Any], names: Iterable[str] | None = None) -> dict
         if value is not None:
             found[name] = None if isinstance(value, _None) else value
     return found
+
+
+compat_option = click.option(
+    "--compat",
+    type=click.Choice(["ps", "lt", "psa", "ltpsa"]),
+    help="Whose syntax the file has: psa is PSpice's, ltpsa LTspice's and PSpice's; ps and lt, of "
+    "files that it includes alone.  [default: ngspice's own]",
+)
 
 
 def config_options() -> list[click.Option]:

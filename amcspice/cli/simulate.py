@@ -6,30 +6,25 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.measured_deck import measure_deck, plain_measured, show
 from amcspice.cli.output import check_target, write_json
+from amcspice.cli.parameter_options import compat_option, refuse_overlap
 from amcspice.cli.progress import PATIENCE
-from amcspice.cli.quantity import si
 from amcspice.cli.quantity_type import QuantityType
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
+from amcspice.device import Compatibility
 from amcspice.engine import BatchSimulator
 from amcspice.engine.ngspice.simulator import Vectors
 from amcspice.engine.ngspice.user_deck import read_deck, run_deck
 from amcspice.engine.waveform_file import write_waveforms
-from amcspice.measure import Settling
-from amcspice.measure.nodes import node_voltages, settling_by_node
 
 __all__ = ["simulate"]
-
-MOST_ROWS = 40
-"""Nodes shown in the table; files hold all of them."""
 
 
 @click.command(epilog="Example: amcspice simulate deck.cir --waveforms waves.csv --plot waves.png")
@@ -38,95 +33,73 @@ MOST_ROWS = 40
 @click.option(
     "--settle-tolerance",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.01,
-    show_default=True,
     metavar="FRACTION",
-    help="Half-width of the settling band, as a fraction of a node's final value.",
+    help="Half-width of the settling band, as a fraction of a node's final value.  "
+    "[default: 0.01, or what a deck of amcspice generate says]",
 )
 @click.option("--timeout", type=QuantityType("s"), metavar="SECONDS", help="[default: none]")
+@compat_option
 @json_option
 @debug_option
 def simulate(
     deck: Path,
     waveforms: Path | None,
     plot: Path | None,
-    settle_tolerance: float,
+    settle_tolerance: float | None,
     timeout: float | None,
+    compat: Compatibility,
     json_file: Path | None,
 ) -> None:
     """Run a SPICE deck with a .tran card in ngspice and measure how its nodes settle.
 
     The settling time of a node runs from the start of the transient until its voltage stays
-    within the tolerance of its final value; in a deck of ``amcspice generate``, from the input
-    step of each right-hand side.
+    within the tolerance of its final value.  Of a deck of ``amcspice generate`` it shows x and the
+    settling time of all outputs together, from the input step of each right-hand side.  The deck
+    runs in its own folder; commands (.control) are not run: what only prints is left out, what
+    changes the circuit is refused.
     """
     check_waveform_targets(waveforms, plot)
     if json_file is not None:
         check_target(json_file)
-    user_deck = read_deck(deck)
+    _refuse_overlap(deck, waveforms, plot, json_file)
+    user_deck = read_deck(deck, compat)
     simulator = BatchSimulator()
     for note in user_deck.notes:
         click.echo(f"note: {note}", err=True)
     started = time.perf_counter()
     with _patience(f"ngspice runs {deck.name}"):
-        vectors, _ = run_deck(user_deck, simulator, timeout)
+        run = run_deck(user_deck, simulator, timeout)
     elapsed = time.perf_counter() - started
-    voltages = node_voltages(vectors)
-    settling = settling_by_node(vectors["time"], voltages, settle_tolerance, user_deck.window)
+    for warning in run.warnings:
+        click.echo(f"warning of ngspice: {warning}", err=True)
+    measured = measure_deck(user_deck, run.vectors, settle_tolerance)
     if str(json_file) != "-":
-        _show(settling, settle_tolerance)
+        show(measured)
     if waveforms is not None:
-        write_waveforms(waveforms, _columns(vectors))
+        write_waveforms(waveforms, _columns(run.vectors))
     if plot is not None:
         from amcspice.view.style import save
         from amcspice.view.transient import transient
 
-        save(transient(vectors["time"], voltages, title=deck.name), plot)
+        save(transient(run.vectors["time"], measured.shown, title=deck.name), plot)
     if json_file is not None:
         write_json(
             json_file,
             {
                 "deck": deck,
                 "ngspice": simulator.installation.version,
-                "stop_time_s": vectors["time"][-1],
-                "settle_tolerance": settle_tolerance,
-                "windows": [
-                    {"start_s": k * (user_deck.window or 0.0), "nodes": _nodes(window)}
-                    for k, window in enumerate(settling)
-                ],
+                **plain_measured(measured),
                 "notes": user_deck.notes,
+                "warnings": run.warnings,
                 "wall_time_s": elapsed,
             },
         )
 
 
-def _nodes(window: Mapping[str, Settling]) -> dict[str, dict[str, object]]:
-    return {
-        name: {
-            "final_v": node.final[0],
-            "settled": node.settled,
-            "settling_time_s": node.time,
-        }
-        for name, node in window.items()
-    }
-
-
-def _show(settling: Sequence[Mapping[str, Settling]], tolerance: float) -> None:
-    table = Table(title=f"settling to within {100 * tolerance:g} %")
-    if len(settling) > 1:
-        table.add_column("rhs", justify="right")
-    table.add_column("node")
-    table.add_column("final value", justify="right")
-    table.add_column("settling time", justify="right")
-    rows = [(k, name, node) for k, window in enumerate(settling) for name, node in window.items()]
-    for k, name, node in rows[:MOST_ROWS]:
-        duration = si(node.time, "s") if node.settled else "not settled"
-        row = (name, f"{node.final[0]:.6g} V", duration)
-        table.add_row(*((str(k), *row) if len(settling) > 1 else row))
-    console = Console(highlight=False)
-    console.print(table)
-    if len(rows) > MOST_ROWS:
-        console.print(f"and {len(rows) - MOST_ROWS} more: see --json or --waveforms")
+def _refuse_overlap(deck: Path, *targets: Path | None) -> None:
+    """Refuse to write over the deck, or to one file twice."""
+    names = dict(zip(("waveforms", "plot", "json_file"), targets, strict=True))
+    refuse_overlap({"file": deck, **names})
 
 
 def _columns(vectors: Vectors) -> Vectors:

@@ -5,7 +5,7 @@ from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
 from amcspice.device.mapping import Mapping, map_matrix
 from amcspice.device.memristor import DEVICES, Memristor
-from amcspice.device.opamp import PINS, PRESETS, OpAmp, Subcircuit
+from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
@@ -17,6 +17,7 @@ __all__ = [
     "PARTS",
     "PINS",
     "PRESETS",
+    "Compatibility",
     "Hardware",
     "Mapping",
     "Memristor",

@@ -7,18 +7,22 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from amcspice.errors import InputError
-from amcspice.files import spice_text
+from amcspice.files import read_spice
 from amcspice.registry import Registry
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["PINS", "PRESETS", "OpAmp", "Subcircuit"]
+__all__ = ["PINS", "PRESETS", "Compatibility", "OpAmp", "Subcircuit"]
+
+Compatibility = Literal["ps", "lt", "psa", "ltpsa"] | None
+"""Whose syntax SPICE text has, as ngspice calls it (``ngbehavior``): PSpice's or LTspice's; with an
+a, outside of libraries as well; None is ngspice's own."""
 
 PINS = ("in+", "in-", "out", "vdd", "vss")
 """Pins of an amplifier, in the order in which the sub-circuits of amcspice have them."""
@@ -57,6 +61,9 @@ class Subcircuit:
         Part of its output current that comes out of its supply pins, as measured: 1 for an
         amplifier of transistors, 0 for one whose output stage stands on ground.  What is missing
         is added to the power.
+    compat : {"ps", "lt", "psa", "ltpsa"}, optional
+        Whose syntax the file has: PSpice's (``psa``), LTspice's and PSpice's (``ltpsa``); without
+        the a only files that it includes do.  None is ngspice's own.
     """
 
     file: str
@@ -64,9 +71,16 @@ class Subcircuit:
     sha256: str
     pins: Annotated[tuple[str, ...], BeforeValidator(_as_pins)] = PINS
     supply_share: float = 1.0
+    compat: Compatibility = None
 
     @classmethod
-    def of(cls, file: str | Path, name: str, pins: str | Sequence[str] | None = None) -> Self:
+    def of(
+        cls,
+        file: str | Path,
+        name: str,
+        pins: str | Sequence[str] | None = None,
+        compat: Compatibility = None,
+    ) -> Self:
         """Name a sub-circuit of a file as it is now.
 
         Parameters
@@ -75,6 +89,8 @@ class Subcircuit:
         name : str
         pins : str or sequence of str, optional
             What its pins are, in its order; None is in+ in- out vdd vss.
+        compat : {"ps", "lt", "psa", "ltpsa"}, optional
+            Whose syntax the file has.
 
         Raises
         ------
@@ -83,7 +99,9 @@ class Subcircuit:
         """
         path = Path(file).resolve()
         order: Any = PINS if pins is None else pins
-        return cls(file=str(path), name=name, sha256=_sha256(_read(path)), pins=order)
+        return cls(
+            file=str(path), name=name, sha256=_sha256(_read(path)), pins=order, compat=compat
+        )
 
     def read(self) -> str:
         """Return the text of the file.
@@ -91,12 +109,12 @@ class Subcircuit:
         Raises
         ------
         InputError
-            If it cannot be read or has changed.
+            If it cannot be read, is no text, or has changed.
         """
         content = _read(Path(self.file))
         if _sha256(content) != self.sha256:
             raise InputError(f"{self.file} has changed since it was read: name it again")
-        return spice_text(content)
+        return read_spice(Path(self.file), content)
 
 
 def _read(path: Path) -> bytes:
@@ -215,7 +233,7 @@ class OpAmp:
             description="What decks hold in the place of the macro-model, whose parameters then "
             "describe it; see amcspice.characterise.measured_opamp."
         ),
-        Name(made_of=("opamp_lib", "opamp_subckt", "opamp_pins")),
+        Name(made_of=("opamp_lib", "opamp_subckt", "opamp_pins", "opamp_compat")),
     ] = None
     source: Annotated[
         str, Field(description="Where the figures come from."), Name("opamp_source")

@@ -17,7 +17,7 @@ import numpy as np
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.network import Network
-from amcspice.device import Memristor, OpAmp
+from amcspice.device import Compatibility, Memristor, OpAmp
 from amcspice.netlist.elements import held_stages, write_elements
 from amcspice.netlist.instances import amplifier_library, instances, model_library
 from amcspice.netlist.noise import excess_source, noise_sources
@@ -57,11 +57,14 @@ class Deck:
         Vectors that the result must hold: node names, and ``SUPPLIES`` where there are any.
     stop_time : float
         Last time of the transient [s].
+    compat : {"ps", "lt", "psa", "ltpsa"}, optional
+        Whose syntax the amplifier's sub-circuit has; the simulator must be told.
     """
 
     text: str
     saved: tuple[str, ...]
     stop_time: float
+    compat: Compatibility = None
 
     @property
     def sha256(self) -> str:
@@ -142,7 +145,8 @@ def write_deck(
         f".tran {step} {_number(stop)} 0 {step}{start}",
         ".end",
     ]
-    return Deck(text="\n".join(lines) + "\n", saved=saved, stop_time=stop)
+    compat = None if opamp.subcircuit is None or not with_supplies else opamp.subcircuit.compat
+    return Deck("\n".join(lines) + "\n", saved, stop, compat)
 
 
 def _number(value: float) -> str:

@@ -21,7 +21,7 @@ from amcspice.device import OpAmp, Wire
 from amcspice.netlist.deck import Deck
 from amcspice.netlist.testbench import Transient
 
-__all__ = ["WINDOW_LINE", "write_listing"]
+__all__ = ["WINDOW_LINE", "plain_command", "write_listing"]
 
 LARGEST_MATRIX_SHOWN = 64
 """Entries of a matrix that is written into the header."""
@@ -85,7 +85,7 @@ def _header(
     yield f"Input          1 unit of b is {float(gain) * volts!r} {unit}"
     yield f"Time           {WINDOW_LINE}{transient.window!r} s, one after the other"
     yield ""
-    yield "Run it with:  ngspice -b FILE"
+    yield f"Run it with:  {plain_command(circuit.opamp)} FILE"
     yield "For each right-hand side it prints"
     yield "  volt_j         voltage of output j at the end of its window [V]"
     yield "  x_j            the solution in units of the problem"
@@ -98,6 +98,12 @@ def _header(
             yield label
             yield from (" ".join(f"{value:10.6g}" for value in row) for row in rows.tolist())
     yield ""
+
+
+def plain_command(opamp: OpAmp) -> str:
+    """Return the command that runs a listing, without the file."""
+    compat = None if opamp.subcircuit is None else opamp.subcircuit.compat
+    return "ngspice -b" if compat is None else f"ngspice -D ngbehavior={compat} -b"
 
 
 def _amplifier(opamp: OpAmp) -> Iterator[str]:

@@ -58,7 +58,8 @@ def to_pyspice(
     InputError
         If several right-hand sides are given without their windows.
     UnsupportedError
-        If cells are no constant resistors, or have noise in time.
+        If cells are no constant resistors, or have noise in time, or if the sub-circuit of the
+        amplifier has the syntax of another simulator.
 
     Notes
     -----
@@ -82,6 +83,12 @@ def to_pyspice(
     if not circuit.device.linear or circuit.device.thermal_noise:
         raise UnsupportedError(
             "the export to PySpice has resistors only: no sinh I-V curve and no noise in time"
+        )
+    subcircuit = circuit.opamp.subcircuit
+    if subcircuit is not None and subcircuit.compat is not None:
+        raise UnsupportedError(
+            f"the export to PySpice cannot say that sub-circuit {subcircuit.name} has the syntax "
+            f"{subcircuit.compat}; use amcspice generate"
         )
     schematic = circuit.schematic
     testbench = make_testbench(schematic, schematic.currents(vectors, volts_per_unit), model)

@@ -1,7 +1,7 @@
 """Amplifier sub-circuits of a user's own: what of a library file goes into a deck.
 
 A library holds sub-circuits, models and parameters.  Its text is copied into the deck, so that a
-deck stays complete in itself; includes become absolute.  Whether the amplifier works is for
+deck stays complete in itself, see `amcspice.netlist.source`.  Whether the amplifier works is for
 `amcspice.characterise` to say.
 """
 
@@ -14,10 +14,11 @@ from pathlib import Path
 from amcspice.circuit.base import Amplifiers
 from amcspice.device import PINS, OpAmp, Subcircuit
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.netlist.commands import refuse_commands
+from amcspice.netlist.source import Line, lines_of, with_includes
 
-__all__ = ["absolute_include", "check_banks", "subcircuit_library", "subcircuit_model"]
+__all__ = ["check_banks", "subcircuit_library", "subcircuit_model"]
 
-_INCLUDE = re.compile(r"^(\s*\.(?:include|inc|lib)\s+)(\"[^\"]+\"|'[^']+'|\S+)(.*)$", re.IGNORECASE)
 _DEFINITIONS = (
     ".model", ".param", ".func", ".include", ".inc", ".lib", ".endl", ".global", ".if", ".elseif",
     ".else", ".endif", ".csparam",
@@ -28,30 +29,21 @@ _WRAPPER = "amc_own_amplifier"
 _MODELS = ("amc_opamp", "amc_opamp_2p", "amc_rectifier", _WRAPPER)
 
 
-def absolute_include(line: str, folder: Path) -> str:
-    """Make the path of an include absolute, if there is such a file in the folder."""
-    card = _INCLUDE.match(line)
-    if card is None:
-        return line
-    head, name, rest = card.groups()
-    target = folder / name.strip("\"'")
-    return f'{head}"{target}"{rest}' if target.is_file() else line
-
-
 def subcircuit_library(subcircuit: Subcircuit) -> str:
     """Return the library text that a deck takes in, ready to stand anywhere in it.
 
     Raises
     ------
     InputError
-        If the file does not define the sub-circuit with five pins, or holds more than
-        definitions.
+        If the file does not define the sub-circuit with five pins, holds more than definitions,
+        or includes what is no text.
     """
-    lines = subcircuit.read().splitlines()
-    _check(subcircuit, _outermost(subcircuit.file, lines))
-    folder = Path(subcircuit.file).parent
+    text, file = subcircuit.read(), Path(subcircuit.file)
+    _check(subcircuit, _outermost(subcircuit.file, lines_of(text, file)))
+    lines = with_includes(text, file)
+    refuse_commands(lines)
     ended = re.compile(r"\s*\.end\s*$", re.IGNORECASE)
-    kept = [absolute_include(line, folder) for line in lines if not ended.match(line)]
+    kept = [line.text for line in lines if not ended.match(line.text)]
     return "\n".join([*kept, *_wrapper(subcircuit)])
 
 
@@ -73,7 +65,7 @@ def _wrapper(subcircuit: Subcircuit) -> list[str]:
     ]
 
 
-def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:
+def _outermost(where: str, lines: list[Line]) -> dict[str, list[str]]:
     """Return the pins of every sub-circuit of a library that is not inside another one."""
     pins: dict[str, list[str]] = {}
     inside: list[str] = []
@@ -99,18 +91,18 @@ def _outermost(where: str, lines: list[str]) -> dict[str, list[str]]:
     return pins
 
 
-def _cards(lines: list[str]) -> list[tuple[int, str]]:
+def _cards(lines: list[Line]) -> list[tuple[int, str]]:
     """Return cards with their continuations, without comments, and where each begins."""
     cards: list[tuple[int, str]] = []
-    for number, line in enumerate(lines, 1):
-        text = re.split(r";|\$ ", line, maxsplit=1)[0].strip()
+    for line in lines:
+        text = re.split(r";|\$ ", line.text, maxsplit=1)[0].strip()
         if not text or text.startswith(("*", "$")):
             continue
         if text.startswith("+") and cards:
             first, card = cards[-1]
             cards[-1] = first, f"{card} {text[1:]}"
         else:
-            cards.append((number, text))
+            cards.append((line.number, text))
     return cards
 
 

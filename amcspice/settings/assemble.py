@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from amcspice.circuit.options import topology_parameters
-from amcspice.device import PARTS, Hardware, Memristor, OpAmp, Wire, split_hardware
+from amcspice.device import PARTS, Compatibility, Hardware, Memristor, OpAmp, Wire, split_hardware
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.files import file_stamp
@@ -90,9 +90,11 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
     """
     library, name = given.pop("opamp_lib", None), given.pop("opamp_subckt", None)
     preset, pins = given.pop("opamp", None), given.pop("opamp_pins", None)
+    compat = given.pop("opamp_compat", None)
     if library is None and name is None:
-        if pins is not None:
-            raise InputError("opamp_pins: of the sub-circuit of opamp_lib, which is not given")
+        for option, value in (("opamp_pins", pins), ("opamp_compat", compat)):
+            if value is not None:
+                raise InputError(f"{option}: of the sub-circuit of opamp_lib, which is not given")
         return OpAmp.preset(preset or "ideal")
     if library is None or name is None:
         raise InputError("opamp_lib, opamp_subckt: give both, the file and the name in it")
@@ -103,7 +105,7 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
         for rail in ("supply_positive", "supply_negative")
         if given.get(rail) is not None
     }
-    measured = _measured(str(library), name, pins, file_stamp(library), **rails)
+    measured = _measured(str(library), name, pins, compat, file_stamp(library), **rails)
     for parameter in field_parameters(OpAmp):
         field = parameter.fields[0][1]
         if field in _MATCHED or parameter.name not in given:
@@ -115,12 +117,17 @@ def _amplifier(given: dict[str, Any]) -> OpAmp:
 
 @functools.lru_cache(maxsize=16)
 def _measured(
-    library: str, name: str, pins: str | None, _stamp: tuple[int, int], **rails: float
+    library: str,
+    name: str,
+    pins: str | None,
+    compat: Compatibility,
+    _stamp: tuple[int, int],
+    **rails: float,
 ) -> OpAmp:
     # Measuring takes ngspice and scipy: only those who need it wait for them.
     from amcspice.characterise import Conditions, measured_opamp
 
-    return measured_opamp(library, name, Conditions(**rails), pins)
+    return measured_opamp(library, name, Conditions(**rails), pins, compat)
 
 
 def topology_options(values: Values) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from amcspice.device import Compatibility
 from amcspice.problem.generators import FILES, GENERATORS
 from amcspice.schema import Name, Quantity, parameters
 
@@ -139,6 +140,14 @@ class OwnAmplifier:
         str | None,
         Field(description="What its pins are, in its order; default: in+ in- out vdd vss."),
         Name("opamp_pins"),
+    ] = None
+    compat: Annotated[
+        Compatibility,
+        Field(
+            description="Whose syntax its file has: psa is PSpice's, ltpsa LTspice's and PSpice's; "
+            "ps and lt, of files that it includes alone; default: ngspice's own."
+        ),
+        Name("opamp_compat"),
     ] = None
 
 

@@ -20,14 +20,14 @@ MOST_LABELLED = 16
 def transient(
     time: NDArray[np.float64], voltages: Mapping[str, NDArray[np.float64]], *, title: str
 ) -> Figure:
-    """Draw node voltages over time.
+    """Draw node voltages, or currents, over time.
 
     Parameters
     ----------
     time : ndarray, shape (T,)
         Time points [s].
     voltages : mapping of str to ndarray, each shape (T,)
-        Voltages by node [V].
+        Voltages by node [V], currents as ``v1#branch`` or ``@r1[i]`` [A].
     title : str
 
     Returns
@@ -43,11 +43,21 @@ def transient(
             values,
             color=COLOURS[index % len(COLOURS)],
             linestyle=DASHES[index // len(COLOURS) % len(DASHES)],
-            label=f"v({name})",
+            label=_label(name),
         )
     axis.set_xlabel(f"time ({symbol}s)")
-    axis.set_ylabel("voltage (V)")
+    labels = [_label(name) for name in voltages]
+    kinds = [label.startswith("v(") for label in labels]
+    axis.set_ylabel(
+        "voltage (V)" if all(kinds) else "voltage (V), current (A)" if any(kinds) else "current (A)"
+    )
     axis.set_title(title)
     if len(voltages) <= MOST_LABELLED:
         figure.legend(loc="outside right upper")
     return figure
+
+
+def _label(name: str) -> str:
+    if name.endswith("#branch"):
+        return f"i({name.removesuffix('#branch')})"
+    return name if name.startswith("@") else f"v({name})"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
 import tempfile
 from pathlib import Path
 
+from amcspice.device import Compatibility
 from amcspice.engine.ngspice.installation import Installation, find_installation
+from amcspice.engine.ngspice.log import tells_of_error
 from amcspice.engine.ngspice.rawfile import Plot, read_raw
-from amcspice.engine.ngspice.simulator import Vectors, check_result, failure
+from amcspice.engine.ngspice.simulator import Vectors, batch_command, check_result, failure
 from amcspice.errors import SimulationError
 from amcspice.netlist.deck import Deck
 
@@ -28,54 +31,75 @@ class BatchSimulator:
 
     def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
         """Run a deck; see `amcspice.engine.ngspice.simulator.Simulator`."""
-        plots, log = self.run_text(deck.text, timeout)
+        plots, log = self.run_text(deck.text, timeout, compat=deck.compat)
         vectors = plots[-1].vectors
         problem = check_result(deck, vectors)
         if problem:
-            raise failure(deck.text, problem, log, self.installation)
+            raise failure(deck.text, problem, log, self.installation, compat=deck.compat)
         return vectors
 
-    def run_text(self, text: str, timeout: float | None = None) -> tuple[list[Plot], str]:
+    def run_text(
+        self,
+        text: str,
+        timeout: float | None = None,
+        *,
+        folder: Path | None = None,
+        compat: Compatibility = None,
+    ) -> tuple[list[Plot], str]:
         """Run any deck with dot-cards and return its plots and log.
+
+        Parameters
+        ----------
+        text : str
+        timeout : float, optional
+            [s].
+        folder : Path, optional
+            Where files that models name are sought; None is an empty folder.
+        compat : {"ps", "lt", "psa", "ltpsa"}, optional
+            Whose syntax it has: ngspice's variable ``ngbehavior``.
 
         Raises
         ------
         SimulationError
-            If ngspice fails, hangs or leaves no complete raw file.
+            If ngspice fails, hangs, tells of an error or leaves no complete raw file.
         """
-        with tempfile.TemporaryDirectory(prefix="amcspice-") as folder:
-            path, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
-            path.write_text(text)
-            code, log = self._execute(text, path, raw, timeout)
+        failed = functools.partial(
+            failure, text, installation=self.installation, folder=folder, compat=compat
+        )
+        with tempfile.TemporaryDirectory(prefix="amcspice-") as temporary:
+            path, raw = Path(temporary) / "deck.cir", Path(temporary) / "out.raw"
+            path.write_text(text, encoding="utf-8")
+            command = batch_command(self.installation, path, raw, compat)
+            try:
+                code, log = self._execute(command, folder or path.parent, timeout)
+            except subprocess.TimeoutExpired:
+                raise failed(f"ngspice took longer than {timeout:g} s", "") from None
             if code != 0:
-                raise failure(text, f"ngspice ended with exit code {code}", log, self.installation)
+                raise failed(f"ngspice ended with exit code {code}", log)
             try:
                 plots = read_raw(raw)
             except SimulationError as error:
-                raise failure(text, error.cause, log, self.installation) from None
+                raise failed(error.cause, log) from None
         if not plots:
-            raise failure(text, "ngspice wrote no plot", log, self.installation)
+            raise failed("ngspice wrote no plot", log)
+        if tells_of_error(log):
+            raise failed("ngspice ended as if nothing had happened", log)
         return plots, log
 
-    def _execute(self, text: str, path: Path, raw: Path, timeout: float | None) -> tuple[int, str]:
-        command = [self.installation.executable, "-n", "-b", "-r", str(raw), str(path)]
+    def _execute(self, command: list[str], folder: Path, timeout: float | None) -> tuple[int, str]:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self.installation.environment,
-            cwd=path.parent,
+            cwd=folder,
             text=True,
             errors="replace",
             start_new_session=True,
         )
         try:
             log, _ = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            raise failure(
-                text, f"ngspice took longer than {timeout:g} s", "", self.installation
-            ) from None
         finally:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):

@@ -1,13 +1,15 @@
-"""Reader of ngspice's binary raw files.
+"""Reader of ngspice's raw files.
 
 Header lines differ between versions, so they are read by key.  The body is little-endian
-float64 (pairs of them for complex plots), points by variables.
+float64 (pairs of them for complex plots), points by variables, or the same as text.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,8 @@ from numpy.typing import NDArray
 from amcspice.errors import SimulationError
 
 __all__ = ["Plot", "read_raw"]
+
+_MARKER = re.compile(rb"^(Binary|Values):\r?\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,17 +43,17 @@ def normalise(name: str) -> str:
     if name.startswith("v(") and name.endswith(")"):
         return name[2:-1]
     if name.startswith("i(") and name.endswith(")"):
-        return f"{name[2:-1]}#branch"
+        return name[2:-1] if name.startswith("i(@") else f"{name[2:-1]}#branch"
     return name
 
 
 def read_raw(path: Path) -> list[Plot]:
-    """Read every plot of a binary raw file.
+    """Read every plot of a raw file, binary or ASCII (``.options filetype=ascii``).
 
     Raises
     ------
     SimulationError
-        If the file is missing, truncated or not a binary raw file.
+        If the file is missing, truncated or not a raw file.
     """
     try:
         content = path.read_bytes()
@@ -57,23 +61,24 @@ def read_raw(path: Path) -> list[Plot]:
         raise SimulationError(f"no raw file was written ({error.strerror})") from None
     plots = []
     while content.strip():
-        head, marker, content = content.partition(b"Binary:\n")
-        if not marker:
-            raise SimulationError(f"{path.name} is not a complete binary raw file")
+        marker = _MARKER.search(content)
+        if marker is None:
+            raise SimulationError(f"{path.name} is not a complete raw file")
+        head, content = content[: marker.start()], content[marker.end() :]
         header, _, listing = head.decode(errors="replace").partition("Variables:\n")
         fields = dict(line.split(":", 1) for line in header.splitlines() if ":" in line)
         try:
             names = [normalise(line.split()[1]) for line in listing.splitlines() if line.strip()]
             points = int(fields["No. Points"])
         except (IndexError, KeyError, ValueError):
-            raise SimulationError(f"{path.name} is not a complete binary raw file") from None
-        width = 2 if "complex" in fields.get("Flags", "") else 1
-        count = points * len(names) * width
-        body, content = content[: 8 * count], content[8 * count :]
-        if len(body) < 8 * count:
-            raise SimulationError(f"{path.name} is truncated")
-        values = np.frombuffer(body, dtype="<f8" if width == 1 else "<c16")
-        table = values.reshape(-1, len(names))
+            raise SimulationError(f"{path.name} is not a complete raw file") from None
+        body = _binary if marker.group(1) == b"Binary" else _ascii
+        is_complex = "complex" in fields.get("Flags", "")
+        try:
+            values, content = body(content, points, len(names), is_complex)
+            table = values.reshape(points, len(names))
+        except (ValueError, TypeError):
+            raise SimulationError(f"{path.name} is truncated") from None
         plots.append(
             Plot(
                 name=fields.get("Plotname", "").strip(),
@@ -81,3 +86,23 @@ def read_raw(path: Path) -> list[Plot]:
             )
         )
     return plots
+
+
+def _binary(
+    content: bytes, points: int, width: int, is_complex: bool
+) -> tuple[NDArray[Any], bytes]:
+    """Return the values of a plot, and the bytes behind it."""
+    values = np.frombuffer(content, "<c16" if is_complex else "<f8", count=max(points * width, 0))
+    return values, content[values.nbytes :]
+
+
+def _ascii(content: bytes, points: int, width: int, is_complex: bool) -> tuple[NDArray[Any], bytes]:
+    """Return the values of a plot, each row with its number in front, and the bytes behind it."""
+    body, title, behind = content.partition(b"Title:")
+    words = body.decode(errors="replace").split()
+    rows = [words[first + 1 : first + 1 + width] for first in range(0, len(words), width + 1)]
+    if is_complex:
+        values = np.array([[complex(*map(float, word.split(","))) for word in row] for row in rows])
+    else:
+        values = np.array([[float(word) for word in row] for row in rows])
+    return values, title + behind

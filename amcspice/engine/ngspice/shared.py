@@ -62,15 +62,19 @@ class SharedSimulator:
         """Run a deck; see `amcspice.engine.ngspice.simulator.Simulator`."""
         with self._lock, signals_deferred() as pending:
             self._spice.lines.clear()
+            if deck.compat is not None:
+                self._spice.exec_command(f"set ngbehavior={deck.compat}")
             try:
                 problem = self._start_and_wait(deck, timeout, pending)
                 vectors = {} if problem else self._copy_vectors()
             finally:
                 log = "\n".join(self._spice.lines)
                 self._clean_up()
+                if deck.compat is not None:
+                    self._spice.exec_command("unset ngbehavior")
         problem = problem or check_result(deck, vectors)
         if problem:
-            raise failure(deck.text, problem, log, self.installation)
+            raise failure(deck.text, problem, log, self.installation, compat=deck.compat)
         return vectors
 
     def _start_and_wait(self, deck: Deck, timeout: float | None, pending: list[int]) -> str | None:

@@ -16,12 +16,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.device import Compatibility
 from amcspice.engine.ngspice.installation import Installation
 from amcspice.engine.ngspice.log import explain_failure
 from amcspice.errors import SimulationError
 from amcspice.netlist.deck import Deck
 
-__all__ = ["Simulator", "Vectors", "check_result", "failure"]
+__all__ = ["Simulator", "Vectors", "batch_command", "check_result", "failure"]
 
 Vectors = dict[str, NDArray[np.float64]]
 
@@ -59,13 +60,30 @@ def check_result(deck: Deck, vectors: Vectors) -> str | None:
     return None
 
 
-def failure(deck_text: str, cause: str, log: str, installation: Installation) -> SimulationError:
+def batch_command(
+    installation: Installation, deck: Path, raw: Path, compat: Compatibility = None
+) -> list[str]:
+    """Return the command that runs a deck in batch mode and writes a raw file."""
+    syntax = [] if compat is None else ["-D", f"ngbehavior={compat}"]
+    return [installation.executable, "-n", *syntax, "-b", "-r", str(raw), str(deck)]
+
+
+def failure(
+    deck_text: str,
+    cause: str,
+    log: str,
+    installation: Installation,
+    *,
+    folder: Path | None = None,
+    compat: Compatibility = None,
+) -> SimulationError:
     """Keep the deck of a failed run and return the error that names it."""
     kept = _keep(deck_text)
-    raw = kept.with_suffix(".raw")
-    command = shlex.join([installation.executable, "-n", "-b", "-r", str(raw), str(kept)])
+    command = shlex.join(batch_command(installation, kept, kept.with_suffix(".raw"), compat))
     if installation.script_directory:
         command = f"SPICE_LIB_DIR={shlex.quote(installation.script_directory)} {command}"
+    if folder is not None:
+        command = f"cd {shlex.quote(str(folder))} && {command}"
     told = explain_failure(log)
     return SimulationError(
         f"{told} ({cause})" if told else cause, deck=str(kept), command=command, log=log
@@ -80,5 +98,5 @@ def _keep(deck_text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(deck_text.encode()).hexdigest()[:12]
     path = folder / f"{digest}.cir"
-    path.write_text(deck_text)
+    path.write_text(deck_text, encoding="utf-8")
     return path

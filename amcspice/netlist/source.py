@@ -1,0 +1,148 @@
+"""Decks and libraries that someone else wrote, read with what they include.
+
+A simulator gets the text in another folder, so paths of includes become absolute.  An included
+file that ngspice would read otherwise than `amcspice.files.read_spice` does (another code, a
+byte order mark), or that holds commands, stands in the place of its include: so nothing escapes
+who looks through the lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from amcspice.errors import InputError
+from amcspice.files import read_spice
+
+__all__ = ["Line", "lines_of", "read_lines", "with_includes"]
+
+_INCLUDE = re.compile(
+    r"^(\s*\.(?:inc|lib)[a-z]*\s+)(\"[^\"]+\"|'[^']+'|[^\s;]+)(?:\s+([^\s;$]+))?(.*)$",
+    re.IGNORECASE,
+)
+_COMMANDS = re.compile(r"^\s*(?:\.control|\*#)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of SPICE text and where it stands.
+
+    Parameters
+    ----------
+    text : str
+    file : Path
+    number : int
+        Counted from 1.
+    """
+
+    text: str
+    file: Path
+    number: int
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages."""
+        return f"{self.file}, line {self.number}"
+
+    @property
+    def starts_commands(self) -> bool:
+        """Whether it starts a ``.control`` block, or is a command by itself (``*#``)."""
+        return _COMMANDS.match(self.text) is not None
+
+
+def lines_of(text: str, file: Path) -> list[Line]:
+    """Return the lines of a text, whatever ends them, without what they include."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    return [Line(line, file, number) for number, line in enumerate(lines, 1)]
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Return the lines of a file, with what it includes.
+
+    Raises
+    ------
+    InputError
+        If it or a file that it includes is no text, or includes itself.
+    """
+    return with_includes(read_spice(path), path)
+
+
+def with_includes(text: str, file: Path) -> list[Line]:
+    """Return lines with absolute includes, or with the included lines where that must be.
+
+    Parameters
+    ----------
+    text : str
+        As `amcspice.files.read_spice` returns it.
+    file : Path
+        Where it was read: includes are sought in its folder.
+
+    Raises
+    ------
+    InputError
+        If a file that it includes is no text, or includes itself.
+    """
+    return list(_Reader().resolve(lines_of(text, file), (file.resolve(),)))
+
+
+class _Reader:
+    """Follows includes; every file is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[bool, list[Line]]] = {}
+
+    def resolve(self, lines: Iterable[Line], within: tuple[Path, ...]) -> Iterator[Line]:
+        """Yield lines with their includes made ready; ``within`` is the chain of files."""
+        for line in lines:
+            card = _INCLUDE.match(line.text)
+            target = None if card is None else _target(card.group(2), within)
+            if card is None or target is None:
+                yield line
+                continue
+            if os.path.realpath(target) in map(os.path.realpath, within):
+                raise InputError(f"{line.where}: {target} includes itself")
+            as_it_is, included = self._file(target, within)
+            if as_it_is:
+                section = f" {card.group(3)}" if card.group(3) else ""
+                yield replace(line, text=f'{card.group(1)}"{target}"{section}{card.group(4)}')
+            else:
+                yield from _section(included, card.group(3))
+
+    def _file(self, path: Path, within: tuple[Path, ...]) -> tuple[bool, list[Line]]:
+        """Return whether ngspice may include a file as it is, and its lines."""
+        key = os.path.realpath(path)
+        if key not in self._read:
+            try:
+                content = path.read_bytes()
+            except OSError:
+                return True, []  # ngspice says what is wrong with it
+            text = read_spice(path, content) if content.strip() else ""
+            lines = list(self.resolve(lines_of(text, path), (*within, path)))
+            unix = content.replace(b"\r\n", b"\n")
+            same = unix.strip() == text.replace("\r\n", "\n").strip().encode()
+            whole = all(line.file == path and not line.starts_commands for line in lines)
+            self._read[key] = same and whole and b"\r" not in unix, lines
+        return self._read[key]
+
+
+def _target(name: str, within: tuple[Path, ...]) -> Path | None:
+    """Return the file that an include names, beside the file that names it or the first one."""
+    name = os.path.expanduser(name.strip("\"'"))
+    places = (file.parent / name for file in (within[-1], within[0]))
+    return next((place for place in places if os.path.isfile(place)), None)
+
+
+def _section(lines: list[Line], name: str | None) -> Iterator[Line]:
+    """Yield the lines of a section of a library, or all if none is named."""
+    inside = name is None
+    for line in lines:
+        words = line.text.lower().split()
+        if name is not None and words[:1] == [".lib"] and len(words) == 2:
+            inside = words[1].strip("\"'") == name.lower()
+        elif name is not None and words[:1] == [".endl"]:
+            inside = False
+        elif inside and words != [".end"]:
+            yield line
