@@ -41,6 +41,10 @@ STIFF = 20.0
 """Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
 series would have to be as short as that."""
 
+LONG = 3e5
+"""Time to slew through the whole output range over that of an amplifier by itself, from which on
+circuits take steps: series, as short as the latter, would become too many."""
+
 
 class Behavioural(Backend):
     """Amplifier equations on the reduced network, in time, without ngspice."""
@@ -250,7 +254,8 @@ def takes_steps(circuit: Circuit, equations: PiecewiseLinear, modes: Modes) -> b
     arrays = equations.arrays
     fastest = float(np.abs(modes.eigenvalues).max(initial=0.0))
     stiff = arrays.charge_q.size > 0 or fastest > STIFF * arrays.unity
-    return bool(arrays.slew < np.inf and stiff)
+    ramp = float((arrays.highest - arrays.lowest).max()) / arrays.slew
+    return bool(arrays.slew < np.inf and (stiff or ramp * arrays.unity > LONG))
 
 
 def _output_capacitance(circuit: Circuit) -> Array:
