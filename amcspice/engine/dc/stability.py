@@ -110,7 +110,7 @@ def saddles(
     drive, tilt = eq.unity * (final @ difference.T + offset), np.ones_like(stage)
     if np.isfinite(eq.slew):
         bend = np.tanh(drive / eq.slew)
-        drive, tilt = eq.slew * bend, 1 - bend**2
+        drive, tilt = eq.slew * bend, 1 - np.nan_to_num(bend) ** 2  # what rests nowhere is nan
     moves = drive - eq.leak * stage
     # Against an end of the range, which what only touches it may leave again.
     pushed = np.abs(moves) > rates.max() * margin

@@ -196,6 +196,8 @@ class PreparedDecks:
         for rows, before in chunks(len(drive), self.chunk, lead):
             block = drive.take(rows)
             rest_times, final = integrator.rests(block, len(drive))
+            # What never rests says nothing of the range.
+            final = np.where(np.isfinite(rest_times)[:, None], final, np.nan)
             window = self.streamer.transient.window
             windows = np.full(len(block), window)
             if self._analysis.window is None:
