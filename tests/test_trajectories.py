@@ -134,9 +134,7 @@ def unpressed(places):
     return free
 
 
-@pytest.mark.parametrize("part", [0.01, 0.3, 1.0])
-@pytest.mark.parametrize("name", CIRCUITS)
-def test_pressed_amplifiers_follow_their_clamps_by_series(name, part, measured):
+def pressed_at_both_limits(name):
     circuit, inputs = real_circuit(name)
     eq, (places, state) = circuit.eq, start_of(circuit, "zero")
     places[0] = HIGH, HIGH, 0, 1, 1
@@ -144,6 +142,14 @@ def test_pressed_amplifiers_follow_their_clamps_by_series(name, part, measured):
     state[0], state[1] = eq.highest[0] + 2e-3, eq.lowest[1] - 5e-4
     if eq.second:
         state[circuit.k :][:2] = state[:2] + 1e-3
+    return circuit, inputs, places, state
+
+
+@pytest.mark.parametrize("part", [0.01, 0.3, 1.0])
+@pytest.mark.parametrize("name", CIRCUITS)
+def test_pressed_amplifiers_follow_their_clamps_by_series(name, part, measured):
+    circuit, inputs, places, state = pressed_at_both_limits(name)
+    eq = circuit.eq
     for bends in {False, bool(eq.slew < np.inf)}:
         time, made = circuit.probe.advance_by_series(
             places, circuit.padded_response(inputs), circuit.padded(state), bends, 1e-11,
@@ -160,13 +166,8 @@ def test_pressed_amplifiers_follow_their_clamps_by_series(name, part, measured):
 @pytest.mark.parametrize("time", [1e-4, 0.01, 0.1, 1.0, 10.0])
 @pytest.mark.parametrize("name", [n for n in CIRCUITS if "slew" not in n])
 def test_pressed_amplifiers_follow_their_clamps_by_modes(name, time, measured):
-    circuit, inputs = real_circuit(name)
-    eq, (places, state) = circuit.eq, start_of(circuit, "zero")
-    places[0] = HIGH, HIGH, 0, 1, 1
-    places[1] = LOW, LOW, 0, 1, 1
-    state[0], state[1] = eq.highest[0] + 2e-3, eq.lowest[1] - 5e-4
-    if eq.second:
-        state[circuit.k :][:2] = state[:2] + 1e-3
+    circuit, inputs, places, state = pressed_at_both_limits(name)
+    eq = circuit.eq
     made = circuit.probe.advance_by_modes(
         places, circuit.padded_response(inputs), circuit.padded(state), time / eq.unity
     )

@@ -252,3 +252,19 @@ def test_capacitance_of_lines_is_answered_by_its_share():
 
 def test_cells_that_are_off_have_no_write_noise():
     assert noise_share(noisy(np.eye(2), 0.02)) == pytest.approx(0.02)
+
+
+@pytest.mark.parametrize(
+    "fidelity", ["behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
+)
+def test_ranges_are_not_made_smaller_again_and_again_for_what_never_rests(fidelity):
+    """It swings between its limits in every range: one more is tried, no twelve."""
+    draw = np.random.default_rng(0)
+    A = draw.random((8, 4))
+    circuit = amc.make_circuit(
+        "nnls", A, circuit="ginv-classic", opamp=amc.OpAmp(gbw=1e8, input_capacitance=1e-11)
+    )
+    with pytest.warns(amc.CautionWarning, match="1 of 1 right-hand sides did not settle"):
+        run = amc.simulate(circuit, A @ draw.random(4), fidelity=fidelity)
+    assert not run.settled
+    assert run.range.repeats <= 1

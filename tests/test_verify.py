@@ -305,10 +305,10 @@ def test_a_knife_edge_of_the_band_is_told_from_an_error():
     ("verify", "message"),
     [
         ({"count": True}, "verify = True"),
-        ({"count": 1, "limit": 0}, "limit of solution = 0 must be a fraction above zero"),
+        ({"count": 1, "limit": 0}, "verify: limit = 0 must be a fraction above zero"),
         ({"count": 1, "limit": {"settling": np.nan}}, "limit of settling = nan"),
         ({"count": 1, "limit": {"sttling": 0.1}}, "did you mean settling?"),
-        ({"count": 1, "limit": "much"}, "limit of solution = 'much'"),
+        ({"count": 1, "limit": "much"}, "verify: limit = 'much'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(verify, message):

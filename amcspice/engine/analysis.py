@@ -77,8 +77,9 @@ class Analysis:
         float | None,
         Field(
             gt=0,
-            description="Time for a right-hand side; none is chosen from the circuit, and ends "
-            "when a forecast by its equations says that it is at rest.",
+            description="Time for a right-hand side, kept as it is at every fidelity: what is not "
+            "at rest then did not settle. None is chosen from the circuit, ends when a forecast by "
+            "its equations says that it is at rest, and is doubled where that is too early.",
         ),
         Quantity("s", (1e-12, 10)),
     ] = None

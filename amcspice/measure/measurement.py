@@ -129,6 +129,11 @@ class Measurement:
         }
         return cls(**joined)
 
+    @property
+    def rests_near_limit(self) -> NDArray[np.bool_]:
+        """Where an amplifier is near a limit for good, shape (N,): one that swings is not."""
+        return self.near_limit & (self.settled | self.saddle)
+
     def take(self, rows: Any) -> Measurement:
         """Return some of the right-hand sides: a slice, or their numbers."""
         taken: dict[str, Any] = {

@@ -72,9 +72,11 @@ class Trajectories:
         equations: Any,
         outputs: _Doubles,
         currents: _Doubles,
+        charging: _Doubles,
         sourcing: _Doubles,
         sinking: _Doubles,
         longest: _Doubles,
+        given: bool,
         rest: float,
         bounded: bool,
     ) -> None: ...

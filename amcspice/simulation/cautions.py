@@ -72,7 +72,11 @@ def rest(measured: Measurement) -> str:
         return ""
     unknown = np.isnan(measured.solution[moving]).any()
     what = "come to no rest, x is unknown" if unknown else "did not settle, x is where they end"
-    return f"{np.count_nonzero(moving)} of {len(measured)} right-hand sides {what}"
+    limited = np.count_nonzero(moving & measured.near_limit)
+    why = (
+        f"; {limited} with an amplifier at a limit, which no smaller range ends" if limited else ""
+    )
+    return f"{np.count_nonzero(moving)} of {len(measured)} right-hand sides {what}{why}"
 
 
 def saddle(measured: Measurement) -> str:

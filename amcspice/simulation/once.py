@@ -102,7 +102,7 @@ def run_once(
         parts.append(Outcome(measurement, kept))
         if report is not None:
             report(len(response.at_rest))
-        if give_up and measurement.near_limit.any():
+        if give_up and measurement.rests_near_limit.any():
             break
     return Outcome.join(parts)
 

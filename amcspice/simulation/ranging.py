@@ -39,6 +39,9 @@ from amcspice.simulation.shared import run_shared
 __all__ = ["Ranging", "ideal_run"]
 
 MAX_REPEATS = 12
+SWINGING_REPEATS = 1
+"""How often a range is made smaller for circuits that do not come to rest."""
+
 LEAST_STEP = 0.95
 """A smaller range that is not smaller than this is not tried."""
 
@@ -83,7 +86,13 @@ class Ranging:
                 continue
             forecast = join_forecasts(foretold)
             outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_shrink.all()))
-            near = outcome.measurement.near_limit.reshape(len(batch), -1).any(axis=1)
+            # What swings between its limits may rest in a smaller range; if not in the next, never.
+            measured = outcome.measurement
+            near = np.where(
+                repeats[:, None] < SWINGING_REPEATS,
+                measured.near_limit.reshape(len(batch), -1),
+                measured.rests_near_limit.reshape(len(batch), -1),
+            ).any(axis=1)
             again = np.flatnonzero(near & may_shrink)
             if not again.size or len(batch) > 1:
                 break

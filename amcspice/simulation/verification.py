@@ -60,8 +60,8 @@ class Verify:
             raise InputError(f"verify = {count!r} must be a whole number, zero or positive")
         limits = self.limit if isinstance(self.limit, Mapping) else {}
         if self.limit is not None and not isinstance(self.limit, Mapping):
-            limits = dict.fromkeys(FIGURES, self.limit)
-        object.__setattr__(self, "limit", {name: _limit(name, v) for name, v in limits.items()})
+            limits = dict.fromkeys(FIGURES, _limit("limit", self.limit))
+        object.__setattr__(self, "limit", {name: _limit_of(name, v) for name, v in limits.items()})
 
     @classmethod
     def of(cls, verify: int | Verify) -> Verify:
@@ -110,15 +110,19 @@ def _above(fidelity: str) -> list[str]:
     return above
 
 
+def _limit_of(figure: str, value: Any) -> float:
+    if figure not in FIGURES:
+        raise InputError(f"verify: limit of {figure!r}: {did_you_mean(figure, FIGURES)}")
+    return _limit(f"limit of {figure}", value)
+
+
 def _limit(name: str, value: Any) -> float:
-    if name not in FIGURES:
-        raise InputError(f"verify: limit of {name!r}: {did_you_mean(name, FIGURES)}")
     try:
         number = to_number(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"verify: limit of {name} = {value!r}: {error}") from None
+        raise InputError(f"verify: {name} = {value!r}: {error}") from None
     if not (number > 0 and math.isfinite(number)):
-        raise InputError(f"verify: limit of {name} = {value!r} must be a fraction above zero")
+        raise InputError(f"verify: {name} = {value!r} must be a fraction above zero")
     return number
 
 

@@ -24,7 +24,7 @@ from amcspice.engine.equations.linear import LinearModel, Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_windows, longest_windows, runs_away
-from amcspice.engine.waveforms import Exact, Stream
+from amcspice.engine.waveforms import Exact, Stream, flat_tails
 from amcspice.errors import UnsupportedError
 
 __all__ = ["Behavioural", "Integrator"]
@@ -40,6 +40,10 @@ STEPS_ERROR = 0.02
 STIFF = 20.0
 """Fastest rate over that of an amplifier by itself, from which on circuits that slew take steps:
 series would have to be as short as that."""
+
+LONG = 3e5
+"""Time to slew through the whole output range over that of an amplifier by itself, from which on
+circuits take steps: series, as short as the latter, would become too many."""
 
 
 class Behavioural(Backend):
@@ -73,6 +77,7 @@ class Behavioural(Backend):
         return Integrator(
             batch, longest=longest, modes=modes, equations=equations,
             settle_tolerance=analysis.settle_tolerance, tolerance=analysis.relative_tolerance,
+            given=analysis.window is not None,
         )  # fmt: skip
 
 
@@ -92,6 +97,9 @@ class Integrator:
         Steps are finer around this fraction of the final value.
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
+    given : bool
+        Whether `longest` is a window that was asked for: outputs that are flat at its end are at
+        rest then, as in ngspice, whatever is to come.
     chunk : int, optional
         Right-hand sides in one call of compiled code; None takes what suits the circuit.
     """
@@ -105,6 +113,7 @@ class Integrator:
         equations: PiecewiseLinear | None = None,
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
+        given: bool = False,
         chunk: int | None = None,
     ) -> None:
         # Whoever does not run it does without compiled code.
@@ -112,6 +121,7 @@ class Integrator:
         from amcspice.engine.behavioural.trajectories import Trajectories
 
         self.batch, self._longest = batch, longest
+        self._flat = settle_tolerance if given else None
         self.equations = equations or PiecewiseLinear.of(batch.circuit, batch)
         modes = modes or LinearModel.of_equations(self.equations).modes
         self.runs_away = runs_away(batch.circuit, modes)
@@ -120,7 +130,7 @@ class Integrator:
         if steps:
             self._way = Stepper(batch, self.equations, modes, longest, settle_tolerance, tolerance)
         else:
-            self._way = Trajectories(batch, self.equations, longest, settle_tolerance)
+            self._way = Trajectories(batch, self.equations, longest, settle_tolerance, given=given)
         if chunk is None:
             chunk = STEPPED_CHUNK if steps else CHUNK
         check_chunk(chunk)
@@ -200,12 +210,16 @@ class Integrator:
                 followed.energy[lead:],
                 None if sampled is None else sampled[lead:],
             )
+        at_rest = samples.at_rest
+        if exact is None and self._flat is not None:
+            outputs = voltages[:, self.batch.outputs]
+            at_rest = at_rest | flat_tails(samples.time, outputs, samples.starts, self._flat)
         return Stream(
             time=samples.time[begin:],
             voltages=voltages[begin:],
             supply=supply[begin:],
             starts=samples.starts[lead:] - begin,
-            at_rest=samples.at_rest[lead:],
+            at_rest=at_rest[lead:],
             exact=exact,
             rate_error=0.0 if exact is not None else STEPS_ERROR,
         )
@@ -240,7 +254,8 @@ def takes_steps(circuit: Circuit, equations: PiecewiseLinear, modes: Modes) -> b
     arrays = equations.arrays
     fastest = float(np.abs(modes.eigenvalues).max(initial=0.0))
     stiff = arrays.charge_q.size > 0 or fastest > STIFF * arrays.unity
-    return bool(arrays.slew < np.inf and stiff)
+    ramp = float((arrays.highest - arrays.lowest).max()) / arrays.slew
+    return bool(arrays.slew < np.inf and (stiff or ramp * arrays.unity > LONG))
 
 
 def _output_capacitance(circuit: Circuit) -> Array:

@@ -35,13 +35,21 @@ class Trajectories:
         Time after which a right-hand side is given up [s].
     band : float
         Half-width of the settling band, as a fraction of the largest final output.
+    given : bool
+        Whether that time is a window that was asked for; see `Integrator`.
     """
 
     def __init__(
-        self, batch: Batch, equations: PiecewiseLinear, longest: Array, band: float
+        self,
+        batch: Batch,
+        equations: PiecewiseLinear,
+        longest: Array,
+        band: float,
+        *,
+        given: bool = False,
     ) -> None:
         self.batch, self.equations, self._longest, self._band = batch, equations, longest, band
-        adc = batch.circuit.adc
+        self._given, adc = given, batch.circuit.adc
         self._sample_time = None if adc is None else adc.sample_time
 
     @property
@@ -74,9 +82,11 @@ class Trajectories:
             eq.stacked(),
             np.ascontiguousarray(outputs),
             np.ascontiguousarray(currents),
+            self.equations.charging.reshape(currents.shape),
             np.full(k, float(opamp.supply_positive)),
             opamp.supply_negative * self._on_negative,
             np.ascontiguousarray(self._longest, dtype=float),
+            self._given,
             followed.REST,
             self.batch.circuit.bounded,
         )

@@ -31,7 +31,7 @@ STANDS_STILL = 1e-9
 one, stands still."""
 
 
-def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
+def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> float:
     """Return the largest rate of growth in a piece, negative where every mode decays [1/s].
 
     States are the internal nodes, those of second poles and the port voltages that have a
@@ -42,6 +42,8 @@ def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
     eq : Equations
     code : ndarray of uint8, shape (k,)
         See `amcspice.engine.dc.codes`.
+    tilt : ndarray, shape (k,), or float
+        Slope of each input stage over the one without a slew limit.
     """
     k, c = eq.difference_q.shape
     size = (2 * k if eq.second else k) + c
@@ -61,7 +63,7 @@ def growth(eq: Equations, code: NDArray[np.uint8]) -> float:
     source = above[:, None] * (stage + eq.rout * current)
     rate = np.zeros((size, size))
     along = eq.difference_a @ source + eq.difference_w @ current + eq.difference_q @ charged
-    rate[inner] = eq.unity * along
+    rate[inner] = eq.unity * (np.broadcast_to(tilt, k)[:, None] * along)
     rate[inner, inner] -= np.diag(eq.leak + np.where(inside, 0.0, CLAMP * eq.unity))
     if eq.second:
         rate[last, inner] += eq.second * np.eye(k)
@@ -105,20 +107,25 @@ def saddles(
     offset, delivered = circuit.opamp.offsets(len(eq.hold)), batch.into_network(final) - into
     stage = final[:, piecewise.out] + eq.rout * delivered[:, piecewise.out]
     margin = AT_LIMIT * (eq.highest - eq.lowest)
-    moves = eq.unity * (final @ difference.T + offset) - eq.leak * stage
+    drive, tilt = eq.unity * (final @ difference.T + offset), np.ones_like(stage)
+    if np.isfinite(eq.slew):
+        bend = np.tanh(drive / eq.slew)
+        drive, tilt = eq.slew * bend, 1 - np.nan_to_num(bend) ** 2  # what rests nowhere is nan
+    moves = drive - eq.leak * stage
     # Against an end of the range, which what only touches it may leave again.
     pushed = np.abs(moves) > rates.max() * margin
     at_highest, at_lowest = stage > eq.highest - margin, stage < eq.lowest + margin
     place = np.where(at_highest, HIGHEST, np.where(at_lowest, LOWEST, INSIDE))
     place = np.where(pushed, place, INSIDE)
-    codes = (place + ABOVE).astype(np.uint8)
+    codes = np.hstack([place + ABOVE, tilt])
     moves = np.abs(np.where(place == INSIDE, moves, 0.0)).max(axis=1)
-    count, found = len(final) // len(batch), none
+    count, found, k = len(final) // len(batch), none, stage.shape[1]
     for number in np.flatnonzero(rates >= 0):
         part = slice(number * count, (number + 1) * count)
         still = moves[part] <= STANDS_STILL * rates[number] * np.abs(final[part]).max(axis=1)
         pieces, which = np.unique(codes[part], axis=0, return_inverse=True)
         own = piecewise.of_circuit(int(number)).arrays
-        grows = np.array([growth(own, code) >= 0 for code in pieces])
+        split = ((piece[:k].astype(np.uint8), piece[k:]) for piece in pieces)
+        grows = np.array([growth(own, code, tilts) >= 0 for code, tilts in split])
         found[part] = (at_rest[part] | still) & grows[which.ravel()]
     return found

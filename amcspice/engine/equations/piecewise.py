@@ -25,6 +25,11 @@ from amcspice.reduction import PortModel
 
 __all__ = ["PiecewiseLinear", "refuse_unknown_physics"]
 
+AT_ONCE = 1e-6
+"""Time constant of a charged port over that of an amplifier by itself, below which it is no state:
+it follows within that fraction of every other time, and rates so far apart cannot be told in
+double precision."""
+
 
 def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
     """Refuse amplifiers and cells with properties that the equations do not know.
@@ -69,6 +74,9 @@ class PiecewiseLinear:
         [ohm].
     bias : ndarray, shape (P,)
         Port voltages from bias currents [V].
+    charging : ndarray, shape (k, 2 k + c)
+        Current out of the outputs into capacitors that follow at once, for one volt (ampere) a
+        second of the sources, hold currents and states [F].
     difference, held, charge : ndarray, shapes (k, P), (k, P), (c, P)
         Input differences, held nodes and rates of the states for one ampere into a port.
     difference_0, held_0, charge_0 : ndarray
@@ -83,6 +91,7 @@ class PiecewiseLinear:
     from_states: Array
     local: Array
     bias: Array
+    charging: Array
     difference: Array
     held: Array
     charge: Array
@@ -117,7 +126,9 @@ class PiecewiseLinear:
         capacitance = opamp.input_capacitance * pins.inputs
         nodes, farads = circuit.schematic.capacitors
         np.add.at(capacitance, np.searchsorted(model.nodes, nodes), farads)
-        kept, free = np.flatnonzero(capacitance > 0), np.flatnonzero(capacitance == 0)
+        unity = 2 * np.pi * opamp.gbw
+        states = (capacitance > 0) & ~_at_once(loaded, capacitance, unity)
+        kept, free = np.flatnonzero(states), np.flatnonzero(~states)
         # Without states a port follows at once: free ports are eliminated, states are given.
         inside = (..., free[:, None], free)
         resistance = np.zeros_like(loaded)
@@ -131,7 +142,6 @@ class PiecewiseLinear:
         held = pins.minus * (hold > 0)[:, None]
         source, bias = pins.out.T / rout, -opamp.bias_current * pins.inputs
         grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
-        unity = 2 * np.pi * opamp.gbw
 
         def split_by_unknown(rows: Array) -> tuple[Array, Array, Array]:
             """Return the parts by sources, hold currents and states, in C order for the kernel."""
@@ -140,6 +150,9 @@ class PiecewiseLinear:
             return by_source, by_hold, by_state
 
         difference_parts, held_parts = split_by_unknown(difference), split_by_unknown(held)
+        # What stands at free ports is charged as fast as these move; the outputs deliver it.
+        charged = np.where(states, 0.0, capacitance)
+        charging = np.concatenate(split_by_unknown(pins.out @ resistance * charged / rout), axis=-1)
         arrays = Equations(
             difference_a=difference_parts[0],
             difference_w=difference_parts[1],
@@ -168,6 +181,7 @@ class PiecewiseLinear:
             from_states=from_states,
             local=resistance,
             bias=resistance @ bias,
+            charging=charging,
             difference=difference @ resistance,
             held=held @ resistance,
             charge=rate,
@@ -192,10 +206,31 @@ class PiecewiseLinear:
 
 
 _BY_NETWORK = (
-    "from_sources", "from_held", "from_states", "local", "bias", "difference", "held", "charge",
-    "difference_0", "held_0", "charge_0",
+    "from_sources", "from_held", "from_states", "local", "bias", "charging", "difference", "held",
+    "charge", "difference_0", "held_0", "charge_0",
 )  # fmt: skip
 """Fields of `PiecewiseLinear` that follow from a circuit's network."""
+
+
+def _at_once(loaded: Array, capacitance: Array, unity: float) -> NDArray[np.bool_]:
+    """Tell which charged ports follow at once, shape (P,), in every circuit.
+
+    What is charged together is as slow as what charges it: only the conductance beside that to
+    other charged ports counts, which bounds all rates from below (S. Gershgorin).
+
+    Parameters
+    ----------
+    loaded : ndarray, shape (P, P), or (C, P, P) of many networks
+        Conductance matrix of the ports [S].
+    capacitance : ndarray, shape (P,)
+        [F].
+    unity : float
+        Of an amplifier by itself [1/s].
+    """
+    size = np.abs(loaded)
+    beside = 2 * np.diagonal(size, axis1=-2, axis2=-1) - size[..., capacitance > 0].sum(axis=-1)
+    fast = capacitance * unity < AT_ONCE * beside
+    return np.asarray(fast.reshape(-1, len(capacitance)).all(axis=0))
 
 
 def _series(hold: float | None, rout: float) -> float:

@@ -152,12 +152,19 @@ class PreparedDecks:
             timeout=analysis.timeout,
             amplifiers=analysis.amplifiers,
             chunk=chunk,
-            doublings=RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS,
+            doublings=self._doublings,
             rate_error=max(
                 allowed_error(analysis.relative_tolerance),
                 integration.rate_error(linear.eigenvalues),
             ),
         )
+
+    @property
+    def _doublings(self) -> int:
+        """How often the window may be doubled: one that was asked for is kept."""
+        if self._analysis.window is not None:
+            return 0
+        return RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS
 
     @cached_property
     def _integrator(self) -> Integrator | None:
@@ -178,6 +185,7 @@ class PreparedDecks:
             modes=self._modes,
             settle_tolerance=self._analysis.settle_tolerance,
             tolerance=self._analysis.relative_tolerance,
+            given=self._analysis.window is not None,
         )
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
@@ -188,6 +196,8 @@ class PreparedDecks:
         for rows, before in chunks(len(drive), self.chunk, lead):
             block = drive.take(rows)
             rest_times, final = integrator.rests(block, len(drive))
+            # What never rests says nothing of the range.
+            final = np.where(np.isfinite(rest_times)[:, None], final, np.nan)
             window = self.streamer.transient.window
             windows = np.full(len(block), window)
             if self._analysis.window is None:

@@ -1,5 +1,6 @@
 #include "engine/behavioural/kernel/network.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 namespace amc {
@@ -87,14 +88,21 @@ Network::Network(const Equations &equations, const Readings &readings) : eq(equa
     }
   }
 
-  read_outputs.assign(std::size_t(width) * op, 0.0);
-  for (int i = 0; i < outputs; ++i) {
-    const double *row = readings.outputs[i];
-    for (int j = 0; j < k; ++j) read_outputs[std::size_t(j) * op + i] = row[j];
-    for (int j = 0; holds && j < k; ++j) read_outputs[std::size_t(kp + j) * op + i] = row[k + j];
-    for (int j = 0; j < c; ++j)
-      read_outputs[std::size_t(q_source() + j) * op + i] = row[2 * k + j];
-  }
+  // Columns by the sources x, of a matrix as Python has it.
+  const auto by_sources = [&](const Matrix &matrix, int count, int room) {
+    Numbers out(std::size_t(width) * room, 0.0);
+    for (int i = 0; i < count; ++i) {
+      const double *row = matrix[i];
+      for (int j = 0; j < k; ++j) out[std::size_t(j) * room + i] = row[j];
+      for (int j = 0; holds && j < k; ++j) out[std::size_t(kp + j) * room + i] = row[k + j];
+      for (int j = 0; j < c; ++j) out[std::size_t(q_source() + j) * room + i] = row[2 * k + j];
+    }
+    return out;
+  };
+  read_outputs = by_sources(readings.outputs, outputs, op);
+  read_charging = by_sources(readings.charging, int(readings.charging.rows), kp);
+  if (std::all_of(read_charging.begin(), read_charging.end(), [](double f) { return f == 0; }))
+    read_charging.clear();
 }
 
 }  // namespace amc

@@ -12,6 +12,8 @@ struct Readings {
   Matrix currents;  // out of every amplifier's output, likewise
   // Power for one ampere that an output sources, and for one that it takes [V].
   const double *sourcing = nullptr, *sinking = nullptr;
+  // Currents for the derivatives of x, into capacitors that follow at once [F]; none: no rows.
+  Matrix charging{};
 };
 
 // A circuit of k amplifiers and c charged ports.
@@ -41,6 +43,7 @@ struct Network {
   Numbers by_hold[2];             // k columns of y: with the output at zero, and following
   Numbers hold_loop[2];           // k columns of kp: N that a conducting device has to balance
   Numbers read_outputs;           // width columns of op
+  Numbers read_charging;          // width columns of kp; none where nothing is charged so
 
   int q_state() const { return states - cp; }
   int q_source() const { return width - cp; }

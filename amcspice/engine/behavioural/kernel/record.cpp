@@ -62,9 +62,55 @@ Reader::Reading Reader::outputs_of(const Record &record, const Inputs &inputs) c
 }
 
 Reader::Reading Reader::currents_of(const Record &record) const {
+  if (!network_.read_charging.empty()) return charging_currents_of(record);
   if (!record.modes) return {record.series.currents, nullptr, nullptr};
   const ModalColumns &made = record.modes->currents;
   return {made.columns.data(), made.magnitudes.data(), record.currents};
+}
+
+// The same and what charges capacitors that follow at once: the derivative of the sources, which
+// of a power of time is the power before, and of modes their columns turned by their rates.
+Reader::Reading Reader::charging_currents_of(const Record &record) const {
+  const int kp = network_.kp, width = network_.width;
+  const Modes *modes = record.modes;
+  const int count = modes ? modes->count : record.series.count;
+  double *columns = arena_.take(std::size_t(count) * kp), *moves = arena_.take(width);
+  const auto charge = [&](double *currents) {
+    add_columns(network_.read_charging.data(), kp, kp, nullptr, width, moves, currents);
+  };
+  std::copy_n(modes ? modes->currents.columns.data() : record.series.currents,
+              std::size_t(count) * kp, columns);
+  if (!modes) {
+    for (int q = 1; q < count; ++q) {
+      for (int i = 0; i < width; ++i)
+        moves[i] = q / record.series.unit * record.series.sources[std::size_t(q) * width + i];
+      charge(columns + std::size_t(q - 1) * kp);
+    }
+    return {columns, nullptr, nullptr};
+  }
+  const double *sources = modes->sources.columns.data();
+  for (int j = 0; j < count; ++j) {
+    // Of a pair a + bi the rate takes a to decay a - turn b, and b to decay b + turn a.
+    const bool paired = j >= modes->real, second = paired && (j - modes->real) % 2;
+    const int pair = (j - modes->real) / 2, other = second ? j - 1 : j + 1;
+    const double decay = paired ? modes->decay[pair] : modes->rate[j];
+    const double turn = !paired ? 0 : second ? modes->turn[pair] : -modes->turn[pair];
+    for (int i = 0; i < width; ++i) {
+      moves[i] = decay * sources[std::size_t(j) * width + i];
+      if (paired) moves[i] += turn * sources[std::size_t(other) * width + i];
+    }
+    charge(columns + std::size_t(j) * kp);
+  }
+  double *magnitudes = arena_.take(std::size_t(modes->pairs()) * kp), *base = arena_.take(kp);
+  for (int p = 0; p < modes->pairs(); ++p) {
+    const double *a = columns + std::size_t(modes->real + 2 * p) * kp;
+    for (int i = 0; i < kp; ++i) magnitudes[std::size_t(p) * kp + i] = std::hypot(a[i], a[kp + i]);
+  }
+  std::copy_n(record.currents, kp, base);
+  std::fill_n(moves, width, 0.0);
+  add_columns(sources, width, width, nullptr, count, record.share, moves);
+  charge(base);
+  return {columns, magnitudes, base};
 }
 
 double Reader::outputs_at_end(const Track &track, const Inputs &inputs, double *end) const {
@@ -107,6 +153,10 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
       return record->begin + exit->time;
   }
   return 0;
+}
+
+bool Reader::flat_at_end(const Track &track, const Inputs &inputs, double band) const {
+  return settling_time(track, inputs, band / 10) <= 0.9 * track.records.back().end();
 }
 
 double Reader::energy(const Track &track, const Inputs &inputs, double until) const {

@@ -37,6 +37,9 @@ class Reader {
 
   // The time from which all outputs stay within `band` of the largest around where they end [s].
   double settling_time(const Track &track, const Inputs &inputs, double band) const;
+  // Whether the outputs stay within a tenth of the band in the last tenth of the time: a window's
+  // rest, as ngspice's are judged.
+  bool flat_at_end(const Track &track, const Inputs &inputs, double band) const;
   // What all sources deliver until then [J].
   double energy(const Track &track, const Inputs &inputs, double until) const;
   // The sources x at a time within the track, or after it.
@@ -54,6 +57,7 @@ class Reader {
   double outputs_at_end(const Track &track, const Inputs &inputs, double *end) const;
   Reading outputs_of(const Record &record, const Inputs &inputs) const;
   Reading currents_of(const Record &record) const;
+  Reading charging_currents_of(const Record &record) const;
   double energy_of(const Record &record, const Inputs &inputs, double length,
                    double scale) const;
   double delivered(const Record &record, const double *law, const Inputs &inputs,

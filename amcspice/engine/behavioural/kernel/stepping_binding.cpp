@@ -1,6 +1,6 @@
 // What Python sees of the stepping kernel; amcspice/engine/behavioural/stepping.py.
+#include "engine/behavioural/kernel/dense.hpp"
 #include "engine/behavioural/kernel/stepping_integrator.hpp"
-
 
 namespace amc {
 
@@ -16,6 +16,7 @@ nb::tuple integrate(const nb::object &equations, Pieces &pieces, const Stack &di
                     const Stack &held, const Stack &charge, const Input<double, 1> &start,
                     const Input<std::int64_t, 1> &outputs, const Input<double, 2> &controls) {
   load_lapack();
+  find_lapack();
   const std::size_t circuits = difference.shape(0), each = difference.shape(1);
   const std::size_t width = 1 + 2 * difference.shape(2) + charge.shape(2);
   std::vector<Equations> equations_of;

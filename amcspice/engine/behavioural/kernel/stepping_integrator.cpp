@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <limits>
+
+#include "engine/behavioural/kernel/dense.hpp"
 
 namespace amc::stepping {
 
@@ -28,6 +31,14 @@ constexpr int FIRST_LEVEL = 11;
 
 // Largest correction of a step for slewing, as a fraction of the step.
 constexpr double STALL = 0.1;
+
+// Input over the knee of the slew limit from which on a stage slews at full rate, tanh(20) is 1;
+// and below which it does no more.
+constexpr double FULL = 20, FULL_NO_MORE = 10;
+
+// Longest way in a step meanwhile, over the settling band and the scale: ramps are shown so finely
+// that straight lines or any others between samples meet the band's edge at the same time.
+constexpr double RAMP = 0.1, FINEST_RAMP = 1e-4;
 
 }  // namespace
 
@@ -83,7 +94,7 @@ void Integrator::enter_piece(const Drive &drive) {
   piece_->linear().rate.constant(drive.held, constant_);
   for (std::size_t i = 0; i < k_; ++i) {
     difference_0_[i] += drive.difference[i];
-    constant_[i] += eq_.unity * drive.difference[i];
+    if (code_[i].full == 1) constant_[i] += eq_.unity * drive.difference[i];
   }
   for (std::size_t i = 0; i < c_; ++i) constant_[n_ - c_ + i] += drive.charge[i];
   changed_ = false;
@@ -107,6 +118,7 @@ void Integrator::record_rest() {
 Integrator::Outlook Integrator::look_ahead() {
   const Linear &linear = piece_->linear();
   Outlook ahead;
+  bool ramps = false;
   rate_ = constant_;
   add(linear.rate.by_state, u_.data(), rate_.data());
   if (slews_) {
@@ -115,8 +127,11 @@ Integrator::Outlook Integrator::look_ahead() {
     ahead.active = slewing(difference_, lost_) > 0.0;
     for (std::size_t i = 0; i < k_; ++i) {
       rate_[i] += lost_[i];
+      const bool full = code_[i].full != 1;
+      ahead.active |= full;
       // At its limit an internal node may rest although its input stage slews.
-      ahead.slewing |= code_[i].inner == 1 && std::abs(lost_[i]) > eq_.slew;
+      ahead.slewing |= code_[i].inner == 1 && (full || std::abs(lost_[i]) > eq_.slew);
+      ramps |= code_[i].inner == 1 && full;
     }
   }
   std::ranges::fill(way_, 0.0);
@@ -135,12 +150,60 @@ Integrator::Outlook Integrator::look_ahead() {
     share /= 2;
   }
   ahead.allowed = share * std::max(ahead.distance, 1e-3 * scale_);
+  if (ramps) {
+    ahead.allowed = std::min(ahead.allowed, std::max(RAMP * control_.band, FINEST_RAMP) * scale_);
+  }
   ahead.output_allowed = share * std::max(ahead.output_distance, 0.05 * band);
   // Pieces that keep taking turns are narrower than what may be overstepped.
   const double landing = std::min(LANDING * scale_, LANDING_SHARE * ahead.distance);
   const int turns = int(events_ / long(4 * k_));
   ahead.landing = std::max(std::ldexp(landing, -turns), 10 * SLACK * scale_);
+  const bool limited = std::ranges::any_of(code_, [](Place place) {
+    place.full = 1;
+    return place != Place{};
+  });
+  ahead.at_rest = ahead.distance < control_.rest * scale_ &&
+                  ahead.output_distance < control_.rest * ahead.largest &&
+                  (ahead.slewing ? rests_slewing() : control_.stable > 0 || limited);
   return ahead;
+}
+
+// Whether a circuit is at rest while input stages are beyond their slew rate, as those that hold
+// an output which takes all they can give: by the equations linearised where they are.
+bool Integrator::rests_slewing() const {
+  const Linear &linear = piece_->linear();
+  std::vector<double> bent(n_ * n_), inverted, vectors(n_ * n_);
+  for (std::size_t j = 0; j < n_; ++j) {
+    std::copy_n(linear.rate.by_state[j], n_, bent.begin() + j * n_);
+    for (std::size_t i = 0; i < k_; ++i) {
+      const double bend = std::tanh(eq_.unity * difference_[i] / eq_.slew);
+      const double linearly = eq_.unity * linear.difference.by_state[j][i];
+      bent[j * n_ + i] += ((1 - bend * bend) - (code_[i].full == 1)) * linearly;
+    }
+  }
+  inverted = bent;
+  invert(inverted.data(), int(n_));
+  Vector way(n_);
+  for (std::size_t j = 0; j < n_; ++j)
+    for (std::size_t i = 0; i < n_; ++i) way[i] += inverted[j * n_ + i] * rate_[j];
+  if (!(largest(way.data(), n_) < control_.rest * scale_)) return false;
+  std::vector<std::complex<double>> values(n_);
+  return eigenvectors(bent.data(), int(n_), values.data(), vectors.data()) &&
+         std::ranges::all_of(values, [](const auto &value) { return value.real() < 0; });
+}
+
+// Note which input stages slew at full rate; return whether others do than before.  What is
+// without a leak has no end of its ramp to go to.
+bool Integrator::slews_fully() {
+  bool changed = false;
+  for (std::size_t i = 0; i < k_; ++i) {
+    const double ratio = eq_.unity * difference_[i] / eq_.slew, size = std::abs(ratio);
+    const std::uint8_t now = code_[i].full, side = ratio > 0 ? 2 : 0;
+    const bool full = eq_.leak[i] > 0 && size > (now == side ? FULL_NO_MORE : FULL);
+    code_[i].full = full ? side : 1;
+    changed |= code_[i].full != now;
+  }
+  return changed;
 }
 
 // Fill in what the slew limit takes away from the rates; return the largest share of it.
@@ -148,7 +211,9 @@ double Integrator::slewing(const Vector &difference, Vector &lost) const {
   for (std::size_t i = 0; i < k_; ++i) {
     const double ratio = eq_.unity * difference[i] / eq_.slew;
     const double square = ratio * ratio;
-    if (square < 1e-3) {  // the series is exact to 1e-12 of the slew rate there
+    if (code_[i].full != 1) {
+      lost[i] = eq_.slew * (std::tanh(ratio) - (code_[i].full == 2 ? 1.0 : -1.0));
+    } else if (square < 1e-3) {  // the series is exact to 1e-12 of the slew rate there
       const double series = 1.0 / 3 - square * (2.0 / 15 - square * (17.0 / 315));
       lost[i] = -eq_.slew * ratio * square * series;
     } else {
@@ -243,13 +308,11 @@ bool Integrator::advance(const Outlook &outlook, const Trial &trial) {
     return false;
   }
   prior_ = over_;
+  if (outlook.active && slews_fully()) changed_ = true;
   if (level_ < LEVELS - 1 && trial.moved < 1 && trial.error < 0.2 * control_.tolerance * scale_) {
     ++level_;
   }
-  const bool near = outlook.distance < control_.rest * scale_ &&
-                    outlook.output_distance < control_.rest * outlook.largest;
-  const bool limited = std::ranges::any_of(code_, [](Place place) { return place != Place{}; });
-  return near && !outlook.slewing && (control_.stable > 0 || limited);
+  return outlook.at_rest;
 }
 
 }  // namespace amc::stepping

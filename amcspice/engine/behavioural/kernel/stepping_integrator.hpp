@@ -10,7 +10,9 @@
 // exact where nothing slews, however stiff.  Where nothing can slew it is the same as
 // u + (e^hJ - 1) J^-1 u', which takes half of the matrices.  Steps are powers of two of one base
 // step, so that the matrices of a piece are made once and serve all right-hand sides; an event is
-// approached by smaller steps until it is overstepped by next to nothing.
+// approached by smaller steps until it is overstepped by next to nothing.  An input stage that
+// slews at full rate is linear, too: it does not feel the network.  What the linear part leaves
+// out is worked out at every step, so nothing hangs on when that is begun or ended.
 //
 // Large bounded circuits would spend all their time making matrices, because they hardly meet a
 // piece twice: there steps are made in Krylov spaces, and the matrices of a piece follow from
@@ -59,6 +61,7 @@ class Integrator {
     double landing = 0;                        // how far events may be overstepped
     bool active = false;                       // something slews, a little at least
     bool slewing = false;                      // an amplifier is beyond its slew rate
+    bool at_rest = false;                      // as near to equilibrium as rest asks for
   };
 
   // A step as it turned out.
@@ -75,6 +78,8 @@ class Integrator {
   void record_rest();
   Outlook look_ahead();
   double slewing(const Vector &difference, Vector &lost) const;
+  bool rests_slewing() const;
+  bool slews_fully();
   Trial choose_step(const Outlook &outlook);
   Trial attempt(const Outlook &outlook, Resolvent &resolvent, bool &finite);
   bool advance(const Outlook &outlook, const Trial &trial);

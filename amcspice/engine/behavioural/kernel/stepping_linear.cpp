@@ -113,7 +113,11 @@ Rows state_rates(const Equations &eq, const Code &code, const Sources &sources, 
   Rows rates(eq, sources, n);
   const std::size_t width = rates.width();
   for (std::size_t i = 0; i < k; ++i) {
-    for (std::size_t j = 0; j < width; ++j) rates[i][j] = eq.unity * along[i][j];
+    if (code[i].full == 1) {
+      for (std::size_t j = 0; j < width; ++j) rates[i][j] = eq.unity * along[i][j];
+    } else {
+      rates[i][width - 1] = code[i].full == 2 ? eq.slew : -eq.slew;
+    }
     rates[i][i] -= eq.leak[i];
     if (code[i].inner != 1) {
       rates[i][i] -= CLAMP * eq.unity;

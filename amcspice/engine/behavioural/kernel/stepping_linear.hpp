@@ -18,6 +18,7 @@ struct Place {
   std::uint8_t inner = 1;     // the internal node, likewise
   std::uint8_t conducts = 0;  // the hold device
   std::uint8_t positive = 1;  // the held output is above zero
+  std::uint8_t full = 1;      // the input stage slews down at full rate (0), up (2), or does not
 
   bool operator==(const Place &) const = default;
 };
@@ -34,7 +35,7 @@ struct Affine {
   void constant(const double *held, Vector &out) const;
 };
 
-// With nothing slewing.
+// With nothing slewing but at full rate.
 struct Linear {
   Affine rate;        // of the states
   Affine difference;  // between the inputs

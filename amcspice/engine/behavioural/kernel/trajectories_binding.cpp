@@ -60,10 +60,11 @@ struct Found {
 
 class Trajectories {
  public:
-  Trajectories(nb::object equations, Cube outputs, Cube currents, Input<double, 1> sourcing,
-               Input<double, 1> sinking, Input<double, 1> longest, double rest, bool bounded)
-      : equations_(equations), outputs_(outputs), currents_(currents), sourcing_(sourcing),
-        sinking_(sinking) {
+  Trajectories(nb::object equations, Cube outputs, Cube currents, Cube charging,
+               Input<double, 1> sourcing, Input<double, 1> sinking, Input<double, 1> longest,
+               bool given, double rest, bool bounded)
+      : equations_(equations), outputs_(outputs), currents_(currents), charging_(charging),
+        sourcing_(sourcing), sinking_(sinking), given_(given) {
     find_lapack();
     for (std::size_t at = 0; at < longest.shape(0); ++at)
       settings_.push_back({rest, longest(at), bounded});
@@ -77,8 +78,8 @@ class Trajectories {
     found.final.reserve(all * width);
     for (std::size_t number = 0; number < count; ++number) {
       if (!circuit_ || count > 1) {
-        const Readings readings{view(outputs_, number), view(currents_, number), sourcing_.data(),
-                                sinking_.data()};
+        const Readings readings{view(outputs_, number), view(currents_, number),
+                                sourcing_.data(), sinking_.data(), view(charging_, number)};
         circuit_ = std::make_unique<Circuit>(view_equations(equations_, number), readings,
                                              settings_[number]);
       }
@@ -117,14 +118,15 @@ class Trajectories {
       const Inputs inputs{response.data(), outputs.data(), power.data(), drives.power_0(number, r)};
       const Track &track = circuit.follower.follow(inputs);
       double settling = NAN, energy = NAN;
-      if (track.at_rest) {
+      const bool rests = track.at_rest || (given_ && circuit.reader.flat_at_end(track, inputs, band));
+      if (rests) {
         settling = circuit.reader.settling_time(track, inputs, band);
         energy = circuit.reader.energy(track, inputs, settling);
       }
       found.settling.push_back(settling);
       found.energy.push_back(energy);
       found.rest.push_back(track.rest_time);
-      found.at_rest.push_back(track.at_rest);
+      found.at_rest.push_back(rests);
       append(circuit, track.final, found.final, width);
       if (sample_time) {
         if (track.at_rest || *sample_time <= track.records.back().end()) {
@@ -174,8 +176,9 @@ class Trajectories {
   }
 
   nb::object equations_;
-  Cube outputs_, currents_;
+  Cube outputs_, currents_, charging_;
   Input<double, 1> sourcing_, sinking_;
+  bool given_;  // `longest` was, and counts as a window
   std::vector<Settings> settings_;
   std::unique_ptr<Circuit> circuit_;
 };
@@ -184,10 +187,10 @@ class Trajectories {
 
 void bind_trajectories(nb::module_ &module) {
   nb::class_<Trajectories>(module, "Trajectories")
-      .def(nb::init<nb::object, Cube, Cube, Input<double, 1>, Input<double, 1>, Input<double, 1>,
-                    double, bool>(),
-           "equations"_a, "outputs"_a, "currents"_a, "sourcing"_a, "sinking"_a, "longest"_a,
-           "rest"_a, "bounded"_a)
+      .def(nb::init<nb::object, Cube, Cube, Cube, Input<double, 1>, Input<double, 1>,
+                    Input<double, 1>, bool, double, bool>(),
+           "equations"_a, "outputs"_a, "currents"_a, "charging"_a, "sourcing"_a, "sinking"_a, "longest"_a,
+           "given"_a, "rest"_a, "bounded"_a)
       .def(
           "run",
           [](Trajectories &self, Cube difference, Cube held, Cube charge, Cube outputs,
