@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import io
 import math
 import warnings
@@ -19,27 +18,28 @@ from numpy.typing import NDArray
 from amcspice.errors import InputError
 from amcspice.files import file_content
 from amcspice.workload.rating_columns import COLUMNS, place
+from amcspice.workload.rating_fields import (
+    LARGEST_ID,
+    fault_of_name,
+    is_count,
+    is_name,
+    is_number,
+    seconds,
+    separator_of,
+    shown,
+    split,
+)
 from amcspice.workload.rating_table import Ids
 
-__all__ = ["Columns", "Layout", "rating_text", "shown"]
+__all__ = ["Columns", "Layout", "rating_text"]
 
 Array = NDArray[np.float64]
 Columns = tuple[Ids, Ids, Array, Array]
 """Users, items, ratings and times (zero where there are none), a rating each."""
 
 MARKET = "%%matrixmarket"
-LARGEST_ID = 2**53
-"""Beyond this a floating-point number does not tell neighbours apart."""
-
-LONGEST_NAME = 200
-"""Characters of a name: every one takes as much memory as the longest."""
-
-SEPARATORS = ("\t", "::", ";", ",")
 LOOKED_AT = 1000
 """Lines among which the first that holds anything is looked for."""
-
-SHOWN = 40
-"""Characters of a faulty field that a message shows."""
 
 
 def rating_text(path: Path) -> str:
@@ -106,17 +106,17 @@ class Layout:
             return cls._market(path, text)
         lines = text.split("\n", LOOKED_AT)[:LOOKED_AT]
         first = next((k for k, line in enumerate(lines) if line.strip()), 0)
-        separator = _separator(lines[first])
-        words = _split(lines[first], separator)
-        if any(_is_number(word) for word in words[:3]):
+        separator = separator_of(lines[first])
+        words = split(lines[first], separator)
+        if any(is_number(word) for word in words[:3]):
             width = min(max(len(words), 3), 4)
             return cls(path, first, separator, tuple(range(width)), width)._by_ids(words)
         rest = [line for line in lines[first + 1 :] if line.strip()]
         layout = cls(path, first + 1, separator)
         if not rest:
             layout._refuse(first + 1, f"{shown(lines[first])} is not user, item and rating")
-        separator = _separator(rest[0])
-        follows = _split(rest[0], separator)
+        separator = separator_of(rest[0])
+        follows = split(rest[0], separator)
         layout = replace(layout, separator=separator)._by_header(first + 1, words, len(follows))
         return layout._by_ids(follows)
 
@@ -142,7 +142,7 @@ class Layout:
         if len(words) != self.width:
             return self
         user, item = (words[k] for k in self.columns[:2])
-        return self.with_names(_is_name(user), _is_name(item))
+        return self.with_names(is_name(user), is_name(item))
 
     def with_names(self, users: bool, items: bool) -> Layout:
         """Return the layout with names, or whole numbers, of users and items."""
@@ -164,7 +164,7 @@ class Layout:
             (k for k, line in enumerate(lines[1:], 1) if line.strip() and line[0] != "%"), None
         )
         size = [] if at is None else lines[at].split()
-        if at is None or len(size) != 3 or not all(_is_count(part) for part in size):
+        if at is None or len(size) != 3 or not all(is_count(part) for part in size):
             plain._refuse(
                 (at or len(lines) - 1) + 1, "expected the numbers of rows, columns and entries"
             )
@@ -243,7 +243,7 @@ class Layout:
         if self.separator in (" ", "::"):
             for number, line in enumerate(text.split("\n"), 1):
                 if number > self.skipped and line.strip():
-                    yield number, _split(line, self.separator)
+                    yield number, split(line, self.separator)
             return
         lines = io.StringIO(text, newline="\n")
         for _ in range(self.skipped):
@@ -271,13 +271,13 @@ class Layout:
         user, item, rating, *time = (words[k] for k in self.columns)
         ids = zip(("user", "item"), (user, item), self.names, self.largest, strict=True)
         for what, word, named, most in ids:
-            fault = _fault_of_name(word) if named else self._fault_of_number(word, most)
+            fault = fault_of_name(word) if named else self._fault_of_number(word, most)
             if fault is not None:
-                hint = f"; --names {what}s takes all of them as names" if _is_name(word) else ""
+                hint = f"; --names {what}s takes all of them as names" if is_name(word) else ""
                 raise ValueError(f"{what} {shown(word)} {fault}{hint}")
         if self.separator == ";":
             rating = rating.replace(",", ".")
-        if not _is_number(rating):
+        if not is_number(rating):
             raise ValueError(f"rating {shown(rating)} is not a number")
         value = float(rating)
         if value < 0:
@@ -287,70 +287,13 @@ class Layout:
             raise ValueError(
                 f"rating {shown(rating)} is outside the scale from {low:g} to {high:g}"
             )
-        return user, item, value, _seconds(time[0]) if time else 0.0
+        return user, item, value, seconds(time[0]) if time else 0.0
 
     def _fault_of_number(self, word: str, most: int) -> str | None:
-        if not (_is_number(word) and float(word).is_integer()):
+        if not (is_number(word) and float(word).is_integer()):
             return "is not a whole number"
         inside = self.lowest_id <= float(word) <= most
         return None if inside else f"must be from {self.lowest_id} to {most}"
 
     def _refuse(self, number: int, fault: str) -> NoReturn:
         raise InputError(f"{self.path}, line {number}: {fault}")
-
-
-def _separator(line: str) -> str:
-    return next((sign for sign in SEPARATORS if sign in line), " ")
-
-
-def _split(line: str, separator: str) -> list[str]:
-    if separator == " ":
-        return line.split()
-    if separator == "::":
-        return [word.strip() for word in line.split(separator)]
-    try:
-        words = next(csv.reader([line], delimiter=separator))
-    except csv.Error:  # a field that is too long
-        words = line.split(separator)
-    return [word.strip() for word in words]
-
-
-def _is_number(word: str) -> bool:
-    try:
-        return word.isascii() and "_" not in word and math.isfinite(float(word))
-    except ValueError:
-        return False
-
-
-def _is_count(word: str) -> bool:
-    return word.isascii() and word.isdecimal() and len(word) < 20
-
-
-def _is_name(word: str) -> bool:
-    """Whether an id is a name: no number, or one that a number would not keep as it is."""
-    if not _is_number(word):
-        return bool(word)
-    return word.isdecimal() and (str(int(word)) != word or int(word) > LARGEST_ID)
-
-
-def _fault_of_name(word: str) -> str | None:
-    if not word:
-        return "is empty"
-    return None if len(word) <= LONGEST_NAME else f"has more than {LONGEST_NAME} characters"
-
-
-def _seconds(time: str) -> float:
-    """Return a time as a number: as it is, or the seconds from 1970 to a date of ISO 8601."""
-    if _is_number(time):
-        return float(time)
-    try:
-        moment = datetime.datetime.fromisoformat(time)
-    except ValueError:
-        raise ValueError(f"time {shown(time)} is not a number or a date (2005-09-06)") from None
-    utc = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-    return utc.timestamp()
-
-
-def shown(text: str) -> str:
-    """Return text for a message, cut if it is long."""
-    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "...")

@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from amcspice.errors import InputError, did_you_mean
 from amcspice.files import file_content
 from amcspice.workload.rating_columns import place
-from amcspice.workload.rating_layout import Layout, rating_text, shown
+from amcspice.workload.rating_fields import shown
+from amcspice.workload.rating_layout import Layout, rating_text
 from amcspice.workload.rating_table import Ids, Ratings, RatingTable, are_names
 
 __all__ = ["RatingTable", "Ratings", "read_ratings", "read_titles"]
