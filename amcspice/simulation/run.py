@@ -17,6 +17,7 @@ from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.measure.measurement import STATES
 from amcspice.problem import CircuitForm
+from amcspice.problem.accuracy import absolute_error
 from amcspice.simulation import cautions
 from amcspice.simulation.result import Conversion, Feedback, Judgement, Range
 from amcspice.simulation.verification import Verification
@@ -127,13 +128,23 @@ class Run:
 
     @functools.cached_property
     def relative_error(self) -> Any:
-        """Distance of the solution from the reference over its size, 2-norm, shape (K,)."""
+        """Distance of the solution from the reference over its size, 2-norm, shape (K,).
+
+        Infinite where the reference is zero and the solution is not (null in JSON): no fraction of
+        zero says how far it is, `absolute_error` does.
+        """
         measured = self.measurement
         if self.form is None or self.form.error is None:
             return self._figure(measured.relative_error)
         restore = self.form.restore
         errors = self.form.error(restore(measured.solution), restore(measured.answer))
         return self._figure(errors)
+
+    @property
+    def absolute_error(self) -> Any:
+        """Distance of the solution from the reference in the unit of x, 2-norm, shape (K,)."""
+        x, reference = (np.atleast_2d(values.T) for values in (self.x, self.reference))
+        return self._figure(absolute_error(x, reference))
 
     @property
     def settled(self) -> Any:
@@ -240,8 +251,8 @@ class Run:
         """What the figures do not say by themselves, in sentences; empty where all is well.
 
         Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
-        that are not the only ones, what did not settle, stands at a saddle or a floor, or is
-        unstable, settling times that are worth little, what stood for a sub-circuit, assumed
+        that are not the only ones, or zero, what did not settle, stands at a saddle or a floor, or
+        is unstable, settling times that are worth little, what stood for a sub-circuit, assumed
         figures of real parts that matter, and what a verification did not confirm.
         """
         measured = self.measurement
@@ -251,6 +262,9 @@ class Run:
             cautions.limit(measured, self.range),
             cautions.voltage(self.range),
             cautions.ambiguity(self._judgement),
+            cautions.zero_reference(
+                *map(np.atleast_1d, (self.relative_error, self.absolute_error))
+            ),
             cautions.settling_worth(measured),
             *self.notes,
             *self.assumptions(),
@@ -277,6 +291,7 @@ class Run:
 
         figures = {
             "relative_error": np.atleast_1d(self.relative_error),
+            "absolute_error": np.atleast_1d(self.absolute_error),
             "settled": self.measurement.settled,
             "saddle": self.measurement.saddle,
             "below_floor": self.measurement.below_floor,
@@ -301,6 +316,7 @@ class Run:
                 "x": (("rhs", "entry"), np.atleast_2d(self.x.T)),
                 "reference": (("rhs", "entry"), np.atleast_2d(self.reference.T)),
                 "relative_error": (figures, np.atleast_1d(self.relative_error)),
+                "absolute_error": (figures, np.atleast_1d(self.absolute_error)),
                 "settled": (figures, measured.settled),
                 "saddle": (figures, measured.saddle),
                 "below_floor": (figures, measured.below_floor),
@@ -420,11 +436,11 @@ def summary(run: Run) -> list[str]:
             lines.append(f"  {name}: {middle:.3g} {unit}".rstrip() + spread + missing)
 
     add("relative error", run.relative_error, "")
-    without = int(np.isinf(measured.relative_error).sum())
-    if without:
-        lines.append(
-            f"  relative error: infinite for {without} of {count}, whose reference is zero"
-        )
+    without = np.isinf(np.atleast_1d(run.relative_error))
+    if without.any():
+        most = np.atleast_1d(run.absolute_error)[without].max()
+        those = f"{without.sum()} of {count}, whose reference is zero"
+        lines.append(f"  absolute error: up to {most:.3g} for {those}")
     add("settling time", measured.settling_time, "s")
     add("power at rest", measured.power.get("total", np.nan), "W")
     add("energy", measured.energy, "J")
