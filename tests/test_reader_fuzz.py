@@ -98,7 +98,7 @@ PICTURES = {
         lambda to: PIL.Image.fromarray(PIXELS[:, :, 0].astype(np.uint16)).save(to, "png")
     ),
     "wide.pgm": b"P5 3 2 1000\n" + bytes(range(12)),
-    "f.tif": saved(lambda to: tifffile.imwrite(to, PIXELS / 255)),
+    "f.tif": saved(lambda to: tifffile.imwrite(to, PIXELS / 255, photometric="rgb")),
     "lzw.tif": saved(
         lambda to: PIL.Image.fromarray(PIXELS).save(to, "tiff", compression="tiff_lzw")
     ),

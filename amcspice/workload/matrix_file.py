@@ -117,9 +117,19 @@ def _read_npz(content: bytes, where: str) -> Any:
 
 
 def _read_market(content: bytes, where: str) -> Any:
-    rows, columns, entries, *_ = scipy.io.mminfo(io.BytesIO(content))
+    rows, columns, entries, kind, _, symmetry = scipy.io.mminfo(io.BytesIO(content))
     check_dense((rows, columns), where)
     check_memory(entries * ENTRY, f"{where}: {entries} entries")
+    if symmetry != "general" and rows != columns:
+        raise ValueError(f"{rows} x {columns} cannot be {symmetry}")
+    if kind == "array" and symmetry != "general":
+        entries = rows * (rows - 1) // 2 if symmetry == "skew-symmetric" else rows * (rows + 1) // 2
+    # SciPy writes beyond the matrix where there are more than are announced.
+    lines = [
+        line for line in content.splitlines()[1:] if line.strip() and line.lstrip()[:1] != b"%"
+    ]
+    if len(lines) - 1 != entries:
+        raise ValueError(f"it holds {len(lines) - 1} entries, its head announces {entries}")
     return scipy.io.mmread(io.BytesIO(content))
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from amcspice.errors import InputError, did_you_mean
 from amcspice.files import file_content
 from amcspice.workload.rating_columns import place
-from amcspice.workload.rating_fields import shown
+from amcspice.workload.rating_fields import shown, split
 from amcspice.workload.rating_layout import Layout, rating_text
 from amcspice.workload.rating_table import Ids, Ratings, RatingTable, are_names
 
@@ -113,9 +113,10 @@ def read_titles(path: Path | str, *, names: bool = False) -> dict[int | str, str
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     first = text.partition("\n")[0]
     separator = next((sign for sign in ("\t", ";") if sign in first), ",")
-    header = next(csv.reader([first], delimiter=separator), [])
+    header = split(first, separator)
     item, title = place("item", header), place("title", header)
     titles: dict[int | str, str] = {}
     if item is None or title is None or item == title:
