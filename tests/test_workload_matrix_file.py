@@ -14,6 +14,7 @@ import scipy.sparse
 import amcspice as amc
 from amcspice.problem.generators import is_file
 from amcspice.workload import read_matrix
+from amcspice.workload.matrix_file import read_numbers
 
 MATRIX = np.array([[1.0, 0.0, 2.5], [0.0, 1e-3, 4.0]])
 
@@ -178,3 +179,23 @@ def test_sparse_matrices_are_solved_as_dense_ones(kind):
         amc.nmf(sparse.real, 2, iterations=1, fidelity="ideal").W,
         amc.nmf(SQUARE, 2, iterations=1, fidelity="ideal").W,
     )
+
+
+@pytest.mark.parametrize("symmetry", ["general", "symmetric", "skew-symmetric", "hermitian"])
+@pytest.mark.parametrize("dense", [True, False])
+def test_symmetries_of_matrix_market(tmp_path, symmetry, dense):
+    part = SQUARE + (1j * SQUARE**2 if symmetry == "hermitian" else 0)
+    matrix = {
+        "general": part, "symmetric": part + part.T, "skew-symmetric": part - part.T,
+        "hermitian": part + part.conj().T,
+    }[symmetry]  # fmt: skip
+    stored = matrix if dense else scipy.sparse.coo_array(matrix)
+    scipy.io.mmwrite(tmp_path / "m.mtx", stored, symmetry=symmetry)
+    np.testing.assert_array_equal(read_numbers(tmp_path / "m.mtx"), matrix)
+
+
+@pytest.mark.parametrize("body", ["2 2\n1\n2\n3\n4\n5\n", "2 2\n1\n2\n3\n", "2 2\n1 2\n3\n4\n5\n"])
+def test_a_dense_matrix_market_file_of_other_length_is_refused(tmp_path, body):
+    (tmp_path / "m.mtx").write_text("%%MatrixMarket matrix array real general\n" + body)
+    with pytest.raises(amc.InputError, match=r"announces 4|must hold 1 number"):
+        read_matrix(tmp_path / "m.mtx")

@@ -14,7 +14,7 @@ import skimage.metrics
 import skimage.util
 from numpy.typing import NDArray
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, brief
 from amcspice.files import replacing
 from amcspice.workload.picture_file import read_pixels
 
@@ -109,8 +109,7 @@ def read_image(path: Path | str) -> Picture:
     except PIL.UnidentifiedImageError:
         raise InputError(f"{path}: not a picture that can be read (unknown format)") from None
     except Exception as error:  # readers of damaged files raise all sorts
-        reason = str(error).partition("\n")[0] or repr(error)
-        raise InputError(f"{path}: not a picture that can be read ({reason})") from None
+        raise InputError(f"{path}: not a picture that can be read ({brief(error)})") from None
     if pixels.size == 0 or pixels.dtype.kind not in "buf" or pixels.dtype.name in WIDE:
         raise InputError(
             f"{path}: not a picture that can be read (shape {pixels.shape}, {pixels.dtype}); save "

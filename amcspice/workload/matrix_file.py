@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import as_matrix
 from amcspice.circuit.dense import as_dense, check_dense
-from amcspice.errors import InputError
+from amcspice.errors import InputError, brief
 from amcspice.files import check_memory, file_content
 from amcspice.problem.complex_form import as_complex_matrix
 
@@ -87,8 +87,7 @@ def read_numbers(path: Path | str) -> NDArray[Any]:
     except InputError:
         raise
     except Exception as error:  # readers of damaged files raise all sorts
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path}: cannot be read as {kind} ({reason})") from None
+        raise InputError(f"{path}: cannot be read as {kind} ({brief(error)})") from None
     if values.dtype.kind not in NUMBERS:
         raise InputError(f"{path}: holds {values.dtype} values, not complex or real numbers")
     check = as_complex_matrix if values.dtype.kind == "c" else as_matrix
@@ -117,20 +116,36 @@ def _read_npz(content: bytes, where: str) -> Any:
 
 
 def _read_market(content: bytes, where: str) -> Any:
-    rows, columns, entries, kind, _, symmetry = scipy.io.mminfo(io.BytesIO(content))
+    rows, columns, entries, kind, field, symmetry = scipy.io.mminfo(io.BytesIO(content))
     check_dense((rows, columns), where)
     check_memory(entries * ENTRY, f"{where}: {entries} entries")
     if symmetry != "general" and rows != columns:
         raise ValueError(f"{rows} x {columns} cannot be {symmetry}")
     if kind == "array" and symmetry != "general":
         entries = rows * (rows - 1) // 2 if symmetry == "skew-symmetric" else rows * (rows + 1) // 2
-    # SciPy writes beyond the matrix where there are more than are announced.
     lines = [
         line for line in content.splitlines()[1:] if line.strip() and line.lstrip()[:1] != b"%"
     ]
     if len(lines) - 1 != entries:
         raise ValueError(f"it holds {len(lines) - 1} entries, its head announces {entries}")
-    return scipy.io.mmread(io.BytesIO(content))
+    if kind == "coordinate":
+        return scipy.io.mmread(io.BytesIO(content))
+    # SciPy may write beyond the matrix where lines of a dense one are damaged.
+    words = [line.decode("ascii").split() for line in lines[1:]]
+    width = 2 if field == "complex" else 1
+    if any(len(line) != width for line in words):
+        raise ValueError(f"a line of a dense {field} matrix must hold {width} number(s)")
+    parts = np.array(words, dtype=float).reshape(-1, width)
+    values = parts[:, 0] if width == 1 else parts[:, 0] + 1j * parts[:, 1]
+    if symmetry == "general":
+        return values.reshape((rows, columns), order="F")
+    dense = np.zeros((rows, rows), values.dtype)
+    skew = symmetry == "skew-symmetric"
+    column, row = np.triu_indices(rows, int(skew))
+    mirrored = values.conj() if symmetry == "hermitian" else values
+    dense[column, row] = -mirrored if skew else mirrored
+    dense[row, column] = values
+    return dense
 
 
 def _read_mat(content: bytes, where: str) -> Any:
