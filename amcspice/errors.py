@@ -104,8 +104,9 @@ class SimulationError(AmcspiceError, RuntimeError):
 
 
 def brief(error: BaseException) -> str:
-    """Return what a library says of an error in one line, cut if it is long."""
+    """Return what a library says of an error in one line that can be printed, cut if it is long."""
     said = str(error).strip().partition("\n")[0] or type(error).__name__
+    said = "".join(sign if sign.isprintable() else "?" for sign in said)
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
