@@ -128,24 +128,29 @@ def _read_market(content: bytes, where: str) -> Any:
     ]
     if len(lines) - 1 != entries:
         raise ValueError(f"it holds {len(lines) - 1} entries, its head announces {entries}")
-    if kind == "coordinate":
-        return scipy.io.mmread(io.BytesIO(content))
-    # SciPy may write beyond the matrix where lines of a dense one are damaged.
+    # Not by SciPy's reader: it writes beyond the matrix where lines are damaged.
+    places = 2 if kind == "coordinate" else 0
+    parts = {"complex": 2, "pattern": 0}.get(field, 1)
     words = [line.decode("ascii").split() for line in lines[1:]]
-    width = 2 if field == "complex" else 1
-    if any(len(line) != width for line in words):
-        raise ValueError(f"a line of a dense {field} matrix must hold {width} number(s)")
-    parts = np.array(words, dtype=float).reshape(-1, width)
-    values = parts[:, 0] if width == 1 else parts[:, 0] + 1j * parts[:, 1]
-    if symmetry == "general":
-        return values.reshape((rows, columns), order="F")
-    dense = np.zeros((rows, rows), values.dtype)
-    skew = symmetry == "skew-symmetric"
-    column, row = np.triu_indices(rows, int(skew))
-    mirrored = values.conj() if symmetry == "hermitian" else values
-    dense[column, row] = -mirrored if skew else mirrored
-    dense[row, column] = values
-    return dense
+    if any(len(line) != places + parts for line in words):
+        raise ValueError(f"a line of a {kind} {field} matrix must hold {places + parts} numbers")
+    table = np.array(words, dtype=float).reshape(-1, places + parts)
+    values = np.ones(len(table)) if parts == 0 else table[:, places]
+    if parts == 2:
+        values = values + 1j * table[:, -1]
+    if kind == "coordinate":
+        row, column = (table[:, :2].T - 1).astype(np.int64)
+    elif symmetry == "general":
+        column, row = np.divmod(np.arange(entries), rows)
+    else:
+        column, row = np.triu_indices(rows, int(symmetry == "skew-symmetric"))
+    if symmetry != "general":
+        beside = row != column
+        mirrored = values.conj() if symmetry == "hermitian" else values
+        mirrored = -mirrored if symmetry == "skew-symmetric" else mirrored
+        values = np.concatenate([values, mirrored[beside]])
+        row, column = (np.concatenate([a, b[beside]]) for a, b in ((row, column), (column, row)))
+    return scipy.sparse.coo_array((values, (row, column)), shape=(rows, columns))
 
 
 def _read_mat(content: bytes, where: str) -> Any:
