@@ -478,7 +478,7 @@ def test_an_answer_of_zero_has_an_absolute_error(problem):
     assert len(said) == 1
     assert "of 1 of 2 right-hand sides is zero" in said[0]
     assert f"up to {distance[0]:.3g} away" in said[0]
-    assert f"absolute error: up to {distance[0]:.3g} for 1 of 2" in repr(run)
+    assert f"reference is zero; absolute error up to {distance[0]:.3g}" in repr(run)
     assert run.to_pandas()["absolute_error"].tolist() == run.absolute_error.tolist()
     alone = amc.solve(
         problem, A, b[:, 0], fidelity="dc", offset=1e-3, range=run.range.volts_per_unit

@@ -439,8 +439,10 @@ def summary(run: Run) -> list[str]:
     without = np.isinf(np.atleast_1d(run.relative_error))
     if without.any():
         most = np.atleast_1d(run.absolute_error)[without].max()
-        those = f"{without.sum()} of {count}, whose reference is zero"
-        lines.append(f"  absolute error: up to {most:.3g} for {those}")
+        lines.append(
+            f"  relative error: infinite for {without.sum()} of {count}, whose reference is zero; "
+            f"absolute error up to {most:.3g}"
+        )
     add("settling time", measured.settling_time, "s")
     add("power at rest", measured.power.get("total", np.nan), "W")
     add("energy", measured.energy, "J")
