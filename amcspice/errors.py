@@ -23,9 +23,14 @@ __all__ = [
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
+    "brief",
     "caution",
     "did_you_mean",
 ]
+
+
+LONGEST = 300
+"""Characters of what another library says that are passed on."""
 
 
 class AmcspiceError(Exception):
@@ -96,6 +101,13 @@ class SimulationError(AmcspiceError, RuntimeError):
             SimulationError, deck=self.deck, command=self.command, log=self.log
         )
         return rebuild, (self.cause,)
+
+
+def brief(error: BaseException) -> str:
+    """Return what a library says of an error in one line that can be printed, cut if it is long."""
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    said = "".join(sign if sign.isprintable() else "?" for sign in said)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
 def caution(message: str) -> None:

@@ -16,6 +16,7 @@ from amcspice.algorithm import nmf
 from amcspice.algorithm.block import solve
 from amcspice.algorithm.data import Mask, separate
 from amcspice.algorithm.regression import AnalogSolver, HalfStep
+from amcspice.circuit.dense import as_dense
 from amcspice.device import PARTS
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
@@ -251,5 +252,4 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
 
 def _dense(values: Any) -> Array:
-    dense: Array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
-    return dense
+    return np.asarray(as_dense(values, "X"))

@@ -1,19 +1,40 @@
-"""Writing files so that a reader never sees half of one; reading SPICE text of any origin."""
+"""Writing files so that a reader never sees half of one; reading files of any origin."""
 
 from __future__ import annotations
 
 import codecs
 import contextlib
+import gzip
 import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from amcspice.errors import InputError
 
-__all__ = ["file_stamp", "named_files", "read_spice", "replacing", "spice_text", "writable_folder"]
+__all__ = [
+    "check_memory",
+    "file_content",
+    "file_stamp",
+    "named_files",
+    "read_spice",
+    "replacing",
+    "spice_text",
+    "writable_folder",
+]
+
+GZIP = b"\x1f\x8b"
+"""How a file that gzip packed begins, whatever its name."""
+
+COPIES = 2
+"""Times that what is read must fit into memory: as it is, and as what is made of it."""
+
+PART = 1 << 24
+"""Bytes that are unpacked at a time."""
 
 
 @contextlib.contextmanager
@@ -86,6 +107,62 @@ def named_files(names: str) -> list[Path]:
     """
     whole = Path(names)
     return [whole] if whole.exists() else [Path(name.strip()) for name in names.split(",")]
+
+
+def check_memory(size: float, what: str) -> None:
+    """Refuse what does not fit into memory, before it is made.
+
+    Parameters
+    ----------
+    size : float
+        Of the values [bytes].
+    what : str
+        File or matrix, for the message.
+
+    Raises
+    ------
+    InputError
+        If twice the size is more than the memory that is free.
+    """
+    import psutil
+
+    free = psutil.virtual_memory().available
+    if COPIES * size > free:
+        raise InputError(
+            f"{what}: takes {size / 1e9:,.1f} GB in memory, and as much again to work on, but "
+            f"{free / 1e9:,.1f} GB are free; use a part of it"
+        )
+
+
+def file_content(path: Path) -> bytes:
+    """Return what is in a file, unpacked if gzip packed it.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it cannot be read or unpacked, or does not fit into memory.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
+    check_memory(path.stat().st_size, str(path))
+    try:
+        with path.open("rb") as stream:
+            packed = stream.read(len(GZIP)) == GZIP
+            stream.seek(0)
+            return _unpacked(stream, path) if packed else stream.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+
+
+def _unpacked(stream: IO[bytes], path: Path) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    with gzip.open(stream) as unpacked:
+        while part := unpacked.read(PART):
+            parts.append(part)
+            size += len(part)
+            check_memory(size, f"{path}, unpacked so far")
+    return b"".join(parts)
 
 
 def file_stamp(path: str | Path) -> tuple[int, int]:

@@ -251,6 +251,8 @@ def test_vectors_are_columns():
     np.testing.assert_array_equal(as_vectors([1, 2, 3], 3), [[1, 2, 3]])
     with pytest.raises(InputError, match="2 rows, but the matrix has 3"):
         as_vectors([1, 2], 3)
+    with pytest.raises(InputError, match="b has shape 1 x 3: did you mean its transpose, 3 x 1"):
+        as_vectors([[1, 2, 3]], 3)
 
 
 def test_currents_are_scaled_by_the_range():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import random
@@ -179,3 +180,41 @@ def test_killed_run_resumes_to_the_same_result(here):
     resumed, whole = (load_recommender(here / f / "recommender.npz") for f in ("out", "whole"))
     np.testing.assert_array_equal(resumed.W, whole.W)
     np.testing.assert_array_equal(resumed.H, whole.H)
+
+
+def test_names_of_users_and_items_from_the_table_to_the_recommendation(here):
+    """The same ratings under names: the same predictions, up to which is which."""
+    train, test = generated(24, 16)
+
+    def write_named(path, table):
+        rows = zip(table.users, table.items, table.values, strict=True)
+        lines = [f'"{value:g}";"u{user:02}";"0{item:03}"' for user, item, value in rows]
+        text = "\n".join(['"Book-Rating";"User-ID";"ISBN"', *lines])
+        path.write_bytes(gzip.compress(text.encode()))
+
+    write_named(here / "in/named.csv.gz", train)
+    write_named(here / "in/held.csv.gz", test)
+    names = "ISBN;title\n" + "".join(f"0{k:03};[REC] {k}\n" for k in range(10, 171, 10))
+    (here / "in/names.csv").write_text(names)
+    plain = run("nmf", "ratings", "in/train", "--test", "in/test", *QUICK, "--out", "out",
+                "--json", "plain.json")  # fmt: skip
+    named = run("nmf", "ratings", "in/named.csv.gz", "--test", "in/held.csv.gz", *QUICK,
+                "--out", "named", "--json", "named.json")  # fmt: skip
+    assert plain.exit_code == named.exit_code == 0, named.stderr
+    one, other = (json.loads((here / f"{name}.json").read_text()) for name in ("plain", "named"))
+    for what in ("rmse_train", "rmse_test", "coverage"):
+        assert one[what] == other[what]
+    done = run("recommend", "named/recommender.npz", "--user", "u03", "--titles", "in/names.csv",
+               "--json", "best.json")  # fmt: skip
+    run("recommend", "out/recommender.npz", "--user", "3", "--json", "numbers.json")
+    best, numbers = (
+        json.loads((here / f"{name}.json").read_text()) for name in ("best", "numbers")
+    )
+    assert best["user"] == "u03"
+    assert best["known"]
+    assert [int(row["item"]) for row in best["items"]] == [row["item"] for row in numbers["items"]]
+    assert best["items"][0]["title"] == f"[REC] {int(best['items'][0]['item'])}"
+    assert best["items"][0]["title"] in done.stdout
+    assert "user u99 has no training" in run("recommend", "named/recommender.npz", "--user",
+                                            "u99").stdout  # fmt: skip
+    refused(run("recommend", "out/recommender.npz", "--user", "u3"), "whole numbers")

@@ -334,3 +334,20 @@ def test_as_a_process(tmp_path):
     )  # fmt: skip
     assert bad.returncode == 2
     assert bad.stderr == "amcspice: nosuch.npy: no such file\n"
+
+
+def test_an_answer_of_zero_is_told_of_in_numbers(tmp_path):
+    (tmp_path / "A.csv").write_text("2,0.5\n0.5,1\n")
+    (tmp_path / "b.csv").write_text("0,1\n0,0.5\n")
+    done = run("solve", "inv", "--matrix", tmp_path / "A.csv", "--rhs", tmp_path / "b.csv",
+               "--fidelity", "dc", "--offset", "1mV", "--json", tmp_path / "r.json")  # fmt: skip
+    assert done.exit_code == 0, done.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    first, second = content["absolute_error"]
+    assert content["relative_error"][0] is None
+    assert first == pytest.approx(np.linalg.norm(content["solution"][0]))
+    size = np.linalg.norm(content["reference"][1])
+    assert content["relative_error"][1] == pytest.approx(second / size)
+    assert f"{first:.2e} of 0" in done.stdout
+    assert "inf" not in done.stdout
+    assert "no relative error is defined" in done.stderr

@@ -116,6 +116,7 @@ def test_real_form_multiplies_as_complex_numbers_do():
         ("inv", [[1j, np.nan]], [1], r"entry \(0, 1\) is not finite"),
         ("inv", [[1j, 1.0]], [1], "square"),
         ("inv", [[1j]], [1, 2], "2 rows, but the matrix needs 1"),
+        ("inv", np.eye(2) * 1j, [[1, 2]], "needs 2; b has shape 1 x 2: did you mean its transpose"),
         ("inv", [[1j, 1j], [1j, 1j]], [1, 2], "singular"),
         ("inv", [["a", 1j]], [1], "not numbers"),
     ],

@@ -155,3 +155,17 @@ def test_the_number_of_components_is_taken_as_scikit_learn_takes_it(asked, rank)
 def test_what_is_no_number_of_components_is_refused(asked):
     with pytest.raises(amc.InputError, match="n_components = "):
         AnalogNMF(asked, random_state=0).fit(np.ones((4, 3)))
+
+
+@pytest.mark.parametrize("asked", [1, np.int64(2), 3, None, "auto", 0, -1, "x", 2.5, [2]])
+def test_numbers_of_components_are_taken_or_refused_as_by_scikit_learn(asked):
+    """Whole numbers written as floats (2.0) are taken beside, which scikit-learn refuses."""
+    V = np.random.default_rng(0).uniform(size=(5, 3))
+    try:
+        own = NMF(asked, tol=1.0).fit(V).n_components_
+    except ValueError:
+        with pytest.raises(amc.InputError):
+            AnalogNMF(asked, random_state=0, max_iter=1).fit(V)
+    else:
+        model = AnalogNMF(asked, random_state=0, max_iter=1)
+        assert model.fit(V).n_components_ == own

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import random
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,3 +185,112 @@ def test_titles_of_a_table_with_a_header(tmp_path):
     path.write_text("movieId,title\none,Film\n")
     with pytest.raises(amc.InputError, match="line 2: 'one,Film' is not an item and a title"):
         read_titles(path)
+
+
+PLAIN = "3,7,2.5,10\n4,7,1,11\n4,20,4,12\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLAIN,
+        '"User-ID";"ISBN";"Book-Rating"\n"3";"7";"2.5"\n"4";"7";"1"\n"4";"20";"4"\n',
+        "userId;movieId;rating\n3;7;2,5\n4;7;1,0\n4;20;4,0\n",
+        'userId,title,movieId,rating\n3,"Film, The",7,2.5\n4,"A ""B""",7,1\n4,"Two\nlines",20,4\n',
+        "userId,movieId,rating,date\n3,7,2.5,2005-09-06\n4,7,1,2005-09-07\n4,20,4,2005-09-06\n",
+        "3::7::1\n3::7::2.5\n4::7::1\n4::20::4\n",
+    ],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_spreadsheets_and_archives_give_the_same(tmp_path, text, packed):
+    content = text.encode()
+    (tmp_path / "r").write_bytes(gzip.compress(content) if packed else content)
+    table = read_ratings(tmp_path / "r")
+    assert table.users.tolist() == [3, 4, 4]
+    assert table.items.tolist() == [7, 7, 20]
+    assert table.values.tolist() == [2.5, 1.0, 4.0]
+
+
+def test_ids_that_are_no_numbers_are_names(tmp_path):
+    path = tmp_path / "r.csv"
+    path.write_text(
+        "user_id,parent_asin,rating,timestamp\nA1XY,0345,2,9\nA1XY,B02Z,1.5,8\n7,B02Z,5,1\n"
+    )
+    table = read_ratings(path)
+    assert table.users.tolist() == ["7", "A1XY", "A1XY"]
+    assert table.items.tolist() == ["B02Z", "0345", "B02Z"]
+    assert table.values.tolist() == [5, 2, 1.5]
+    ratings = Ratings.of(table)
+    assert ratings.matrix.toarray().tolist() == [[0, 5], [2, 1.5]]  # columns 0345, B02Z
+    path.write_text("A1XY,345,3\nA2,B02Z,3\n")
+    with pytest.raises(
+        amc.InputError, match=r"line 2: item 'B02Z' is not a whole number; --names "
+    ):
+        read_ratings(path)
+    assert read_ratings(path, names=["items"]).items.tolist() == ["345", "B02Z"]
+    with pytest.raises(amc.InputError, match="names = 'item': did you mean items"):
+        read_ratings(path, names=["item"])
+    # Held-out ratings happen to have numbers only; they are the same users' and items'.
+    path.write_text("7,0345,3\n7,12,3\n")
+    held_out = read_ratings(path, like=table)
+    assert [places.tolist() for places in ratings.places(held_out)] == [[0, 0], [0, -1]]
+    path.write_text("7,B02Z,3\n")
+    with pytest.raises(amc.InputError, match="line 1: item 'B02Z' is not a whole number"):
+        read_ratings(path, like=RatingTable(np.array([7]), np.array([1]), np.ones(1)))
+
+
+def test_the_latest_date_counts(tmp_path):
+    (tmp_path / "r").write_text(
+        "user,item,rating,date\n1,2,5,2005-09-06 10:00:01\n1,2,3,2005-09-06T10:00:00Z\n1,3,1,1\n"
+    )
+    table = read_ratings(tmp_path / "r")
+    assert table.values.tolist() == [5, 1]
+    (tmp_path / "r").write_text("user,item,rating,date\n1,2,5,06.09.2005\n")
+    with pytest.raises(amc.InputError, match=r"line 2: time '06.09.2005' is not a number or"):
+        read_ratings(tmp_path / "r")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'user,item,rating\n1,2,3\n1,"3,4\n2,2,2\n', r"line 3: 2 fields .* expected 3"),
+        (b'"userId","movieId","rating"\n"1",1,31,2.5\n', "line 1: the header names 3 columns"),
+        (b"user,rating,item,notes\n1,2,3,a,b\n1,2,3,a\n", "line 1: the header names 4 columns"),
+        (b"user,rating,item,notes\n1,2,3,a\n1,2,3,a,b\n", "line 3: 5 fields"),
+        (b"Ann,,3\n", "line 1: item '' is not a whole number"),
+        (b"Ann,1,3\n,1,3\n", "line 2: user '' is empty"),
+        (b"Ann,1,3\n" + b"x" * 999 + b",1,3\n", "line 2: user 'x+...' has more than 200"),
+        (b'a,1,3\n"' + b"x" * 200_000, "line 2: a quote that does not end"),
+        (gzip.compress(PLAIN.encode())[:-9], "cannot be read"),
+        (b"\x1f\x8bjunk", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_faulty_tables_are_refused(tmp_path, content, reason):
+    (tmp_path / "r").write_bytes(content)
+    with pytest.raises(amc.InputError, match=reason) as caught:
+        read_ratings(tmp_path / "r")
+    assert len(str(caught.value)) < 400
+
+
+def test_what_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "r.gz").write_bytes(gzip.compress(b"1,2,3\n" * 10**6))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**6))
+    with pytest.raises(amc.InputError, match=r"unpacked so far: takes 0.0 GB in memory"):
+        read_ratings(tmp_path / "r.gz")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_titles_of_tables(tmp_path, packed):
+    path = tmp_path / "titles"
+
+    def write(text):
+        path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+
+    write('"ISBN";"Book-Title";"Author"\n"0345";"A; B";"x"\n"034X";"C ""D""";"y"\n')
+    assert read_titles(path, names=True) == {"0345": "A; B", "034X": 'C "D"'}
+    with pytest.raises(
+        amc.InputError, match=r"line 3: '034X;C \"D\";y' is not an item and a title"
+    ):
+        read_titles(path)
+    write("\ufeffmovie_id\ttitle\r\n3\tFilm\r\n")
+    assert read_titles(path) == {3: "Film"}

@@ -463,3 +463,27 @@ def test_bad_input_is_refused():
         amc.simulate(circuit, b, settle_tolerance=1.0)
     with pytest.raises(UnsupportedError, match="lasso needs the non-negative"):
         amc.CompactGINV(A, lasso=1.0)
+
+
+@pytest.mark.parametrize("problem", ["inv", "nnls", "lstsq", "mvm"])
+def test_an_answer_of_zero_has_an_absolute_error(problem):
+    """An offset moves x off zero by so many units; no fraction of zero says how far."""
+    A, b = np.array([[2.0, 0.5], [0.5, 1.0]]), np.array([[0.0, 1.0], [0.0, 0.5]])
+    run = amc.solve(problem, A, b, fidelity="dc", offset=1e-3)
+    distance = np.linalg.norm(run.x - run.reference, axis=0)
+    np.testing.assert_allclose(run.absolute_error, distance, rtol=1e-12)
+    assert run.relative_error[0] == np.inf
+    assert run.relative_error[1] == pytest.approx(distance[1] / np.linalg.norm(run.reference[:, 1]))
+    said = [sentence for sentence in run.cautions if "no relative error is defined" in sentence]
+    assert len(said) == 1
+    assert "of 1 of 2 right-hand sides is zero" in said[0]
+    assert f"up to {distance[0]:.3g} away" in said[0]
+    assert f"reference is zero; absolute error up to {distance[0]:.3g}" in repr(run)
+    assert run.to_pandas()["absolute_error"].tolist() == run.absolute_error.tolist()
+    alone = amc.solve(
+        problem, A, b[:, 0], fidelity="dc", offset=1e-3, range=run.range.volts_per_unit
+    )
+    assert alone.absolute_error == pytest.approx(distance[0], rel=1e-6)
+    exact = amc.solve(problem, A, b, fidelity="ideal")
+    assert exact.relative_error.tolist() == exact.absolute_error.tolist() == [0, 0]
+    assert not any("no relative" in sentence for sentence in exact.cautions)

@@ -15,9 +15,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
+from amcspice.circuit.dense import as_dense
 from amcspice.circuit.schematic import Amplifiers, Array, Schematic
 from amcspice.circuit.validation import validate_fields
 from amcspice.device import (
@@ -314,7 +315,7 @@ def finite_matrix(values: ArrayLike, what: str) -> Array:
     if np.ma.is_masked(values):
         raise InputError(f"{what}: entries are masked; fill them in, or give a mask of its own")
     try:
-        array = np.asarray(values)
+        array = np.asarray(as_dense(values, what))
         if np.iscomplexobj(array):
             raise TypeError("complex")
         matrix = np.asarray(array, dtype=float)
@@ -331,7 +332,7 @@ def finite_matrix(values: ArrayLike, what: str) -> Array:
 def are_complex(values: Any) -> bool:
     """Whether values are complex numbers; what is no array of numbers is refused elsewhere."""
     try:
-        return np.iscomplexobj(np.asarray(values))
+        return np.iscomplexobj(values if hasattr(values, "dtype") else np.asarray(values))
     except ValueError:  # rows of different lengths
         return False
 
@@ -361,8 +362,18 @@ def as_vectors(values: ArrayLike, rows: int, what: str = "right-hand side") -> A
     InputError
         If their length is not ``rows`` or a value is not finite.
     """
-    vectors = np.asanyarray(values)  # a mask is seen by `as_matrix`
+    vectors = np.asanyarray(as_dense(values, what))  # a mask is seen by `as_matrix`
     matrix = as_matrix(vectors[:, None] if vectors.ndim == 1 else vectors, what)
     if len(matrix) != rows:
-        raise InputError(f"{what}: {len(matrix)} rows, but the matrix has {rows}")
+        raise InputError(
+            f"{what}: {len(matrix)} rows, but the matrix has {rows}{transposed(matrix, rows)}"
+        )
     return np.ascontiguousarray(matrix.T)
+
+
+def transposed(columns: NDArray[Any], rows: int) -> str:
+    """Return a remark on right-hand sides with as many columns as they should have rows."""
+    count, length = columns.shape
+    if length != rows:
+        return ""
+    return f"; b has shape {count} x {length}: did you mean its transpose, {length} x {count}?"

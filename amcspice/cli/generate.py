@@ -42,7 +42,9 @@ _OF_A_RUN = {
 )
 @click.argument("topology", metavar="CIRCUIT")
 @click.option("--problem", metavar="NAME", help="Such as nnls [default: first of the circuit].")
-@click.option("--matrix", required=True, metavar="FILE", help="A: .npy, .csv, .txt or .mtx.")
+@click.option(
+    "--matrix", required=True, metavar="FILE", help="A: .npy, .npz, .csv, .txt, .mtx or .mat."
+)
 @click.option("--rhs", required=True, metavar="FILE", help="b; each column is streamed in turn.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The deck."

@@ -46,7 +46,7 @@ def matrix(
     technology: str,
     settings: Settings,
 ) -> None:
-    """Factorise a non-negative matrix (.npy .csv .txt .mtx) on the simulated circuit.
+    """Factorise a non-negative matrix (.npy .npz .csv .txt .mtx .mat) on the simulated circuit.
 
     Writes to DIR: W.npy, H.npy, convergence.png, metrics.json and checkpoint/.
     """

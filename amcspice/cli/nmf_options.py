@@ -8,9 +8,16 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["iteration_options", "technology_option"]
+__all__ = ["iteration_options", "names_option", "technology_option"]
 
 C = TypeVar("C", bound=Callable[..., Any])
+
+names_option = click.option(
+    "--names",
+    multiple=True,
+    type=click.Choice(["users", "items"]),
+    help="Whose ids are names, even if the first is a whole number; may be given twice.",
+)
 
 technology_option = click.option(
     "--technology",

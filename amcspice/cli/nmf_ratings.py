@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm.selection import check_selection
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.nmf_options import iteration_options
+from amcspice.cli.nmf_options import iteration_options, names_option
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
@@ -51,6 +51,7 @@ MODEL = "recommender.npz"
     "--scale", nargs=2, type=float, metavar="LOW HIGH",
     help="Lowest and highest rating; others are refused [default: those of TRAIN].",
 )  # fmt: skip
+@names_option
 @iteration_options(iterations=8, tolerance=0.0)
 @shared_options
 def ratings(
@@ -58,6 +59,7 @@ def ratings(
     test: Path | None,
     rank: int,
     scale: tuple[float, float] | None,
+    names: tuple[str, ...],
     iterations: int,
     tolerance: float,
     folder: Path,
@@ -67,6 +69,7 @@ def ratings(
 ) -> None:
     """Factorise the ratings in TRAIN: lines of user, item, rating[, time], or MatrixMarket.
 
+    A header says which column is which; quotes, semicolons and gzip are fine.
     What was not rated is left out of every regression.  The ridge (default here: 0.1) counts
     for each rating of a regression.  Predictions are clipped to the scale; users and items that
     TRAIN does not hold are predicted by damped means.
@@ -77,8 +80,8 @@ def ratings(
     started = time.perf_counter()
     if scale is not None and not 0 <= scale[0] < scale[1]:
         raise InputError(f"--scale {scale[0]:g} {scale[1]:g}: must be 0 <= LOW < HIGH")
-    table = read_ratings(train, scale)
-    held_out = None if test is None else read_ratings(test, scale)
+    table = read_ratings(train, scale, names=names)
+    held_out = None if test is None else read_ratings(test, scale, like=table)
     trained = Ratings.of(table, scale)
     _check(trained, rank, tolerance)
     Technology.load(technology)  # refused before any work

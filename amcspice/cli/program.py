@@ -49,7 +49,9 @@ _OWN = {
 
 @click.command(epilog="Example: amcspice program --size 32 32 --levels 16 --out G.npy --plot G.png")
 @click.option(
-    "--target", metavar="FILE", help="Conductances [S]: .npy, .csv, .txt or .mtx; 0 is off."
+    "--target",
+    metavar="FILE",
+    help="Conductances [S]: .npy, .npz, .csv, .txt, .mtx, .mat; 0 is off.",
 )
 @click.option(
     "--size",

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
+from amcspice.workload.rating_table import are_names
 from amcspice.workload.ratings import read_titles
 from amcspice.workload.recommend import load_recommender
 
@@ -19,7 +20,7 @@ __all__ = ["recommend"]
 
 @click.command(epilog="Example: amcspice recommend out/recommender.npz --user 42 --titles u.item")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--user", required=True, type=click.IntRange(min=0), help="Id of the user.")
+@click.option("--user", required=True, help="Id or name of the user.")
 @click.option(
     "--top", default=10, show_default=True, type=click.IntRange(min=1), help="How many items."
 )
@@ -35,13 +36,13 @@ __all__ = ["recommend"]
     "--titles",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Titles of the items: id|title|... (u.item) or id::title::...",
+    help="Titles of the items: id|title|... (u.item), id::title::... or a CSV with a header.",
 )
 @json_option
 @debug_option
 def recommend(
     file: Path,
-    user: int,
+    user: str,
     top: int,
     least_ratings: int,
     titles: Path | None,
@@ -55,13 +56,15 @@ def recommend(
     if json_file is not None:
         check_target(json_file)
     recommender = load_recommender(file)
-    names = {} if titles is None else read_titles(titles)
+    ratings = recommender.ratings
+    names = {} if titles is None else read_titles(titles, names=are_names(ratings.items))
     best = recommender.top(user, top, least_ratings=least_ratings)
-    has_ratings = bool((recommender.ratings.users == user).any())
+    has_ratings = recommender.row_of(user) is not None
+    asked = user if are_names(ratings.users) else int(user)
     if json_file is not None:
         items = [{**asdict(row), "title": names.get(row.item)} for row in best]
-        write_json(json_file, {"user": user, "known": has_ratings, "items": items})
-    console = Console(stderr=str(json_file) == "-")
+        write_json(json_file, {"user": asked, "known": has_ratings, "items": items})
+    console = Console(stderr=str(json_file) == "-", markup=False)  # "[REC]" is a film
     if not has_ratings:
         console.print(f"user {user} has no training ratings: items by their damped means")
     table = Table()

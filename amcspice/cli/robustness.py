@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.nmf_options import names_option
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.robustness_study import plan_study, run_study
 from amcspice.errors import InputError
@@ -118,13 +119,21 @@ def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     help="Held-out ratings.",
 )
 @click.option("--rank", default=8, show_default=True, type=int, help="Columns of the factors.")
+@names_option
 @_study_options
 @shared_options
 def ratings(
-    train: Path, test: Path, rank: int, iterations: int, settings: Settings, **study_options: Any
+    train: Path,
+    test: Path,
+    rank: int,
+    names: tuple[str, ...],
+    iterations: int,
+    settings: Settings,
+    **study_options: Any,
 ) -> None:
     """Held-out RMSE of the ratings in TRAIN and FILE; see amcspice nmf ratings."""
-    training, held_out = Ratings.of(read_ratings(train)), read_ratings(test)
+    table = read_ratings(train, names=names)
+    training, held_out = Ratings.of(table), read_ratings(test, like=table)
     if not 1 <= rank <= min(training.matrix.shape):
         raise InputError(f"rank = {rank} must be from 1 to {min(training.matrix.shape)}")
     plan = plan_study(settings, **study_options)

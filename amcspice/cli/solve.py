@@ -188,7 +188,8 @@ def _show(run: Run) -> None:
         time = si(run.settling_time[k], "s") if run.settled[k] else "not settled"
         if run.saddle[k] or run.below_floor[k]:
             time = "saddle" if run.saddle[k] else "below floor"
-        error = f"{run.relative_error[k]:.2e}"
+        known = not np.isinf(run.relative_error[k])
+        error = f"{run.relative_error[k]:.2e}" if known else f"{run.absolute_error[k]:.2e} of 0"
         table.add_row(str(k), entries, error, time, si(run.energy[k], "J"))
     console.print(table)
     if run.power:

@@ -135,7 +135,9 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
                 break
     wire = circuit.wire
     for factor in SMALLER if wire.row_capacitance or wire.column_capacitance else ():
-        row, column = wire.row_capacitance * factor, wire.column_capacitance * factor
+        row, column = (
+            (farad or 0.0) * factor for farad in (wire.row_capacitance, wire.column_capacitance)
+        )
         if _is_stable(circuit, wire=replace(wire, row_capacitance=row, column_capacitance=column)):
             yield f"{factor:.2g} of the capacitance of the lines"
             break

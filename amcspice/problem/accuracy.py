@@ -6,13 +6,29 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 
-__all__ = ["relative_error", "relative_size"]
+__all__ = ["absolute_error", "relative_error", "relative_size"]
+
+
+def absolute_error(solutions: Array, references: Array) -> Array:
+    """Return |x - reference| in the 2-norm, in the unit of x, one value a row.
+
+    It is what there is where the reference is zero, of which nothing is a fraction.
+
+    Parameters
+    ----------
+    solutions, references : ndarray, shape (K, n)
+
+    Returns
+    -------
+    ndarray, shape (K,)
+    """
+    return _lengths(solutions - references)
 
 
 def relative_error(solutions: Array, references: Array) -> Array:
     """Return |x - reference| / |reference| in the 2-norm, one value a row.
 
-    A reference of zero gives 0 for an exact zero and inf otherwise.
+    A reference of zero gives 0 for an exact zero and inf otherwise: see `absolute_error`.
 
     Parameters
     ----------

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit, as_matrix
 from amcspice.circuit.base import Array, are_complex
+from amcspice.circuit.dense import as_dense
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem.accuracy import relative_error, relative_size
 from amcspice.problem.complex_form import complex_form
@@ -149,4 +150,5 @@ class Problem(abc.ABC):
                     f"problem {self.name} of complex numbers is not defined: {self.no_complex_form}"
                 )
             return complex_form(self.name, A, b, parameters, takes_vectors=self.takes_vectors)
-        return CircuitForm(self.name, as_matrix(A), None if b is None else np.asanyarray(b))
+        vectors = None if b is None else np.asanyarray(as_dense(b, "right-hand side"))
+        return CircuitForm(self.name, as_matrix(A), vectors)

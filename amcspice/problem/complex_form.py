@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amcspice.circuit.base import Array, check_size, finite_matrix
+from amcspice.circuit.base import Array, check_size, finite_matrix, transposed
+from amcspice.circuit.dense import as_dense
 from amcspice.errors import InputError
 from amcspice.problem.form import CircuitForm
 
@@ -63,13 +64,16 @@ def complex_form(
         changed["rows"] = np.tile(parameters["rows"], 2)
     stacked = None
     if b is not None:
-        values = np.asanyarray(b)
+        values = np.asanyarray(as_dense(b, "right-hand side"))
         columns = as_complex_matrix(
             values[:, None] if values.ndim == 1 else values, "right-hand side"
         )
         needed = matrix.shape[1 if takes_vectors else 0]
         if len(columns) != needed:
-            raise InputError(f"right-hand side: {len(columns)} rows, but the matrix needs {needed}")
+            hint = transposed(columns, needed)
+            raise InputError(
+                f"right-hand side: {len(columns)} rows, but the matrix needs {needed}{hint}"
+            )
         stacked = np.vstack([columns.real, columns.imag])
         stacked = stacked[:, 0] if values.ndim == 1 else stacked
     return CircuitForm(problem, real, stacked, changed, join_parts)
@@ -91,7 +95,7 @@ def as_complex_matrix(values: ArrayLike, what: str = "matrix") -> Complex:
         If it is not one.
     """
     try:
-        numbers = np.asanyarray(values, dtype=complex)
+        numbers = np.asanyarray(as_dense(values, what), dtype=complex)
     except (TypeError, ValueError) as error:
         raise InputError(f"{what}: not numbers ({error})") from None
     matrix: Complex = finite_matrix(numbers.real, what) + 1j * finite_matrix(numbers.imag, what)

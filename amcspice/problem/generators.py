@@ -20,8 +20,8 @@ from amcspice.problem.choice import PROBLEMS
 
 __all__ = ["FILES", "GENERATORS", "GeneratedProblem", "Generator", "is_file"]
 
-FILES = (".npy", ".csv", ".txt", ".mtx")
-"""How the names of matrix files end."""
+FILES = (".npy", ".npz", ".csv", ".txt", ".mtx", ".mat")
+"""How the names of matrix files end, or end before ``.gz``."""
 
 SAMPLES = 4
 """Observations for each variable of a covariance."""
@@ -29,7 +29,7 @@ SAMPLES = 4
 
 def is_file(matrix: str) -> bool:
     """Return whether a matrix is given by a file, not by a generator."""
-    return matrix.lower().endswith(FILES)
+    return matrix.lower().removesuffix(".gz").endswith(FILES)
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def _number(parameter: Parameter, raw: Any) -> float | str:
     if not isinstance(raw, str) and (isinstance(raw, bool) or not isinstance(raw, numbers.Real)):
         parameter.refuse(raw, "not a number")
     try:
-        value = float(parameter.quantity.read(raw))
+        value = float(parameter.quantity.check(float(parameter.quantity.read(raw))))
     except ValueError as error:
         words = f"{', '.join(parameter.choices)}, or a number: " if parameter.choices else ""
         parameter.refuse(raw, f"{words}{error}")

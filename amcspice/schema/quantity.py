@@ -29,6 +29,9 @@ _SUFFIXES = {
 }  # fmt: skip
 """What a number without a unit may end with: read alike by SPICE and SI."""
 
+MOST = 1e30
+"""Size of a number, and of its inverse: beyond that no unit makes sense of it."""
+
 LONGEST = 60
 """Characters of a quantity; a longer text is none."""
 
@@ -71,6 +74,14 @@ class Quantity:
             raise ValueError("not a number")
         return value
 
+    def check(self, value: Any) -> Any:
+        """Return a value; `ValueError` if it is a number of which products leave all range."""
+        if isinstance(value, numbers.Real) and value and math.isfinite(value):
+            size = abs(float(value))
+            if not 1 / MOST <= size <= MOST:
+                raise ValueError(f"must be zero or from {1 / MOST:g} to {MOST:g} in size")
+        return value
+
     def remark(self, value: Any) -> str | None:
         """Say what is implausible about a number; None if nothing is."""
         if self.plausible is None or not isinstance(value, numbers.Real) or not value:
@@ -84,8 +95,9 @@ class Quantity:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Read text before the type itself is checked."""
-        return core_schema.no_info_before_validator_function(self.read, handler(source))
+        """Read text before the type itself is checked, and look at the number after it."""
+        read = core_schema.no_info_before_validator_function(self.read, handler(source))
+        return core_schema.no_info_after_validator_function(self.check, read)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.simulation.result import Judgement, Range
 
@@ -19,6 +20,7 @@ __all__ = [
     "stand_in",
     "unstable",
     "voltage",
+    "zero_reference",
 ]
 
 POOR = 0.02
@@ -62,6 +64,18 @@ def ambiguity(judgement: Judgement) -> str:
         "the only one, so the error of x says little; look at the residual: "
         f"{judgement.residual[worst]:.3g} of the circuit, "
         f"{judgement.reference_residual[worst]:.3g} of the reference (right-hand side {worst})"
+    )
+
+
+def zero_reference(relative: Array, absolute: Array) -> str:
+    """Say where the ideal answer is zero, so that no relative error is defined."""
+    undefined = np.isinf(relative)
+    if not undefined.any():
+        return ""
+    return (
+        f"the ideal answer of {np.count_nonzero(undefined)} of {len(relative)} right-hand sides is "
+        f"zero, so that no relative error is defined; x is up to {absolute[undefined].max():.3g} "
+        "away from it (absolute_error)"
     )
 
 

@@ -7,10 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from amcspice.circuit.base import Array
 from amcspice.engine import Waveforms
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
+from amcspice.problem.accuracy import absolute_error
 from amcspice.simulation import cautions
 from amcspice.simulation.result import Conversion, Feedback, Judgement, Range
 from amcspice.simulation.verification import Verification
@@ -100,13 +103,23 @@ class Figures:
 
     @functools.cached_property
     def relative_error(self) -> Any:
-        """Distance of the solution from the reference over its size, 2-norm, shape (K,)."""
+        """Distance of the solution from the reference over its size, 2-norm, shape (K,).
+
+        Infinite where the reference is zero and the solution is not (null in JSON): no fraction of
+        zero says how far it is, `absolute_error` does.
+        """
         measured = self.measurement
         if self.form is None or self.form.error is None:
             return self._figure(measured.relative_error)
         restore = self.form.restore
         errors = self.form.error(restore(measured.solution), restore(measured.answer))
         return self._figure(errors)
+
+    @property
+    def absolute_error(self) -> Any:
+        """Distance of the solution from the reference in the unit of x, 2-norm, shape (K,)."""
+        x, reference = (np.atleast_2d(values.T) for values in (self.x, self.reference))
+        return self._figure(absolute_error(x, reference))
 
     @property
     def settled(self) -> Any:
@@ -213,7 +226,7 @@ class Figures:
         """What the figures do not say by themselves, in sentences; empty where all is well.
 
         Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
-        that are not the only ones, what did not settle, stands at a saddle or a floor, or is
+        that are not the only ones, or zero, what did not settle, stands at a saddle or a floor, or is
         unstable, settling times that are worth little, what stood for a sub-circuit, assumed
         figures of real parts that matter, and what a verification did not confirm.
         """
@@ -224,6 +237,9 @@ class Figures:
             cautions.limit(measured, self.range),
             cautions.voltage(self.range),
             cautions.ambiguity(self._judgement),
+            cautions.zero_reference(
+                *map(np.atleast_1d, (self.relative_error, self.absolute_error))
+            ),
             cautions.settling_worth(measured),
             *self.notes,
             *self.assumptions(),

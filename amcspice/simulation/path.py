@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
@@ -22,7 +23,7 @@ from amcspice.engine import (
     get_backend,
     have_equal_wiring,
 )
-from amcspice.errors import caution
+from amcspice.errors import InputError, caution
 from amcspice.pool import Pool, as_pool
 from amcspice.simulation.case import Case
 from amcspice.simulation.ranging import Ranging, ideal_run
@@ -150,7 +151,8 @@ def _simulate(
         for numbers in _batches(cases, backend):
             group = [cases[number] for number in numbers]
             if backend.simulates:
-                made = Ranging(backend, analysis, pool, keep, progress).run(group, started)
+                with _regular():
+                    made = Ranging(backend, analysis, pool, keep, progress).run(group, started)
             else:
                 made = [ideal_run(case, backend, started) for case in group]
             for number, run in zip(numbers, made, strict=True):
@@ -158,6 +160,23 @@ def _simulate(
                 if report is not None:
                     report(len(run))
     return [runs[number] for number in range(len(cases))]
+
+
+@contextlib.contextmanager
+def _regular() -> Iterator[None]:
+    """Refuse a circuit whose equations are singular, or no numbers any more, by rounding."""
+    try:
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
+            yield
+    except (np.linalg.LinAlgError, FloatingPointError, RuntimeError) as error:
+        other = isinstance(error, RuntimeError) and "singular" not in str(error)
+        if other:  # scipy's sparse factor is singular with a plain RuntimeError
+            raise
+        raise InputError(
+            "the equations of the circuit cannot be solved in floating-point numbers: its "
+            "conductances, resistances or gains lie too far apart; look for a value of an unusual "
+            "size"
+        ) from None
 
 
 def _batches(cases: Sequence[Case], backend: Backend) -> Iterator[list[int]]:

@@ -36,6 +36,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "solution": np.atleast_2d(run.x.T),
         "reference": np.atleast_2d(run.reference.T),
         "relative_error": np.atleast_1d(run.relative_error),
+        "absolute_error": np.atleast_1d(run.absolute_error),
         "unique": np.atleast_1d(run.unique),
         "residual": np.atleast_1d(run.residual),
         "reference_residual": np.atleast_1d(run.reference_residual),

@@ -43,6 +43,7 @@ class Run(Figures):
 
         figures = {
             "relative_error": np.atleast_1d(self.relative_error),
+            "absolute_error": np.atleast_1d(self.absolute_error),
             "settled": self.measurement.settled,
             "saddle": self.measurement.saddle,
             "below_floor": self.measurement.below_floor,
@@ -67,6 +68,7 @@ class Run(Figures):
                 "x": (("rhs", "entry"), np.atleast_2d(self.x.T)),
                 "reference": (("rhs", "entry"), np.atleast_2d(self.reference.T)),
                 "relative_error": (figures, np.atleast_1d(self.relative_error)),
+                "absolute_error": (figures, np.atleast_1d(self.absolute_error)),
                 "settled": (figures, measured.settled),
                 "saddle": (figures, measured.saddle),
                 "below_floor": (figures, measured.below_floor),

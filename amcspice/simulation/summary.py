@@ -27,10 +27,12 @@ def summary(run: Figures) -> list[str]:
             lines.append(f"  {name}: {middle:.3g} {unit}".rstrip() + spread + missing)
 
     add("relative error", run.relative_error, "")
-    without = int(np.isinf(measured.relative_error).sum())
-    if without:
+    without = np.isinf(np.atleast_1d(run.relative_error))
+    if without.any():
+        most = np.atleast_1d(run.absolute_error)[without].max()
         lines.append(
-            f"  relative error: infinite for {without} of {count}, whose reference is zero"
+            f"  relative error: infinite for {without.sum()} of {count}, whose reference is zero; "
+            f"absolute error up to {most:.3g}"
         )
     add("settling time", measured.settling_time, "s")
     add("power at rest", measured.power.get("total", np.nan), "W")

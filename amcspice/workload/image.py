@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,9 @@ import skimage.metrics
 import skimage.util
 from numpy.typing import NDArray
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, brief
 from amcspice.files import replacing
-from amcspice.workload.picture_file import as_seen
+from amcspice.workload.picture_file import read_pixels
 
 __all__ = ["Crop", "Score", "read_image", "score", "write_image"]
 
@@ -25,6 +24,10 @@ Picture = NDArray[np.float64]
 
 SSIM_WINDOW = 7
 """Side of the window of structural similarity [pixels]; smaller pictures get a smaller one."""
+
+
+WIDE = ("uint32", "uint64")
+"""Types of pixels of which no one says what white is."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,9 @@ def read_image(path: Path | str) -> Picture:
     Parameters
     ----------
     path : path
-        Any format that scikit-image reads: 8 or 16 bits, grey or colour; transparency is
-        dropped.
+        PNG, JPEG, TIFF, GIF, WebP, BMP, PGM and PPM, and other formats that Pillow reads: grey
+        or RGB, 8 or 16 bits or fractions; transparency is dropped, a palette resolved, what EXIF
+        has turned is turned back.
 
     Returns
     -------
@@ -93,50 +97,26 @@ def read_image(path: Path | str) -> Picture:
     Raises
     ------
     InputError
-        If the file is missing, or is not one picture.
+        If the file is missing, is not one picture, or its pixels have no full scale that is known.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: an empty file")
-    pixels = _pixels(path)
-    if pixels.ndim == 4 and len(pixels) == 1:
-        pixels = pixels[0]
-    if pixels.ndim == 4 or (pixels.ndim == 3 and pixels.shape[2] > 4):
-        raise InputError(f"{path}: a stack of pictures (shape {pixels.shape}); save one of them")
-    if pixels.size == 0 or pixels.ndim not in (2, 3) or pixels.dtype.kind not in "buif":
-        raise InputError(f"{path}: not a picture (shape {pixels.shape}, {pixels.dtype})")
-    return _colours(_fractions(pixels, path))
-
-
-def _pixels(path: Path) -> NDArray[np.generic]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # From memory, so that a reader that fails leaves no file open; TIFF goes by name.
-            by_name = path.suffix.lower() in (".tif", ".tiff")
-            source = path if by_name else io.BytesIO(path.read_bytes())
-            pixels = np.asarray(skimage.io.imread(source))
-            if pixels.ndim == 3 and pixels.shape[2] == 4 and _is_cmyk(path):
-                raise InputError(f"{path}: a CMYK picture; convert it to RGB")
-            pixels = as_seen(pixels, path)
+            pixels = read_pixels(path)
     except InputError:
         raise
-    except Exception as error:  # the readers behind scikit-image raise all sorts
-        unknown = "backend" in str(error)
-        reason = "unknown format" if unknown else str(error).partition("\n")[0] or repr(error)
-        raise InputError(f"{path}: not a picture that can be read ({reason})") from None
-    return pixels
-
-
-def _is_cmyk(path: Path) -> bool:
-    """Whether the fourth channel is black ink; scikit-image does not tell it from opacity."""
-    try:
-        with PIL.Image.open(path) as picture:
-            return picture.mode == "CMYK"
     except PIL.UnidentifiedImageError:
-        return False
+        raise InputError(f"{path}: not a picture that can be read (unknown format)") from None
+    except Exception as error:  # readers of damaged files raise all sorts
+        raise InputError(f"{path}: not a picture that can be read ({brief(error)})") from None
+    if pixels.size == 0 or pixels.dtype.kind not in "buf" or pixels.dtype.name in WIDE:
+        raise InputError(
+            f"{path}: not a picture that can be read (shape {pixels.shape}, {pixels.dtype}); save "
+            "it with 8 or 16 bits, or as fractions"
+        )
+    values = _fractions(pixels, path)
+    return values[:, :, None] if values.ndim == 2 else values
 
 
 def _fractions(pixels: NDArray[np.generic], path: Path) -> Picture:
@@ -149,13 +129,6 @@ def _fractions(pixels: NDArray[np.generic], path: Path) -> Picture:
             f"{path}: pixels from {values.min():g} to {values.max():g}; must be from 0 to 1"
         )
     return values
-
-
-def _colours(values: Picture) -> Picture:
-    """Return one channel or three, without transparency."""
-    if values.ndim == 2:
-        return values[:, :, None]
-    return values[:, :, : 1 if values.shape[2] < 3 else 3]
 
 
 def write_image(path: Path, picture: Picture) -> None:

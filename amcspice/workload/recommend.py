@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 from amcspice.algorithm.data import inner_products
 from amcspice.errors import InputError
 from amcspice.files import replacing
-from amcspice.workload.ratings import Ratings, RatingTable
+from amcspice.workload.rating_table import Ratings, RatingTable, are_names
 
 __all__ = ["DAMPING", "Recommendation", "Recommender", "load_recommender"]
 
 Array = NDArray[np.float64]
+
+LONGEST_NUMBER = 20
+"""Digits of an id: more are no user's."""
 
 DAMPING = 5.0
 """Ratings at the overall mean that are added to the mean of one user or item."""
@@ -37,15 +40,15 @@ class Recommendation:
 
     Parameters
     ----------
-    item : int
-        Id.
+    item : int or str
+        Id, or name.
     rating : float
         Predicted.
     ratings : int
         How many training ratings the item has.
     """
 
-    item: int
+    item: int | str
     rating: float
     ratings: int
 
@@ -91,13 +94,15 @@ class Recommender:
         predicted[covered] = inner_products(self.W, self.H.T, rows[covered], columns[covered])
         return np.clip(predicted, *self.ratings.scale), covered
 
-    def top(self, user: int, count: int = 10, *, least_ratings: int = 1) -> list[Recommendation]:
+    def top(
+        self, user: int | str, count: int = 10, *, least_ratings: int = 1
+    ) -> list[Recommendation]:
         """Return the items with the highest predictions among those the user has not rated.
 
         Parameters
         ----------
-        user : int
-            Id; one without training ratings gets the items with the highest damped means.
+        user : int or str
+            Id, or name; one without training ratings gets the items with the highest damped means.
         count : int
         least_ratings : int
             Items with fewer training ratings are left out: little speaks for them.
@@ -105,26 +110,43 @@ class Recommender:
         Raises
         ------
         InputError
-            If the count is not positive.
+            If the count is not positive, or the user no whole number though all others are.
         """
         if count < 1:
             raise InputError(f"count = {count} must be at least 1")
         matrix, items = self.ratings.matrix, self.ratings.items
-        row = int(np.searchsorted(self.ratings.users, user))
-        has_ratings = row < len(self.ratings.users) and self.ratings.users[row] == user
+        row = self.row_of(user)
         rated = np.bincount(matrix.indices, minlength=len(items))
         low, high = self.ratings.scale
         # Not clipped before they are ranked: several may lie above the scale.
-        predicted = self.W[row] @ self.H if has_ratings else self._means[1]
+        predicted = self._means[1] if row is None else self.W[row] @ self.H
         allowed = rated >= least_ratings
-        if has_ratings:
+        if row is not None:
             allowed[matrix.indices[matrix.indptr[row] : matrix.indptr[row + 1]]] = False
         candidates = np.flatnonzero(allowed)
         best = candidates[np.argsort(-predicted[candidates], kind="stable")[:count]]
         return [
-            Recommendation(int(items[k]), float(np.clip(predicted[k], low, high)), int(rated[k]))
+            Recommendation(items[k].item(), float(np.clip(predicted[k], low, high)), int(rated[k]))
             for k in best
         ]
+
+    def row_of(self, user: int | str) -> int | None:
+        """Return the row of a user, None of one without training ratings.
+
+        Raises
+        ------
+        InputError
+            If users are whole numbers and this is none.
+        """
+        users = self.ratings.users
+        if are_names(users):
+            user = str(user)
+        elif isinstance(user, str):
+            if not (user.isascii() and user.isdecimal()):
+                raise InputError(f"user = {user!r}: users of these ratings are whole numbers")
+            user = int(user) if len(user) < LONGEST_NUMBER else -1
+        row = int(np.searchsorted(users, user))
+        return row if row < len(users) and users[row] == user else None
 
     @cached_property
     def _means(self) -> tuple[Array, Array, float]:

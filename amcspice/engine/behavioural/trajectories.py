@@ -18,6 +18,7 @@ from amcspice.engine.behavioural import followed
 from amcspice.engine.behavioural.followed import Followed, along, injected
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
+from amcspice.errors import UnsupportedError
 from amcspice.native import compiled
 
 __all__ = ["Trajectories"]
@@ -114,17 +115,22 @@ class Trajectories:
         parts, eq = self.equations, self.equations.arrays
         local = along(drive.into, parts.local, parts.bias)
         power, constant = self._power(drive, local)
-        final, settling, energy, rests, at_rest, sampled, time, shown, starts = self._kernel.run(
+        inputs = (
             *injected(parts, drive),
             np.ascontiguousarray(local[..., self.batch.outputs]),
             np.ascontiguousarray(-local[..., parts.out] / eq.rout),
             power,
             constant,
-            self._band,
-            self._sample_time,
-            waveforms,
-            rest_times or waveforms,
         )
+        shows = waveforms, rest_times or waveforms
+        try:
+            found = self._kernel.run(*inputs, self._band, self._sample_time, *shows)
+        except OverflowError:
+            raise UnsupportedError(
+                "time constants of the circuit lie too far apart to be followed; look for a "
+                "capacitance, resistance or frequency of an unusual size, or use dc fidelity"
+            ) from None
+        final, settling, energy, rests, at_rest, sampled, time, shown, starts = found
         rested = at_rest.view(bool)
         ends = np.where(rested, 0.0, np.repeat(self._longest, len(drive)))
         last = self._samples(ends, final, np.arange(len(final) + 1), rested)

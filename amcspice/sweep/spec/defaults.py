@@ -141,7 +141,8 @@ def _choose_vectors(values: dict[str, Any]) -> None:
         rows, count, _ = _file(rhs)
         length = values["columns"] if PROBLEMS[problem].takes_vectors else values["rows"]
         if rows != length:
-            raise InputError(f"rhs = {rhs!r}: {rows} rows, {length} are needed")
+            hint = f" ({rows} x {count}: did you mean its transpose?)" if count == length else ""
+            raise InputError(f"rhs = {rhs!r}: {rows} rows, {length} are needed{hint}")
         if values["right_hand_sides"] not in (None, count):
             raise InputError(f"right_hand_sides = {values['right_hand_sides']}: {rhs} has {count}")
         values["right_hand_sides"] = count

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <stdexcept>
 #include <vector>
 
 namespace amc {
@@ -106,6 +107,7 @@ class Arena {
       used_ = 0;
     }
     if (chunk_ == chunks_.size()) {
+      if ((chunk_ + 1) * CHUNK > MOST || count > MOST) throw std::overflow_error("too many steps");
       chunks_.emplace_back(count > CHUNK ? count : CHUNK);
       used_ = 0;
     }
@@ -123,7 +125,8 @@ class Arena {
   }
 
  private:
-  static constexpr std::size_t CHUNK = 1 << 15;
+  // A way of more steps than fit into 2 GB is one of time constants that lie too far apart.
+  static constexpr std::size_t CHUNK = 1 << 15, MOST = std::size_t(1) << 28;
   std::vector<Numbers> chunks_;
   std::size_t chunk_ = 0, used_ = 0;
 };
