@@ -77,9 +77,7 @@ def test_error_that_cannot_be_sent_arrives_by_its_text():
 
 def test_death_of_a_process_is_an_error_and_ends_the_others():
     started = time.monotonic()
-    with pytest.raises(
-        amc.SimulationError, match="killed .exit code -9., most often because memory ran out"
-    ):
+    with pytest.raises(amc.SimulationError, match=r"killed \(exit code -9\).*memory"):
         map_tasks(die, range(2), 2)
     assert time.monotonic() - started < 30
     assert not children()
