@@ -106,7 +106,7 @@ def _reader(path: Path) -> sqlite3.Connection:
             version = check_store(connection, str(path))
             connection.execute("PRAGMA query_only = ON")
             break
-        except sqlite3.OperationalError as error:
+        except sqlite3.OperationalError:
             connection.close()
             if mode.endswith("1"):
                 raise
