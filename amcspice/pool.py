@@ -31,6 +31,7 @@ __all__ = [
     "Pool",
     "Report",
     "as_pool",
+    "cumulative",
     "end_with_parent",
     "interrupts_blocked",
     "leave_if_imported",
@@ -42,8 +43,8 @@ __all__ = [
 T = TypeVar("T")
 R = TypeVar("R")
 
-Report = Callable[[int], None]
-"""Told how much was finished since the last call."""
+Report = Callable[[float], None]
+"""Told how much was finished since the last call; parts of one count, too."""
 
 _PATIENCE = 5.0
 """Seconds that a process gets to end by itself."""
@@ -92,7 +93,7 @@ class Pool:
         self,
         function: Callable[[T, Report], R],
         tasks: Iterable[T],
-        report: Report | None = None,
+        report: Callable[[Any], None] | None = None,
     ) -> list[R]:
         """Apply a function to every task and return the results in order.
 
@@ -150,6 +151,18 @@ class Pool:
         _end(workers.values())
 
 
+def cumulative(report: Report) -> Report:
+    """Return a function that is told how many were finished so far; it may start again."""
+    finished: float = 0
+
+    def follow(count: float) -> None:
+        nonlocal finished
+        report(max(count - finished, 0))
+        finished = max(count, finished)
+
+    return follow
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -161,7 +174,7 @@ def map_tasks(
     function: Callable[[T, Report], R],
     tasks: Iterable[T],
     jobs: int | Pool,
-    report: Report | None = None,
+    report: Callable[[Any], None] | None = None,
 ) -> list[R]:
     """Apply a function to every task in a pool of its own, or a given one; see `Pool.map`."""
     with as_pool(jobs) as pool:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import re
+import selectors
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
+from amcspice.engine.headway import tell
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.rawfile import Plot, read_raw
 from amcspice.engine.ngspice.simulator import Vectors, check_result, failure
@@ -16,6 +22,15 @@ from amcspice.errors import SimulationError
 from amcspice.netlist.deck import Deck
 
 __all__ = ["BatchSimulator"]
+
+_LIFE_SIGN = 0.25
+"""Seconds after which something is told in any case."""
+
+_SIMULATED = re.compile(rb"Reference value : +([\d.e+-]+)\r")
+"""What ngspice prints of the simulated time [s], some times a second."""
+
+_LINE = 40
+"""Bytes of that, which may come in two parts."""
 
 
 class BatchSimulator:
@@ -28,15 +43,25 @@ class BatchSimulator:
 
     def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
         """Run a deck; see `amcspice.engine.ngspice.simulator.Simulator`."""
-        plots, log = self.run_text(deck.text, timeout)
+        plots, log = self.run_text(deck.text, timeout, deck.stop_time)
         vectors = plots[-1].vectors
         problem = check_result(deck, vectors)
         if problem:
             raise failure(deck.text, problem, log, self.installation)
         return vectors
 
-    def run_text(self, text: str, timeout: float | None = None) -> tuple[list[Plot], str]:
+    def run_text(
+        self, text: str, timeout: float | None = None, stop_time: float | None = None
+    ) -> tuple[list[Plot], str]:
         """Run any deck with dot-cards and return its plots and log.
+
+        Parameters
+        ----------
+        text : str
+        timeout : float, optional
+            Longest duration [s].
+        stop_time : float, optional
+            Of its transient [s], to say how far that is.
 
         Raises
         ------
@@ -46,7 +71,7 @@ class BatchSimulator:
         with tempfile.TemporaryDirectory(prefix="amcspice-") as folder:
             path, raw = Path(folder) / "deck.cir", Path(folder) / "out.raw"
             path.write_text(text)
-            code, log = self._execute(text, path, raw, timeout)
+            code, log = self._execute(text, path, raw, timeout, stop_time)
             if code != 0:
                 raise failure(text, f"ngspice ended with exit code {code}", log, self.installation)
             try:
@@ -57,7 +82,9 @@ class BatchSimulator:
             raise failure(text, "ngspice wrote no plot", log, self.installation)
         return plots, log
 
-    def _execute(self, text: str, path: Path, raw: Path, timeout: float | None) -> tuple[int, str]:
+    def _execute(
+        self, text: str, path: Path, raw: Path, timeout: float | None, stop_time: float | None
+    ) -> tuple[int, str]:
         command = [self.installation.executable, "-n", "-b", "-r", str(raw), str(path)]
         process = subprocess.Popen(
             command,
@@ -66,12 +93,13 @@ class BatchSimulator:
             stderr=subprocess.STDOUT,
             env=self.installation.environment,
             cwd=path.parent,
-            text=True,
-            errors="replace",
             start_new_session=True,
         )
+        assert process.stdout is not None
+        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            log, _ = process.communicate(timeout=timeout)
+            log = _listen(process.stdout, deadline, stop_time)
+            process.wait(None if deadline is None else max(deadline - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
             raise failure(
                 text, f"ngspice took longer than {timeout:g} s", "", self.installation
@@ -81,6 +109,35 @@ class BatchSimulator:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            process.stdout.close()
         return process.returncode, log
+
+
+def _listen(stream: IO[bytes], deadline: float | None, stop_time: float | None) -> str:
+    """Return all that a process prints, and tell how far its transient is meanwhile.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If it goes on after the deadline.
+    """
+    printed, fraction = bytearray(), 0.0
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired("ngspice", left)
+            block = b""
+            if selector.select(min(left, _LIFE_SIGN)):
+                block = os.read(stream.fileno(), 65536)
+                if not block:
+                    return re.sub("\r\n?", "\n", printed.decode(errors="replace"))
+            printed += block
+            if (
+                block
+                and stop_time
+                and (simulated := _SIMULATED.findall(printed, len(printed) - 200))
+            ):
+                fraction = float(simulated[-1]) / stop_time
+            tell(fraction)

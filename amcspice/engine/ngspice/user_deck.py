@@ -109,7 +109,7 @@ def run_deck(
         If ngspice fails or takes longer than ``timeout`` seconds, or if the transient is
         missing, incomplete or not finite.
     """
-    plots, log = simulator.run_text(deck.text, timeout)
+    plots, log = simulator.run_text(deck.text, timeout, deck.stop_time)
     transients = [plot.vectors for plot in plots if "time" in plot.vectors]
     problem = _check(transients[-1] if transients else {}, deck.stop_time)
     if problem:
