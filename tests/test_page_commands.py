@@ -34,12 +34,8 @@ NOT_RUN = {
 }
 
 REPLACED = {
-    "FILE --subckt NAME --supply-positive 2.5 --supply-negative -2.5 --load 1e3":
-        f"{ROOT}/models/miller.lib --subckt amc_miller --supply-positive 0.9 --supply-negative -0.9",
-    "--opamp-lib FILE --opamp-subckt NAME --supply-positive 2.5 --supply-negative -2.5":
-        f"--opamp-lib {ROOT}/models/miller.lib --opamp-subckt amc_miller --supply-positive 0.9 "
-        "--supply-negative -0.9",
     "FILE --subckt NAME": f"{ROOT}/models/miller.lib --subckt amc_miller",
+    "FILE --opamp-subckt NAME": f"{ROOT}/models/miller.lib --opamp-subckt amc_miller",
     "robustness image FILE": "robustness image photo.png --seeds 1 --iterations 1 --vary levels=4 --out study",
     "nmf image FILE": "nmf image photo.png --iterations 2",
     "nmf matrix FILE": "nmf matrix A.npy --rank 2 --out matrix",
