@@ -195,6 +195,7 @@ def test_a_substituted_process_is_written_to(tmp_path):
 
 ELSEWHERE = {
     "files.py": "this is the place",
+    "programming/statistics.py": "figures that come with the package: a script writes them",
     "engine/ngspice/process.py": "a deck in a temporary folder",
     "engine/waveform_file.py": "its writers get the temporary path",
 }
