@@ -23,6 +23,7 @@ __all__ = [
     "SimulationError",
     "UnstableError",
     "UnsupportedError",
+    "WaitingWarning",
     "brief",
     "caution",
     "did_you_mean",
@@ -67,6 +68,10 @@ class CautionWarning(AccuracyWarning):
 
 class ImplausibleWarning(AccuracyWarning):
     """A value that no real part has, such as a cell of 100 S: most often a wrong unit."""
+
+
+class WaitingWarning(UserWarning):
+    """Something waits for another process, and goes on by itself."""
 
 
 class SimulationError(AmcspiceError, RuntimeError):

@@ -8,16 +8,19 @@ import gzip
 import os
 import re
 import shutil
+import stat
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from amcspice.errors import InputError
+from amcspice.errors import AmcspiceError, InputError
 
 __all__ = [
     "check_memory",
+    "check_target",
     "file_content",
     "file_stamp",
     "named_files",
@@ -36,28 +39,33 @@ COPIES = 2
 PART = 1 << 24
 """Bytes that are unpacked at a time."""
 
+_MOST_LINKS = 40
+"""As many as the system follows."""
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place when the block succeeds.
+    """Yield a temporary path that takes the place of ``path`` when the block succeeds.
 
-    A symbolic link stays, and the file that it leads to is replaced.  A device or a pipe is
-    written to instead.
+    A symbolic link stays, and the file that it leads to is replaced; its owner and permissions
+    stay, too.  What is no regular file, such as a device, a pipe or ``/dev/stdout``, is written to
+    instead.  Every file of amcspice is written here.
 
     Raises
     ------
     InputError
-        If the folder cannot be written to, or the file is read-only.
+        See `check_target`.
+    AmcspiceError
+        If what is written to takes no more.
     """
-    target = path.resolve()
-    if target.is_dir():
-        raise InputError(f"{path} cannot be written: it is a folder")
-    if target.exists() and not os.access(target, os.W_OK):
-        raise InputError(f"{path} cannot be written: it is read-only")
-    if target.exists() and not target.is_file():
-        with _written_to(target) as temporary:
+    check_target(path)
+    if _is_written_to(path):
+        with tempfile.TemporaryDirectory(prefix="amcspice-") as folder:
+            temporary = Path(folder) / f"content{path.suffix}"
             yield temporary
+            _write_to(path, temporary)
         return
+    target = Path(os.path.realpath(path))
     try:
         handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=path.suffix)
     except OSError as error:
@@ -66,19 +74,91 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
+        _take_the_place_of(target, temporary)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def _written_to(path: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
-        temporary = Path(folder) / f"content{path.suffix}"
-        yield temporary
-        with temporary.open("rb") as source, path.open("wb") as target:
+def check_target(path: Path) -> None:
+    """Make sure that a file could be written, without writing it.
+
+    Raises
+    ------
+    InputError
+        If it is a folder or read-only, or its folder is missing or cannot be written to.
+    """
+    status = _status(path)
+    if status is not None and stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path} cannot be written: it is a folder; name a file")
+    if status is not None and not os.access(path, os.W_OK):
+        raise InputError(f"{path} cannot be written: it is read-only")
+    if _is_written_to(path):
+        return
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path} cannot be written: permission denied in {folder}")
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _is_written_to(path: Path) -> bool:
+    """Whether content goes into what is there, rather than into a file in its place."""
+    if _descriptor(path) is not None:
+        return True
+    status = _status(path)
+    return status is not None and not stat.S_ISREG(status.st_mode)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout leads to, or None.
+
+    The last step of such a path looks like a link, but leads to an open file, which may be a pipe
+    or have no name any more.
+    """
+    open_files = os.path.realpath("/dev/fd")
+    for _ in range(_MOST_LINKS):
+        if path.name.isdigit() and os.path.realpath(path.parent) == open_files:
+            return int(path.name)
+        if not path.is_symlink():
+            break
+        path = path.parent / path.readlink()
+    return None
+
+
+def _write_to(path: Path, content: Path) -> None:
+    """Copy a file into what is no regular file."""
+    number = _descriptor(path)
+    try:
+        if number is not None:  # a second opening would begin at the start, over what is there
+            sys.stdout.flush()
+            sys.stderr.flush()
+        with (
+            content.open("rb") as source,
+            path.open("wb") if number is None else os.fdopen(os.dup(number), "wb") as target,
+        ):
             shutil.copyfileobj(source, target)
+    except OSError as error:
+        raise AmcspiceError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _take_the_place_of(target: Path, temporary: Path) -> None:
+    status = _status(target)
+    if status is None:
+        temporary.chmod(0o666 & ~_umask())
+    else:
+        with contextlib.suppress(PermissionError):  # only root gives files away
+            os.chown(temporary, status.st_uid, status.st_gid)
+        temporary.chmod(stat.S_IMODE(status.st_mode))
+    temporary.replace(target)
 
 
 def writable_folder(path: Path) -> Path:

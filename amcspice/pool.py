@@ -24,27 +24,33 @@ from typing import Any, Self, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from amcspice.errors import AccuracyWarning, InputError, SimulationError
+from amcspice.errors import AccuracyWarning, AmcspiceError, InputError, SimulationError
 from amcspice.signals import terminable
 
 __all__ = [
     "Pool",
     "Report",
     "as_pool",
+    "cumulative",
     "end_with_parent",
     "interrupts_blocked",
+    "leave_if_imported",
     "map_tasks",
+    "refuse_unguarded",
     "usable_cores",
 ]
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-Report = Callable[[int], None]
-"""Told how much was finished since the last call."""
+Report = Callable[[float], None]
+"""Told how much was finished since the last call; parts of one count, too."""
 
 _PATIENCE = 5.0
 """Seconds that a process gets to end by itself."""
+
+_UNGUARDED = 113
+"""Exit code of a process whose script would start processes while it is imported."""
 
 
 class Pool:
@@ -57,11 +63,18 @@ class Pool:
     ----------
     jobs : int
         Number of processes; 1 runs everything in this one.
+
+    Raises
+    ------
+    InputError
+        If ``jobs`` is no such number; when tasks are given, if the guard is missing.
     """
 
     def __init__(self, jobs: int = 1) -> None:
         if not isinstance(jobs, int) or jobs < 1:
             raise InputError(f"jobs = {jobs!r} must be a whole number, at least 1")
+        if jobs > 1:
+            leave_if_imported()
         self.jobs = jobs
         self._workers: dict[Connection, SpawnProcess] = {}
 
@@ -80,7 +93,7 @@ class Pool:
         self,
         function: Callable[[T, Report], R],
         tasks: Iterable[T],
-        report: Report | None = None,
+        report: Callable[[Any], None] | None = None,
     ) -> list[R]:
         """Apply a function to every task and return the results in order.
 
@@ -98,6 +111,8 @@ class Pool:
         ------
         SimulationError
             If a process dies.
+        InputError
+            If a script without the guard uses more than one process.
         Exception
             Whatever the function raises first; the other tasks are given up.
         """
@@ -136,6 +151,18 @@ class Pool:
         _end(workers.values())
 
 
+def cumulative(report: Report) -> Report:
+    """Return a function that is told how many were finished so far; it may start again."""
+    finished: float = 0
+
+    def follow(count: float) -> None:
+        nonlocal finished
+        report(max(count - finished, 0))
+        finished = max(count, finished)
+
+    return follow
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
@@ -147,7 +174,7 @@ def map_tasks(
     function: Callable[[T, Report], R],
     tasks: Iterable[T],
     jobs: int | Pool,
-    report: Report | None = None,
+    report: Callable[[Any], None] | None = None,
 ) -> list[R]:
     """Apply a function to every task in a pool of its own, or a given one; see `Pool.map`."""
     with as_pool(jobs) as pool:
@@ -178,7 +205,10 @@ def _dispatch(
         if waiting:
             index, task = waiting.popleft()
             busy[worker] = index
-            worker.send((function, task))
+            try:
+                worker.send((function, task))
+            except (BrokenPipeError, ConnectionResetError):
+                raise _death(workers[worker]) from None
 
     for worker in workers:
         give(worker)
@@ -200,12 +230,52 @@ def _receive(worker: Connection, process: SpawnProcess) -> tuple[str, Any]:
     try:
         message: tuple[str, Any] = worker.recv()
     except (EOFError, ConnectionResetError):
-        process.join(_PATIENCE)
-        raise SimulationError(
-            f"a worker process died (exit code {process.exitcode}; -9 often means that memory "
-            "ran out): try fewer --jobs"
-        ) from None
+        raise _death(process) from None
     return message
+
+
+def _death(process: SpawnProcess) -> AmcspiceError:
+    """Return the error that says why a process is gone."""
+    process.join(_PATIENCE)
+    code = process.exitcode
+    refuse_unguarded(code)
+    if code == 1:  # what a task raises comes back, so it did not come as far as a task
+        return InputError(
+            "a worker process could not begin: it imports the script that starts it, and that "
+            "failed, as is printed above; more than one job needs a script that stands in a file "
+            "and can be imported. Or use one job"
+        )
+    if code == -signal.SIGKILL:
+        return SimulationError(
+            f"a worker process was killed (exit code {code}), most often because memory ran out: "
+            "try fewer jobs"
+        )
+    return SimulationError(f"a worker process died (exit code {code}): try one job")
+
+
+def leave_if_imported() -> None:
+    """End a process that imports a script which starts processes as it is imported.
+
+    Each of those would start processes in turn, so Python refuses; `refuse_unguarded` says it,
+    once, where the exit code arrives.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(_UNGUARDED)
+
+
+def refuse_unguarded(code: int | None) -> None:
+    """Raise the error of a missing guard if a process ended with the exit code for it.
+
+    Raises
+    ------
+    InputError
+        That says what to write.
+    """
+    if code == _UNGUARDED:
+        raise InputError(
+            "the script starts processes while it is imported, and each of them imports it: put "
+            'what the script does under `if __name__ == "__main__":`, or use one job'
+        )
 
 
 @contextlib.contextmanager

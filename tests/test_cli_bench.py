@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from cli_helpers import files, refused, run
@@ -107,7 +108,8 @@ def test_not_run_is_no_error(fake):
     result = run("bench", "--only", "fake")
     assert result.exit_code == 0
     assert "absent: not run: no peer here" in result.stderr
-    assert "not run" in result.stdout
+    assert re.search(r"^ *absent +not run", result.stdout, re.M)
+    assert "not measured: no peer here" in result.stdout
 
 
 def test_interrupt_keeps_what_was_measured(fake, tmp_path):
@@ -153,3 +155,21 @@ def test_help_has_an_example():
     result = run("bench", "--help")
     assert result.exit_code == 0
     assert "Example: amcspice bench --quick" in result.stdout
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_quick_measures_every_benchmark_at_small_sizes_a_line_each(tmp_path):
+    target = tmp_path / "bench.json"
+    result = run("bench", "--quick", "--json", target)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(target.read_text())["rows"]
+    assert list(dict.fromkeys(row["comparison"] for row in rows)) == list(COMPARISONS)
+    for row in rows:
+        if row["peer"] == "badcrossbar" and row["status"] == "not run":
+            assert "pip install" in row["note"]
+        elif row["comparison"] != "jobs":  # which needs two cores
+            assert row["status"] == "ok", row
+    lines = result.stdout.splitlines()
+    for row in rows:
+        assert any(row["case"] in line and row["peer"] in line for line in lines), row["case"]

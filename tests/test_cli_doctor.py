@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import pytest
 from cli_helpers import fake_ngspice, files, refused, run
@@ -26,6 +30,11 @@ def test_all_is_well(tmp_path):
         "klu": installation.klu,
     }
     assert {"amcspice", "Python", "PySpice", "numpy", "scipy"} <= set(content["versions"])
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"]:
+        name = requirement.partition(">")[0]
+        assert content["versions"][name] == metadata.version(name)
+        assert re.search(rf"^{re.escape(name)} +{metadata.version(name)}$", result.stdout, re.M)
     assert content["compiled"] == native.choose_level()
     assert f"level {native.choose_level()}" in result.stdout
     for simulator in ("batch", "shared", "behavioural"):

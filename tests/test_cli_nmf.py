@@ -24,7 +24,7 @@ COLOUR = skimage.data.astronaut()[100:116, 200:216]
 QUICK = ["--tile", "8", "--rank", "2", "--iterations", "2", "--jobs", "1"]
 RESULTS = {
     "checkpoint", "convergence.png", "metrics.json", "reconstructed.png", "reconstruction.png",
-    "waveforms.png",
+    "run.json", "waveforms.png",
 }  # fmt: skip
 
 
@@ -148,14 +148,62 @@ def test_missing_ngspice_is_refused_and_writes_nothing(here, monkeypatch):
     assert files(here) == before
 
 
-def test_run_in_a_used_folder_starts_anew_or_refuses_to_resume(here):
-    common = ["nmf", "image", "in/grey.png", *QUICK, "--fidelity", "ideal"]
-    assert run(*common).exit_code == 0
-    kept = (here / "out/metrics.json").read_bytes()
-    refused(run(*common, "--seed", "1", "--resume"), "of another run")
-    assert (here / "out/metrics.json").read_bytes() == kept
-    assert run(*common, "--seed", "1").exit_code == 0
+IDEAL = ["nmf", "image", "in/grey.png", *QUICK, "--fidelity", "ideal"]
+
+
+def content(folder):
+    return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_same_run_starts_anew_and_another_is_refused_or_replaces_it(here):
+    assert run(*IDEAL).exit_code == 0
+    assert run(*IDEAL, "--jobs", "2").exit_code == 0
+    kept = content(here / "out")
+    refused(run(*IDEAL, "--seed", "1", "--resume"), "of another run")
+    refused(run(*IDEAL, "--seed", "1"), "out holds another run of nmf image, with another seed:")
+    refused(
+        run(*IDEAL, "--write-noise", "0.1", "--write-config", "c.toml"), "with another write_noise:"
+    )
+    refused(run("nmf", *MATRIX), "out holds a run of nmf image: choose another --out")
+    refused(run("nmf", *MATRIX, "--resume"), "out holds a run of nmf image")
+    refused(run(*IDEAL, "--resume", "--overwrite"), "give one of them")
+    assert content(here / "out") == kept
+    assert not (here / "c.toml").exists()
+    assert run(*IDEAL, "--seed", "1", "--overwrite").exit_code == 0
     assert json.loads((here / "out/metrics.json").read_text())["settings"]["seed"] == 1
+
+
+def test_nothing_of_another_run_is_left_and_nothing_else_goes(here):
+    assert run(*IDEAL).exit_code == 0
+    (here / "out/notes.txt").write_text("of mine")
+    done = run("nmf", *MATRIX, "--fidelity", "ideal", "--overwrite")
+    assert done.exit_code == 0, done.stderr
+    left = {path.relative_to(here / "out").as_posix() for path in content(here / "out")}
+    assert left == {
+        "W.npy", "H.npy", "convergence.png", "metrics.json", "run.json", "checkpoint/matrix.npz",
+        "notes.txt",
+    }  # fmt: skip
+
+
+def test_other_data_of_the_same_name_are_another_run(here):
+    words = ["nmf", *MATRIX, "--fidelity", "ideal"]
+    assert run(*words).exit_code == 0
+    np.save(here / "in/V.npy", 2 * np.load(here / "in/V.npy"))
+    refused(run(*words), "out holds another run of nmf matrix, with another data_sha256:")
+
+
+def test_files_that_nobody_knows_are_not_replaced(here):
+    (here / "out").mkdir()
+    (here / "out/W.npy").write_text("precious")
+    words = ["nmf", *MATRIX, "--fidelity", "ideal"]
+    refused(run(*words), "out holds W.npy, and no run.json says which run wrote that")
+    assert [path.name for path in content(here / "out")] == ["W.npy"]
+    (here / "out/run.json").write_text('{"problem": 3}')
+    refused(run(*words), "out/run.json is no record of a run")
+    record = {"problem": "nmf matrix", "inputs": {}, "files": ["../in/V.npy", "/etc/hostname"]}
+    (here / "out/run.json").write_text(json.dumps(record))
+    assert run(*words, "--overwrite").exit_code == 0
+    assert (here / "in/V.npy").exists()
 
 
 def test_traceback_only_with_debug(here):
@@ -202,12 +250,18 @@ def test_interrupted_run_leaves_no_process_and_no_half_file(here, number, jobs, 
     os.killpg(process.pid, number)  # as a terminal does: to everyone
     said = end(process)
     assert process.returncode == code, said
-    assert said.strip().splitlines()[-1] == message
+    *_, hint, last = filter(None, said.splitlines())
+    assert last == message
+    assert hint.startswith(
+        "what was done is kept in out/checkpoint; the same command with --resume"
+    )
     assert "Traceback" not in said
     gone, alive = psutil.wait_procs(children, timeout=10)
     assert not alive
     assert len(gone) == len(children)
-    assert {name for name in files(here / "out") if not name.startswith("tile-")} == {"checkpoint"}
+    assert {name for name in files(here / "out") if not name.startswith("tile-")} == {
+        "checkpoint", "run.json",
+    }  # fmt: skip
 
 
 @pytest.mark.ngspice

@@ -24,7 +24,7 @@ from amcspice.workload.recommend import load_recommender
 QUICK = ["--rank", "2", "--iterations", "2", "--jobs", "1", "--fidelity", "behavioural"]
 RESULTS = {
     "checkpoint", "ratings.npz", "error_by_count.png", "learning.png", "metrics.json",
-    "recommender.npz", "settling.png",
+    "recommender.npz", "run.json", "settling.png",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_writes_every_result_and_figures_that_agree(here):
 
 def test_without_held_out_ratings_there_is_no_test_error(here):
     assert ratings("--out", "out", "--test", "in/test").exit_code == 0
-    done = ratings("--out", "out")
+    done = ratings("--out", "out", "--overwrite")
     assert done.exit_code == 0, done.stderr
     metrics = json.loads((here / "out/metrics.json").read_text())
     assert metrics["rmse_test"] is metrics["coverage"] is metrics["digital"]["rmse_test"] is None
@@ -80,7 +80,7 @@ def test_without_held_out_ratings_there_is_no_test_error(here):
 def test_blocks_of_ideal_arrays_change_nothing(here):
     one, many = (
         json.loads(ratings("--test", "in/test", "--json", "-", *extra).stdout)
-        for extra in ([], ["--array-rows", "7"])
+        for extra in ([], ["--array-rows", "7", "--out", "rows"])
     )
     assert many["settings"]["array_rows"] == 7
     assert one["rmse_test"] == pytest.approx(many["rmse_test"], abs=1e-9)

@@ -117,6 +117,26 @@ def test_report_refuses(store, arguments, message, tmp_path, monkeypatch):
     assert written(tmp_path) == ["runs.sqlite"]
 
 
+def test_report_and_plot_tell_what_they_wrote_as_json(store, tmp_path):
+    page, figure = tmp_path / "page.html", tmp_path / "plot.svg"
+    told = json.loads(run("report", store, "--out", page, "--points", 5, "--json", "-").stdout)
+    assert told == {
+        "store": str(store), "sweep": "growth", "out": str(page), "points": 12, "shown": 5,
+        "left": 1, "bytes": page.stat().st_size,
+    }  # fmt: skip
+    assert len(content(page.read_text())["keys"]) == 5
+    target = tmp_path / "plot.json"
+    result = run("sweep", "plot", store, "--out", figure, "--json", target)
+    told = json.loads(target.read_text())
+    assert result.stdout.strip().endswith(told.pop("caption"))
+    assert told == {
+        "store": str(store), "sweep": "growth", "out": str(figure), "points": 12,
+        "y": "settling_time_median_s", "x": "columns", "by": "gbw", "panel": None, "kind": "line",
+    }  # fmt: skip
+    refused(run("report", store, "--out", page, "--json", "no/j.json"), "there is no folder no")
+    refused(run("sweep", "plot", store, "--out", figure, "--json", tmp_path), "is a folder")
+
+
 def test_report_of_no_store_is_refused(tmp_path):
     refused(run("report", tmp_path / "absent.sqlite", "--out", tmp_path / "r.html"), "no store")
     foreign = tmp_path / "notes.txt"

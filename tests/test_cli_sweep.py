@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -15,6 +17,7 @@ import xarray as xr
 from cli_helpers import files, refused, run
 
 from amcspice.sweep.outcome import Outcome
+from amcspice.sweep.store import connection
 from amcspice.sweep.store.store import Store
 
 SPEC = """\
@@ -127,6 +130,16 @@ def test_export_in_every_format(finished_run, tmp_path):
     some = tmp_path / "some.csv"
     run("sweep", "export", folder / "runs.sqlite", "--out", some, "--where", "columns=3")
     assert list(pd.read_csv(some)["columns"]) == [3, 3]
+
+
+def test_export_tells_what_it_wrote_as_json(finished_run, tmp_path):
+    store, target = finished_run[0] / "runs.sqlite", tmp_path / "runs.csv"
+    result = run("sweep", "export", store, "--out", target, "--json", "-", "--where", "columns=2")
+    assert json.loads(result.stdout) == {
+        "store": str(store), "sweep": None, "out": str(target), "points": 2,
+    }  # fmt: skip
+    assert len(pd.read_csv(target)) == 2
+    refused(run("sweep", "export", store, "--out", target, "--json", "no/j.json"), "no folder no")
 
 
 def test_export_that_cannot_be(finished_run, tmp_path):
@@ -242,6 +255,30 @@ def test_two_runs_on_one_store_are_refused(spec, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_store_that_another_program_locks_is_waited_for(spec, tmp_path, monkeypatch):
+    path = tmp_path / "runs.sqlite"
+    with Store.open(path, create=True):
+        pass
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(connection, "QUIET_PATIENCE", 0.1)
+    monkeypatch.setattr(connection, "BUSY_PATIENCE", 1.0)
+    result = run("sweep", "run", spec, "--store", path, "--jobs", 1)
+    assert result.exit_code == 1
+    assert result.stderr.count(f"note: {path} is locked by another process") == 1
+    assert "then run the same command again" in result.stderr
+    assert result.stderr.count("amcspice:") == 1
+    monkeypatch.setattr(connection, "BUSY_PATIENCE", 60.0)
+    timer = threading.Timer(1.0, other.execute, ["ROLLBACK"])
+    timer.start()
+    result = run("sweep", "run", spec, "--store", path, "--jobs", 1)
+    timer.join()
+    other.close()
+    assert result.exit_code == 0, result.output
+    assert "is locked by another process; waiting" in result.stderr
+    assert "points done" in result.stdout
+
+
 def test_a_million_points_by_mistake(spec, tmp_path):
     text = SPEC.replace("repeats = 2", "repeats = 1000")
     spec.write_text(text + "gbw = { from = 1e6, to = 1e9, points = 500 }\n")

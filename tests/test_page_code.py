@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "",
     "docs/complex.md": "",
     "docs/converters.md": "",
+    "docs/cost.md": "",
     "docs/devices.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/recommender.md": "",

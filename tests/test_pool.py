@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import psutil
@@ -75,7 +77,7 @@ def test_error_that_cannot_be_sent_arrives_by_its_text():
 
 def test_death_of_a_process_is_an_error_and_ends_the_others():
     started = time.monotonic()
-    with pytest.raises(amc.SimulationError, match="exit code -9"):
+    with pytest.raises(amc.SimulationError, match=r"killed \(exit code -9\).*memory"):
         map_tasks(die, range(2), 2)
     assert time.monotonic() - started < 30
     assert not children()
@@ -102,3 +104,44 @@ def test_a_pool_serves_several_functions_with_the_same_processes():
 def test_a_pool_needs_a_process():
     with pytest.raises(amc.InputError, match="jobs = 0"):
         Pool(0)
+
+
+UNGUARDED = """
+import numpy as np
+import amcspice as amc
+A = np.random.default_rng(0).random((8, 3))
+print("imported", flush=True)
+try:
+    amc.solve("nnls", A, A @ np.ones((3, 2000)), fidelity="behavioural", jobs=2)
+except amc.InputError as error:
+    print(error)
+"""
+
+
+def script(text, *words):
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(
+        command, input=text if not words else None, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_missing_guard_is_told_as_such(tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text(UNGUARDED)
+    done = script(None, path)
+    assert done.returncode == 0, done.stderr
+    *imported, told = done.stdout.splitlines()
+    assert set(imported) == {"imported"}
+    assert 'put what the script does under `if __name__ == "__main__":`' in told
+    assert "memory" not in told
+    assert done.stderr == ""
+    guarded = UNGUARDED.replace("print(", 'print("done:", ').replace("\n", "\n    ")
+    path.write_text(f'if __name__ == "__main__":{guarded}')
+    done = script(None, path)
+    assert (done.stdout, done.stderr, done.returncode) == ("done: imported\n", "", 0)
+
+
+def test_a_script_that_processes_cannot_import_is_told_as_such():
+    done = script(UNGUARDED)  # from standard input: there is no file to import
+    assert "a worker process could not begin: it imports the script" in done.stdout
+    assert "memory" not in done.stdout

@@ -18,6 +18,7 @@ from amcspice.workload.robustness import DEFAULT_AXES, Axis, Quality, robustness
 QUICK = ["--seeds", "2", "--iterations", "2", "--jobs", "1"]
 RESULTS = {
     "robustness.checkpoint.npz", "robustness.csv", "robustness.json", "robustness.png",
+    "run.json",
 }  # fmt: skip
 
 

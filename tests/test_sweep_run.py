@@ -391,3 +391,28 @@ def test_a_simulation_that_takes_too_long_leaves_its_deck(store):
     frame = store.frame()
     assert "took longer" in frame["error"][0]
     assert ".end" in Path(frame["deck"][0]).read_text()
+
+
+UNGUARDED = """
+from amcspice.sweep.spec.plan import make_grid, make_plan
+from amcspice.sweep.execute.run import run_sweep
+from amcspice.sweep.spec.specification import read_spec
+from amcspice.sweep.store.store import Store
+
+plan = make_plan(make_grid(read_spec("sweep.toml")))
+with Store.open("runs.sqlite", create=True, own=True) as store:
+    run_sweep(plan, store, jobs=2)
+"""
+
+
+def test_a_script_without_the_guard_is_told_so(tmp_path):
+    (tmp_path / "sweep.toml").write_text(MANY)
+    (tmp_path / "script.py").write_text(UNGUARDED)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1  # of the script, not of its processes
+    assert 'put what the script does under `if __name__ == "__main__":`' in done.stderr
+    with Store.open(tmp_path / "runs.sqlite", read_only=True) as store:
+        assert store.counts() == {"done": 0, "failed": 0}

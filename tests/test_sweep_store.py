@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,12 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, WaitingWarning
 from amcspice.sweep.outcome import Outcome, canonical, point_key
 from amcspice.sweep.spec.plan import make_grid, make_plan
 from amcspice.sweep.spec.specification import parse_spec
-from amcspice.sweep.store import schema
+from amcspice.sweep.store import connection, schema
+from amcspice.sweep.store.connection import LockedError
 from amcspice.sweep.store.export import export
 from amcspice.sweep.store.lock import owner
 from amcspice.sweep.store.store import FullError, Store
@@ -385,6 +388,48 @@ def test_a_full_store_says_so_and_keeps_what_it_has(store):
     store.write(large)
     assert store.counts()["done"] == 52
     assert store._query("PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.fixture
+def other_writer(path, store):
+    """Hold the store's lock as another program would; return what gives it up."""
+    store._connection.execute("PRAGMA busy_timeout = 100")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    yield lambda: other.execute("ROLLBACK")
+    other.close()
+
+
+def test_a_locked_store_is_waited_for_with_a_note(store, other_writer, monkeypatch):
+    monkeypatch.setattr(connection, "QUIET_PATIENCE", 0.0)
+    timer = threading.Timer(1.0, other_writer)
+    timer.start()
+    started = time.monotonic()
+    with pytest.warns(WaitingWarning, match="is locked by another process; waiting") as told:
+        store.write(points(2))
+    assert time.monotonic() - started >= 1.0
+    assert len(told) == 1
+    assert store.counts()["done"] == 2
+    timer.join()
+
+
+def test_a_store_that_stays_locked_is_a_failed_run(path, store, other_writer, monkeypatch):
+    monkeypatch.setattr(connection, "QUIET_PATIENCE", 0.0)
+    monkeypatch.setattr(connection, "BUSY_PATIENCE", 0.5)
+    for use in (
+        lambda: store.write(points(2)),
+        lambda: store.add_sweep("name", "text", {}),
+    ):
+        with (
+            pytest.warns(WaitingWarning),
+            pytest.raises(LockedError, match=r"holds every point.*run the same command again") as e,
+        ):
+            use()
+        assert e.value.exit_code == 1
+    assert store.counts()["done"] == 0  # readers need not wait
+    other_writer()
+    store.write(points(2))
+    assert store.counts()["done"] == 2
 
 
 WRITES_FOREVER = """

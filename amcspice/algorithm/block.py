@@ -78,9 +78,9 @@ def solve(
     progress : callable, optional
         Called with the number of regressions finished since the last call.
     """
-    reported = 0
+    reported: float = 0
 
-    def report(count: int) -> None:
+    def report(count: float) -> None:
         nonlocal reported
         reported += count
         if progress is not None:

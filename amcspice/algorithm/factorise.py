@@ -40,7 +40,7 @@ def nmf(
     resume: bool = False,
     jobs: int | Pool = 1,
     verify: int | Verify = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
     **options: Any,
 ) -> Factorisation:
@@ -133,7 +133,7 @@ def complete(
     resume: bool = False,
     jobs: int | Pool = 1,
     verify: int | Verify = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     on_iteration: Callable[[int, Iteration], None] | None = None,
     **options: Any,
 ) -> Factorisation:
@@ -203,7 +203,7 @@ def _factorise(
     analysis: Analysis,
     jobs: int | Pool,
     verify: int | Verify,
-    progress: Callable[[int], None] | None,
+    progress: Callable[[float], None] | None,
 ) -> Factorisation:
     verifier = Verifier(verify, analysis, task.seed)
     (result,) = nmf_many([task], analysis, jobs=jobs, verifier=verifier, progress=progress)

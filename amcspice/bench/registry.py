@@ -107,7 +107,7 @@ COMPARISONS: dict[str, Comparison] = {
         ),
         Comparison(
             picture.NAME,
-            "nmf of a picture of 468 x 700 pixels in colour: behavioural engine",
+            "nmf of a picture in colour from end to end: behavioural engine",
             picture.rows,
             (),
         ),

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from amcspice.errors import AccuracyWarning, AmcspiceError, CautionWarning
+from amcspice.errors import AccuracyWarning, AmcspiceError, CautionWarning, WaitingWarning
 from amcspice.signals import Terminated, terminable
 
 __all__ = ["LazyGroup", "main"]
@@ -93,15 +93,16 @@ class LazyGroup(click.Group):
 
 @contextlib.contextmanager
 def _notes() -> Iterator[None]:
-    """Print warnings about circuits as notes, each once."""
+    """Print warnings about circuits, and what a command waits for, as notes, each once."""
     said: set[str] = set()
     with warnings.catch_warnings():
         warnings.simplefilter("always", AccuracyWarning)
+        warnings.simplefilter("always", WaitingWarning)
         warnings.simplefilter("ignore", CautionWarning)  # commands say what results do
         show = warnings.showwarning
 
         def note(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if not issubclass(category, AccuracyWarning):
+            if not issubclass(category, AccuracyWarning | WaitingWarning):
                 show(message, category, *place, **more)
             elif str(message) not in said:
                 said.add(str(message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,9 @@ from amcspice.cli.output import check_target, write_json
 from amcspice.errors import InputError
 
 __all__ = ["bench"]
+
+_WIDTH = 160
+"""Characters of a line that goes to a file: a row of the table is one line."""
 
 
 @click.command(epilog="Example: amcspice bench --quick --only crossbar --only reduction")
@@ -105,22 +109,23 @@ def _kept(rows: list[Row], out: Path | None) -> Iterator[None]:
 
 
 def _show(rows: Sequence[Row], quick: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
     table = Table(title="small sizes (--quick)" if quick else None, box=SIMPLE)
     for name in ("problem", "peer"):
         table.add_column(name)
     for name in ("amcspice, s", "peer, s", "ratio", "deviation"):
         table.add_column(name, justify="right")
     for row in rows:
-        complete = row.status in ("ok", "answers differ")
         table.add_row(
-            row.case if complete else row.comparison,
+            row.case or row.comparison,
             row.peer,
             *("" if value is None else f"{value:.3g}" for value in (row.ours_s, row.peer_s)),
             row.status if row.status != "ok" else "" if row.ratio is None else f"{row.ratio:.3g}",
             "" if row.deviation is None else f"{row.deviation:.0e}",
         )
     console.print(table)
+    for reason in dict.fromkeys(row.note for row in rows if row.status in ("not run", "failed")):
+        console.print(f"not measured: {reason}", soft_wrap=True)
     for series in growth(rows):
         if len(series.sizes) > 1:
             console.print(

@@ -7,6 +7,7 @@ argument, ``settings``, with the library objects made from them.
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,7 +107,6 @@ class Settings:
             If circuit and options do not fit together, or the simulator is not installed.
         """
         self.check_circuit(self.make_circuit(problem, matrix))
-        self.write_config()
 
     def check_circuit(self, circuit: Circuit) -> None:
         """Refuse what can be refused of a circuit before any work; see `check`."""
@@ -130,6 +130,24 @@ class Settings:
         """
         chosen = {name: value for name, value in more.items() if value is not None}
         write_config(self.config, {**chosen, **self.given})
+
+    def record(self, inputs: Mapping[str, Any], *data: Any) -> dict[str, Any]:
+        """Return all that the results of a run depend on, for its folder.
+
+        Parameters
+        ----------
+        inputs : mapping
+            Of the workload; the number of processes changes nothing and is left out.
+        *data : ndarray
+            What was read from files.
+        """
+        record = {name: value for name, value in inputs.items() if name != "jobs"}
+        if data:
+            digest = hashlib.sha256()
+            for array in data:
+                digest.update(f"{array.dtype} {array.shape} ".encode() + array.tobytes())
+            record["data_sha256"] = digest.hexdigest()
+        return {**record, **{name: str(value) for name, value in self.given.items()}}
 
     def confirm(self, verification: Verification | None) -> None:
         """Leave with exit code 1 where a verification did not pass; once everything is written."""

@@ -17,6 +17,7 @@ from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
+from amcspice.cli.result_folder import ResultFolder
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.problem import PROBLEMS
@@ -38,6 +39,15 @@ from amcspice.workload import (
 )
 
 __all__ = ["image"]
+
+FILES = (
+    "reconstructed.png",
+    "reconstruction.png",
+    "waveforms.png",
+    "convergence.png",
+    "metrics.json",
+    "checkpoint/tile-*.npz",
+)
 
 
 @click.command(
@@ -66,15 +76,14 @@ def image(
     padding: Literal["edge", "reflect"],
     iterations: int,
     tolerance: float,
-    folder: Path,
-    resume: bool,
+    folder: ResultFolder,
     technology: str,
     settings: Settings,
 ) -> None:
     """Factorise every tile of every channel of a picture on the simulated circuit.
 
     Writes to DIR: reconstructed.png (the picture), reconstruction.png (beside the original),
-    waveforms.png (one regression), convergence.png, metrics.json and checkpoint/.
+    waveforms.png (one regression), convergence.png, metrics.json, run.json and checkpoint/.
     """
     started = time.perf_counter()
     picture = read_image(file)
@@ -84,30 +93,33 @@ def image(
         raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
     Technology.load(technology)  # refused before any work
     settings.check("nnls")
-    checkpoints = writable_folder(writable_folder(folder) / "checkpoint")
-    tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
-    with progress(regressions_at_most(tiling, iterations), "regressions") as advance:
-        result = factorise_image(
-            picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
-            padding=padding, seed=settings.seed, circuit=settings.circuit,
-            analysis=settings.analysis, jobs=settings.jobs, verify=settings.verify,
-            checkpoints=checkpoints, resume=resume, progress=advance, **settings.parameters,
-        )  # fmt: skip
-    run = representative_run(
-        result, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
-    )
     inputs = {
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
         "padding": padding, "iterations": iterations, "tolerance": tolerance,
         "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
     }  # fmt: skip
+    path = folder.claim("nmf image", settings.record(inputs), FILES)
+    settings.write_config()
+    checkpoints = writable_folder(path / "checkpoint")
+    tiling = Tiling((picture.shape[0], picture.shape[1], picture.shape[2]), tile, padding)
+    total = regressions_at_most(tiling, iterations)
+    with folder.interruptible(checkpoints), progress(total, "regressions") as advance:
+        result = factorise_image(
+            picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
+            padding=padding, seed=settings.seed, circuit=settings.circuit,
+            analysis=settings.analysis, jobs=settings.jobs, verify=settings.verify,
+            checkpoints=checkpoints, resume=folder.resume, progress=advance, **settings.parameters,
+        )  # fmt: skip
+    run = representative_run(
+        result, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters
+    )
     metrics = _metrics(result, run, settings, inputs, started)
-    _write(folder, result, run, settings)
+    _write(path, result, run, settings)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
-    write_json(folder / "metrics.json", metrics)
+    write_json(path / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
+    print_table(metrics, path, result.verification, stderr=str(settings.json) == "-")
     settings.confirm(result.verification)
 
 

@@ -18,6 +18,7 @@ from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
+from amcspice.cli.result_folder import ResultFolder
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
 from amcspice.problem import PROBLEMS
@@ -26,6 +27,8 @@ from amcspice.system import Technology
 from amcspice.workload import history, read_matrix, summarise
 
 __all__ = ["matrix"]
+
+FILES = ("W.npy", "H.npy", "convergence.png", "metrics.json", "checkpoint/matrix.npz")
 
 
 @click.command(
@@ -41,41 +44,46 @@ def matrix(
     rank: int,
     iterations: int,
     tolerance: float,
-    folder: Path,
-    resume: bool,
+    folder: ResultFolder,
     technology: str,
     settings: Settings,
 ) -> None:
     """Factorise a non-negative matrix (.npy .npz .csv .txt .mtx .mat) on the simulated circuit.
 
-    Writes to DIR: W.npy, H.npy, convergence.png, metrics.json and checkpoint/.
+    Writes to DIR: W.npy, H.npy, convergence.png, metrics.json, run.json and checkpoint/.
     """
     started = time.perf_counter()
     values = read_matrix(file)
     _check(values, file, rank, tolerance)
     Technology.load(technology)  # refused before any work
     settings.check("nnls")
-    checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "matrix.npz"
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
-    total = iterations * sum(values.shape)
-    with progress(total, "regressions") as advance, threadpool_limits(1):
-        result = nmf(
-            values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
-            circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
-            resume=resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
-            **settings.parameters,
-        )  # fmt: skip
     inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
         "tolerance": tolerance, "seed": settings.seed, "technology": technology,
     }  # fmt: skip
+    path = folder.claim("nmf matrix", settings.record(inputs, values), FILES)
+    settings.write_config()
+    checkpoint = writable_folder(path / "checkpoint") / "matrix.npz"
+    if not folder.resume:
+        checkpoint.unlink(missing_ok=True)
+    total = iterations * sum(values.shape)
+    with (
+        folder.interruptible(checkpoint),
+        progress(total, "regressions") as advance,
+        threadpool_limits(1),
+    ):
+        result = nmf(
+            values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
+            circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
+            resume=folder.resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
+            **settings.parameters,
+        )  # fmt: skip
     metrics = _metrics(values, result, settings, inputs)
-    _write(folder, result, metrics)
+    _write(path, result, metrics)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
-    write_json(folder / "metrics.json", metrics)
+    write_json(path / "metrics.json", metrics)
     settings.write_json(metrics)
-    print_table(metrics, folder, result.verification, stderr=str(settings.json) == "-")
+    print_table(metrics, path, result.verification, stderr=str(settings.json) == "-")
     settings.confirm(result.verification)
 
 

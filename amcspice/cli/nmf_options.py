@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from amcspice.cli.result_folder import folder_options
 
 __all__ = ["iteration_options", "names_option", "technology_option"]
 
@@ -53,24 +54,11 @@ def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
             type=float,
             help="Done once the residual falls by less than this fraction an iteration.",
         ),
-        click.option(
-            "--out",
-            "folder",
-            default="out",
-            show_default=True,
-            metavar="DIR",
-            type=click.Path(path_type=Path),
-            help="Folder for results; created if need be, files of that name replaced.",
-        ),
-        click.option(
-            "--resume",
-            is_flag=True,
-            help="Continue an interrupted run in DIR; without it a run starts anew.",
-        ),
         technology_option,
     ]
 
     def decorate(command: C) -> C:
+        command = folder_options(command)
         for option in reversed(options):
             command = option(command)
         return command

@@ -18,6 +18,7 @@ from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
+from amcspice.cli.result_folder import ResultFolder
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.pool import Pool
@@ -37,6 +38,15 @@ from amcspice.workload.ratings import Ratings, read_ratings
 __all__ = ["ratings"]
 
 MODEL = "recommender.npz"
+
+FILES = (
+    MODEL,
+    "learning.png",
+    "error_by_count.png",
+    "settling.png",
+    "metrics.json",
+    "checkpoint/ratings.npz",
+)
 
 
 @click.command(
@@ -62,8 +72,7 @@ def ratings(
     names: tuple[str, ...],
     iterations: int,
     tolerance: float,
-    folder: Path,
-    resume: bool,
+    folder: ResultFolder,
     technology: str,
     settings: Settings,
 ) -> None:
@@ -75,7 +84,7 @@ def ratings(
     TRAIN does not hold are predicted by damped means.
 
     Writes to DIR: recommender.npz (for amcspice recommend), learning.png, error_by_count.png,
-    settling.png, metrics.json and checkpoint/.
+    settling.png, metrics.json, run.json and checkpoint/.
     """
     started = time.perf_counter()
     if scale is not None and not 0 <= scale[0] < scale[1]:
@@ -88,21 +97,6 @@ def ratings(
     settings.check("nnls")
     parameters = settings.parameters
     check_selection(settings.circuit, parameters)
-    checkpoint = writable_folder(writable_folder(folder) / "checkpoint") / "ratings.npz"
-    if not resume:
-        checkpoint.unlink(missing_ok=True)
-    total = rating_regressions(trained, iterations)
-    with Pool(settings.jobs) as pool, threadpool_limits(1):
-        pool.start()
-        from amcspice.view import ratings as view  # loads while the processes do
-
-        with progress(total, "regressions") as advance:
-            result = factorise_ratings(
-                trained, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
-                seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
-                checkpoint=checkpoint, resume=resume, jobs=pool, verify=settings.verify,
-                progress=advance, **parameters,
-            )  # fmt: skip
     inputs = {
         "file": train.name, "test": None if test is None else test.name,
         "shape": list(trained.matrix.shape), "ratings": trained.matrix.nnz, "scale": trained.scale,
@@ -111,13 +105,33 @@ def ratings(
         "array_rows": parameters.get("array_rows"),
         "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
     }  # fmt: skip
+    data = [trained.matrix.data, trained.matrix.indices, trained.matrix.indptr]
+    if held_out is not None:
+        data += [held_out.users, held_out.items, held_out.values]
+    path = folder.claim("nmf ratings", settings.record(inputs, *data), FILES)
+    settings.write_config()
+    checkpoint = writable_folder(path / "checkpoint") / "ratings.npz"
+    if not folder.resume:
+        checkpoint.unlink(missing_ok=True)
+    total = rating_regressions(trained, iterations)
+    with folder.interruptible(checkpoint), Pool(settings.jobs) as pool, threadpool_limits(1):
+        pool.start()
+        from amcspice.view import ratings as view  # loads while the processes do
+
+        with progress(total, "regressions") as advance:
+            result = factorise_ratings(
+                trained, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
+                seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
+                checkpoint=checkpoint, resume=folder.resume, jobs=pool, verify=settings.verify,
+                progress=advance, **parameters,
+            )  # fmt: skip
     metrics = _metrics(result, settings, inputs)
-    _write(folder, result, view)
+    _write(path, result, view)
     metrics["provenance"]["wall_time_s"] = time.perf_counter() - started
-    write_json(folder / "metrics.json", metrics)
+    write_json(path / "metrics.json", metrics)
     settings.write_json(metrics)
     verification = result.factorisation.verification
-    print_table(metrics, folder, verification, stderr=str(settings.json) == "-")
+    print_table(metrics, path, verification, stderr=str(settings.json) == "-")
     settings.confirm(verification)
 
 

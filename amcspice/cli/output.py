@@ -12,28 +12,16 @@ from typing import Any
 import click
 import numpy as np
 
-from amcspice.errors import InputError
+from amcspice import files
 from amcspice.files import replacing
 
 __all__ = ["check_target", "plain", "write_json"]
 
 
 def check_target(path: Path) -> None:
-    """Make sure that a file could be written, without writing it.
-
-    Raises
-    ------
-    InputError
-        If its folder does not exist or cannot be written to.
-    """
-    if str(path) == "-":
-        return
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; name a file")
-    if not path.parent.is_dir():
-        raise InputError(f"{path} cannot be written: there is no folder {path.parent}")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError(f"{path} cannot be written: permission denied")
+    """Make sure that a file could be written, see `amcspice.files.check_target`; ``-`` always."""
+    if str(path) != "-":
+        files.check_target(path)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

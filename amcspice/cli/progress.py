@@ -15,12 +15,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-__all__ = ["cumulative", "progress"]
+__all__ = ["progress"]
 
 PATIENCE = 2.0
 """Seconds before anything is shown."""
@@ -33,8 +34,8 @@ SOONEST_ESTIMATE = 0.02
 
 
 @contextlib.contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Yield a function that is told how many were finished since the last call.
+def progress(total: int, what: str) -> Iterator[Callable[[float], None]]:
+    """Yield a function that is told how many were finished since the last call, in parts, too.
 
     Parameters
     ----------
@@ -50,24 +51,13 @@ def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
         yield _Lines(total, what)
 
 
-def cumulative(advance: Callable[[int], None]) -> Callable[[int], None]:
-    """Return a function that is told how many were finished so far; it may start again."""
-    finished = 0
-
-    def report(count: int) -> None:
-        nonlocal finished
-        advance(max(count - finished, 0))
-        finished = max(count, finished)
-
-    return report
-
-
 @contextlib.contextmanager
-def _bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
+def _bar(total: int, what: str) -> Iterator[Callable[[float], None]]:
     bar = Progress(
         TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
+        TaskProgressColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -75,14 +65,15 @@ def _bar(total: int, what: str) -> Iterator[Callable[[int], None]]:
         transient=True,
     )
     task = bar.add_task(what, total=total)
-    started, shown = time.monotonic(), False
+    started, shown, done = time.monotonic(), False, 0.0
 
-    def advance(count: int) -> None:
-        nonlocal shown
+    def advance(count: float) -> None:
+        nonlocal shown, done
         if not shown and time.monotonic() - started > PATIENCE:
             bar.start()
             shown = True
-        bar.advance(task, count)
+        done += count
+        bar.update(task, completed=round(done, 6))  # parts add up to what is whole
 
     try:
         yield advance
@@ -94,18 +85,20 @@ class _Lines:
     """Progress as lines of text."""
 
     def __init__(self, total: int, what: str) -> None:
-        self.total, self.what, self.done = total, what, 0
+        self.total, self.what, self.done = total, what, 0.0
         self.started = time.monotonic()
         self.due = self.started + PATIENCE
 
-    def __call__(self, count: int) -> None:
+    def __call__(self, count: float) -> None:
         self.done += count
         now = time.monotonic()
         if now < self.due:
             return
         self.due = now + LINE_INTERVAL
         elapsed = now - self.started
-        text = f"{self.what}: {self.done} of {self.total}, {elapsed:.0f} s"
+        done = round(self.done, 6)  # parts add up to what is whole
+        part = "" if done == int(done) else f" ({100 * done / self.total:.0f} %)"
+        text = f"{self.what}: {int(done)} of {self.total}{part}, {elapsed:.0f} s"
         if self.done >= SOONEST_ESTIMATE * self.total:
             text += f", about {elapsed * (self.total / self.done - 1):.0f} s left"
         print(text, file=sys.stderr, flush=True)

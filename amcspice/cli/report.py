@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from amcspice.cli.common import debug_option
-from amcspice.cli.output import check_target
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.output import check_target, write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.sweep_points import (
     chosen_sweep,
@@ -44,6 +44,7 @@ __all__ = ["report"]
     metavar="N",
     help="Most points in the page; of more, evenly spaced ones are taken, and the page says so.",
 )
+@json_option
 @debug_option
 def report(
     store: Path,
@@ -52,6 +53,7 @@ def report(
     where: tuple[str, ...],
     sweep: str | None,
     most: int,
+    json_file: Path | None,
 ) -> None:
     """Write a store as one page that needs only a browser, and no network.
 
@@ -60,7 +62,9 @@ def report(
     """
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
-    check_target(out)
+    for target in (out, json_file):
+        if target is not None:
+            check_target(target)
     filters = conditions(where)
     from amcspice.sweep.store.store import Store
     from amcspice.view.report import report as write_report
@@ -93,4 +97,17 @@ def report(
             )
     with replacing(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    click.echo(f"{out}: {len(points.frame)} points, {out.stat().st_size / 1e6:.1f} MB")
+    size = len(page.encode())
+    if str(json_file) != "-":
+        click.echo(f"{out}: {len(points.frame)} points, {size / 1e6:.1f} MB")
+    if json_file is not None:
+        content = {
+            "store": store,
+            "sweep": stored_sweep and stored_sweep.name,
+            "out": out,
+            "points": len(points.frame),
+            "shown": min(len(points.frame), most),
+            "left": left,
+            "bytes": size,
+        }
+        write_json(json_file, content)

@@ -11,6 +11,7 @@ import click
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import names_option
 from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.cli.result_folder import folder_options
 from amcspice.cli.robustness_study import plan_study, run_study
 from amcspice.errors import InputError
 from amcspice.workload import Crop, choose_rank, read_image
@@ -60,16 +61,7 @@ def _number(word: str) -> float | int:
 
 def _study_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--resume", is_flag=True, help="Continue an interrupted study in DIR."),
-        click.option(
-            "--out",
-            "folder",
-            default="out",
-            show_default=True,
-            metavar="DIR",
-            type=click.Path(path_type=Path),
-            help="Folder for results; created if need be.",
-        ),
+        folder_options,
         click.option(
             "--seeds",
             default=3,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -16,9 +17,10 @@ from threadpoolctl import threadpool_limits
 from amcspice.cli.common import Settings
 from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
+from amcspice.cli.result_folder import ResultFolder
 from amcspice.device import Memristor
 from amcspice.errors import InputError
-from amcspice.files import replacing, writable_folder
+from amcspice.files import replacing
 from amcspice.workload.robustness import (
     DEFAULT_AXES,
     Axis,
@@ -29,6 +31,8 @@ from amcspice.workload.robustness import (
 )
 
 __all__ = ["StudyPlan", "plan_study", "run_study"]
+
+FILES = ("robustness.json", "robustness.csv", "robustness.png", "robustness.checkpoint.npz")
 
 FIGURES = {"rmse_test": "held-out RMSE", "psnr_db": "PSNR (dB)"}
 """Figures of merit and what they are called."""
@@ -46,18 +50,15 @@ class StudyPlan:
         The device whose fields are varied.
     seeds : tuple of int
         Seeds of each point.
-    folder : Path
+    folder : ResultFolder
         Where results go.
-    resume : bool
-        Whether an interrupted study goes on.
     settings : Settings
     """
 
     axes: tuple[Axis, ...]
     device: Memristor
     seeds: tuple[int, ...]
-    folder: Path
-    resume: bool
+    folder: ResultFolder
     settings: Settings
 
     @property
@@ -75,8 +76,7 @@ def plan_study(
     vary: Sequence[Any],
     fix: Sequence[Any],
     seeds: int,
-    folder: Path,
-    resume: bool,
+    folder: ResultFolder,
 ) -> StudyPlan:
     """Return the plan of a study.
 
@@ -96,7 +96,7 @@ def plan_study(
         axis.devices(device, settings.seed)
     settings.check("nnls")
     first = settings.seed
-    return StudyPlan(axes, device, tuple(range(first, first + seeds)), folder, resume, settings)
+    return StudyPlan(axes, device, tuple(range(first, first + seeds)), folder, settings)
 
 
 def run_study(
@@ -121,13 +121,20 @@ def run_study(
         Options of the workload, for the record.
     """
     started, settings = time.perf_counter(), plan.settings
-    folder = writable_folder(plan.folder)
+    inputs = {**workload, "seeds": plan.seeds, "axes": [asdict(axis) for axis in plan.axes]}
+    data = [item for item in identity if isinstance(item, np.ndarray)]
+    folder = plan.folder.claim(f"robustness, {name}", settings.record(inputs, *data), FILES)
+    settings.write_config()
     checkpoint = folder / "robustness.checkpoint.npz"
-    if not plan.resume:
+    if not plan.folder.resume:
         checkpoint.unlink(missing_ok=True)
     total = len(plan.seeds) * sum(len(axis.values) for axis in plan.axes)
     options = [repr(sorted(plan.options.items()))]
-    with progress(total, "factorisations") as advance, threadpool_limits(1):
+    with (
+        plan.folder.interruptible(checkpoint),
+        progress(total, "factorisations") as advance,
+        threadpool_limits(1),
+    ):
         points = robustness(
             trial,
             plan.device,
@@ -135,7 +142,7 @@ def run_study(
             plan.seeds,
             jobs=settings.jobs,
             checkpoint=checkpoint,
-            resume=plan.resume,
+            resume=plan.folder.resume,
             identity=[*identity, *options],
             progress=advance,
         )

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -15,14 +11,16 @@ from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.measured_deck import measure_deck, plain_measured, show
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.parameter_options import compat_option, refuse_overlap
-from amcspice.cli.progress import PATIENCE
+from amcspice.cli.progress import progress
 from amcspice.cli.quantity_type import QuantityType
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.device import Compatibility
 from amcspice.engine import BatchSimulator
+from amcspice.engine.headway import heard_by
 from amcspice.engine.ngspice.simulator import Vectors
 from amcspice.engine.ngspice.user_deck import read_deck, run_deck
 from amcspice.engine.waveform_file import write_waveforms
+from amcspice.pool import cumulative
 
 __all__ = ["simulate"]
 
@@ -67,8 +65,10 @@ def simulate(
     for note in user_deck.notes:
         click.echo(f"note: {note}", err=True)
     started = time.perf_counter()
-    with _patience(f"ngspice runs {deck.name}"):
-        run = run_deck(user_deck, simulator, timeout)
+    with progress(100, f"% of {deck.name}") as advance:
+        further = cumulative(advance)
+        with heard_by(lambda fraction: further(100 * fraction)):
+            run = run_deck(user_deck, simulator, timeout)
     elapsed = time.perf_counter() - started
     for warning in run.warnings:
         click.echo(f"warning of ngspice: {warning}", err=True)
@@ -111,15 +111,3 @@ def _columns(vectors: Vectors) -> Vectors:
         elif name != "time":
             columns[name if name.startswith("@") else f"v({name})"] = values
     return columns
-
-
-@contextlib.contextmanager
-def _patience(what: str) -> Iterator[None]:
-    """Say what is going on, once, if it takes longer than two seconds."""
-    timer = threading.Timer(PATIENCE, lambda: print(f"{what} ...", file=sys.stderr, flush=True))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()

@@ -14,7 +14,7 @@ import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
-from amcspice.cli.progress import cumulative, progress
+from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
@@ -22,6 +22,7 @@ from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
+from amcspice.pool import cumulative
 from amcspice.problem import PROBLEMS
 from amcspice.problem.generators import is_file
 from amcspice.settings.table import PARAMETERS

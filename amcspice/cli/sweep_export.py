@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from amcspice.cli.common import debug_option
-from amcspice.cli.output import check_target
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.output import check_target, write_json
 from amcspice.cli.sweep_points import chosen_sweep, conditions, sweep_option, where_option
 
 __all__ = ["export"]
@@ -26,8 +26,11 @@ __all__ = ["export"]
 )
 @where_option
 @sweep_option
+@json_option
 @debug_option
-def export(store: Path, out: Path, where: tuple[str, ...], sweep: str | None) -> None:
+def export(
+    store: Path, out: Path, where: tuple[str, ...], sweep: str | None, json_file: Path | None
+) -> None:
     """Write the points of STORE to a file.
 
     CSV and Parquet hold every point of the store, or of the sweep that is named; netCDF holds one
@@ -38,8 +41,14 @@ def export(store: Path, out: Path, where: tuple[str, ...], sweep: str | None) ->
     from amcspice.sweep.store.store import Store
 
     check_format(out)
-    check_target(out)
+    for target in (out, json_file):
+        if target is not None:
+            check_target(target)
     with Store.open(store, read_only=True) as opened:
         stored_sweep = chosen_sweep(opened, sweep) if sweep else None
         count = write(opened, out, conditions(where) or None, stored_sweep)
-    click.echo(f"{out}: {count:,} points")
+    if str(json_file) != "-":
+        click.echo(f"{out}: {count:,} points")
+    if json_file is not None:
+        name = None if stored_sweep is None else stored_sweep.name
+        write_json(json_file, {"store": store, "sweep": name, "out": out, "points": count})

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from amcspice.cli.common import debug_option
-from amcspice.cli.output import check_target
+from amcspice.cli.common import debug_option, json_option
+from amcspice.cli.output import check_target, write_json
 from amcspice.cli.sweep_points import (
     chosen_sweep,
     conditions,
@@ -53,6 +54,7 @@ KINDS = ("line", "heat", "hist", "ecdf")
     metavar="FILE",
     help="Where the figure goes: .svg, .pdf or .png.",
 )
+@json_option
 @debug_option
 def plot(
     store: Path,
@@ -65,6 +67,7 @@ def plot(
     where: tuple[str, ...],
     sweep: str | None,
     out: Path,
+    json_file: Path | None,
 ) -> None:
     """Draw the points of a store.
 
@@ -74,14 +77,29 @@ def plot(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out}: unknown type {out.suffix!r}; use {', '.join(SUFFIXES)}")
-    check_target(out)
+    for target in (out, json_file):
+        if target is not None:
+            check_target(target)
     filters = conditions(where)
     from amcspice.sweep.store.store import Store
     from amcspice.view.style import save
     from amcspice.view.sweep_plots import caption, choose, sweep_plot
 
     with Store.open(store, read_only=True) as opened:
-        points = read_points(opened, chosen_sweep(opened, sweep), filters)
+        stored_sweep = chosen_sweep(opened, sweep)
+        points = read_points(opened, stored_sweep, filters)
     choice = choose(points, x=x, y=y, by=by, panel=panel, kind=kind)
     save(sweep_plot(points, choice, log=log_y), out)
-    click.echo(f"{out}: {choice}\n{caption(points, choice, log=log_y)}")
+    text = caption(points, choice, log=log_y)
+    if str(json_file) != "-":
+        click.echo(f"{out}: {choice}\n{text}")
+    if json_file is not None:
+        content = {
+            "store": store,
+            "sweep": stored_sweep and stored_sweep.name,
+            "out": out,
+            "points": len(points.frame),
+            **asdict(choice),
+            "caption": text,
+        }
+        write_json(json_file, content)

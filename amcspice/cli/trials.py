@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import Settings
-from amcspice.cli.progress import cumulative, progress
+from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.files import replacing
+from amcspice.pool import cumulative
 from amcspice.simulation import Distribution, Trials, monte_carlo
 from amcspice.simulation.plain import plain_trials
 from amcspice.simulation.solve import PosedProblem

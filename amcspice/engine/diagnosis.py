@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,12 @@ from amcspice.netlist import Deck
 
 __all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]
 
-PACKAGES = ("PySpice", "numpy", "scipy", "pandas", "xarray", "matplotlib", "scikit-image")
+PACKAGES = tuple(
+    re.match(r"[\w.-]+", requirement)[0]  # type: ignore[index]
+    for requirement in metadata.requires("amcspice") or ()
+    if "extra ==" not in requirement
+)
+"""What amcspice cannot do without."""
 
 NO_LIBRARY = (
     "libngspice not found: run scripts/install-ngspice.sh, or install the package libngspice0"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from amcspice.device import WriteVerify
 from amcspice.errors import InputError
+from amcspice.files import replacing
 from amcspice.programming.result import Programmed
 
 __all__ = ["WriteStatistics"]
@@ -102,7 +103,8 @@ class WriteStatistics:
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> WriteStatistics:

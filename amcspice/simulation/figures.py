@@ -226,8 +226,8 @@ class Figures:
         """What the figures do not say by themselves, in sentences; empty where all is well.
 
         Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
-        that are not the only ones, or zero, what did not settle, stands at a saddle or a floor, or is
-        unstable, settling times that are worth little, what stood for a sub-circuit, assumed
+        that are not the only ones, or zero, what did not settle, stands at a saddle or a floor, or
+        is unstable, settling times that are worth little, what stood for a sub-circuit, assumed
         figures of real parts that matter, and what a verification did not confirm.
         """
         measured = self.measurement

@@ -36,7 +36,7 @@ def monte_carlo(
     trials: int = 200,
     seed: int | None = None,
     analysis: Analysis | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     jobs: int | Pool = 1,
     verify: int | Verify = 0,
     **options: Any,
@@ -98,9 +98,9 @@ def monte_carlo(
         )
         for k in range(trials)
     ]  # fmt: skip
-    done = 0
+    done: float = 0
 
-    def report(count: int) -> None:
+    def report(count: float) -> None:
         nonlocal done
         done += count
         if progress is not None:
@@ -183,16 +183,23 @@ Failure = UnstableError | SimulationError
 
 def _run_trial(trial: _Trial, report: Report) -> _Outcome | Failure:
     """Return what a trial gave, or why these cells have no answer."""
+    told: float = 0
+
+    def tell(count: float) -> None:
+        nonlocal told
+        told += count / len(vectors)
+        report(count / len(vectors))
+
     try:
         circuit = trial.drawn
-        (run,) = simulate_many([circuit], [trial.b], trial.analysis)
         vectors = circuit.vectors(trial.b)
+        (run,) = simulate_many([circuit], [trial.b], trial.analysis, tell)
         operations = [Operation.of(circuit, vectors, run, number) for number in trial.verified]
         verification = repeat(operations, trial.analysis, trial.verify)
     except (UnstableError, SimulationError) as error:
         return error
     finally:
-        report(1)
+        report(1 - told)
     return _Outcome(run.measurement, run.amplifiers, run.cells, run.provenance, verification)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, Stream
+from amcspice.engine.headway import heard_by
 from amcspice.measure import Measurement, measure
+from amcspice.pool import Report
 
 __all__ = ["Outcome", "drive_of", "join_forecasts", "run_once"]
 
@@ -71,7 +73,7 @@ def run_once(
     forecast: Forecast | None = None,
     keep: bool = False,
     give_up: bool = False,
-    report: Callable[[int], None] | None = None,
+    report: Report | None = None,
 ) -> Outcome:
     """Run right-hand sides in one range and measure them.
 
@@ -90,20 +92,32 @@ def run_once(
     give_up : bool
         Stop once an amplifier rests near a limit.
     report : callable, optional
-        Called with the number finished since the last call.
+        Called with the number finished since the last call; while ngspice runs, with the fraction
+        of a chunk that its simulated time is further.
     """
     parts: list[Outcome] = []
     batch, first = prepared.batch, lead
-    for response in prepared.run(drive, lead, forecast, waveforms=keep):
-        count = len(response.at_rest) // len(batch)
-        measurement = measure(batch, response, drive.take(slice(first, first + count)), analysis)
-        first += count
-        kept = (response,) if keep and isinstance(response, Stream) else ()
-        parts.append(Outcome(measurement, kept))
+    told: float = 0
+
+    def within_chunk(fraction: float) -> None:
+        nonlocal told
         if report is not None:
-            report(len(response.at_rest))
-        if give_up and measurement.rests_near_limit.any():
-            break
+            finished = fraction * min(prepared.chunk, len(drive) - first) * len(batch)
+            report(max(finished - told, 0.0))  # a window that was too short is run again
+            told = max(finished, told)
+
+    with heard_by(None if report is None else within_chunk):
+        for response in prepared.run(drive, lead, forecast, waveforms=keep):
+            count = len(response.at_rest) // len(batch)
+            segment = drive.take(slice(first, first + count))
+            measurement = measure(batch, response, segment, analysis)
+            kept = (response,) if keep and isinstance(response, Stream) else ()
+            parts.append(Outcome(measurement, kept))
+            if report is not None:
+                report(len(response.at_rest) - told)
+            first, told = first + count, 0
+            if give_up and measurement.rests_near_limit.any():
+                break
     return Outcome.join(parts)
 
 

@@ -24,7 +24,7 @@ from amcspice.engine import (
     have_equal_wiring,
 )
 from amcspice.errors import InputError, caution
-from amcspice.pool import Pool, as_pool
+from amcspice.pool import Pool, as_pool, cumulative
 from amcspice.simulation.case import Case
 from amcspice.simulation.ranging import Ranging, ideal_run
 from amcspice.simulation.run import Run
@@ -40,7 +40,7 @@ def simulate(
     *,
     analysis: Analysis | None = None,
     keep_waveforms: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     jobs: int | Pool = 1,
     verify: int | Verify = 0,
     **options: Any,
@@ -58,7 +58,8 @@ def simulate(
     keep_waveforms : bool
         False saves memory.
     progress : callable, optional
-        Called with the number of right-hand sides finished.
+        Called with the number of right-hand sides finished, several times a second while ngspice
+        runs: a part of them then, by simulated time, so that it need not be whole.
     jobs : int or Pool
         Processes that share the right-hand sides; changes no result.
     verify : int or Verify
@@ -109,7 +110,7 @@ def simulate_many(
     circuits: Sequence[Circuit],
     b: Sequence[ArrayLike],
     analysis: Analysis,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[float], None] | None = None,
     jobs: int | Pool = 1,
 ) -> list[Run]:
     """Simulate circuits, each with right-hand sides of its own; each gives what it gives alone.
@@ -140,8 +141,8 @@ def _simulate(
     analysis: Analysis,
     jobs: int | Pool,
     keep: bool = False,
-    progress: Callable[[int], None] | None = None,
-    report: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
+    report: Callable[[float], None] | None = None,
 ) -> list[Run]:
     started = time.perf_counter()
     backend = get_backend(analysis)
@@ -150,15 +151,15 @@ def _simulate(
     with contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
         for numbers in _batches(cases, backend):
             group = [cases[number] for number in numbers]
+            follow = progress if report is None else cumulative(report)
             if backend.simulates:
                 with _regular():
-                    made = Ranging(backend, analysis, pool, keep, progress).run(group, started)
+                    made = Ranging(backend, analysis, pool, keep, follow).run(group, started)
             else:
                 made = [ideal_run(case, backend, started) for case in group]
-            for number, run in zip(numbers, made, strict=True):
-                runs[number] = run
-                if report is not None:
-                    report(len(run))
+            runs.update(zip(numbers, made, strict=True))
+            if report is not None and follow is not None:
+                follow(sum(map(len, made)))
     return [runs[number] for number in range(len(cases))]
 
 

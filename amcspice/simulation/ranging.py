@@ -57,7 +57,7 @@ class Ranging:
     analysis: Analysis
     pool: Pool | None
     keep: bool
-    progress: Callable[[int], None] | None
+    progress: Callable[[float], None] | None
 
     def run(self, cases: Sequence[Case], started: float) -> list[Run]:
         """Return the runs of cases that stand in one batch."""
@@ -171,9 +171,9 @@ class Ranging:
         self, prepared: Prepared, drive: Drive, forecast: Forecast | None, *, give_up: bool
     ) -> Outcome:
         """Run every right-hand side in one range, here or shared out."""
-        finished = 0
+        finished: float = 0
 
-        def report(count: int) -> None:
+        def report(count: float) -> None:
             nonlocal finished
             finished += count
             if self.progress is not None:

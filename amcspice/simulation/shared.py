@@ -53,7 +53,7 @@ def run_shared(
     forecast: Forecast | None = None,
     keep: bool = False,
     give_up: bool = False,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Run right-hand sides in the ranges of a drive; those of a single circuit may be shared out.
 

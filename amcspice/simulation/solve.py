@@ -98,7 +98,7 @@ def solve(
     circuit: str | None = None,
     analysis: Analysis | None = None,
     keep_waveforms: bool = True,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     jobs: int | Pool = 1,
     verify: int | Verify = 0,
     **options: Any,

@@ -124,7 +124,7 @@ def factorise_image(
     verify: int | Verify = 0,
     checkpoints: Path | None = None,
     resume: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
     **options: Any,
 ) -> ImageFactorisation:
     """Factorise every tile of every channel of a picture.
@@ -239,9 +239,9 @@ def regressions_at_most(tiling: Tiling, iterations: int) -> int:
 
 def _factorise_tiles(part: _Tiles, report: Report) -> tuple[list[Factorisation], Verifier]:
     """Return the factorisations of tiles, and what was drawn of their regressions."""
-    reported = 0
+    reported: float = 0
 
-    def count(finished: int) -> None:
+    def count(finished: float) -> None:
         nonlocal reported
         reported += finished
         report(finished)

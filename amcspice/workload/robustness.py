@@ -154,7 +154,7 @@ def robustness(
     checkpoint: Path | None = None,
     resume: bool = False,
     identity: Sequence[Any] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> list[Point]:
     """Run a workload at every value of every axis, once a seed.
 

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import os
+import re
+import selectors
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import IO
 
 from amcspice.device import Compatibility
+from amcspice.engine.headway import tell
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.log import tells_of_error
 from amcspice.engine.ngspice.rawfile import Plot, read_raw
@@ -19,6 +25,15 @@ from amcspice.errors import SimulationError
 from amcspice.netlist.deck import Deck
 
 __all__ = ["BatchSimulator"]
+
+_LIFE_SIGN = 0.25
+"""Seconds after which something is told in any case."""
+
+_SIMULATED = re.compile(rb"Reference value : +([\d.e+-]+)\r")
+"""What ngspice prints of the simulated time [s], some times a second."""
+
+_LINE = 40
+"""Bytes of that, which may come in two parts."""
 
 
 class BatchSimulator:
@@ -31,7 +46,7 @@ class BatchSimulator:
 
     def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
         """Run a deck; see `amcspice.engine.ngspice.simulator.Simulator`."""
-        plots, log = self.run_text(deck.text, timeout, compat=deck.compat)
+        plots, log = self.run_text(deck.text, timeout, stop_time=deck.stop_time, compat=deck.compat)
         vectors = plots[-1].vectors
         problem = check_result(deck, vectors)
         if problem:
@@ -45,6 +60,7 @@ class BatchSimulator:
         *,
         folder: Path | None = None,
         compat: Compatibility = None,
+        stop_time: float | None = None,
     ) -> tuple[list[Plot], str]:
         """Run any deck with dot-cards and return its plots and log.
 
@@ -57,6 +73,8 @@ class BatchSimulator:
             Where files that models name are sought; None is an empty folder.
         compat : {"ps", "lt", "psa", "ltpsa"}, optional
             Whose syntax it has: ngspice's variable ``ngbehavior``.
+        stop_time : float, optional
+            Of its transient [s], to say how far that is.
 
         Raises
         ------
@@ -71,7 +89,7 @@ class BatchSimulator:
             path.write_text(text, encoding="utf-8")
             command = batch_command(self.installation, path, raw, compat)
             try:
-                code, log = self._execute(command, folder or path.parent, timeout)
+                code, log = self._execute(command, folder or path.parent, timeout, stop_time)
             except subprocess.TimeoutExpired:
                 raise failed(f"ngspice took longer than {timeout:g} s", "") from None
             if code != 0:
@@ -86,7 +104,9 @@ class BatchSimulator:
             raise failed("ngspice ended as if nothing had happened", log)
         return plots, log
 
-    def _execute(self, command: list[str], folder: Path, timeout: float | None) -> tuple[int, str]:
+    def _execute(
+        self, command: list[str], folder: Path, timeout: float | None, stop_time: float | None
+    ) -> tuple[int, str]:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -94,17 +114,47 @@ class BatchSimulator:
             stderr=subprocess.STDOUT,
             env=self.installation.environment,
             cwd=folder,
-            text=True,
-            errors="replace",
             start_new_session=True,
         )
+        assert process.stdout is not None
+        deadline = None if timeout is None else time.monotonic() + timeout
         try:
-            log, _ = process.communicate(timeout=timeout)
+            log = _listen(process.stdout, deadline, stop_time)
+            process.wait(None if deadline is None else max(deadline - time.monotonic(), 0.0))
         finally:
             if process.poll() is None:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            process.stdout.close()
         return process.returncode, log
+
+
+def _listen(stream: IO[bytes], deadline: float | None, stop_time: float | None) -> str:
+    """Return all that a process prints, and tell how far its transient is meanwhile.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If it goes on after the deadline.
+    """
+    printed, fraction = bytearray(), 0.0
+    with selectors.DefaultSelector() as selector:
+        selector.register(stream, selectors.EVENT_READ)
+        while True:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                raise subprocess.TimeoutExpired("ngspice", left)
+            block = b""
+            if selector.select(min(left, _LIFE_SIGN)):
+                block = os.read(stream.fileno(), 65536)
+                if not block:
+                    return re.sub("\r\n?", "\n", printed.decode(errors="replace"))
+            printed += block
+            if (
+                block
+                and stop_time
+                and (simulated := _SIMULATED.findall(printed, len(printed) - 200))
+            ):
+                fraction = float(simulated[-1]) / stop_time
+            tell(fraction)

@@ -12,6 +12,7 @@ import contextlib
 import functools
 import logging
 import os
+import re
 import tempfile
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from amcspice.engine.headway import tell
 from amcspice.engine.interrupts import signals_deferred
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.rawfile import normalise
@@ -31,6 +33,9 @@ __all__ = ["SharedSimulator"]
 
 _HALT_PATIENCE = 10.0
 """Seconds that a halted run may take to stop."""
+
+_SIMULATED = re.compile(r"tran: ([\d.]+)%")
+"""What ngspice says of a transient, some times a second."""
 
 
 class SharedSimulator:
@@ -84,6 +89,7 @@ class SharedSimulator:
         except NameError:
             return "ngspice could not load the deck"
         spice.finished.clear()
+        spice.fraction = 0.0
         try:
             spice.exec_command("bg_run")
         except NameError:
@@ -99,6 +105,7 @@ class SharedSimulator:
     def _wait(self, timeout: float | None, pending: list[int]) -> str | None:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not self._spice.finished.wait(0.05):
+            tell(self._spice.fraction)
             if pending:
                 return "interrupted"
             if deadline is not None and time.monotonic() > deadline:
@@ -142,6 +149,7 @@ def _load(installation: Installation) -> Any:
         def __init__(self) -> None:
             self.lines: list[str] = []
             self.finished = threading.Event()
+            self.fraction = 0.0  # of the transient's time
             super().__init__()
 
         @staticmethod
@@ -152,6 +160,13 @@ def _load(installation: Installation) -> Any:
             self.lines.append(content)
             if stream == "stdout":
                 self._stdout.append(content)
+            return 0
+
+        @staticmethod
+        def _send_stat(message: Any, _identity: int, user_data: Any) -> int:
+            simulated = _SIMULATED.match(pyspice_shared.ffi_string_utf8(message))
+            if simulated:
+                pyspice_shared.ffi.from_handle(user_data).fraction = float(simulated[1]) / 100
             return 0
 
         @staticmethod

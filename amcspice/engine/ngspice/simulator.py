@@ -20,6 +20,7 @@ from amcspice.device import Compatibility
 from amcspice.engine.ngspice.installation import Installation
 from amcspice.engine.ngspice.log import explain_failure
 from amcspice.errors import SimulationError
+from amcspice.files import replacing
 from amcspice.netlist.deck import Deck
 
 __all__ = ["Simulator", "Vectors", "batch_command", "check_result", "failure"]
@@ -98,5 +99,6 @@ def _keep(deck_text: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     digest = hashlib.sha256(deck_text.encode()).hexdigest()[:12]
     path = folder / f"{digest}.cir"
-    path.write_text(deck_text, encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text(deck_text, encoding="utf-8")
     return path

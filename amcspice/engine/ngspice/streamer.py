@@ -18,6 +18,7 @@ import numpy as np
 from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.chunks import check_chunk, chunks
+from amcspice.engine.headway import translated, windows_done
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream, flat_tails
@@ -190,8 +191,9 @@ class Streamer:
     def _simulate(self, currents: Array, transient: Transient, windows: Array, lead: int) -> Stream:
         deck = self.deck(currents, windows, transient)
         self.deck_sha256 = self.deck_sha256 or deck.sha256
-        vectors = self.simulator.run(deck, self.timeout)
         edges = np.concatenate([[0.0], np.cumsum(windows)])
+        with translated(lambda fraction: windows_done(fraction * edges[-1], edges)):
+            vectors = self.simulator.run(deck, self.timeout)
         voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
         supply = self._supply(vectors, voltages, currents, edges, transient.rise)
         stream = _split(vectors["time"], voltages, supply, edges, transient.rise, lead)

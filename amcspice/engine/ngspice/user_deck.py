@@ -159,7 +159,9 @@ def run_deck(deck: UserDeck, simulator: BatchSimulator, timeout: float | None = 
         missing, incomplete or not finite.
     """
     folder = deck.path.resolve().parent
-    plots, log = simulator.run_text(deck.text, timeout, folder=folder, compat=deck.compat)
+    plots, log = simulator.run_text(
+        deck.text, timeout, folder=folder, compat=deck.compat, stop_time=deck.stop_time
+    )
     transients = [plot.vectors for plot in plots if "time" in plot.vectors]
     problem = _check(transients[-1] if transients else {}, deck.stop_time)
     if problem:

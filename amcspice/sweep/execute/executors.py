@@ -21,7 +21,12 @@ from typing import Any, Protocol
 import pebble
 
 from amcspice.errors import InputError
-from amcspice.pool import end_with_parent, interrupts_blocked
+from amcspice.pool import (
+    end_with_parent,
+    interrupts_blocked,
+    leave_if_imported,
+    refuse_unguarded,
+)
 from amcspice.sweep.execute.worker import Function, Task, run_batch
 from amcspice.sweep.outcome import Outcome, surroundings
 
@@ -105,7 +110,13 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process = _Process
+    """Makes such processes and remembers the last one."""
+
+    last: _Process | None = None
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Process:  # type: ignore[override]  # noqa: N802
+        self.last = _Process(*args, **kwargs)
+        return self.last
 
 
 _starting = threading.Lock()
@@ -116,6 +127,7 @@ class WorkerProcess:
 
     def __init__(self) -> None:
         self._pool: Any = None
+        self._context = _Context()
 
     @property
     def broken(self) -> bool:
@@ -126,12 +138,26 @@ class WorkerProcess:
         """Start a batch and return its future."""
         if self.broken:
             self.close()
+        leave_if_imported()
         resource_tracker.ensure_running()  # it would unblock SIGINT if it started below
         with interrupts_blocked():
             if self._pool is None:
-                self._pool = pebble.ProcessPool(1, initializer=end_with_parent, context=_Context())
+                self._pool = pebble.ProcessPool(
+                    1, initializer=end_with_parent, context=self._context
+                )
             arguments = (function, batch.tasks, expected)
             return self._pool.schedule(run_batch, args=arguments, timeout=batch.limit)
+
+    def refuse_unguarded(self) -> None:
+        """Raise the error of a missing guard if that is why it ended.
+
+        Raises
+        ------
+        InputError
+            See `amcspice.pool.refuse_unguarded`.
+        """
+        if self._context.last is not None:
+            refuse_unguarded(self._context.last.exitcode)
 
     def close(self) -> None:
         """End the process."""
@@ -194,17 +220,25 @@ class Local:
         future.add_done_callback(lambda finished: self._results.put((batch, process, finished)))
 
     def receive(self, patience: float) -> tuple[PointBatch, BatchResult] | None:
-        """Return the next result; see `Executor`."""
+        """Return the next result; see `Executor`.
+
+        Raises
+        ------
+        InputError
+            If the script that runs the sweep has no guard.
+        """
         try:
             batch, process, future = self._results.get(timeout=patience)
         except queue.Empty:
             broken = [process for process in self._busy if process.broken]
             if not broken:
                 return None
+            broken[0].refuse_unguarded()
             self._idle.append(broken[0])
             return self._busy.pop(broken[0]), lost_process()
         if self._busy.get(process) is not batch:  # it was given up as broken before it answered
             return None
+        process.refuse_unguarded()
         del self._busy[process]
         self._idle.append(process)
         return batch, batch_result(future, batch.limit)

@@ -18,7 +18,7 @@ from amcspice.sweep.execute.executors import Executor, Local
 from amcspice.sweep.execute.outcome_writer import Observer, OutcomeWriter
 from amcspice.sweep.execute.worker import Function
 from amcspice.sweep.spec.plan import Plan
-from amcspice.sweep.store.connection import FullError
+from amcspice.sweep.store.connection import FullError, LockedError
 from amcspice.sweep.store.store import Store
 
 __all__ = ["Summary", "run_sweep"]
@@ -81,6 +81,8 @@ def run_sweep(
     ------
     FullError
         If the disk is full.
+    LockedError
+        If another process keeps the store locked.
     AmcspiceError
         If no point can be run any more.
     """
@@ -109,14 +111,16 @@ def run_sweep(
 def _run_and_write(
     dispatcher: Dispatcher, writer: OutcomeWriter, executor: Executor, observer: Observer | None
 ) -> None:
+    writable = True
     try:
         _run(dispatcher, writer, executor, observer)
-    except FullError:
-        writer.pending.clear()
+    except (FullError, LockedError):
+        writable = False  # a second try would wait as long, and fail as well
         raise
     finally:
-        _collect(dispatcher, writer, executor)
-        writer.write()
+        if writable:
+            _collect(dispatcher, writer, executor)
+            writer.write()
 
 
 def _run(

@@ -188,7 +188,7 @@ def make_plan(
     grid: Grid,
     *,
     fill_defaults: FillDefaults = fill_defaults,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[float], None] | None = None,
 ) -> Plan:
     """Validate every point of a grid and return the plan.
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from amcspice.errors import InputError
+from amcspice.pool import leave_if_imported
 from amcspice.sweep.outcome import Outcome, Scalar, canonical
 from amcspice.sweep.store.connection import FullError, connect, explained
 from amcspice.sweep.store.lock import Lock
@@ -72,8 +73,11 @@ class Store(Queries):
         path = Path(path)
         if not path.exists() and not (create and not read_only):
             raise InputError(f"there is no store {path}: amcspice sweep run SPEC --store {path}")
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, not an amcspice store")
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"{path} is {what}, not an amcspice store")
+        if own:
+            leave_if_imported()
         lock = Lock(path) if own else None
         try:
             with explained(path):
@@ -141,6 +145,8 @@ class Store(Queries):
         ------
         FullError
             If the disk is full: nothing of this call is written.
+        LockedError
+            If another process keeps the store locked: the same.
         """
         now = _now()
         with self._transaction() as run:
