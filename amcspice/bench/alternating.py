@@ -63,7 +63,7 @@ def masked_als(data: SparseData, rank: int, iterations: int, seed: int = 0) -> F
 
         def factor_for(factor: Array) -> Array:
             products = (factor[:, :, None] * factor[:, None, :]).reshape(len(factor), -1)
-            grams = np.reshape(pattern @ products, (-1, rank, rank)) + ridge
+            grams = np.asarray(pattern @ products).reshape(-1, rank, rank) + ridge
             solutions: Array = np.linalg.solve(grams, (known @ factor)[..., None])[..., 0]
             return solutions
 

@@ -102,7 +102,7 @@ COMPARISONS: dict[str, Comparison] = {
         ),
         Comparison(
             digital.NAME,
-            "processor time: block pivoting, scipy's nnls, scikit-learn's NMF, masked least squares",
+            "processor time: block pivoting, scipy's nnls, scikit-learn's NMF, masked ALS",
             digital.rows,
             ("scipy", "scikit-learn"),
         ),
