@@ -174,9 +174,12 @@ def _choose_chip(values: dict[str, Any], given: Mapping[str, Any]) -> None:
         values["range"] = parts.PREDICTED
         if values.get("cycle"):
             raise InputError("cycle: a chip that predicts its range counts its writings itself")
-    if values["technology"] is not None and values["fidelity"] == "ideal":
-        raise InputError("technology: the ideal fidelity runs nothing, so it costs nothing")
     if values["technology"] is not None:
+        fidelity = values["fidelity"]
+        if not BACKENDS[fidelity].simulates:
+            raise InputError(
+                f"technology: the {fidelity} fidelity runs nothing, so it costs nothing"
+            )
         technology_hash(values["technology"])
 
 
