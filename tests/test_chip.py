@@ -545,3 +545,157 @@ def test_programming_refuses_before_anything_is_written():
         matrix.solve(np.ones(4))
     with pytest.raises(UnsupportedError, match="complex"):
         matrix.solve(1j * np.ones(5))
+
+
+# -- held against calculations of their own ----------------------------------------------------
+
+
+def test_when_all_operations_are_in_the_sample_the_estimate_is_what_they_take():
+    sizes = 10.0 ** np.random.default_rng(3).uniform(-3, 3, 20)
+    works = []
+    for fidelity in ("dc", "behavioural"):
+        chip = chip_of(fidelity=fidelity, write_noise=0.01)
+        chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT[:, :20] * sizes)
+        works.append(chip.cost().work)
+    estimate, exact = (work.operated for work in works)
+    assert estimate.settling == pytest.approx(exact.settling, rel=1e-9)
+    assert estimate.array == pytest.approx(exact.array, rel=1e-9)
+    assert estimate.settling_error == 0
+    # Calibrations are taken to take as long as operations.
+    calibrated = works[0].calibrated
+    assert calibrated.unknown == 0
+    assert calibrated.settling == pytest.approx(calibrated.goes * estimate.settling / 20)
+
+
+def test_an_interval_is_that_of_a_sample_of_so_many():
+    import scipy.stats
+
+    from amcspice.system.sampling import _half_interval
+
+    values = np.array([1.0, 2.0, 4.0, 5.0])
+    whole = scipy.stats.t.ppf(0.995, 3) * np.std(values, ddof=1) / 2
+    assert _half_interval(values, 8) == pytest.approx(whole * 0.5**0.5)
+    assert _half_interval(values, 10**9) == pytest.approx(whole)
+
+
+def test_ranges_stay_as_they_were_found_when_cells_drift():
+    chip = chip_of(drift_exponent=0.1)
+    matrix = chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    first, counted = matrix.run(RIGHT[:5]), chip.ledger.operations
+    chip.wait("10 h")  # solutions grow to two and a half times as much
+    later = matrix.run(RIGHT[:5])
+    before, after = (made.volts_per_unit * 2.0**made.repeats for made in (first, later))
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+    assert chip.ledger.operations == counted + RIGHT.shape[1]
+
+
+def test_the_range_is_the_middle_of_the_calibrations_or_half_of_the_hardest():
+    for least in (1.0, 0.05):
+        A = np.diag([1.0, 1.0, least])
+        vectors = DRAW.uniform(0.5, 1.0, (3, 9))
+        vectors[2] *= 1e-3
+        vectors[:, 4] = (0.1, 0.1, 1.0)
+        matrix = amc.Chip(gain=1e7).program(A, "inv", calibration=vectors)
+        asked = np.abs(np.linalg.solve(A, vectors)).max(axis=0) / 0.2
+        by_size = asked / np.linalg.norm(vectors, axis=0)
+        expected = max(np.median(by_size), by_size.max() / 2)
+        volts = matrix.run(np.array([3.0, 4.0, 0.0])).volts_per_unit
+        assert volts == pytest.approx(1 / (5 * expected), rel=1e-5)
+
+
+def test_what_is_injected_always_does_not_count_as_growing_with_the_right_hand_side():
+    found = [  # solutions are zero, whatever the weight is
+        amc.Chip()
+        .program(TALL, "nnls", lasso=weight, calibration=-1e-2 * TALL)
+        ._predictions["nnls"]
+        for weight in (1e-3, 1.0)
+    ]
+    assert found[0].by_size == pytest.approx(found[1].by_size, rel=1e-3)
+    assert found[1].least == pytest.approx(1e3 * found[0].least)
+
+
+def test_a_calibration_is_that_of_the_time_of_programming():
+    given = DRAW.standard_normal((5, 16))
+    chip = chip_of()
+    matrix = chip.program(SQUARE, "inv", calibration=given)
+    before = matrix.run(RIGHT[:5]).volts_per_unit
+    given[:] = np.linalg.svd(SQUARE)[0][:, -1:]
+    chip.refresh()
+    np.testing.assert_array_equal(matrix.run(RIGHT[:5]).volts_per_unit, before)
+
+
+def test_selected_lines_are_as_young_as_the_whole():
+    chip = chip_of(drift_exponent=0.1, drift_spread=0.05)
+    rows = [0, 2, 3, 7, 8, 11]
+    whole = chip.program(TALL, "nnls")
+    part = whole.select(rows)
+    chip.wait("100 h")
+    whole.refresh()
+    for mine, other in zip(
+        part.circuit().schematic.crossbars,
+        whole.circuit().select(rows).schematic.crossbars,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine.cells, other.cells)
+
+
+def test_a_loaded_chip_is_as_warm_as_it_was(tmp_path):
+    chip = chip_of(temperature_coefficient=2e-3)
+    matrix = chip.program(SQUARE, "inv")
+    chip.wait(1.0, temperature=380.0)
+    chip.save(tmp_path / "warm.npz")
+    loaded = amc.Chip.load(tmp_path / "warm.npz")
+    later = [each.program(SQUARE, "inv").circuit() for each in (chip, loaded)]
+    cells = [each.schematic.crossbars[0].cells for each in (matrix.circuit(), *later)]
+    assert loaded.temperature == 380.0
+    np.testing.assert_array_equal(cells[1], cells[2])
+    np.testing.assert_allclose(cells[0], cells[1])
+
+
+def test_the_largest_cell_voltage_is_that_of_all_parts(monkeypatch):
+    b = RIGHT[:5, :12] * np.r_[1.0, np.full(11, 1e-3)]
+    found = []
+    for at_once in (50_000, 5):
+        monkeypatch.setattr("amcspice.system.operation.AT_ONCE", at_once)
+        chip = chip_of(range=0.01)
+        chip.program(SQUARE, "inv").run(b)
+        found.append(next(row["cell_voltage"] for _, row in chip.ledger.sums("operation")))
+    assert found[0] > 0
+    assert found[1] == found[0]
+
+
+def test_amplifiers_at_arrays_that_are_written_draw_what_they_draw_at_rest():
+    chip = chip_of()
+    chip.program(TALL, "lstsq", circuit="ginv-compact")
+    assert chip.cost().work.writings[0].static_power == pytest.approx(4 * 0.5e-3 * 1.2)
+
+
+def test_a_schedule_is_that_of_one_macro():
+    chip = chip_of(fidelity="behavioural")
+    chip.program(SQUARE, "inv", calibration=RIGHT[:5]).run(RIGHT[:5])
+    one = [phase.duration for phase in chip.schedule()]
+    chip.technology = chip.technology.changed(macros=16)
+    assert [phase.duration for phase in chip.schedule()] == pytest.approx(one)
+    assert sum(one) == pytest.approx(16 * chip.cost().counted.time)
+
+
+@pytest.mark.parametrize("problem", ["inv", "mvm", "lstsq", "nnls"])
+def test_finite_gain_is_that_of_kirchhoffs_laws(problem):
+    gain, draw = 300.0, np.random.default_rng(11)
+    A = draw.random((6, 6)) + 2 * np.eye(6) if problem in ("inv", "mvm") else draw.random((9, 4))
+    x = np.maximum(draw.standard_normal((A.shape[1], 3)), 0.3)
+    b = x if problem == "mvm" else A @ x
+    circuit = "ginv-compact" if problem in ("lstsq", "nnls") else None
+    matrix = chip_of(gain=gain, output_resistance=1e-6).program(A, problem, circuit=circuit)
+    if problem == "inv":
+        expected = np.linalg.solve(A + np.diag(A.sum(axis=1)) / gain, b)
+    elif problem == "mvm":
+        feedback = matrix.circuit().feedback * A.max()
+        expected = (A @ b) / (1 + (A.sum(axis=1) + feedback) / (feedback * gain))[:, None]
+    else:  # S v = A x - b + A u with equal S, T u = A' v, x = -gain u
+        total = 2 * A.sum(axis=1).max()
+        left = A.T @ A * (1 - 1 / gain) / total + np.diag(A.sum(axis=0)) / gain
+        expected = np.linalg.solve(left, A.T @ b / total)
+        assert (expected > 0).all()
+    np.testing.assert_allclose(matrix.solve(b), expected, rtol=1e-4)
+    assert np.abs(expected - (A @ b if problem == "mvm" else x)).max() > 1e-3

@@ -161,6 +161,20 @@ def test_writing_counted_and_ignored_and_the_break_even():
     assert slowest < mean
 
 
+def test_the_break_even_in_energy_is_against_the_power_of_a_core():
+    digital = dataclasses.replace(measure_digital("mvm", np.eye(4)), time=2e-6)
+    cost = Cost(WORK, technology(core_power=4), digital)
+    gain = 2e-6 * 4 - cost.operation.energy
+    assert cost.break_even_energy == pytest.approx(cost.writing.energy / gain)
+
+
+def test_endurance_is_that_of_the_widest_rows():
+    narrow = Writing(1, 32, 64, 64, 5e-3)
+    cost = Cost(dataclasses.replace(WORK, writings=(narrow, *WORK.writings)), technology())
+    assert cost.endurance[1] == pytest.approx(1e6 / STATISTICS.slowest_pulses(16))
+    assert cost.endurance[1] == Cost(WORK, technology()).endurance[1]
+
+
 def test_one_operation_does_not_depend_on_the_number_of_macros():
     one, many = (Cost(WORK, technology(macros=n)) for n in (1, 64))
     assert many.operation.time == pytest.approx(one.operation.time)

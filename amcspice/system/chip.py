@@ -173,8 +173,8 @@ class Chip(ChipState):
         if not (np.isfinite(seconds) and seconds >= 0):
             raise InputError(f"wait({duration!r}): must be a time, not negative")
         if temperature is not None:
-            replace(self.hardware.device, temperature=temperature)  # refused before anything moves
-            self.temperature = float(temperature)
+            # Refused before anything moves; texts with a unit are numbers then.
+            self.temperature = replace(self.hardware.device, temperature=temperature).temperature
         self.now += seconds
         self.ledger.wait(self.ledger.activity(Activity("chip", "waiting")), seconds)
         for each in self.matrices:

@@ -101,6 +101,7 @@ class ProgrammedMatrix:
         mode = self._mode(first, self.circuit(first))  # refused before it is entered
         if calibration is not None:
             self._vectors(first, mode.circuit, calibration)
+            self._given = np.array(calibration)  # a copy: ranges stay frozen
         self._enter_writing(mode.circuit)
         self._modes[first] = mode
         self._calibrate(first)
