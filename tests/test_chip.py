@@ -376,9 +376,13 @@ def test_verification_runs_the_same_cells_one_fidelity_up():
     assert verified.passed
     assert verified.fidelity == "behavioural"
     assert len(verified.solution_deviation) == 5
-    with pytest.raises(InputError, match="cost_sample=40"):
-        chip.verify(40)
-    assert amc.Chip().verify(3) is None
+    few = chip_of(cost_sample=8)
+    few.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    with pytest.raises(InputError, match=r"8 of 30 .* cost_sample=20"):
+        few.verify(20)
+    idle = chip_of()
+    idle.program(TALL, "nnls")
+    assert idle.verify(3) is None
 
 
 def test_millions_of_operations_take_little_memory_and_time(monkeypatch):
@@ -699,3 +703,150 @@ def test_finite_gain_is_that_of_kirchhoffs_laws(problem):
         assert (expected > 0).all()
     np.testing.assert_allclose(matrix.solve(b), expected, rtol=1e-4)
     assert np.abs(expected - (A @ b if problem == "mvm" else x)).max() > 1e-3
+
+
+# -- what must not be mixed up ----------------------------------------------------------------
+
+
+def test_equal_labels_are_different_matrices():
+    costs = []
+    for labels in (("A", "A"), ("A", "B")):
+        chip = chip_of(write_noise=0.01)
+        for label, scale in zip(labels, (1.0, 30.0), strict=True):
+            A = SQUARE + scale * np.eye(5)  # settles faster
+            chip.program(A, "inv", calibration=RIGHT[:5], label=label).run(RIGHT[:5])
+        costs.append(chip.cost().work.operated)
+    assert costs[0].settling == costs[1].settling
+    assert costs[0].sampled == costs[1].sampled == 60
+
+
+def test_views_of_a_matrix_have_samples_of_their_own():
+    chip = chip_of()
+    whole = chip.program(TALL, "nnls")
+    for rows in ([0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]):
+        whole.select(rows).run(RIGHT[rows])
+    assert chip.cost().work.operated.sampled == 60
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes"),
+    [([0, 99], {}), ([], {}), ("x", {}), ([0.5, 1], {}), ([1, 1, 2], {}), ([3, 2, 1], {}),
+     ([[0], [1]], {}), ([0, 1, 2, 3, 4], {"foo": 1})],
+)  # fmt: skip
+def test_lines_that_cannot_be_selected_leave_no_trace(rows, changes, tmp_path):
+    chip = chip_of()
+    whole = chip.program(TALL, "nnls")
+    with pytest.raises(InputError, match="select"):
+        whole.select(rows, **changes)
+    assert chip.matrices == [whole]
+    chip.save(tmp_path / "chip.npz")
+
+
+def test_a_file_keeps_the_technology_itself_and_what_operations_take(tmp_path):
+    technology = amc.Technology.load("typical").changed(adc_energy="1 nJ", macros=8)
+    chip = chip_of(technology=technology)
+    chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    chip.program(TALL, circuit="macro") @ PLANTED[:, 0]
+    chip.save(tmp_path / "chip.npz")
+    loaded = amc.Chip.load(tmp_path / "chip.npz")
+    assert loaded.technology == technology
+    one, other = chip.cost(), loaded.cost()
+    assert other.counted.energy == pytest.approx(one.counted.energy, rel=1e-12)
+    assert other.work.operated.unknown == 0
+    found = loaded.matrices[1] @ PLANTED[:, 0]
+    np.testing.assert_array_equal(found, chip.matrices[1] @ PLANTED[:, 0])
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, InputError("no")])
+def test_writing_that_is_broken_off_leaves_everything_as_it_was(trouble, monkeypatch):
+    chip = chip_of()
+    matrix = chip.program(SQUARE, "inv")
+    before = matrix.solve(RIGHT[:5]), chip.ledger.to_json()
+
+    def broken(*args, **kwargs):
+        raise trouble
+
+    monkeypatch.setattr("amcspice.system.operation.calibrate", broken)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        matrix.program(2 * SQUARE)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        chip.program(SQUARE, "inv")
+    monkeypatch.undo()
+    assert matrix.cycle == 0
+    assert chip.ledger.to_json() == before[1]
+    assert chip.matrices == [matrix]
+    np.testing.assert_array_equal(matrix.solve(RIGHT[:5]), before[0])
+
+
+def test_arrays_of_one_circuit_do_not_become_those_of_another():
+    matrix = chip_of().program(SQUARE, "inv")
+    for other, message in ((SQUARE - 0.5, "inv-compensated"), (SQUARE + 0.2j, "10 x 10")):
+        with pytest.raises(InputError, match=message):
+            matrix.program(other)
+    assert matrix.cycle == 0
+    matrix.program(2 * SQUARE)
+    assert matrix.cycle == 1
+
+
+def test_readings_are_drawn_anew_every_time():
+    chip = chip_of(noise=True)
+    matrix = chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    reads = []
+    for _ in range(3):
+        reads.append(matrix.solve(np.ones(5)))
+        chip.wait(0.0)
+    assert not np.array_equal(reads[0], reads[1])
+    assert not np.array_equal(reads[1], reads[2])
+    again = chip_of(noise=True).program(SQUARE, "inv", calibration=RIGHT[:5])
+    np.testing.assert_array_equal(again.solve(np.ones(5)), reads[0])
+
+
+def test_calibrations_serve_what_they_fit():
+    chip = chip_of()
+    eig = chip.program(SYMMETRIC, "eig", calibration=SYMMETRIC)
+    assert abs(np.linalg.norm(eig.eig()) - 1) < 1e-9
+    macro = chip.program(TALL, circuit="macro", calibration=RIGHT)
+    macro.lstsq(RIGHT[:, 0])
+    macro @ PLANTED[:, 0]
+
+
+def test_refused_right_hand_sides_are_not_entered():
+    chip = chip_of()
+    macro = chip.program(SQUARE, circuit="macro")
+    before = chip.ledger.to_json()
+    for wrong in (np.ones(4), 1j * np.ones(5), np.full(5, np.nan)):
+        with pytest.raises((InputError, UnsupportedError)):
+            macro.solve(wrong)
+    assert chip.ledger.to_json() == before
+
+
+def test_cell_voltages_of_calibrations_are_told():
+    chip = chip_of(read_voltage=0.1)
+    chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    (row,) = [row for _, row in chip.ledger.sums("operation")]
+    assert row["cell_voltage"] > 0.05
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"jobs": "2"}, {"jobs": 0}, {"range": None}, {"range": [1, 2]}, {"range": True},
+     {"technology": 5}, {"noise": "no"}, {"cost_sample": 1.5}],
+)  # fmt: skip
+def test_values_that_are_none_are_refused(options):
+    with pytest.raises(InputError):
+        chip_of(**options)
+
+
+def test_matrices_that_are_none_are_refused():
+    chip = chip_of()
+    masked = np.ma.masked_array(SQUARE, np.eye(5) > 0)
+    for call in (
+        lambda: chip.program([[1.0], [1.0, 2.0]], "inv"),
+        lambda: chip.program(masked, "inv"),
+        lambda: chip.program(SQUARE, "inv", label=3),
+        lambda: chip.program(SQUARE, circuit="macro", ridge=1.0),
+        lambda: chip.program(SQUARE, "xx", circuit="macro"),
+        lambda: chip.cost().tornado("area"),
+    ):
+        with pytest.raises((InputError, UnsupportedError)):
+            call()

@@ -195,13 +195,13 @@ def test_a_tornado_holds_the_ends_of_every_figure():
 
 
 def test_samples_add_up_as_errors_of_independent_draws_do():
-    held = [Activity(f"m{k}", "nnls", inputs=2, outputs=1) for k in range(2)]
+    held = [Activity("m", "nnls", inputs=2, outputs=1, matrix=k) for k in range(2)]
     ledger = Ledger()
     for each in held:
         row = {"count": 100, "untimed": 100, "dac": 200, "adc": 100}
         ledger._enter(ledger.activity(each), "operation", row)
     estimates = {
-        each: Estimate(32, 1e-8, 2e-10, 1e-10, 3e-10 * (k + 1), 4e-12 * (k + 1), 0.99)
+        each.key: Estimate(32, 1e-8, 2e-10, 1e-10, 3e-10 * (k + 1), 4e-12 * (k + 1), 0.99)
         for k, each in enumerate(held)
     }
     made = Work.of(ledger, estimates).operated
@@ -210,7 +210,7 @@ def test_samples_add_up_as_errors_of_independent_draws_do():
     assert made.settling_error == pytest.approx(100 * 3e-10 * 5**0.5)
     assert made.energy_error == pytest.approx(100 * 4e-12 * 5**0.5)
     assert made.sampled == 64
-    one_known = Work.of(ledger, {held[0]: estimates[held[0]]})
+    one_known = Work.of(ledger, {held[0].key: estimates[held[0].key]})
     assert one_known.operated.unknown == 100
     thrice = Work.of(ledger, estimates).times(3)
     assert thrice.operated.count == 600

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from amcspice.circuit.base import Array
+from amcspice.engine import BACKENDS
 from amcspice.simulation import Run
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
@@ -104,6 +105,7 @@ def _ledger_of(experiment: Experiment, run: Run, matrix: Array) -> Ledger:
     activity = ledger.activity(Activity.of("matrix", circuit.problem, circuit, run.range.choice))
     ledger.write(activity)
     ledger.operate(
-        activity, run.measurement, run.volts_per_unit, cell_voltage=run.range.cell_voltage
-    )
+        activity, run.measurement, run.volts_per_unit, cell_voltage=run.range.cell_voltage,
+        in_time=BACKENDS[run.fidelity].in_time,
+    )  # fmt: skip
     return ledger

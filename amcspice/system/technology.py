@@ -122,6 +122,21 @@ class Technology:
         entry = dataclasses.replace(self.entries[name], value=value)
         return dataclasses.replace(self, entries={**self.entries, name: entry})
 
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values; see `from_json`."""
+        return {
+            "name": self.name,
+            "entries": {name: dataclasses.asdict(entry) for name, entry in self.entries.items()},
+            "writing": dataclasses.asdict(self.writing),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Technology:
+        """Return the technology that `to_json` gave."""
+        writing = {**values["writing"], "pulses": tuple(values["writing"]["pulses"])}
+        entries = {name: Entry(**values["entries"][name]) for name in ENTRIES}
+        return cls(values["name"], entries, WriteStatistics(**writing))
+
     @classmethod
     def load(cls, name: str | Path | Technology) -> Technology:
         """Return a technology by the name of a file in ``models/technology``, or by its path.
@@ -134,6 +149,8 @@ class Technology:
         """
         if isinstance(name, Technology):
             return name
+        if not isinstance(name, str | Path):
+            raise InputError(f"technology = {name!r}: must be a name or the path of a .toml file")
         folder = models_folder() / "technology"
         path = Path(name)
         if path.suffix.lower() != ".toml":
