@@ -260,3 +260,11 @@ def test_a_step_that_is_an_expression_is_not_taken_for_the_stop_time(tmp_path):
     path = deck(tmp_path, RC.replace(".tran 10n 20u", ".tran { 20u / 2000 } 10u"))
     nodes, _ = report_of(path)
     assert nodes["out"]["settling_time_s"] == pytest.approx(1e-6 * math.log(100), rel=0.01)
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path):
+    text = RC.replace("out", "q[/red]").replace(".end\n", ".save v(q[/red]) @c1[i]\n.end\n")
+    result = run("simulate", deck(tmp_path, text, "rc[bold].cir"))
+    assert result.exit_code == 0, result.output
+    assert "q[/red]" in result.output
+    assert "@c1[i]" in result.output
