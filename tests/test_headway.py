@@ -141,6 +141,9 @@ def test_a_deck_of_the_user_shows_how_far_it_is(tmp_path, monkeypatch):
 
 
 def test_a_bar_shows_names_with_braces_and_brackets_as_they_are(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("amcspice.cli.progress.PATIENCE", -1)
     with _bar(2, "% of {a}[bold][/red].cir") as advance:
         advance(1)

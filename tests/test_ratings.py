@@ -174,7 +174,7 @@ def test_a_header_without_what_is_needed_is_refused(tmp_path):
     with pytest.raises(amc.InputError, match="line 3: 2 fields in '3,8', expected 3"):
         read_ratings(path)
     path.write_text("rating,userId,movieId\n2.5,3,7\n1,x,8\n")
-    with pytest.raises(amc.InputError, match="line 3: user 'x' is not a whole number"):
+    with pytest.raises(amc.InputError, match=r"line 3: user 'x' is not a whole number"):
         read_ratings(path)
 
 
@@ -299,7 +299,7 @@ def test_titles_of_tables(tmp_path, packed):
 def test_zeros_before_an_id_are_never_dropped(tmp_path):
     (tmp_path / "r").write_text("user,item,rating\n1,1,3\n007,1,4\n7,1,2\n")
     with pytest.raises(
-        amc.InputError, match="line 3: user '007' has zeros before it.*--names users"
+        amc.InputError, match=r"line 3: user '007' has zeros before it.*--names users"
     ):
         read_ratings(tmp_path / "r")
     table = read_ratings(tmp_path / "r", names=["users"])
