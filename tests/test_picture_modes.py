@@ -191,3 +191,17 @@ def test_damaged_and_oversized_pictures_are_refused(tmp_path, content, reason):
     (tmp_path / "p").write_bytes(content)
     with pytest.raises(InputError, match=reason):
         read_image(tmp_path / "p")
+
+
+@pytest.mark.parametrize("full", [1, 100, 255, 1023, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P3"])
+def test_full_scales_of_files_in_digits_are_exact(tmp_path, kind, full):
+    shape = (4, 5, 3) if kind == "P3" else (4, 5)
+    values = np.random.default_rng(full).integers(0, full + 1, shape)
+    words = " ".join(map(str, values.ravel())).replace(" ", " # remark 7\n", 1)
+    (tmp_path / "p").write_text(f"{kind}\n# remark 8\n5 4\n{full}\n{words}\n")
+    assert np.array_equal(read_image(tmp_path / "p").reshape(shape), values / full)
+    less = words.rsplit(" ", 1)[0]
+    (tmp_path / "p").write_text(f"{kind} 5 4 {full}\n{less}")
+    with pytest.raises(InputError, match=r"holds \d+ of \d+ values"):
+        read_image(tmp_path / "p")
