@@ -268,3 +268,25 @@ def test_names_with_brackets_are_shown_as_they_are(tmp_path):
     assert result.exit_code == 0, result.output
     assert "q[/red]" in result.output
     assert "@c1[i]" in result.output
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_that_is_included_is_not_written_over(tmp_path, mark):
+    inner = tmp_path / "inner.inc"
+    inner.write_text(".param r=1k\n")
+    (tmp_path / "outer.inc").write_text(f"{mark}.include inner.inc\n")
+    path = deck(tmp_path, RC.replace("V1", ".include outer.inc\nV1"))
+    for target in (inner, tmp_path / "outer.inc"):
+        before = target.read_bytes()
+        refused(run("simulate", path, "--json", target), f"{target} is read as well")
+        assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_section_that_a_library_lacks_is_missed(tmp_path, mark):
+    (tmp_path / "m.lib").write_text(f"{mark}* m\n.lib TT\n.param r=1k\n.endl\n")
+    path = deck(tmp_path, RC.replace("V1", ".lib m.lib SS\nV1"))
+    result = run("simulate", path)
+    assert result.exit_code == (2 if mark else 1)  # ngspice itself reads what is plain
+    assert "section" in result.output
+    assert "SS" in result.output
