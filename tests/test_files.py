@@ -274,3 +274,8 @@ def test_standard_output_that_was_closed_is_one_message(tmp_path):
     assert done.stderr.splitlines() == [
         "amcspice: /dev/stdout cannot be written: Bad file descriptor"
     ]
+
+
+@pytest.mark.parametrize("sign", ["\u00b5", "\u03bc"])
+def test_both_micro_signs_of_unicode_are_a_millionth(sign):
+    assert spice_text(f"C1 a b 5{sign}F 2.{sign}\n".encode()) == "C1 a b 5uF 2.u\n"

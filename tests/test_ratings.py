@@ -331,3 +331,19 @@ def test_any_ends_of_lines_and_any_text_beside_ratings(tmp_path, text):
     table = read_ratings(tmp_path / "r")
     assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])
     assert table.values.tolist() == [3.0, 4.5]
+
+
+def test_dates_are_compared_across_zones(tmp_path):
+    (tmp_path / "r").write_text(
+        "user,item,rating,date\n"
+        "1,2,3,2005-09-06T10:00:00-05:00\n"  # 15:00 in UTC, the latest
+        "1,2,4,2005-09-06T14:00:00Z\n"
+        "1,2,5,2005-09-06T14:30:00\n"
+    )
+    assert read_ratings(tmp_path / "r").values.tolist() == [3.0]
+
+
+def test_the_most_telling_name_of_a_column_counts(tmp_path):
+    (tmp_path / "r").write_text("user,movie,userId,movieId,rating\n8,9,1,2,3\n8,9,5,7,4\n")
+    table = read_ratings(tmp_path / "r")
+    assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])
