@@ -139,8 +139,9 @@ def _write_to(path: Path, content: Path) -> None:
     number = _descriptor(path)
     try:
         if number is not None:  # a second opening would begin at the start, over what is there
-            sys.stdout.flush()
-            sys.stderr.flush()
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:  # it may have been closed before we were started
+                    stream.flush()
         with (
             content.open("rb") as source,
             path.open("wb") if number is None else os.fdopen(os.dup(number), "wb") as target,

@@ -260,3 +260,33 @@ def test_a_step_that_is_an_expression_is_not_taken_for_the_stop_time(tmp_path):
     path = deck(tmp_path, RC.replace(".tran 10n 20u", ".tran { 20u / 2000 } 10u"))
     nodes, _ = report_of(path)
     assert nodes["out"]["settling_time_s"] == pytest.approx(1e-6 * math.log(100), rel=0.01)
+
+
+def test_names_with_brackets_are_shown_as_they_are(tmp_path):
+    text = RC.replace("out", "q[/red]").replace(".end\n", ".save v(q[/red]) @c1[i]\n.end\n")
+    result = run("simulate", deck(tmp_path, text, "rc[bold].cir"))
+    assert result.exit_code == 0, result.output
+    assert "q[/red]" in result.output
+    assert "@c1[i]" in result.output
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_that_is_included_is_not_written_over(tmp_path, mark):
+    inner = tmp_path / "inner.inc"
+    inner.write_text(".param r=1k\n")
+    (tmp_path / "outer.inc").write_text(f"{mark}.include inner.inc\n")
+    path = deck(tmp_path, RC.replace("V1", ".include outer.inc\nV1"))
+    for target in (inner, tmp_path / "outer.inc"):
+        before = target.read_bytes()
+        refused(run("simulate", path, "--json", target), f"{target} is read as well")
+        assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_section_that_a_library_lacks_is_missed(tmp_path, mark):
+    (tmp_path / "m.lib").write_text(f"{mark}* m\n.lib TT\n.param r=1k\n.endl\n")
+    path = deck(tmp_path, RC.replace("V1", ".lib m.lib SS\nV1"))
+    result = run("simulate", path)
+    assert result.exit_code == (2 if mark else 1)  # ngspice itself reads what is plain
+    assert "section" in result.output
+    assert "SS" in result.output

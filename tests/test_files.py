@@ -265,3 +265,17 @@ def test_what_is_no_text_shows_it():
     assert "\0" in spice_text(b"\x00\x01\x02\xff")
     assert spice_text(b"\x1a\n").strip() == ""
     assert spice_text(b"V1 \xb5node 0 1\n") == "V1 µnode 0 1\n"  # a name keeps its sign
+
+
+def test_standard_output_that_was_closed_is_one_message(tmp_path):
+    command = f"{sys.executable} -m amcspice doctor --json /dev/stdout >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "amcspice: /dev/stdout cannot be written: Bad file descriptor"
+    ]
+
+
+@pytest.mark.parametrize("sign", ["\u00b5", "\u03bc"])
+def test_both_micro_signs_of_unicode_are_a_millionth(sign):
+    assert spice_text(f"C1 a b 5{sign}F 2.{sign}\n".encode()) == "C1 a b 5uF 2.u\n"

@@ -10,6 +10,7 @@ from cli_helpers import run
 
 import amcspice as amc
 from amcspice.cli import progress
+from amcspice.cli.progress import _bar
 from amcspice.engine import get_simulator
 from amcspice.engine.headway import heard_by, tell, translated, windows_done
 from amcspice.netlist.deck import Deck
@@ -137,3 +138,13 @@ def test_a_deck_of_the_user_shows_how_far_it_is(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     told = [line for line in result.stderr.splitlines() if line.startswith("% of long.cir: ")]
     assert any("s left" in line for line in told), result.stderr
+
+
+def test_a_bar_shows_names_with_braces_and_brackets_as_they_are(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("amcspice.cli.progress.PATIENCE", -1)
+    with _bar(2, "% of {a}[bold][/red].cir") as advance:
+        advance(1)
+    assert "{a}[bold][/red].cir" in "".join(capsys.readouterr().err.split())

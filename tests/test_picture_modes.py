@@ -191,3 +191,37 @@ def test_damaged_and_oversized_pictures_are_refused(tmp_path, content, reason):
     (tmp_path / "p").write_bytes(content)
     with pytest.raises(InputError, match=reason):
         read_image(tmp_path / "p")
+
+
+@pytest.mark.parametrize("full", [1, 100, 255, 1023, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P3"])
+def test_full_scales_of_files_in_digits_are_exact(tmp_path, kind, full):
+    shape = (4, 5, 3) if kind == "P3" else (4, 5)
+    values = np.random.default_rng(full).integers(0, full + 1, shape)
+    words = " ".join(map(str, values.ravel())).replace(" ", " # remark 7\n", 1)
+    (tmp_path / "p").write_text(f"{kind}\n# remark 8\n5 4\n{full}\n{words}\n")
+    assert np.array_equal(read_image(tmp_path / "p").reshape(shape), values / full)
+    less = words.rsplit(" ", 1)[0]
+    (tmp_path / "p").write_text(f"{kind} 5 4 {full}\n{less}")
+    with pytest.raises(InputError, match=r"holds \d+ of \d+ values"):
+        read_image(tmp_path / "p")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_orientation_is_turned_upright(tmp_path, kind, orientation):
+    picture = IMAGE(COLOUR)
+    exif = picture.getexif()
+    exif[274] = orientation
+    picture.save(tmp_path / "p", kind, exif=exif)
+    upright = {
+        1: COLOUR, 2: COLOUR[:, ::-1], 3: COLOUR[::-1, ::-1], 4: COLOUR[::-1],
+        5: COLOUR.swapaxes(0, 1), 6: np.rot90(COLOUR, -1),
+        7: COLOUR[::-1, ::-1].swapaxes(0, 1), 8: np.rot90(COLOUR),
+    }  # fmt: skip
+    assert np.allclose(read_image(tmp_path / "p"), upright[orientation] / 255, atol=1e-12)
+
+
+def test_a_value_beyond_the_full_scale_is_white(tmp_path):
+    (tmp_path / "p").write_bytes(b"P5 3 1 100\n" + bytes([0, 50, 200]))
+    assert read_image(tmp_path / "p").ravel().tolist() == [0.0, 0.5, 1.0]

@@ -174,7 +174,7 @@ def test_a_header_without_what_is_needed_is_refused(tmp_path):
     with pytest.raises(amc.InputError, match="line 3: 2 fields in '3,8', expected 3"):
         read_ratings(path)
     path.write_text("rating,userId,movieId\n2.5,3,7\n1,x,8\n")
-    with pytest.raises(amc.InputError, match="line 3: user 'x' is not a whole number"):
+    with pytest.raises(amc.InputError, match=r"line 3: user 'x' is not a whole number"):
         read_ratings(path)
 
 
@@ -294,3 +294,56 @@ def test_titles_of_tables(tmp_path, packed):
         read_titles(path)
     write("\ufeffmovie_id\ttitle\r\n3\tFilm\r\n")
     assert read_titles(path) == {3: "Film"}
+
+
+def test_zeros_before_an_id_are_never_dropped(tmp_path):
+    (tmp_path / "r").write_text("user,item,rating\n1,1,3\n007,1,4\n7,1,2\n")
+    with pytest.raises(
+        amc.InputError, match=r"line 3: user '007' has zeros before it.*--names users"
+    ):
+        read_ratings(tmp_path / "r")
+    table = read_ratings(tmp_path / "r", names=["users"])
+    assert table.users.tolist() == ["007", "1", "7"]
+
+
+@pytest.mark.parametrize("column", ["user", "item"])
+def test_ids_that_a_float_would_round_are_refused(tmp_path, column):
+    ids = f"{2**53 + 1},1" if column == "user" else f"1,{2**53 + 1}"
+    (tmp_path / "r").write_text(f"1,1,3\n{ids},4\n")
+    with pytest.raises(amc.InputError, match=f"line 2: {column} '{2**53 + 1}' must be from 0"):
+        read_ratings(tmp_path / "r")
+    (tmp_path / "r").write_text(f"1,1,3\n{2**53},{2**53 - 1},4\n")
+    table = read_ratings(tmp_path / "r")
+    assert (table.users[-1], table.items[-1]) == (2**53, 2**53 - 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user,item,rating\r\n1,2,3\n5,7,4.5\r",
+        "user,item,rating\r1,2,3\r5,7,4.5",
+        'user,item,rating,review\n1,2,3,"a; b\tc::d"\n5,7,4.5,e\n',
+        'review,user,item,rating\n"a\nb, c ""d""",1,2,3\ne,5,7,4.5\n',
+    ],
+)
+def test_any_ends_of_lines_and_any_text_beside_ratings(tmp_path, text):
+    (tmp_path / "r").write_bytes(text.encode())
+    table = read_ratings(tmp_path / "r")
+    assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])
+    assert table.values.tolist() == [3.0, 4.5]
+
+
+def test_dates_are_compared_across_zones(tmp_path):
+    (tmp_path / "r").write_text(
+        "user,item,rating,date\n"
+        "1,2,3,2005-09-06T10:00:00-05:00\n"  # 15:00 in UTC, the latest
+        "1,2,4,2005-09-06T14:00:00Z\n"
+        "1,2,5,2005-09-06T14:30:00\n"
+    )
+    assert read_ratings(tmp_path / "r").values.tolist() == [3.0]
+
+
+def test_the_most_telling_name_of_a_column_counts(tmp_path):
+    (tmp_path / "r").write_text("user,movie,userId,movieId,rating\n8,9,1,2,3\n8,9,5,7,4\n")
+    table = read_ratings(tmp_path / "r")
+    assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])

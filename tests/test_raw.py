@@ -190,3 +190,18 @@ C1 out 0 1e-9
     current = -np.exp(-time[late] / 1e-6) / 1e3
     np.testing.assert_allclose(transient["v1#branch"][late], current, atol=1e-6)
     assert "Circuit: * rc low pass" in log.lower().replace("circuit:", "Circuit:")
+
+
+def test_a_title_says_nothing_of_the_numbers(tmp_path):
+    head = "Title: complex load\nPlotname: T\nFlags: real\nNo. Variables: 1\nNo. Points: 2\n"
+    body = np.array([1.0, 2.0], "<f8").tobytes()
+    path = tmp_path / "r.raw"
+    path.write_bytes((head + "Variables:\n\t0\ttime\ttime\nBinary:\n").encode() + body)
+    (plot,) = read_raw(path)
+    assert plot.vectors["time"].dtype == float
+    assert plot.vectors["time"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["i(@r1[i])", "I(@m.x1.m1[id])"])
+def test_currents_of_devices_keep_their_names(name):
+    assert normalise(name) == name[2:-1].lower()

@@ -199,3 +199,14 @@ def test_a_dense_matrix_market_file_of_other_length_is_refused(tmp_path, body):
     (tmp_path / "m.mtx").write_text("%%MatrixMarket matrix array real general\n" + body)
     with pytest.raises(amc.InputError, match=r"announces 4|must hold 1 numbers"):
         read_matrix(tmp_path / "m.mtx")
+
+
+def test_a_stroke_within_digits_is_no_number(tmp_path):
+    (tmp_path / "m.csv").write_text("1_0,2\n")
+    with pytest.raises(amc.InputError, match="'1_0' is not a number"):
+        read_matrix(tmp_path / "m.csv")
+
+
+def test_complex_numbers_as_old_numpy_writes_them(tmp_path):
+    (tmp_path / "m.txt").write_text("(1+2j) (1+-2j)\n(0+-3j) 4.5\n")
+    assert np.array_equal(read_numbers(tmp_path / "m.txt"), [[1 + 2j, 1 - 2j], [-3j, 4.5]])

@@ -29,6 +29,9 @@ degrees."""
 
 SLEW_ITERATIONS = 4
 
+ROUNDING = 1e-24
+"""Volts, amperes and farads below which a figure is zero but for rounding."""
+
 CLOSE_TO_LIMIT = 0.9
 """A short-circuit current above the load current by less than this factor limits the load."""
 
@@ -99,23 +102,32 @@ def fit(figures: Characteristics, source: str = "") -> Fit:
         gbw=gbw,
         slew_rate=_mean(figures.slew_rate_positive, figures.slew_rate_negative),
         second_pole=second,
-        offset=figures.offset,
-        bias_current=(figures.bias_current_plus + figures.bias_current_minus) / 2,
+        offset=_rounded(figures.offset),
+        bias_current=_rounded((figures.bias_current_plus + figures.bias_current_minus) / 2),
         input_resistance=figures.input_resistance,
-        input_capacitance=max(figures.input_capacitance, 0.0),
+        input_capacitance=_rounded(max(figures.input_capacitance, 0.0)),
         output_resistance=rout,
         output_current_limit=_current_limit(figures),
         supply_positive=conditions.supply_positive,
         supply_negative=conditions.supply_negative,
-        headroom_positive=max(conditions.supply_positive - stage * figures.highest_output, 0.0),
-        headroom_negative=max(stage * figures.lowest_output - conditions.supply_negative, 0.0),
-        quiescent_current=max(figures.quiescent_current, 0.0),
+        headroom_positive=_rounded(
+            max(conditions.supply_positive - stage * figures.highest_output, 0.0)
+        ),
+        headroom_negative=_rounded(
+            max(stage * figures.lowest_output - conditions.supply_negative, 0.0)
+        ),
+        quiescent_current=_rounded(max(figures.quiescent_current, 0.0)),
         input_noise=figures.input_noise,
         source=source or f"macro-model fitted to {figures.fixture.label}",
     )
     opamp = _with_slew_rate(opamp, figures)
     model = characterise(AmplifierFixture.of_macro_model(opamp, conditions))
     return Fit(opamp, figures, model, _residual(figures, model))
+
+
+def _rounded(value: float) -> float:
+    """Return zero for what is zero but for rounding: no parameter takes such values."""
+    return 0.0 if abs(value) < ROUNDING else value
 
 
 def measured_opamp(

@@ -109,7 +109,7 @@ def _kept(rows: list[Row], out: Path | None) -> Iterator[None]:
 
 
 def _show(rows: Sequence[Row], quick: bool) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH)
     table = Table(title="small sizes (--quick)" if quick else None, box=SIMPLE)
     for name in ("problem", "peer"):
         table.add_column(name)

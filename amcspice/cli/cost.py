@@ -203,7 +203,7 @@ def _stated(
 
 
 def _show(made: Cost, tornado: str | None) -> None:
-    console = Console()
+    console = Console(markup=False)
     work = made.work
     console.print(
         f"{work.programmings} writings, {work.operated.count} operations "

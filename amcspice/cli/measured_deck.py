@@ -147,7 +147,7 @@ def _unit(name: str) -> str:
 
 def show(measured: MeasuredDeck) -> None:
     """Print a table of x, or of the nodes."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     rows = _node_rows(measured) if measured.listing is None else _solution_rows(measured)
     title = f"settling to within {100 * measured.tolerance:g} %"
     if measured.listing is not None:

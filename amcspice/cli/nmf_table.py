@@ -42,7 +42,7 @@ def print_table(
     table.add_column("digital twin", justify="right")
     for name, analog, digital in _rows(metrics):
         table.add_row(name, analog, digital)
-    console = Console(stderr=stderr)
+    console = Console(stderr=stderr, markup=False)
     console.print(f"{metrics['problem']}: {_what(metrics)}", highlight=False, soft_wrap=True)
     console.print(table)
     if verification is not None:

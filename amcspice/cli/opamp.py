@@ -85,7 +85,7 @@ def opamp(
 
 
 def _show(macro_fit: Fit, name: str) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(title=name)
     table.add_column("figure")
     table.add_column("measured", justify="right")

@@ -245,7 +245,7 @@ def _write(
 
 def _show(programmed: Programmed, content: dict[str, Any]) -> None:
     m, n = programmed.target.shape
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(
         title=f"write-verify of {m} x {n} cells: {content['converged']} of "
         f"{content['programmed']} within the tolerance"

@@ -54,7 +54,7 @@ def progress(total: int, what: str) -> Iterator[Callable[[float], None]]:
 @contextlib.contextmanager
 def _bar(total: int, what: str) -> Iterator[Callable[[float], None]]:
     bar = Progress(
-        TextColumn(what),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TaskProgressColumn(),

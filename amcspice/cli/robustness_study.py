@@ -179,7 +179,7 @@ def _write(folder: Path, points: Sequence[Point], summary: dict[str, Any], name:
 
 
 def _print(summary: dict[str, Any], what: str, folder: Path, *, stderr: bool) -> None:
-    console = Console(stderr=stderr)
+    console = Console(stderr=stderr, markup=False)
     table = Table(title=what, title_justify="left")
     for column in ("field", "value", "analog circuit", "digital twin", "difference"):
         table.add_column(column, justify="left" if column == "field" else "right")

@@ -20,6 +20,8 @@ from amcspice.engine.headway import heard_by
 from amcspice.engine.ngspice.simulator import Vectors
 from amcspice.engine.ngspice.user_deck import read_deck, run_deck
 from amcspice.engine.waveform_file import write_waveforms
+from amcspice.errors import InputError
+from amcspice.netlist.source import files_of
 from amcspice.pool import cumulative
 
 __all__ = ["simulate"]
@@ -60,6 +62,7 @@ def simulate(
     if json_file is not None:
         check_target(json_file)
     _refuse_overlap(deck, waveforms, plot, json_file)
+    _refuse_included(deck, waveforms, plot, json_file)
     user_deck = read_deck(deck, compat)
     simulator = BatchSimulator()
     for note in user_deck.notes:
@@ -100,6 +103,14 @@ def _refuse_overlap(deck: Path, *targets: Path | None) -> None:
     """Refuse to write over the deck, or to one file twice."""
     names = dict(zip(("waveforms", "plot", "json_file"), targets, strict=True))
     refuse_overlap({"file": deck, **names})
+
+
+def _refuse_included(deck: Path, *targets: Path | None) -> None:
+    """Refuse to write over a file that the deck includes."""
+    files = files_of(deck)
+    for target in targets:
+        if target is not None and target.resolve() in files:
+            raise InputError(f"{target} is read as well: choose another file to write to")
 
 
 def _columns(vectors: Vectors) -> Vectors:

@@ -93,7 +93,7 @@ def show_dry_run(plan: Plan, options: RunOptions) -> None:
 
 
 def _show(content: dict[str, Any], options: RunOptions, estimate: Estimate | None) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(title=f"{content['sweep']}: nothing is run", title_justify="left")
     for name in ("axis", "values"):
         table.add_column(name)

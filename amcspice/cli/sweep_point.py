@@ -132,7 +132,7 @@ def _write_deck(path: Path, experiment: Any) -> None:
 def _show(content: dict[str, Any]) -> None:
     from amcspice.sweep.metrics import METRICS
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(title=f"point {content['key'][:12]}", title_justify="left")
     stored_metrics = content["stored"] or {}
     for name in ("metric", "value", *(["in the store"] if stored_metrics else [])):

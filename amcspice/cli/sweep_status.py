@@ -68,7 +68,7 @@ def status(store: Path, watch: str, json_file: Path | None) -> None:
 
 
 def _show(content: dict[str, Any], store: Store) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     table = Table(title=str(content["store"]), title_justify="left")
     for name in ("sweep", "name", "done", "failed", "left"):
         table.add_column(name, justify="left" if name == "name" else "right")

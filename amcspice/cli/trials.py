@@ -72,7 +72,7 @@ def solve_trials(
 
 
 def _show(trials: Trials, what: str, settings: Settings) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     right = trials.settled.shape[1]
     table = Table(
         title=f"{what}: {len(trials)} trials of {right} right-hand side{'s' * (right > 1)}, "

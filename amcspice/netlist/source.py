@@ -17,7 +17,7 @@ from pathlib import Path
 from amcspice.errors import InputError
 from amcspice.files import read_spice
 
-__all__ = ["Line", "lines_of", "read_lines", "with_includes"]
+__all__ = ["Line", "files_of", "lines_of", "read_lines", "with_includes"]
 
 _INCLUDE = re.compile(
     r"^(\s*\.(?:inc|lib)[a-z]*\s+)(\"[^\"]+\"|'[^']+'|[^\s;]+)(?:\s+([^\s;$]+))?(.*)$",
@@ -70,6 +70,20 @@ def read_lines(path: Path) -> list[Line]:
     return with_includes(read_spice(path), path)
 
 
+def files_of(path: Path) -> set[Path]:
+    """Return a file and all that it includes, or that these include, as real paths.
+
+    Raises
+    ------
+    InputError
+        As `read_lines`.
+    """
+    reader = _Reader()
+    for _ in reader.resolve(lines_of(read_spice(path), path), (path.resolve(),)):
+        pass
+    return {path.resolve(), *reader.files}
+
+
 def with_includes(text: str, file: Path) -> list[Line]:
     """Return lines with absolute includes, or with the included lines where that must be.
 
@@ -94,6 +108,11 @@ class _Reader:
     def __init__(self) -> None:
         self._read: dict[str, tuple[bool, list[Line]]] = {}
 
+    @property
+    def files(self) -> set[Path]:
+        """Files that were read, as real paths."""
+        return set(map(Path, self._read))
+
     def resolve(self, lines: Iterable[Line], within: tuple[Path, ...]) -> Iterator[Line]:
         """Yield lines with their includes made ready; ``within`` is the chain of files."""
         for line in lines:
@@ -109,7 +128,7 @@ class _Reader:
                 section = f" {card.group(3)}" if card.group(3) else ""
                 yield replace(line, text=f'{card.group(1)}"{target}"{section}{card.group(4)}')
             else:
-                yield from _section(included, card.group(3))
+                yield from _section(line, target, included, card.group(3))
 
     def _file(self, path: Path, within: tuple[Path, ...]) -> tuple[bool, list[Line]]:
         """Return whether ngspice may include a file as it is, and its lines."""
@@ -135,14 +154,17 @@ def _target(name: str, within: tuple[Path, ...]) -> Path | None:
     return next((place for place in places if os.path.isfile(place)), None)
 
 
-def _section(lines: list[Line], name: str | None) -> Iterator[Line]:
+def _section(card: Line, file: Path, lines: list[Line], name: str | None) -> Iterator[Line]:
     """Yield the lines of a section of a library, or all if none is named."""
-    inside = name is None
+    inside = found = name is None
     for line in lines:
         words = line.text.lower().split()
         if name is not None and words[:1] == [".lib"] and len(words) == 2:
             inside = words[1].strip("\"'") == name.lower()
+            found = found or inside
         elif name is not None and words[:1] == [".endl"]:
             inside = False
         elif inside and words != [".end"]:
             yield line
+    if not found:
+        raise InputError(f"{card.where}: {file} has no section {name}")

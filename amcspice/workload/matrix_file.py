@@ -216,6 +216,8 @@ def _numbers(line: str, delimiter: str | None, number: int) -> list[complex]:
 
 def _number(text: str) -> complex:
     """Return a float, or a complex number as Python and numpy write it ("1+-2j")."""
+    if "_" in text:  # which Python takes as a sign within digits
+        raise ValueError(text)
     if text[-1:] in ("j", "J", ")"):
         return complex(text.replace("+-", "-"))
     return float(text)

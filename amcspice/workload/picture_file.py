@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,8 @@ def _by_pillow(content: bytes, path: Path) -> Pixels:
             pixels = _wide_colours(picture, content)
         elif picture.format == "PPM" and tiles and tiles[0].codec_name == "ppm":
             pixels = _netpbm(picture, content)
+        elif picture.format == "PPM" and tiles and tiles[0].codec_name == "ppm_plain":
+            pixels = _netpbm_text(picture, content, path)
         else:
             pixels = _plain(picture, path)
         # Asked for last: Pillow turns a TIFF itself, and then says so.
@@ -132,6 +135,21 @@ def _netpbm(picture: Any, content: bytes) -> Pixels:
     kind = np.dtype(">u2" if full > 255 else "u1")
     values = np.frombuffer(content, kind, math.prod(shape), tile.offset).reshape(shape)
     return np.asarray(np.minimum(values / full, 1.0))
+
+
+def _netpbm_text(picture: Any, content: bytes, path: Path) -> Pixels:
+    """Return the fractions of a PGM or PPM in digits, or the bits of a PBM."""
+    tile: Any = picture.tile[0]
+    if picture.mode == "1":
+        return _plain(picture, path)
+    full = tile.args[1]
+    columns, rows = picture.size
+    shape = (rows, columns, 3) if picture.mode == "RGB" else (rows, columns)
+    words = re.sub(rb"#[^\r\n]*", b" ", content[tile.offset :]).split()[: math.prod(shape)]
+    if not all(map(bytes.isdigit, words)) or len(words) < math.prod(shape):
+        raise InputError(f"{path}: it holds {len(words)} of {math.prod(shape)} values")
+    values = np.array([min(int(word), full) for word in words], dtype=float)
+    return np.asarray(values.reshape(shape) / full)
 
 
 def _of_tiff(content: bytes, path: Path) -> Pixels:

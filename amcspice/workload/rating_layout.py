@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import warnings
 from array import array
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,9 @@ Columns = tuple[Ids, Ids, Array, Array]
 """Users, items, ratings and times (zero where there are none), a rating each."""
 
 MARKET = "%%matrixmarket"
+ZEROS_BEFORE = re.compile(r"(?<![\d.eE+-])0\d", re.ASCII)
+"""A number with zeros before it."""
+
 LOOKED_AT = 1000
 """Lines among which the first that holds anything is looked for."""
 
@@ -61,7 +65,7 @@ def rating_text(path: Path) -> str:
         ) from None
     if not text.strip():
         raise InputError(f"{path}, line 1: there is nothing; the file is empty")
-    return text.replace("\r\n", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,22 @@ class Layout:
         layout = cls(path, first + 1, separator)
         if not rest:
             layout._refuse(first + 1, f"{shown(lines[first])} is not user, item and rating")
-        separator = separator_of(rest[0])
-        follows = split(rest[0], separator)
+        follows = layout._first_row(rest, separator)
+        if len(follows) != len(words):  # texts may hold signs that separate elsewhere
+            separator = separator_of(rest[0])
+            follows = layout._first_row(rest, separator)
         layout = replace(layout, separator=separator)._by_header(first + 1, words, len(follows))
         return layout._by_ids(follows)
+
+    def _first_row(self, lines: Sequence[str], separator: str) -> list[str]:
+        """Return the fields of the first rating, whose texts in quotes may go on in other lines."""
+        if separator in (" ", "::"):
+            return split(lines[0], separator)
+        try:
+            row = next(csv.reader((f"{line}\n" for line in lines), delimiter=separator))
+        except csv.Error:
+            return split(lines[0], separator)
+        return [word.strip() for word in row]
 
     def _by_header(self, number: int, header: Sequence[str], width: int) -> Layout:
         """Return the layout with the columns that a header names."""
@@ -187,6 +203,8 @@ class Layout:
         separator = self.separator
         if any(self.names) or self.width != len(self.columns):
             return None
+        if self.entries is None and ZEROS_BEFORE.search(text):  # 007 and 7 are not the same
+            return None
         if separator == "::":
             text, separator = text.replace("::", "\t"), "\t"
         try:
@@ -207,7 +225,8 @@ class Layout:
         table = table[:, self.columns]
         ids, values = table[:, :2], table[:, 2]
         low, high = scale or (0.0, math.inf)
-        inside = (ids >= self.lowest_id) & (ids <= self.largest) & (ids == np.floor(ids))
+        largest = np.minimum(self.largest, LARGEST_ID - 1)  # which may have been rounded
+        inside = (ids >= self.lowest_id) & (ids <= largest) & (ids == np.floor(ids))
         if not (np.isfinite(table).all() and inside.all()):
             return None
         if values.min() < max(low, 0.0) or values.max() > high:
@@ -292,7 +311,10 @@ class Layout:
     def _fault_of_number(self, word: str, most: int) -> str | None:
         if not (is_number(word) and float(word).is_integer()):
             return "is not a whole number"
-        inside = self.lowest_id <= float(word) <= most
+        if self.entries is None and ZEROS_BEFORE.match(word):
+            return "has zeros before it, as names have"
+        exact = int(word) if is_count(word) else float(word)
+        inside = self.lowest_id <= exact <= most
         return None if inside else f"must be from {self.lowest_id} to {most}"
 
     def _refuse(self, number: int, fault: str) -> NoReturn:
