@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import re
 import sys
 import types
 from pathlib import Path
@@ -13,14 +14,18 @@ import pytest
 from test_mvm import direct
 
 import amcspice as amc
+from amcspice.algorithm import complete
+from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.bench import (
     COMPARISONS,
     Comparison,
     NotRun,
     Row,
+    alternating,
     behavioural,
     choose,
     crossbar,
+    digital,
     growth,
     jobs,
     markdown,
@@ -36,6 +41,7 @@ from amcspice.bench import (
 )
 from amcspice.bench.child import run_in_child
 from amcspice.bench.growth_plot import growth as growth_plot
+from amcspice.bench.problems import sparse_ratings
 from amcspice.bench.row import COLUMNS
 from amcspice.bench.timing import Measured, Timed, side_by_side
 from amcspice.engine import find_installation
@@ -235,7 +241,8 @@ def test_circuit_without_peer_is_checked_against_its_own_equations(monkeypatch):
         return simulate(circuit, b, window=1e-9, settle_tolerance=0.5)
 
     monkeypatch.setattr(amc, "simulate", unfinished)
-    assert wired_circuit.alone(8, 4, quick=True).wrong
+    with pytest.warns(amc.CautionWarning, match="did not settle"):
+        assert wired_circuit.alone(8, 4, quick=True).wrong
 
 
 def fake_badcrossbar(monkeypatch, factor=1.0):
@@ -311,6 +318,58 @@ def test_behavioural(monkeypatch):
     assert row.status == "ok" or (row.status, "behavioural" in row.note) == ("not run", True), row
     monkeypatch.setattr(behavioural, "behavioural_analysis", lambda: amc.Analysis(fidelity="ideal"))
     assert behavioural.compare(6, 3, 10, quick=True).status == "ok"
+
+
+def test_digital(monkeypatch):
+    """Every side has the same answers, or stops at the first iteration that is as good."""
+    for name, value in (("QUICK_COUNT", 20), ("QUICK_RATINGS", (40, 60, 800))):
+        monkeypatch.setattr(digital, name, value)
+    rows = list(measure(COMPARISONS["digital"], quick=True))
+    assert [row.status for row in rows] == ["ok"] * 5, rows
+    assert [row.peer for row in rows] == [
+        "scipy nnls", "scipy nnls", "scikit-learn cd", "scikit-learn mu", "ALS without constraint",
+    ]  # fmt: skip
+    assert all("processor time" in row.note for row in rows)
+    for row in rows[2:]:
+        reached, ours = map(float, re.findall(r"(?:residual|ours) (0\.\d+)", row.note))
+        assert reached <= ours
+
+
+def test_digital_factorisations_are_those_of_the_digital_twin():
+    V = np.random.default_rng(3).random((12, 9))
+    W, H = alternating.anls(DenseData(V), 3, 4, seed=5)
+    twin = amc.nmf(V, 3, iterations=4, tolerance=0, seed=5, fidelity="ideal")
+    np.testing.assert_allclose(W, twin.digital_W, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(H.T, twin.digital_H, rtol=1e-10, atol=1e-12)
+    known = sparse_ratings(30, 20, 300)
+    W, H = alternating.masked_anls(SparseData(known, ridge=0.1), 3, 4, seed=5)
+    twin = complete(known, 3, iterations=4, seed=5, fidelity="ideal")
+    np.testing.assert_allclose(W, twin.digital_W, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(H.T, twin.digital_H, rtol=1e-10, atol=1e-12)
+
+
+def test_least_squares_of_ratings_is_that_of_each_user_alone():
+    known = sparse_ratings(30, 20, 300)
+    W, H = alternating.masked_als(SparseData(known, ridge=0.1), 3, 4)
+    dense = known.toarray()
+    for user in range(30):
+        own = np.flatnonzero(dense[user])
+        gram = H[own].T @ H[own] + 0.1 * own.size * np.eye(3)
+        np.testing.assert_allclose(W[user], np.linalg.solve(gram, H[own].T @ dense[user, own]))
+
+
+def test_iterations_until_a_residual():
+    for fewest in (1, 2, 3, 17, 64, 1000):
+        assert alternating.iterations_until(lambda count: 1 / count, 1 / fewest) == fewest
+    assert alternating.iterations_until(lambda count: 1.0, 0.5) is None
+
+
+def test_a_solver_that_does_not_get_there_is_reported(monkeypatch):
+    monkeypatch.setattr(alternating, "LARGEST", 2)
+    draw = np.random.default_rng(0)
+    cd, mu = digital.compare_tiles(draw.random((8, 8, 1)), 8, 4, 8, quick=True)
+    assert (cd.status, mu.status) == ("not run", "not run")
+    assert "does not reach the relative residual" in mu.note
 
 
 @pytest.mark.ngspice

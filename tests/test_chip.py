@@ -376,9 +376,13 @@ def test_verification_runs_the_same_cells_one_fidelity_up():
     assert verified.passed
     assert verified.fidelity == "behavioural"
     assert len(verified.solution_deviation) == 5
-    with pytest.raises(InputError, match="cost_sample=40"):
-        chip.verify(40)
-    assert amc.Chip().verify(3) is None
+    few = chip_of(cost_sample=8)
+    few.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    with pytest.raises(InputError, match=r"8 of 30 .* cost_sample=20"):
+        few.verify(20)
+    idle = chip_of()
+    idle.program(TALL, "nnls")
+    assert idle.verify(3) is None
 
 
 def test_millions_of_operations_take_little_memory_and_time(monkeypatch):
@@ -545,3 +549,304 @@ def test_programming_refuses_before_anything_is_written():
         matrix.solve(np.ones(4))
     with pytest.raises(UnsupportedError, match="complex"):
         matrix.solve(1j * np.ones(5))
+
+
+# -- held against calculations of their own ----------------------------------------------------
+
+
+def test_when_all_operations_are_in_the_sample_the_estimate_is_what_they_take():
+    sizes = 10.0 ** np.random.default_rng(3).uniform(-3, 3, 20)
+    works = []
+    for fidelity in ("dc", "behavioural"):
+        chip = chip_of(fidelity=fidelity, write_noise=0.01)
+        chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT[:, :20] * sizes)
+        works.append(chip.cost().work)
+    estimate, exact = (work.operated for work in works)
+    assert estimate.settling == pytest.approx(exact.settling, rel=1e-9)
+    assert estimate.array == pytest.approx(exact.array, rel=1e-9)
+    assert estimate.settling_error == 0
+    # Calibrations are taken to take as long as operations.
+    calibrated = works[0].calibrated
+    assert calibrated.unknown == 0
+    assert calibrated.settling == pytest.approx(calibrated.goes * estimate.settling / 20)
+
+
+def test_an_interval_is_that_of_a_sample_of_so_many():
+    import scipy.stats
+
+    from amcspice.system.sampling import _half_interval
+
+    values = np.array([1.0, 2.0, 4.0, 5.0])
+    whole = scipy.stats.t.ppf(0.995, 3) * np.std(values, ddof=1) / 2
+    assert _half_interval(values, 8) == pytest.approx(whole * 0.5**0.5)
+    assert _half_interval(values, 10**9) == pytest.approx(whole)
+
+
+def test_ranges_stay_as_they_were_found_when_cells_drift():
+    chip = chip_of(drift_exponent=0.1)
+    matrix = chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    first, counted = matrix.run(RIGHT[:5]), chip.ledger.operations
+    chip.wait("10 h")  # solutions grow to two and a half times as much
+    later = matrix.run(RIGHT[:5])
+    before, after = (made.volts_per_unit * 2.0**made.repeats for made in (first, later))
+    np.testing.assert_allclose(after, before, rtol=1e-12)
+    assert chip.ledger.operations == counted + RIGHT.shape[1]
+
+
+def test_the_range_is_the_middle_of_the_calibrations_or_half_of_the_hardest():
+    for least in (1.0, 0.05):
+        A = np.diag([1.0, 1.0, least])
+        vectors = DRAW.uniform(0.5, 1.0, (3, 9))
+        vectors[2] *= 1e-3
+        vectors[:, 4] = (0.1, 0.1, 1.0)
+        matrix = amc.Chip(gain=1e7).program(A, "inv", calibration=vectors)
+        asked = np.abs(np.linalg.solve(A, vectors)).max(axis=0) / 0.2
+        by_size = asked / np.linalg.norm(vectors, axis=0)
+        expected = max(np.median(by_size), by_size.max() / 2)
+        volts = matrix.run(np.array([3.0, 4.0, 0.0])).volts_per_unit
+        assert volts == pytest.approx(1 / (5 * expected), rel=1e-5)
+
+
+def test_what_is_injected_always_does_not_count_as_growing_with_the_right_hand_side():
+    found = [  # solutions are zero, whatever the weight is
+        amc.Chip()
+        .program(TALL, "nnls", lasso=weight, calibration=-1e-2 * TALL)
+        ._predictions["nnls"]
+        for weight in (1e-3, 1.0)
+    ]
+    assert found[0].by_size == pytest.approx(found[1].by_size, rel=1e-3)
+    assert found[1].least == pytest.approx(1e3 * found[0].least)
+
+
+def test_a_calibration_is_that_of_the_time_of_programming():
+    given = DRAW.standard_normal((5, 16))
+    chip = chip_of()
+    matrix = chip.program(SQUARE, "inv", calibration=given)
+    before = matrix.run(RIGHT[:5]).volts_per_unit
+    given[:] = np.linalg.svd(SQUARE)[0][:, -1:]
+    chip.refresh()
+    np.testing.assert_array_equal(matrix.run(RIGHT[:5]).volts_per_unit, before)
+
+
+def test_selected_lines_are_as_young_as_the_whole():
+    chip = chip_of(drift_exponent=0.1, drift_spread=0.05)
+    rows = [0, 2, 3, 7, 8, 11]
+    whole = chip.program(TALL, "nnls")
+    part = whole.select(rows)
+    chip.wait("100 h")
+    whole.refresh()
+    for mine, other in zip(
+        part.circuit().schematic.crossbars,
+        whole.circuit().select(rows).schematic.crossbars,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine.cells, other.cells)
+
+
+def test_a_loaded_chip_is_as_warm_as_it_was(tmp_path):
+    chip = chip_of(temperature_coefficient=2e-3)
+    matrix = chip.program(SQUARE, "inv")
+    chip.wait(1.0, temperature=380.0)
+    chip.save(tmp_path / "warm.npz")
+    loaded = amc.Chip.load(tmp_path / "warm.npz")
+    later = [each.program(SQUARE, "inv").circuit() for each in (chip, loaded)]
+    cells = [each.schematic.crossbars[0].cells for each in (matrix.circuit(), *later)]
+    assert loaded.temperature == 380.0
+    np.testing.assert_array_equal(cells[1], cells[2])
+    np.testing.assert_allclose(cells[0], cells[1])
+
+
+def test_the_largest_cell_voltage_is_that_of_all_parts(monkeypatch):
+    b = RIGHT[:5, :12] * np.r_[1.0, np.full(11, 1e-3)]
+    found = []
+    for at_once in (50_000, 5):
+        monkeypatch.setattr("amcspice.system.operation.AT_ONCE", at_once)
+        chip = chip_of(range=0.01)
+        chip.program(SQUARE, "inv").run(b)
+        found.append(next(row["cell_voltage"] for _, row in chip.ledger.sums("operation")))
+    assert found[0] > 0
+    assert found[1] == found[0]
+
+
+def test_amplifiers_at_arrays_that_are_written_draw_what_they_draw_at_rest():
+    chip = chip_of()
+    chip.program(TALL, "lstsq", circuit="ginv-compact")
+    assert chip.cost().work.writings[0].static_power == pytest.approx(4 * 0.5e-3 * 1.2)
+
+
+def test_a_schedule_is_that_of_one_macro():
+    chip = chip_of(fidelity="behavioural")
+    chip.program(SQUARE, "inv", calibration=RIGHT[:5]).run(RIGHT[:5])
+    one = [phase.duration for phase in chip.schedule()]
+    chip.technology = chip.technology.changed(macros=16)
+    assert [phase.duration for phase in chip.schedule()] == pytest.approx(one)
+    assert sum(one) == pytest.approx(16 * chip.cost().counted.time)
+
+
+@pytest.mark.parametrize("problem", ["inv", "mvm", "lstsq", "nnls"])
+def test_finite_gain_is_that_of_kirchhoffs_laws(problem):
+    gain, draw = 300.0, np.random.default_rng(11)
+    A = draw.random((6, 6)) + 2 * np.eye(6) if problem in ("inv", "mvm") else draw.random((9, 4))
+    x = np.maximum(draw.standard_normal((A.shape[1], 3)), 0.3)
+    b = x if problem == "mvm" else A @ x
+    circuit = "ginv-compact" if problem in ("lstsq", "nnls") else None
+    matrix = chip_of(gain=gain, output_resistance=1e-6).program(A, problem, circuit=circuit)
+    if problem == "inv":
+        expected = np.linalg.solve(A + np.diag(A.sum(axis=1)) / gain, b)
+    elif problem == "mvm":
+        feedback = matrix.circuit().feedback * A.max()
+        expected = (A @ b) / (1 + (A.sum(axis=1) + feedback) / (feedback * gain))[:, None]
+    else:  # S v = A x - b + A u with equal S, T u = A' v, x = -gain u
+        total = 2 * A.sum(axis=1).max()
+        left = A.T @ A * (1 - 1 / gain) / total + np.diag(A.sum(axis=0)) / gain
+        expected = np.linalg.solve(left, A.T @ b / total)
+        assert (expected > 0).all()
+    np.testing.assert_allclose(matrix.solve(b), expected, rtol=1e-4)
+    assert np.abs(expected - (A @ b if problem == "mvm" else x)).max() > 1e-3
+
+
+# -- what must not be mixed up ----------------------------------------------------------------
+
+
+def test_equal_labels_are_different_matrices():
+    costs = []
+    for labels in (("A", "A"), ("A", "B")):
+        chip = chip_of(write_noise=0.01)
+        for label, scale in zip(labels, (1.0, 30.0), strict=True):
+            A = SQUARE + scale * np.eye(5)  # settles faster
+            chip.program(A, "inv", calibration=RIGHT[:5], label=label).run(RIGHT[:5])
+        costs.append(chip.cost().work.operated)
+    assert costs[0].settling == costs[1].settling
+    assert costs[0].sampled == costs[1].sampled == 60
+
+
+def test_views_of_a_matrix_have_samples_of_their_own():
+    chip = chip_of()
+    whole = chip.program(TALL, "nnls")
+    for rows in ([0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]):
+        whole.select(rows).run(RIGHT[rows])
+    assert chip.cost().work.operated.sampled == 60
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes"),
+    [([0, 99], {}), ([], {}), ("x", {}), ([0.5, 1], {}), ([1, 1, 2], {}), ([3, 2, 1], {}),
+     ([[0], [1]], {}), ([0, 1, 2, 3, 4], {"foo": 1})],
+)  # fmt: skip
+def test_lines_that_cannot_be_selected_leave_no_trace(rows, changes, tmp_path):
+    chip = chip_of()
+    whole = chip.program(TALL, "nnls")
+    with pytest.raises(InputError, match="select"):
+        whole.select(rows, **changes)
+    assert chip.matrices == [whole]
+    chip.save(tmp_path / "chip.npz")
+
+
+def test_a_file_keeps_the_technology_itself_and_what_operations_take(tmp_path):
+    technology = amc.Technology.load("typical").changed(adc_energy="1 nJ", macros=8)
+    chip = chip_of(technology=technology)
+    chip.program(TALL, "nnls", calibration=RIGHT).run(RIGHT)
+    chip.program(TALL, circuit="macro") @ PLANTED[:, 0]
+    chip.save(tmp_path / "chip.npz")
+    loaded = amc.Chip.load(tmp_path / "chip.npz")
+    assert loaded.technology == technology
+    one, other = chip.cost(), loaded.cost()
+    assert other.counted.energy == pytest.approx(one.counted.energy, rel=1e-12)
+    assert other.work.operated.unknown == 0
+    found = loaded.matrices[1] @ PLANTED[:, 0]
+    np.testing.assert_array_equal(found, chip.matrices[1] @ PLANTED[:, 0])
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt, InputError("no")])
+def test_writing_that_is_broken_off_leaves_everything_as_it_was(trouble, monkeypatch):
+    chip = chip_of()
+    matrix = chip.program(SQUARE, "inv")
+    before = matrix.solve(RIGHT[:5]), chip.ledger.to_json()
+
+    def broken(*args, **kwargs):
+        raise trouble
+
+    monkeypatch.setattr("amcspice.system.operation.calibrate", broken)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        matrix.program(2 * SQUARE)
+    with pytest.raises(BaseException):  # noqa: B017, PT011
+        chip.program(SQUARE, "inv")
+    monkeypatch.undo()
+    assert matrix.cycle == 0
+    assert chip.ledger.to_json() == before[1]
+    assert chip.matrices == [matrix]
+    np.testing.assert_array_equal(matrix.solve(RIGHT[:5]), before[0])
+
+
+def test_arrays_of_one_circuit_do_not_become_those_of_another():
+    matrix = chip_of().program(SQUARE, "inv")
+    for other, message in ((SQUARE - 0.5, "inv-compensated"), (SQUARE + 0.2j, "10 x 10")):
+        with pytest.raises(InputError, match=message):
+            matrix.program(other)
+    assert matrix.cycle == 0
+    matrix.program(2 * SQUARE)
+    assert matrix.cycle == 1
+
+
+def test_readings_are_drawn_anew_every_time():
+    chip = chip_of(noise=True)
+    matrix = chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    reads = []
+    for _ in range(3):
+        reads.append(matrix.solve(np.ones(5)))
+        chip.wait(0.0)
+    assert not np.array_equal(reads[0], reads[1])
+    assert not np.array_equal(reads[1], reads[2])
+    again = chip_of(noise=True).program(SQUARE, "inv", calibration=RIGHT[:5])
+    np.testing.assert_array_equal(again.solve(np.ones(5)), reads[0])
+
+
+def test_calibrations_serve_what_they_fit():
+    chip = chip_of()
+    eig = chip.program(SYMMETRIC, "eig", calibration=SYMMETRIC)
+    assert abs(np.linalg.norm(eig.eig()) - 1) < 1e-9
+    macro = chip.program(TALL, circuit="macro", calibration=RIGHT)
+    macro.lstsq(RIGHT[:, 0])
+    macro @ PLANTED[:, 0]
+
+
+def test_refused_right_hand_sides_are_not_entered():
+    chip = chip_of()
+    macro = chip.program(SQUARE, circuit="macro")
+    before = chip.ledger.to_json()
+    for wrong in (np.ones(4), 1j * np.ones(5), np.full(5, np.nan)):
+        with pytest.raises((InputError, UnsupportedError)):
+            macro.solve(wrong)
+    assert chip.ledger.to_json() == before
+
+
+def test_cell_voltages_of_calibrations_are_told():
+    chip = chip_of(read_voltage=0.1)
+    chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    (row,) = [row for _, row in chip.ledger.sums("operation")]
+    assert row["cell_voltage"] > 0.05
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"jobs": "2"}, {"jobs": 0}, {"range": None}, {"range": [1, 2]}, {"range": True},
+     {"technology": 5}, {"noise": "no"}, {"cost_sample": 1.5}],
+)  # fmt: skip
+def test_values_that_are_none_are_refused(options):
+    with pytest.raises(InputError):
+        chip_of(**options)
+
+
+def test_matrices_that_are_none_are_refused():
+    chip = chip_of()
+    masked = np.ma.masked_array(SQUARE, np.eye(5) > 0)
+    for call in (
+        lambda: chip.program([[1.0], [1.0, 2.0]], "inv"),
+        lambda: chip.program(masked, "inv"),
+        lambda: chip.program(SQUARE, "inv", label=3),
+        lambda: chip.program(SQUARE, circuit="macro", ridge=1.0),
+        lambda: chip.program(SQUARE, "xx", circuit="macro"),
+        lambda: chip.cost().tornado("area"),
+    ):
+        with pytest.raises((InputError, UnsupportedError)):
+            call()

@@ -161,6 +161,20 @@ def test_writing_counted_and_ignored_and_the_break_even():
     assert slowest < mean
 
 
+def test_the_break_even_in_energy_is_against_the_power_of_a_core():
+    digital = dataclasses.replace(measure_digital("mvm", np.eye(4)), time=2e-6)
+    cost = Cost(WORK, technology(core_power=4), digital)
+    gain = 2e-6 * 4 - cost.operation.energy
+    assert cost.break_even_energy == pytest.approx(cost.writing.energy / gain)
+
+
+def test_endurance_is_that_of_the_widest_rows():
+    narrow = Writing(1, 32, 64, 64, 5e-3)
+    cost = Cost(dataclasses.replace(WORK, writings=(narrow, *WORK.writings)), technology())
+    assert cost.endurance[1] == pytest.approx(1e6 / STATISTICS.slowest_pulses(16))
+    assert cost.endurance[1] == Cost(WORK, technology()).endurance[1]
+
+
 def test_one_operation_does_not_depend_on_the_number_of_macros():
     one, many = (Cost(WORK, technology(macros=n)) for n in (1, 64))
     assert many.operation.time == pytest.approx(one.operation.time)
@@ -181,13 +195,13 @@ def test_a_tornado_holds_the_ends_of_every_figure():
 
 
 def test_samples_add_up_as_errors_of_independent_draws_do():
-    held = [Activity(f"m{k}", "nnls", inputs=2, outputs=1) for k in range(2)]
+    held = [Activity("m", "nnls", inputs=2, outputs=1, matrix=k) for k in range(2)]
     ledger = Ledger()
     for each in held:
         row = {"count": 100, "untimed": 100, "dac": 200, "adc": 100}
         ledger._enter(ledger.activity(each), "operation", row)
     estimates = {
-        each: Estimate(32, 1e-8, 2e-10, 1e-10, 3e-10 * (k + 1), 4e-12 * (k + 1), 0.99)
+        each.key: Estimate(32, 1e-8, 2e-10, 1e-10, 3e-10 * (k + 1), 4e-12 * (k + 1), 0.99)
         for k, each in enumerate(held)
     }
     made = Work.of(ledger, estimates).operated
@@ -196,7 +210,7 @@ def test_samples_add_up_as_errors_of_independent_draws_do():
     assert made.settling_error == pytest.approx(100 * 3e-10 * 5**0.5)
     assert made.energy_error == pytest.approx(100 * 4e-12 * 5**0.5)
     assert made.sampled == 64
-    one_known = Work.of(ledger, {held[0]: estimates[held[0]]})
+    one_known = Work.of(ledger, {held[0].key: estimates[held[0].key]})
     assert one_known.operated.unknown == 100
     thrice = Work.of(ledger, estimates).times(3)
     assert thrice.operated.count == 600

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from amcspice.algorithm.data import RightHandSides
 from amcspice.algorithm.selection import FACTOR, DigitalFactor, ProgrammedFactor, Selected, read_out
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis
+from amcspice.engine import BACKENDS, Analysis
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report
 from amcspice.simulation import Run, simulate_many
@@ -254,6 +254,7 @@ def _account(ledger: Ledger, factor: ProgrammedFactor, selected: Selected, run: 
         run.volts_per_unit,
         sent=int(lines) * len(run),
         cell_voltage=run.range.cell_voltage,
+        in_time=BACKENDS[run.fidelity].in_time,
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-__all__ = ["hubble", "regressions", "scipy_nnls"]
+__all__ = ["hubble", "regressions", "scipy_nnls", "sparse_ratings"]
 
 Array = NDArray[np.float64]
 
@@ -41,3 +42,18 @@ def hubble(rows: int, columns: int, *, grey: bool = False) -> Array:
     field = hubble_deep_field()  # type: ignore[no-untyped-call]
     picture: Array = field[272 : 272 + rows, 64 : 64 + columns] / 255.0
     return picture.mean(axis=2, keepdims=True) if grey else picture
+
+
+def sparse_ratings(users: int, items: int, count: int, seed: int = 0) -> sp.csr_array:
+    """Return about so many ratings from 1 to 5 of a noisy matrix of rank 8, shape (users, items).
+
+    A few items have most of the ratings, as in sets that people gave.
+    """
+    draw = np.random.default_rng([seed, users, items])
+    popular = draw.lognormal(sigma=1.0, size=items)
+    at = np.repeat(np.arange(users), -(-count // users))
+    to = draw.choice(items, size=at.size, p=popular / popular.sum())
+    at, to = np.unique(np.stack([at, to]), axis=1)
+    W, H = draw.random((users, 8)), draw.random((items, 8))
+    true = 2 + 0.75 * np.einsum("kr,kr->k", W[at], H[to]) + 0.5 * draw.standard_normal(at.size)
+    return sp.csr_array((np.clip(np.rint(true), 1, 5), (at, to)), shape=(users, items))

@@ -11,6 +11,7 @@ from importlib import metadata
 from amcspice.bench import (
     behavioural,
     crossbar,
+    digital,
     jobs,
     picture,
     reduction,
@@ -98,6 +99,12 @@ COMPARISONS: dict[str, Comparison] = {
             "reference of nnls: block pivoting, loop over scipy.optimize.nnls",
             reference.rows,
             ("scipy",),
+        ),
+        Comparison(
+            digital.NAME,
+            "processor time: block pivoting, scipy's nnls, scikit-learn's NMF, masked ALS",
+            digital.rows,
+            ("scipy", "scikit-learn"),
         ),
         Comparison(
             jobs.NAME,

@@ -14,7 +14,7 @@ from amcspice.errors import InputError
 from amcspice.files import named_files
 from amcspice.schema import Parameter, field_parameters
 from amcspice.settings.files import read_experiment, write_experiment
-from amcspice.settings.table import GROUPS, PARAMETERS
+from amcspice.settings.table import GROUPS, PARAMETERS, of_commands
 
 __all__ = [
     "GroupedCommand",
@@ -133,7 +133,7 @@ def grouped(group: str, option: click.Option) -> click.Option:
 def parameter_options(parameters: Iterable[Parameter]) -> list[click.Option]:
     """Return the options of parameters; hashes of files are filled in, and are none."""
     return [
-        ParameterOption(parameter)
+        ParameterOption(of_commands(parameter))
         for parameter in parameters
         if not parameter.name.endswith("_sha256")
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
@@ -10,7 +11,14 @@ from amcspice.device import Compatibility
 from amcspice.problem.generators import FILES, GENERATORS
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["OwnAmplifier", "Presets", "ProblemSettings", "RunSettings"]
+__all__ = [
+    "SWEEP_WORDS",
+    "ChipSettings",
+    "OwnAmplifier",
+    "Presets",
+    "ProblemSettings",
+    "RunSettings",
+]
 
 
 @parameters
@@ -156,3 +164,22 @@ class RunSettings:
     """What every draw of an experiment depends on."""
 
     seed: Annotated[int, Field(ge=0, description="Of every random draw.")] = 0
+
+
+@parameters
+class ChipSettings:
+    """What the points of a sweep ask of a chip."""
+
+    technology: Annotated[
+        str | None,
+        Field(
+            description="Of sweeps: what costs are worked out in, by its name (best, typical, "
+            "board-ad823) or as a .toml file; none: no costs."
+        ),
+    ] = None
+
+
+SWEEP_WORDS: Mapping[str, tuple[str, str]] = {
+    "range": ("predicted", "In sweeps, predicted: a chip programs the matrix and asks it."),
+}
+"""Words that a parameter takes in sweeps alone, with what they mean there."""

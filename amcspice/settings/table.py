@@ -18,11 +18,18 @@ from amcspice.engine import BACKENDS, Analysis
 from amcspice.errors import InputError, did_you_mean
 from amcspice.problem import PROBLEMS
 from amcspice.schema import Parameter, Scalar, field_parameters
-from amcspice.settings.experiment import OwnAmplifier, Presets, ProblemSettings, RunSettings
+from amcspice.settings.experiment import (
+    SWEEP_WORDS,
+    ChipSettings,
+    OwnAmplifier,
+    Presets,
+    ProblemSettings,
+    RunSettings,
+)
 
-__all__ = ["GROUPS", "PARAMETERS", "convert"]
+__all__ = ["GROUPS", "PARAMETERS", "convert", "of_commands"]
 
-GROUPS = ("problem", "circuit", "device", "wires", "amplifier", "converters", "run")
+GROUPS = ("problem", "circuit", "device", "wires", "amplifier", "converters", "run", "chip")
 """What parameters belong to, in the order in which they are shown."""
 
 _REGISTRIES: Mapping[str, Any] = {
@@ -126,7 +133,9 @@ def _all() -> Iterator[Parameter]:
     for part, (group, _) in PARTS.items():
         for kind in part_kinds(part):
             yield from field_parameters(kind, group)
-    yield from field_parameters(Analysis, "run")
+    for parameter in field_parameters(Analysis, "run"):
+        yield _with_words(parameter)
+    yield from field_parameters(ChipSettings, "chip")
 
 
 _GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}
@@ -135,6 +144,22 @@ _GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}
 def _with_choices(parameter: Parameter) -> Parameter:
     registry = _REGISTRIES.get(parameter.name)
     return parameter if registry is None else replace(parameter, choices=tuple(registry))
+
+
+def _with_words(parameter: Parameter) -> Parameter:
+    if parameter.name not in SWEEP_WORDS:
+        return parameter
+    word, meaning = SWEEP_WORDS[parameter.name]
+    description = f"{parameter.description} {meaning}"
+    return replace(parameter, choices=(*parameter.choices, word), description=description)
+
+
+def of_commands(parameter: Parameter) -> Parameter:
+    """Return a parameter as commands take it, without words that only sweeps know."""
+    if parameter.name not in SWEEP_WORDS:
+        return parameter
+    word, _ = SWEEP_WORDS[parameter.name]
+    return replace(parameter, choices=tuple(each for each in parameter.choices if each != word))
 
 
 def _add(table: dict[str, Parameter], parameter: Parameter) -> None:

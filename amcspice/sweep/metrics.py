@@ -11,9 +11,24 @@ if TYPE_CHECKING:
     from amcspice.circuit.base import Array
     from amcspice.simulation import Run
 
-__all__ = ["HIGHER_IS_BETTER", "METRICS", "Metrics", "run_metrics"]
+__all__ = ["COSTS", "HIGHER_IS_BETTER", "METRICS", "Metrics", "run_metrics"]
 
 Metrics = dict[str, float | int | bool]
+
+COSTS: dict[str, str] = {
+    "write_time_s": "s",
+    "write_energy_j": "J",
+    "cost_time_s": "s",
+    "cost_energy_j": "J",
+    "cost_time_ignored_s": "s",
+    "cost_energy_ignored_j": "J",
+    "break_even_rhs": "",
+}
+"""Metrics of cost, which are there where a point names a technology.
+
+Of one writing with its calibration, of all with writing and without, and the right-hand sides a
+writing from which on one macro is faster than one core here; see `amcspice.Cost`.
+"""
 
 METRICS: dict[str, str] = {
     "relative_error_median": "",
@@ -37,6 +52,7 @@ METRICS: dict[str, str] = {
     "largest_row_total": "",
     "active_fraction": "",
     "wall_time_s": "s",
+    **COSTS,
 }
 """Every metric and its unit.
 

@@ -17,6 +17,7 @@ from amcspice.model_files import model_library
 from amcspice.problem import PROBLEMS
 from amcspice.registry import Registry
 from amcspice.schema import Scalar
+from amcspice.sweep.spec.technology import technology_hash
 
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
@@ -25,6 +26,9 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "fidelity": BACKENDS,
 }  # fmt: skip
 """What other packages add to, by the parameter that names an entry."""
+
+LATER = ("technology",)
+"""Parameters that joined later: points that were stored before them keep their keys."""
 
 LIBRARIES = ("memristor", "miller", "opamp")
 """The files under models/."""
@@ -66,10 +70,16 @@ class Outcome:
 def canonical(parameters: Mapping[str, Scalar]) -> str:
     """Return parameters as JSON that is the same text however they were ordered or written.
 
+    Those of `LATER` are left out where they are None: points that do not ask for them are what they
+    were before there were any.
+
     >>> canonical({"gbw": 1e8, "columns": 8}) == canonical({"columns": 8.0, "gbw": 100000000})
     True
     """
-    return "{" + ",".join(_member(name, parameters[name]) for name in sorted(parameters)) + "}"
+    names = sorted(
+        name for name, value in parameters.items() if value is not None or name not in LATER
+    )
+    return "{" + ",".join(_member(name, parameters[name]) for name in names) + "}"
 
 
 @functools.lru_cache(maxsize=1 << 16, typed=True)
@@ -82,9 +92,12 @@ def _member(name: str, value: Scalar) -> str:
 def point_key(parameters: Mapping[str, Scalar]) -> str:
     """Return the key of a point: SHA-256 of its parameters, the version and the model libraries.
 
-    A topology, problem, amplifier or fidelity of another package adds the hash of its source.
+    A topology, problem, amplifier or fidelity of another package adds the hash of its source, a
+    technology that of its figures.
     """
     outside = "".join(_outside(name, parameters.get(name)) for name in REGISTRIES)
+    if parameters.get("technology") is not None:
+        outside += f"\ntechnology {technology_hash(str(parameters['technology']))}"
     return hashlib.sha256((canonical(parameters) + surroundings() + outside).encode()).hexdigest()
 
 

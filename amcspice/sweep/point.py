@@ -11,8 +11,10 @@ from typing import Any
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import Run
+from amcspice.sweep.costs import cost_metrics, run_on_chip
 from amcspice.sweep.metrics import METRICS, Metrics, run_metrics
 from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
+from amcspice.sweep.spec.parts import PREDICTED
 
 __all__ = ["PointResult", "command", "run_experiment", "run_point", "units"]
 
@@ -77,9 +79,15 @@ def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> t
     """
     started = time.perf_counter()
     matrix = experiment.matrix()
-    run = experiment.simulate(matrix, keep_waveforms=keep_waveforms)
+    chip = None
+    if experiment["range"] == PREDICTED:
+        run, chip = run_on_chip(experiment, matrix)
+    else:
+        run = experiment.simulate(matrix, keep_waveforms=keep_waveforms)
     metrics = run_metrics(run, matrix, non_negative=PROBLEMS[experiment["problem"]].non_negative)
     metrics["wall_time_s"] = time.perf_counter() - started
+    if experiment["technology"] is not None:
+        metrics |= cost_metrics(experiment, run, matrix, chip)
     return run, metrics
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.device import Hardware
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS
 from amcspice.schema import to_number
@@ -144,10 +144,17 @@ class Chip(ChipState):
                 f"program(matrix, operation): say what for, one of {', '.join(PROBLEMS)}; or take "
                 "circuit='macro' for several"
             )
-        problem = MACRO if circuit == MACRO else operation
-        assert problem is not None
-        if problem != MACRO:
-            PROBLEMS.choose(problem)
+        if operation is not None:
+            PROBLEMS.choose(operation)
+        if label is not None and not isinstance(label, str):
+            raise InputError(f"label = {label!r}: must be a text")
+        if circuit == MACRO:
+            extra = sorted(parameters.keys() - {"switch_on", "switch_off"})
+            if extra:
+                raise UnsupportedError(
+                    f"{', '.join(extra)}: the macro holds the matrix as it is, for every operation"
+                )
+        problem = MACRO if circuit == MACRO else str(operation)
         number = 1 + max((each.number for each in self.matrices), default=-1)
         made = ProgrammedMatrix(
             self, number, matrix, problem, circuit, parameters, calibration,
@@ -173,8 +180,8 @@ class Chip(ChipState):
         if not (np.isfinite(seconds) and seconds >= 0):
             raise InputError(f"wait({duration!r}): must be a time, not negative")
         if temperature is not None:
-            replace(self.hardware.device, temperature=temperature)  # refused before anything moves
-            self.temperature = float(temperature)
+            # Refused before anything moves; texts with a unit are numbers then.
+            self.temperature = replace(self.hardware.device, temperature=temperature).temperature
         self.now += seconds
         self.ledger.wait(self.ledger.activity(Activity("chip", "waiting")), seconds)
         for each in self.matrices:
@@ -187,9 +194,15 @@ class Chip(ChipState):
 
     # -- what it took ------------------------------------------------------------------------
 
-    def estimates(self) -> dict[Activity, Estimate]:
-        """Return what operations without time take, from samples that are run in time now."""
-        found: dict[Activity, Estimate] = {}
+    def estimates(self) -> dict[tuple[int, str], Estimate]:
+        """Return what operations without time take, from samples that are run in time now.
+
+        Returns
+        -------
+        dict
+            By `Activity.key`.
+        """
+        found = dict(self.kept_estimates)
         if not self.analysis_has_no_time:
             return found
         for matrix in self.matrices:
@@ -197,11 +210,11 @@ class Chip(ChipState):
                 drawn = list(sample)
                 if not drawn:
                     continue
-                held = Activity.of(matrix.label, problem, drawn[-1].circuit, self.range_choice)
-                total = matrix.ran(problem)
-                found[held] = made = estimate(drawn, total, self.analysis, held.static_power)
+                held = Activity.of(matrix.label, problem, drawn[-1].circuit)
+                made = estimate(drawn, matrix.ran(problem), self.analysis, held.static_power)
+                found[matrix.ident, problem] = made
                 # Calibration runs the same circuit, and is taken to take as long.
-                found[replace(held, kind=CALIBRATION + problem)] = made
+                found[matrix.ident, CALIBRATION + problem] = made
         return found
 
     @property
@@ -258,7 +271,8 @@ class Chip(ChipState):
         Parameters
         ----------
         count : int or Verify
-            How many; at most ``cost_sample`` of each matrix are kept to draw from.
+            How many; at most ``cost_sample`` of each matrix are kept to draw from.  Fidelities flat
+            and ideal have none above them.
 
         Returns
         -------
@@ -272,10 +286,11 @@ class Chip(ChipState):
             for sample in matrix.samples().values()
             for drawn in sample
         ]
-        if asked.count > len(members) and self.ledger.operations > len(members):
+        ran = sum(sum(matrix._counts.values()) for matrix in self.matrices)
+        if asked.count > len(members) and ran > len(members):
             raise InputError(
-                f"verify({asked.count}): {len(members)} operations were kept; make the chip with "
-                f"cost_sample={asked.count} or more"
+                f"verify({asked.count}): {len(members)} of {ran} operations were kept; make the "
+                f"chip with cost_sample={min(asked.count, ran)} or more"
             )
         step = max(len(members) // max(asked.count, 1), 1)
         chosen = [drawn.operation for drawn in members[::step][: asked.count]]
@@ -307,7 +322,8 @@ class Chip(ChipState):
     def save(self, path: str | Path) -> None:
         """Write the chip to a file: hardware, matrices with their age, ranges, and the account.
 
-        Operations that were kept, for `deck` and `verify`, are left out.
+        Operations that were kept, for `deck` and `verify`, are left out; what operations take that
+        were run without time is estimated before, and kept.
 
         Raises
         ------

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from amcspice.errors import InputError
 from amcspice.system.digital import Digital
 from amcspice.system.technology import Technology
 from amcspice.system.work import Operated, Work
@@ -236,6 +237,8 @@ class Cost:
         writing : bool
             Whether writing counts.
         """
+        if what not in ("energy", "time"):
+            raise InputError(f"tornado of {what!r}: choose energy or time")
         bars = []
         for name, entry in self.technology.entries.items():
             ends = []

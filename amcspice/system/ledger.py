@@ -82,6 +82,8 @@ class Activity:
         Of the amplifiers at rest [W].
     range : str
         How ranges are chosen: predicted; fixed; reference, an oracle that no chip has.
+    matrix : int
+        Tells matrices of one label apart.
     """
 
     label: str
@@ -95,9 +97,17 @@ class Activity:
     word_lines: int = 0
     static_power: float = 0.0
     range: str = ""
+    matrix: int = 0
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What its operations have in common, however its arrays come out."""
+        return self.matrix, self.kind
 
     @classmethod
-    def of(cls, label: str, kind: str, circuit: Circuit, range: str = "") -> Activity:
+    def of(
+        cls, label: str, kind: str, circuit: Circuit, range: str = "", matrix: int = 0
+    ) -> Activity:
         """Return that of a circuit."""
         opamp = circuit.opamp
         static = sum(
@@ -118,6 +128,7 @@ class Activity:
             word_lines=word_lines(circuit),
             static_power=float(static),
             range=range,
+            matrix=matrix,
         )
 
 
@@ -202,6 +213,7 @@ class Ledger:
         answered: int | None = None,
         sent: int | None = None,
         cell_voltage: float = 0.0,
+        in_time: bool = True,
     ) -> None:
         """Enter operations that ran one after the other.
 
@@ -218,6 +230,8 @@ class Ledger:
             Values that the inputs convert; None is every input, every time.
         cell_voltage : float
             Largest voltage across a cell in any of them [V].
+        in_time : bool
+            Whether they were run in time; what was and has no figures did not settle.
         """
         ran = len(measured)
         if not ran:
@@ -228,8 +242,6 @@ class Ledger:
         settling = measured.settling_time[timed]
         total, spent = float(settling.sum()), float(measured.energy[timed].sum())
         static = held.static_power * total
-        # At dc nothing is timed; in time what did not settle has no figures, and says so.
-        in_time = bool(timed.any()) or not measured.settled.all()
         volts = np.asarray(volts_per_unit, float)
         self._enter(
             activity,

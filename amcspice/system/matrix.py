@@ -52,6 +52,7 @@ class ProgrammedMatrix:
         label: str,
     ) -> None:
         self.chip, self.number, self.label = chip, number, label
+        self.ident = chip.next_ident()
         self.problem, self._topology = problem, circuit
         self._parameters = dict(parameters)
         self.device = _cells_of(chip, number)
@@ -60,7 +61,8 @@ class ProgrammedMatrix:
         self._counts: dict[str, int] = {}
         self._selection: tuple[Any, Any, dict[str, Any]] | None = None
         self._whole: ProgrammedMatrix | None = None
-        self._write(matrix, calibration)
+        with chip.entering():
+            self._write(matrix, calibration)
 
     @classmethod
     def restored(
@@ -76,6 +78,7 @@ class ProgrammedMatrix:
         """Return one that was programmed before; nothing is written and nothing is entered."""
         made = object.__new__(cls)
         made.chip, made.number, made.label = chip, state["number"], state["label"]
+        made.ident = chip.next_ident()
         made.problem, made._topology = state["problem"], state["topology"]
         made._parameters, made.cycle = dict(state["parameters"]), state["cycle"]
         made.device = _cells_of(chip, made.number)
@@ -89,7 +92,12 @@ class ProgrammedMatrix:
     # -- what is in the arrays ---------------------------------------------------------------
 
     def _write(self, matrix: ArrayLike, calibration: ArrayLike | None) -> None:
-        values = np.array(matrix)  # a copy: what is programmed stays
+        if np.ma.is_masked(matrix):
+            raise InputError("matrix: entries are masked; fill them in")
+        try:
+            values = np.array(matrix)  # a copy: what is programmed stays
+        except ValueError as error:
+            raise InputError(f"matrix: not numbers ({error})") from None
         self.matrix, self._form = values, self._form_for(values)
         self.cycle += 1
         self.written_at = self.chip.now
@@ -97,16 +105,25 @@ class ProgrammedMatrix:
         self._predictions: dict[str, Prediction] = {}
         self._entered: dict[str, int] = {}
         self._given = calibration
-        first = self.problem if self.problem != MACRO else "mvm"
+        first = self._first
         mode = self._mode(first, self.circuit(first))  # refused before it is entered
         if calibration is not None:
-            self._vectors(first, mode.circuit, calibration)
+            self._given = np.array(calibration)  # a copy: ranges stay frozen
+            self._calibration(first, mode.circuit)
         self._enter_writing(mode.circuit)
         self._modes[first] = mode
         self._calibrate(first)
+
+    def _lead(self) -> None:
+        """Let those who select lines of it follow."""
         for view in self.chip.matrices:
             if view._whole is self:
                 view._follow()
+
+    @property
+    def _first(self) -> str:
+        """The operation that it is made ready for when it is programmed."""
+        return "mvm" if self.problem == MACRO else self.problem
 
     def _follow(self) -> None:
         """Take over what was written into the whole arrays."""
@@ -126,7 +143,8 @@ class ProgrammedMatrix:
         ledger = self.chip.ledger
         if self.problem == MACRO:  # its second array is written, too
             circuit = macro_circuit("lstsq", self._form.matrix, self._options(), {})
-        ledger.write(ledger.activity(Activity.of(self.label, "writing", circuit)))
+        held = Activity.of(self.label, "writing", circuit, matrix=self.ident)
+        ledger.write(ledger.activity(held))
 
     def _options(self) -> dict[str, Any]:
         """Return hardware and cycle, as the cells are now."""
@@ -173,15 +191,35 @@ class ProgrammedMatrix:
         return problem
 
     def _mode(self, problem: str, circuit: Circuit) -> Mode:
-        return Mode.of(circuit, self.chip.analysis, self.device.seed if self.chip.noise else None)
+        seed = self.chip.noise_seed(self.device.seed, _number_of(problem))
+        return Mode.of(circuit, self.chip.analysis, seed)
 
-    def _ready(self, problem: str) -> Mode:
-        """Return the mode of an operation, made ready when it is first asked for."""
+    def _made(self, problem: str) -> Mode:
+        """Return the mode of an operation, made when it is first asked for."""
         if problem not in self._modes:
             self._modes[problem] = self._mode(problem, self.circuit(problem))
-        if problem not in self._predictions:
-            self._calibrate(problem)
         return self._modes[problem]
+
+    def _ready(self, problem: str) -> Mode:
+        """Return it with its ranges calibrated."""
+        mode = self._made(problem)
+        if problem not in self._predictions:
+            with self.chip.entering():
+                self._calibrate(problem)
+        return mode
+
+    def _calibration(self, problem: str, circuit: Circuit) -> Array:
+        """Return calibration vectors (K, m): those that were given, or generic ones.
+
+        A macro takes given ones for the operations that they fit.
+        """
+        generic = generic_vectors(circuit, self.device.seed)
+        if self._given is None or circuit.rail_limited:
+            return generic
+        fits = len(np.asarray(self._given)) == circuit.input_size
+        if self.problem == MACRO and not fits:
+            return generic
+        return self._vectors(problem, circuit, self._given)[0]
 
     def _calibrate(self, problem: str) -> None:
         """Freeze the ranges of an operation, if they are predicted."""
@@ -190,20 +228,21 @@ class ProgrammedMatrix:
             self._predictions[problem] = Prediction(0.0, 0.0, 0)
             return
         circuit = mode.circuit
-        vectors = generic_vectors(circuit, self.device.seed)
-        if self._given is not None:
-            vectors = self._vectors(problem, circuit, self._given)[0]
+        vectors = self._calibration(problem, circuit)
         activity = self._activity(problem, circuit, calibration=True)
 
         def note(attempts: Attempts, volts: Array) -> None:
-            self.chip.ledger.operate(activity, attempts.measurement, volts)
+            self.chip.ledger.operate(
+                activity, attempts.measurement, volts, cell_voltage=attempts.cell_voltage,
+                in_time=mode.in_time,
+            )  # fmt: skip
 
         self._predictions[problem] = mode.calibrate(vectors, note)
 
     def _activity(self, problem: str, circuit: Circuit, *, calibration: bool = False) -> int:
         kind = CALIBRATION + problem if calibration else problem
         return self.chip.ledger.activity(
-            Activity.of(self.label, kind, circuit, self.chip.range_choice)
+            Activity.of(self.label, kind, circuit, self.chip.range_choice, self.ident)
         )
 
     def age(self) -> None:
@@ -240,12 +279,22 @@ class ProgrammedMatrix:
                 f"{self.label} has arrays for a matrix of {self.matrix.shape}, not of "
                 f"{np.shape(matrix)}: program another one with chip.program"
             )
-        before = dict(vars(self))
+        before, circuit = dict(vars(self)), self._made(self._first).circuit
         try:
-            self._write(matrix, calibration)
-        except Exception:
+            with self.chip.entering():
+                self._write(matrix, calibration)
+                made = self._modes[self._first].circuit
+                if type(made) is not type(circuit) or made.matrix.shape != circuit.matrix.shape:
+                    raise InputError(
+                        f"{self.label} has the arrays of {circuit.name}, but this matrix needs "
+                        f"those of {made.name}, {made.matrix.shape[0]} x {made.matrix.shape[1]}: "
+                        "program it with chip.program"
+                    )
+        except BaseException:  # an interrupt, too
             vars(self).update(before)
+            self._lead()
             raise
+        self._lead()
 
     def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> ProgrammedMatrix:
         """Return the matrix with these lines connected and all others off; nothing is written.
@@ -268,12 +317,19 @@ class ProgrammedMatrix:
             raise UnsupportedError(
                 f"{self.circuit().name} cannot select lines: program it with circuit='ginv-compact'"
             )
+        m, n = self._form.matrix.shape
+        lines = _lines("rows", rows, m), _lines("columns", columns, n)
         made = object.__new__(ProgrammedMatrix)
         vars(made).update(vars(self))
-        made._selection, made._whole = (rows, columns, changes), self
+        made.ident = self.chip.next_ident()
+        made._selection, made._whole = (*lines, changes), self
         made.label = f"{self.label}, some lines"
         made._modes, made._predictions, made._given, made._entered = {}, {}, None, {}
         made._samples, made._counts = {}, {}
+        try:
+            made._made(made.problem)  # refused before the chip knows of it
+        except TypeError as error:
+            raise InputError(f"select: {error}") from None
         self.chip.matrices.append(made)
         return made
 
@@ -306,8 +362,8 @@ class ProgrammedMatrix:
             If the matrix was programmed for something else.
         """
         problem = self._offered(problem)
+        vectors, single = self._vectors(problem, self._made(problem).circuit, b)
         mode = self._ready(problem)
-        vectors, single = self._vectors(problem, mode.circuit, b)
         answers = Answers(self._run(problem, mode, vectors), self._form_of(problem), single)
         if answers.cautions:
             caution("; ".join(answers.cautions))
@@ -325,6 +381,7 @@ class ProgrammedMatrix:
             chip.ledger.operate(
                 activity, attempts.measurement, ranges,
                 answered=len(ranges) if fresh[0] else 0, cell_voltage=attempts.cell_voltage,
+                in_time=mode.in_time,
             )  # fmt: skip
             fresh[0] = False
 
@@ -334,7 +391,7 @@ class ProgrammedMatrix:
         first = self._counts.get(problem, 0)
         self._counts[problem] = first + len(vectors)
         sample = self._samples.setdefault(problem, Sample(chip.cost_sample, self.device.seed))
-        keep(sample, (self.number, self.cycle, _number_of(problem)), first, made)
+        keep(sample, (self.ident, self.cycle, _number_of(problem)), first, made)
         chip.record(mode.circuit, vectors, made.volts_per_unit)
         return made
 
@@ -407,3 +464,25 @@ def _cells_of(chip: ChipState, number: int) -> Memristor:
 @functools.cache
 def _number_of(problem: str) -> int:
     return list(PROBLEMS).index(problem)
+
+
+def _lines(name: str, given: Any, count: int) -> NDArray[np.intp]:
+    """Return numbers of lines, ascending, each once.
+
+    Raises
+    ------
+    InputError
+        If they are not.
+    """
+    if isinstance(given, slice):
+        return np.arange(count)[given]
+    try:
+        lines = np.asarray(given)
+    except ValueError:
+        lines = np.empty(0)
+    whole = lines.ndim == 1 and lines.size and np.issubdtype(lines.dtype, np.integer)
+    if not whole or lines.min() < 0 or lines.max() >= count or (np.diff(lines) <= 0).any():
+        raise InputError(
+            f"select: {name} must be numbers of lines, ascending, from 0 to {count - 1}"
+        )
+    return lines.astype(np.intp)

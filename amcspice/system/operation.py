@@ -117,15 +117,15 @@ class Noise:
         Of the covariance: factor factor' [V].
     held : bool
         Whether outputs are held at or above zero.
-    seed : int
+    seed : tuple of int
     """
 
-    def __init__(self, factor: Array, *, held: bool, seed: int) -> None:
+    def __init__(self, factor: Array, *, held: bool, seed: tuple[int, ...]) -> None:
         self.factor, self.held = factor, held
-        self._draw = np.random.default_rng([seed, 1])
+        self._draw = np.random.default_rng(seed)
 
     @classmethod
-    def of(cls, circuit: Circuit, seed: int) -> Noise:
+    def of(cls, circuit: Circuit, seed: tuple[int, ...]) -> Noise:
         """Return that of a circuit.
 
         Raises
@@ -168,14 +168,16 @@ class Mode:
     noise: Noise | None = None
 
     @classmethod
-    def of(cls, circuit: Circuit, analysis: Analysis, noise_seed: int | None = None) -> Mode:
+    def of(
+        cls, circuit: Circuit, analysis: Analysis, noise_seed: tuple[int, ...] | None = None
+    ) -> Mode:
         """Set the feedback of a circuit that needs it, and check that it can be run.
 
         Parameters
         ----------
         circuit : Circuit
         analysis : Analysis
-        noise_seed : int, optional
+        noise_seed : tuple of int, optional
             Readings fluctuate as the circuit's outputs do.
 
         Raises

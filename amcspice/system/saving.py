@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from amcspice.system.ledger import Ledger
 from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.prediction import Prediction
 from amcspice.system.state import ChipState
+from amcspice.system.technology import Technology
+from amcspice.system.work import Estimate
 
 __all__ = ["load_chip", "save_chip"]
 
@@ -47,18 +50,21 @@ def save_chip(chip: ChipState, path: Path) -> None:
         state |= {
             "topology": each._topology, "parameters": each._parameters, "changes": changes,
             "predictions": predictions, "counts": each._counts,
-            "cells_sha256": _cells(each.circuit()),
+            "cells_sha256": _cells(each.circuit(each._first)), "ident": each.ident,
             "whole": None if each._whole is None else chip.matrices.index(each._whole),
         }  # fmt: skip
         matrices.append(state)
     values = {
         "hardware": json.loads(_HARDWARE.dump_json(hardware)),
         "analysis": vars(chip.analysis), "range": chip.range, "noise": chip.noise,
-        "cost_sample": chip.cost_sample, "technology": chip.technology.name, "now": chip.now,
+        "cost_sample": chip.cost_sample, "technology": chip.technology.to_json(), "now": chip.now,
         "temperature": chip.temperature, "matrices": matrices, "ledger": chip.ledger.to_json(),
+        "estimates": [
+            [*key, asdict(made)] for key, made in getattr(chip, "estimates", dict)().items()
+        ],
     }  # fmt: skip
     try:
-        json.dumps(values)
+        json.dumps(values, default=_number)
     except TypeError as error:
         raise UnsupportedError(f"this chip has no file: {error}") from None
     write_archive(path, KIND, arrays, values)
@@ -72,21 +78,31 @@ def load_chip(kind: Callable[..., ChipState], path: Path) -> Any:
         fields = {k: v for k, v in values["analysis"].items() if k != "range"}
         chip = kind(
             hardware, range=values["range"], noise=values["noise"],
-            cost_sample=values["cost_sample"], technology=values["technology"], **fields,
+            cost_sample=values["cost_sample"],
+            technology=Technology.from_json(values["technology"]), **fields,
         )  # fmt: skip
         chip.now, chip.temperature = values["now"], values["temperature"]
         for place, state in enumerate(values["matrices"]):
             chip.matrices.append(_matrix(chip, place, state, arrays))
         chip.ledger = Ledger.from_json(values["ledger"])
+        chip.kept_estimates = {
+            (ident, kind): Estimate(**made) for ident, kind, made in values["estimates"]
+        }
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{path}: not a whole chip ({error!r})") from None
     for each, state in zip(chip.matrices, values["matrices"], strict=True):
-        if _cells(each.circuit()) != state["cells_sha256"]:
+        if _cells(each.circuit(each._first)) != state["cells_sha256"]:
             raise InputError(
                 f"{path}: the cells of {each.label} come out differently here: the file was "
                 "written by another version of amcspice or numpy"
             )
     return chip
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no plain value")
 
 
 def _matrix(

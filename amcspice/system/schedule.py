@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amcspice.system.cost import Cost
-from amcspice.system.ledger import KINDS, Activity, Ledger
+from amcspice.system.ledger import KINDS, Ledger
 from amcspice.system.technology import Technology
-from amcspice.system.work import Estimate, Work
+from amcspice.system.work import Estimates, Work
 
 if TYPE_CHECKING:
     import pandas
@@ -43,7 +42,7 @@ class Phase:
 def schedule(
     ledger: Ledger,
     technology: Technology,
-    estimates: Mapping[Activity, Estimate] | None = None,
+    estimates: Estimates | None = None,
 ) -> list[Phase]:
     """Return the phases of a ledger with the times that they take in a technology.
 
@@ -69,7 +68,7 @@ def schedule(
 def account(
     ledger: Ledger,
     technology: Technology,
-    estimates: Mapping[Activity, Estimate] | None = None,
+    estimates: Estimates | None = None,
 ) -> pandas.DataFrame:
     """Return the sums of a ledger with pulses, times and energies; see `amcspice.Chip.table`.
 

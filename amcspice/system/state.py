@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import numbers
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,6 +22,7 @@ from amcspice.system.ledger import Ledger
 from amcspice.system.prediction import Prediction
 from amcspice.system.record import Record
 from amcspice.system.technology import Technology
+from amcspice.system.work import Estimate
 
 __all__ = ["ChipState", "RangeChoice"]
 
@@ -58,24 +62,53 @@ class ChipState:
             made = replace(made, technology=hardware.technology)
         if seed is not None:
             made = made.changed(seed=seed, mismatch_seed=seed)
-        if not isinstance(cost_sample, int) or isinstance(cost_sample, bool) or cost_sample < 0:
+        count: Any = cost_sample
+        if not isinstance(count, int | np.integer) or isinstance(count, bool) or count < 0:
             raise InputError(f"cost_sample = {cost_sample!r}: must be a whole number, not negative")
-        if isinstance(range, str) and range not in ("predicted", "reference"):
+        asked: Any = range
+        number = isinstance(asked, numbers.Real) and not isinstance(asked, bool)
+        if not number and asked not in ("predicted", "reference"):
             raise InputError(
                 f"range = {range!r}: must be predicted, reference or a number of volts"
             )
+        if not isinstance(noise, bool):
+            raise InputError(f"noise = {noise!r}: must be true or false")
         self.hardware = made
         self.range = range
         fixed = {"range": float(range)} if not isinstance(range, str) else {}
         self.analysis = choose_analysis(None, {"fidelity": fidelity, **fields, **fixed})
         self.technology = Technology.load(technology or made.technology)
-        self.cost_sample, self.noise = cost_sample, noise
-        self.pool = jobs if isinstance(jobs, Pool) else Pool(jobs) if jobs > 1 else None
+        self.cost_sample, self.noise = int(cost_sample), noise
+        self.pool = jobs if isinstance(jobs, Pool) else None if jobs == 1 else Pool(jobs)
         self.ledger = Ledger()
         self.now = 0.0
         self.temperature: float | None = None
         self.matrices: list[Any] = []
+        self.kept_estimates: dict[tuple[int, str], Estimate] = {}
         self._record = Record()
+        self._idents, self._modes_made = 0, 0
+
+    def next_ident(self) -> int:
+        """Return a number that no matrix has had."""
+        self._idents += 1
+        return self._idents - 1
+
+    def noise_seed(self, seed: int, problem: int) -> tuple[int, ...] | None:
+        """Return the seed of a circuit's noise, another one every time; None if there is none."""
+        self._modes_made += 1
+        return (seed, problem, self._modes_made) if self.noise else None
+
+    @contextlib.contextmanager
+    def entering(self) -> Iterator[None]:
+        """Enter everything that happens in a block, or nothing if it fails or is interrupted."""
+        kept, self.ledger = self.ledger, Ledger()
+        try:
+            yield
+        except BaseException:
+            self.ledger = kept
+            raise
+        made, self.ledger = self.ledger, kept
+        kept.merge(made)
 
     # -- ranges ------------------------------------------------------------------------------
 

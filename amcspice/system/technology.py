@@ -8,18 +8,16 @@ another design may differ.
 from __future__ import annotations
 
 import dataclasses
-import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from amcspice.errors import InputError, did_you_mean
 from amcspice.model_files import models_folder
 from amcspice.programming import WriteStatistics
 from amcspice.schema import to_number
-from amcspice.toml_lines import line_of
+from amcspice.system.entries import Entry, EntryReader, fault_of
 
 __all__ = ["ENTRIES", "Entry", "Technology"]
 
@@ -53,33 +51,7 @@ ENTRIES: Mapping[str, tuple[str, str]] = {
 }
 """Every figure of a technology: its SI unit, and what it is."""
 
-KEYS = ("value", "low", "high", "unit", "source", "assumed")
-
 MAY_BE_ZERO = ("idle_while_writing", "dram_energy", "buffer_energy", "verify_energy")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One figure.
-
-    Parameters
-    ----------
-    value, low, high : float
-        As it is taken, and between what it plausibly lies, in SI units.
-    unit : str
-        SI unit.
-    source : str
-        Where it was read.
-    assumed : bool
-        Whether nothing was read: the source says what stands behind it.
-    """
-
-    value: float
-    low: float
-    high: float
-    unit: str
-    source: str
-    assumed: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,7 +108,7 @@ class Technology:
                 value = to_number(raw, entry.unit) if isinstance(raw, str) else float(raw)
             except (TypeError, ValueError) as error:
                 raise InputError(f"technology: {name} = {raw!r}: {error}") from None
-            fault = _fault(name, value)
+            fault = fault_of(value, may_be_zero=name in MAY_BE_ZERO)
             if fault:
                 raise InputError(f"technology: {name} = {raw!r}: {fault}")
             entries[name] = dataclasses.replace(
@@ -150,6 +122,21 @@ class Technology:
         entry = dataclasses.replace(self.entries[name], value=value)
         return dataclasses.replace(self, entries={**self.entries, name: entry})
 
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values; see `from_json`."""
+        return {
+            "name": self.name,
+            "entries": {name: dataclasses.asdict(entry) for name, entry in self.entries.items()},
+            "writing": dataclasses.asdict(self.writing),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Technology:
+        """Return the technology that `to_json` gave."""
+        writing = {**values["writing"], "pulses": tuple(values["writing"]["pulses"])}
+        entries = {name: Entry(**values["entries"][name]) for name in ENTRIES}
+        return cls(values["name"], entries, WriteStatistics(**writing))
+
     @classmethod
     def load(cls, name: str | Path | Technology) -> Technology:
         """Return a technology by the name of a file in ``models/technology``, or by its path.
@@ -162,6 +149,8 @@ class Technology:
         """
         if isinstance(name, Technology):
             return name
+        if not isinstance(name, str | Path):
+            raise InputError(f"technology = {name!r}: must be a name or the path of a .toml file")
         folder = models_folder() / "technology"
         path = Path(name)
         if path.suffix.lower() != ".toml":
@@ -172,86 +161,11 @@ class Technology:
                     "the path of a .toml file"
                 )
             path = folder / f"{name}.toml"
-        return _Reader(path).read(folder / "write-verify.json")
-
-
-class _Reader:
-    """Reads a technology file and says in which line it is wrong."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            self.text = path.read_text(encoding="utf-8")
-            self.content: dict[str, Any] = tomllib.loads(self.text)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from None
-        except ValueError as error:  # of TOML, which tells the line, and of UTF-8
-            raise InputError(f"{path}: no TOML file ({error})") from None
-
-    def read(self, statistics: Path) -> Technology:
-        given = self.content.pop("writing", None)
+        reader = EntryReader(path, {name: unit for name, (unit, _) in ENTRIES.items()}, MAY_BE_ZERO)
+        statistics = folder / "write-verify.json"
+        given = reader.content.pop("writing", None)
         if given is not None:
             if not isinstance(given, str):
-                self.refuse("writing", None, "must be the name of a file of write statistics")
-            statistics = self.path.parent / given
-        for name in self.content:
-            if name not in ENTRIES:
-                self.refuse(name, None, did_you_mean(name, list(ENTRIES)))
-        missing = [name for name in ENTRIES if name not in self.content]
-        if missing:
-            raise InputError(f"{self.path}: {', '.join(missing)} missing")
-        return Technology(
-            self.path.stem,
-            {name: self.entry(name, self.content[name]) for name in ENTRIES},
-            WriteStatistics.load(statistics),
-        )
-
-    def entry(self, name: str, table: Any) -> Entry:
-        if not isinstance(table, dict):
-            self.refuse(name, None, "must be a table of value, low, high, unit and source")
-        for key in table:
-            if key not in KEYS:
-                self.refuse(name, key, f"unknown; {did_you_mean(key, list(KEYS))}")
-        for key in KEYS[:5]:
-            if key not in table:
-                self.refuse(name, None, f"{key} is missing")
-        for key in ("unit", "source"):
-            if not isinstance(table[key], str) or (key == "source" and not table[key].strip()):
-                self.refuse(name, key, "must be a text" + " that is not empty" * (key == "source"))
-        if not isinstance(table.get("assumed", False), bool):
-            self.refuse(name, "assumed", "must be true or false")
-        values = {key: self.number(name, key, table) for key in KEYS[:3]}
-        if not values["low"] <= values["value"] <= values["high"]:
-            self.refuse(name, "value", "must lie between low and high")
-        return Entry(
-            **values, unit=ENTRIES[name][0], source=table["source"],
-            assumed=table.get("assumed", False),
-        )  # fmt: skip
-
-    def number(self, name: str, key: str, table: dict[str, Any]) -> float:
-        raw, unit = table[key], table["unit"]
-        if isinstance(raw, bool) or not isinstance(raw, int | float):
-            self.refuse(name, key, "must be a number")
-        try:
-            value = to_number(f"{raw!r} {unit}".strip(), ENTRIES[name][0])
-        except ValueError as error:
-            self.refuse(name, "unit", str(error))
-        fault = _fault(name, value)
-        if fault:
-            self.refuse(name, key, fault)
-        return value
-
-    def refuse(self, name: str, key: str | None, reason: str) -> NoReturn:
-        """Raise `InputError` with the line of a figure, or of a key of it."""
-        line = line_of(self.text, [name] if key is None else [name, key])
-        where = f"{self.path}, line {line}: " if line else f"{self.path}: "
-        raise InputError(f"{where}{name}{f'.{key}' if key else ''}: {reason}")
-
-
-def _fault(name: str, value: float) -> str | None:
-    """Say what is wrong with a value in SI units; None if nothing is."""
-    if not math.isfinite(value) or value < 0:
-        return "must be a finite number, not negative"
-    if value == 0 and name not in MAY_BE_ZERO:
-        return "must be above zero"
-    return None
+                reader.refuse("writing", None, "must be the name of a file of write statistics")
+            statistics = path.parent / given
+        return cls(path.stem, reader.read(), WriteStatistics.load(statistics))

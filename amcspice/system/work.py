@@ -9,7 +9,7 @@ from typing import Any
 
 from amcspice.system.ledger import CALIBRATION, Activity, Ledger
 
-__all__ = ["Estimate", "Operated", "Work", "Writing"]
+__all__ = ["Estimate", "Estimates", "Operated", "Work", "Writing"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,10 @@ class Estimate:
     energy_error: float
     confidence: float
     unsettled: int = 0
+
+
+Estimates = Mapping[tuple[int, str], Estimate]
+"""Estimates by the key of their activity."""
 
 
 @dataclass(frozen=True)
@@ -166,18 +170,18 @@ class Work:
     oracle: bool = False
 
     @classmethod
-    def of(cls, ledger: Ledger, estimates: Mapping[Activity, Estimate] | None = None) -> Work:
+    def of(cls, ledger: Ledger, estimates: Estimates | None = None) -> Work:
         """Return the sums of a ledger.
 
         Parameters
         ----------
         ledger : Ledger
         estimates : mapping, optional
-            Of activities whose operations were run without time.
+            By `Activity.key`, of operations that were run without time.
         """
         operated, calibrated, oracle = Operated(), Operated(), False
         for held, row in ledger.sums("operation"):
-            estimate = (estimates or {}).get(held)
+            estimate = (estimates or {}).get(held.key)
             oracle |= held.range == "reference"
             if held.kind.startswith(CALIBRATION):
                 calibrated = calibrated.plus(held, row, estimate)

@@ -16,6 +16,7 @@ from amcspice.problem.generators import GENERATORS, check_generator, is_file
 from amcspice.schema import Scalar
 from amcspice.settings.table import PARAMETERS, convert
 from amcspice.sweep.spec import parts
+from amcspice.sweep.spec.technology import technology_hash
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["fill_defaults"]
@@ -57,6 +58,7 @@ def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
     _choose_size(values)
     _choose_fidelity(values)
     _choose_parts(values, given)
+    _choose_chip(values, given)
     return values
 
 
@@ -163,6 +165,22 @@ def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     values |= parts.complete(values, said, signed=_signed(values))
     values["mismatch_seed"] = given.get("mismatch_seed")  # None: seed
     values["files_sha256"] = _hash_of_files(values)
+
+
+def _choose_chip(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+    """Set the range that a chip predicts, and check what costs are worked out in."""
+    predicted = given.get("range") == parts.PREDICTED
+    if predicted:
+        values["range"] = parts.PREDICTED
+        if values.get("cycle"):
+            raise InputError("cycle: a chip that predicts its range counts its writings itself")
+    if values["technology"] is not None:
+        fidelity = values["fidelity"]
+        if not BACKENDS[fidelity].simulates:
+            raise InputError(
+                f"technology: the {fidelity} fidelity runs nothing, so it costs nothing"
+            )
+        technology_hash(values["technology"])
 
 
 @functools.lru_cache(maxsize=1)

@@ -30,7 +30,10 @@ from amcspice.settings.assemble import (
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
 
-__all__ = ["analysis", "complete", "hardware", "posed"]
+__all__ = ["PREDICTED", "analysis", "circuit_options", "complete", "hardware", "posed"]
+
+PREDICTED = "predicted"
+"""The range of a chip, which no single run has."""
 
 Values = Mapping[str, Any]
 Items = tuple[tuple[str, Scalar], ...]
@@ -52,7 +55,7 @@ def analysis(values: Values) -> Analysis:
 
 def posed(values: Values, matrix: Any, vectors: Any, **parts: Any) -> PosedProblem:
     """Return the problem with its circuit; only parameters that apply are handed on."""
-    options = {name: value for name, value in topology_options(values).items() if value is not None}
+    options = circuit_options(values)
     return pose(
         values["problem"],
         matrix,
@@ -60,6 +63,11 @@ def posed(values: Values, matrix: Any, vectors: Any, **parts: Any) -> PosedProbl
         circuit=values["circuit"],
         parameters={**options, **parts},
     )
+
+
+def circuit_options(values: Values) -> dict[str, Any]:
+    """Return the parameters of the circuit itself that apply."""
+    return {name: value for name, value in topology_options(values).items() if value is not None}
 
 
 def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar]:
@@ -105,7 +113,8 @@ def _items(values: Values, *groups: str) -> Items:
 
 def _run_items(values: Values) -> Items:
     """Return what an analysis depends on: not the seed, which most points differ by."""
-    return tuple(item for item in _items(values, "run") if item[0] != "seed")
+    said = (item for item in _items(values, "run") if item[0] != "seed")
+    return tuple(item for item in said if item != ("range", PREDICTED))
 
 
 def _key(values: Values, *groups: str) -> tuple[Items, tuple[tuple[int, int], ...]]:

@@ -15,6 +15,7 @@ from amcspice.sweep.metrics import HIGHER_IS_BETTER
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.store.connection import explained
 from amcspice.sweep.store.stored_sweep import StoredSweep
+from amcspice.sweep.store.table import FULLEST
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ class Queries:
         return extremes
 
     def _refuse_unknown(self, metric: str) -> None:
-        rows = self._query("SELECT metrics FROM point WHERE status = 'done' LIMIT 1")
+        rows = self._query(f"SELECT metrics FROM point WHERE status = 'done' {FULLEST}")
         for (text,) in rows:
             metrics = json.loads(text)
             if metric not in metrics:

@@ -29,6 +29,9 @@ BLOCK = 1 << 24
 
 ROW = ("key", "status", "error", "deck", "seconds", "finished_at")
 
+FULLEST = "ORDER BY (SELECT count(*) FROM json_each(metrics)) DESC LIMIT 1"
+"""Ends a query for the point that has most metrics."""
+
 
 def frame(
     connection: sqlite3.Connection,
@@ -131,11 +134,14 @@ def _conditions(connection: sqlite3.Connection, where: Where) -> tuple[list[str]
 
 
 def _column_names(connection: sqlite3.Connection) -> list[str]:
-    """Return the names of parameters and metrics, from one done and one failed point."""
+    """Return the names of parameters and metrics, from one done and one failed point.
+
+    Points that ask for costs have more metrics than others in the same store.
+    """
     names: dict[str, None] = {}
     for status in ("done", "failed"):
         row = connection.execute(
-            "SELECT parameters, metrics FROM point WHERE status = ? LIMIT 1", (status,)
+            f"SELECT parameters, metrics FROM point WHERE status = ? {FULLEST}", (status,)
         ).fetchone()
         for text in row or ():
             names |= dict.fromkeys(json.loads(text))
