@@ -36,6 +36,9 @@ CONDITION = 1e8
 
 CALIBRATIONS = 16
 
+Ask = Callable[[ProgrammedMatrix, Array], Array]
+"""Runs operations of a matrix on vectors (m, K); returns solutions (n, K)."""
+
 
 @dataclass(frozen=True)
 class BlockPhase:
@@ -67,8 +70,8 @@ class _Part(abc.ABC):
     size: int
 
     @abc.abstractmethod
-    def solve(self, vectors: Array, phases: list[BlockPhase]) -> Array:
-        """Return solutions (n, K) of right-hand sides (n, K), and append what was done."""
+    def solve(self, vectors: Array, ask: Ask) -> Array:
+        """Return solutions (n, K) of right-hand sides (n, K); ``ask`` runs operations."""
 
     @abc.abstractmethod
     def programmed(self) -> Iterator[ProgrammedMatrix]:
@@ -82,8 +85,8 @@ class _Leaf(_Part):
     arrays: ProgrammedMatrix
     size: int
 
-    def solve(self, vectors: Array, phases: list[BlockPhase]) -> Array:
-        return _ran(self.arrays, vectors, phases)
+    def solve(self, vectors: Array, ask: Ask) -> Array:
+        return ask(self.arrays, vectors)
 
     def programmed(self) -> Iterator[ProgrammedMatrix]:
         yield self.arrays
@@ -103,16 +106,16 @@ class _Node(_Part):
     def __post_init__(self) -> None:
         self.size = self.first.size + self.schur.size
 
-    def solve(self, vectors: Array, phases: list[BlockPhase]) -> Array:
+    def solve(self, vectors: Array, ask: Ask) -> Array:
         vectors = vectors[self.order]
         f, g = vectors[: self.first.size], vectors[self.first.size :]
         if self.lower:
-            g = g - _product(self.lower, self.first.solve(f, phases), phases)
-        z = self.schur.solve(g, phases)
+            g = g - _product(self.lower, self.first.solve(f, ask), ask)
+        z = self.schur.solve(g, ask)
         if self.upper:
-            f = f - _product(self.upper, z, phases)
+            f = f - _product(self.upper, z, ask)
         solution = np.empty_like(vectors)
-        solution[self.order] = np.concatenate([self.first.solve(f, phases), z])
+        solution[self.order] = np.concatenate([self.first.solve(f, ask), z])
         return solution
 
     def programmed(self) -> Iterator[ProgrammedMatrix]:
@@ -121,26 +124,33 @@ class _Node(_Part):
         yield from self.schur.programmed()
 
 
-def _product(arrays: Sequence[ProgrammedMatrix], vectors: Array, phases: list[BlockPhase]) -> Array:
+def _product(arrays: Sequence[ProgrammedMatrix], vectors: Array, ask: Ask) -> Array:
     """Return the product with matrices that stand one above the other, in turn."""
-    return np.concatenate([_ran(each, vectors, phases) for each in arrays])
+    return np.concatenate([ask(each, vectors) for each in arrays])
 
 
-def _ran(arrays: ProgrammedMatrix, vectors: Array, phases: list[BlockPhase]) -> Array:
-    answers: Answers = arrays.run(vectors)
+def _calibrating(arrays: ProgrammedMatrix, vectors: Array) -> Array:
+    """Run operations whose solutions calibrate the blocks that come after them."""
+    solutions: Array = arrays.run(vectors).x
+    return solutions
+
+
+def _looking(arrays: ProgrammedMatrix, vectors: Array) -> Array:
+    """Return what operations would give, in no account."""
+    solutions: Array = arrays.look(vectors)
+    return solutions
+
+
+def _phase(arrays: ProgrammedMatrix, answers: Answers) -> BlockPhase:
     made = answers.operations
     times = made.measurement.settling_time
-    phases.append(
-        BlockPhase(
-            arrays.problem,
-            arrays.label,
-            float(np.nanmax(times)) if np.isfinite(times).any() else float("nan"),
-            float(np.abs(made.measurement.outputs).max()),
-            int(made.repeats.sum()),
-        )
+    return BlockPhase(
+        arrays.problem,
+        arrays.label,
+        float(np.nanmax(times)) if np.isfinite(times).any() else float("nan"),
+        float(np.abs(made.measurement.outputs).max()),
+        int(made.repeats.sum()),
     )
-    solutions: Array = answers.x
-    return solutions
 
 
 class BlockInverse:
@@ -240,12 +250,12 @@ class BlockInverse:
         lower: tuple[ProgrammedMatrix, ...] = ()
         upper: tuple[ProgrammedMatrix, ...] = ()
         if A3.any():
-            found = first.solve(f, [])
+            found = first.solve(f, _calibrating)
             lower = self._products(A3, size, found, f"{prefix}A3")
-            g = g - _product(lower, found, [])
+            g = g - _product(lower, found, _calibrating)
         schur = self._made(A4 - A3 @ inner, size, g, f"{prefix}S")
         if A2.any():
-            upper = self._products(A2, size, schur.solve(g, []), f"{prefix}A2")
+            upper = self._products(A2, size, schur.solve(g, _calibrating), f"{prefix}A2")
         return _Node(first, upper, lower, schur, order)
 
     def _leaf(self, block: Array, vectors: Array, name: str) -> _Leaf:
@@ -296,7 +306,14 @@ class BlockInverse:
             If they do not fit.
         """
         phases: list[BlockPhase] = []
-        solutions: Any = self._root.solve(self._vectors(b), phases)
+
+        def ask(arrays: ProgrammedMatrix, vectors: Array) -> Array:
+            answers = arrays.run(vectors)
+            phases.append(_phase(arrays, answers))
+            found: Array = answers.x
+            return found
+
+        solutions: Any = self._root.solve(self._vectors(b), ask)
         self.phases = tuple(phases)
         if self._complex:
             solutions = join_parts(solutions.T).T
@@ -312,8 +329,7 @@ class BlockInverse:
 
         It is worked out by solving for every unit vector, without the account.
         """
-        applied: Array = _quietly(self.chip, lambda: self._root.solve(np.eye(len(self.matrix)), []))
-        return applied
+        return self._root.solve(np.eye(len(self.matrix)), _looking)
 
     def counts(self) -> dict[str, int]:
         """Return the hardware with one bank of amplifiers that all blocks share, and unrolled.
@@ -324,34 +340,23 @@ class BlockInverse:
             ``amplifiers`` and ``amplifiers_unrolled``, ``cells`` and ``cells_unrolled`` (A1 stands
             twice there, as nothing is used twice), ``phases``.
         """
-        circuits = [each.circuit() for each in self.arrays]
-        phases: list[BlockPhase] = []
-        _quietly(self.chip, lambda: self._root.solve(np.ones((len(self.matrix), 1)), phases))
-        by_block = {each.label: each.circuit() for each in self.arrays}
-        unrolled = [by_block[phase.block] for phase in phases]
+        asked: list[ProgrammedMatrix] = []
+
+        def ask(arrays: ProgrammedMatrix, vectors: Array) -> Array:
+            asked.append(arrays)
+            rows = arrays.matrix.shape[0 if arrays.problem == "mvm" else 1]
+            return np.zeros((rows, vectors.shape[1]))
+
+        self._root.solve(np.zeros((len(self.matrix), 1)), ask)
+        circuits = {each.ident: each.circuit() for each in self.arrays}
+        unrolled = [circuits[each.ident] for each in asked]
         return {
-            "amplifiers": max(circuit.amplifier_count for circuit in circuits),
+            "amplifiers": max(circuit.amplifier_count for circuit in circuits.values()),
             "amplifiers_unrolled": sum(circuit.amplifier_count for circuit in unrolled),
-            "cells": sum(circuit.schematic.cells for circuit in circuits),
+            "cells": sum(circuit.schematic.cells for circuit in circuits.values()),
             "cells_unrolled": sum(circuit.schematic.cells for circuit in unrolled),
-            "phases": len(phases),
+            "phases": len(asked),
         }
-
-
-def _quietly(chip: Chip, run: Callable[[], Any]) -> Any:
-    """Run operations that are no part of what the chip does: a look at it from outside."""
-    from amcspice.system import Ledger
-
-    ledger, chip.ledger = chip.ledger, Ledger()
-    matrices = [(each, dict(each._entered), dict(each._counts)) for each in chip.matrices]
-    try:
-        for each, _, _ in matrices:
-            each._entered.clear()
-        return run()
-    finally:
-        chip.ledger = ledger
-        for each, entered, counts in matrices:
-            each._entered, each._counts = entered, counts
 
 
 def _leaf_size(n: int, stages: int | None, array_size: int | None) -> int:
