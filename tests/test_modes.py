@@ -59,8 +59,19 @@ def test_modes_are_those_of_the_matrix(spectrum):
     assert slowest == pytest.approx(np.abs(values.real).min(), rel=1e-9, abs=1e-13)
 
 
-def test_modes_of_a_defective_matrix_are_not_used():
-    assert not probe_of(amplifiers_of(np.array([[-1.0, 1.0], [0.0, -1.0]]))).modes(inside(2))[0]
+@pytest.mark.parametrize(
+    ("J", "usable"),
+    [
+        ([[-1.0, 1.0], [0.0, -1.0]], False),
+        # One that drives another of exactly its own rate, beside one that does not.
+        ([[-1.0, 0.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, -1.0]], False),
+        ([[-1.0, 0.0, 0.0], [1.0, -2.0, 0.0], [0.0, 0.0, -1.0]], True),
+        ([[-1.0, 0.0], [0.0, -1.0]], True),
+    ],
+)
+def test_modes_of_a_defective_matrix_are_not_used(J, usable):
+    J = np.array(J)
+    assert probe_of(amplifiers_of(J)).modes(inside(len(J)))[0] == usable
 
 
 @pytest.mark.parametrize("time", [1e-12, 1e-6, 3e-3, 0.02, 0.3, 2.0, 20.0])

@@ -25,6 +25,9 @@ SWEEP = "dec 20 1e-3 1e12"
 LARGEST_RESISTANCE = 1e11
 """An input resistance above this is none [ohm]: the simulator gives every junction 1e-12 S."""
 
+SMALLEST_OFFSET = 1e-15
+"""Below this an offset is rounding [V]."""
+
 SMALLEST_CURRENT = 1e-15
 """A current below this is none [A]: rounding of the simulator."""
 
@@ -104,7 +107,7 @@ def characterise(fixture: AmplifierFixture) -> Characteristics:
         phase_margin=margin,
         slew_rate_positive=steps[0].slew_rate(gbw, steps[-1]),
         slew_rate_negative=steps[1].slew_rate(gbw, steps[-1]),
-        offset=_above(0.0, operating_point["o_rest"] * (1 + 1 / dc_gain)),
+        offset=_above(SMALLEST_OFFSET, operating_point["o_rest"] * (1 + 1 / dc_gain)),
         bias_current_plus=_above(SMALLEST_CURRENT, -operating_point["vp#branch"]),
         bias_current_minus=_above(SMALLEST_CURRENT, operating_point["vn#branch"]),
         input_resistance=1 / conductance if conductance > 1 / LARGEST_RESISTANCE else None,

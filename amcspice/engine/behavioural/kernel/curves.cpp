@@ -11,7 +11,7 @@ namespace {
 // Rows that are followed by themselves; where more might leave, the time is halved.
 constexpr int FEW = 4;
 
-// Part of a time that is not halved any more.
+// Part of the whole time below which it is not halved any more.
 constexpr double SHORTEST = 1e-3;
 
 }  // namespace
@@ -161,6 +161,10 @@ double Curves::expected(const Point &from, int row, bool forwards) const {
 }
 
 std::optional<Exit> Curves::first_exit(const Point &from, const Point &to) const {
+  return first_exit(from, to, SHORTEST * std::abs(to.time - from.time));
+}
+
+std::optional<Exit> Curves::first_exit(const Point &from, const Point &to, double shortest) const {
   std::optional<Exit> exit;
   Point end = to;
   double *known = nullptr;  // of every row: 1 where it is known what it does until the end
@@ -176,10 +180,10 @@ std::optional<Exit> Curves::first_exit(const Point &from, const Point &to) const
         if (next < 0 || time < soonest) next = row, soonest = time;
       }
     if (next < 0) return exit;
-    if (suspects > FEW && std::abs(end.time - from.time) > SHORTEST * end.time) {
+    if (suspects > FEW && std::abs(end.time - from.time) > shortest) {
       const Point middle = at((from.time + end.time) / 2);
-      if (const auto early = first_exit(from, middle)) return early;
-      const auto late = first_exit(middle, end);
+      if (const auto early = first_exit(from, middle, shortest)) return early;
+      const auto late = first_exit(middle, end, shortest);
       return late ? late : exit;
     }
     const auto mark = arena_.mark();

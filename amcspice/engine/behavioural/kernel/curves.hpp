@@ -69,6 +69,7 @@ class Curves {
  private:
   void add_series(Point &point) const;
   void add_modes(Point &point) const;
+  std::optional<Exit> first_exit(const Point &from, const Point &to, double shortest) const;
   unsigned outside(int block, const Extremes<Many> &found) const;
   double expected(const Point &from, int row, bool forwards) const;
 

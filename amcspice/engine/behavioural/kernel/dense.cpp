@@ -89,7 +89,10 @@ bool eigenvectors_by_parts(const double *matrix, int n, std::complex<double> *va
     }
     for (std::size_t p = 0; p < passive.size(); ++p) {
       const int i = passive[p];
-      const std::complex<double> w = driven[p] / (values[j] - matrix[std::size_t(i) * n + i]);
+      // One as fast as what drives it has no eigenvector of its own, unless nothing reaches it.
+      const std::complex<double> apart = values[j] - matrix[std::size_t(i) * n + i];
+      std::complex<double> w = 0;
+      if (driven[p] != 0.0) w = apart == 0.0 ? HUGE_VAL : driven[p] / apart;
       out[i] = w.real();
       if (pair) out_imaginary[i] = w.imag();
     }

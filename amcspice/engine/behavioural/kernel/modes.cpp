@@ -17,6 +17,7 @@ double norm(const std::vector<double> &matrix, int n) {
   for (int j = 0; j < n; ++j) {
     double sum = 0;
     for (int i = 0; i < n; ++i) sum += std::abs(matrix[std::size_t(j) * n + i]);
+    if (std::isnan(sum)) return sum;  // which no comparison finds the largest
     most = std::max(most, sum);
   }
   return most;
