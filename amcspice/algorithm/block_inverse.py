@@ -214,7 +214,7 @@ class BlockInverse:
         if values.shape[0] != values.shape[1]:
             raise InputError(f"matrix: {values.shape}: a linear system needs a square one")
         self.matrix, self._parameters = values, parameters
-        self._full_scale = 0.0 if own_scale else float(np.abs(values).max())
+        self._largest_entry = 0.0 if own_scale else float(np.abs(values).max())
         size = _leaf_size(len(values), stages, array_size)
         if calibration is None:
             draw = np.random.default_rng([chip.hardware.device.seed, len(values)])
@@ -262,7 +262,7 @@ class BlockInverse:
         label = name or "A"
         try:
             arrays = self.chip.program(
-                block, "inv", calibration=vectors, label=label, full_scale=self._full_scale,
+                block, "inv", calibration=vectors, label=label, largest_entry=self._largest_entry,
                 **self._parameters,
             )  # fmt: skip
         except UnstableError as error:
@@ -280,7 +280,7 @@ class BlockInverse:
             self.chip.program(
                 block[first : first + size], "mvm", calibration=vectors,
                 label=name if len(firsts) == 1 else f"{name}[{number}]",
-                full_scale=self._full_scale,
+                largest_entry=self._largest_entry,
             )
             for number, first in enumerate(firsts)
         )  # fmt: skip

@@ -51,7 +51,7 @@ class INV(Circuit):
         ),
         Quantity("", (1e-6, 1e4)),
     ] = field(default=0.0, kw_only=True)
-    full_scale: Annotated[
+    largest_entry: Annotated[
         float,
         Field(
             ge=0,
@@ -70,7 +70,7 @@ class INV(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max, largest=self.full_scale)
+        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
 
     @property
     def objective(self) -> str:

@@ -42,7 +42,7 @@ class MVM(Circuit):
         ),
         Quantity("", (1e-4, 1e4)),
     ] = field(default=1.0, kw_only=True)
-    full_scale: Annotated[
+    largest_entry: Annotated[
         float,
         Field(
             ge=0,
@@ -62,7 +62,7 @@ class MVM(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max, largest=self.full_scale)
+        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
 
     @property
     def input_size(self) -> int:
