@@ -1,18 +1,35 @@
 """Algorithms: alternating non-negative least squares over dense, masked and sparse data."""
 
 from amcspice.algorithm.anls import nmf_many
+from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
+from amcspice.algorithm.refinement import (
+    CompensatedProduct,
+    ExactProduct,
+    Forecast,
+    Refined,
+    forecast,
+    refine,
+)
 from amcspice.algorithm.task import FactorisationTask
 
 __all__ = [
+    "BlockInverse",
+    "BlockPhase",
+    "CompensatedProduct",
     "DenseData",
+    "ExactProduct",
     "Factorisation",
     "FactorisationTask",
+    "Forecast",
     "Iteration",
+    "Refined",
     "SparseData",
     "complete",
+    "forecast",
     "nmf",
     "nmf_many",
+    "refine",
 ]

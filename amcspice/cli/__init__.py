@@ -127,6 +127,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
+        "forecast": ("amcspice.cli.forecast:forecast", "How refinement of a system will go."),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (

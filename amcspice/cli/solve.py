@@ -11,11 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 import amcspice as amc
+from amcspice.cli.block_options import Blocks, block_options
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.cli.solve_blocks import solve_blocks
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import get_backend
@@ -58,6 +60,7 @@ _ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "probl
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )
 @waveform_options
+@block_options
 @shared_options
 def solve(
     problem: str,
@@ -65,6 +68,7 @@ def solve(
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
+    blocks: Blocks,
     settings: Settings,
     **options: Any,
 ) -> None:
@@ -97,6 +101,14 @@ def solve(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
         )
+    if blocks.asked:
+        blocks.check(problem)
+        _refuse_beside_blocks(waveforms, plot, trials)
+        settings.write_config(problem=problem, **chosen)
+        solution = solve_blocks(A, np.asarray(B), blocks, settings)
+        if out is not None:
+            _write_solution(out, solution)
+        return
     posed = settings.pose(problem, A, B)
     settings.check_circuit(posed.circuit)
     settings.write_config(problem=problem, **chosen)
@@ -120,10 +132,17 @@ def solve(
     for sentence in run.cautions:
         click.echo(f"note: {sentence}", err=True)
     if out is not None:
-        _write_solution(out, run)
+        _write_solution(out, run.x)
     _write_waveforms(run, waveforms, plot, settings)
     settings.write_json(plain_run(run))
     settings.confirm(run.verification)
+
+
+def _refuse_beside_blocks(waveforms: Any, plot: Any, trials: Any) -> None:
+    given = {"--waveforms": waveforms, "--plot": plot, "--trials": trials}
+    named = [name for name, value in given.items() if value is not None]
+    if named:
+        raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks")
 
 
 def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
@@ -150,13 +169,13 @@ def _check_solution_file(path: Path, trials: int | None) -> None:
     check_target(path)
 
 
-def _write_solution(path: Path, run: Run) -> None:
+def _write_solution(path: Path, x: Any) -> None:
     with replacing(path) as temporary:
         if path.suffix.lower() == ".npy":
-            np.save(temporary, run.x)
+            np.save(temporary, x)
         else:
-            number = "%.17g%+.17gj" if np.iscomplexobj(run.x) else "%.17g"
-            np.savetxt(temporary, run.x, fmt=[number] * run.x.shape[1], delimiter=",")
+            number = "%.17g%+.17gj" if np.iscomplexobj(x) else "%.17g"
+            np.savetxt(temporary, x, fmt=[number] * x.shape[1], delimiter=",")
 
 
 def _write_waveforms(

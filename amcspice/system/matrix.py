@@ -369,6 +369,19 @@ class ProgrammedMatrix:
             caution("; ".join(answers.cautions))
         return answers
 
+    def look(self, b: ArrayLike, problem: str | None = None) -> Any:
+        """Return what `run` would give as ``x``, without doing it: for studies, in no account.
+
+        Parameters and errors are those of `run`.
+        """
+        problem = self._offered(problem)
+        vectors, single = self._vectors(problem, self._made(problem).circuit, b)
+        mode = self._ready(problem)
+        volts = self.chip.volts(mode.circuit, vectors, self._predictions[problem])
+        repeat = self.chip.may_repeat and not mode.circuit.rail_limited
+        made = mode.run(vectors, volts, repeat=repeat, note=lambda *_: None, pool=self.chip.pool)
+        return Answers(made, self._form_of(problem), single).x
+
     def _run(self, problem: str, mode: Mode, vectors: Array) -> Operations:
         chip = self.chip
         if problem not in self._entered:

@@ -51,6 +51,15 @@ class INV(Circuit):
         ),
         Quantity("", (1e-6, 1e4)),
     ] = field(default=0.0, kw_only=True)
+    largest_entry: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Entry that g_max stands for, where it is larger than every one of the "
+            "matrix: blocks of one matrix share it, so that all have the wires of the whole.",
+        ),
+        Quantity(),
+    ] = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -61,7 +70,7 @@ class INV(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max)
+        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
 
     @property
     def objective(self) -> str:

@@ -42,6 +42,15 @@ class MVM(Circuit):
         ),
         Quantity("", (1e-4, 1e4)),
     ] = field(default=1.0, kw_only=True)
+    largest_entry: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Entry that g_max stands for, where it is larger than every one of the "
+            "matrix: blocks of one matrix share it, so that all have the wires of the whole.",
+        ),
+        Quantity(),
+    ] = field(default=0.0, kw_only=True)
     compensation: Annotated[
         bool,
         Field(
@@ -53,7 +62,7 @@ class MVM(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max)
+        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
 
     @property
     def input_size(self) -> int:

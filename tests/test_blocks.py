@@ -1,0 +1,307 @@
+"""Linear systems in blocks and their refinement, against numpy and the laws of both."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from cli_helpers import files, refused, run
+from scipy.linalg import toeplitz
+
+import amcspice as amc
+from amcspice.algorithm import BlockInverse, CompensatedProduct, forecast, refine
+from amcspice.errors import InputError, UnstableError
+
+
+def wishart(n, m, seed=0):
+    X = np.random.default_rng(seed).standard_normal((n, m))
+    return X @ X.T / m
+
+
+def harmonic(n):
+    return toeplitz(1 / (1 + np.arange(n)))
+
+
+def dominant(n, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, n)) + 3 * n**0.5 * np.eye(n)
+
+
+def right(n, count=3, seed=1):
+    return np.random.default_rng(seed).standard_normal((n, count))
+
+
+def off(found, expected):
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+# -- blocks ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [7, 16, 33, 64])
+@pytest.mark.parametrize("make", [lambda n: wishart(n, 4 * n), harmonic, dominant])
+@pytest.mark.parametrize("stages", [1, 2])
+def test_blocks_are_the_inverse(n, make, stages):
+    A, b = make(n), right(n)
+    inverse = BlockInverse(amc.Chip(gain=1e10), A, stages=stages)
+    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 3e-9
+    assert inverse.solve(b[:, 0]).shape == (n,)
+
+
+def test_blocks_in_time_and_of_complex_matrices():
+    A, b = dominant(7), right(7)
+    timed = amc.Chip(gain=1e10, fidelity="behavioural")
+    inverse = BlockInverse(timed, A, array_size=2)
+    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 3e-9
+    assert all(phase.settling_time > 0 for phase in inverse.phases)
+    C = dominant(5) + 1j * dominant(5, 2)
+    b = right(5) + 1j * right(5, seed=2)
+    found = BlockInverse(amc.Chip(gain=1e10), C, stages=2).solve(b)
+    assert off(found, np.linalg.solve(C, b)) < 3e-9
+
+
+@pytest.mark.ngspice
+def test_blocks_in_ngspice():
+    A, b = wishart(6, 24), right(6, 1)
+    inverse = BlockInverse(amc.Chip(gain=1e9, fidelity="reduced"), A, stages=1)
+    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("stages", "phases", "amplifiers", "unrolled"),
+    [(0, 1, 1.0, 1.0), (1, 5, 0.5, 2.5), (2, 19, 0.25, 4.75), (3, 65, 0.125, None)],
+)
+def test_phases_and_amplifiers_are_those_of_the_recursion(stages, phases, amplifiers, unrolled):
+    n = 16
+    counts = BlockInverse(amc.Chip(), harmonic(n), stages=stages).counts()
+    assert counts["phases"] == phases
+    assert counts["amplifiers"] == amplifiers * n
+    assert counts["cells"] == n * n
+    if unrolled is not None:
+        assert counts["amplifiers_unrolled"] == unrolled * n
+
+
+@pytest.mark.parametrize("n", [32, 64, 128])
+def test_wires_disturb_blocks_as_an_array_of_their_size(n):
+    errors = {}
+    for size, stages in ((n, 1), (n // 2, 0)):
+        b = right(size, 20)
+        inverse = BlockInverse(
+            amc.Chip(gain=1e9, wire_resistance=1.0), harmonic(size), stages=stages
+        )
+        exact = np.linalg.solve(harmonic(size), b)
+        found = inverse.solve(b)
+        errors[size] = np.median(
+            np.linalg.norm(found - exact, axis=0) / np.linalg.norm(exact, axis=0)
+        )
+    assert 0.8 < errors[n] / errors[n // 2] < 1.2
+
+
+def test_the_account_has_writings_operations_and_the_schur_complement():
+    chip = amc.Chip()
+    inverse = BlockInverse(chip, wishart(8, 32), stages=1)
+    work = chip.cost().work
+    assert work.programmings == 4
+    assert work.flops == pytest.approx(2 / 3 * 4**3 + 4 * 4**3)
+    before = work.operated.count
+    inverse.solve(right(8, 5))
+    assert chip.cost().work.operated.count == before + 5 * 5
+    entered = chip.ledger.to_json()
+    inverse.transfer()
+    inverse.counts()
+    assert chip.ledger.to_json() == entered
+
+
+def test_what_is_applied_is_known():
+    A, b = wishart(8, 64), right(8)
+    chip = amc.Chip(levels=8, write_noise=0.01, gain=1e6, seed=3)
+    inverse = BlockInverse(chip, A, stages=1, own_scale=True)
+    np.testing.assert_allclose(inverse.transfer() @ b, inverse.solve(b), rtol=1e-5, atol=1e-7)
+
+
+def test_products_of_nothing_are_left_out():
+    A = np.kron(np.eye(2), wishart(3, 12))
+    inverse = BlockInverse(amc.Chip(gain=1e10), A, stages=1)
+    assert [phase.operation for phase in (inverse.solve(right(6)), inverse.phases)[1]] == [
+        "inv", "inv",
+    ]  # fmt: skip
+    assert off(inverse.solve(right(6)), np.linalg.solve(A, right(6))) < 3e-9
+
+
+def test_rows_are_taken_in_another_order_where_the_leading_block_is_singular():
+    A = np.array([[1, 1, -2, 0], [1, 1, 0, -2], [1, 0, 5, 0], [0, 1, 0, 5.0]])
+    assert np.linalg.matrix_rank(A[:2, :2]) == 1
+    inverse = BlockInverse(amc.Chip(gain=1e10), A, stages=1)
+    assert off(inverse.solve(right(4)), np.linalg.solve(A, right(4))) < 3e-9
+
+
+def test_blocks_that_cannot_be_inverted_are_named():
+    A = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 2, 0], [0, 1, 0, 2.0]])
+    with pytest.raises((InputError, UnstableError), match="block S"):
+        BlockInverse(amc.Chip(), A, stages=1)
+    with pytest.raises((InputError, UnstableError), match="block A"):
+        BlockInverse(amc.Chip(), np.fliplr(np.eye(4)), stages=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, "either stages or array_size"),
+        ({"stages": 1, "array_size": 2}, "either"),
+        ({"stages": -1}, "stages"),
+        ({"stages": 1.5}, "stages"),
+        ({"stages": 3}, "halved"),
+        ({"array_size": 0}, "array_size"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        BlockInverse(amc.Chip(), wishart(6, 24), **options)
+    with pytest.raises(InputError, match="square"):
+        BlockInverse(amc.Chip(), np.ones((3, 2)), stages=0)
+
+
+# -- refinement --------------------------------------------------------------------------------
+
+COARSE = {"levels": 8, "write_noise": 0.01, "gain": 1e5}
+
+
+def coarse(A, seed=1, **options):
+    given = {"stages": 1, "own_scale": True, **options}
+    return BlockInverse(amc.Chip(seed=seed, **COARSE), A, **given)
+
+
+@pytest.mark.parametrize("method", ["plain", "line-search", "gcr"])
+def test_every_method_reaches_the_bits_it_claims(method):
+    for seed in range(4):
+        A, b = wishart(16, 256, seed), right(16, seed=seed)
+        refined = refine(coarse(A, seed), A, b, method=method, bits=24)
+        assert refined.reason == "reached"
+        assert off(refined.x, np.linalg.solve(A, b)) < 2.0**-23
+        assert refined.iterations <= (14 if method == "gcr" else 40)
+
+
+def test_orthogonal_directions_reach_what_plain_refinement_leaves():
+    for columns in (64, 256):
+        for seed in range(4):
+            A, b = wishart(32, columns, seed), right(32, 1, seed)
+            inverse = coarse(A, seed, stages=1)
+            made = forecast(A, inverse.transfer())
+            plain = refine(inverse, A, b, method="plain", bits=24, iterations=40)
+            assert made.converges == (plain.reason != "diverges")
+            assert made.converges == (columns == 256)
+            assert bool(plain.caution) == (plain.reason != "reached")
+            gcr = refine(inverse, A, b, method="gcr", bits=24, iterations=30)
+            assert gcr.reason == "reached"
+            assert off(gcr.x, np.linalg.solve(A, b)) < 2.0**-23
+
+
+def test_a_forecast_knows_the_bits_of_an_iteration():
+    for seed in range(4):
+        A = wishart(16, 256, seed)
+        inverse = coarse(A, seed)
+        made = forecast(A, inverse.transfer())
+        steps = refine(inverse, A, right(16, 1, seed), bits=40).steps
+        gained = (steps[-2].bits - steps[3].bits) / (len(steps) - 5)
+        assert gained == pytest.approx(made.bits_per_iteration, rel=0.15)
+
+
+@pytest.mark.parametrize(("n", "slices"), [(16, 9), (32, 9)])
+def test_slices_that_compensate_give_a_fine_product_on_coarse_cells(n, slices):
+    A = wishart(n, 4 * n)
+    chip = amc.Chip(
+        levels=8, write_noise=0.01, g_max=35e-6, g_min=0.5e-6, wire_resistance=1.73, gain=1e5
+    )
+    product = CompensatedProduct(chip, A, slices)
+    v = right(n, 1)
+    assert off(product @ v, A @ v) < 2.0**-24
+    rough = CompensatedProduct(chip, A, 2)
+    assert off(rough @ v, A @ v) > 2.0**-12
+    made = forecast(A, np.linalg.inv(A), rough.matrix)
+    refined = refine(coarse(A), A, right(n, 4), product=rough, method="gcr", bits=30)
+    found = off(refined.x, np.linalg.solve(A, right(n, 4)))
+    assert -np.log2(found) == pytest.approx(made.floor_bits, abs=1.5)
+    with pytest.raises(InputError, match="slices"):
+        CompensatedProduct(chip, A, 0)
+
+
+def test_an_unreachable_target_says_so():
+    A = wishart(16, 256)
+    refined = refine(coarse(A), A, right(16), bits=30, iterations=3)
+    assert refined.reason == "iterations"
+    assert "not reached" in refined.caution
+    for wrong in ({"method": "newton"}, {"iterations": 0}, {"bits": 0}, {"bits": 99}):
+        with pytest.raises(InputError):
+            refine(coarse(A), A, right(16), **wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.ngspice
+def test_refinement_with_every_phase_in_ngspice():
+    A, b = wishart(8, 128), right(8, 1)[:, 0]
+    hardware = amc.Hardware(opamp="ad823").changed(
+        levels=8, write_noise=0.01, g_max=35e-6, g_min=0.5e-6, wire_resistance=1.73
+    )
+    chip = amc.Chip(hardware, fidelity="reduced", dac_bits=4, adc_bits=4, seed=1)
+    inverse = BlockInverse(chip, A, stages=1, own_scale=True, calibration=right(8, 4))
+    refined = refine(inverse, A, b, method="gcr", bits=20, iterations=14)
+    assert refined.reason == "reached"
+    assert off(refined.x, np.linalg.solve(A, b)) < 2.0**-19
+
+
+# -- command line ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def problem(tmp_path):
+    np.save(tmp_path / "A.npy", wishart(8, 128))
+    np.save(tmp_path / "b.npy", right(8, 2))
+    return ["--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.npy", "--fidelity", "dc"]
+
+
+def test_solve_refines_in_blocks(problem, tmp_path):
+    result = run(
+        "solve", "inv", *problem, "--stages", 1, "--refine", 24, "--slices", 9, "--levels", 8,
+        "--write-noise", 0.01, "--own-scale", "--json", tmp_path / "r.json", "--out",
+        tmp_path / "x.npy", "--verify", 2,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    exact = np.linalg.solve(np.load(tmp_path / "A.npy"), np.load(tmp_path / "b.npy"))
+    assert off(np.load(tmp_path / "x.npy"), exact) < 2.0**-23
+    assert len(content["history"]) == content["iterations"]
+    assert content["history"][-1].keys() == {"iteration", "error", "residual", "bits"}
+    assert content["phases"] == len(content["schedule"]) == 5
+    assert content["verification"]["passed"]
+    assert content["bits"] > 23
+
+
+def test_forecast_needs_no_transient(problem, tmp_path):
+    result = run(
+        "forecast", *problem[:2], "--stages", 1, "--levels", 8, "--write-noise", 0.01,
+        "--slices", 8, "--refine", 20, "--json", tmp_path / "f.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "f.json").read_text())
+    assert content["converges"]
+    assert content["bits_per_iteration"] == pytest.approx(-np.log2(content["spectral_radius"]))
+    assert content["iterations"] == int(np.ceil(20 / content["bits_per_iteration"]))
+    assert content["floor_bits"] > 20
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--stages", 1, "--array-size", 2], "either --stages or --array-size"),
+        (["--method", "gcr"], "give --refine"),
+        (["--slices", 3], "give --refine"),
+        (["--stages", 9], "halved"),
+        (["--stages", 1, "--circuit", "inv"], "--circuit"),
+        (["--stages", 1, "--trials", 3], "--trials"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(problem, options, message, tmp_path):
+    before = files(tmp_path)
+    refused(run("solve", "inv", *problem, *options), message)
+    refused(run("solve", "lstsq", *problem, "--stages", 1), "of problem inv")
+    assert files(tmp_path) == before
