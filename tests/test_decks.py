@@ -289,6 +289,21 @@ def test_several_transients_in_commands_are_refused(tmp_path):
     refused(run("simulate", deck), "run several transients (1n 1u; 1n 2u)")
 
 
+def test_several_cards_are_refused(tmp_path):
+    deck = write(tmp_path, RC.replace(".end", ".tran 1n 2u\n.end"))
+    refused(run("simulate", deck), "several transients")
+
+
+def test_a_library_is_not_written_over(tmp_path):
+    inner = tmp_path / "inner.inc"
+    inner.write_text("* nothing\n")
+    library = tmp_path / "a.lib"
+    library.write_text(".include inner.inc\n.subckt A inp inn out vdd vss\nR1 out 0 1\n.ends\n")
+    for target in (inner, library):
+        refused(run("opamp", library, "--subckt", "A", "--json", target), "is read as well")
+    assert inner.read_text() == "* nothing\n"
+
+
 # --- causes
 
 

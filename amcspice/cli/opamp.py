@@ -20,6 +20,7 @@ from amcspice.cli.parameter_options import (
     decorate,
     field_options,
     given,
+    refuse_included,
 )
 from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.device import Compatibility, Subcircuit
@@ -69,6 +70,7 @@ def opamp(
     check_waveform_targets(None, plot)
     if json_file is not None:
         check_target(json_file)
+    refuse_included(file, plot, json_file)
     names = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(Conditions)}
     conditions = Conditions(**{names[name]: value for name, value in given(options, names).items()})
     subcircuit = Subcircuit.of(file, subckt, pins, compat)

@@ -12,6 +12,7 @@ import click
 from amcspice.cli.output import check_target
 from amcspice.errors import InputError
 from amcspice.files import named_files
+from amcspice.netlist.source import files_of
 from amcspice.schema import Parameter, field_parameters
 from amcspice.settings.files import read_experiment, write_experiment
 from amcspice.settings.table import GROUPS, PARAMETERS, of_commands
@@ -26,6 +27,7 @@ __all__ = [
     "given",
     "grouped",
     "parameter_options",
+    "refuse_included",
     "refuse_overlap",
     "write_config",
 ]
@@ -204,6 +206,19 @@ def _read_config(ctx: click.Context, _option: click.Parameter, path: Path | None
             shown = [shown]
         values[str(option.name)] = shown
     ctx.default_map = {**(ctx.default_map or {}), **values}
+
+
+def refuse_included(source: Path, *targets: Path | None) -> None:
+    """Refuse to write over a deck or library, or over a file that it includes.
+
+    Raises
+    ------
+    InputError
+    """
+    files = files_of(source)
+    for target in targets:
+        if target is not None and target.resolve() in files:
+            raise InputError(f"{target} is read as well: choose another file to write to")
 
 
 def refuse_overlap(values: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import click
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.measured_deck import measure_deck, plain_measured, show
 from amcspice.cli.output import check_target, write_json
-from amcspice.cli.parameter_options import compat_option, refuse_overlap
+from amcspice.cli.parameter_options import compat_option, refuse_included, refuse_overlap
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity_type import QuantityType
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
@@ -20,8 +20,6 @@ from amcspice.engine.headway import heard_by
 from amcspice.engine.ngspice.simulator import Vectors
 from amcspice.engine.ngspice.user_deck import read_deck, run_deck
 from amcspice.engine.waveform_file import write_waveforms
-from amcspice.errors import InputError
-from amcspice.netlist.source import files_of
 from amcspice.pool import cumulative
 
 __all__ = ["simulate"]
@@ -62,7 +60,7 @@ def simulate(
     if json_file is not None:
         check_target(json_file)
     _refuse_overlap(deck, waveforms, plot, json_file)
-    _refuse_included(deck, waveforms, plot, json_file)
+    refuse_included(deck, waveforms, plot, json_file)
     user_deck = read_deck(deck, compat)
     simulator = BatchSimulator()
     for note in user_deck.notes:
@@ -103,14 +101,6 @@ def _refuse_overlap(deck: Path, *targets: Path | None) -> None:
     """Refuse to write over the deck, or to one file twice."""
     names = dict(zip(("waveforms", "plot", "json_file"), targets, strict=True))
     refuse_overlap({"file": deck, **names})
-
-
-def _refuse_included(deck: Path, *targets: Path | None) -> None:
-    """Refuse to write over a file that the deck includes."""
-    files = files_of(deck)
-    for target in targets:
-        if target is not None and target.resolve() in files:
-            raise InputError(f"{target} is read as well: choose another file to write to")
 
 
 def _columns(vectors: Vectors) -> Vectors:

@@ -243,6 +243,11 @@ def _transient(
                 "leave one"
             )
         return _stop_time(command), ([] if found else [f".tran {command}"])
+    if len({" ".join(own.lower().split()) for own in found}) > 1:
+        raise InputError(
+            f"{path}: several transients ({'; '.join(own.strip() for own in found)}), of which "
+            "ngspice runs each: leave one .tran card"
+        )
     if found and all(len(re.split(r"[\s,]+", own.strip())) > 1 for own in found):
         return (_stop_time(found[0]) if len(found) == 1 else None), []
     if not found and any(map(_INCLUDES.match, cards)):
