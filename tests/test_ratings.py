@@ -347,3 +347,16 @@ def test_the_most_telling_name_of_a_column_counts(tmp_path):
     (tmp_path / "r").write_text("user,movie,userId,movieId,rating\n8,9,1,2,3\n8,9,5,7,4\n")
     table = read_ratings(tmp_path / "r")
     assert (table.users.tolist(), table.items.tolist()) == ([1, 5], [2, 7])
+
+
+def test_ratings_in_utf_16_and_headers_that_name_a_column_twice(tmp_path):
+    plain = "user,item,rating\n1,2,3.5\n2,1,4\n"
+    wide = tmp_path / "wide.csv"
+    wide.write_bytes(plain.encode("utf-16"))
+    narrow = tmp_path / "narrow.csv"
+    narrow.write_text(plain)
+    one, other = (read_ratings(path).matrix.toarray() for path in (wide, narrow))
+    np.testing.assert_array_equal(one, other)
+    narrow.write_text("user,user,item,rating\n1,2,3,4\n")
+    with pytest.raises(amc.InputError, match=r"line 1: .*'user' twice"):
+        read_ratings(narrow)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import math
@@ -55,13 +56,14 @@ def rating_text(path: Path) -> str:
         If the file is missing, empty or no text.
     """
     content = file_content(path)
+    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path}, line {line}: not text (byte {content[error.start]:#04x}); expected user, "
-            "item and rating in every line"
+            f"{path}, line {line}: not text in UTF-8 (byte {content[error.start]:#04x}); expected "
+            "user, item and rating in every line"
         ) from None
     if not text.strip():
         raise InputError(f"{path}, line 1: there is nothing; the file is empty")
@@ -139,6 +141,9 @@ class Layout:
     def _by_header(self, number: int, header: Sequence[str], width: int) -> Layout:
         """Return the layout with the columns that a header names."""
         places = {what: place(what, header) for what in ("user", "item", "rating", "time")}
+        for where in places.values():
+            if where is not None and header.count(header[where]) > 1:
+                self._refuse(number, f"the header names {header[where]!r} twice: which is it?")
         for what, where in places.items():
             if where is None and what != "time":
                 words = ", ".join(list(dict.fromkeys((what, *COLUMNS[what])))[:3])
