@@ -45,6 +45,10 @@ REPLACED = {
     "--seeds 5": "--seeds 1 --iterations 1 --rank 2 --vary levels=4",
     "--vary write_noise=0,0.05,0.2 --vary levels=4,16,64": "--vary write_noise=0.1 --tile 16",
     "photo.png --vary": "photo.png --seeds 1 --iterations 1 --vary",
+    "nebula.jpg --tile 32 --rank 8 --iterations 8": "photo.png --tile 32 --rank 4 --iterations 1",
+    "ml-100k/u1.base --rank 8 --iterations 8": "u1.base --rank 2 --iterations 1",
+    "inv --matrix A.npy --rhs b.npy": "inv --matrix S.npy --rhs s.npy",
+    "forecast --matrix A.npy": "forecast --matrix S.npy",
     "runs.sqlite 3f2a": "runs.sqlite KEY",
 }  # fmt: skip
 """What is put in the place of the reader's files and of long runs."""
@@ -115,6 +119,9 @@ def folder(tmp_path, monkeypatch):
     A = draw.random((8, 3))
     np.save(tmp_path / "A.npy", A)
     np.save(tmp_path / "b.npy", A @ [1, 0, 0.5])
+    np.save(tmp_path / "V.npy", draw.random((12, 10)))
+    np.save(tmp_path / "S.npy", 4 * np.eye(8) + A @ A.T)
+    np.save(tmp_path / "s.npy", draw.random((8, 1)))
     for name in ("B.npy", "rhs.npy"):
         np.save(tmp_path / name, A @ draw.random((3, 2)))
     skimage.io.imsave(tmp_path / "photo.png", skimage.data.astronaut()[:64, :64])
@@ -150,9 +157,6 @@ def store_for(page):
         "docs/sweep-report.md": "columns = [2, 3]\nrow_resistance = [0.1, 1.0]\n",
         "README.md": "columns = [2, 3]\n",
     }.get(page)
-    if page == "docs/cost.md":
-        done = shell("amcspice nmf matrix A.npy --rank 2 --fidelity dc")
-        assert done.returncode == 0, done.stderr
     if axes is not None:
         base = '[base]\nproblem = "nnls"\ncircuit = "ginv-compact"\nfidelity = "dc"\n'
         Path("own.toml").write_text(f"{base}[axes]\n{axes}")
