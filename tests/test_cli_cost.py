@@ -85,6 +85,20 @@ def test_the_cost_of_a_run(tmp_path):
     assert json.loads(dearer.stdout)["counted"]["energy_j"] > content["counted"]["energy_j"]
 
 
+def test_a_factorisation_predicts_its_ranges(tmp_path):
+    np.save(tmp_path / "V.npy", np.random.default_rng(0).random((12, 10)))
+    result = run(
+        "nmf", "matrix", tmp_path / "V.npy", "--rank", 2, "--iterations", 2, *FAST,
+        "--predict-range", "--out", tmp_path / "out", "--json", tmp_path / "run.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "ideal answers" not in result.output
+    metrics = json.loads((tmp_path / "run.json").read_text())
+    assert {entry["range"] for entry in metrics["ledger"] if entry["entry"] == "operation"} == {
+        "predicted"
+    }
+
+
 def test_at_ideal_nothing_is_run_and_costs_nothing(tmp_path):
     np.save(tmp_path / "V.npy", np.random.default_rng(0).random((6, 5)))
     result = run(

@@ -362,3 +362,21 @@ def test_a_circuit_that_is_written_for_each_selection_pays_for_it():
     classic = factorised(**options, circuit="ginv-classic", headroom_negative=0).cost().work
     assert compact.programmings == 2
     assert classic.programmings == sum(len(np.unique(each, axis=0)) for each in (mask, mask.T))
+
+
+@pytest.mark.parametrize("options", [{}, {"mask": "some", "ridge": 0.01}, {"lasso": 0.05}])
+def test_factorisations_predict_ranges_without_the_answers(options):
+    if options.get("mask"):
+        options = {**options, "mask": np.random.default_rng(0).random(V.shape) < 0.8}
+    oracle = factorised(**options)
+    predicted = factorised(**options, range="predicted")
+    one, other = (made.history[-1].relative_residual for made in (oracle, predicted))
+    assert other == pytest.approx(one, rel=1e-3)
+    work = predicted.cost().work
+    assert not work.oracle
+    assert work.calibrated.count >= 6 * 16
+    assert work.operated.count == oracle.cost().work.operated.count
+    assert not any("ideal answers" in said for said in predicted.cost().cautions)
+    assert not any(step.near_limit for step in predicted.history)
+    shared = factorised(**options, range="predicted", jobs=2)
+    assert shared.ledger.to_json() == predicted.ledger.to_json()

@@ -21,7 +21,7 @@ from amcspice.pool import Pool
 from amcspice.simulation.verification import Verify
 from amcspice.simulation.verify import Verifier
 
-__all__ = ["analysis_among", "complete", "nmf"]
+__all__ = ["analysis_among", "complete", "nmf", "predicted_among"]
 
 
 def nmf(
@@ -81,7 +81,8 @@ def nmf(
         Called with the number of the iteration (from 1) and its figures.
     **options
         Parameters of the circuit (``device``, ``wire``, ``opamp``, ``hold``, ``compensation``,
-        ...) and fields of `Analysis`.
+        ...) and fields of `Analysis`; ``range="predicted"`` predicts ranges from the first 16
+        regressions of every half-step, which are run for that, as a chip can.
 
     Returns
     -------
@@ -101,6 +102,7 @@ def nmf(
     >>> bool(result.history[-1].relative_residual < 1e-3)
     True
     """
+    predicted, options = predicted_among(options)
     analysis, parameters = analysis_among(options, analysis)
     task = FactorisationTask(
         data=DenseData(V, mask, ridge),
@@ -113,6 +115,7 @@ def nmf(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         on_iteration=on_iteration,
+        predicted=predicted,
     )
     return _factorise(task, analysis, jobs, verify, progress)
 
@@ -180,6 +183,7 @@ def complete(
     >>> float(result.approximation[0, 0].round(2))
     1.0
     """
+    predicted, options = predicted_among(options)
     analysis, parameters = analysis_among(options, analysis)
     task = FactorisationTask(
         data=SparseData(known, transpose, ridge),
@@ -193,9 +197,16 @@ def complete(
         checkpoint=None if checkpoint is None else Path(checkpoint),
         resume=resume,
         on_iteration=on_iteration,
+        predicted=predicted,
     )
     check_selection(circuit, parameters)
     return _factorise(task, analysis, jobs, verify, progress)
+
+
+def predicted_among(options: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
+    """Return whether ranges are to be predicted, and all other options."""
+    predicted = options.get("range") == "predicted"
+    return predicted, {k: v for k, v in options.items() if not (predicted and k == "range")}
 
 
 def _factorise(

@@ -18,7 +18,8 @@ from amcspice.pool import Pool, Report
 from amcspice.simulation import Run, simulate_many
 from amcspice.simulation.sample import Index
 from amcspice.simulation.verify import Verifier
-from amcspice.system.ledger import Ledger
+from amcspice.system.ledger import CALIBRATION, Ledger
+from amcspice.system.prediction import by_size, first_range, middle_of
 
 __all__ = ["AnalogSolver", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
 
@@ -40,6 +41,8 @@ class HalfStep:
         See `amcspice.make_circuit`.
     index : tuple of int
         What the regressions have in common where some are drawn, see `Verifier`.
+    calibration : tuple of RightHandSides
+        The first of them, where ranges are predicted without the answers.
     """
 
     factor: Array
@@ -49,6 +52,7 @@ class HalfStep:
     circuit: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     index: Index = ()
+    calibration: tuple[RightHandSides, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,9 +173,35 @@ class AnalogSolver:
 
     def factor(self, half_step: HalfStep) -> ProgrammedFactor:
         """See `Solver`."""
-        return ProgrammedFactor.of(
+        made = ProgrammedFactor.of(
             half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
         )
+        return self._calibrated(made, half_step.calibration) if half_step.calibration else made
+
+    def _calibrated(
+        self, factor: ProgrammedFactor, rights: Sequence[RightHandSides]
+    ) -> ProgrammedFactor:
+        """Predict ranges from the first regressions, which are run for that."""
+        chosen = [one for one in map(factor.select, rights) if one is not None]
+        if not chosen:
+            return factor
+        read = self.analysis.read_voltage
+        runs = simulate_many(
+            [selected.circuit for selected in chosen],
+            [selected.values.T for selected in chosen],
+            self.analysis,
+            volts=[first_range(each.circuit, each.values, read) for each in chosen],
+        )
+        needed, ledger = [], Ledger()
+        for selected, run in zip(chosen, runs, strict=True):
+            found = run.measurement.solution
+            needed += by_size(selected.circuit, selected.values, found, read)
+            _account(ledger, factor, selected, run, calibrates=True)
+        first = chosen[0]
+        least = 0.0
+        if getattr(first.circuit, "lasso", 0.0):  # its currents flow whatever the right-hand side is
+            least = 1 / first_range(first.circuit, 0 * first.values[:1], read)
+        return replace(factor, prediction=middle_of(needed, least), calibrated=ledger)
 
     def write(
         self,
@@ -184,6 +214,8 @@ class AnalogSolver:
         ran = [held for made in solutions for held, _ in made.ledger.sums("operation")]
         if factor.activity is not None and any(held.label == FACTOR for held in ran):
             ledger.write(ledger.activity(factor.activity))
+        if factor.calibrated is not None:
+            ledger.merge(factor.calibrated)
         ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)
 
     def solve(
@@ -205,6 +237,7 @@ class AnalogSolver:
                 self.analysis,
                 report,
                 jobs,
+                [selected.volts for selected in circuits],
             )
         )
         solutions = []
@@ -240,11 +273,19 @@ class AnalogSolver:
         return solutions
 
 
-def _account(ledger: Ledger, factor: ProgrammedFactor, selected: Selected, run: Run) -> None:
+def _account(
+    ledger: Ledger,
+    factor: ProgrammedFactor,
+    selected: Selected,
+    run: Run,
+    *,
+    calibrates: bool = False,
+) -> None:
     """Enter a run: its operations, and the writing where the arrays were written for it."""
     assert factor.activity is not None
     label = f"{FACTOR}, lines of its own" if selected.reprogrammed else FACTOR
-    activity = ledger.activity(replace(factor.activity, label=label, range=run.range.choice))
+    held = replace(factor.activity, label=label, range=run.range.choice)
+    activity = ledger.activity(replace(held, kind=CALIBRATION + held.kind) if calibrates else held)
     if selected.reprogrammed:
         ledger.write(activity)
     lines = selected.circuit.rows.sum() if selected.reprogrammed else selected.values.shape[1]  # type: ignore[attr-defined]

@@ -26,7 +26,8 @@ from amcspice.problem import (
     nonnegative_least_squares_rows,
 )
 from amcspice.simulation import Run
-from amcspice.system.ledger import Activity
+from amcspice.system.ledger import Activity, Ledger
+from amcspice.system.prediction import Prediction
 
 __all__ = ["FACTOR", "DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
 
@@ -52,12 +53,15 @@ class Selected:
         Columns of the factor that its solutions belong to.
     reprogrammed : bool
         Whether its arrays were written for this selection.
+    volts : float, optional
+        Volts per unit, where they are predicted.
     """
 
     circuit: Circuit
     values: Array
     columns: NDArray[np.intp]
     reprogrammed: bool = False
+    volts: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,10 @@ class ProgrammedFactor:
         Word lines of the factor that it holds, ascending; None: every one.
     activity : Activity, optional
         What the ledger says of the whole arrays.
+    prediction : Prediction, optional
+        Of ranges, without the answers.
+    calibrated : Ledger, optional
+        What that took.
     """
 
     circuit: Circuit | None
@@ -83,6 +91,8 @@ class ProgrammedFactor:
     width: int
     lines: Lines | None = None
     activity: Activity | None = None
+    prediction: Prediction | None = None
+    calibrated: Ledger | None = None
 
     @classmethod
     def of(
@@ -117,6 +127,14 @@ class ProgrammedFactor:
         return dataclasses.replace(self, circuit=part, lines=lines)
 
     def select(self, right: RightHandSides) -> Selected | None:
+        """See `_connected`; where ranges are predicted, those that run together share one."""
+        selected = self._connected(right)
+        if selected is None or self.prediction is None:
+            return selected
+        volts = float(self.prediction.volts(selected.values).min())
+        return dataclasses.replace(selected, volts=volts)
+
+    def _connected(self, right: RightHandSides) -> Selected | None:
         """Connect the word lines of right-hand sides; None if there is no entry on them.
 
         Ridge makes the solution of a column without an entry in the selected lines zero; without

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.algorithm.data import Data
+from amcspice.algorithm.data import Data, RightHandSides
 from amcspice.algorithm.factorisation import Iteration, Scores
 from amcspice.algorithm.regression import HalfStep
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
+from amcspice.system.prediction import CALIBRATIONS
 
 __all__ = ["FactorisationTask"]
 
@@ -48,6 +50,8 @@ class FactorisationTask:
         Continue from the checkpoint if there is one.
     on_iteration : callable, optional
         Called with the number of the iteration (from 1) and its figures.
+    predicted : bool
+        Predict ranges from the first regressions of every half-step, without the answers.
     number : int
         Tells it from others whose regressions are verified together.
 
@@ -68,6 +72,7 @@ class FactorisationTask:
     checkpoint: Path | None = None
     resume: bool = False
     on_iteration: Callable[[int, Iteration], None] | None = None
+    predicted: bool = False
     number: int = 0
 
     def __post_init__(self) -> None:
@@ -93,6 +98,7 @@ class FactorisationTask:
         return [
             *self.data.identity, self.rank, self.tolerance, self.seed, self.circuit,
             repr(sorted(self.parameters.items())), repr(analysis),
+            *(["predicted"] if self.predicted else []),
         ]  # fmt: skip
 
     def half_step(self, factor: Array, cycle: int) -> HalfStep:
@@ -107,7 +113,21 @@ class FactorisationTask:
             circuit=self.circuit,
             parameters={**self.parameters, **self.data.array_parameters},
             index=(self.number, cycle),
+            calibration=self._calibration(transpose=transpose) if self.predicted else (),
         )
+
+    def _calibration(self, *, transpose: bool) -> tuple[RightHandSides, ...]:
+        """Return the first regressions, `CALIBRATIONS` of them at most."""
+        found: list[RightHandSides] = []
+        left = CALIBRATIONS
+        for right in self.data.right_hand_sides(transpose=transpose):
+            found.append(
+                dataclasses.replace(right, numbers=right.numbers[:left], values=right.values[:left])
+            )
+            left -= len(found[-1].values)
+            if left <= 0:
+                break
+        return tuple(found)
 
     def scores(self, W: Array, H: Array) -> tuple[Scores, ...]:
         """Return the figures of merit of a pair of factors, if there are any."""

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.nmf_options import iteration_options
+from amcspice.cli.nmf_options import iteration_options, predicting
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
@@ -78,6 +78,7 @@ def image(
     tolerance: float,
     folder: ResultFolder,
     technology: str,
+    predict_range: bool,
     settings: Settings,
 ) -> None:
     """Factorise every tile of every channel of a picture on the simulated circuit.
@@ -97,7 +98,8 @@ def image(
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         "shape": list(picture.shape), "crop": crop, "tile": tile, "rank": rank,
         "padding": padding, "iterations": iterations, "tolerance": tolerance,
-        "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
+        "seed": settings.seed, "technology": technology,
+        "predict_range": predict_range, "jobs": settings.jobs,
     }  # fmt: skip
     path = folder.claim("nmf image", settings.record(inputs), FILES)
     settings.write_config()
@@ -109,7 +111,8 @@ def image(
             picture, tile=tile, rank=rank, iterations=iterations, tolerance=tolerance,
             padding=padding, seed=settings.seed, circuit=settings.circuit,
             analysis=settings.analysis, jobs=settings.jobs, verify=settings.verify,
-            checkpoints=checkpoints, resume=folder.resume, progress=advance, **settings.parameters,
+            checkpoints=checkpoints, resume=folder.resume, progress=advance,
+            **predicting(predict_range), **settings.parameters,
         )  # fmt: skip
     run = representative_run(
         result, analysis=settings.analysis, circuit=settings.circuit, **settings.parameters

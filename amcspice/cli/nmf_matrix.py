@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm import Factorisation, nmf
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.nmf_options import iteration_options
+from amcspice.cli.nmf_options import iteration_options, predicting
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
@@ -46,6 +46,7 @@ def matrix(
     tolerance: float,
     folder: ResultFolder,
     technology: str,
+    predict_range: bool,
     settings: Settings,
 ) -> None:
     """Factorise a non-negative matrix (.npy .npz .csv .txt .mtx .mat) on the simulated circuit.
@@ -59,7 +60,8 @@ def matrix(
     settings.check("nnls")
     inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,
-        "tolerance": tolerance, "seed": settings.seed, "technology": technology,
+        "tolerance": tolerance, "seed": settings.seed,
+        "technology": technology, "predict_range": predict_range,
     }  # fmt: skip
     path = folder.claim("nmf matrix", settings.record(inputs, values), FILES)
     settings.write_config()
@@ -76,7 +78,7 @@ def matrix(
             values, rank, iterations=iterations, tolerance=tolerance, seed=settings.seed,
             circuit=settings.circuit, analysis=settings.analysis, checkpoint=checkpoint,
             resume=folder.resume, jobs=settings.jobs, verify=settings.verify, progress=advance,
-            **settings.parameters,
+            **predicting(predict_range), **settings.parameters,
         )  # fmt: skip
     metrics = _metrics(values, result, settings, inputs)
     _write(path, result, metrics)

@@ -9,7 +9,7 @@ import click
 
 from amcspice.cli.result_folder import folder_options
 
-__all__ = ["iteration_options", "names_option", "technology_option"]
+__all__ = ["iteration_options", "names_option", "predicting", "technology_option"]
 
 C = TypeVar("C", bound=Callable[..., Any])
 
@@ -27,6 +27,11 @@ technology_option = click.option(
     metavar="NAME",
     help="What costs are worked out in: best, typical, board-ad823, or a .toml file.",
 )
+
+
+def predicting(predict_range: bool) -> dict[str, Any]:
+    """Return the options of a factorisation whose ranges are predicted, or none."""
+    return {"range": "predicted"} if predict_range else {}
 
 
 def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
@@ -55,6 +60,12 @@ def iteration_options(iterations: int, tolerance: float) -> Callable[[C], C]:
             help="Done once the residual falls by less than this fraction an iteration.",
         ),
         technology_option,
+        click.option(
+            "--predict-range",
+            is_flag=True,
+            help="Predict ranges from the first 16 regressions of every half-step, as a chip can, "
+            "instead of choosing them with the ideal answers.",
+        ),
     ]
 
     def decorate(command: C) -> C:

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm.selection import check_selection
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.nmf_options import iteration_options, names_option
+from amcspice.cli.nmf_options import iteration_options, names_option, predicting
 from amcspice.cli.nmf_table import print_table
 from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
@@ -74,6 +74,7 @@ def ratings(
     tolerance: float,
     folder: ResultFolder,
     technology: str,
+    predict_range: bool,
     settings: Settings,
 ) -> None:
     """Factorise the ratings in TRAIN: lines of user, item, rating[, time], or MatrixMarket.
@@ -103,7 +104,8 @@ def ratings(
         "duplicates": table.duplicates, "rank": rank, "ridge": parameters.get("ridge", 0.0),
         "iterations": iterations, "tolerance": tolerance,
         "array_rows": parameters.get("array_rows"),
-        "seed": settings.seed, "technology": technology, "jobs": settings.jobs,
+        "seed": settings.seed, "technology": technology,
+        "predict_range": predict_range, "jobs": settings.jobs,
     }  # fmt: skip
     data = [trained.matrix.data, trained.matrix.indices, trained.matrix.indptr]
     if held_out is not None:
@@ -123,7 +125,7 @@ def ratings(
                 trained, held_out, rank=rank, iterations=iterations, tolerance=tolerance,
                 seed=settings.seed, circuit=settings.circuit, analysis=settings.analysis,
                 checkpoint=checkpoint, resume=folder.resume, jobs=pool, verify=settings.verify,
-                progress=advance, **parameters,
+                progress=advance, **predicting(predict_range), **parameters,
             )  # fmt: skip
     metrics = _metrics(result, settings, inputs)
     _write(path, result, view)

@@ -62,8 +62,9 @@ def print_table(
 
 def _left_out(metrics: dict[str, Any]) -> str:
     """Return what stands in which time and energy, and what the ranges were chosen with."""
-    chosen = metrics["settings"]["analysis"]["range"]
-    ranges = "; ranges chosen with the ideal answers" if chosen == "reference" else ""
+    settings = metrics["settings"]
+    oracle = settings["analysis"]["range"] == "reference" and not settings.get("predict_range")
+    ranges = "; ranges chosen with the ideal answers" if oracle else ""
     technology = metrics["cost"]["technology"] if metrics.get("cost") else ""
     whole = f"; those of all with them, in technology {technology}" if technology else ""
     return f"times and energies of a regression without writing and converters{whole}{ranges}"

@@ -37,10 +37,16 @@ class Case:
     answers: Array
     inputs: Inputs
     feedback: Feedback | None = None
+    predicted: float | None = None
 
     @classmethod
-    def of(cls, circuit: Circuit, b: ArrayLike, backend: Backend) -> Case:
-        """Check `b` for `circuit`, compute its reference answers, and set its feedback."""
+    def of(
+        cls, circuit: Circuit, b: ArrayLike, backend: Backend, predicted: float | None = None
+    ) -> Case:
+        """Check `b` for `circuit`, compute its reference answers, and set its feedback.
+
+        Where a range was predicted it comes before that of the reference.
+        """
         if not isinstance(circuit, Circuit):
             raise InputError(
                 f"circuit: {type(circuit).__name__} is no circuit; make one, such as "
@@ -51,12 +57,15 @@ class Case:
         feedback = None
         if backend.simulates:
             circuit, feedback = set_feedback(circuit)
-        return cls(circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors), feedback)
+        inputs = Inputs(circuit, vectors)
+        return cls(circuit, vectors, np.ndim(b) == 1, answers, inputs, feedback, predicted)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
         if analysis.range != "reference":
             return float(analysis.range)
+        if self.predicted is not None:
+            return self.predicted
         return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.read_voltage)
 
     def smaller_range(self, volts: float) -> float:
@@ -65,6 +74,8 @@ class Case:
         It is half as large, or as large as keeps above the floor what stands above it now: to trade
         a wrong answer for one that cannot be read is no gain.
         """
+        if self.predicted is not None:  # nothing is known of the outputs
+            return volts / 2
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor
         kept = outputs[outputs > floor]
         if not kept.size:  # where all stand at the floor a smaller range changes nothing

@@ -112,6 +112,7 @@ def simulate_many(
     analysis: Analysis,
     report: Callable[[float], None] | None = None,
     jobs: int | Pool = 1,
+    volts: Sequence[float | None] | None = None,
 ) -> list[Run]:
     """Simulate circuits, each with right-hand sides of its own; each gives what it gives alone.
 
@@ -126,13 +127,16 @@ def simulate_many(
         Called with the number of right-hand sides finished since the last call.
     jobs : int or Pool
         Processes that share the right-hand sides of a circuit which is simulated by itself.
+    volts : sequence of float, optional
+        Volts per unit that each begins with, predicted without its answers; None is chosen with
+        them.
 
     Returns
     -------
     list of Run
         Without waveforms.
     """
-    return _simulate(circuits, b, analysis, jobs, report=report)
+    return _simulate(circuits, b, analysis, jobs, report=report, volts=volts)
 
 
 def _simulate(
@@ -143,10 +147,15 @@ def _simulate(
     keep: bool = False,
     progress: Callable[[float], None] | None = None,
     report: Callable[[float], None] | None = None,
+    volts: Sequence[float | None] | None = None,
 ) -> list[Run]:
     started = time.perf_counter()
     backend = get_backend(analysis)
-    cases = [Case.of(*pair, backend) for pair in zip(circuits, b, strict=True)]
+    ranges = [None] * len(circuits) if volts is None else volts
+    cases = [
+        Case.of(circuit, vectors, backend, predicted)
+        for circuit, vectors, predicted in zip(circuits, b, ranges, strict=True)
+    ]
     runs: dict[int, Run] = {}
     with contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
         for numbers in _batches(cases, backend):

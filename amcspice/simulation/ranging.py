@@ -106,7 +106,7 @@ class Ranging:
         runs = {
             k: self._read_out(
                 case, outcome, slice(k * count, (k + 1) * count), Range(
-                    "reference" if self.analysis.range == "reference" else "fixed",
+                    _choice(case, self.analysis),
                     float(volts[k]), int(repeats[k]), case.cell_voltage(float(volts[k])),
                     self.analysis.read_voltage,
                 ),
@@ -223,6 +223,13 @@ class Ranging:
             runs_away=away,
             notes=tuple(note for note in notes if note),
         )
+
+
+def _choice(case: Case, analysis: Analysis) -> str:
+    """Return how the range of a case was chosen."""
+    if analysis.range != "reference":
+        return "fixed"
+    return "reference" if case.predicted is None else "predicted"
 
 
 def ideal_run(case: Case, backend: Backend, started: float) -> Run:

@@ -22,8 +22,8 @@ class Range:
 
     Parameters
     ----------
-    choice : {"reference", "fixed"}
-        Chosen with the ideal answer, which no hardware knows; or given.
+    choice : {"reference", "fixed", "predicted"}
+        Chosen with the ideal answer, which no hardware knows; given; or predicted without it.
     volts_per_unit : float
         Volts for one unit of the column-scaled solution.
     repeats : int

@@ -12,7 +12,7 @@ The prediction is frozen when the matrix is programmed, so that no operation dep
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 
-__all__ = ["CALIBRATIONS", "Prediction", "calibrate", "generic_vectors"]
+__all__ = [
+    "CALIBRATIONS",
+    "Prediction",
+    "by_size",
+    "calibrate",
+    "first_range",
+    "generic_vectors",
+    "middle_of",
+]
 
 CALIBRATIONS = 16
 """Vectors of a calibration set; of more that are given the first ones are taken."""
@@ -65,6 +73,31 @@ class Prediction:
         size = np.sqrt(np.einsum("km,km->k", vectors, vectors))
         needed = np.maximum(self.by_size * size, self.least)
         return 1 / np.where(needed > 0, needed, 1.0)
+
+
+def first_range(circuit: Circuit, vectors: Array, read_voltage: float) -> float:
+    """Return a range in which the injected currents of right-hand sides (K, m) alone leave room."""
+    none = np.zeros((len(vectors), len(circuit.output_scale)))
+    return circuit.volts_per_unit(vectors, none, read_voltage)
+
+
+def by_size(circuit: Circuit, vectors: Array, solutions: Array, read_voltage: float) -> list[float]:
+    """Return what each right-hand side asks for, for one of its direction and length one [1/V]."""
+    size = np.linalg.norm(vectors, axis=1)
+    scale = FAR if len(circuit.schematic.bias) else 1.0
+    return [
+        1 / circuit.volts_per_unit(scale * b[None], scale * x[None], read_voltage) / scale / length
+        for b, x, length in zip(vectors, solutions, size, strict=True)
+        if length
+    ]
+
+
+def middle_of(needed: Sequence[float], least: float = 0.0, trials: int = 0) -> Prediction:
+    """Return the prediction of what calibrations ask for; see `Prediction`."""
+    if not needed:
+        return Prediction(0.0, least, trials)
+    middle = max(float(np.median(needed)), max(needed) / HEADROOM)
+    return Prediction(middle, least, trials)
 
 
 def generic_vectors(circuit: Circuit, seed: int) -> Array:
@@ -132,10 +165,6 @@ def calibrate(
             volts = volts_of(0, solutions[0]) * size[0] / size[rows]
         tried = try_all(rows, np.zeros(len(rows)) + volts)
         solutions[rows], trials = tried[0], trials + tried[1]
-    constant = bool(len(circuit.schematic.bias))
     # What is injected whatever the right-hand side is must not count as what grows with it.
-    scale = FAR if constant else 1.0
-    needed = [1 / volts_of(k, solutions[k], scale) / scale for k in range(len(chosen))]
-    by_size = np.array(needed) / size
-    middle = max(float(np.median(by_size)), float(by_size.max()) / HEADROOM)
-    return Prediction(middle, 1 / volts_of(0, none, 0.0) if constant else 0.0, trials)
+    least = 1 / volts_of(0, none, 0.0) if len(circuit.schematic.bias) else 0.0
+    return middle_of(by_size(circuit, chosen, solutions, read_voltage), least, trials)

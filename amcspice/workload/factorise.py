@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm import DenseData, Factorisation, FactorisationTask, nmf_many
-from amcspice.algorithm.factorise import analysis_among
+from amcspice.algorithm.factorise import analysis_among, predicted_among
 from amcspice.device import Hardware, split_hardware
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
@@ -170,6 +170,7 @@ def factorise_image(
     SimulationError
         If a simulation fails.
     """
+    predicted, options = predicted_among(options)
     analysis, parameters = analysis_among(options, analysis)
     given, parameters = split_hardware(parameters)
     hardware = Hardware(**given)
@@ -184,7 +185,7 @@ def factorise_image(
             "rank": rank, "iterations": iterations, "tolerance": tolerance, "circuit": circuit,
             "parameters": {**parameters, "hardware": hardware.changed(seed=tile_seed)},
             "checkpoint": checkpoints and checkpoints / f"tile-{number:05d}.npz",
-            "resume": resume, "seed": tile_seed, "number": number,
+            "resume": resume, "seed": tile_seed, "number": number, "predicted": predicted,
         }
         for number, tile_seed in enumerate(_tile_seeds(seed, tiling.count))
     ]  # fmt: skip
