@@ -199,7 +199,7 @@ class AnalogSolver:
             _account(ledger, factor, selected, run, calibrates=True)
         first = chosen[0]
         least = 0.0
-        if getattr(first.circuit, "lasso", 0.0):  # its currents flow whatever the right-hand side is
+        if getattr(first.circuit, "lasso", 0.0):  # its currents flow always
             least = 1 / first_range(first.circuit, 0 * first.values[:1], read)
         return replace(factor, prediction=middle_of(needed, least), calibrated=ledger)
 
