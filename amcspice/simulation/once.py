@@ -103,8 +103,9 @@ def run_once(
         nonlocal told
         if report is not None:
             finished = fraction * min(prepared.chunk, len(drive) - first) * len(batch)
-            report(max(finished - told, 0.0))  # a window that was too short is run again
-            told = max(finished, told)
+            if finished > told:  # a window that was too short is run again
+                report(finished - told)
+                told = finished
 
     with heard_by(None if report is None else within_chunk):
         for response in prepared.run(drive, lead, forecast, waveforms=keep):
