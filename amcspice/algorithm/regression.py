@@ -192,11 +192,12 @@ class AnalogSolver:
             self.analysis,
             volts=[first_range(each.circuit, each.values, read) for each in chosen],
         )
-        needed, ledger = [], Ledger()
-        for selected, run in zip(chosen, runs, strict=True):
+        needed: list[float] = []
+        ledger, ran = Ledger(), list(zip(chosen, runs, strict=True))
+        for selected, run in ran:
             found = run.measurement.solution
             needed += by_size(selected.circuit, selected.values, found, read)
-            _account(ledger, factor, selected, run, calibrates=True)
+        _account(ledger, factor, ran, calibrates=True)
         first = chosen[0]
         least = 0.0
         if getattr(first.circuit, "lasso", 0.0):  # its currents flow always
@@ -245,7 +246,7 @@ class AnalogSolver:
             values: list[Array] = []
             measured: list[Measurement] = []
             origin: dict[str, Any] = {}
-            ledger = Ledger()
+            ran: list[tuple[Selected, Run]] = []
             for right, selected in zip(share.right_hand_sides, selection, strict=True):
                 rows = np.zeros((len(right.numbers), share.factor.width))
                 values.append(rows)
@@ -254,13 +255,15 @@ class AnalogSolver:
                     continue
                 run = next(runs)
                 measured.append(run.measurement.figures())
-                _account(ledger, share.factor, selected, run)
+                ran.append((selected, run))
                 origin = run.provenance
                 rows[:, selected.columns] = read_out(selected.circuit, run)
                 if verifier is not None:
                     verifier.offer(
                         selected.circuit, selected.values, run, share.index, right.numbers
                     )
+            ledger = Ledger()
+            _account(ledger, share.factor, ran)
             solutions.append(
                 Solution(
                     share.numbers,
@@ -276,27 +279,40 @@ class AnalogSolver:
 def _account(
     ledger: Ledger,
     factor: ProgrammedFactor,
-    selected: Selected,
-    run: Run,
+    ran: Sequence[tuple[Selected, Run]],
     *,
     calibrates: bool = False,
 ) -> None:
-    """Enter a run: its operations, and the writing where the arrays were written for it."""
-    assert factor.activity is not None
-    label = f"{FACTOR}, lines of its own" if selected.reprogrammed else FACTOR
-    held = replace(factor.activity, label=label, range=run.range.choice)
-    activity = ledger.activity(replace(held, kind=CALIBRATION + held.kind) if calibrates else held)
+    """Enter runs: their operations, and the writing where the arrays were written for one."""
+    if factor.activity is None:  # there was nothing to program, and nothing ran
+        return
+    for reprogrammed in (False, True):
+        some = [pair for pair in ran if pair[0].reprogrammed == reprogrammed]
+        if not some:
+            continue
+        first = some[0][1]
+        label = f"{FACTOR}, lines of its own" if reprogrammed else FACTOR
+        kind = (CALIBRATION if calibrates else "") + factor.activity.kind
+        activity = ledger.activity(
+            replace(factor.activity, label=label, kind=kind, range=first.range.choice)
+        )
+        if reprogrammed:
+            ledger.write(activity, len(some))
+        ledger.operate(
+            activity,
+            Measurement.join([run.measurement.figures() for _, run in some]),
+            [run.volts_per_unit for _, run in some],
+            sent=sum(_driven(selected) * len(run) for selected, run in some),
+            cell_voltage=max(run.range.cell_voltage for _, run in some),
+            in_time=BACKENDS[first.fidelity].in_time,
+        )
+
+
+def _driven(selected: Selected) -> int:
+    """Return how many inputs convert for a right-hand side."""
     if selected.reprogrammed:
-        ledger.write(activity)
-    lines = selected.circuit.rows.sum() if selected.reprogrammed else selected.values.shape[1]  # type: ignore[attr-defined]
-    ledger.operate(
-        activity,
-        run.measurement,
-        run.volts_per_unit,
-        sent=int(lines) * len(run),
-        cell_voltage=run.range.cell_voltage,
-        in_time=BACKENDS[run.fidelity].in_time,
-    )
+        return int(selected.circuit.rows.sum())  # type: ignore[attr-defined]
+    return int(selected.values.shape[1])
 
 
 @dataclass(frozen=True)
