@@ -850,3 +850,17 @@ def test_matrices_that_are_none_are_refused():
     ):
         with pytest.raises((InputError, UnsupportedError)):
             call()
+
+
+def test_a_loaded_chip_goes_on_with_the_account_of_each_matrix(tmp_path):
+    chip = chip_of()
+    chip.program(SQUARE, "inv")
+    with pytest.raises(amc.InputError, match="not finite"):
+        chip.program(SQUARE * np.nan, "inv")
+    chip.program(2 * SQUARE, "inv").run(RIGHT[:5])
+    chip.save(tmp_path / "chip.npz")
+    loaded = amc.Chip.load(tmp_path / "chip.npz")
+    for each in (chip, loaded):
+        each.matrices[1].run(RIGHT[:5])
+    assert len(loaded.ledger.activities) == len(chip.ledger.activities)
+    assert loaded.estimates().keys() == chip.estimates().keys()

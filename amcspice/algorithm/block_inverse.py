@@ -28,13 +28,12 @@ from amcspice.circuit.base import Array, are_complex
 from amcspice.errors import InputError, UnstableError
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
 from amcspice.system import Answers, Chip, ProgrammedMatrix
+from amcspice.system.prediction import CALIBRATIONS
 
 __all__ = ["BlockInverse", "BlockPhase"]
 
 CONDITION = 1e8
 """Condition number from which on a leading block counts as singular."""
-
-CALIBRATIONS = 16
 
 Ask = Callable[[ProgrammedMatrix, Array], Array]
 """Runs operations of a matrix on vectors (m, K); returns solutions (n, K)."""

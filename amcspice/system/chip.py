@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.device import Hardware
 from amcspice.errors import InputError, UnsupportedError
-from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS
 from amcspice.schema import to_number
 from amcspice.simulation.standalone import StandaloneDeck, standalone_deck
@@ -25,7 +23,7 @@ from amcspice.system.matrix import ProgrammedMatrix
 from amcspice.system.sampling import Drawn, estimate
 from amcspice.system.saving import load_chip, save_chip
 from amcspice.system.schedule import Phase, account, schedule
-from amcspice.system.state import ChipState, RangeChoice
+from amcspice.system.state import ChipState
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
 
@@ -78,24 +76,6 @@ class Chip(ChipState):
     >>> chip.ledger.operations  # sixteen to calibrate ranges, and one
     17
     """
-
-    def __init__(
-        self,
-        hardware: Hardware | None = None,
-        *,
-        fidelity: str = "dc",
-        seed: int | None = None,
-        technology: str | Technology | None = None,
-        range: RangeChoice | float = "predicted",
-        cost_sample: int = 32,
-        noise: bool = False,
-        jobs: int | Pool = 1,
-        **options: Any,
-    ) -> None:
-        super().__init__(
-            hardware, fidelity=fidelity, seed=seed, technology=technology, range=range,
-            cost_sample=cost_sample, noise=noise, jobs=jobs, **options,
-        )  # fmt: skip
 
     # -- programming -------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def save_chip(chip: ChipState, path: Path) -> None:
         state |= {
             "topology": each._topology, "parameters": each._parameters, "changes": changes,
             "predictions": predictions, "counts": each._counts,
-            "cells_sha256": _cells(each.circuit(each._first)), "ident": each.ident,
+            "cells_sha256": _cells(each.circuit(each._first)),
             "whole": None if each._whole is None else chip.matrices.index(each._whole),
         }  # fmt: skip
         matrices.append(state)

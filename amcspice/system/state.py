@@ -86,12 +86,11 @@ class ChipState:
         self.matrices: list[Any] = []
         self.kept_estimates: dict[tuple[int, str], Estimate] = {}
         self._record = Record()
-        self._idents, self._modes_made = 0, 0
+        self._modes_made = 0
 
     def next_ident(self) -> int:
-        """Return a number that no matrix has had."""
-        self._idents += 1
-        return self._idents - 1
+        """Return the place of the matrix that is made next: what is refused takes none."""
+        return len(self.matrices)
 
     def noise_seed(self, seed: int, problem: int) -> tuple[int, ...] | None:
         """Return the seed of a circuit's noise, another one every time; None if there is none."""
