@@ -256,7 +256,7 @@ def test_what_saturates_is_repeated_in_half_the_range_and_counted():
     del values
     far = TALL @ np.maximum(vectors[-1], 0) - 0.2 * TALL @ np.maximum(-vectors[-1], 0)
     first = matrix.run(far)
-    volts = chip.volts(matrix.circuit(), far[None], matrix._predictions["nnls"])
+    volts = chip.volts(matrix.circuit(), far[None], matrix.services["nnls"].prediction)
     assert first.volts_per_unit == volts[0] / 2 ** int(first.repeats)
     fixed = chip_of(range=1e4).program(TALL, "nnls")
     with pytest.warns(CautionWarning, match="saturate"):
@@ -364,7 +364,7 @@ def test_a_sample_is_drawn_by_hash():
                 matrix.solve(RIGHT[:, k])
         else:
             matrix.solve(RIGHT[:, columns])
-        chips.append(sorted(matrix.samples()["nnls"].indices))
+        chips.append(sorted(matrix.samples["nnls"].indices))
     assert chips[0] == chips[1]
     assert len(chips[0]) == 8
 
@@ -611,7 +611,8 @@ def test_what_is_injected_always_does_not_count_as_growing_with_the_right_hand_s
     found = [  # solutions are zero, whatever the weight is
         amc.Chip()
         .program(TALL, "nnls", lasso=weight, calibration=-1e-2 * TALL)
-        ._predictions["nnls"]
+        .services["nnls"]
+        .prediction
         for weight in (1e-3, 1.0)
     ]
     assert found[0].by_size == pytest.approx(found[1].by_size, rel=1e-3)
@@ -864,3 +865,28 @@ def test_a_loaded_chip_goes_on_with_the_account_of_each_matrix(tmp_path):
         each.matrices[1].run(RIGHT[:5])
     assert len(loaded.ledger.activities) == len(chip.ledger.activities)
     assert loaded.estimates().keys() == chip.estimates().keys()
+
+
+def test_what_operations_take_before_and_after_loading_is_estimated_together(tmp_path):
+    draw = np.random.default_rng(5)
+    A = draw.random((16, 4))
+    easy = A @ draw.random((4, 100))  # no entry at zero
+    hard = A @ (draw.random((4, 300)) * (draw.random((4, 300)) < 0.5))
+    exact = chip_of(fidelity="behavioural")
+    matrix = exact.program(A, "nnls", calibration=easy)
+    matrix.run(easy)
+    matrix.run(hard)
+    chip = chip_of()
+    chip.program(A, "nnls", calibration=easy).run(easy)
+    (before,) = {id(made): made for made in chip.estimates().values()}.values()
+    chip.save(tmp_path / "chip.npz")
+    loaded = amc.Chip.load(tmp_path / "chip.npz")
+    loaded.matrices[0].run(hard)
+    both = loaded.estimates()[loaded.matrices[0].ident, "nnls"]
+    assert (before.total, both.total, both.sampled) == (100, 400, 64)
+    works = [one.cost().work.operated for one in (loaded, exact)]
+    assert abs(works[0].settling - works[1].settling) <= works[0].settling_error
+    spent = [made.amplifiers + made.array for made in works]
+    assert abs(spent[0] - spent[1]) <= works[0].energy_error
+    loaded.matrices[0].refresh()  # other cells are not those of the sample, but count with it
+    assert loaded.estimates()[loaded.matrices[0].ident, "nnls"].total == 400

@@ -15,14 +15,16 @@ from amcspice.schema import to_number
 from amcspice.simulation.standalone import StandaloneDeck, standalone_deck
 from amcspice.simulation.verification import Verification, Verify
 from amcspice.simulation.verify import repeat, warned
+from amcspice.system.arrays import Arrays
 from amcspice.system.cost import Cost
 from amcspice.system.digital import digital_peer
 from amcspice.system.ledger import CALIBRATION, Activity
 from amcspice.system.macro import MACRO
-from amcspice.system.matrix import ProgrammedMatrix
+from amcspice.system.matrix import ProgrammedMatrix, cells_of
 from amcspice.system.sampling import Drawn, estimate
 from amcspice.system.saving import load_chip, save_chip
 from amcspice.system.schedule import Phase, account, schedule
+from amcspice.system.service import Place
 from amcspice.system.state import ChipState
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
@@ -136,10 +138,13 @@ class Chip(ChipState):
                 )
         problem = MACRO if circuit == MACRO else str(operation)
         number = 1 + max((each.number for each in self.matrices), default=-1)
-        made = ProgrammedMatrix(
-            self, number, matrix, problem, circuit, parameters, calibration,
-            label or f"matrix {number}",
+        arrays = Arrays(
+            problem, circuit, dict(parameters), cells_of(self.hardware.device, number), matrix,
+            written_at=self.now, calibration=calibration,
         )  # fmt: skip
+        place = Place(label or f"matrix {number}", len(self.matrices))
+        made = ProgrammedMatrix(self, place, arrays, number)
+        made.write(arrays)
         self.matrices.append(made)
         return made
 
@@ -164,8 +169,6 @@ class Chip(ChipState):
             self.temperature = replace(self.hardware.device, temperature=temperature).temperature
         self.now += seconds
         self.ledger.wait(self.ledger.activity(Activity("chip", "waiting")), seconds)
-        for each in self.matrices:
-            each.age()
 
     def refresh(self) -> None:
         """Write every matrix again, as it was given; the ledger counts it."""
@@ -186,12 +189,16 @@ class Chip(ChipState):
         if not self.analysis_has_no_time:
             return found
         for matrix in self.matrices:
-            for problem, sample in matrix.samples().items():
+            for problem, sample in matrix.samples.items():
                 drawn = list(sample)
                 if not drawn:
                     continue
                 held = Activity.of(matrix.label, problem, drawn[-1].circuit)
-                made = estimate(drawn, matrix.ran(problem), self.analysis, held.static_power)
+                before = self.kept_estimates.get((matrix.ident, problem))
+                ran = matrix.counts[problem] - (before.total if before else 0)
+                made = estimate(drawn, ran, self.analysis, held.static_power)
+                if before:
+                    made = before.joined(made)
                 found[matrix.ident, problem] = made
                 # Calibration runs the same circuit, and is taken to take as long.
                 found[matrix.ident, CALIBRATION + problem] = made
@@ -263,10 +270,10 @@ class Chip(ChipState):
         members: list[Drawn] = [
             drawn
             for matrix in self.matrices
-            for sample in matrix.samples().values()
+            for sample in matrix.samples.values()
             for drawn in sample
         ]
-        ran = sum(sum(matrix._counts.values()) for matrix in self.matrices)
+        ran = sum(sum(matrix.counts.values()) for matrix in self.matrices)
         if asked.count > len(members) and ran > len(members):
             raise InputError(
                 f"verify({asked.count}): {len(members)} of {ran} operations were kept; make the "

@@ -126,12 +126,12 @@ def estimate(drawn: Iterable[Drawn], total: int, analysis: Analysis, static: flo
             lost += 1
     count = len(settling)
     if not count:
-        return Estimate(0, 0.0, 0.0, 0.0, math.inf, math.inf, CONFIDENCE, lost)
+        return Estimate(0, 0.0, 0.0, 0.0, math.inf, math.inf, CONFIDENCE, lost, total)
     seconds, joules = np.array(settling), np.array(energy)
     amplifiers = static * seconds.mean()
     return Estimate(
         count, float(seconds.mean()), float(amplifiers), float(joules.mean() - amplifiers),
-        _half_interval(seconds, total), _half_interval(joules, total), CONFIDENCE, lost,
+        _half_interval(seconds, total), _half_interval(joules, total), CONFIDENCE, lost, total,
     )  # fmt: skip
 
 

@@ -16,9 +16,11 @@ from amcspice.archive import read_archive, write_archive
 from amcspice.circuit import Circuit
 from amcspice.device import Hardware, Memristor, OpAmp
 from amcspice.errors import InputError, UnsupportedError
+from amcspice.system.arrays import Arrays, Lines
 from amcspice.system.ledger import Ledger
-from amcspice.system.matrix import ProgrammedMatrix
+from amcspice.system.matrix import ProgrammedMatrix, cells_of
 from amcspice.system.prediction import Prediction
+from amcspice.system.service import Place
 from amcspice.system.state import ChipState
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate
@@ -27,7 +29,6 @@ __all__ = ["load_chip", "save_chip"]
 
 KIND = "amcspice chip 1"
 _HARDWARE: TypeAdapter[Hardware] = TypeAdapter(Hardware)
-_STATE = ("problem", "label", "cycle", "written_at", "number")
 
 
 def save_chip(chip: ChipState, path: Path) -> None:
@@ -36,24 +37,7 @@ def save_chip(chip: ChipState, path: Path) -> None:
     if type(hardware.device) is not Memristor or type(hardware.opamp) is not OpAmp:
         raise UnsupportedError("a chip with cells or amplifiers of another package has no file")
     arrays: dict[str, Any] = {}
-    matrices = []
-    for place, each in enumerate(chip.matrices):
-        arrays[f"matrix_{place}"] = each.matrix
-        if each._given is not None:
-            arrays[f"calibration_{place}"] = np.asarray(each._given)
-        state = {name: getattr(each, name) for name in _STATE}
-        predictions = {name: vars(made) for name, made in each._predictions.items()}
-        rows, columns, changes = each._selection or (None, None, {})
-        if each._selection is not None:
-            arrays[f"rows_{place}"] = np.arange(len(each.matrix))[rows]
-            arrays[f"columns_{place}"] = np.arange(each.matrix.shape[1])[columns]
-        state |= {
-            "topology": each._topology, "parameters": each._parameters, "changes": changes,
-            "predictions": predictions, "counts": each._counts,
-            "cells_sha256": _cells(each.circuit(each._first)),
-            "whole": None if each._whole is None else chip.matrices.index(each._whole),
-        }  # fmt: skip
-        matrices.append(state)
+    matrices = [_state_of(chip, each, place, arrays) for place, each in enumerate(chip.matrices)]
     values = {
         "hardware": json.loads(_HARDWARE.dump_json(hardware)),
         "analysis": vars(chip.analysis), "range": chip.range, "noise": chip.noise,
@@ -91,7 +75,7 @@ def load_chip(kind: Callable[..., ChipState], path: Path) -> Any:
     except (KeyError, TypeError, ValidationError) as error:
         raise InputError(f"{path}: not a whole chip ({error!r})") from None
     for each, state in zip(chip.matrices, values["matrices"], strict=True):
-        if _cells(each.circuit(each._first)) != state["cells_sha256"]:
+        if _cells(each.circuit(each.arrays.first)) != state["cells_sha256"]:
             raise InputError(
                 f"{path}: the cells of {each.label} come out differently here: the file was "
                 "written by another version of amcspice or numpy"
@@ -105,22 +89,49 @@ def _number(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no plain value")
 
 
+def _state_of(
+    chip: ChipState, matrix: ProgrammedMatrix, place: int, files: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a matrix as plain values, and put its numbers among others."""
+    held = matrix.arrays
+    files[f"matrix_{place}"] = held.matrix
+    if held.calibration is not None:
+        files[f"calibration_{place}"] = held.calibration
+    if held.lines is not None:
+        files[f"rows_{place}"], files[f"columns_{place}"] = held.lines.rows, held.lines.columns
+    predictions = {
+        name: vars(service.prediction)
+        for name, service in matrix.services.items()
+        if service.arrays is held and service.prediction is not None
+    }
+    return {
+        "problem": held.problem, "label": matrix.label, "cycle": held.cycle,
+        "written_at": held.written_at, "number": matrix.number, "topology": held.topology,
+        "parameters": dict(held.parameters), "predictions": predictions, "counts": matrix.counts,
+        "changes": {} if held.lines is None else held.lines.changes,
+        "cells_sha256": _cells(matrix.circuit(held.first)),
+        "whole": None if matrix.whole is None else chip.matrices.index(matrix.whole),
+    }  # fmt: skip
+
+
 def _matrix(
-    chip: ChipState, place: int, state: dict[str, Any], arrays: dict[str, Any]
+    chip: ChipState, place: int, state: dict[str, Any], files: dict[str, Any]
 ) -> ProgrammedMatrix:
-    selection = None
-    if f"rows_{place}" in arrays:
-        lines = (arrays[f"{name}_{place}"] for name in ("rows", "columns"))
-        selection = (*lines, state["changes"])
-    return ProgrammedMatrix.restored(
-        chip,
-        {name: state[name] for name in (*_STATE, "topology", "parameters", "counts")},
-        arrays[f"matrix_{place}"],
-        arrays.get(f"calibration_{place}"),
-        {name: Prediction(**made) for name, made in state["predictions"].items()},
-        selection,
-        None if state["whole"] is None else chip.matrices[state["whole"]],
-    )
+    """Return a matrix that was programmed before; nothing is written and nothing is entered."""
+    lines = None
+    if f"rows_{place}" in files:
+        lines = Lines(files[f"rows_{place}"], files[f"columns_{place}"], state["changes"])
+    arrays = Arrays(
+        state["problem"], state["topology"], state["parameters"],
+        cells_of(chip.hardware.device, state["number"]), files[f"matrix_{place}"], state["cycle"],
+        state["written_at"], files.get(f"calibration_{place}"), lines,
+    )  # fmt: skip
+    whole = None if state["whole"] is None else chip.matrices[state["whole"]]
+    made = ProgrammedMatrix(chip, Place(state["label"], place), arrays, state["number"], whole)
+    made.counts.update(state["counts"])
+    for name, prediction in state["predictions"].items():
+        made.expect(name, Prediction(**prediction))
+    return made
 
 
 def _cells(circuit: Circuit) -> str:

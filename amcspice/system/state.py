@@ -88,10 +88,6 @@ class ChipState:
         self._record = Record()
         self._modes_made = 0
 
-    def next_ident(self) -> int:
-        """Return the place of the matrix that is made next: what is refused takes none."""
-        return len(self.matrices)
-
     def noise_seed(self, seed: int, problem: int) -> tuple[int, ...] | None:
         """Return the seed of a circuit's noise, another one every time; None if there is none."""
         self._modes_made += 1

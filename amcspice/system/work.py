@@ -48,6 +48,8 @@ class Estimate:
         Of these intervals.
     unsettled : int
         Of the sample, that did not settle: they are left out.
+    total : int
+        Operations that the sample stands for.
     """
 
     sampled: int
@@ -58,6 +60,30 @@ class Estimate:
     energy_error: float
     confidence: float
     unsettled: int = 0
+    total: int = 0
+
+    def joined(self, other: Estimate) -> Estimate:
+        """Return that of the operations of both, whose samples were drawn apart."""
+        both = self.total + other.total
+        if not (both and self.sampled and other.sampled):
+            return self if self.sampled else other
+        mine, theirs = self.total / both, other.total / both
+        means = {
+            name: mine * getattr(self, name) + theirs * getattr(other, name)
+            for name in ("settling", "amplifiers", "array")
+        }
+        errors = {
+            name: math.hypot(mine * getattr(self, name), theirs * getattr(other, name))
+            for name in ("settling_error", "energy_error")
+        }
+        return Estimate(
+            sampled=self.sampled + other.sampled,
+            confidence=min(self.confidence, other.confidence),
+            unsettled=self.unsettled + other.unsettled,
+            total=both,
+            **means,
+            **errors,
+        )
 
 
 Estimates = Mapping[tuple[int, str], Estimate]
