@@ -284,7 +284,8 @@ def test_no_cell_sees_twice_the_read_voltage_in_calibration_or_is_left_in_the_da
     circuit = matrix.circuit()
     cells = [
         circuit.cell_voltage(
-            RIGHT[:5, k][None], answers.x[:, k][None], float(answers.volts_per_unit[k])
+            circuit.swing(RIGHT[:5, k][None], answers.x[:, k][None]),
+            float(answers.volts_per_unit[k]),
         )
         for k in range(16)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,10 +193,10 @@ class AnalogSolver:
             volts=[first_range(each.circuit, each.values, read) for each in chosen],
         )
         needed: list[float] = []
-        ledger, ran = Ledger(), list(zip(chosen, runs, strict=True))
-        for selected, run in ran:
-            found = run.measurement.solution
-            needed += by_size(selected.circuit, selected.values, found, read)
+        ledger, ran = Ledger(), []
+        for selected, run in zip(chosen, runs, strict=True):
+            ran.append(_Ran(selected, run, run.measurement.figures()))
+            needed += by_size(selected.circuit, selected.values, run.measurement.solution, read)
         _account(ledger, factor, ran, calibrates=True)
         first = chosen[0]
         least = 0.0
@@ -246,7 +246,7 @@ class AnalogSolver:
             values: list[Array] = []
             measured: list[Measurement] = []
             origin: dict[str, Any] = {}
-            ran: list[tuple[Selected, Run]] = []
+            ran: list[_Ran] = []
             for right, selected in zip(share.right_hand_sides, selection, strict=True):
                 rows = np.zeros((len(right.numbers), share.factor.width))
                 values.append(rows)
@@ -255,7 +255,7 @@ class AnalogSolver:
                     continue
                 run = next(runs)
                 measured.append(run.measurement.figures())
-                ran.append((selected, run))
+                ran.append(_Ran(selected, run, measured[-1]))
                 origin = run.provenance
                 rows[:, selected.columns] = read_out(selected.circuit, run)
                 if verifier is not None:
@@ -276,10 +276,18 @@ class AnalogSolver:
         return solutions
 
 
+class _Ran(NamedTuple):
+    """A selection with its run, and the figures of that."""
+
+    selected: Selected
+    run: Run
+    figures: Measurement
+
+
 def _account(
     ledger: Ledger,
     factor: ProgrammedFactor,
-    ran: Sequence[tuple[Selected, Run]],
+    ran: Sequence[_Ran],
     *,
     calibrates: bool = False,
 ) -> None:
@@ -287,10 +295,10 @@ def _account(
     if factor.activity is None:  # there was nothing to program, and nothing ran
         return
     for reprogrammed in (False, True):
-        some = [pair for pair in ran if pair[0].reprogrammed == reprogrammed]
+        some = [each for each in ran if each.selected.reprogrammed == reprogrammed]
         if not some:
             continue
-        first = some[0][1]
+        first = some[0].run
         label = f"{FACTOR}, lines of its own" if reprogrammed else FACTOR
         kind = (CALIBRATION if calibrates else "") + factor.activity.kind
         activity = ledger.activity(
@@ -300,10 +308,10 @@ def _account(
             ledger.write(activity, len(some))
         ledger.operate(
             activity,
-            Measurement.join([run.measurement.figures() for _, run in some]),
-            [run.volts_per_unit for _, run in some],
-            sent=sum(_driven(selected) * len(run) for selected, run in some),
-            cell_voltage=max(run.range.cell_voltage for _, run in some),
+            Measurement.join([each.figures for each in some]),
+            [each.run.volts_per_unit for each in some],
+            sent=sum(_driven(each.selected) * len(each.run) for each in some),
+            cell_voltage=max(each.run.range.cell_voltage for each in some),
             in_time=BACKENDS[first.fidelity].in_time,
         )
 

@@ -12,7 +12,7 @@ import functools
 import inspect
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,13 +35,28 @@ from amcspice.device import (
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import plain_signature, warn_of_implausible
 
-__all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "as_matrix", "as_vectors"]
+__all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "Swing", "as_matrix", "as_vectors"]
 
 SMALLEST_SIZE = 1e-150
 """Of the largest entry of a matrix or of right-hand sides; the largest is its inverse."""
 
 OUTPUT_USE = 0.5
 """Of the positive output range that outputs which no cell sees are aimed at."""
+
+
+class Swing(NamedTuple):
+    """Largest voltages at one volt per unit.
+
+    Parameters
+    ----------
+    cells : float
+        Across a cell [V].
+    outputs : float
+        At an output [V].
+    """
+
+    cells: float
+    outputs: float
 
 
 class _TakesHardware(abc.ABCMeta):
@@ -218,8 +233,8 @@ class Circuit(metaclass=_TakesHardware):
         """Number of amplifiers."""
         return sum(len(bank.out) for bank in self.schematic.amplifiers)
 
-    def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
-        """Return a range in which cells see the read voltage at most, and outputs have room.
+    def swing(self, vectors: Array, solutions: Array) -> Swing:
+        """Return the largest voltages at one volt per unit.
 
         Parameters
         ----------
@@ -227,22 +242,31 @@ class Circuit(metaclass=_TakesHardware):
             Right-hand sides.
         solutions : ndarray, shape (K, n)
             Expected solutions: they choose the range, never the result.
+        """
+        scaled = solutions / self.output_scale
+        return Swing(self._largest_swing(vectors, scaled), float(np.abs(scaled).max()))
+
+    def range_of(self, swing: Swing, read_voltage: float) -> float:
+        """Return a range in which cells see the read voltage at most, and outputs have room.
+
+        Parameters
+        ----------
+        swing : Swing
         read_voltage : float
             Largest voltage across a cell that is aimed at [V].
         """
-        scaled = solutions / self.output_scale
-        cells, outputs = self._largest_swing(vectors, scaled), float(np.abs(scaled).max())
-        by_cells = min(read_voltage, self.opamp.highest_output) / (cells or 1.0)
+        by_cells = min(read_voltage, self.opamp.highest_output) / (swing.cells or 1.0)
         if self.outputs_drive_cells:
             return by_cells
-        return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (outputs or 1.0))
+        return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0))
 
-    def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
-        """Return the largest voltage across a cell in a range, by expected solutions [V].
+    def cell_voltage(self, swing: Swing, volts_per_unit: float) -> float:
+        """Return the largest voltage across a cell in a range [V]."""
+        return swing.cells * volts_per_unit
 
-        Parameters are those of `volts_per_unit`, and the range.
-        """
-        return self._largest_swing(vectors, solutions / self.output_scale) * volts_per_unit
+    def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
+        """Return the range of right-hand sides; see `swing` and `range_of`."""
+        return self.range_of(self.swing(vectors, solutions), read_voltage)
 
     @property
     def floor(self) -> float:
@@ -339,15 +363,17 @@ def are_complex(values: Any) -> bool:
 
 def check_size(matrix: Any, what: str) -> None:
     """Refuse real or complex entries whose squares leave the range of numbers."""
-    largest = float(np.abs(matrix).max())
+    columns = np.abs(matrix)
+    if columns.ndim == 2:
+        columns = columns.max(axis=0)
+    largest = float(columns.max())
     if largest and not SMALLEST_SIZE <= largest <= 1 / SMALLEST_SIZE:
         raise InputError(
             f"{what}: the largest entry, {largest:g}, must be from {SMALLEST_SIZE:g} to "
             f"{1 / SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"
         )
-    columns = np.abs(matrix).max(axis=0) if np.ndim(matrix) == 2 else np.empty(0)
     lost = np.flatnonzero((columns > 0) & (columns < SMALLEST_SIZE))
-    if lost.size:
+    if np.ndim(matrix) == 2 and lost.size:
         raise InputError(
             f"{what}: the largest entry of column {lost[0]}, {columns[lost[0]]:g}, must be zero or "
             f"at least {SMALLEST_SIZE:g} in size, since squares are formed: choose another unit"

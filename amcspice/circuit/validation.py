@@ -71,8 +71,24 @@ def validate_fields(circuit: Any) -> None:
         if value is None and type(None) in item.exact:
             continue
         fits = type(value) in item.exact or (type(value) is str and value in item.words)
-        if item.bounded or not fits:
-            object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
+        if fits and (not item.bounded or _was_fine(owner, item.name, type(value), value)):
+            continue
+        object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
+
+
+def _was_fine(owner: Any, name: str, kind: type, value: Any) -> bool:
+    """Return whether a plain value stays as it is; circuits by the thousand share theirs."""
+    return kind in _SCALARS and _stays(owner, name, kind, value)
+
+
+@functools.lru_cache(maxsize=4096)
+def _stays(owner: Any, name: str, kind: type, value: Any) -> bool:
+    (item,) = (item for item in _fields(owner) if item.name == name)
+    try:
+        fitted = item.adapter.validate_python(value)
+    except pydantic.ValidationError:
+        return False
+    return type(fitted) is kind and bool(fitted == value)
 
 
 def _fitted(circuit: Any, item: _Field, value: Any) -> Any:

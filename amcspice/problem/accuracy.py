@@ -8,6 +8,9 @@ from amcspice.circuit.base import Array
 
 __all__ = ["absolute_error", "relative_error", "relative_size"]
 
+SMALLEST_SQUARE = 1e-280
+"""Sums of squares below it, and above its inverse, may have lost digits."""
+
 
 def absolute_error(solutions: Array, references: Array) -> Array:
     """Return |x - reference| in the 2-norm, in the unit of x, one value a row.
@@ -60,7 +63,13 @@ def relative_size(differences: Array, references: Array) -> Array:
 
 def _lengths(rows: Array) -> Array:
     """Return the 2-norm of every row, of entries too whose squares are no numbers any more."""
-    peaks = np.abs(rows).max(axis=1, initial=0.0)
-    unit = np.where(np.isfinite(peaks) & (peaks > 0), peaks, 1.0)
-    lengths: Array = unit * np.linalg.norm(rows / unit[:, None], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("kn,kn->k", rows, rows)
+    lengths: Array = np.sqrt(squares)
+    far = ~((squares > SMALLEST_SQUARE) & (squares < 1 / SMALLEST_SQUARE))
+    if far.any():
+        others = rows[far]
+        peaks = np.abs(others).max(axis=1, initial=0.0)
+        unit = np.where(np.isfinite(peaks) & (peaks > 0), peaks, 1.0)
+        lengths[far] = unit * np.linalg.norm(others / unit[:, None], axis=1)
     return lengths

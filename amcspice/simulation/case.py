@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
+from amcspice.circuit.base import Array, Swing
 from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
@@ -66,7 +67,7 @@ class Case:
             return float(analysis.range)
         if self.predicted is not None:
             return self.predicted
-        return self.circuit.volts_per_unit(self.vectors, self.answers, analysis.read_voltage)
+        return self.circuit.range_of(self._swing, analysis.read_voltage)
 
     def smaller_range(self, volts: float) -> float:
         """Return the next range to try where one is too large; the same where there is none.
@@ -84,7 +85,11 @@ class Case:
 
     def cell_voltage(self, volts: float) -> float:
         """Return the largest voltage across a cell that a range asks for [V]."""
-        return self.circuit.cell_voltage(self.vectors, self.answers, volts)
+        return self.circuit.cell_voltage(self._swing, volts)
+
+    @cached_property
+    def _swing(self) -> Swing:
+        return self.circuit.swing(self.vectors, self.answers)
 
     def warn_of_floor(self, volts: float, *, fixed: bool) -> None:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""

@@ -216,13 +216,10 @@ class Ranging:
             nothing_grew(case.circuit, measurement),
             nothing_pushed(case.circuit, case.vectors, measurement),
         )
-        return replace(
-            _run_of(case, measurement, self.backend, scale, origin),
-            waveforms=waveforms,
-            conversion=conversion,
-            runs_away=away,
-            notes=tuple(note for note in notes if note),
-        )
+        return _run_of(
+            case, measurement, self.backend, scale, origin, waveforms=waveforms,
+            conversion=conversion, runs_away=away, notes=tuple(note for note in notes if note),
+        )  # fmt: skip
 
 
 def _choice(case: Case, analysis: Analysis) -> str:
@@ -247,13 +244,15 @@ def ideal_run(case: Case, backend: Backend, started: float) -> Run:
         )  # fmt: skip
     origin = provenance(circuit, None, started)
     choice = "reference" if backend.analysis.range == "reference" else "fixed"
-    run = _run_of(case, measurement, backend, Range(choice, scale, 0), origin)
-    return replace(run, conversion=conversion)
+    return _run_of(
+        case, measurement, backend, Range(choice, scale, 0), origin, conversion=conversion
+    )
 
 
 def _run_of(
-    case: Case, measurement: Measurement, backend: Backend, scale: Range, origin: dict[str, Any]
-) -> Run:
+    case: Case, measurement: Measurement, backend: Backend, scale: Range, origin: dict[str, Any],
+    *, waveforms: Waveforms | None = None, **others: Any,
+) -> Run:  # fmt: skip
     circuit = case.circuit
     return Run(
         problem=circuit.problem,
@@ -264,7 +263,7 @@ def _run_of(
         range=scale,
         amplifiers=circuit.amplifier_count,
         cells=circuit.schematic.cells,
-        waveforms=None,
+        waveforms=waveforms,
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
         feedback=case.feedback,
@@ -273,4 +272,5 @@ def _run_of(
             if backend.simulates
             else tuple
         ),
+        **others,
     )

@@ -316,6 +316,5 @@ class Mode:
         saturated = beyond.sum(axis=1) + measurement.near_limit
         scale = volts[:, None]
         solutions = circuit.read_out(read_volts, scale)
-        # In volts both, so that one range serves all.
-        highest = circuit.cell_voltage(vectors * scale, solutions * scale, 1.0)
-        return _Go(solutions, Attempts(measurement, saturated, highest))
+        swing = circuit.swing(vectors * scale, solutions * scale)  # in volts both: one for all
+        return _Go(solutions, Attempts(measurement, saturated, circuit.cell_voltage(swing, 1.0)))

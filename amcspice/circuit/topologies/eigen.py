@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic, Swing
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
@@ -136,19 +136,23 @@ class Eigen(Circuit):
         """What it finds."""
         return "the dominant eigenvector of A; b is the start"
 
-    def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
+    def range_of(self, swing: Swing, read_voltage: float) -> float:
         """Return the range in which the largest entry ends at the rail."""
-        largest = self.inverter_gain * float(np.abs(solutions).max())
-        return self.opamp.highest_output / largest
+        return self.opamp.highest_output / (self.inverter_gain * swing.outputs)
 
-    def cell_voltage(self, vectors: Array, solutions: Array, volts_per_unit: float) -> float:
+    def cell_voltage(self, swing: Swing, volts_per_unit: float) -> float:
         """Return what stands across cells where the largest inverter has come to a rail [V]."""
+        return swing.cells
+
+    def swing(self, vectors: Array, solutions: Array) -> Swing:
+        """Return the largest output, and what stands across cells at the rail."""
         positive, negative = parts(self.mapping.target)
         extra = self.inverter_gain * (1 - self.detuning) * self.set_by * self.mapping.scale
         totals = line_totals(positive, negative, extra, compensation=self.compensation)
         rail = max(self.opamp.highest_output, -self.opamp.lowest_output)
         outputs = solutions / np.abs(solutions).max(axis=1, keepdims=True) * rail
-        return across(outputs, passive_lines(outputs, negative, totals))
+        cells = across(outputs, passive_lines(outputs, negative, totals))
+        return Swing(cells, float(np.abs(solutions).max()))
 
     @property
     def output_scale(self) -> Array:
