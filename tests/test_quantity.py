@@ -1,6 +1,8 @@
 """Numbers with units: every way of writing one, and every way of getting it wrong."""
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,3 +126,28 @@ def test_every_suffix_without_a_unit(suffix, factor, unit):
 def test_text_with_a_unit_may_be_implausible_too():
     with pytest.warns(amc.errors.ImplausibleWarning, match="OpAmp.gbw: 0.001 Hz is not plausible"):
         assert amc.OpAmp(gbw="1 mHz").gbw == 1e-3
+
+
+@pytest.mark.parametrize("unit", ["Hz", "ohm", "S", "F", "V", "s", "A", "J", "W", "m^2", "1/s"])
+def test_simple_units_are_those_of_pint(unit):
+    import pint
+
+    registry = pint.UnitRegistry()
+    inverse = unit.startswith("1/")
+    for prefix in ["", "T", "G", "M", "k", "m", "u", "µ", "μ", "n", "p", "f"]:
+        name = f"1/{prefix}{unit[2:]}" if inverse else f"{prefix}{unit}"
+        for number in (1.0, 17.3, 0.001, 2.5e7, 123456.789):
+            expected = float(
+                registry.Quantity(number, name.replace("1/", "1 / "))
+                .to(unit.replace("1/", "1 / "))
+                .magnitude
+            )
+            assert to_number(f"{number!r} {name}", unit) == pytest.approx(expected, rel=1e-14)
+
+
+def test_simple_units_need_no_pint():
+    code = (
+        "import sys; from amcspice.schema import to_number; to_number('50 MHz', 'Hz'); "
+        "to_number('4 um^2', 'm^2'); sys.exit('pint' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

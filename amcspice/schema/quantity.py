@@ -167,7 +167,8 @@ def to_number(text: str, unit: str = "") -> float:
         if abs(number) > 1000:
             raise ValueError(f"{text} is beyond any gain")
         return float(10.0 ** (number / 20))
-    value = _converted(number, suffix, unit)
+    factor = _prefixed(suffix, unit)
+    value = _converted(number, suffix, unit) if factor is None else number * factor
     if value is None and suffix in _SUFFIXES and not spelled[2]:
         value = number * _SUFFIXES[suffix]
     if value is None:
@@ -188,6 +189,29 @@ _EXAMPLES = {
     "Hz": "50 MHz", "S": "100 uS", "ohm": "2 ohm", "F": "2 fF", "V": "0.2 V", "s": "100 ns",
     "A": "2 mA", "V/s": "20 V/us", "K": "300 K", "V/sqrt(Hz)": "16 nV/sqrt(Hz)",
 }  # fmt: skip
+
+
+_SI = {
+    "": 1.0, "T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "m": 1e-3, "u": 1e-6, "µ": 1e-6, "μ": 1e-6,
+    "n": 1e-9, "p": 1e-12, "f": 1e-15,
+}  # fmt: skip
+
+_SIMPLE = re.compile(r"(1/)?(Hz|ohm|[SFVsAJWm])(\^2)?")
+"""Units that are read without pint, which takes half a second to import."""
+
+
+@functools.cache
+def _prefixed(suffix: str, unit: str) -> float | None:
+    """Return the factor of a simple unit with an SI prefix; None where pint has to say."""
+    simple = _SIMPLE.fullmatch(unit)
+    if simple is None:
+        return None
+    one, base, power = (part or "" for part in simple.groups())
+    for prefix, factor in _SI.items():
+        if suffix == f"{one}{prefix}{base}{power}":
+            scaled = factor**2 if power else factor
+            return 1 / scaled if one else scaled
+    return None
 
 
 def _both_readings(number: str, unit: str) -> str:

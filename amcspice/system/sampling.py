@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
@@ -142,6 +142,6 @@ def _half_interval(values: Any, total: int) -> float:
         return 0.0
     if count < 2:
         return math.inf
-    factor = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    factor = float(scipy.special.stdtrit(count - 1, (1 + CONFIDENCE) / 2))
     left = math.sqrt(1 - count / total)
     return factor * float(np.std(values, ddof=1)) / math.sqrt(count) * left
