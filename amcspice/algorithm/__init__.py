@@ -5,6 +5,7 @@ from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
+from amcspice.algorithm.iteration import Iterated, iterate
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
@@ -24,11 +25,13 @@ __all__ = [
     "Factorisation",
     "FactorisationTask",
     "Forecast",
+    "Iterated",
     "Iteration",
     "Refined",
     "SparseData",
     "complete",
     "forecast",
+    "iterate",
     "nmf",
     "nmf_many",
     "refine",
