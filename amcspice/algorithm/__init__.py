@@ -6,6 +6,7 @@ from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
 from amcspice.algorithm.iteration import Iterated, iterate
+from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
@@ -14,11 +15,14 @@ from amcspice.algorithm.refinement import (
     forecast,
     refine,
 )
+from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
 from amcspice.algorithm.task import FactorisationTask
 
 __all__ = [
+    "AnalogPreconditioner",
     "BlockInverse",
     "BlockPhase",
+    "Coarse",
     "CompensatedProduct",
     "DenseData",
     "ExactProduct",
@@ -29,10 +33,12 @@ __all__ = [
     "Iteration",
     "Refined",
     "SparseData",
+    "SparseSolution",
     "complete",
     "forecast",
     "iterate",
     "nmf",
     "nmf_many",
     "refine",
+    "solve_sparse",
 ]

@@ -209,7 +209,8 @@ class _Run:
         self, product: _Counted, matrix: Array, right: Array, method: Method, ledger: Ledger
     ) -> None:
         self.product, self.right, self.method, self.ledger = product, right, method, ledger
-        self.exact = np.linalg.solve(matrix, right)
+        exact: Any = np.linalg.solve(matrix, right)
+        self.exact: Array = exact
         self.x, self.residual = np.zeros_like(right), right.copy()
         self.best, self.smallest = self.x, np.inf
         self.steps: list[Step] = []
