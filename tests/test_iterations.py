@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from cli_helpers import files, refused, run
 
 import amcspice as amc
 from amcspice.algorithm import iterate
@@ -73,7 +76,8 @@ def test_programming_breaks_the_symmetry_that_the_usual_recurrence_needs():
         M = amc.Chip(gain=1e8, write_noise=0.04, seed=seed).program(A, "mvm")
         P = M.look(np.eye(32))
         made = iterate(M, A, b, residual=1e-6)
-        assert made.reason == "reached" and made.iterations < 25
+        assert made.reason == "reached"
+        assert made.iterations < 25
         assert conjugate_gradients(P, b, 40, fletcher_reeves)[-1] > 1e-5
 
 
@@ -100,11 +104,13 @@ def test_chebyshev_and_richardson_converge_as_their_bounds_say():
 def test_jacobi_converges_iff_its_iteration_matrix_contracts():
     A = np.eye(8) + 0.1 * (np.ones((8, 8)) - np.eye(8))
     made = iterate(None, A, right(8), method="jacobi", residual=1e-9)
-    assert made.reason == "reached" and off(made.x, np.linalg.solve(A, right(8))) < 1e-8
+    assert made.reason == "reached"
+    assert off(made.x, np.linalg.solve(A, right(8))) < 1e-8
     A = np.eye(8) + 0.5 * (np.ones((8, 8)) - np.eye(8))  # positive, but rho = 3.5
     assert np.linalg.eigvalsh(A).min() > 0
     made = iterate(None, A, right(8), method="jacobi")
-    assert made.reason == "diverges" and "diverges" in made.caution
+    assert made.reason == "diverges"
+    assert "diverges" in made.caution
 
 
 # -- on programmed matrices --------------------------------------------------------------------
@@ -140,7 +146,8 @@ def test_bounds_are_found_by_products_that_the_ledger_counts():
     after = chip.cost().work
     assert after.operated.count - before.operated.count == 16
     assert after.flops > before.flops
-    assert high >= values.max() and high < 1.05 * values.max()
+    assert high >= values.max()
+    assert high < 1.05 * values.max()
     assert 0 < low < 1.3 * values.min()
     every = eigenvalue_bounds(M, 24, products=24)
     np.testing.assert_allclose(every, (values.min(), values.max()), rtol=1e-5)
@@ -148,17 +155,19 @@ def test_bounds_are_found_by_products_that_the_ledger_counts():
 
 def test_a_matrix_that_is_not_positive_is_told():
     A = spread(-0.5, 1.0)
-    with pytest.raises(InputError, match="eigenvalue near -0.5"):
+    with pytest.raises(InputError, match=r"eigenvalue near -0\.5"):
         iterate(None, A, right(24), method="chebyshev")
     made = iterate(None, A, np.linalg.eigh(A)[1][:, 0] + 1e-3)
-    assert made.reason == "indefinite" and "positive definite" in made.caution
+    assert made.reason == "indefinite"
+    assert "positive definite" in made.caution
 
 
 def test_a_direction_of_negative_curvature_begins_again():
     A, b = np.diag([1.0, 1.0, 1.0, -0.05]), np.array([1.0, 2.0, 3.0, 0.5])
     made = iterate(None, A, b, iterations=30)
     # Gradients that meet the negative direction last: one restart, then it cannot go on.
-    assert made.reason == "indefinite" and made.restarts >= 1
+    assert made.reason == "indefinite"
+    assert made.restarts >= 1
 
 
 def test_the_account_has_products_and_digital_work():
@@ -181,7 +190,8 @@ def test_converters_set_a_floor_that_is_told():
     for bits in (8, 12):
         chip = amc.Chip(gain=1e8, seed=1, dac_bits=bits, adc_bits=bits)
         made = iterate(chip.program(A, "mvm"), A, b)
-        assert made.reason == "floor" and "floor" in made.caution
+        assert made.reason == "floor"
+        assert "floor" in made.caution
         # The residual that is told is one that a product confirmed.
         assert made.steps[-1].residual > 1e-3
         ends.append(made.steps[-1].residual)
@@ -202,7 +212,8 @@ def test_a_single_right_hand_side_and_zeros():
     b = right(8, 2)
     b[:, 1] = 0
     made = iterate(None, A, b)
-    assert made.reason == "reached" and not made.x[:, 1].any()
+    assert made.reason == "reached"
+    assert not made.x[:, 1].any()
     np.testing.assert_allclose(iterate(None, A, b[:, 0]).x, made.x[:, 0])
     assert not iterate(None, A, np.zeros(8)).x.any()
 
@@ -226,3 +237,63 @@ def test_what_does_not_fit_is_refused(options, message):
         iterate(None, np.triu(np.ones((3, 3))), right(3))
     with pytest.raises(InputError, match="diagonal"):
         iterate(None, np.fliplr(np.eye(4)), right(4), method="jacobi")
+
+
+# -- command line ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def problem(tmp_path):
+    np.save(tmp_path / "A.npy", wishart(8, 128))
+    np.save(tmp_path / "b.npy", right(8, 2))
+    return ["--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.npy", "--fidelity", "dc"]
+
+
+def test_solve_iterates_and_says_what_it_took(problem, tmp_path):
+    result = run(
+        "solve", "inv", *problem, "--iterate", "chebyshev", "--write-noise", 0.01, "--gain", 1e7,
+        "--json", tmp_path / "r.json", "--out", tmp_path / "x.npy", "--verify", 2,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["ended"] == "reached"
+    assert content["circuit"] == "products"
+    assert len(content["history"]) == content["iterations"] < content["products"]
+    assert content["history"][-1]["residual"] <= 1e-6 < max(content["relative_error"])
+    exact = np.linalg.solve(np.load(tmp_path / "A.npy"), np.load(tmp_path / "b.npy"))
+    x = np.load(tmp_path / "x.npy")
+    assert content["relative_error"][0] == pytest.approx(off(x[:, 0], exact[:, 0]))
+    assert content["verification"]["passed"]
+    assert content["cost"]["work"]["operated"]["count"] <= 2 * content["products"]
+
+
+def test_slices_take_iterations_to_the_bits_that_they_hold(problem, tmp_path):
+    A = np.load(tmp_path / "A.npy") + 1j * np.triu(np.full((8, 8), 0.1), 1)
+    A = A + np.triu(A - A.real, 1).conj().T - np.diag(np.diag(A).imag * 1j)
+    np.save(tmp_path / "C.npy", A)
+    assert np.allclose(A, A.conj().T)
+    result = run(
+        "solve", "inv", "--matrix", tmp_path / "C.npy", *problem[2:], "--iterate", "cg",
+        "--slices", 8, "--levels", 8, "--residual", 1e-7, "--json", "-",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert content["ended"] == "reached"
+    assert max(content["relative_error"]) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--iterate", "cg", "--stages", 1], "--stages"),
+        (["--iterate", "cg", "--refine", 20], "--refine"),
+        (["--residual", 1e-3], "give --iterate"),
+        (["--iterate", "cg", "--trials", 3], "--trials"),
+        (["--iterate", "cg", "--circuit", "mvm"], "--circuit"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(problem, options, message, tmp_path):
+    before = files(tmp_path)
+    refused(run("solve", "inv", *problem, *options), message)
+    refused(run("solve", "lstsq", *problem, "--iterate", "cg"), "of problem inv")
+    assert files(tmp_path) == before

@@ -59,7 +59,8 @@ def test_levels_are_those_of_the_coarse_matrices():
     shape = (13, 8)
     A, P = laplacian(*shape), interpolation(shape, 4).toarray()
     few = coarsened(shape, 4)
-    assert few == (3, 2) and P.shape == (104, 6)
+    assert few == (3, 2)
+    assert P.shape == (104, 6)
     made = AnalogPreconditioner.on_grid(amc.Chip(gain=1e10), A, shape, 4)
     expected = schwarz(A, boxes(shape, 4), P, np.linalg.inv(P.T @ A @ P))
     np.testing.assert_allclose(as_matrix(made), expected, rtol=1e-6, atol=1e-7)
@@ -83,7 +84,8 @@ def test_equal_blocks_are_programmed_once_whatever_their_factor():
     blocks = [range(4), range(4, 8), range(8, 11)]
     chip = amc.Chip(gain=1e10)
     made = AnalogPreconditioner(chip, A, blocks)
-    assert len(made.arrays) == 2 and chip.cost().work.programmings == 2
+    assert len(made.arrays) == 2
+    assert chip.cost().work.programmings == 2
     np.testing.assert_allclose(made.matvec(right(11)), spl.spsolve(A.tocsc(), right(11)), rtol=1e-6)
     alone = AnalogPreconditioner(amc.Chip(write_noise=0.01), A, blocks, share=False)
     assert len(alone.arrays) == 3
@@ -103,7 +105,8 @@ def test_with_exact_blocks_it_takes_the_iterations_of_scipys_gmres():
         A, b, M=exact, rtol=1e-6, restart=100, callback=sizes.append, callback_type="pr_norm"
     )
     made = solve_sparse(A, b, AnalogPreconditioner(amc.Chip(gain=1e9), A, blocks))
-    assert info == 0 and made.reason == "reached"
+    assert info == 0
+    assert made.reason == "reached"
     assert made.iterations <= 40  # a cycle: no direction was let go
     assert abs(made.iterations - len(sizes)) <= 1
     np.testing.assert_allclose(made.x, x, atol=1e-4 * abs(x).max())
@@ -119,11 +122,10 @@ def test_errors_of_cells_and_converters_cost_iterations_and_no_accuracy():
         "converters": {"levels": 16, "write_noise": 0.02, "seed": 2, "dac_bits": 6, "adc_bits": 6},
         "noise": {"levels": 16, "write_noise": 0.02, "seed": 2, "input_noise": 1e-8, "noise": True},
     }.items():
-        made = AnalogPreconditioner.on_grid(
-            amc.Chip(**options), A, (40, 40), 4, largest_entry=1.25
-        )
+        made = AnalogPreconditioner.on_grid(amc.Chip(**options), A, (40, 40), 4, largest_entry=1.25)
         solved = solve_sparse(A, b, made, residual=1e-9)
-        assert solved.reason == "reached" and not solved.caution
+        assert solved.reason == "reached"
+        assert not solved.caution
         assert np.linalg.norm(solved.x - exact) < 1e-6 * np.linalg.norm(exact)
         took[name] = solved.iterations
     assert took["cells"] <= took["exact"] + 4
@@ -162,7 +164,8 @@ def test_the_account_has_operations_products_and_orthogonalisation():
 def test_what_does_not_suffice_is_told():
     A, b = laplacian(60, 60), np.ones(3600)
     made = solve_sparse(A, b, iterations=20)
-    assert made.reason == "iterations" and "residual" in made.caution
+    assert made.reason == "iterations"
+    assert "residual" in made.caution
     assert made.residual == pytest.approx(np.linalg.norm(b - A @ made.x) / 60)
     assert solve_sparse(A, np.zeros(3600)).reason == "reached"
 
@@ -213,7 +216,8 @@ def test_poisson_with_a_hundred_thousand_unknowns():
     chip = amc.Chip(opamp="onchip-1g", levels=16, write_noise=0.01, seed=1)
     made = AnalogPreconditioner.on_grid(chip, A, (n, n), 4, largest_entry=1.25)
     solved = solve_sparse(A, b, made, ledger=chip.ledger)
-    assert solved.reason == "reached" and solved.iterations <= 25
+    assert solved.reason == "reached"
+    assert solved.iterations <= 25
     exact = spl.spsolve(A.tocsc(), b)
     assert np.linalg.norm(solved.x - exact) < 1e-4 * np.linalg.norm(exact)
     assert chip.cost().work.programmings <= 12
