@@ -10,7 +10,7 @@ import scipy.sparse.linalg as spl
 import amcspice as amc
 from amcspice.algorithm import AnalogPreconditioner, Coarse, solve_sparse
 from amcspice.algorithm.grid import boxes, coarsened, interpolation
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnstableError
 
 
 def laplacian(*shape):
@@ -159,6 +159,15 @@ def test_the_account_has_operations_products_and_orthogonalisation():
     assert solved.iterations + 1 <= products["count"] <= solved.iterations + 4
     k = solved.iterations  # directions of one cycle
     assert names["orthogonalisation"]["flops"] == pytest.approx(4 * 256 * k * (k + 1) / 2)
+
+
+def test_entries_off_the_levels_can_make_a_block_unstable():
+    A, chip = laplacian(8, 8), amc.Chip(levels=16)
+    rounded = np.rint(A.toarray() / 4 * 15) / 15  # 1/4 of the range becomes 4/15
+    assert np.linalg.eigvalsh(rounded).min() < 0
+    with pytest.raises(UnstableError, match="block 0"):
+        AnalogPreconditioner(chip, A, [range(64)])
+    AnalogPreconditioner(chip, A, [range(64)], largest_entry=1.25)
 
 
 def test_what_does_not_suffice_is_told():

@@ -10,7 +10,8 @@ iterations, not accuracy: residuals are digital.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -27,6 +28,9 @@ __all__ = ["AnalogPreconditioner", "Coarse"]
 
 DIGITS = 10
 """Blocks that agree in so many digits are equal."""
+
+AT_ONCE = 1000
+"""Blocks that are dense at once."""
 
 
 class Coarse(NamedTuple):
@@ -180,8 +184,7 @@ class AnalogPreconditioner(LinearOperator):
     ) -> list[_Group]:
         """Program each block that is different from all before it."""
         found: dict[Any, tuple[Array, list[NDArray[np.intp]], list[float]]] = {}
-        for number, places in enumerate(blocks):
-            block = values[places][:, places].toarray()
+        for number, (places, block) in enumerate(zip(blocks, _dense(values, blocks), strict=True)):
             factor = float(np.abs(block).max())
             if not factor:
                 raise InputError(f"block {label}{number}: all of it is zero")
@@ -226,6 +229,18 @@ class AnalogPreconditioner(LinearOperator):
             z += P @ self.coarse.inverse.matvec(P.T @ r)
             self.chip.ledger.compute("interpolation", 4.0 * P.nnz, 24.0 * P.nnz)
         return z
+
+
+def _dense(values: sp.csr_array, blocks: list[NDArray[np.intp]]) -> Iterator[Array]:
+    """Yield blocks as dense matrices; those of one size that follow each other are read at once."""
+    for size, run in itertools.groupby(blocks, len):
+        members = list(run)
+        for first in range(0, len(members), AT_ONCE):
+            places = np.array(members[first : first + AT_ONCE])
+            rows = np.repeat(places.reshape(-1, 1), size, axis=1)
+            columns = np.repeat(places, size, axis=0)
+            stacked: Any = values[rows, columns]  # one block below the other
+            yield from stacked.toarray().reshape(-1, size, size)
 
 
 def _places(blocks: Sequence[Any], size: int) -> list[NDArray[np.intp]]:
