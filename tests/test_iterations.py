@@ -184,6 +184,19 @@ def test_the_account_has_products_and_digital_work():
     assert after.flops - before.flops == 16 * b.size * made.iterations + 3 * b.size
 
 
+def test_products_in_time_take_the_same_iterations():
+    A, b = wishart(6, 48), right(6)
+    made = {}
+    for fidelity in ("dc", "behavioural"):
+        chip = amc.Chip(opamp="onchip-1g", write_noise=0.01, seed=1, fidelity=fidelity)
+        made[fidelity] = iterate(chip.program(A, "mvm"), A, b, residual=1e-2, ledger=chip.ledger)
+    assert made["dc"].reason == made["behavioural"].reason == "reached"
+    assert made["dc"].iterations == made["behavioural"].iterations
+    # As far as outputs settle in the window.
+    assert off(made["behavioural"].x, made["dc"].x) < 1e-2
+    assert chip.cost().work.operated.settling > 0
+
+
 def test_converters_set_a_floor_that_is_told():
     A, b = wishart(16, 256), right(16)
     ends = []
@@ -233,6 +246,8 @@ def test_what_does_not_fit_is_refused(options, message):
         iterate(None, wishart(6, 24), right(6), **options)
     with pytest.raises(InputError, match="square"):
         iterate(None, np.ones((3, 2)), right(3))
+    with pytest.raises(InputError, match="singular"):
+        iterate(None, np.ones((3, 3)), right(3))
     with pytest.raises(InputError, match="symmetric"):
         iterate(None, np.triu(np.ones((3, 3))), right(3))
     with pytest.raises(InputError, match="diagonal"):

@@ -75,6 +75,7 @@ def test_boxes_cover_a_grid_and_interpolation_is_exact_for_what_is_linear():
     P = interpolation((15,), 4)
     np.testing.assert_allclose(P @ np.array([4.0, 8.0, 4.0]), 8 - abs(np.arange(15) - 7.0))
     assert interpolation((15, 2), 4).shape == (30, 6)  # the short axis stays
+    assert coarsened((7, 4), 4) == (1, 4)  # so that the last level is one box
     with pytest.raises(InputError, match="of their own"):
         boxes((9,), 4, 2)
 

@@ -44,8 +44,8 @@ def boxes(shape: tuple[int, ...], width: int, overlap: int = 0) -> list[NDArray[
 
 
 def coarsened(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
-    """Return the shape of a grid that has each factor-th line, or every one of short axes."""
-    return tuple(length // factor if length >= 2 * factor else length for length in shape)
+    """Return the shape of a grid that has each factor-th line; axes of one box stay."""
+    return tuple(length // factor if length > factor else length for length in shape)
 
 
 def interpolation(shape: tuple[int, ...], factor: int) -> sp.csr_array:

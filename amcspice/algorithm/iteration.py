@@ -209,8 +209,7 @@ class _Run:
         self, product: _Counted, matrix: Array, right: Array, method: Method, ledger: Ledger
     ) -> None:
         self.product, self.right, self.method, self.ledger = product, right, method, ledger
-        exact: Any = np.linalg.solve(matrix, right)
-        self.exact: Array = exact
+        self.exact = _answer(matrix, right)
         self.x, self.residual = np.zeros_like(right), right.copy()
         self.best, self.smallest = self.x, np.inf
         self.steps: list[Step] = []
@@ -277,6 +276,15 @@ class _Run:
         if asked.any():
             image[:, asked] = (self.product @ (vectors[:, asked] / scale[asked])) * scale[asked]
         return image
+
+
+def _answer(matrix: Array, right: Array) -> Array:
+    """Return the exact solution, which errors are told by."""
+    try:
+        exact: Any = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        raise InputError("matrix: it is singular, there is no solution to iterate to") from None
+    return exact  # type: ignore[no-any-return]
 
 
 def _relative(values: Array, to: Array) -> Array:

@@ -158,6 +158,7 @@ class AnalogPreconditioner(LinearOperator):
         if np.prod(shape) != values.shape[0]:
             raise InputError(f"shape = {shape}: the matrix has {values.shape[0]} unknowns")
         options = {"share": share, **parameters}
+        cut = boxes(shape, width, overlap)
         coarse, few = None, coarsened(shape, width)
         if few != tuple(shape):
             P = interpolation(shape, width)
@@ -169,7 +170,6 @@ class AnalogPreconditioner(LinearOperator):
                 chip, below, few, width, overlap=overlap, level=level + 1, **options
             )
             coarse = Coarse(P, inverse)
-        cut = boxes(shape, width, overlap)
         return cls(chip, values, cut, coarse=coarse, label=f"level {level} ", **options)
 
     @property

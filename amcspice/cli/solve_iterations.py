@@ -97,6 +97,8 @@ def _show(made: Iterated, method: str, error: Any) -> None:
         table.add_row(str(number), f"{step.residual:.2e}", f"{step.error:.2e}")
     console.print(table)
     console.print(
-        f"{method}: {made.iterations} iterations, {made.products} products: {made.reason}"
+        f"{method}: {made.iterations} iterations, {made.products} products, "
+        f"{made.restarts} restarts: {made.reason}"
     )
-    console.print(f"relative error: {np.max(error):.3g}, most of it that of the programmed cells")
+    console.print("residuals are those of the matrix as it was programmed, errors those of A")
+    console.print(f"relative error: {np.max(error):.3g}")
