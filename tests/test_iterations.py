@@ -297,6 +297,18 @@ def test_slices_take_iterations_to_the_bits_that_they_hold(problem, tmp_path):
     assert max(content["relative_error"]) < 1e-6
 
 
+def test_what_is_no_answer_leaves_with_an_exit_code(problem, tmp_path):
+    np.save(tmp_path / "N.npy", -wishart(8, 128))
+    result = run(
+        "solve", "inv", "--matrix", tmp_path / "N.npy", *problem[2:], "--iterate", "cg",
+        "--json", tmp_path / "r.json", "--out", tmp_path / "x.npy",
+    )  # fmt: skip
+    assert result.exit_code == 1
+    assert "not positive definite" in result.output
+    assert json.loads((tmp_path / "r.json").read_text())["ended"] == "indefinite"
+    assert not (tmp_path / "x.npy").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

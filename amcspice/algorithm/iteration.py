@@ -78,6 +78,11 @@ class Iterated:
         return len(self.steps)
 
     @property
+    def failed(self) -> bool:
+        """Whether x is no answer: it diverged, or the method could not go on."""
+        return self.reason in ("diverges", "indefinite")
+
+    @property
     def caution(self) -> str:
         """What the solution does not say by itself; empty where the residual was reached."""
         said = {

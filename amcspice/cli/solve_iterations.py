@@ -71,6 +71,8 @@ def solve_iterations(
         caution(made.caution)
     settings.write_json(content)
     settings.confirm(verification)
+    if made.failed:
+        click.get_current_context().exit(1)
     return solution
 
 
