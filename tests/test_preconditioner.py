@@ -146,6 +146,16 @@ def test_a_coarse_grid_keeps_iterations_from_growing():
     assert took[48][1] >= 2 * took[16][1]
 
 
+@pytest.mark.parametrize(("shape", "width"), [((300,), 8), ((31, 7), 4), ((12, 9, 12), 3)])
+def test_grids_have_any_dimension(shape, width):
+    A, chip = laplacian(*shape), amc.Chip(levels=16, write_noise=0.01, seed=1)
+    made = AnalogPreconditioner.on_grid(chip, A, shape, width, largest_entry=1.25)
+    b = np.ones(A.shape[0])
+    solved = solve_sparse(A, b, made, residual=1e-8)
+    assert solved.iterations <= 25
+    np.testing.assert_allclose(solved.x, spl.spsolve(A.tocsc(), b), rtol=1e-5)
+
+
 def test_the_account_has_operations_products_and_orthogonalisation():
     A, b = laplacian(16, 16), right(256)
     chip = amc.Chip(gain=1e9)
