@@ -16,6 +16,7 @@ PAGES = {
     "docs/converters.md": "",
     "docs/cost.md": "",
     "docs/devices.md": "",
+    "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/recommender.md": "",

@@ -5,6 +5,8 @@ from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
+from amcspice.algorithm.iteration import Iterated, iterate
+from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
@@ -13,23 +15,30 @@ from amcspice.algorithm.refinement import (
     forecast,
     refine,
 )
+from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
 from amcspice.algorithm.task import FactorisationTask
 
 __all__ = [
+    "AnalogPreconditioner",
     "BlockInverse",
     "BlockPhase",
+    "Coarse",
     "CompensatedProduct",
     "DenseData",
     "ExactProduct",
     "Factorisation",
     "FactorisationTask",
     "Forecast",
+    "Iterated",
     "Iteration",
     "Refined",
     "SparseData",
+    "SparseSolution",
     "complete",
     "forecast",
+    "iterate",
     "nmf",
     "nmf_many",
     "refine",
+    "solve_sparse",
 ]

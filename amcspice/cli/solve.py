@@ -13,11 +13,13 @@ from rich.table import Table
 import amcspice as amc
 from amcspice.cli.block_options import Blocks, block_options
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.iteration_options import check_iteration, iteration_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.solve_blocks import solve_blocks
+from amcspice.cli.solve_iterations import solve_iterations
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import get_backend
@@ -61,6 +63,7 @@ _ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "probl
 )
 @waveform_options
 @block_options
+@decorate(iteration_options())
 @shared_options
 def solve(
     problem: str,
@@ -68,6 +71,8 @@ def solve(
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
+    iterate: str | None,
+    residual: float | None,
     blocks: Blocks,
     settings: Settings,
     **options: Any,
@@ -101,11 +106,16 @@ def solve(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
         )
-    if blocks.asked:
-        blocks.check(problem)
+    check_iteration(problem, iterate, residual, blocks)
+    if iterate or blocks.asked:
         _refuse_beside_blocks(waveforms, plot, trials)
+        if iterate is None:
+            blocks.check(problem)
         settings.write_config(problem=problem, **chosen)
-        solution = solve_blocks(A, np.asarray(B), blocks, settings)
+        if iterate is None:
+            solution = solve_blocks(A, np.asarray(B), blocks, settings)
+        else:
+            solution = solve_iterations(A, np.asarray(B), iterate, residual, blocks, settings)
         if out is not None:
             _write_solution(out, solution)
         return
@@ -142,7 +152,7 @@ def _refuse_beside_blocks(waveforms: Any, plot: Any, trials: Any) -> None:
     given = {"--waveforms": waveforms, "--plot": plot, "--trials": trials}
     named = [name for name, value in given.items() if value is not None]
     if named:
-        raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks")
+        raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks or by iterations")
 
 
 def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
