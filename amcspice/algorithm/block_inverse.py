@@ -15,7 +15,7 @@ Pan et al., arXiv 2401.10042, name it BlockAMC.
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array, are_complex
+from amcspice.circuit.parts.fixed_diagonal import FixedDiagonal
 from amcspice.errors import InputError, UnstableError
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
 from amcspice.system import Answers, Chip, ProgrammedMatrix
@@ -169,7 +170,7 @@ class BlockInverse:
     calibration : array_like, shape (n, K), optional
         Right-hand sides like those to come, see `amcspice.Chip.program`.
     **parameters
-        Of the inverting circuits, such as ``input_conductance``.
+        Of the inverting circuits, such as ``diagonal="fixed"``.
 
     Attributes
     ----------
@@ -213,7 +214,7 @@ class BlockInverse:
         if values.shape[0] != values.shape[1]:
             raise InputError(f"matrix: {values.shape}: a linear system needs a square one")
         self.matrix, self._parameters = values, parameters
-        self._largest_entry = 0.0 if own_scale else float(np.abs(values).max())
+        self._largest_entry = 0.0 if own_scale else _largest_in_cells(values, parameters)
         size = _leaf_size(len(values), stages, array_size)
         if calibration is None:
             draw = np.random.default_rng([chip.hardware.device.seed, len(values)])
@@ -356,6 +357,13 @@ class BlockInverse:
             "cells_unrolled": sum(circuit.schematic.cells for circuit in unrolled),
             "phases": len(asked),
         }
+
+
+def _largest_in_cells(matrix: Array, parameters: Mapping[str, Any]) -> float:
+    """Return the largest entry that one array of all of it would program."""
+    if parameters.get("diagonal") == "fixed":
+        return FixedDiagonal.of(matrix, signed=bool(matrix.min() < 0)).largest
+    return float(np.abs(matrix).max())
 
 
 def _leaf_size(n: int, stages: int | None, array_size: int | None) -> int:

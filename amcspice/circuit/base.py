@@ -233,6 +233,11 @@ class Circuit(metaclass=_TakesHardware):
         """Number of amplifiers."""
         return sum(len(bank.out) for bank in self.schematic.amplifiers)
 
+    @property
+    def drawn(self) -> bool:
+        """Whether anything of it is drawn at random: cells or amplifiers."""
+        return self.device.drawn or not self.opamp.matched
+
     def swing(self, vectors: Array, solutions: Array) -> Swing:
         """Return the largest voltages at one volt per unit.
 

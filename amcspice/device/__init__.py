@@ -3,7 +3,7 @@
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
-from amcspice.device.mapping import Mapping, map_matrix
+from amcspice.device.mapping import LargestEntry, Mapping, map_matrix
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
@@ -19,6 +19,7 @@ __all__ = [
     "PRESETS",
     "Compatibility",
     "Hardware",
+    "LargestEntry",
     "Mapping",
     "Memristor",
     "OpAmp",

@@ -16,7 +16,17 @@ __all__ = ["Purpose", "normals", "uniforms"]
 
 Array = NDArray[np.float64]
 Purpose = Literal[
-    "write", "cycle", "cell", "stuck", "drift", "read", "transient", "switching", "pulse", "level"
+    "write",
+    "cycle",
+    "cell",
+    "stuck",
+    "drift",
+    "read",
+    "transient",
+    "switching",
+    "pulse",
+    "level",
+    "resistor",
 ]
 
 # Part of the seed: never renumber, only append.
@@ -31,6 +41,7 @@ _NUMBER: dict[Purpose, int] = {
     "switching": 7,
     "pulse": 8,
     "level": 9,
+    "resistor": 10,
 }
 _BLOCK = 16
 """Columns that share a generator; its draws run along rows first."""

@@ -7,14 +7,27 @@ reads back as ``x = column_scale * v / volts_per_unit``: it is never fitted to a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-__all__ = ["Mapping", "Scaling", "map_matrix"]
+from amcspice.schema import Quantity
+
+__all__ = ["LargestEntry", "Mapping", "Scaling", "map_matrix"]
 
 Scaling = Literal["matrix", "columns"]
+
+LargestEntry = Annotated[
+    float,
+    Field(
+        ge=0,
+        description="Entry that g_max stands for, where it is larger than every one of the "
+        "matrix: blocks of one matrix share it, so that all have the wires of the whole.",
+    ),
+    Quantity(),
+]
 
 
 @dataclass(frozen=True, eq=False)

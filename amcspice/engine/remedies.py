@@ -63,7 +63,8 @@ def noise_share(circuit: Circuit) -> float:
     sigma = device.write_noise * (placed != 0)  # cells that are off have none
     if device.noise_relative_to != "g_max":
         sigma = device.write_noise * np.abs(placed)
-    radius = np.abs(np.linalg.eigvals(sigma**2 @ np.linalg.inv(placed) ** 2)).max()
+    inverse = np.linalg.inv(circuit.matrix * (circuit.mapping.scale / device.g_max))
+    radius = np.abs(np.linalg.eigvals(sigma**2 @ inverse**2)).max()
     return float(np.sqrt(radius))
 
 

@@ -1,8 +1,8 @@
 """Power and energy: what the independent sources deliver, and where it goes.
 
 Sources (supplies, inputs) deliver what amplifiers (quiescent, output stage) and arrays (cells,
-wires, compensation) dissipate.  Not included: converters, drivers of the word-line selectors,
-programming.
+wires, compensation, fixed resistors) dissipate.  Not included: converters, drivers of the
+word-line selectors, programming.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Power:
         Dissipated in output stages and inputs of the amplifiers; while voltages change also what
         capacitors take up.
     array : ndarray
-        Dissipated in cells, wires and compensation.
+        Dissipated in cells, wires, compensation and fixed resistors.
     """
 
     total: Array

@@ -139,10 +139,11 @@ def _check(
         )
     if getattr(circuit, "programmed", None) is not None:
         raise InputError("the arrays of this circuit are programmed already: leave programmed out")
-    if not circuit.device.drawn and circuit.opamp.matched:
+    if not circuit.drawn:
         raise InputError(
             "nothing of this circuit is drawn at random, so every trial would be the same: give "
-            "write noise, variation, stuck cells, read noise, or a mismatch of the amplifiers"
+            "write noise, variation, stuck cells, read noise, or a mismatch of amplifiers or of "
+            "resistors"
         )
     circuit.vectors(b)
     Verifier(verify, analysis, seed)

@@ -56,6 +56,7 @@ class DifferentialLines:
         cycle: int,
         arrays: tuple[int, int, int],
         extra: Array | float = 0.0,
+        matched: float = 0.0,
         compensation: bool = True,
     ) -> DifferentialLines:
         """Program the cells and make the nodes.
@@ -74,6 +75,8 @@ class DifferentialLines:
             Indices of the arrays for the positive part, the negative part and compensation.
         extra : ndarray or float
             What else hangs on the inverting lines, such as feedback [S].
+        matched : float
+            What else hangs on both lines of every pair [S].
         compensation : bool
             Whether the totals are made equal.
         """
@@ -98,8 +101,8 @@ class DifferentialLines:
             used += 2 * m * stacked
         cells = np.vstack([above, below])
         # A line on which nothing hangs is grounded, so that it does not float.
-        hanging = cells.sum(axis=1) + grounded + np.append(np.zeros(m) + extra, np.zeros(m))
-        grounded[hanging == 0] = device.g_max
+        other = matched + np.append(np.zeros(m) + extra, np.zeros(m))
+        grounded[cells.sum(axis=1) + grounded + other == 0] = device.g_max
         return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
 
 

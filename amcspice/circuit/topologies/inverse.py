@@ -8,6 +8,9 @@ a positive real part.  The inputs are injected with the opposite sign, so that o
 
 A signed matrix A = A+ - A- takes either both inputs of every amplifier and conductance
 compensation (n amplifiers), or the columns once more, driven by inverters (2 n amplifiers).
+
+The diagonal may stand in fixed resistors from outputs to inverting lines, which cells then need
+not hold: (G + g_d) x + I = 0, with s_G (A - c I) in G and g_d = s_G c.
 """
 
 from __future__ import annotations
@@ -24,7 +27,13 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
-from amcspice.device import Mapping, map_matrix
+from amcspice.circuit.parts.fixed_diagonal import (
+    Diagonal,
+    FixedDiagonal,
+    ResistorMismatch,
+    matched_resistors,
+)
+from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Quantity
 
@@ -51,26 +60,40 @@ class INV(Circuit):
         ),
         Quantity("", (1e-6, 1e4)),
     ] = field(default=0.0, kw_only=True)
-    largest_entry: Annotated[
-        float,
-        Field(
-            ge=0,
-            description="Entry that g_max stands for, where it is larger than every one of the "
-            "matrix: blocks of one matrix share it, so that all have the wires of the whole.",
-        ),
-        Quantity(),
-    ] = field(default=0.0, kw_only=True)
+    largest_entry: LargestEntry = field(default=0.0, kw_only=True)
+    diagonal: Diagonal = field(default="programmed", kw_only=True)
+    diagonal_mismatch: ResistorMismatch = field(default=0.0, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
         if np.linalg.cond(self.matrix) > SINGULAR:
             raise InputError("matrix: it is singular; there is no solution to settle to")
+        if self._fixed is None and self.diagonal_mismatch:
+            raise InputError(
+                "diagonal_mismatch is of the resistors that diagonal = 'fixed' has: give both"
+            )
+
+    @cached_property
+    def _fixed(self) -> FixedDiagonal | None:
+        """The matrix as resistors and cells; None where cells hold all of it."""
+        if self.diagonal != "fixed":
+            return None
+        return FixedDiagonal.of(self.matrix, signed=self.signed)
 
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
+        fixed, largest = self._fixed, self.largest_entry
+        if fixed is None:
+            return map_matrix(self.matrix, self.device.g_max, largest=largest)
+        largest = max(largest, fixed.largest)
+        return map_matrix(fixed.remainder, self.device.g_max, largest=largest)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether anything of it is drawn at random."""
+        return super().drawn or bool(self.diagonal_mismatch)
 
     @property
     def objective(self) -> str:
@@ -80,7 +103,8 @@ class INV(Circuit):
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the rows: where they rest, and what injected currents alone raise them to."""
         target = self.mapping.target
-        rows = float((np.abs(vectors) * self.mapping.scale / np.abs(target).sum(axis=1)).max())
+        totals = np.abs(target).sum(axis=1) + self._diagonal
+        rows = float((np.abs(vectors) * self.mapping.scale / totals).max())
         return max(across(scaled, self._plus_lines(scaled)), rows)
 
     def _plus_lines(self, scaled: Array) -> Array | None:
@@ -90,10 +114,11 @@ class INV(Circuit):
     def _wire_up(self) -> Schematic:
         network = Network()
         x = network.nodes("x", len(self.matrix))
-        lines = self._lines(network)
+        lines = self._lines(network, x)
         return self._schematic(network, x, lines, lines.cells, x, lines.count)
 
-    def _lines(self, network: Network, target: Array | None = None) -> DifferentialLines:
+    def _lines(self, network: Network, x: Nodes, target: Array | None = None) -> DifferentialLines:
+        matched = self._diagonal if self._compensate else 0.0
         lines = DifferentialLines.of(
             network,
             ("s", "p"),
@@ -101,11 +126,25 @@ class INV(Circuit):
             self.device,
             cycle=self.cycle,
             arrays=(0, 1, 2),
-            extra=self._source,
+            extra=self._source + self._diagonal - matched,
+            matched=matched,
             compensation=self._compensate,
         )
         network.connect(lines.minus, GROUND, self._source)
+        network.connect(lines.minus, x, self._resistors(0))
+        if matched:  # so that compensation has only the totals of cells to make equal
+            network.connect(lines.plus, GROUND, self._resistors(1))
         return lines
+
+    @property
+    def _diagonal(self) -> float:
+        """Conductance that fixed resistors are meant to have [S]."""
+        return 0.0 if self._fixed is None else self._fixed.value * self.mapping.scale
+
+    def _resistors(self, line: int) -> Array:
+        return matched_resistors(
+            self._diagonal, len(self.matrix), self.diagonal_mismatch, self.device.seed, line
+        )
 
     @property
     def _source(self) -> float:
@@ -169,7 +208,8 @@ class CompensatedINV(INV):
         """Return where both lines of a row rest, shape (K, m)."""
         positive, negative = parts(self.mapping.target)
         totals = line_totals(positive, negative, self._source, compensation=self.compensation)
-        return passive_lines(scaled, negative, totals)
+        matched = self._diagonal if self.compensation else 0.0
+        return passive_lines(scaled, negative, totals + matched)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +227,7 @@ class InverterINV(INV):
         n = len(self.matrix)
         x = network.nodes("x", n)
         positive, negative = parts(self.mapping.target)
-        lines = self._lines(network, positive)
+        lines = self._lines(network, x, positive)
         if not negative.any():
             return self._schematic(network, x, lines, lines.cells, x, lines.count)
         opposite, middle = network.nodes("n", n), network.nodes("m", n)

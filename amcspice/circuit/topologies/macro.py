@@ -177,6 +177,15 @@ class MacroINV(INV):
 
     switches: Switches = field(default_factory=Switches, kw_only=True)
 
+    def __post_init__(self) -> None:
+        """Refuse what the other modes have no use for."""
+        super().__post_init__()
+        if self.diagonal != "programmed":
+            raise UnsupportedError(
+                "the arrays of the macro hold the whole matrix, for every mode: diagonal = 'fixed' "
+                "needs inv, inv-compensated or inv-inverters"
+            )
+
     def _wire_up(self) -> Schematic:
         wiring = MacroWiring(self, self.switches, "x")
         bits = self.switches.closed(wiring.network, "t", wiring.r)

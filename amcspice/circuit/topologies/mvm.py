@@ -19,7 +19,7 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
-from amcspice.device import Mapping, map_matrix
+from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.schema import Quantity
 
 __all__ = ["MVM"]
@@ -42,15 +42,7 @@ class MVM(Circuit):
         ),
         Quantity("", (1e-4, 1e4)),
     ] = field(default=1.0, kw_only=True)
-    largest_entry: Annotated[
-        float,
-        Field(
-            ge=0,
-            description="Entry that g_max stands for, where it is larger than every one of the "
-            "matrix: blocks of one matrix share it, so that all have the wires of the whole.",
-        ),
-        Quantity(),
-    ] = field(default=0.0, kw_only=True)
+    largest_entry: LargestEntry = field(default=0.0, kw_only=True)
     compensation: Annotated[
         bool,
         Field(
