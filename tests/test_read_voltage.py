@@ -134,6 +134,9 @@ CASES = [
     ("square", "inv-compensated", {}),
     ("square", "inv-compensated", {"input_conductance": 2.0}),
     ("square", "inv-inverters", {}),
+    ("fit", "inv", {"diagonal": "fixed"}),
+    ("square", "inv-compensated", {"diagonal": "fixed", "input_conductance": 2.0}),
+    ("square", "inv-inverters", {"diagonal": "fixed"}),
 ]
 
 

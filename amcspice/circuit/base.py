@@ -203,6 +203,11 @@ class Circuit(metaclass=_TakesHardware):
         return f"x of problem {self.problem}"
 
     @property
+    def beside_cells(self) -> str:
+        """What of the matrix stands in fixed resistors, for the header of a deck; or nothing."""
+        return ""
+
+    @property
     def output_scale(self) -> Array:
         """Factor of each output beside the volts for a unit, shape (n,)."""
         return self.mapping.column_scale

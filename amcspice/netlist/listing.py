@@ -79,6 +79,8 @@ def _header(
     yield from _line_capacitance(circuit.wire)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
+    if circuit.beside_cells:
+        yield f"Resistors      {circuit.beside_cells}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
     yield f"               x_j = v(xj) / {volts!r}{_unscaled(circuit.output_scale)}"
     gain, unit = np.abs(schematic.input_gain).max(), "V" if schematic.driven else "A"

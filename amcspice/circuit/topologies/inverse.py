@@ -100,6 +100,14 @@ class INV(Circuit):
         """What it finds."""
         return "x with A x = b"
 
+    @property
+    def beside_cells(self) -> str:
+        """The fixed diagonal."""
+        if self._fixed is None:
+            return ""
+        count, ohm, c = len(self.matrix), 1 / self._diagonal, self._fixed.value
+        return f"{count} of {ohm:g} ohm hold c I, c = {c:g}; cells hold what remains of A"
+
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the rows: where they rest, and what injected currents alone raise them to."""
         target = self.mapping.target
