@@ -5,6 +5,7 @@ Needs schemdraw (``pip install .[dev]``).  Lines that end in the same name are c
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -109,13 +110,13 @@ def mvm(d):
         amplifier(d, right + 0.9, y, name("y", i), feedback="g_f")
 
 
-def inv(d):
+def inv(d, feedback=None):
     rows = (0, -2.6)
     right = array(d, 0, 0, rows, ["x₁", "x₂"])
     for i, y in enumerate(rows):
         injection(d, -1.3, y, "−" + name("b", i))
         line(d, (right, y), (right + 0.9, y))
-        amplifier(d, right + 0.9, y, name("x", i))
+        amplifier(d, right + 0.9, y, name("x", i), feedback=feedback)
 
 
 def inv_compensated(d):
@@ -295,6 +296,7 @@ def macro(d):
 DRAWINGS = {
     "mvm": mvm,
     "inv": inv,
+    "inv-fixed": partial(inv, feedback="c"),
     "inv-compensated": inv_compensated,
     "inv-inverters": inv_inverters,
     "ginv-classic": ginv_classic,

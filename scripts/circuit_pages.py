@@ -36,6 +36,7 @@ OPTIONS = {
     "conductance compensation": {"compensation": True},
     "feedback chosen": {"feedback": 2.0},
     "source conductance": {"input_conductance": 0.5},
+    "diagonal in resistors": {"diagonal": "fixed"},
     "switches": {"switches": amc.Switches()},
     "line resistance": {"wire": amc.Wire(row=1.0, column=2.0, driver=3.0, termination=4.0)},
     "line capacitance": {"wire": amc.Wire(row_capacitance=1e-15, column_capacitance=1e-15)},

@@ -113,7 +113,62 @@ def slices_table() -> str:
     return table(("n", *(f"{k} slices" for k in (1, 2, 4, 8, 9))), rows)
 
 
+def gram(seed, users=16, antennas=128):
+    draw, shape = np.random.default_rng(seed), (antennas, users)
+    H = (draw.standard_normal(shape) + 1j * draw.standard_normal(shape)) / np.sqrt(2)
+    return H.conj().T @ H / antennas
+
+
+def solve_gram(seed, count=30, **options):
+    """Return a run of a Gram matrix, and the symbols that it was to find."""
+    A, draw = gram(seed), np.random.default_rng([seed, 1])
+    x = draw.standard_normal((len(A), count)) + 1j * draw.standard_normal((len(A), count))
+    return amc.solve("inv", A, A @ x, **{"fidelity": "dc", "gain": 1e9, "seed": seed, **options}), x
+
+
+def gram_error(**options):
+    """Return the root mean square of errors over channels."""
+    squares = []
+    for seed in range(12):
+        run, x = solve_gram(seed, **options)
+        squares.append(np.linalg.norm(run.x - x) ** 2 / np.linalg.norm(x) ** 2)
+    return np.sqrt(np.mean(squares))
+
+
+def fixed_table() -> str:
+    """Return what a diagonal in fixed resistors brings, and what it costs."""
+    both = ({"diagonal": "programmed"}, {"diagonal": "fixed"})
+    cells = {
+        "error, 1 % write noise": {"write_noise": 0.01},
+        "error, 16 levels": {"levels": 16},
+        "error, 64 levels and 0.5 %": {"levels": 64, "write_noise": 0.005},
+    }
+    rows = [
+        (what, *(f"{gram_error(**options, **where):.2%}" for where in both))
+        for what, options in cells.items()
+    ]
+    apart = gram_error(**both[1], diagonal_mismatch=0.01)
+    rows.append(("error, resistors 1 % apart", "-", f"{apart:.2%}"))
+    radii, runs = [], []
+    for where in both:
+        inverses = [
+            BlockInverse(amc.Chip(levels=8, seed=seed, gain=1e6), gram(seed), stages=0, **where)
+            for seed in range(12)
+        ]
+        found = [forecast(each.matrix, each.transfer()).spectral_radius for each in inverses]
+        radii.append(f"{np.median(found):.2f}")
+        timed = {"fidelity": "behavioural", "gbw": 1e9, "gain": 1e4, "count": 1, **where}
+        runs.append([solve_gram(seed, **timed)[0] for seed in range(12)])
+    rows.append(("spectral radius of a refinement, 8 levels", *radii))
+    settling = ([run.settling_time[0] for run in each] for each in runs)
+    power = ([run.power["total"][0] for run in each] for each in runs)
+    rows.append(("settling, 1 GHz [ns]", *(f"{np.median(each) * 1e9:.1f}" for each in settling)))
+    rows.append(("power, cells at 0.2 V [mW]", *(f"{np.median(each) * 1e3:.0f}" for each in power)))
+    return table(("", "diagonal in cells", "in resistors"), rows)
+
+
 SECTIONS = {
+    "fixed": fixed_table,
     "counts": counts_table,
     "effects": effects_table,
     "methods": methods_table,
