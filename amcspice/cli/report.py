@@ -8,15 +8,9 @@ from pathlib import Path
 import click
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.output import check_target, write_json
+from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
-from amcspice.cli.sweep_points import (
-    chosen_sweep,
-    conditions,
-    read_points,
-    sweep_option,
-    where_option,
-)
+from amcspice.cli.sweep_points import opened_points, sweep_option, where_option
 from amcspice.errors import InputError
 from amcspice.files import replacing
 
@@ -62,19 +56,12 @@ def report(
     """
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
-    for target in (out, json_file):
-        if target is not None:
-            check_target(target)
-    filters = conditions(where)
-    from amcspice.sweep.store.store import Store
     from amcspice.view.report import report as write_report
 
-    with Store.open(store, read_only=True) as opened:
-        stored_sweep = chosen_sweep(opened, sweep)
-        points = read_points(opened, stored_sweep, filters)
+    with opened_points(store, sweep, where, (out, json_file)) as (opened, stored_sweep, points):
         left = (
             0
-            if stored_sweep is None or filters
+            if stored_sweep is None or where
             else opened.counts(stored_sweep.number).get("left", 0)
         )
         with progress(min(len(points.frame), most), "points") as advance:

@@ -8,14 +8,8 @@ from pathlib import Path
 import click
 
 from amcspice.cli.common import debug_option, json_option
-from amcspice.cli.output import check_target, write_json
-from amcspice.cli.sweep_points import (
-    chosen_sweep,
-    conditions,
-    read_points,
-    sweep_option,
-    where_option,
-)
+from amcspice.cli.output import write_json
+from amcspice.cli.sweep_points import opened_points, sweep_option, where_option
 from amcspice.errors import InputError
 
 __all__ = ["plot"]
@@ -77,18 +71,11 @@ def plot(
     """
     if out.suffix.lower() not in SUFFIXES:
         raise InputError(f"{out}: unknown type {out.suffix!r}; use {', '.join(SUFFIXES)}")
-    for target in (out, json_file):
-        if target is not None:
-            check_target(target)
-    filters = conditions(where)
-    from amcspice.sweep.store.store import Store
     from amcspice.view.style import save
     from amcspice.view.sweep_plots import caption, choose, sweep_plot
 
-    with Store.open(store, read_only=True) as opened:
-        stored_sweep = chosen_sweep(opened, sweep)
-        points = read_points(opened, stored_sweep, filters)
-    choice = choose(points, x=x, y=y, by=by, panel=panel, kind=kind)
+    with opened_points(store, sweep, where, (out, json_file)) as (_, stored_sweep, points):
+        choice = choose(points, x=x, y=y, by=by, panel=panel, kind=kind)
     save(sweep_plot(points, choice, log=log_y), out)
     text = caption(points, choice, log=log_y)
     if str(json_file) != "-":

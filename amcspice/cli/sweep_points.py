@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from amcspice.cli.output import check_target
 from amcspice.errors import InputError
 from amcspice.sweep.spec.experiment import PARAMETERS, convert
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from amcspice.sweep.store.stored_sweep import StoredSweep
     from amcspice.view.points import Points
 
-__all__ = ["chosen_sweep", "conditions", "read_points", "sweep_option", "where_option"]
+__all__ = ["chosen_sweep", "conditions", "opened_points", "sweep_option", "where_option"]
 
 
 def sweep_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -82,7 +85,40 @@ def chosen_sweep(store: Store, name: str | None) -> StoredSweep | None:
     raise InputError(f"{store.path} has no sweep {name!r}; it has {listed}")
 
 
-def read_points(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) -> Points:
+@contextlib.contextmanager
+def opened_points(
+    path: Path, sweep: str | None, where: Sequence[str], targets: Sequence[Path | None]
+) -> Iterator[tuple[Store, StoredSweep | None, Points]]:
+    """Open a store, and give it with the sweep and the points that were asked for.
+
+    Parameters
+    ----------
+    path : Path
+        Of the store, which is only read.
+    sweep : str, optional
+        Name or number; None is the one that was last run.
+    where : sequence of str
+        What ``--where`` asks for.
+    targets : sequence of Path
+        What will be written: refused before anything is read if it cannot be.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written, or there is no such sweep or point.
+    """
+    for target in targets:
+        if target is not None:
+            check_target(target)
+    filters = conditions(where)
+    from amcspice.sweep.store.store import Store
+
+    with Store.open(path, read_only=True) as opened:
+        chosen = chosen_sweep(opened, sweep)
+        yield opened, chosen, _read(opened, chosen, filters)
+
+
+def _read(store: Store, sweep: StoredSweep | None, where: dict[str, Any]) -> Points:
     """Return the points of a sweep.
 
     Raises
