@@ -13,7 +13,7 @@ from plain_ngspice import read_listing, run_plain
 import amcspice as amc
 from amcspice.algorithm import BlockInverse, forecast
 from amcspice.circuit import GROUND
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import InputError, UnstableError, UnsupportedError
 
 USERS, ANTENNAS = 16, 128
 IDEAL = amc.OpAmp(gain=1e9)
@@ -181,6 +181,15 @@ def test_the_limit_of_write_noise_is_that_of_the_cells():
     device = amc.Memristor(write_noise=0.01)
     share = noise_share(amc.CompensatedINV(A, device=device, diagonal="fixed"))
     assert share == pytest.approx(0.01 * remainder(A)[1] * inverse_norm(A), rel=0.05)
+
+
+def test_resistors_are_a_remedy_for_an_unstable_writing():
+    X = np.random.default_rng(1).standard_normal((5, 16, 80))[-1]
+    options = {"fidelity": "dc", "write_noise": 0.12, "seed": 4}
+    A = X @ X.T / 80
+    with pytest.raises(UnstableError, match="diagonal = 'fixed'"):
+        amc.solve("inv", A, np.ones(16), **options)
+    assert amc.solve("inv", A, np.ones(16), diagonal="fixed", **options).all_settled
 
 
 # -- mismatch ------------------------------------------------------------------------------------

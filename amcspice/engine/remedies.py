@@ -112,6 +112,8 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
     if not small:
         return
     if isinstance(circuit, INV):
+        if circuit.diagonal != "fixed" and _is_stable(circuit, diagonal="fixed"):
+            yield "diagonal = 'fixed': resistors in the place of its strong diagonal"
         scaled = _unit_diagonal(circuit.matrix)
         if scaled is not None and _is_stable(circuit, matrix=scaled):
             yield "rows and columns scaled to a diagonal of ones, D A D with D = diag(A)^-1/2"
