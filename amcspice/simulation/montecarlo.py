@@ -46,7 +46,8 @@ def monte_carlo(
     Parameters
     ----------
     circuit : Circuit
-        The seeds of its device and of its amplifiers are replaced in every trial.
+        The seeds of its device (cells, fixed resistors) and of its amplifiers are replaced in every
+        trial.
     b : array_like, shape (m,) or (m, K)
         Right-hand sides, all of them in every trial.
     trials : int
