@@ -1,4 +1,4 @@
-"""Algorithms: alternating non-negative least squares over dense, masked and sparse data."""
+"""Algorithms: alternating least squares, linear systems in blocks, low-rank products."""
 
 from amcspice.algorithm.anls import nmf_many
 from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
@@ -7,6 +7,7 @@ from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
 from amcspice.algorithm.iteration import Iterated, iterate
 from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
+from amcspice.algorithm.low_rank import LowRank, LowRankPlan
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
@@ -31,6 +32,8 @@ __all__ = [
     "Forecast",
     "Iterated",
     "Iteration",
+    "LowRank",
+    "LowRankPlan",
     "Refined",
     "SparseData",
     "SparseSolution",
