@@ -7,15 +7,15 @@ part of A.  Which is more depends on how fast its singular values fall (arXiv 25
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.algorithm.low_rank.errors import Cells, array_error
+from amcspice.algorithm.low_rank.errors import Cells, Moments, array_error
 from amcspice.algorithm.low_rank.factors import (
     NMF,
     SVD,
@@ -29,12 +29,15 @@ from amcspice.algorithm.low_rank.search import Budget, Choice, break_even, choos
 from amcspice.algorithm.low_rank.trial import LowRankTrial, simulate
 from amcspice.circuit import as_matrix
 from amcspice.circuit.base import Array, are_complex
-from amcspice.device import Hardware, Memristor, split_hardware
+from amcspice.device import Hardware, split_hardware
 from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, did_you_mean
 from amcspice.system import Chip
 
 __all__ = ["LowRank", "LowRankPlan"]
+
+ROUNDING = 1e-12
+"""Relative error below which there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +83,7 @@ class LowRankPlan:
     @property
     def helps(self) -> bool:
         """Whether two steps are better than one array."""
-        return self.error < self.baseline_error
+        return self.error < self.baseline_error and self.baseline_error > ROUNDING
 
     @property
     def verdict(self) -> str:
@@ -93,7 +96,7 @@ class LowRankPlan:
         elif level == 0:
             limit = "as it would at any write noise, were cells exact otherwise"
         else:
-            limit = f"break-even at {level:.3g} of g_max"
+            limit = f"break-even at a write noise of {100 * level:.3g} %"
         return f"a low-rank product {said}: relative error {figures}; {limit}"
 
     def to_json(self) -> dict[str, Any]:
@@ -214,17 +217,23 @@ class LowRank:
         made = singular_factors(self.matrix, largest)
         if self.rank is None:
             return (made,)
-        return (dataclasses.replace(made, ranks=made.ranks[-1:]),)
+        return (replace(made, ranks=made.ranks[-1:]),)
 
     @cached_property
     def choice(self) -> Choice:
         """The rank and its copies for these cells."""
-        return self._choice(self.hardware.device)
+        return self.choose(Cells(self.hardware.device))
 
-    def _choice(self, device: Memristor) -> Choice:
-        cells = Cells(device)
-        baseline = array_error(self.matrix, cells)
-        return choose(self.matrix, self.candidates, cells, self.budget, baseline)
+    def choose(self, moments: Moments) -> Choice:
+        """Return the best rank and its copies for entries that come to other means and variances.
+
+        Raises
+        ------
+        InputError
+            If no rank leaves a copy of both factors.
+        """
+        baseline = array_error(self.matrix, moments)
+        return choose(self.matrix, self.candidates, moments, self.budget, baseline)
 
     def plan(self) -> LowRankPlan:
         """Return the best rank, its copies, and what both ways are off by.
@@ -253,20 +262,24 @@ class LowRank:
             baseline_cells=self.baseline_cells,
         )
 
-    def break_even(self) -> float | None:
+    def break_even(self, law: Callable[[float], Moments] | None = None) -> float | None:
         """Return the least write noise at which two steps help, see `LowRankPlan`.
 
-        Cells are otherwise as they are.  None, too, where their write errors are measured ones.
+        Parameters
+        ----------
+        law : callable, optional
+            Of the noise, such as `WhiteNoise`; None are these cells with that write noise, which
+            have no break-even where their write errors are measured ones.
         """
         device = self.hardware.device
-        if device.write_errors is not None:
+        if law is None and device.write_errors is not None:
             return None
 
         def advantage(noise: float) -> float:
-            cells = Cells(dataclasses.replace(device, write_noise=noise))
-            baseline = array_error(self.matrix, cells)
-            made = choose(self.matrix, self.candidates, cells, self.budget, baseline)
-            return float(np.log(max(made.square, 1e-300)) / 2 - np.log(baseline))
+            moments = law(noise) if law else Cells(replace(device, write_noise=noise))
+            baseline = array_error(self.matrix, moments)
+            square = max(self.choose(moments).square, ROUNDING**2)
+            return float(np.log(square) / 2 - np.log(max(baseline, ROUNDING)))
 
         return break_even(advantage)
 
