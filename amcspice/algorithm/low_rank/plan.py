@@ -141,7 +141,7 @@ class LowRank:
     matrix : array_like, shape (m, n)
         Real; of a complex one give the real form [Re -Im; Im Re].
     rank : int, optional
-        None takes the smallest whose error is within 1 % of the least.
+        None takes the smallest whose error is within 1.5 % of the least.
     repeats : (int, int), optional
         Copies of the arrays of the first and the second step; None shares the cells out.
     cells : int, optional

@@ -15,7 +15,7 @@ from amcspice.errors import InputError
 
 __all__ = ["Budget", "Choice", "break_even", "choose"]
 
-SLACK = 0.01
+SLACK = 0.015
 """Part by which an error may be above the least one, for fewer amplifiers and conversions."""
 
 NOISES = np.geomspace(1e-4, 1.0, 9)
@@ -70,7 +70,7 @@ class Choice:
 def choose(
     matrix: Array, candidates: Sequence[Factors], moments: Moments, budget: Budget, baseline: float
 ) -> Choice:
-    """Return the smallest rank whose error is within 1 % of the least.
+    """Return the smallest rank whose error is within 1.5 % of the least.
 
     Parameters
     ----------
