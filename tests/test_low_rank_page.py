@@ -1,4 +1,4 @@
-"""docs/published/low-rank.md: tables are those of the script, verdicts follow from their figures."""
+"""docs/published/low-rank.md: tables are those of the script, verdicts follow from figures."""
 
 from __future__ import annotations
 

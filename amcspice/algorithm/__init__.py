@@ -6,8 +6,8 @@ from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
 from amcspice.algorithm.iteration import Iterated, iterate
-from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
 from amcspice.algorithm.low_rank import LowRank, LowRankPlan
+from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
