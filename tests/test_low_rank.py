@@ -383,6 +383,19 @@ def test_the_command_says_whether_it_helps(tmp_path):
     assert "does not help" in made.stdout
 
 
+def test_what_a_plan_leaves_out_is_told(tmp_path):
+    np.save(tmp_path / "A.npy", decaying(32, 2.0))
+    words = ["lowrank", tmp_path / "A.npy", "--write-noise", "0.1", "--wire-resistance", "50",
+             "--json", "-"]  # fmt: skip
+    planned, simulated = run(*words), run(*words, "--simulate")
+    assert "note: the plan leaves out wires: run the circuits" in planned.stderr
+    assert json.loads(planned.stdout)["cautions"] == ["the plan leaves out wires: run the circuits"]
+    told = json.loads(simulated.stdout)
+    assert told["helps"]
+    assert not told["simulated"]["helps"]
+    assert "do not agree" in simulated.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

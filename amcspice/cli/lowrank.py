@@ -87,10 +87,17 @@ def lowrank(
     content = plan.to_json() | {"seed": settings.seed}
     if trial is not None:
         content["simulated"] = trial.to_json()
+    cautions = [] if trial is not None else list(plan.cautions)
+    if trial is not None:
+        cautions += [*trial.two_steps.cautions, *trial.one_array.cautions]
+        if trial.helps is not plan.helps:
+            cautions.append("circuits and plan do not agree on whether it helps")
     if str(settings.json) != "-":
         click.echo(str(plan))
         if trial is not None:
             _show(trial)
+    for caution in dict.fromkeys(cautions):
+        click.echo(f"note: {caution}", err=True)
     settings.write_json(content)
 
 
@@ -132,5 +139,3 @@ def _show(trial: LowRankTrial) -> None:
             str(way.cells),
         )  # fmt: skip
     Console().print(table)
-    for caution in dict.fromkeys((*trial.two_steps.cautions, *trial.one_array.cautions)):
-        click.echo(f"note: {caution}", err=True)

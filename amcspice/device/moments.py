@@ -72,7 +72,7 @@ def cell_moments(device: Memristor, target: Array) -> tuple[Array, Array]:
     mean, square = np.zeros(aimed.shape), np.zeros(aimed.shape)
     mean[on], square[on] = _written(device, aimed[on])
     one = np.ones(1)
-    for spread in (device.device_variation, device.cycle_variation):
+    for spread in filter(None, (device.device_variation, device.cycle_variation)):
         first, second = censored_moments(one, spread)
         mean, square = mean * first, square * second
     rest = device.g_min if not device.selector else 0.0

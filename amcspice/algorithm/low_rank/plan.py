@@ -63,6 +63,8 @@ class LowRankPlan:
         Of the cells that it was made for.
     cells, baseline_cells : int
         Of both factors with their copies and of one array, without what compensates word lines.
+    cautions : tuple of str
+        What the figures leave out, in sentences.
     """
 
     rank: int
@@ -74,6 +76,7 @@ class LowRankPlan:
     write_noise: float
     cells: int
     baseline_cells: int
+    cautions: tuple[str, ...] = ()
 
     @property
     def error(self) -> float:
@@ -113,6 +116,7 @@ class LowRankPlan:
             "write_noise": self.write_noise,
             "cells": self.cells,
             "baseline_cells": self.baseline_cells,
+            "cautions": list(self.cautions),
         }
 
     def __str__(self) -> str:
@@ -260,7 +264,18 @@ class LowRank:
             write_noise=device.write_noise,
             cells=sum(size * copies for size, copies in zip(sizes, made.repeats, strict=True)),
             baseline_cells=self.baseline_cells,
+            cautions=self._left_out(),
         )
+
+    def _left_out(self) -> tuple[str, ...]:
+        hardware = self.hardware
+        wire, converters = hardware.wire, (hardware.dac, hardware.adc)
+        there = {
+            "wires": any((wire.row, wire.column, wire.driver, wire.termination)),
+            "converters": any(part is not None for part in converters),
+        }
+        names = " and ".join(name for name, is_there in there.items() if is_there)
+        return (f"the plan leaves out {names}: run the circuits",) if names else ()
 
     def break_even(self, law: Callable[[float], Moments] | None = None) -> float | None:
         """Return the least write noise at which two steps help, see `LowRankPlan`.

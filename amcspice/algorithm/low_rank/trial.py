@@ -67,9 +67,15 @@ class LowRankTrial:
     inputs: int
     fidelity: str
 
+    @property
+    def helps(self) -> bool:
+        """Whether these cells were better in two steps."""
+        return self.two_steps.error < self.one_array.error
+
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
         return {
+            "helps": self.helps,
             "fidelity": self.fidelity,
             "inputs": self.inputs,
             "two_steps": self.two_steps.to_json(),
