@@ -82,13 +82,21 @@ def circuits_table() -> str:
         for rank in RANKS:
             low = amc.LowRank(A, rank=rank, write_noise=NOISE)
             trials = [low.simulate(seed=seed) for seed in SEEDS]
-            steps.append((rank, *laws(low), _mean(t.two_steps.error for t in trials)))
+            drawn = low.draw(DRAWS).to_json()
+            steps.append(
+                (rank, *laws(low), drawn["error"], _mean(t.two_steps.error for t in trials))
+            )
             one += [t.one_array.error for t in trials]
         cells = Cells(low.hardware.device)
-        found = array_error(A, cells), array_error(A, WhiteNoise(NOISE)), _mean(one)
+        found = (
+            array_error(A, cells),
+            array_error(A, WhiteNoise(NOISE)),
+            drawn["baseline_error"],
+            _mean(one),
+        )
         rows.append((name, "one array", *_figures(*found)))
         rows += [("", f"rank {rank}", *_figures(*rest)) for rank, *rest in steps]
-    head = ("singular values", "", "law of cells", "law of white noise", "circuits",
+    head = ("singular values", "", "law of cells", "law of white noise", "cells drawn", "circuits",
             "circuits over law of cells")  # fmt: skip
     return table(head, rows)
 
@@ -97,8 +105,8 @@ def _mean(values) -> float:
     return float(np.mean(list(values)))
 
 
-def _figures(cells: float, white: float, found: float) -> tuple[str, ...]:
-    return (*(f"{value:.4f}" for value in (cells, white, found)), f"{found / cells:.3f}")
+def _figures(cells: float, white: float, drawn: float, found: float) -> tuple[str, ...]:
+    return (*(f"{value:.4f}" for value in (cells, white, drawn, found)), f"{found / cells:.3f}")
 
 
 def break_even_table() -> str:

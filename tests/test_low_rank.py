@@ -142,6 +142,19 @@ def test_cells_drawn_are_off_as_their_law_says(options):
         assert abs(found.mean() - law) < 3.5 * found.std(ddof=1) / len(found) ** 0.5
 
 
+def test_draws_are_those_of_the_law_and_say_how_sure_they_are():
+    low = amc.LowRank(kernel(24, 5.0), write_noise=0.1, seed=5)
+    told = low.draw(60, seed=1).to_json()
+    for name, law in (
+        ("error", low.plan().error),
+        ("baseline_error", array_error(low.matrix, Cells(low.hardware.device))),
+    ):
+        assert abs(told[name] - law) < 3.5 * told[f"{name}_standard_error"]
+        assert told[f"{name}_standard_error"] < 0.05 * law
+    with pytest.raises(InputError, match="at least 2"):
+        low.draw(1)
+
+
 # -- plans -------------------------------------------------------------------------------------
 
 
@@ -367,7 +380,7 @@ def test_the_command_says_whether_it_helps(tmp_path):
     np.save(tmp_path / "A.npy", decaying(24, 2.0))
     np.save(tmp_path / "flat.npy", orthogonal(24, 3))
     made = run("lowrank", tmp_path / "A.npy", "--write-noise", "5 %", "--simulate", "--inputs", 3,
-               "--json", tmp_path / "A.json")  # fmt: skip
+               "--draws", 5, "--json", tmp_path / "A.json")  # fmt: skip
     assert made.exit_code == 0, made.output
     assert "a low-rank product helps" in made.stdout
     told = json.loads((tmp_path / "A.json").read_text())
@@ -378,6 +391,8 @@ def test_the_command_says_whether_it_helps(tmp_path):
     }
     assert told["simulated"]["fidelity"] == "dc"
     assert told["simulated"]["inputs"] == 3
+    assert told["monte_carlo"]["error"] == pytest.approx(told["error"], rel=0.1)
+    assert "5 draws of the cells" in made.stdout
     made = run("lowrank", tmp_path / "flat.npy", "--write-noise", 0.1)
     assert made.exit_code == 0
     assert "does not help" in made.stdout

@@ -51,12 +51,13 @@ def test_the_published_model_on_the_page(script):
 
 def test_circuits_on_the_page_are_off_as_their_law(script):
     names, laws = [], {}
-    for name, way, cells, white, found, ratio in rows("circuits"):
+    for name, way, cells, white, drawn, found, ratio in rows("circuits"):
         names += [name] if name else []
         laws[names[-1], way] = float(cells)
         assert float(ratio) == pytest.approx(float(found) / float(cells), abs=2e-3)
         assert abs(float(ratio) - 1) < 0.06
         assert float(cells) <= float(white)
+        assert float(drawn) == pytest.approx(float(cells), rel=0.02)
     assert names == [*script.CIRCUITS]
     low = amc.LowRank(script.decaying(64, 1.5), rank=8, write_noise=script.NOISE)
     law = Cells(low.hardware.device)

@@ -62,6 +62,12 @@ __all__ = ["lowrank"]
     metavar="K",
     help="Orthogonal inputs of a run.  [default: as many as there are]",
 )
+@click.option(
+    "--draws",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Monte Carlo of the cells alone: so many draws of both ways.",
+)
 @shared_options
 def lowrank(
     matrix: Path,
@@ -71,6 +77,7 @@ def lowrank(
     factors: str,
     simulate: bool,
     inputs: int | None,
+    draws: int | None,
     settings: Settings,
 ) -> None:
     """Say whether MATRIX is better multiplied with in two steps, and how.
@@ -85,6 +92,9 @@ def lowrank(
     plan = low.plan()
     trial = _simulate(low, inputs, settings) if simulate else None
     content = plan.to_json() | {"seed": settings.seed}
+    drawn = None if draws is None else low.draw(draws, seed=settings.seed).to_json()
+    if drawn is not None:
+        content["monte_carlo"] = drawn
     if trial is not None:
         content["simulated"] = trial.to_json()
     cautions = [] if trial is not None else list(plan.cautions)
@@ -94,6 +104,12 @@ def lowrank(
             cautions.append("circuits and plan do not agree on whether it helps")
     if str(settings.json) != "-":
         click.echo(str(plan))
+        if drawn is not None:
+            click.echo(
+                f"{draws} draws of the cells: {drawn['error']:.3g} +- "
+                f"{drawn['error_standard_error']:.1g} in two steps, {drawn['baseline_error']:.3g} "
+                f"+- {drawn['baseline_error_standard_error']:.1g} in one array"
+            )
         if trial is not None:
             _show(trial)
     for caution in dict.fromkeys(cautions):
