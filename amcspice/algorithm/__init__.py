@@ -1,7 +1,8 @@
-"""Algorithms: alternating least squares, linear systems in blocks, low-rank products."""
+"""Algorithms: programs on a chip, and alternating least squares over dense and sparse data."""
 
 from amcspice.algorithm.anls import nmf_many
 from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
+from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
@@ -17,12 +18,15 @@ from amcspice.algorithm.refinement import (
     refine,
 )
 from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
+from amcspice.algorithm.system import Point, System
 from amcspice.algorithm.task import FactorisationTask
 
 __all__ = [
     "AnalogPreconditioner",
+    "BlockForecast",
     "BlockInverse",
     "BlockPhase",
+    "BlockSolver",
     "Coarse",
     "CompensatedProduct",
     "DenseData",
@@ -34,9 +38,11 @@ __all__ = [
     "Iteration",
     "LowRank",
     "LowRankPlan",
+    "Point",
     "Refined",
     "SparseData",
     "SparseSolution",
+    "System",
     "complete",
     "forecast",
     "iterate",
