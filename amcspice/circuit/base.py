@@ -302,7 +302,7 @@ class Circuit(metaclass=_TakesHardware):
         return described
 
 
-_ARRAYS = ("matrix", "rows", "pair", "calibration")
+_ARRAYS = ("matrix", "rows", "pair", "designed_for")
 """Fields that hold arrays."""
 
 

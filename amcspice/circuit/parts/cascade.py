@@ -9,10 +9,10 @@ Every circuit inverts.  A `Signal` has a sign, therefore: that of the volts for 
 Where a sum needs both signs of one voltage it is refused, since an inverter would be needed;
 otherwise signs need no care.
 
-How large the outputs of each circuit are follows from its conductances.  With V_s volts for a unit
-of signal s, a circuit that takes currents has ``V = g_in / (s_G sum_s 1/|V_s|)`` volts for a unit of
-its solution, and one that takes voltages has ``V_s s_G / g_f``: `input_conductance` and
-`feedback` (multiples of g_max) choose them.
+How large the outputs of a circuit are follows from its conductances.  With V_s volts for a unit of
+signal s, one that takes currents has ``g_in / (s_G sum_s 1/|V_s|)`` volts for a unit of its
+solution, one that takes voltages ``V_s s_G / g_f``: `input_conductance` and `feedback` (multiples
+of g_max) choose them.
 """
 
 from __future__ import annotations
@@ -220,13 +220,16 @@ def _refuse(name: str, circuit: Circuit, inputs: tuple[Signal, ...], *, taken: b
                 f"{name}: {circuit.name} takes {circuit.input_size} entries, but an input has "
                 f"{len(signal.nodes)}"
             )
-    if not wired.driven and not wired.source_conductance.all():
+    if wired.bias.size or circuit.bounded:
+        raise UnsupportedError(
+            f"{name}: {circuit.name} cannot stand in a cascade where its outputs end at a limit or "
+            "constants are injected"
+        )
+    if not wired.driven and not (wired.source_conductance.size and wired.source_conductance.all()):
         raise UnsupportedError(
             f"{name}: {circuit.name} takes currents: give it an input_conductance, through which "
             "voltages can drive it"
         )
-    if wired.bias.size or circuit.bounded:
-        raise UnsupportedError(f"{name}: {circuit.name} with a limit or constant in a cascade")
 
 
 def own_cells(device: Memristor, number: int) -> Memristor:

@@ -4,18 +4,20 @@ With ``A = [A1 A2; A3 A4]``, ``b = [f; g]``, ``x = [y; z]`` and ``S = A4 - A3 A1
 
     p = A1^-1 f;   w = A3 p;   z = S^-1 (g - w);   q = A2 z;   y = A1^-1 (f - q).
 
-A1 stands twice, for nothing is used twice.  Every circuit inverts, so the voltages of w and of z
+A1 stands twice, for nothing is used twice.  Where a circuit that inverts A1 or S would not settle,
+rows and columns are taken in another order.  Every circuit inverts, so the voltages of w and of z
 have the opposite sign, and no inverter is needed.  S is formed digitally.
 
-The resistors between the circuits are such that in a calibration set, which is part of the design,
-every circuit uses its amplifiers alike: they follow from the matrix, not from what is solved.
+The resistors between the circuits are such that for a set of right-hand sides, which is part of the
+design, every circuit uses its amplifiers alike: they follow from the matrix, not from what is
+solved later.
 
 Pan et al., arXiv 2401.10042, give the blocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,20 +25,21 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import scipy.linalg
+from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.circuit.base import Array, Circuit, Schematic, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
+from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
 from amcspice.circuit.topologies.mvm import MVM
-from amcspice.device import map_matrix
-from amcspice.device.mapping import Mapping as MatrixMapping
+from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Name
 
 __all__ = ["UnrolledBlockINV"]
 
-CALIBRATIONS = 16
+GENERIC = 16
 """Right-hand sides that resistors are chosen for where none are given."""
 
 
@@ -47,7 +50,7 @@ class UnrolledBlockINV(Circuit):
     Raises
     ------
     InputError
-        If the matrix, its leading block, or the Schur complement is singular; names the block.
+        If in no order of rows that was tried circuits can invert A1 and S; names the block.
     """
 
     name: ClassVar[str] = "inv-blocks"
@@ -55,14 +58,14 @@ class UnrolledBlockINV(Circuit):
     square: ClassVar[bool] = True
     signed: ClassVar[bool] = True
 
-    own_scale: Annotated[
+    shared_scale: Annotated[
         bool,
         Field(
-            description="Every block of inv-blocks uses the whole range of conductances, instead "
-            "of one scale for all."
+            description="All blocks of inv-blocks stand on one scale, so that wires disturb each "
+            "as an array of its size; without, each uses the whole range of conductances."
         ),
-    ] = field(default=False, kw_only=True)
-    calibration: Annotated[
+    ] = field(default=True, kw_only=True)
+    designed_for: Annotated[
         Any,
         Field(
             description="Right-hand sides like those to come, (n, K), for which the resistors "
@@ -76,33 +79,51 @@ class UnrolledBlockINV(Circuit):
         super().__post_init__()
         if len(self.matrix) < 2:
             raise InputError(f"{self.name} needs a matrix of at least two rows")
-        if self.calibration is not None:
-            vectors = _calibration(self.calibration, len(self.matrix))
-            object.__setattr__(self, "calibration", vectors.T)
-        self._cascade  # noqa: B018 - what the blocks do not allow is refused here
+        if self.designed_for is not None:
+            vectors = _design_vectors(self.designed_for, len(self.matrix))
+            object.__setattr__(self, "designed_for", vectors.T)
+        own_cells(self.device, 0)
+        self._split  # noqa: B018 - here, because they refuse
 
     @property
     def half(self) -> int:
         """Rows of the leading block."""
         return (len(self.matrix) + 1) // 2
 
-    @cached_property
+    @property
     def blocks(self) -> dict[str, Array]:
-        """A1, A2, A3, and the Schur complement S."""
-        half, matrix = self.half, self.matrix
-        blocks = {
-            "A1": matrix[:half, :half],
-            "A2": matrix[:half, half:],
-            "A3": matrix[half:, :half],
-        }
-        _refuse_singular("A1", blocks["A1"])
-        inner = scipy.linalg.solve(blocks["A1"], blocks["A2"])
-        blocks["S"] = matrix[half:, half:] - blocks["A3"] @ inner
-        _refuse_singular("S", blocks["S"])
-        return blocks
+        """A1, A2, A3, and the Schur complement S, of the rows and columns in their order."""
+        return self._split[1]
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """Rows and columns as blocks take them."""
+        return self._split[0]
 
     @cached_property
-    def mapping(self) -> MatrixMapping:
+    def _split(self) -> tuple[NDArray[np.intp], dict[str, Array]]:
+        """Return the first order of rows and columns whose blocks circuits can invert, and them.
+
+        The order that was given comes first; then rows by how much their diagonal outweighs the
+        rest.
+        """
+        matrix = self.matrix
+        rest = np.abs(matrix).sum(axis=1) - np.abs(np.diag(matrix))
+        weight = np.diag(matrix) / np.where(rest > 0, rest, 1.0)
+        faults = []
+        for order in (np.arange(len(matrix)), np.argsort(-weight, kind="stable")):
+            blocks = _blocks(matrix[np.ix_(order, order)], self.half)
+            fault = _fault(blocks)
+            if not fault:
+                return order, blocks
+            faults.append(fault)
+        raise InputError(
+            f"{faults[0]}: take a single array, such as inv-compensated, or another order of rows "
+            "and columns"
+        )
+
+    @cached_property
+    def mapping(self) -> Mapping:
         """How the matrix would stand in one array; its blocks share the scale."""
         return map_matrix(self.matrix, self.device.g_max)
 
@@ -114,7 +135,8 @@ class UnrolledBlockINV(Circuit):
     @cached_property
     def output_scale(self) -> Array:
         """One for y, minus one for z."""
-        return 1 / np.concatenate([signal.volts for signal in self._cascade[1]])
+        volts = np.concatenate([signal.volts for signal in self._cascade[1]])
+        return 1 / volts[np.argsort(self.order)]
 
     def questions(self, vectors: Array, solutions: Array) -> dict[str, Question]:
         """Return what each circuit is asked, and its answer, for expected solutions.
@@ -125,6 +147,7 @@ class UnrolledBlockINV(Circuit):
             Of the whole.
         """
         blocks, half = self.blocks, self.half
+        vectors, solutions = vectors[:, self.order], solutions[:, self.order]
         f, g = vectors[:, :half], vectors[:, half:]
         y, z = solutions[:, :half], solutions[:, half:]
         q = z @ blocks["A2"].T
@@ -139,15 +162,21 @@ class UnrolledBlockINV(Circuit):
 
     def _wire_up(self) -> Schematic:
         cascade, outputs = self._cascade
-        return cascade.schematic(*outputs)
+        wired, place = cascade.schematic(*outputs), np.argsort(self.order)
+        return dataclasses.replace(
+            wired,
+            inputs=wired.inputs[place],
+            input_gain=wired.input_gain[place],
+            outputs=wired.outputs[place],
+        )
 
     @cached_property
-    def _largest(self) -> Mapping[str, float]:
-        """Largest entry of every signal in the calibration; of x for both of its parts."""
+    def _largest(self) -> dict[str, float]:
+        """Largest entry of every signal in the design; of x for both of its parts."""
         draw = np.random.default_rng(len(self.matrix))
-        vectors = draw.uniform(-1.0, 1.0, (CALIBRATIONS, len(self.matrix)))
-        if self.calibration is not None:
-            vectors = self.calibration.T
+        vectors = draw.uniform(-1.0, 1.0, (GENERIC, len(self.matrix)))
+        if self.designed_for is not None:
+            vectors = self.designed_for.T
         solutions = scipy.linalg.solve(self.matrix, vectors.T).T
         asked = self.questions(vectors, solutions)
         largest = {name: float(np.abs(answer).max()) for name, (_, answer) in asked.items()}
@@ -178,7 +207,7 @@ class UnrolledBlockINV(Circuit):
     def _stage(self, cascade: Cascade, name: str, block: str, *inputs: Signal) -> Signal:
         """Add the circuit that a phase takes, with the conductances that give it its volts."""
         matrix = self.blocks[block]
-        shared = 0.0 if self.own_scale else float(np.abs(self.matrix).max())
+        shared = float(np.abs(self.matrix).max()) if self.shared_scale else 0.0
         unit = max(float(np.abs(matrix).max()), shared)
         common: dict[str, Any] = {
             "device": own_cells(self.device, len(cascade.stages)),
@@ -197,23 +226,38 @@ class UnrolledBlockINV(Circuit):
         return cascade.stage(name, circuit, *inputs)
 
 
-def _refuse_singular(name: str, block: Array) -> None:
-    if np.linalg.cond(block) > SINGULAR:
-        raise InputError(
-            f"block {name}: it is singular, so x cannot be found in these blocks; take a single "
-            "array, or another order of rows and columns"
-        )
+def _blocks(matrix: Array, half: int) -> dict[str, Array]:
+    """Return the blocks of a matrix; no S where A1 is singular."""
+    blocks = {"A1": matrix[:half, :half], "A2": matrix[:half, half:], "A3": matrix[half:, :half]}
+    if np.linalg.cond(blocks["A1"]) <= SINGULAR:
+        inner = scipy.linalg.solve(blocks["A1"], blocks["A2"])
+        blocks["S"] = matrix[half:, half:] - blocks["A3"] @ inner
+    return blocks
 
 
-def _calibration(given: Any, size: int) -> Array:
-    """Return calibration vectors (K, n), of which one is not zero."""
+def _fault(blocks: dict[str, Array]) -> str:
+    """Return why a block cannot be inverted by a circuit; empty if all can be."""
+    if "S" not in blocks:
+        return "block A1 is singular"
+    if np.linalg.cond(blocks["S"]) > SINGULAR:
+        return "block S is singular"
+    for name in ("A1", "S"):
+        # As amplifiers see it: rows over what hangs on their lines, see `INV`.
+        totals = np.maximum(*(part.sum(axis=1) for part in parts(blocks[name])))
+        if np.linalg.eigvals(blocks[name] / totals[:, None]).real.min() <= 0:
+            return f"block {name}: the circuit that inverts it is unstable"
+    return ""
+
+
+def _design_vectors(given: Any, size: int) -> Array:
+    """Return right-hand sides (K, n), of which one is not zero."""
     values = given
     if isinstance(given, str | Path):
         try:
             values = np.load(given)
         except (OSError, ValueError) as error:
-            raise InputError(f"calibration: {given} cannot be read: {error}") from None
+            raise InputError(f"designed_for: {given} cannot be read: {error}") from None
     vectors = as_vectors(values, size)
     if not vectors.any():
-        raise InputError("calibration: every entry is zero")
-    return vectors[:CALIBRATIONS]
+        raise InputError("designed_for: every entry is zero")
+    return vectors
