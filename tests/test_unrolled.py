@@ -240,6 +240,10 @@ def test_both_copies_of_the_leading_block_have_cells_of_their_own():
     other = amc.UnrolledBlockINV(A, write_noise=0.02, seed=2)
     fixed = [each.schematic.peripheral.elements[2] for each in (circuit, other)]
     np.testing.assert_array_equal(*fixed)
+    described = circuit.describe()
+    assert described["circuits"] == other.describe()["circuits"]
+    assert described["circuits"]["y"].keys() == {"volts", "input_conductance"}
+    assert described["order"] == list(range(8))
 
 
 def test_every_circuit_uses_its_amplifiers_alike():

@@ -138,6 +138,21 @@ class UnrolledBlockINV(Circuit):
         volts = np.concatenate([signal.volts for signal in self._cascade[1]])
         return 1 / volts[np.argsort(self.order)]
 
+    def describe(self) -> dict[str, Any]:
+        """Return every parameter but the matrix, and how the circuits were designed."""
+        circuits = {
+            name: {
+                "volts": stage.volts,
+                **{
+                    key: getattr(stage.circuit, key)
+                    for key in ("input_conductance", "feedback")
+                    if hasattr(stage.circuit, key)
+                },
+            }
+            for name, stage in self._cascade[0].stages.items()
+        }
+        return {**super().describe(), "order": self.order.tolist(), "circuits": circuits}
+
     def questions(self, vectors: Array, solutions: Array) -> dict[str, Question]:
         """Return what each circuit is asked, and its answer, for expected solutions.
 
