@@ -36,6 +36,7 @@ class Detector(Circuit):
     name: ClassVar[str] = "detector"
     problems: ClassVar[tuple[str, ...]] = ("lstsq",)
     signed: ClassVar[bool] = True
+    outputs_drive_cells: ClassVar[bool] = False
 
     @property
     def channel(self) -> Any:
@@ -64,12 +65,11 @@ class Detector(Circuit):
     def output_scale(self):
         return 1 / self.cascade[1].volts
 
-    def _largest_swing(self, vectors, scaled):
+    def swing(self, vectors, solutions):
         H = self.channel
         x = np.linalg.lstsq(H, vectors.T, rcond=None)[0].T
         asked = {"z": (vectors, vectors @ H), "x": (vectors @ H, x), "r": (x, x @ H.T)}
-        asked = {name: asked[name] for name in self.cascade[0].stages}
-        return self.cascade[0].largest_swing(asked)
+        return self.cascade[0].swing(asked)
 
     def _wire_up(self) -> Schematic:
         cascade, found = self.cascade

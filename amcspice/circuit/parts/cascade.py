@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from amcspice.circuit.base import Amplifiers, Array, Circuit
+from amcspice.circuit.base import Amplifiers, Array, Circuit, Swing
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network, Nodes
 from amcspice.circuit.schematic import Schematic
@@ -193,19 +193,20 @@ class Cascade:
             driven=True,
         )
 
-    def largest_swing(self, questions: Mapping[str, Question]) -> float:
-        """Return the largest voltage across a cell, in units of the volts per unit of the whole.
+    def swing(self, questions: Mapping[str, Question]) -> Swing:
+        """Return the largest voltages at one volt per unit of the whole, see `Circuit.swing`.
 
         Parameters
         ----------
         questions : mapping of str to (ndarray, ndarray)
             What each circuit is expected to be asked, and to answer.
         """
-        swings = []
-        for name, (vectors, solutions) in questions.items():
-            stage = self.stages[name]
-            swings.append(stage.circuit.cell_voltage(vectors, solutions, abs(stage.volts)))
-        return max(swings)
+        of_stages = [
+            np.array(stage.circuit.swing(*questions[name])) * abs(stage.volts)
+            for name, stage in self.stages.items()
+        ]
+        cells, outputs = np.max(of_stages, axis=0)
+        return Swing(float(cells), float(outputs))
 
 
 def _refuse(name: str, circuit: Circuit, inputs: tuple[Signal, ...], *, taken: bool) -> None:

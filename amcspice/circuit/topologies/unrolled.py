@@ -28,7 +28,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.circuit.base import Array, Circuit, Schematic, as_vectors
+from amcspice.circuit.base import Array, Circuit, Schematic, Swing, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
 from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
@@ -57,6 +57,7 @@ class UnrolledBlockINV(Circuit):
     problems: ClassVar[tuple[str, ...]] = ("inv",)
     square: ClassVar[bool] = True
     signed: ClassVar[bool] = True
+    outputs_drive_cells: ClassVar[bool] = False  # those of products do not
 
     shared_scale: Annotated[
         bool,
@@ -170,10 +171,9 @@ class UnrolledBlockINV(Circuit):
         w = p @ blocks["A3"].T
         return {"p": (f, p), "w": (p, w), "z": (g - w, z), "q": (z, q), "y": (f - q, y)}
 
-    def _largest_swing(self, vectors: Array, scaled: Array) -> float:
-        cascade = self._cascade[0]
-        asked = self.questions(vectors, scaled * self.output_scale)
-        return cascade.largest_swing({name: asked[name] for name in cascade.stages})
+    def swing(self, vectors: Array, solutions: Array) -> Swing:
+        """Return the largest voltages of all circuits; see `Circuit.swing`."""
+        return self._cascade[0].swing(self.questions(vectors, solutions))
 
     def _wire_up(self) -> Schematic:
         cascade, outputs = self._cascade
