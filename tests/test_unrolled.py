@@ -270,6 +270,22 @@ def test_every_circuit_uses_its_amplifiers_alike():
         np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
+def test_outputs_of_products_have_room():
+    """No cell stands at them, but rails limit them all the same."""
+    A, b = matrix_of("signed", 8), right(8, 1)
+    circuit = amc.UnrolledBlockINV(A, gain=1e9)
+    swing = circuit.swing(b.T, np.linalg.solve(A, b).T)
+    run = amc.simulate(circuit, b, fidelity="behavioural")
+    names = list(run.waveforms.names)
+    at = [
+        names.index(f"{name}{k}") for name in ("p_x", "w_y", "z_x", "q_y", "y_x") for k in range(4)
+    ]
+    highest = np.abs(run.waveforms.segments[0].voltages[-1, at]).max()
+    assert highest == pytest.approx(swing.outputs * run.range.volts_per_unit, rel=1e-5)
+    tight = amc.UnrolledBlockINV(A, supply_positive=0.2)
+    assert tight.range_of(swing, 10.0) * swing.outputs == pytest.approx(0.5 * 0.2)
+
+
 @pytest.mark.parametrize("given", [np.zeros((4, 1)), np.ones(3), "nowhere.npy"])
 def test_bad_right_hand_sides_of_the_design_are_refused(given):
     with pytest.raises(InputError):

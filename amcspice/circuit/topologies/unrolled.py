@@ -28,7 +28,7 @@ import scipy.linalg
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.circuit.base import Array, Circuit, Schematic, Swing, as_vectors
+from amcspice.circuit.base import OUTPUT_USE, Array, Circuit, Schematic, Swing, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
 from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
@@ -57,7 +57,6 @@ class UnrolledBlockINV(Circuit):
     problems: ClassVar[tuple[str, ...]] = ("inv",)
     square: ClassVar[bool] = True
     signed: ClassVar[bool] = True
-    outputs_drive_cells: ClassVar[bool] = False  # those of products do not
 
     shared_scale: Annotated[
         bool,
@@ -174,6 +173,11 @@ class UnrolledBlockINV(Circuit):
     def swing(self, vectors: Array, solutions: Array) -> Swing:
         """Return the largest voltages of all circuits; see `Circuit.swing`."""
         return self._cascade[0].swing(self.questions(vectors, solutions))
+
+    def range_of(self, swing: Swing, read_voltage: float) -> float:
+        """Leave room for the outputs of products, too, which no cell sees."""
+        room = OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0)
+        return min(super().range_of(swing, read_voltage), room)
 
     def _wire_up(self) -> Schematic:
         cascade, outputs = self._cascade
