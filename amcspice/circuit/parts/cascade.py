@@ -141,15 +141,16 @@ class Cascade:
                 f"{name}: its inputs have different signs, which would take an inverter: drive a "
                 "source with the opposite sign, or put another circuit in between"
             )
+        shared: dict[int, int] = {}
         if wired.driven:
-            volts, shared = signed[0], zip(wired.inputs, inputs[0].nodes, strict=True)
-        else:
+            volts = signed[0]
+            shared = dict(zip(wired.inputs.tolist(), inputs[0].nodes.tolist(), strict=True))
+        else:  # such that the conductances of all inputs add up to that of the source
             volts = wired.source_conductance / (1 / signed).sum(axis=0)
-            shared = zip((), (), strict=True)
         if np.ptp(volts) > UNIFORM * np.abs(volts).max():
             raise InputError(f"{name}: entries of its inputs stand for different volts")
         stage = Stage(circuit, float(volts[0]))
-        place = self._network.include(wired.peripheral, f"{name}_", dict(shared))
+        place = self._network.include(wired.peripheral, f"{name}_", shared)
         if not wired.driven:
             for signal in inputs:
                 conductance = wired.input_gain * stage.volts / signal.volts
