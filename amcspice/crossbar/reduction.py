@@ -1,7 +1,7 @@
 """Exact reduction of a crossbar to its terminals.
 
-With bit-line wires panel by panel (`amcspice.reduction.chain`), at a cost linear in the rows;
-without them the rows add up (`amcspice.reduction.wordline`).
+With bit-line wires panel by panel (`amcspice.crossbar.chain`), at a cost linear in the rows;
+without them the rows add up (`amcspice.crossbar.wordline`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from amcspice.circuit.crossbar import Array, Crossbar
-from amcspice.reduction.chain import Chain
-from amcspice.reduction.wordline import WordLines, check_connected
+from amcspice.crossbar.chain import Chain
+from amcspice.crossbar.structure import Array, Crossbar
+from amcspice.crossbar.wordline import WordLines, check_connected
 
 __all__ = ["CrossbarReduction"]
 
