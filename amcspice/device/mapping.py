@@ -15,7 +15,7 @@ from pydantic import Field
 
 from amcspice.schema import Quantity
 
-__all__ = ["LargestEntry", "Mapping", "Scaling", "map_matrix"]
+__all__ = ["LargestEntry", "Mapping", "Predistortion", "Scaling", "map_matrix"]
 
 Scaling = Literal["matrix", "columns"]
 
@@ -30,6 +30,35 @@ LargestEntry = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Predistortion:
+    """How conductances were corrected for the wires of their array before they were programmed.
+
+    Errors are predicted, as fractions: of what the array applies, its inverse where it is inverted,
+    in the Frobenius norm.  Entry k is that after k steps.
+
+    Parameters
+    ----------
+    steps : int
+        Steps that were made.
+    kept : int
+        Step whose conductances are programmed: the one with the least error of both kinds.
+    wires : tuple of float, length steps + 1
+        Error that the wires leave; infinite where the circuit would not be stable.
+    cells : tuple of float, length steps + 1
+        Standard error by levels and noise of the cells, to first order.
+    scale : float
+        What the corrected conductances stand for, as a fraction of the uncorrected ones: none may
+        exceed the largest.
+    """
+
+    steps: int
+    kept: int
+    wires: tuple[float, ...]
+    cells: tuple[float, ...]
+    scale: float
+
+
 @dataclass(frozen=True, eq=False)
 class Mapping:
     """How one matrix stands in an array.
@@ -42,11 +71,14 @@ class Mapping:
         Siemens for one unit of the column-scaled matrix.
     column_scale : ndarray, shape (n,)
         Factor of each column before it was mapped; the solution is multiplied by it.
+    predistortion : Predistortion, optional
+        How the target was corrected for wires; None: it stands for the matrix as it is.
     """
 
     target: NDArray[np.float64]
     scale: float
     column_scale: NDArray[np.float64]
+    predistortion: Predistortion | None = None
 
 
 def map_matrix(

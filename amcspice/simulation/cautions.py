@@ -14,6 +14,7 @@ __all__ = [
     "ambiguity",
     "below_floor",
     "limit",
+    "predistortion",
     "rest",
     "saddle",
     "settling_worth",
@@ -132,6 +133,29 @@ def settling_worth(measured: Measurement) -> str:
         f"the settling time of {poor.size} of {len(measured)} is worth only up to {worst:.0%} of "
         "itself: a peak at the edge of the band, or long steps"
     )
+
+
+def predistortion(provenance: dict[str, Any]) -> str:
+    """Say where correcting conductances for wires stalled, or brings little beside the cells."""
+    sentences = []
+    for each in provenance.get("predistortion", ()):
+        kept, wires, cells = each["kept"], each["wires"], each["cells"]
+        if kept < each["steps"]:
+            sentences.append(
+                f"pre-distortion stalled: step {kept} of {each['steps']} is kept, with a predicted "
+                f"error by wires of {_foretold(wires[kept])} ({_foretold(wires[0])} without, "
+                f"{_foretold(wires[-1])} after the last step)"
+            )
+        elif cells[kept] > wires[0]:
+            sentences.append(
+                f"pre-distortion brings little: cells alone are predicted to leave an error of "
+                f"{cells[kept]:.2g}, wires without it {wires[0]:.2g}"
+            )
+    return "; ".join(dict.fromkeys(sentences))
+
+
+def _foretold(error: float) -> str:
+    return f"{error:.2g}" if np.isfinite(error) else "an unstable circuit"
 
 
 def stand_in(fidelity: str, provenance: dict[str, Any]) -> str:

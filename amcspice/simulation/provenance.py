@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import platform
 import time
@@ -29,6 +30,7 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
         `time.perf_counter` at the start.
     """
     origin = origin or Origin()
+    corrected = [dataclasses.asdict(each) for each in circuit.predistortions]
     return {
         "amcspice": _version("amcspice"),
         "ngspice": origin.installation.version if origin.installation else None,
@@ -41,6 +43,7 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
         "deck_sha256": origin.deck_sha256,
         "amplifier": _amplifier(circuit.opamp, origin),
         "circuit": circuit.describe(),
+        **({"predistortion": corrected} if corrected else {}),
         "seed": circuit.device.seed,
         "wall_time_s": time.perf_counter() - started,
     }

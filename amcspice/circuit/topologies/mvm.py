@@ -19,6 +19,8 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.effective import DrivenColumns
+from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.schema import Quantity
 
@@ -31,6 +33,7 @@ class MVM(Circuit):
 
     name: ClassVar[str] = "mvm"
     problems: ClassVar[tuple[str, ...]] = ("mvm",)
+    predistorts: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     outputs_drive_cells: ClassVar[bool] = False
 
@@ -54,7 +57,14 @@ class MVM(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
+        mapping = map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
+        return predistorted(mapping, self._array)[0]
+
+    @property
+    def _array(self) -> DrivenColumns:
+        """What holds the matrix, behind its wires."""
+        extra = self.feedback * self.device.g_max
+        return DrivenColumns(self.wire, self.device, extra=extra, compensation=self.compensation)
 
     @property
     def input_size(self) -> int:

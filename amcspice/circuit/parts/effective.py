@@ -1,0 +1,169 @@
+"""What a wired array applies between the lines that drive it and those that sense it.
+
+With Y the conductance matrix of its terminals, and sensed lines s at virtual ground, driven lines
+d send E = -Y_sd into them.  Where lines end at both inputs of an amplifier, s and p, both rest at
+one voltage u, and no current leaves the line p:
+
+    Y_pd d + (Y_pp + Y_ps) u = 0,    E = -Y_sd + (Y_ss + Y_sp + c) (Y_pp + Y_ps)^-1 Y_pd,
+
+with c what else hangs on the line s.  Infinite gain is assumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amcspice.circuit.base import Array
+from amcspice.circuit.network import Network, Nodes
+from amcspice.circuit.parts.differential import DifferentialLines, column_compensation, parts
+from amcspice.circuit.parts.predistortion import Arrays
+from amcspice.crossbar import Crossbar, CrossbarReduction
+from amcspice.device import Memristor
+
+__all__ = ["DrivenColumns", "InvertedColumns", "SensedColumns"]
+
+
+@dataclass(frozen=True)
+class DrivenColumns(Arrays):
+    """Bit lines are driven, word lines end at amplifiers; see `DifferentialLines`.
+
+    Parameters
+    ----------
+    extra : float
+        What else hangs on the inverting lines [S].
+    compensation : bool
+        Whether the totals of both lines of a row are made equal.
+    switch : float
+        Resistance in series with every bit line, beside its driver [ohm].
+    inverse : bool
+        Whether the array is inverted: errors are predicted of the inverse then.
+    """
+
+    extra: float = 0.0
+    compensation: bool = True
+    switch: float = 0.0
+    inverse: bool = False
+
+    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+        """Return what the array applies; see `Arrays`."""
+        (target,) = targets
+        lines = self._lines(target, cells)
+        conductance = self._terminals(lines.cells, lines.lines, lines.grounded)
+        rows = np.arange(len(lines.lines)).reshape(-1, len(target))
+        driven = np.arange(len(lines.lines), len(conductance))
+        return (_between(conductance, rows, driven, self.extra),)
+
+    def _lines(self, target: Array, cells: Memristor) -> DifferentialLines:
+        return DifferentialLines.of(
+            Network(),
+            ("s", "p"),
+            target,
+            cells,
+            cycle=0,
+            arrays=(0, 1, 2),
+            extra=self.extra,
+            compensation=self.compensation,
+        )
+
+    def _terminals(self, cells: Array, rows: Nodes, grounded: Array) -> Array:
+        crossbar = Crossbar.of(
+            self.wire,
+            cells,
+            rows,
+            np.arange(cells.shape[1]),
+            row_lead=self.wire.termination,
+            column_leads=(self.wire.driver or 0.0) + self.switch,
+            row_ground=grounded,
+        )
+        return CrossbarReduction(crossbar).all_terminals
+
+    def deviations(
+        self, effective: tuple[Array, ...], targets: tuple[Array, ...], wanted: Array
+    ) -> tuple[float, float]:
+        """Return predicted errors, of the inverse where it is one; see `Arrays`.
+
+        A cell with variance s^2 changes an inverse T by -T_ki s T_jl, to first order.  Where the
+        inverse would not be stable the error is infinite: modes are the eigenvalues of E over the
+        totals of the rows.
+        """
+        if not self.inverse:
+            return super().deviations(effective, targets, wanted)
+        totals = np.abs(targets[0]).sum(axis=1) + self.extra
+        if np.linalg.eigvals(effective[0] / totals[:, None]).real.min() <= 0:
+            return np.inf, np.inf
+        inverse, aimed = np.linalg.inv(effective[0]), np.linalg.inv(wanted)
+        size = float(np.linalg.norm(aimed))
+        variance = self._variance(targets[0])
+        cells = np.sum(inverse**2, axis=0) @ variance @ np.sum(inverse**2, axis=1)
+        return float(np.linalg.norm(inverse - aimed)) / size, float(np.sqrt(cells)) / size
+
+
+@dataclass(frozen=True)
+class InvertedColumns(DrivenColumns):
+    """The negative part on bit lines of its own, which inverters drive."""
+
+    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+        """Return what the array applies; see `Arrays`."""
+        (target,) = targets
+        if not (target < 0).any():
+            return super().effective(targets, cells)
+        m, n = target.shape
+        both = np.hstack([cells.program(part) for part in parts(target)])
+        between = self._terminals(both, np.arange(m), np.zeros(m))[:m, m:]
+        return (between[:, n:] - between[:, :n],)
+
+
+@dataclass(frozen=True)
+class SensedColumns(Arrays):
+    """Word lines are driven, bit lines end at amplifiers that draw no current.
+
+    Parameters
+    ----------
+    compensation : bool
+        Whether both bit lines of a column carry the same.
+    switch : float
+        Resistance in series with every line [ohm].
+    """
+
+    compensation: bool = True
+    switch: float = 0.0
+
+    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+        """Return what the array applies; see `Arrays`."""
+        (target,) = targets
+        m, n = target.shape
+        positive, negative = (cells.program(part) for part in parts(target))
+        signed = bool(negative.any())
+        both = np.hstack([positive, negative]) if signed else positive
+        crossbar = Crossbar.of(
+            self.wire,
+            both,
+            np.arange(m),
+            np.arange(both.shape[1]),
+            row_lead=(self.wire.driver or 0.0) + self.switch,
+            column_leads=(self.wire.termination or 0.0) + self.switch,
+        )
+        conductance = CrossbarReduction(crossbar).all_terminals
+        columns = np.arange(m, len(conductance))
+        if signed and self.compensation:
+            conductance[columns, columns] += column_compensation(positive, negative)
+        return (_between(conductance, columns.reshape(-1, n), np.arange(m)).T,)
+
+
+def _between(conductance: Array, sensed: Nodes, driven: Nodes, extra: float = 0.0) -> Array:
+    """Return E for sensed lines s, or s and p, shape (1 or 2, k); see the module."""
+    direct: Array = -conductance[np.ix_(sensed[0], driven)]
+    if len(sensed) == 1:
+        return direct
+    both, own = _held(conductance, *sensed), _held(conductance, *sensed[::-1])
+    both = both + extra * np.eye(len(both))
+    shifted: Array = both @ np.linalg.solve(own, conductance[np.ix_(sensed[1], driven)])
+    return direct + shifted
+
+
+def _held(conductance: Array, at: Nodes, other: Nodes) -> Array:
+    """Return the currents into lines whose partners have the same voltage, for one volt."""
+    held: Array = conductance[np.ix_(at, at)] + conductance[np.ix_(at, other)]
+    return held
