@@ -140,7 +140,13 @@ def predistortion(provenance: dict[str, Any]) -> str:
     sentences = []
     for each in provenance.get("predistortion", ()):
         kept, wires, cells = each["kept"], each["wires"], each["cells"]
-        if kept < each["steps"]:
+        if kept < each["steps"] and wires[-1] < wires[kept]:
+            sentences.append(
+                f"pre-distortion ends at step {kept} of {each['steps']}: the last one takes "
+                f"{wires[kept] - wires[-1]:.2g} out of the predicted error by wires, but smaller "
+                f"conductances raise that by cells from {cells[kept]:.3g} to {cells[-1]:.3g}"
+            )
+        elif kept < each["steps"]:
             sentences.append(
                 f"pre-distortion stalled: step {kept} of {each['steps']} is kept, with a predicted "
                 f"error by wires of {_foretold(wires[kept])} ({_foretold(wires[0])} without, "
