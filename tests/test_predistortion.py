@@ -1,6 +1,7 @@
 """Conductances corrected for wires: what arrays apply, how far steps come, where they stall."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -157,7 +158,7 @@ def test_ten_times_less_error_a_step(measured):
     assert errors[0] == pytest.approx(0.043, rel=0.1)
     assert errors[1] < 2e-3
     assert errors[2] < 1e-4
-    assert all(after * 10 < before for before, after in zip(errors, errors[1:], strict=False))
+    assert all(after * 10 < before for before, after in pairwise(errors))
 
 
 def test_predicted_errors_are_those_of_the_circuit():
@@ -272,6 +273,16 @@ def test_cells_decide_where_they_do_more_than_wires():
         record["wires"][2], record["cells"][2]
     )
     assert any("pre-distortion ends at step 0 of 2" in each for each in run.cautions)
+
+
+def test_what_no_conductance_can_correct_is_told():
+    """A cell near zero would have to be negative in a pair of arrays without signs."""
+    A = np.random.default_rng(0).uniform(0.0, 1.0, (32, 8))
+    circuit = amc.CompactGINV(A, predistort=3, **WIRES, **IDEAL)
+    run = amc.simulate(circuit, np.ones(32), fidelity="dc")
+    assert any("pre-distortion gains no more" in each for each in run.cautions)
+    full = amc.CompactGINV(A + 0.3, predistort=3, **WIRES, **IDEAL)
+    assert not amc.simulate(full, np.ones(32), fidelity="dc").cautions
 
 
 def test_what_cells_leave_is_told():

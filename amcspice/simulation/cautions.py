@@ -152,6 +152,11 @@ def predistortion(provenance: dict[str, Any]) -> str:
                 f"error by wires of {_foretold(wires[kept])} ({_foretold(wires[0])} without, "
                 f"{_foretold(wires[-1])} after the last step)"
             )
+        elif kept > 1 and wires[kept] > max(wires[kept - 1] / 2, cells[kept]):
+            sentences.append(
+                f"pre-distortion gains no more: its last step takes the predicted error by wires "
+                f"from {wires[kept - 1]:.2g} to {wires[kept]:.2g} only ({wires[0]:.2g} without)"
+            )
         elif cells[kept] > wires[0]:
             sentences.append(
                 f"pre-distortion brings little: cells alone are predicted to leave an error of "
