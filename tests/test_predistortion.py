@@ -13,6 +13,7 @@ from amcspice.algorithm import BlockInverse
 from amcspice.circuit import CIRCUITS, Circuit
 from amcspice.circuit.parts import predistortion
 from amcspice.cli import main
+from amcspice.crossbar import reduction_flops
 from amcspice.device import Memristor, nominal, spread
 from amcspice.errors import UnsupportedError
 
@@ -232,6 +233,13 @@ def test_corrected_conductances_can_be_programmed(noise):
         assert (target >= 0).all() or matrix.min() < 0
         if noise:  # what is off has no error, and stays off
             np.testing.assert_array_equal(target == 0, matrix == 0)
+
+
+@pytest.mark.parametrize("name", ["inv-compensated", "inv-inverters", "ginv-compact"])
+def test_digital_work_is_that_of_the_crossbars_that_were_reduced(name):
+    circuit = CIRCUITS[name](SIGNED, predistort=2, **WIRES)
+    (crossbar,), (record,) = circuit.schematic.crossbars, circuit.predistortions
+    assert record.flops == 3 * reduction_flops(*crossbar.cells.shape)
 
 
 def test_nothing_is_corrected_where_nothing_resists():

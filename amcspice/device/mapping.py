@@ -50,6 +50,8 @@ class Predistortion:
     scale : float
         What the corrected conductances stand for, as a fraction of the uncorrected ones: none may
         exceed the largest.
+    flops : float
+        Digital work that it took: multiplications and additions of all reductions, roughly.
     """
 
     steps: int
@@ -57,6 +59,7 @@ class Predistortion:
     wires: tuple[float, ...]
     cells: tuple[float, ...]
     scale: float
+    flops: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,6 +49,11 @@ class CompactArrays(Arrays):
         """Number of arrays."""
         return 2
 
+    def lines(self, target: Array) -> tuple[int, int]:
+        """Return the word lines and bit lines; see `Arrays`."""
+        m, n = target.shape
+        return (2 * m, 3 * n) if (target < 0).any() else (m, 2 * n)
+
     def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
         """Return S H, shape (n, n) [S^2], and S B, shape (m, n) [S]; see the module."""
         first, second = targets

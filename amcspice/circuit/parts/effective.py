@@ -46,6 +46,11 @@ class DrivenColumns(Arrays):
     switch: float = 0.0
     inverse: bool = False
 
+    def lines(self, target: Array) -> tuple[int, int]:
+        """Return the word lines and bit lines; see `Arrays`."""
+        m, n = target.shape
+        return (2 * m if (target < 0).any() else m), n
+
     def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
@@ -104,6 +109,10 @@ class DrivenColumns(Arrays):
 class InvertedColumns(DrivenColumns):
     """The negative part on bit lines of its own, which inverters drive."""
 
+    def lines(self, target: Array) -> tuple[int, int]:
+        """Return the word lines and bit lines; see `Arrays`."""
+        return _signed_columns(target)
+
     def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
@@ -130,6 +139,10 @@ class SensedColumns(Arrays):
     compensation: bool = True
     switch: float = 0.0
 
+    def lines(self, target: Array) -> tuple[int, int]:
+        """Return the word lines and bit lines; see `Arrays`."""
+        return _signed_columns(target)
+
     def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
@@ -150,6 +163,11 @@ class SensedColumns(Arrays):
         if signed and self.compensation:
             conductance[columns, columns] += column_compensation(positive, negative)
         return (_between(conductance, columns.reshape(-1, n), np.arange(m)).T,)
+
+
+def _signed_columns(target: Array) -> tuple[int, int]:
+    m, n = target.shape
+    return m, (2 * n if (target < 0).any() else n)
 
 
 def _between(conductance: Array, sensed: Nodes, driven: Nodes, extra: float = 0.0) -> Array:

@@ -25,6 +25,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.differential import parts
+from amcspice.crossbar import reduction_flops
 from amcspice.device import Mapping, Memristor, Predistortion, Wire, nominal, spread
 
 __all__ = ["Arrays", "predistorted"]
@@ -48,6 +49,10 @@ class Arrays(abc.ABC):
     def count(self) -> int:
         """Number of arrays, each with a target of its own."""
         return 1
+
+    @abc.abstractmethod
+    def lines(self, target: Array) -> tuple[int, int]:
+        """Return the word lines and bit lines of the crossbar that holds a target (m, n)."""
 
     @abc.abstractmethod
     def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
@@ -139,5 +144,5 @@ def _steps(
         fit = min(1.0, device.g_max / max(float(np.abs(each).max()) for each in raised))
         targets, scale = tuple(fit * each for each in raised), fit * scale
     wires, cells = (tuple(map(float, errors)) for errors in zip(*history, strict=True))
-    record = Predistortion(len(history) - 1, kept[1], wires, cells, kept[2])
-    return kept[0], record
+    flops = len(history) * reduction_flops(*arrays.lines(wanted))
+    return kept[0], Predistortion(len(history) - 1, kept[1], wires, cells, kept[2], flops)
