@@ -235,9 +235,16 @@ class Circuit(metaclass=_TakesHardware):
 
     @property
     def predistortions(self) -> tuple[Predistortion, ...]:
-        """How arrays were corrected for their wires, for each that was corrected by itself."""
-        done = self.mapping.predistortion
-        return () if done is None else (done,)
+        """How arrays were corrected for their wires, an entry for each correction."""
+        if not self.wire.predistort:
+            return ()
+        done = (mapping.predistortion for mapping in self._mappings)
+        return tuple(each for each in done if each is not None)
+
+    @property
+    def _mappings(self) -> tuple[Mapping, ...]:
+        """How the matrix stands in arrays that were corrected by themselves."""
+        return (self.mapping,)
 
     @cached_property
     def schematic(self) -> Schematic:

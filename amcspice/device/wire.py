@@ -22,7 +22,7 @@ _OHM, _FARAD = Quantity("ohm", (1e-6, 1e7)), Quantity("F", (1e-21, 1e-9))
 
 @parameters
 class Wire:
-    """Resistances and capacitances of the lines of an array.
+    """Resistances and capacitances of the lines of an array, and what is done against them.
 
     ``None`` and zero are an ideal connection, or no capacitance.
     """

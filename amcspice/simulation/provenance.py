@@ -29,8 +29,8 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
     started : float
         `time.perf_counter` at the start.
     """
+    corrected = [] if origin is None else list(map(dataclasses.asdict, circuit.predistortions))
     origin = origin or Origin()
-    corrected = [dataclasses.asdict(each) for each in circuit.predistortions]
     return {
         "amcspice": _version("amcspice"),
         "ngspice": origin.installation.version if origin.installation else None,

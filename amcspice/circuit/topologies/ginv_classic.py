@@ -35,7 +35,7 @@ from amcspice.circuit.parts.differential import (
 from amcspice.circuit.parts.effective import DrivenColumns, SensedColumns
 from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.circuit.topologies.least_squares import LeastSquares
-from amcspice.device import Mapping, Predistortion, map_matrix
+from amcspice.device import Mapping, map_matrix
 from amcspice.errors import UnsupportedError
 from amcspice.schema import Quantity
 
@@ -114,10 +114,8 @@ class ClassicGINV(LeastSquares):
         return predistorted(self._plain, arrays)[0]
 
     @property
-    def predistortions(self) -> tuple[Predistortion, ...]:
-        """How both arrays were corrected for their wires."""
-        found = (self._first.predistortion, self._second.predistortion)
-        return tuple(each for each in found if each is not None)
+    def _mappings(self) -> tuple[Mapping, ...]:
+        return self._first, self._second
 
     @property
     def _switch(self) -> float:
