@@ -83,7 +83,8 @@ def test_what_an_array_applies_is_what_nodal_analysis_of_its_cells_gives(name, m
         CIRCUITS[name](matrix, **WIRES, feedback=0.7)
     )  # fmt: skip
     target = circuit.mapping.target
-    (effective,) = circuit._array.effective((target,), nominal(circuit.device))
+    arrays = circuit._array(circuit.mapping) if "inv" in name else circuit._array
+    (effective,) = arrays.effective((target,), nominal(circuit.device))
     transfer = nodal(circuit.schematic)
     expected = np.linalg.inv(transfer) if "inv" in name else transfer
     np.testing.assert_allclose(effective / circuit.mapping.scale, expected, rtol=1e-9, atol=1e-11)
@@ -94,6 +95,9 @@ CASES = [
     ("inv", HARMONIC, {}, 200),
     ("inv-compensated", SIGNED, {"input_conductance": 0.5}, 500),
     ("inv-inverters", SIGNED, {}, 500),
+    ("inv", HARMONIC, {"diagonal": "fixed"}, 100),
+    ("inv-compensated", SIGNED, {"diagonal": "fixed"}, 500),
+    ("inv-inverters", SIGNED, {"diagonal": "fixed"}, 500),
     ("mvm", HARMONIC, {}, 200),
     ("mvm", MIXED, {"feedback": 2.0}, 300),
     ("ginv-classic", TALL, {}, 100),
@@ -115,6 +119,15 @@ def test_two_steps_take_out_most_of_what_wires_do(name, matrix, options, gained)
         return np.sqrt(np.mean(run.relative_error**2))
 
     assert error(2) * gained < error(0)
+
+
+def test_resistors_beside_an_array_stand_for_their_part():
+    circuit = amc.CompensatedINV(SIGNED, diagonal="fixed", input_conductance=0.3, **WIRES)
+    arrays = circuit._array(circuit.mapping)
+    (effective,) = arrays.effective((circuit.mapping.target,), nominal(circuit.device))
+    whole = effective + arrays.diagonal * np.eye(12)
+    expected = np.linalg.inv(nodal(circuit.schematic)) * circuit.mapping.scale
+    np.testing.assert_allclose(whole, expected, rtol=1e-9, atol=1e-16)
 
 
 @pytest.mark.parametrize("line", sorted(WIRES))

@@ -54,7 +54,9 @@ class CompactArrays(Arrays):
         m, n = target.shape
         return (2 * m, 3 * n) if (target < 0).any() else (m, 2 * n)
 
-    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+    def effective(
+        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+    ) -> tuple[Array, ...]:
         """Return S H, shape (n, n) [S^2], and S B, shape (m, n) [S]; see the module."""
         first, second = targets
         m, n = first.shape
@@ -95,7 +97,11 @@ class CompactArrays(Arrays):
         )
 
     def deviations(
-        self, effective: tuple[Array, ...], targets: tuple[Array, ...], wanted: Array
+        self,
+        effective: tuple[Array, ...],
+        targets: tuple[Array, ...],
+        wanted: Array,
+        scale: float = 1.0,
     ) -> tuple[float, float]:
         """Return predicted errors of G'G and of G together; see `Arrays`."""
         gram, size = wanted.T @ wanted, float(np.linalg.norm(wanted))

@@ -39,28 +39,41 @@ class DrivenColumns(Arrays):
         Resistance in series with every bit line, beside its driver [ohm].
     inverse : bool
         Whether the array is inverted: errors are predicted of the inverse then.
+    diagonal : float
+        Conductance from every driven line to the sensed line of the same number, beside the array;
+        matched at its partner where totals are made equal [S].
     """
 
     extra: float = 0.0
     compensation: bool = True
     switch: float = 0.0
     inverse: bool = False
+    diagonal: float = 0.0
 
     def lines(self, target: Array) -> tuple[int, int]:
         """Return the word lines and bit lines; see `Arrays`."""
         m, n = target.shape
         return (2 * m if (target < 0).any() else m), n
 
-    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+    def effective(
+        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+    ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
-        lines = self._lines(target, cells)
+        lines = self._lines(target, cells, scale)
         conductance = self._terminals(lines.cells, lines.lines, lines.grounded)
         rows = np.arange(len(lines.lines)).reshape(-1, len(target))
         driven = np.arange(len(lines.lines), len(conductance))
-        return (_between(conductance, rows, driven, self.extra),)
+        beside, matched = self._beside(scale)
+        return (_between(conductance, rows, driven, beside + matched, matched),)
 
-    def _lines(self, target: Array, cells: Memristor) -> DifferentialLines:
+    def _beside(self, scale: float) -> tuple[float, float]:
+        """Return what hangs on the sensed lines alone, and what on their partners as well [S]."""
+        diagonal = scale * self.diagonal
+        return (self.extra, diagonal) if self.compensation else (self.extra + diagonal, 0.0)
+
+    def _lines(self, target: Array, cells: Memristor, scale: float) -> DifferentialLines:
+        beside, matched = self._beside(scale)
         return DifferentialLines.of(
             Network(),
             ("s", "p"),
@@ -68,7 +81,8 @@ class DrivenColumns(Arrays):
             cells,
             cycle=0,
             arrays=(0, 1, 2),
-            extra=self.extra,
+            extra=beside,
+            matched=matched,
             compensation=self.compensation,
         )
 
@@ -85,7 +99,11 @@ class DrivenColumns(Arrays):
         return CrossbarReduction(crossbar).all_terminals
 
     def deviations(
-        self, effective: tuple[Array, ...], targets: tuple[Array, ...], wanted: Array
+        self,
+        effective: tuple[Array, ...],
+        targets: tuple[Array, ...],
+        wanted: Array,
+        scale: float = 1.0,
     ) -> tuple[float, float]:
         """Return predicted errors, of the inverse where it is one; see `Arrays`.
 
@@ -95,10 +113,12 @@ class DrivenColumns(Arrays):
         """
         if not self.inverse:
             return super().deviations(effective, targets, wanted)
-        totals = np.abs(targets[0]).sum(axis=1) + self.extra
-        if np.linalg.eigvals(effective[0] / totals[:, None]).real.min() <= 0:
+        diagonal = scale * self.diagonal * np.eye(len(wanted))
+        whole = effective[0] + diagonal
+        totals = np.abs(targets[0]).sum(axis=1) + self.extra + scale * self.diagonal
+        if np.linalg.eigvals(whole / totals[:, None]).real.min() <= 0:
             return np.inf, np.inf
-        inverse, aimed = np.linalg.inv(effective[0]), np.linalg.inv(wanted)
+        inverse, aimed = np.linalg.inv(whole), np.linalg.inv(wanted + diagonal)
         size = float(np.linalg.norm(aimed))
         variance = self._variance(targets[0])
         cells = np.sum(inverse**2, axis=0) @ variance @ np.sum(inverse**2, axis=1)
@@ -113,11 +133,13 @@ class InvertedColumns(DrivenColumns):
         """Return the word lines and bit lines; see `Arrays`."""
         return _signed_columns(target)
 
-    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+    def effective(
+        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+    ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
         if not (target < 0).any():
-            return super().effective(targets, cells)
+            return super().effective(targets, cells, scale)
         m, n = target.shape
         both = np.hstack([cells.program(part) for part in parts(target)])
         between = self._terminals(both, np.arange(m), np.zeros(m))[:m, m:]
@@ -143,7 +165,9 @@ class SensedColumns(Arrays):
         """Return the word lines and bit lines; see `Arrays`."""
         return _signed_columns(target)
 
-    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+    def effective(
+        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+    ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
         m, n = target.shape
@@ -170,13 +194,18 @@ def _signed_columns(target: Array) -> tuple[int, int]:
     return m, (2 * n if (target < 0).any() else n)
 
 
-def _between(conductance: Array, sensed: Nodes, driven: Nodes, extra: float = 0.0) -> Array:
-    """Return E for sensed lines s, or s and p, shape (1 or 2, k); see the module."""
+def _between(
+    conductance: Array, sensed: Nodes, driven: Nodes, extra: float = 0.0, other: float = 0.0
+) -> Array:
+    """Return E for sensed lines s, or s and p, shape (1 or 2, k); see the module.
+
+    ``extra`` hangs on lines s beside the array, ``other`` on lines p [S].
+    """
     direct: Array = -conductance[np.ix_(sensed[0], driven)]
     if len(sensed) == 1:
         return direct
     both, own = _held(conductance, *sensed), _held(conductance, *sensed[::-1])
-    both = both + extra * np.eye(len(both))
+    both, own = both + extra * np.eye(len(both)), own + other * np.eye(len(both))
     shifted: Array = both @ np.linalg.solve(own, conductance[np.ix_(sensed[1], driven)])
     return direct + shifted
 

@@ -55,14 +55,21 @@ class Arrays(abc.ABC):
         """Return the word lines and bit lines of the crossbar that holds a target (m, n)."""
 
     @abc.abstractmethod
-    def effective(self, targets: tuple[Array, ...], cells: Memristor) -> tuple[Array, ...]:
+    def effective(
+        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+    ) -> tuple[Array, ...]:
         """Return what the arrays apply, one matrix each, for targets of shape (m, n) [S].
 
-        ``cells`` take every conductance without an error.
+        ``cells`` take every conductance without an error; what hangs beside the arrays and stands
+        for the matrix, too, is smaller by ``scale``.
         """
 
     def deviations(
-        self, effective: tuple[Array, ...], targets: tuple[Array, ...], wanted: Array
+        self,
+        effective: tuple[Array, ...],
+        targets: tuple[Array, ...],
+        wanted: Array,
+        scale: float = 1.0,
     ) -> tuple[float, float]:
         """Return predicted errors, of wires and of cells, relative to what is wanted.
 
@@ -130,8 +137,8 @@ def _steps(
     history: list[tuple[float, float]] = []
     best, kept = np.inf, (targets, 0, scale)
     for step in range(arrays.wire.predistort + 1):
-        effective = arrays.effective(targets, nominal(device))
-        history.append(arrays.deviations(effective, targets, scale * wanted))
+        effective = arrays.effective(targets, nominal(device), scale)
+        history.append(arrays.deviations(effective, targets, scale * wanted, scale))
         if (total := float(np.hypot(*history[-1]))) < best:
             best, kept = total, (targets, step, scale)
         if step == arrays.wire.predistort:

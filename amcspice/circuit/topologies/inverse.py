@@ -102,6 +102,7 @@ class INV(Circuit):
             extra=self._source,
             compensation=self._compensate,
             inverse=True,
+            diagonal=self._diagonal_on(mapping),
         )
 
     def _diagonal_on(self, mapping: Mapping) -> float:
@@ -248,7 +249,9 @@ class InverterINV(INV):
     signed: ClassVar[bool] = True
 
     def _array(self, mapping: Mapping) -> Arrays:
-        return InvertedColumns(self.wire, self.device, inverse=True)
+        return InvertedColumns(
+            self.wire, self.device, inverse=True, diagonal=self._diagonal_on(mapping)
+        )
 
     def _wire_up(self) -> Schematic:
         network, device = Network(), self.device
