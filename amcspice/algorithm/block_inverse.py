@@ -28,6 +28,7 @@ from amcspice.circuit.base import Array, are_complex
 from amcspice.circuit.parts.fixed_diagonal import FixedDiagonal
 from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, UnstableError
+from amcspice.measure import Measurement
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
 from amcspice.system import Answers, Chip, ProgrammedMatrix
 from amcspice.system.prediction import CALIBRATIONS
@@ -178,6 +179,8 @@ class BlockInverse:
     ----------
     phases : tuple of BlockPhase
         Of the last solution.
+    measurements : tuple of Measurement
+        What was measured in each of them, an entry a right-hand side.
 
     Raises
     ------
@@ -208,6 +211,7 @@ class BlockInverse:
     ) -> None:
         self.chip = chip
         self.phases: tuple[BlockPhase, ...] = ()
+        self.measurements: tuple[Measurement, ...] = ()
         self._complex = are_complex(matrix)
         if self._complex:
             self._given = as_complex_matrix(matrix)
@@ -309,15 +313,17 @@ class BlockInverse:
             If they do not fit.
         """
         phases: list[BlockPhase] = []
+        measured: list[Measurement] = []
 
         def ask(arrays: ProgrammedMatrix, vectors: Array) -> Array:
             answers = arrays.run(vectors)
             phases.append(_phase(arrays, answers))
+            measured.append(answers.operations.measurement)
             found: Array = answers.x
             return found
 
         solutions: Any = self._root.solve(self._vectors(b), ask)
-        self.phases = tuple(phases)
+        self.phases, self.measurements = tuple(phases), tuple(measured)
         if self._complex:
             solutions = join_parts(solutions.T).T
         return solutions[:, 0] if np.ndim(b) == 1 else solutions

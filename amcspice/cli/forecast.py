@@ -8,15 +8,18 @@ from typing import Any
 import click
 import numpy as np
 
-from amcspice.cli.block_options import Blocks, block_options
+from amcspice.algorithm.block_solver import BlockForecast
+from amcspice.cli.block_options import block_options, blocks_given, program
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.errors import UnsupportedError
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["forecast"]
 
-BITS = 24.0
+FIDELITY = "dc"
+"""Forecasts are of the rest: they take no time."""
 
 
 @click.command(
@@ -28,7 +31,7 @@ BITS = 24.0
 )
 @block_options
 @shared_options
-def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
+def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
     """Say how refinement of A x = b will go, without a transient.
 
     The spectral radius of I - A T, with T what the programmed inverse really applies, says whether
@@ -36,13 +39,17 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
     says which bits it cannot pass.
     """
     values: Any = read_numbers(matrix)
-    blocks.check("inv") if blocks.refine is not None else None
+    chosen = blocks_given(options)
+    solver = BlockForecast(**chosen)
+    if settings.verify.count or settings.given.get("fidelity", FIDELITY) != FIDELITY:
+        raise UnsupportedError(
+            f"--verify, --fidelity: a forecast is of the rest ({FIDELITY}), and runs nothing"
+        )
     if settings.json is not None:
         check_target(settings.json)
-    chip = blocks.chip(_at_rest(settings))
-    inverse = blocks.inverse(chip, values, None, settings)
-    made = blocks.forecast(inverse, blocks.product(chip, values))
-    bits = blocks.refine or BITS
+    settings.write_config(problem=solver.name, matrix=str(matrix), **chosen)
+    blocks = program(solver, values, None, settings.at(FIDELITY))
+    made, bits = blocks.forecast(), solver.refine
     needed = made.iterations(bits)
     content = {
         "spectral_radius": made.spectral_radius,
@@ -51,7 +58,7 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
         "floor_bits": made.floor_bits if np.isfinite(made.floor_bits) else None,
         "iterations": needed,
         "bits": bits,
-        **inverse.counts(),
+        **blocks.inverse.counts(),
     }
     if str(settings.json) != "-":
         speed = f"{made.bits_per_iteration:.2f} bits an iteration"
@@ -64,11 +71,3 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
         reached = f"{needed} iterations" if needed else "not reached by plain refinement"
         click.echo(f"{bits:g} bits: {reached}; {content['phases']} phases each")
     settings.write_json(content)
-
-
-def _at_rest(settings: Settings) -> Settings:
-    """Return the settings without time: a forecast takes none."""
-    import dataclasses
-
-    analysis = dataclasses.replace(settings.analysis, fidelity="dc", simulator=None)
-    return dataclasses.replace(settings, analysis=analysis)
