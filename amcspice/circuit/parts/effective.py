@@ -31,7 +31,7 @@ class DrivenColumns(Arrays):
 
     Parameters
     ----------
-    extra : float
+    extra : float or tuple of float, length m
         What else hangs on the inverting lines [S].
     compensation : bool
         Whether the totals of both lines of a row are made equal.
@@ -44,7 +44,7 @@ class DrivenColumns(Arrays):
         matched at its partner where totals are made equal [S].
     """
 
-    extra: float = 0.0
+    extra: float | tuple[float, ...] = 0.0
     compensation: bool = True
     switch: float = 0.0
     inverse: bool = False
@@ -67,10 +67,10 @@ class DrivenColumns(Arrays):
         beside, matched = self._beside(scale)
         return (_between(conductance, rows, driven, beside + matched, matched),)
 
-    def _beside(self, scale: float) -> tuple[float, float]:
+    def _beside(self, scale: float) -> tuple[Array, float]:
         """Return what hangs on the sensed lines alone, and what on their partners as well [S]."""
-        diagonal = scale * self.diagonal
-        return (self.extra, diagonal) if self.compensation else (self.extra + diagonal, 0.0)
+        extra, diagonal = np.asarray(self.extra, float), scale * self.diagonal
+        return (extra, diagonal) if self.compensation else (extra + diagonal, 0.0)
 
     def _lines(self, target: Array, cells: Memristor, scale: float) -> DifferentialLines:
         beside, matched = self._beside(scale)
@@ -115,7 +115,7 @@ class DrivenColumns(Arrays):
             return super().deviations(effective, targets, wanted)
         diagonal = scale * self.diagonal * np.eye(len(wanted))
         whole = effective[0] + diagonal
-        totals = np.abs(targets[0]).sum(axis=1) + self.extra + scale * self.diagonal
+        totals = np.abs(targets[0]).sum(axis=1) + np.asarray(self.extra) + scale * self.diagonal
         if np.linalg.eigvals(whole / totals[:, None]).real.min() <= 0:
             return np.inf, np.inf
         inverse, aimed = np.linalg.inv(whole), np.linalg.inv(wanted + diagonal)
@@ -195,7 +195,7 @@ def _signed_columns(target: Array) -> tuple[int, int]:
 
 
 def _between(
-    conductance: Array, sensed: Nodes, driven: Nodes, extra: float = 0.0, other: float = 0.0
+    conductance: Array, sensed: Nodes, driven: Nodes, extra: Array | float = 0.0, other: float = 0.0
 ) -> Array:
     """Return E for sensed lines s, or s and p, shape (1 or 2, k); see the module.
 

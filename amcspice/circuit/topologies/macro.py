@@ -150,8 +150,7 @@ class MacroMVM(MVM):
 
     switches: Switches = field(default_factory=Switches, kw_only=True)
 
-    @property
-    def _array(self) -> DrivenColumns:
+    def _array(self, mapping: Mapping) -> DrivenColumns:
         return first_array(self, self.switches)
 
     def _wire_up(self) -> Schematic:

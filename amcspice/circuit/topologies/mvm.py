@@ -75,13 +75,16 @@ class MVM(Circuit):
             "matrix" if self.row_gain == "one" else "rows",
             largest=self.largest_entry,
         )
-        return predistorted(mapping, self._array)[0]
+        return predistorted(mapping, self._array(mapping))[0]
 
-    @property
-    def _array(self) -> DrivenColumns:
-        """What holds the matrix, behind its wires."""
-        extra = self.feedback * self.device.g_max
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        """Return what holds the matrix, behind its wires."""
+        extra = tuple(self._feedbacks_on(mapping).tolist())
         return DrivenColumns(self.wire, self.device, extra=extra, compensation=self.compensation)
+
+    def _feedbacks_on(self, mapping: Mapping) -> Array:
+        feedback: Array = np.full(len(self.matrix), self.feedback * self.device.g_max)
+        return feedback * mapping.row_scale if self.row_gain == "feedback" else feedback
 
     @property
     def input_size(self) -> int:
@@ -98,8 +101,7 @@ class MVM(Circuit):
     @property
     def feedbacks(self) -> Array:
         """Conductance across each amplifier, shape (m,) [S]."""
-        feedback: Array = np.full(len(self.matrix), self.feedback * self.device.g_max)
-        return feedback * self.mapping.row_scale if self.row_gain == "feedback" else feedback
+        return self._feedbacks_on(self.mapping)
 
     @property
     def objective(self) -> str:
