@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from amcspice.circuit.crossbar import Crossbar
+from amcspice.circuit.crossbar import Crossbar, emit
 from amcspice.circuit.network import GROUND, Network
 from amcspice.errors import InputError
 
@@ -85,7 +85,7 @@ def emitted(**changes):
         "column_leads": np.zeros(3),
         "row_ground": np.zeros(2),
     }
-    Crossbar(**{**options, **changes}).emit(network)
+    emit(Crossbar(**{**options, **changes}), network)
     a, b, value = network.elements
     names = network.names
     return {

@@ -21,6 +21,7 @@ PAGES = {
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/recommender.md": "",
+    "docs/wires.md": "",
 }
 """Pages, and what is made less of."""
 

@@ -69,7 +69,7 @@ def test_row_by_row_agrees_with_sparse_lu(wire, compensation):
 @pytest.mark.parametrize("shape", [(1, 3), (5, 1), (45, 9)])
 @pytest.mark.parametrize("wire", [WIRES["leads"], WIRES["columns only"]])
 def test_panels_of_any_number_and_width_agree_with_sparse_lu(shape, wire, monkeypatch):
-    monkeypatch.setattr("amcspice.reduction.tiles.CROSSINGS_AT_ONCE", 400)
+    monkeypatch.setattr("amcspice.crossbar.tiles.CROSSINGS_AT_ONCE", 400)
     matrix = np.random.default_rng(4).random(shape)
     matrix[-1, -1] = 0 if len(matrix) > 1 else 1
     schematic = amc.CompactGINV(matrix, wire=wire).schematic

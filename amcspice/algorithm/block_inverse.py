@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array, are_complex
 from amcspice.circuit.parts.fixed_diagonal import FixedDiagonal
+from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, UnstableError
 from amcspice.measure import Measurement
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
@@ -171,7 +172,8 @@ class BlockInverse:
     calibration : array_like, shape (n, K), optional
         Right-hand sides like those to come, see `amcspice.Chip.program`.
     **parameters
-        Of the inverting circuits, such as ``diagonal="fixed"``.
+        Of the inverting circuits, such as ``diagonal="fixed"``; those of hardware, such as
+        ``predistort``, of all circuits.
 
     Attributes
     ----------
@@ -218,6 +220,7 @@ class BlockInverse:
         if values.shape[0] != values.shape[1]:
             raise InputError(f"matrix: {values.shape}: a linear system needs a square one")
         self.matrix, self._parameters = values, parameters
+        self._hardware = {name: parameters[name] for name in parameters if name in hardware_names()}
         self._largest_entry = 0.0 if own_scale else _largest_in_cells(values, parameters)
         size = _leaf_size(len(values), stages, array_size)
         if calibration is None:
@@ -284,7 +287,7 @@ class BlockInverse:
             self.chip.program(
                 block[first : first + size], "mvm", calibration=vectors,
                 label=name if len(firsts) == 1 else f"{name}[{number}]",
-                largest_entry=self._largest_entry,
+                largest_entry=self._largest_entry, **self._hardware,
             )
             for number, first in enumerate(firsts)
         )  # fmt: skip

@@ -29,6 +29,7 @@ from amcspice.device import (
     Mapping,
     Memristor,
     OpAmp,
+    Predistortion,
     Wire,
     split_hardware,
 )
@@ -116,6 +117,8 @@ class Circuit(metaclass=_TakesHardware):
     """Whether the matrix must be square."""
     rail_limited: ClassVar[bool] = False
     """Whether outputs end at the rails by design."""
+    predistorts: ClassVar[bool] = False
+    """Whether it can correct conductances for the wires of its arrays."""
     outputs_drive_cells: ClassVar[bool] = True
     """Whether the voltages that solutions are read from stand across cells."""
 
@@ -152,6 +155,11 @@ class Circuit(metaclass=_TakesHardware):
             raise UnsupportedError(
                 f"{self.name} holds non-negative matrices only, but entry {where} is "
                 f"{matrix[where]:g}"
+            )
+        if self.wire.predistort and not self.predistorts:
+            raise UnsupportedError(
+                f"{self.name} does not take predistort: it does not say what its arrays apply "
+                "behind their wires"
             )
         if self.square and matrix.shape[0] != matrix.shape[1]:
             raise InputError(f"{self.name} needs a square matrix, not {matrix.shape}")
@@ -224,6 +232,19 @@ class Circuit(metaclass=_TakesHardware):
     @abc.abstractmethod
     def mapping(self) -> Mapping:
         """How the matrix stands in the arrays."""
+
+    @property
+    def predistortions(self) -> tuple[Predistortion, ...]:
+        """How arrays were corrected for their wires, an entry for each correction."""
+        if not self.wire.predistort:
+            return ()
+        done = (mapping.predistortion for mapping in self._mappings)
+        return tuple(each for each in done if each is not None)
+
+    @property
+    def _mappings(self) -> tuple[Mapping, ...]:
+        """How the matrix stands in arrays that were corrected by themselves."""
+        return (self.mapping,)
 
     @cached_property
     def schematic(self) -> Schematic:

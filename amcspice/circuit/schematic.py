@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
-from amcspice.circuit.crossbar import Crossbar, Crossings
+from amcspice.circuit.crossbar import Crossbar, Crossings, emit
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.device import Wire
 
@@ -116,7 +116,7 @@ class Schematic:
     @cached_property
     def _emitted(self) -> tuple[Network, list[Crossings]]:
         network = self.outside.copy()
-        return network, [crossbar.emit(network) for crossbar in self.crossbars]
+        return network, [emit(crossbar, network) for crossbar in self.crossbars]
 
     @property
     def network(self) -> Network:

@@ -3,10 +3,11 @@
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
-from amcspice.device.mapping import LargestEntry, Mapping, map_matrix
+from amcspice.device.mapping import LargestEntry, Mapping, Predistortion, map_matrix
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
 from amcspice.device.schedule import WriteVerify
+from amcspice.device.spread import nominal, spread
 from amcspice.device.switching import SwitchingCell
 from amcspice.device.wire import Wire
 
@@ -23,12 +24,15 @@ __all__ = [
     "Mapping",
     "Memristor",
     "OpAmp",
+    "Predistortion",
     "Subcircuit",
     "SwitchingCell",
     "Wire",
     "WriteErrors",
     "WriteVerify",
     "map_matrix",
+    "nominal",
     "part_kinds",
     "split_hardware",
+    "spread",
 ]

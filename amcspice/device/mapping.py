@@ -16,7 +16,7 @@ from pydantic import Field
 
 from amcspice.schema import Quantity
 
-__all__ = ["LargestEntry", "Mapping", "Scaling", "map_matrix"]
+__all__ = ["LargestEntry", "Mapping", "Predistortion", "Scaling", "map_matrix"]
 
 Scaling = Literal["matrix", "columns"]
 
@@ -29,6 +29,38 @@ LargestEntry = Annotated[
     ),
     Quantity(),
 ]
+
+
+@dataclass(frozen=True)
+class Predistortion:
+    """How conductances were corrected for the wires of their array before they were programmed.
+
+    Errors are predicted, as fractions: of what the array applies, its inverse where it is inverted,
+    in the Frobenius norm.  Entry k is that after k steps.
+
+    Parameters
+    ----------
+    steps : int
+        Steps that were made.
+    kept : int
+        Step whose conductances are programmed: the one with the least error of both kinds.
+    wires : tuple of float, length steps + 1
+        Error that the wires leave; infinite where the circuit would not be stable.
+    cells : tuple of float, length steps + 1
+        Standard error by levels and noise of the cells, to first order.
+    scale : float
+        What the corrected conductances stand for, as a fraction of the uncorrected ones: none may
+        exceed the largest.
+    flops : float
+        Digital work that it took: multiplications and additions of all reductions, roughly.
+    """
+
+    steps: int
+    kept: int
+    wires: tuple[float, ...]
+    cells: tuple[float, ...]
+    scale: float
+    flops: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +77,15 @@ class Mapping:
         Factor of each column before it was mapped; the solution is multiplied by it.
     row_scale : ndarray, shape (m,), or 1.0
         Factor of each row; the circuit's gain of the row makes up for it.
+    predistortion : Predistortion, optional
+        How the target was corrected for wires; None: it stands for the matrix as it is.
     """
 
     target: NDArray[np.float64]
     scale: float
     column_scale: NDArray[np.float64]
     row_scale: NDArray[np.float64] | float = 1.0
+    predistortion: Predistortion | None = None
 
 
 def map_matrix(

@@ -22,7 +22,7 @@ _OHM, _FARAD = Quantity("ohm", (1e-6, 1e7)), Quantity("F", (1e-21, 1e-9))
 
 @parameters
 class Wire:
-    """Resistances and capacitances of the lines of an array.
+    """Resistances and capacitances of the lines of an array, and what is done against them.
 
     ``None`` and zero are an ideal connection, or no capacitance.
     """
@@ -98,6 +98,21 @@ class Wire:
             "more than it has crossings).",
         ),
     ] = 4
+    predistort: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100,
+            description="Steps of pre-distortion: conductances are corrected before they are "
+            "programmed, so that the array behind its resistances applies what is wanted; the "
+            "step with the least predicted error is kept.",
+        ),
+    ] = 0
+
+    @property
+    def resistive(self) -> bool:
+        """True if a line, a driver or a termination has resistance."""
+        return any((self.row, self.column, self.driver, self.termination))
 
     @property
     def ideal(self) -> bool:

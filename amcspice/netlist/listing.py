@@ -79,6 +79,11 @@ def _header(
     yield from _line_capacitance(circuit.wire)
     yield ""
     yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping)}"
+    for array in circuit.predistortions:
+        yield (
+            f"               corrected for wires in {array.kept} step(s), predicted error "
+            f"{array.wires[0]:.3g} -> {array.wires[array.kept]:.3g}"
+        )
     if circuit.beside_cells:
         yield f"Resistors      {circuit.beside_cells}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"

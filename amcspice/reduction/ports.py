@@ -4,7 +4,7 @@ Eliminating the interior nodes e of ``[Gpp Gpe; Gep Gee] [vp; ve] = [ip; ie]`` l
 ``(Gpp - Gpe Gee^-1 Gep) vp = ip - Gpe Gee^-1 ie``: a smaller network of conductances, and
 interior injections that ride along to the ports.  Nothing is approximated.
 
-Crossbars are eliminated by their structure (`amcspice.reduction.crossbar`), a network with interior
+Crossbars are eliminated by their structure (`amcspice.crossbar.reduction`), a network with interior
 nodes elsewhere by a general sparse LU.
 """
 
@@ -22,8 +22,8 @@ from scipy.sparse.linalg import splu
 
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.crossbar import CrossbarReduction
 from amcspice.errors import InputError
-from amcspice.reduction.crossbar import CrossbarReduction
 from amcspice.reduction.layout import Layout
 
 __all__ = ["PortModel", "reduce_to_ports"]

@@ -14,6 +14,7 @@ __all__ = [
     "ambiguity",
     "below_floor",
     "limit",
+    "predistortion",
     "rest",
     "saddle",
     "settling_worth",
@@ -132,6 +133,40 @@ def settling_worth(measured: Measurement) -> str:
         f"the settling time of {poor.size} of {len(measured)} is worth only up to {worst:.0%} of "
         "itself: a peak at the edge of the band, or long steps"
     )
+
+
+def predistortion(provenance: dict[str, Any]) -> str:
+    """Say where correcting conductances for wires stalled, or brings little beside the cells."""
+    sentences = []
+    for each in provenance.get("predistortion", ()):
+        kept, wires, cells = each["kept"], each["wires"], each["cells"]
+        if kept < each["steps"] and wires[-1] < wires[kept]:
+            sentences.append(
+                f"pre-distortion ends at step {kept} of {each['steps']}: the last one takes "
+                f"{wires[kept] - wires[-1]:.2g} out of the predicted error by wires, but smaller "
+                f"conductances raise that by cells from {cells[kept]:.3g} to {cells[-1]:.3g}"
+            )
+        elif kept < each["steps"]:
+            sentences.append(
+                f"pre-distortion stalled: step {kept} of {each['steps']} is kept, with a predicted "
+                f"error by wires of {_foretold(wires[kept])} ({_foretold(wires[0])} without, "
+                f"{_foretold(wires[-1])} after the last step)"
+            )
+        elif kept > 1 and wires[kept] > max(wires[kept - 1] / 2, cells[kept]):
+            sentences.append(
+                f"pre-distortion gains no more: its last step takes the predicted error by wires "
+                f"from {wires[kept - 1]:.2g} to {wires[kept]:.2g} only ({wires[0]:.2g} without)"
+            )
+        elif cells[kept] > wires[0]:
+            sentences.append(
+                f"pre-distortion brings little: cells alone are predicted to leave an error of "
+                f"{cells[kept]:.2g}, wires without it {wires[0]:.2g}"
+            )
+    return "; ".join(dict.fromkeys(sentences))
+
+
+def _foretold(error: float) -> str:
+    return f"{error:.2g}" if np.isfinite(error) else "an unstable circuit"
 
 
 def stand_in(fidelity: str, provenance: dict[str, Any]) -> str:

@@ -225,10 +225,11 @@ class Figures:
     def cautions(self) -> tuple[str, ...]:
         """What the figures do not say by themselves, in sentences; empty where all is well.
 
-        Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, answers
-        that are not the only ones, or zero, what did not settle, stands at a saddle or a floor, or
-        is unstable, settling times that are worth little, what stood for a sub-circuit, assumed
-        figures of real parts that matter, and what a verification did not confirm.
+        Amplifiers at a limit, ranges that were halved, voltages that cells may not bear, wires that
+        could not be corrected for, answers that are not the only ones, or zero, what did not
+        settle, stands at a saddle or a floor, or is unstable, settling times that are worth little,
+        what stood for a sub-circuit, assumed figures of real parts that matter, and what a
+        verification did not confirm.
         """
         measured = self.measurement
         return _said(
@@ -236,6 +237,7 @@ class Figures:
             cautions.unstable(self.runs_away),
             cautions.limit(measured, self.range),
             cautions.voltage(self.range),
+            cautions.predistortion(self.provenance),
             cautions.ambiguity(self._judgement),
             cautions.zero_reference(
                 *map(np.atleast_1d, (self.relative_error, self.absolute_error))

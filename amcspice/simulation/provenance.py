@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import platform
 import time
@@ -28,6 +29,7 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
     started : float
         `time.perf_counter` at the start.
     """
+    corrected = [] if origin is None else list(map(dataclasses.asdict, circuit.predistortions))
     origin = origin or Origin()
     return {
         **versions(origin.installation),
@@ -37,6 +39,7 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
         "deck_sha256": origin.deck_sha256,
         "amplifier": _amplifier(circuit.opamp, origin),
         "circuit": circuit.describe(),
+        **({"predistortion": corrected} if corrected else {}),
         "seed": circuit.device.seed,
         "wall_time_s": time.perf_counter() - started,
     }

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 class ArrayPair:
     """Two arrays that hold the same matrix, and a grounded conductance a row.
 
+    Corrected for their wires they hold what makes both apply it.
+
     Parameters
     ----------
     mapping : Mapping
@@ -34,7 +36,7 @@ class ArrayPair:
     largest : float
         Total that every row is raised to; without compensation that of the largest row [S].
     column_totals : ndarray, shape (n,)
-        Column totals of one array, over all its rows, before noise [S].
+        Column totals of the second array, over all its rows, before noise [S].
     positions : ndarray of int, shape (m,)
         Word lines that hold the rows, ascending.
     height : int
@@ -61,6 +63,7 @@ class ArrayPair:
         *,
         rows: NDArray[np.bool_],
         compensation: bool,
+        second: Array | None = None,
     ) -> ArrayPair:
         """Program arrays.
 
@@ -74,20 +77,23 @@ class ArrayPair:
             Rows that count.
         compensation : bool
             Whether their totals are equalised.
+        second : ndarray, shape (m, n), optional
+            Target of the second array; None is that of the first [S].
         """
         m = len(mapping.target)
-        nominal = device.quantise(mapping.target) * rows[:, None]
-        totals = 2 * nominal.sum(axis=1)
+        targets = (mapping.target, mapping.target if second is None else second)
+        nominal = [device.quantise(target) * rows[:, None] for target in targets]
+        totals = sum(each.sum(axis=1) for each in nominal)
         largest = float(totals.max())
         extra, parts = np.zeros(m), 0
         if compensation:
             extra, parts = compensating_cells(device, (largest - totals) * rows, cycle)
         return cls(
             mapping=mapping,
-            cells=np.hstack([device.program(mapping.target, k, cycle) for k in (0, 1)]),
+            cells=np.hstack([device.program(target, k, cycle) for k, target in enumerate(targets)]),
             compensation=extra,
             largest=largest,
-            column_totals=nominal.sum(axis=0),
+            column_totals=nominal[1].sum(axis=0),
             positions=np.arange(m),
             height=m,
             count=2 * mapping.target.size + m * parts,

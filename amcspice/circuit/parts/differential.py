@@ -17,7 +17,7 @@ from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.device import Memristor
 
-__all__ = ["DifferentialLines", "line_totals", "parts"]
+__all__ = ["DifferentialLines", "column_compensation", "line_totals", "parts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +124,18 @@ def line_totals(
     if compensation:
         totals = np.maximum(positive.sum(axis=1) + extra, totals)
     return totals
+
+
+def column_compensation(positive: Array, negative: Array) -> Array:
+    """Return what hangs on bit lines so that both of every column carry the same, shape (2 n,) [S].
+
+    Parameters
+    ----------
+    positive, negative : ndarray, shape (m, n)
+        Parts of the matrix as conductances [S].
+    """
+    totals = [positive.sum(axis=0), negative.sum(axis=0)]
+    return np.concatenate([np.maximum(*totals) - total for total in totals])
 
 
 def parts(matrix: Array) -> tuple[Array, Array]:

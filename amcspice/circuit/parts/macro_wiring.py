@@ -7,9 +7,15 @@ import numpy as np
 from amcspice.circuit.base import Amplifiers, Array, Circuit
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.parts.effective import DrivenColumns
 from amcspice.circuit.parts.switches import Switches
 
-__all__ = ["MacroWiring"]
+__all__ = ["MacroWiring", "first_array"]
+
+
+def first_array(circuit: Circuit, switches: Switches) -> DrivenColumns:
+    """Return array 1 behind wires and switches: corrected in the same way for every mode."""
+    return DrivenColumns(circuit.wire, circuit.device, switch=switches.on or 0.0)
 
 
 class MacroWiring:

@@ -54,12 +54,20 @@ class SignedArrays:
 
     @classmethod
     def of(
-        cls, mapping: Mapping, device: Memristor, cycle: int, *, rows: Array, compensation: bool
+        cls,
+        mapping: Mapping,
+        device: Memristor,
+        cycle: int,
+        *,
+        rows: Array,
+        compensation: bool,
+        second: Array | None = None,
     ) -> SignedArrays:
         """Program arrays; see `amcspice.circuit.parts.array_pair.ArrayPair.of`."""
-        positive, negative = parts(mapping.target * rows[:, None])
+        first = parts(mapping.target * rows[:, None])
+        sensed = first if second is None else parts(second * rows[:, None])
         # Which part stands on each word line of a pair, for every group of bit lines.
-        groups = ((positive, negative), (positive, negative), (negative, positive))
+        groups = (first, sensed, sensed[::-1])
         cells = np.hstack(
             [
                 np.vstack(
@@ -71,9 +79,9 @@ class SignedArrays:
                 for k, group in enumerate(groups)
             ]
         )
-        above, below = (device.quantise(part) for part in (positive, negative))
-        both = (above + below).sum(axis=1)
-        totals = np.concatenate([above.sum(axis=1) + both, below.sum(axis=1) + both])
+        driven = [device.quantise(part).sum(axis=1) for part in first]
+        both = np.add(*(device.quantise(part) for part in sensed))
+        totals = np.concatenate([each + both.sum(axis=1) for each in driven])
         largest = float(totals.max())
         extra, stacked = np.zeros(len(totals)), 0
         if compensation:
@@ -84,6 +92,6 @@ class SignedArrays:
             cells=cells * np.tile(rows, 2)[:, None],
             compensation=extra,
             largest=largest,
-            column_totals=(above + below).sum(axis=0),
+            column_totals=both.sum(axis=0),
             count=6 * mapping.target.size + len(totals) * stacked,
         )

@@ -28,6 +28,8 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.effective import DrivenColumns
+from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Quantity
@@ -54,6 +56,7 @@ class Eigen(Circuit):
 
     name: ClassVar[str] = "eigen"
     problems: ClassVar[tuple[str, ...]] = ("eig",)
+    predistorts: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     square: ClassVar[bool] = True
     rail_limited: ClassVar[bool] = True
@@ -121,7 +124,22 @@ class Eigen(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max)
+        mapping = map_matrix(self.matrix, self.device.g_max)
+        return predistorted(mapping, self._array(mapping))[0]
+
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        """Return what holds the matrix, behind its wires.
+
+        The cells must not depend on the feedback, which may be searched for: the largest it can be
+        stands for it.
+        """
+        bound = float(np.abs(self.matrix).sum(axis=1).max()) * mapping.scale
+        return DrivenColumns(
+            self.wire,
+            self.device,
+            extra=self.inverter_gain * bound,
+            compensation=self.compensation,
+        )
 
     def vectors(self, b: ArrayLike) -> Array:
         """Return start vectors as an array of shape (K, n); none may be zero."""

@@ -12,6 +12,7 @@ of every amplifier and conductance compensation, see `amcspice.circuit.parts.dif
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -25,7 +26,14 @@ from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.constraint import NonNegative
-from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.differential import (
+    DifferentialLines,
+    column_compensation,
+    line_totals,
+    parts,
+)
+from amcspice.circuit.parts.effective import DrivenColumns, SensedColumns
+from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import UnsupportedError
@@ -39,6 +47,7 @@ class ClassicGINV(LeastSquares):
     """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others."""
 
     name: ClassVar[str] = "ginv-classic"
+    predistorts: ClassVar[bool] = True
 
     signed: ClassVar[bool] = True
 
@@ -69,10 +78,49 @@ class ClassicGINV(LeastSquares):
 
     @cached_property
     def mapping(self) -> Mapping:
-        """How the matrix stands in the arrays, ridge rows not included."""
-        return map_matrix(
-            self.selected, self.device.g_max, self.scaling, largest=self._ridge_entries().max()
+        """How the matrix stands in the first array, ridge rows not included."""
+        first = self._first
+        return dataclasses.replace(first, target=first.target[: len(self.matrix)])
+
+    @cached_property
+    def _plain(self) -> Mapping:
+        """How the matrix stands in the arrays without wires, ridge rows included."""
+        ridge = self._ridge_entries()
+        mapping = map_matrix(
+            self.selected, self.device.g_max, self.scaling, largest=float(ridge.max())
         )
+        if not self.ridge:
+            return mapping
+        target = np.vstack([mapping.target, np.diag(ridge * mapping.scale)])
+        return dataclasses.replace(mapping, target=target)
+
+    @cached_property
+    def _first(self) -> Mapping:
+        extra = self.feedback * self.device.g_max
+        arrays = DrivenColumns(
+            self.wire,
+            self.device,
+            extra=extra,
+            compensation=self.compensation,
+            switch=self._switch,
+        )
+        return predistorted(self._plain, arrays)[0]
+
+    @cached_property
+    def _second(self) -> Mapping:
+        arrays = SensedColumns(
+            self.wire, self.device, compensation=self.compensation, switch=self._switch
+        )
+        return predistorted(self._plain, arrays)[0]
+
+    @property
+    def _mappings(self) -> tuple[Mapping, ...]:
+        return self._first, self._second
+
+    @property
+    def _switch(self) -> float:
+        """Resistance in series with the lines of the arrays, beside what drives them [ohm]."""
+        return 0.0
 
     def _ridge_entries(self) -> Array:
         unscaled = map_matrix(self.selected, 1.0, self.scaling)
@@ -80,10 +128,8 @@ class ClassicGINV(LeastSquares):
         return entries
 
     def _wire_up(self) -> Schematic:
-        target = self.mapping.target
-        m, n = target.shape
-        if self.ridge:
-            target = np.vstack([target, np.diag(self._ridge_entries() * self.mapping.scale)])
+        target = self._first.target
+        m, n = self.matrix.shape
         rows = np.append(self.rows, np.ones(len(target) - m, bool))
         network, feedback = Network(), self.feedback * self.device.g_max
         x, sense = network.nodes("x", n), network.nodes("c", n)
@@ -98,7 +144,7 @@ class ClassicGINV(LeastSquares):
             compensation=self.compensation,
         )
         residual = network.nodes("r", len(target))
-        second, opposite, used = self._second_array(network, target, sense)
+        second, opposite, used = self._second_array(network, sense)
         wire, on = self.wire, rows[:, None]
         signed = len(lines.lines) > len(target)
         columns = np.concatenate([sense, opposite]) if signed else sense
@@ -141,42 +187,41 @@ class ClassicGINV(LeastSquares):
             cells=lines.count + used,
         )
 
-    def _second_array(
-        self, network: Network, target: Array, sense: Nodes
-    ) -> tuple[Array, Nodes, int]:
+    def _second_array(self, network: Network, sense: Nodes) -> tuple[Array, Nodes, int]:
         """Return the cells, the nodes of the inverting inputs, and the number of cells.
 
         Of a signed matrix the positive part ends at the non-inverting inputs and the negative
         part at the inverting ones; grounded cells make both columns of a pair carry the same.
         """
-        device, n = self.device, target.shape[1]
+        device, target = self.device, self._second.target
+        n = target.shape[1]
         positive, negative = parts(target)
         above = device.program(positive, 1, self.cycle)
         if not negative.any():
             return above, np.full(n, GROUND), target.size
         opposite = network.nodes("d", n)
-        totals = [device.quantise(part).sum(axis=0) for part in (positive, negative)]
+        wished = [device.quantise(part) for part in (positive, negative)]
         used = 2 * target.size
         if self.compensation:
-            wanted = np.concatenate([np.maximum(*totals) - total for total in totals])
+            wanted = column_compensation(*wished)
             grounded, stacked = compensating_cells(device, wanted, self.cycle, 6)
             network.connect(np.concatenate([sense, opposite]), GROUND, grounded, cells=True)
             used += 2 * n * stacked
         else:
-            for nodes, total in zip((sense, opposite), totals, strict=True):
+            for nodes, cells in zip((sense, opposite), wished, strict=True):
                 # A line without any cell is grounded, so that it does not float.
-                network.connect(nodes, GROUND, np.where(total == 0, device.g_max, 0.0))
+                empty = cells.sum(axis=0) == 0
+                network.connect(nodes, GROUND, np.where(empty, device.g_max, 0.0))
         return np.hstack([above, device.program(negative, 4, self.cycle)]), opposite, used
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the residual amplifiers, at the start and at rest, and the L1 currents."""
         feedback, scale = self.feedback * self.device.g_max, self.mapping.scale
-        target, right = self.mapping.target, vectors * self.rows
+        target, right = self._first.target, vectors * self.rows
         column_total = self.device.quantise(np.abs(target)).sum(axis=0)
         hanging = np.where(column_total > 0, column_total, np.inf)
         bias = float(np.abs(self._bias_gain() / hanging).max())
         if self.ridge:
-            target = np.vstack([target, np.diag(self._ridge_entries() * scale)])
             right = np.hstack([right, np.zeros((len(right), target.shape[1]))])
         positive, negative = parts(target)
         start = -right * scale / feedback
@@ -196,8 +241,9 @@ class ClassicGINV(LeastSquares):
     def _bias_gain(self) -> Array:
         """Return the current per volt out of each column wire that adds lasso to the gradient.
 
-        With s = mapping.scale, G' r = -s^2 A'(A x - b) / g_f; adding lasso to the gradient
-        takes s^2 lasso / g_f out of the wire.
+        With s the scales of both arrays, G' r = -s1 s2 A'(A x - b) / g_f; adding lasso to the
+        gradient takes s1 s2 lasso / g_f out of the wire.
         """
         feedback = self.feedback * self.device.g_max
-        return -self.lasso * self.mapping.column_scale * self.mapping.scale**2 / feedback
+        gradient = self._first.scale * self._second.scale / feedback
+        return -self.lasso * self.mapping.column_scale * gradient

@@ -34,8 +34,10 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import ArrayPair
 from amcspice.circuit.parts.cell_voltage import across, sensed_lines
+from amcspice.circuit.parts.compact import CompactArrays
 from amcspice.circuit.parts.constraint import NonNegative
 from amcspice.circuit.parts.differential import parts
+from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.circuit.parts.signed_arrays import SignedArrays
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
@@ -50,6 +52,7 @@ class CompactGINV(LeastSquares):
     """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others."""
 
     name: ClassVar[str] = "ginv-compact"
+    predistorts: ClassVar[bool] = True
     signed: ClassVar[bool] = True
 
     compensation: Annotated[
@@ -83,6 +86,11 @@ class CompactGINV(LeastSquares):
             raise InputError("pair does not fit the matrix: use select()")
         if self.holds_signs:
             self._refuse_signed()
+        if self.wire.predistort and not self.compensation:
+            raise UnsupportedError(
+                "predistort needs compensation: without it the answer is wrong by the totals of "
+                "the rows, which no step corrects"
+            )
 
     def _refuse_signed(self) -> None:
         if isinstance(self.constraint, NonNegative) and self.constraint.hold:
@@ -113,9 +121,16 @@ class CompactGINV(LeastSquares):
         if self.pair is not None:
             return self.pair
         mapping = map_matrix(self.selected, self.device.g_max, self.scaling)
-        kind = SignedArrays if self.holds_signs else ArrayPair
+        kind: Any = SignedArrays if self.holds_signs else ArrayPair
+        arrays = CompactArrays(self.wire, self.device, kind, self.array_rows, self.column_load)
+        first, second = predistorted(mapping, arrays)
         return kind.of(
-            mapping, self.device, self.cycle, rows=self.rows, compensation=self.compensation
+            first,
+            self.device,
+            self.cycle,
+            rows=self.rows,
+            compensation=self.compensation,
+            second=second.target,
         )
 
     @property

@@ -27,12 +27,14 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.effective import DrivenColumns, InvertedColumns
 from amcspice.circuit.parts.fixed_diagonal import (
     Diagonal,
     FixedDiagonal,
     ResistorMismatch,
     matched_resistors,
 )
+from amcspice.circuit.parts.predistortion import Arrays, predistorted
 from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.errors import InputError
 from amcspice.schema import Quantity
@@ -49,6 +51,7 @@ class INV(Circuit):
 
     name: ClassVar[str] = "inv"
     problems: ClassVar[tuple[str, ...]] = ("inv",)
+    predistorts: ClassVar[bool] = True
     square: ClassVar[bool] = True
 
     input_conductance: Annotated[
@@ -85,10 +88,25 @@ class INV(Circuit):
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
         fixed, largest = self._fixed, self.largest_entry
-        if fixed is None:
-            return map_matrix(self.matrix, self.device.g_max, largest=largest)
-        largest = max(largest, fixed.largest)
-        return map_matrix(fixed.remainder, self.device.g_max, largest=largest)
+        values = self.matrix if fixed is None else fixed.remainder
+        if fixed is not None:
+            largest = max(largest, fixed.largest)
+        mapping = map_matrix(values, self.device.g_max, largest=largest)
+        return predistorted(mapping, self._array(mapping))[0]
+
+    def _array(self, mapping: Mapping) -> Arrays:
+        """Return what holds the matrix, behind its wires, and resistors beside it."""
+        return DrivenColumns(
+            self.wire,
+            self.device,
+            extra=self._source,
+            compensation=self._compensate,
+            inverse=True,
+            diagonal=self._diagonal_on(mapping),
+        )
+
+    def _diagonal_on(self, mapping: Mapping) -> float:
+        return 0.0 if self._fixed is None else self._fixed.value * mapping.scale
 
     @property
     def drawn(self) -> bool:
@@ -146,7 +164,7 @@ class INV(Circuit):
     @property
     def _diagonal(self) -> float:
         """Conductance that fixed resistors are meant to have [S]."""
-        return 0.0 if self._fixed is None else self._fixed.value * self.mapping.scale
+        return self._diagonal_on(self.mapping)
 
     def _resistors(self, line: int) -> Array:
         return matched_resistors(
@@ -229,6 +247,11 @@ class InverterINV(INV):
 
     name: ClassVar[str] = "inv-inverters"
     signed: ClassVar[bool] = True
+
+    def _array(self, mapping: Mapping) -> Arrays:
+        return InvertedColumns(
+            self.wire, self.device, inverse=True, diagonal=self._diagonal_on(mapping)
+        )
 
     def _wire_up(self) -> Schematic:
         network, device = Network(), self.device

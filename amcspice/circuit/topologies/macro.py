@@ -36,7 +36,7 @@ in the arrays is refused: ridge, selected rows, scaled columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import collections.abc
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -44,13 +44,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
-from amcspice.circuit.parts.macro_wiring import MacroWiring
+from amcspice.circuit.parts.effective import DrivenColumns
+from amcspice.circuit.parts.macro_wiring import MacroWiring, first_array
 from amcspice.circuit.parts.switches import Switches
 from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.inverse import INV
 from amcspice.circuit.topologies.mvm import MVM
-from amcspice.device import ADC, DAC, Hardware, Memristor, OpAmp, Wire, split_hardware
+from amcspice.device import ADC, DAC, Hardware, Mapping, Memristor, OpAmp, Wire, split_hardware
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Macro", "MacroEigen", "MacroGINV", "MacroINV", "MacroMVM"]
@@ -111,7 +112,7 @@ class Macro:
         parts = {name: part for name, part in given.items() if part is not None}
         if hardware is not None:
             parts, _ = split_hardware({"hardware": hardware, **parts})
-        self.parameters: Mapping[str, Any] = {
+        self.parameters: collections.abc.Mapping[str, Any] = {
             **parts,
             "switches": Switches(on=switch_on, off=switch_off),
             "cycle": cycle,
@@ -148,6 +149,9 @@ class MacroMVM(MVM):
 
     switches: Switches = field(default_factory=Switches, kw_only=True)
 
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        return first_array(self, self.switches)
+
     def _wire_up(self) -> Schematic:
         wiring = MacroWiring(self, self.switches, "y")
         m, n = self.matrix.shape
@@ -175,6 +179,9 @@ class MacroINV(INV):
     name: ClassVar[str] = "macro-inv"
 
     switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        return first_array(self, self.switches)
 
     def __post_init__(self) -> None:
         """Refuse what the other modes have no use for."""
@@ -221,6 +228,10 @@ class MacroGINV(ClassicGINV):
                 "selected rows, no scaled columns; use ginv-classic or ginv-compact"
             )
 
+    @property
+    def _switch(self) -> float:
+        return self.switches.on or 0.0
+
     def _wire_up(self) -> Schematic:
         switches, device = self.switches, self.device
         wiring = MacroWiring(self, switches, "r")
@@ -238,7 +249,7 @@ class MacroGINV(ClassicGINV):
         wiring.opened_from_r(minus)
         second = wiring.crossbar(
             "a2",
-            device.program(self.mapping.target, 1, self.cycle),
+            device.program(self._second.target, 1, self.cycle),
             words,
             sense,
             self.wire.driver,
@@ -270,6 +281,9 @@ class MacroEigen(Eigen):
     signed: ClassVar[bool] = False
 
     switches: Switches = field(default_factory=Switches, kw_only=True)
+
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        return first_array(self, self.switches)
 
     def _wire_up(self) -> Schematic:
         switches, g_max = self.switches, self.device.g_max

@@ -22,6 +22,8 @@ from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.effective import DrivenColumns
+from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.schema import Quantity
 
@@ -36,6 +38,7 @@ class MVM(Circuit):
 
     name: ClassVar[str] = "mvm"
     problems: ClassVar[tuple[str, ...]] = ("mvm",)
+    predistorts: ClassVar[bool] = True
     signed: ClassVar[bool] = True
     outputs_drive_cells: ClassVar[bool] = False
 
@@ -66,12 +69,22 @@ class MVM(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(
+        mapping = map_matrix(
             self.matrix,
             self.device.g_max,
             "matrix" if self.row_gain == "one" else "rows",
             largest=self.largest_entry,
         )
+        return predistorted(mapping, self._array(mapping))[0]
+
+    def _array(self, mapping: Mapping) -> DrivenColumns:
+        """Return what holds the matrix, behind its wires."""
+        extra = tuple(self._feedbacks_on(mapping).tolist())
+        return DrivenColumns(self.wire, self.device, extra=extra, compensation=self.compensation)
+
+    def _feedbacks_on(self, mapping: Mapping) -> Array:
+        feedback: Array = np.full(len(self.matrix), self.feedback * self.device.g_max)
+        return feedback * mapping.row_scale if self.row_gain == "feedback" else feedback
 
     @property
     def input_size(self) -> int:
@@ -88,8 +101,7 @@ class MVM(Circuit):
     @property
     def feedbacks(self) -> Array:
         """Conductance across each amplifier, shape (m,) [S]."""
-        feedback: Array = np.full(len(self.matrix), self.feedback * self.device.g_max)
-        return feedback * self.mapping.row_scale if self.row_gain == "feedback" else feedback
+        return self._feedbacks_on(self.mapping)
 
     @property
     def objective(self) -> str:

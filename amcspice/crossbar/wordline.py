@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit.crossbar import Array, Crossbar
+from amcspice.crossbar.structure import Array, Crossbar
 from amcspice.errors import InputError
 
 __all__ = ["WordLines", "check_connected"]

@@ -1,6 +1,6 @@
 """A crossbar with bit-line wires as a chain of panels, eliminated towards the column terminals.
 
-A panel (`amcspice.reduction.tiles`) meets the next one at N bit-line nodes only, so that the
+A panel (`amcspice.crossbar.tiles`) meets the next one at N bit-line nodes only, so that the
 conductance matrix is block tridiagonal.  With t and b the first nodes of a panel and of the next
 one, P the panel without its word lines and Y_b everything from the next panel on,
 
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dpotri
 
-from amcspice.circuit.crossbar import Array, Crossbar
+from amcspice.crossbar.structure import Array, Crossbar
+from amcspice.crossbar.tiles import panels
 from amcspice.errors import InputError
-from amcspice.reduction.tiles import panels
 
 __all__ = ["Chain"]
 

@@ -1,7 +1,7 @@
 """Exact reduction of a crossbar to its terminals.
 
-With bit-line wires panel by panel (`amcspice.reduction.chain`), at a cost linear in the rows;
-without them the rows add up (`amcspice.reduction.wordline`).
+With bit-line wires panel by panel (`amcspice.crossbar.chain`), at a cost linear in the rows;
+without them the rows add up (`amcspice.crossbar.wordline`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from amcspice.circuit.crossbar import Array, Crossbar
-from amcspice.reduction.chain import Chain
-from amcspice.reduction.wordline import WordLines, check_connected
+from amcspice.crossbar.chain import Chain
+from amcspice.crossbar.structure import Array, Crossbar
+from amcspice.crossbar.wordline import WordLines, check_connected
 
-__all__ = ["CrossbarReduction"]
+__all__ = ["CrossbarReduction", "reduction_flops"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +139,21 @@ class CrossbarReduction:
         currents = injected[leading]
         power: Array = np.einsum("nk,nk->k", currents, np.linalg.solve(loaded, currents))
         return power
+
+
+def reduction_flops(m: int, n: int) -> float:
+    """Return the multiplications and additions of `CrossbarReduction.all_terminals`, roughly.
+
+    Panels of h = n/4 rows, m/h of them (`amcspice.crossbar.chain`): each takes 5 n^3 for the bit
+    lines below it and 4 n^3 for what its word lines are to those above, which is another
+    m^2 n^2 / h in all.  Making the panels is left out.
+
+    Parameters
+    ----------
+    m, n : int
+        Word lines and bit lines.
+    """
+    return 36.0 * m * n**2 + 4.0 * m**2 * n
 
 
 def _behind_leads(conductance: Array, first: Array) -> tuple[Array, Array]:

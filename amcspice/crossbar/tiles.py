@@ -18,7 +18,7 @@ from typing import Literal
 
 import numpy as np
 
-from amcspice.circuit.crossbar import Array, Crossbar
+from amcspice.crossbar.structure import Array, Crossbar
 
 __all__ = ["panels"]
 
