@@ -318,3 +318,17 @@ def test_trials_draw_cells_anew():
     errors = np.ravel(trials.relative_error)
     assert len(np.unique(errors)) == 5
     assert (errors > 1e-4).all()
+
+
+def test_every_array_is_corrected_for_its_wires():
+    A = scipy.linalg.toeplitz(1 / (1.0 + np.arange(16)))
+    b = np.random.default_rng(0).uniform(-1, 1, (16, 4))
+    errors = []
+    for steps in range(3):
+        wire = amc.Wire(row=1.0, column=1.0, predistort=steps)
+        circuit = amc.UnrolledBlockINV(A, wire=wire, opamp=amc.OpAmp(gain=1e9))
+        run = amc.simulate(circuit, b, fidelity="dc")
+        errors.append(np.median(run.relative_error))
+        assert len(circuit.predistortions) == (5 if steps else 0)
+    assert errors[1] < errors[0] / 10
+    assert errors[2] < errors[1] / 10

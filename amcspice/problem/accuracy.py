@@ -64,7 +64,7 @@ def relative_size(differences: Array, references: Array) -> Array:
 def _lengths(rows: Array) -> Array:
     """Return the 2-norm of every row, of entries too whose squares are no numbers any more."""
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.einsum("kn,kn->k", rows, rows)
+        squares = np.einsum("kn,kn->k", rows, rows.conj()).real
     lengths: Array = np.sqrt(squares)
     far = ~((squares > SMALLEST_SQUARE) & (squares < 1 / SMALLEST_SQUARE))
     if far.any():

@@ -57,6 +57,7 @@ class UnrolledBlockINV(Circuit):
     problems: ClassVar[tuple[str, ...]] = ("inv",)
     square: ClassVar[bool] = True
     signed: ClassVar[bool] = True
+    predistorts: ClassVar[bool] = True
 
     shared_scale: Annotated[
         bool,
@@ -126,6 +127,11 @@ class UnrolledBlockINV(Circuit):
     def mapping(self) -> Mapping:
         """How the matrix would stand in one array; its blocks share the scale."""
         return map_matrix(self.matrix, self.device.g_max)
+
+    @property
+    def _mappings(self) -> tuple[Mapping, ...]:
+        """How the blocks stand in their arrays."""
+        return tuple(stage.circuit.mapping for stage in self._cascade[0].stages.values())
 
     @property
     def objective(self) -> str:
