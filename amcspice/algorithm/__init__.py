@@ -1,7 +1,7 @@
 """Algorithms: alternating non-negative least squares over dense, masked and sparse data."""
 
 from amcspice.algorithm.anls import nmf_many
-from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
+from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase, Comparison, Counts, Schedule
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
@@ -23,7 +23,9 @@ __all__ = [
     "BlockInverse",
     "BlockPhase",
     "Coarse",
+    "Comparison",
     "CompensatedProduct",
+    "Counts",
     "DenseData",
     "ExactProduct",
     "Factorisation",
@@ -32,6 +34,7 @@ __all__ = [
     "Iterated",
     "Iteration",
     "Refined",
+    "Schedule",
     "SparseData",
     "SparseSolution",
     "complete",

@@ -12,6 +12,7 @@ from amcspice.cli.block_options import Blocks, block_options
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.cli.solve_blocks import plain_comparison
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["forecast"]
@@ -44,6 +45,7 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
     made = blocks.forecast(inverse, blocks.product(chip, values))
     bits = blocks.refine or BITS
     needed = made.iterations(bits)
+    comparison = inverse.compare() if len(inverse.arrays) > 1 else None
     content = {
         "spectral_radius": made.spectral_radius,
         "bits_per_iteration": made.bits_per_iteration,
@@ -52,6 +54,7 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
         "iterations": needed,
         "bits": bits,
         **inverse.counts(),
+        **plain_comparison(comparison),
     }
     if str(settings.json) != "-":
         speed = f"{made.bits_per_iteration:.2f} bits an iteration"
@@ -63,6 +66,10 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
             click.echo(f"floor of the product: {made.floor_bits:.1f} bits")
         reached = f"{needed} iterations" if needed else "not reached by plain refinement"
         click.echo(f"{bits:g} bits: {reached}; {content['phases']} phases each")
+        if comparison is not None:
+            click.echo(str(comparison))
+            if comparison.caution:
+                click.echo(f"note: {comparison.caution}", err=True)
     settings.write_json(content)
 
 
