@@ -130,8 +130,8 @@ def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, er
     console.print(
         f"{len(inverse.matrix)} x {len(inverse.matrix)} in {len(inverse.arrays)} arrays, "
         f"{counts['phases']} phases: {counts['amplifiers']} amplifiers in one bank, "
-        f"{counts['amplifiers_unrolled']} unrolled; {counts['cells']} cells, {counts['dacs']} lines "
-        f"driven, {counts['adcs']} read, {counts['switches']} switches, "
+        f"{counts['amplifiers_unrolled']} unrolled; {counts['cells']} cells, "
+        f"{counts['dacs']} lines driven, {counts['adcs']} read, {counts['switches']} switches, "
         f"{counts['sample_and_holds']} sample-and-holds; digital: {counts['schur_flops']:.3g} "
         f"operations for Schur complements, {counts['order_flops']:.3g} for their order",
         highlight=False, soft_wrap=True,

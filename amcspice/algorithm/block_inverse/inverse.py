@@ -24,6 +24,9 @@ from amcspice.system.work import Estimates
 
 __all__ = ["BlockInverse"]
 
+DRAWS, LARGE = 9, 32
+"""Draws of the cells in a comparison; a third of them for matrices of more rows than that."""
+
 
 class BlockInverse:
     """The inverse of a matrix in blocks, programmed into arrays of a chip.
@@ -217,7 +220,7 @@ class BlockInverse:
         counts["order_flops"] = self.partition.order_flops
         return counts
 
-    def compare(self, draws: int = 3) -> Comparison:
+    def compare(self, draws: int | None = None) -> Comparison:
         """Foretell the error of these blocks and of one array on the same hardware, at rest.
 
         Other chips are programmed for it, in no account; with noisy cells, each draw has other
@@ -225,9 +228,11 @@ class BlockInverse:
 
         Parameters
         ----------
-        draws : int
-            Draws of the cells, if they are noisy.
+        draws : int, optional
+            Draws of the cells, if they are noisy.  None makes `DRAWS`, less of large matrices.
         """
+        if draws is None:
+            draws = DRAWS if len(self.matrix) <= LARGE else DRAWS // 3
         hardware = self.chip.hardware
         noisy = hardware.device.drawn or not hardware.opamp.matched
         seeds = range(draws if noisy else 1)
