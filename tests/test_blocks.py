@@ -448,11 +448,11 @@ def test_solve_refines_in_blocks(problem, tmp_path):
     assert len(content["history"]) == content["iterations"]
     assert content["history"][-1].keys() == {"iteration", "error", "residual", "bits"}
     assert content["phases"] == len(content["schedule"]) == 5
-    assert content["schedule"][2] | {"settling_time_s": 0, "largest_voltage_v": 0} == {
-        "phase": 3, "operation": "inv", "matrix": "S", "bank": 1, "bank_unrolled": 3,
-        "settling_time_s": 0, "largest_voltage_v": 0, "repeats": 0,
-        "sampled": min(32, 2 * content["iterations"]),
-    }  # fmt: skip
+    phase = content["schedule"][2]
+    assert (phase["phase"], phase["operation"], phase["matrix"]) == (3, "inv", "S")
+    assert (phase["bank"], phase["bank_unrolled"], phase["repeats"]) == (1, 3, 0)
+    assert phase["sampled"] >= 2 * content["iterations"]
+    assert phase["settling_time_s"] > 0
     assert content["comparison"]["error"] < content["comparison"]["error_one_array"]
     assert "samples" in result.output
     assert content["verification"]["passed"]

@@ -66,7 +66,7 @@ def test_errors_by_effect_are_those_of_the_script(script):
     """After a change: scripts/published_blockamc.py effects."""
     sixteen = [row for row in rows("effects") if row[2] == "16" and row[1] == "Toeplitz 1/(1+k)"]
     assert len(sixteen) == len(script.EFFECTS)
-    for effect, matrix, _, one, *ratios, said in sixteen[:3]:
+    for effect, matrix, _, one, *ratios, said in sixteen[::2][:2]:
         errors = [script.median_error(effect, matrix, 16, k) for k in range(3)]
         assert float(one) == pytest.approx(errors[0], rel=0.01)
         for told, error in zip(ratios, errors[1:], strict=False):
