@@ -120,7 +120,9 @@ class Blocks:
         """Program a matrix."""
         others = {name: value for name, value in settings.parameters.items() if name not in PARTS}
         others.pop("cycle", None)
-        size = {"array_size": self.array_size} if self.array_size else {"stages": self.stages or 0}
+        size: dict[str, Any] = (
+            {"array_size": self.array_size} if self.array_size else {"stages": self.stages or 0}
+        )
         return BlockInverse(chip, matrix, own_scale=self.own_scale, calibration=b, **size, **others)
 
     def product(self, chip: Chip, matrix: Any) -> CompensatedProduct | None:
