@@ -243,7 +243,7 @@ class BlockInverse:
         return Comparison(blocks, one_array, len(seeds))
 
     def _foretold(self, number: int, **size: Any) -> float:
-        """Return the error of another chip of the same hardware, infinite if it does not settle."""
+        """Return the error of another chip of the same hardware, infinite if no circuit takes it."""
         chip = self.chip
         made = Chip(
             chip.hardware, seed=chip.hardware.device.seed + number, fidelity="dc",
@@ -251,7 +251,7 @@ class BlockInverse:
         )  # fmt: skip
         try:
             applied = BlockInverse(made, self.matrix, **size, **self._options).transfer()
-        except UnstableError:
+        except (InputError, UnstableError):
             return np.inf
         exact = np.linalg.inv(self.matrix)
         return float(np.linalg.norm(applied - exact) / np.linalg.norm(exact))
