@@ -243,7 +243,7 @@ class BlockInverse:
         return Comparison(blocks, one_array, len(seeds))
 
     def _foretold(self, number: int, **size: Any) -> float:
-        """Return the error of another chip of the same hardware, infinite if no circuit takes it."""
+        """Return the error of another chip alike, infinite if no circuit takes it."""
         chip = self.chip
         made = Chip(
             chip.hardware, seed=chip.hardware.device.seed + number, fidelity="dc",
