@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from amcspice.algorithm import Factorisation, nmf
+    from amcspice.algorithm import Factorisation, LowRank, nmf
     from amcspice.characterise import measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
@@ -96,6 +96,7 @@ __all__ = [
     "InverterINV",
     "LeastSquares",
     "Ledger",
+    "LowRank",
     "Macro",
     "Memristor",
     "NonNegative",

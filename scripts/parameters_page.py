@@ -9,8 +9,9 @@ from update_readme import fill
 from amcspice.device import OpAmp, SwitchingCell
 from amcspice.problem.generators import GENERATORS
 from amcspice.schema import field_parameters
+from amcspice.settings.systems import SYSTEMS
 from amcspice.settings.table import GROUPS, PARAMETERS
-from amcspice.sweep.metrics import METRICS
+from amcspice.sweep.metrics import COSTS, METRICS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "parameters.md"
 
@@ -53,13 +54,26 @@ def section(group):
     return f"### {group.capitalize()}\n\n{table(head, rows)}"
 
 
+def metrics_by_name():
+    """Return unit and owners of every metric."""
+    every = {name: (unit, ["a circuit"]) for name, unit in METRICS.items()}
+    shared = (*COSTS, "matrix_condition", "largest_row_total", "wall_time_s")
+    every |= {name: (METRICS[name], ["any"]) for name in shared}
+    for name, system in SYSTEMS.items():
+        for metric, unit in system.metrics.items():
+            every.setdefault(metric, (unit, []))[1].append(f"`{name}`")
+    return every
+
+
 def page():
     sections = "\n".join(section(group) for group in GROUPS)
     families = [
         [f"`{name}`", family.description, f"`{family.setting}`" if family.setting else ""]
         for name, family in GENERATORS.items()
     ]
-    metrics = [[f"`{name}`", unit] for name, unit in METRICS.items()]
+    metrics = [
+        [f"`{name}`", unit, ", ".join(owners)] for name, (unit, owners) in metrics_by_name().items()
+    ]
     return f"""# Parameters
 
 Written by `scripts/parameters_page.py` from the fields of the library's own dataclasses. A name
@@ -120,8 +134,11 @@ same at every size.
 ## Metrics
 
 Medians and maxima are over right-hand sides; `settled` is the fraction of them that came to rest.
+A point has the metrics of what it runs: a single circuit, or a [system](sweeps.md#systems) by its
+name. Those of the matrix are there where a system takes one, those of cost where `technology` is
+named.
 
-{table(["metric", "unit"], metrics)}"""
+{table(["metric", "unit", "of"], metrics)}"""
 
 
 def fields(owner):

@@ -457,6 +457,63 @@ def test_solve_refines_in_blocks(problem, tmp_path):
     assert "samples" in result.output
     assert content["verification"]["passed"]
     assert content["bits"] > 23
+    promised = {
+        "problem", "circuit", "fidelity", "simulator", "solution", "reference", "relative_error",
+        "settled", "settling_time_s", "power_w", "energy_j", "amplifiers", "cells", "range",
+        "provenance", "iterations", "bits", "history", "phases", "schedule",
+    }  # fmt: skip
+    assert promised <= content.keys()
+    assert {"amcspice", "ngspice", "solver", "options", "deck_sha256", "seed", "wall_time_s"} <= (
+        content["provenance"].keys()
+    )
+    assert content["amplifiers"] == 4
+    assert content["cells"] == content["counts"]["cells"]
+    assert content["range"] == {"choice": "predicted", "volts_per_unit": None, "repeats": 0}
+    assert content["settling_time_s"] == [None, None]  # no time at dc
+    np.testing.assert_allclose(np.array(content["solution"]).T, exact, rtol=1e-5)
+
+
+def test_blocks_in_time_say_what_a_pass_takes(problem, tmp_path):
+    """Settling of the phases one after the other, each the largest of the right-hand sides."""
+    result = run("solve", "inv", *problem[:4], "--fidelity", "behavioural", "--stages", 1,
+                 "--json", tmp_path / "r.json", "--verify", 1, "--jobs", 2)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    phases = [phase["settling_time"] for phase in content["schedule"]]
+    assert max(phases) < max(content["settling_time_s"]) <= sum(phases) * (1 + 1e-12)
+    assert content["settled"] == [True, True]
+    np.testing.assert_allclose(
+        np.array(content["power_w"]["total"]) * content["settling_time_s"], content["energy_j"]
+    )
+    assert "iterations" not in content
+    assert content["simulator"] == "behavioural"
+
+
+def test_complex_systems_and_zero_right_hand_sides(tmp_path):
+    A, b = wishart(6, 96) + 0.2j * np.diag(np.arange(6)), right(6, 3) + 0j
+    b[:, 1] = 0
+    np.save(tmp_path / "A.npy", A)
+    np.save(tmp_path / "b.npy", b)
+    result = run(
+        "solve", "inv", "--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.npy", "--stages", 1,
+        "--refine", 30, "--fidelity", "dc", "--out", tmp_path / "x.csv", "--json",
+        tmp_path / "r.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "Warning" not in result.output
+    x = np.loadtxt(tmp_path / "x.csv", delimiter=",", dtype=complex)
+    np.testing.assert_allclose(x, np.linalg.solve(A, b), atol=1e-8)
+    assert json.loads((tmp_path / "r.json").read_text())["relative_error"][1] == 0
+
+
+def test_what_did_not_settle_says_so(problem, tmp_path):
+    result = run("solve", "inv", *problem[:4], "--fidelity", "behavioural", "--stages", 1,
+                 "--window", "1 ns", "--json", tmp_path / "r.json")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["settled"] == [False, False]
+    assert any("did not settle in every phase" in said for said in content["cautions"])
+    assert "note: 2 of 2 right-hand sides did not settle" in result.stderr
 
 
 def test_forecast_needs_no_transient(problem, tmp_path):
@@ -470,6 +527,8 @@ def test_forecast_needs_no_transient(problem, tmp_path):
     assert content["bits_per_iteration"] == pytest.approx(-np.log2(content["spectral_radius"]))
     assert content["iterations"] == int(np.ceil(20 / content["bits_per_iteration"]))
     assert content["floor_bits"] > 20
+    for option in (("--verify", 1), ("--fidelity", "reduced")):
+        refused(run("forecast", *problem[:2], *option), "a forecast is of the rest")
     assert content["comparison"]["draws"] == 9
     np.save(tmp_path / "T.npy", harmonic(32))
     told = run(
@@ -482,12 +541,17 @@ def test_forecast_needs_no_transient(problem, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--stages", 1, "--array-size", 2], "either --stages or --array-size"),
-        (["--method", "gcr"], "give --refine"),
-        (["--slices", 3], "give --refine"),
+        (["--stages", 1, "--array-size", 2], "stages, array_size: give one of them"),
+        (["--method", "gcr"], "method: of refinement; give refine"),
+        (["--slices", 3], "give refine"),
         (["--stages", 9], "halved"),
         (["--stages", 1, "--circuit", "inv"], "--circuit"),
         (["--stages", 1, "--trials", 3], "--trials"),
+        (["--stages", 1, "--waveforms", "w.csv"], "--waveforms: not of a solution in blocks"),
+        (["--stages", 1, "--plot", "p.png"], "--plot: not of a solution in blocks"),
+        (["--stages", 1, "--cycle", 2], "cycle: a chip counts its writings itself"),
+        (["--stages", 1, "--ridge", 0.1], "does not take ridge"),
+        (["--stages", 1, "--json", "absent/r.json", "--write-config", "c.toml"], "no folder"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(problem, options, message, tmp_path):

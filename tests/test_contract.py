@@ -71,6 +71,8 @@ CASES = [
     Case("mvm"),
     Case("mvm", signed=True),
     Case("mvm", signed=True, more={"feedback": 2.0}),
+    Case("mvm", signed=True, more={"row_gain": "read-out"}),
+    Case("mvm", signed=True, more={"row_gain": "feedback"}),
     Case("inv"),
     Case("inv", more={"input_conductance": 1.0}),
     Case("inv", more={"diagonal": "fixed"}),

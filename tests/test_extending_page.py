@@ -5,6 +5,7 @@ from pathlib import Path
 
 import amcspice as amc
 from amcspice.device import PRESETS
+from amcspice.settings.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "extending.md"
@@ -25,7 +26,7 @@ def test_code_on_the_page_is_that_of_the_files():
 
 
 def test_every_registry_is_on_the_page():
-    for registry in (amc.CIRCUITS, amc.PROBLEMS, amc.BACKENDS, PRESETS):
+    for registry in (amc.CIRCUITS, amc.PROBLEMS, amc.BACKENDS, PRESETS, SYSTEMS):
         assert f"`{registry.group}`" in TEXT
         assert (
             f"[{registry.group}]"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cli_helpers import run
 
 EXTENSION = Path(__file__).parent / "extension"
 A = np.array([[1.0, 0.2, 0.1], [0.1, 0.8, 0.3], [0.2, 0.1, 0.9]])
@@ -75,6 +76,63 @@ def test_a_sweep_runs_it(tmp_path):
         points = list(csv.DictReader(stream))
     assert len(points) == 2
     assert all(float(point["relative_error_max"]) < 1e-3 for point in points)
+
+
+def test_a_sweep_runs_a_system_on_two_processes(tmp_path):
+    """Of finite gain alone, the error of a product falls as one over it."""
+    (tmp_path / "spec.toml").write_text(
+        'name = "tests"\n[base]\nproblem = "self-test"\nfidelity = "dc"\n'
+        'technology = "typical"\n[axes]\ntest_lines = [2, 5]\ngain = [1e3, 1e5]\n'
+    )
+    result = python(*COMMAND, "sweep", "run", "spec.toml", "--store", "s.sqlite", "--jobs", "2",
+                    "--watch", "test_error", cwd=tmp_path)  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    # A store says by itself what stands in it: the package is not needed any more.
+    for arguments in (
+        ("export", tmp_path / "s.sqlite", "--out", tmp_path / "s.csv"),
+        ("plot", tmp_path / "s.sqlite", "--x", "gain", "--y", "test_voltage_v", "--out",
+         tmp_path / "p.svg"),
+        ("status", tmp_path / "s.sqlite", "--json", tmp_path / "status.json"),
+    ):  # fmt: skip
+        made = run("sweep", *arguments)
+        assert made.exit_code == 0, made.output
+    with (tmp_path / "s.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    points = {(row["test_lines"], float(row["gain_V_per_V"])): row for row in rows}
+    for lines in ("2", "5"):
+        low, high = (float(points[lines, gain]["test_error"]) for gain in (1e3, 1e5))
+        assert low == pytest.approx(100 * high, rel=0.02)
+        assert float(points[lines, 1e3]["cost_energy_j"]) > 0
+        assert points[lines, 1e3]["columns"] == points[lines, 1e3]["circuit"] == ""
+    figure = (tmp_path / "p.svg").read_text()
+    assert "<!-- test voltage -->" in figure
+    assert " mV -->" in figure
+    assert json.loads((tmp_path / "status.json").read_text())["watched"] == "test_error"
+
+
+REFUSED = """
+import amcspice as amc
+from amcspice.sweep.spec.experiment import Experiment
+for more, message in (
+    ({"columns": 4}, "columns: of matrices; self-test makes what it needs"),
+    ({"stages": 1}, "stages: of inv, forecast; problem is self-test"),
+    ({"test_lines": 0}, "test_lines = 0: must be at least 1"),
+):
+    try:
+        Experiment.of({"problem": "self-test", **more})
+    except amc.InputError as error:
+        assert message in str(error), error
+    else:
+        raise AssertionError(more)
+point = Experiment.of({"problem": "self-test"}).parameters()
+assert Experiment.of(point).parameters() == point
+assert point["test_lines"] == 4
+"""
+
+
+def test_a_system_refuses_what_is_of_matrices(tmp_path):
+    result = python("-c", REFUSED, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
 
 
 NULLOR_IS_THE_LIMIT = """

@@ -32,6 +32,7 @@ NOT_RUN = {
     "dask": "the commands of a cluster: test_sweep_dask.py starts one in Python",
     "helm": "needs a cluster",
     "amcspice sweep run sweep.toml --store runs.sqlite --executor dask": "needs a cluster",
+    "amcspice sweep point --set problem=self-test": "of a package: test_extension.py runs it",
     "sqlite3": "may not be installed: the same statement goes through Python below",
 }
 

@@ -17,6 +17,7 @@ from cli_helpers import run
 from pydantic import Field
 
 import amcspice as amc
+from amcspice.algorithm import BlockSolver
 from amcspice.characterise import Conditions
 from amcspice.circuit import CIRCUITS
 from amcspice.cli.opamp import opamp as opamp_command
@@ -44,7 +45,9 @@ of a preset are assumed."""
 
 def walked():
     """Return every class with parameters of an experiment."""
-    return [*PARTS, amc.Switches, amc.NonNegative, amc.Analysis, *CIRCUITS.built_in]
+    return [
+        *PARTS, amc.Switches, amc.NonNegative, amc.Analysis, BlockSolver, *CIRCUITS.built_in
+    ]  # fmt: skip
 
 
 def options_of(command):
@@ -127,7 +130,7 @@ BESIDE = {
 READ = [
     (owner, parameter)
     for owner in walked()
-    if owner not in CIRCUITS.built_in
+    if owner not in (*CIRCUITS.built_in, BlockSolver)
     for parameter in field_parameters(owner)
     if parameter.kind != "file" and not parameter.made_of and parameter.name != "seed"
 ]
@@ -424,3 +427,20 @@ def test_what_a_script_adds_is_part_of_a_points_key(tmp_path, monkeypatch):
         assert result.returncode == 0, result.stderr
         keys.append(result.stdout)
     assert keys[0] == keys[1] != keys[2]
+
+
+@pytest.mark.parametrize("parameter", [*field_parameters(BlockSolver)], ids=lambda p: p.name)
+def test_a_value_of_a_system_arrives(parameter, tmp_path):
+    text, value = sample(parameter)
+    beside = {"refine": 20} if parameter.name in ("method", "slices", "iterations") else {}
+    said = parameter.name.replace("_", "-")
+    typed = [f"--{said}"] if parameter.kind == "flag" else [f"--{said}", text]
+    for name, more in beside.items():
+        typed += [f"--{name}", str(more)]
+    context = solve.make_context("solve", ["inv", "--columns", "2", *typed])
+    names = [each.name for each in field_parameters(BlockSolver)]
+    made = BlockSolver(**given(context.params, names))
+    assert getattr(made, parameter.name) == close(value)
+    path = tmp_path / "experiment.toml"
+    path.write_text(f"{parameter.name} = {json.dumps(text)}\n")
+    assert read_experiment(path) == {parameter.name: close(value)}

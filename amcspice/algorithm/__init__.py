@@ -1,11 +1,13 @@
-"""Algorithms: alternating non-negative least squares over dense, masked and sparse data."""
+"""Algorithms: programs on a chip, and alternating least squares over dense and sparse data."""
 
 from amcspice.algorithm.anls import nmf_many
 from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase, Comparison, Counts, Schedule
+from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
 from amcspice.algorithm.iteration import Iterated, iterate
+from amcspice.algorithm.low_rank import LowRank, LowRankPlan
 from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
@@ -16,12 +18,15 @@ from amcspice.algorithm.refinement import (
     refine,
 )
 from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
+from amcspice.algorithm.system import Point, System
 from amcspice.algorithm.task import FactorisationTask
 
 __all__ = [
     "AnalogPreconditioner",
+    "BlockForecast",
     "BlockInverse",
     "BlockPhase",
+    "BlockSolver",
     "Coarse",
     "Comparison",
     "CompensatedProduct",
@@ -33,10 +38,14 @@ __all__ = [
     "Forecast",
     "Iterated",
     "Iteration",
+    "LowRank",
+    "LowRankPlan",
+    "Point",
     "Refined",
     "Schedule",
     "SparseData",
     "SparseSolution",
+    "System",
     "complete",
     "forecast",
     "iterate",

@@ -128,6 +128,10 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
         "forecast": ("amcspice.cli.forecast:forecast", "How refinement of a system will go."),
+        "lowrank": (
+            "amcspice.cli.lowrank:lowrank",
+            "Whether a product in two steps of low rank helps.",
+        ),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (

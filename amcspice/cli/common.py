@@ -30,10 +30,11 @@ from amcspice.engine import Analysis, Backend, get_backend
 from amcspice.errors import InputError
 from amcspice.pool import usable_cores
 from amcspice.problem import make_circuit
-from amcspice.settings.assemble import analysis_of, hardware_of, topology_options
+from amcspice.settings.assemble import analysis_of, chip_of, hardware_of, topology_options
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
 from amcspice.simulation.verification import FIGURES, Verification, Verify
+from amcspice.system import Chip
 
 __all__ = [
     "SHARED",
@@ -84,6 +85,22 @@ class Settings:
         """The fidelity that was asked for."""
         return get_backend(self.analysis)
 
+    def at(self, fidelity: str) -> Settings:
+        """Return the settings with another fidelity."""
+        return replace(self, analysis=replace(self.analysis, fidelity=fidelity))
+
+    @property
+    def circuit_options(self) -> dict[str, Any]:
+        """Parameters of the circuit itself, see `amcspice.make_circuit`."""
+        return topology_options(self.given)
+
+    def chip(self, **more: Any) -> Chip:
+        """Return a chip of the hardware and the analysis, see `amcspice.Chip`."""
+        sample = max(32, self.verify.count)
+        return chip_of(
+            hardware_of(self.given), self.analysis, self.given, cost_sample=sample, **more
+        )
+
     def make_circuit(self, problem: str, matrix: Any, **more: Any) -> Circuit:
         """Return the circuit of a problem, see `amcspice.make_circuit`."""
         return make_circuit(problem, matrix, circuit=self.circuit, **self.parameters, **more)
@@ -110,15 +127,23 @@ class Settings:
 
     def check_circuit(self, circuit: Circuit) -> None:
         """Refuse what can be refused of a circuit before any work; see `check`."""
-        backend = get_backend(self.analysis)
-        backend.check(circuit)
+        self.backend.check(circuit)
         if self.verify.count:
-            higher = replace(self.analysis, fidelity=self.verify.higher(self.analysis))
-            get_backend(higher).check(circuit)
-            get_backend(higher).check_installation()
+            get_backend(self._higher).check(circuit)
+        self.check_surroundings()
+
+    def check_surroundings(self) -> None:
+        """Refuse what cannot be run here, or written; see `check`."""
+        if self.verify.count:
+            get_backend(self._higher).check_installation()
         if self.json is not None:
             check_target(self.json)
-        backend.check_installation()
+        self.backend.check_installation()
+
+    @property
+    def _higher(self) -> Analysis:
+        """What regressions are verified with."""
+        return replace(self.analysis, fidelity=self.verify.higher(self.analysis))
 
     def write_config(self, **more: Any) -> None:
         """Write the parameters as an experiment file, if that was asked for.

@@ -17,12 +17,11 @@ from amcspice.cli.nmf_options import technology_option
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.quantity import si
-from amcspice.device.hardware import PARTS
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import Verification
 from amcspice.simulation.plain import plain_verification
-from amcspice.system import Chip, Cost, Ledger, Technology, Work, digital_peer
+from amcspice.system import Cost, Ledger, Technology, Work, digital_peer
 
 __all__ = ["cost"]
 
@@ -184,18 +183,10 @@ def _stated(
     )  # fmt: skip
     matrix = point.matrix()
     vectors = point.vectors(matrix)
-    fields = dict(vars(settings.analysis))
-    volts = fields.pop("range")
     if "fidelity" not in settings.given:
-        fields["fidelity"] = "behavioural"
-    parts = {name: part for name, part in settings.parameters.items() if name in PARTS}
-    others = {name: value for name, value in settings.parameters.items() if name not in PARTS}
-    others.pop("cycle", None)  # the chip counts
-    chip = Chip(
-        range="predicted" if volts == "reference" else volts, technology=technology,
-        cost_sample=max(32, settings.verify.count), **parts, **fields,
-    )  # fmt: skip
-    programmed = chip.program(matrix, problem, circuit=settings.circuit, **others)
+        settings = settings.at("behavioural")
+    chip = settings.chip(technology=technology)
+    programmed = chip.program(matrix, problem, circuit=settings.circuit, **settings.circuit_options)
     programmed.run(vectors)
     made = chip.cost(digital=True)
     verification = chip.verify(settings.verify) if settings.verify.count else None

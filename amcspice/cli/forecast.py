@@ -8,16 +8,19 @@ from typing import Any
 import click
 import numpy as np
 
-from amcspice.cli.block_options import Blocks, block_options
+from amcspice.algorithm.block_solver import BlockForecast
+from amcspice.cli.block_options import block_options, blocks_given, program
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.solve_blocks import plain_comparison
+from amcspice.errors import UnsupportedError
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["forecast"]
 
-BITS = 24.0
+FIDELITY = "dc"
+"""Forecasts are of the rest: they take no time."""
 
 
 @click.command(
@@ -29,7 +32,7 @@ BITS = 24.0
 )
 @block_options
 @shared_options
-def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
+def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
     """Say how refinement of A x = b will go, without a transient.
 
     The spectral radius of I - A T, with T what the programmed inverse really applies, says whether
@@ -37,15 +40,19 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
     says which bits it cannot pass.
     """
     values: Any = read_numbers(matrix)
-    blocks.check("inv") if blocks.refine is not None else None
+    chosen = blocks_given(options)
+    solver = BlockForecast(**chosen)
+    if settings.verify.count or settings.given.get("fidelity", FIDELITY) != FIDELITY:
+        raise UnsupportedError(
+            f"--verify, --fidelity: a forecast is of the rest ({FIDELITY}), and runs nothing"
+        )
     if settings.json is not None:
         check_target(settings.json)
-    chip = blocks.chip(_at_rest(settings))
-    inverse = blocks.inverse(chip, values, None, settings)
-    made = blocks.forecast(inverse, blocks.product(chip, values))
-    bits = blocks.refine or BITS
+    settings.write_config(problem=solver.name, matrix=str(matrix), **chosen)
+    blocks = program(solver, values, None, settings.at(FIDELITY))
+    made, bits = blocks.forecast(), solver.refine
     needed = made.iterations(bits)
-    comparison = inverse.compare() if len(inverse.arrays) > 1 else None
+    comparison = blocks.inverse.compare() if len(blocks.inverse.arrays) > 1 else None
     content = {
         "spectral_radius": made.spectral_radius,
         "bits_per_iteration": made.bits_per_iteration,
@@ -53,7 +60,7 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
         "floor_bits": made.floor_bits if np.isfinite(made.floor_bits) else None,
         "iterations": needed,
         "bits": bits,
-        **inverse.counts(),
+        **blocks.inverse.counts(),
         **plain_comparison(comparison),
     }
     if str(settings.json) != "-":
@@ -71,11 +78,3 @@ def forecast(matrix: Path, blocks: Blocks, settings: Settings) -> None:
             if comparison.caution:
                 click.echo(f"note: {comparison.caution}", err=True)
     settings.write_json(content)
-
-
-def _at_rest(settings: Settings) -> Settings:
-    """Return the settings without time: a forecast takes none."""
-    import dataclasses
-
-    analysis = dataclasses.replace(settings.analysis, fidelity="dc", simulator=None)
-    return dataclasses.replace(settings, analysis=analysis)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from amcspice.algorithm.iteration import ITERATIONS
-from amcspice.cli.block_options import Blocks
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["check_iteration", "iteration_options"]
@@ -33,7 +33,9 @@ def iteration_options() -> list[click.Option]:
     ]
 
 
-def check_iteration(problem: str, iterate: str | None, residual: Any, blocks: Blocks) -> None:
+def check_iteration(
+    problem: str, iterate: str | None, residual: Any, blocks: Mapping[str, Any]
+) -> None:
     """Refuse what does not fit together.
 
     Raises
@@ -46,8 +48,7 @@ def check_iteration(problem: str, iterate: str | None, residual: Any, blocks: Bl
         return
     if problem != "inv":
         raise UnsupportedError(f"iterations on products are of problem inv, not of {problem}")
-    given = {name: value for name, value in vars(blocks).items() if name not in ALLOWED}
-    extra = [name for name, value in given.items() if value not in (None, False)]
+    extra = [name for name in blocks if name not in ALLOWED]
     if extra:
         raise InputError(
             f"--{extra[0].replace('_', '-')}: of blocks and refinement; leave it or --iterate out"

@@ -100,7 +100,7 @@ def _help(parameter: Parameter) -> str:
     if parameter.kind == "text" and len(parameter.choices) >= 4:
         text += f" One of {', '.join(parameter.choices)}."
     takers = dict.fromkeys(getattr(owner, "name", None) for owner, _ in parameter.fields)
-    if parameter.group == "circuit" and None not in takers:
+    if parameter.group in ("circuit", "system") and None not in takers:
         text += f" Of {', '.join(map(str, takers))}."
     default = parameter.default
     if default is None or (parameter.kind == "flag" and not default):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 import amcspice as amc
-from amcspice.cli.block_options import Blocks, block_options
+from amcspice.algorithm.block_solver import BlockSolver
+from amcspice.cli.block_options import block_options, blocks_given
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.iteration_options import check_iteration, iteration_options
 from amcspice.cli.output import check_target
@@ -40,6 +42,7 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
 
 _ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "problem"]
+_PROBLEM = tuple(item.name for item in _ASKED)
 
 
 @click.command(
@@ -73,7 +76,6 @@ def solve(
     plot: Path | None,
     iterate: str | None,
     residual: float | None,
-    blocks: Blocks,
     settings: Settings,
     **options: Any,
 ) -> None:
@@ -83,7 +85,12 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     asked = PROBLEMS.choose(problem)
-    chosen = given(options)
+    blocks = blocks_given(options)
+    check_iteration(problem, iterate, residual, blocks)
+    solver = BlockSolver(**blocks) if blocks and iterate is None else None
+    if solver is not None or iterate is not None:
+        _check_blocks(problem, {"waveforms": waveforms, "plot": plot, "trials": trials})
+    chosen = given(options, _PROBLEM)
     matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
     generated = matrix is None or not is_file(matrix)
     if matrix is None and not any(name in chosen for name in ("columns", "rows")):
@@ -106,14 +113,11 @@ def solve(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
         )
-    check_iteration(problem, iterate, residual, blocks)
-    if iterate or blocks.asked:
-        _refuse_beside_blocks(waveforms, plot, trials)
-        if iterate is None:
-            blocks.check(problem)
-        settings.write_config(problem=problem, **chosen)
-        if iterate is None:
-            solution = solve_blocks(A, np.asarray(B), blocks, settings)
+    if solver is not None or iterate is not None:
+        settings.check_surroundings()
+        settings.write_config(problem=problem, **chosen, **blocks)
+        if solver is not None:
+            solution = solve_blocks(A, np.asarray(B), solver, settings)
         else:
             solution = solve_iterations(A, np.asarray(B), iterate, residual, blocks, settings)
         if out is not None:
@@ -148,9 +152,13 @@ def solve(
     settings.confirm(run.verification)
 
 
-def _refuse_beside_blocks(waveforms: Any, plot: Any, trials: Any) -> None:
-    given = {"--waveforms": waveforms, "--plot": plot, "--trials": trials}
-    named = [name for name, value in given.items() if value is not None]
+def _check_blocks(problem: str, files: Mapping[str, Any]) -> None:
+    """Refuse what a solution in blocks does not go with."""
+    if problem != BlockSolver.name:
+        raise UnsupportedError(
+            f"blocks and refinement are of problem {BlockSolver.name}, not of {problem}"
+        )
+    named = [f"--{name}" for name, value in files.items() if value is not None]
     if named:
         raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks or by iterations")
 

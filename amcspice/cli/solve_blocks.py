@@ -11,15 +11,17 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.algorithm.block_inverse import BlockInverse, Comparison, Schedule
-from amcspice.algorithm.refinement import Refined, refine
-from amcspice.circuit.base import are_complex
-from amcspice.cli.block_options import Blocks, real_form
+from amcspice.algorithm.block_solver import BlockSolver
+from amcspice.algorithm.refinement import Refined
+from amcspice.algorithm.solved import Solved
+from amcspice.cli.block_options import program
 from amcspice.cli.common import Settings
 from amcspice.cli.quantity import si
-from amcspice.errors import caution
-from amcspice.problem.complex_form import complex_form, join_parts
+from amcspice.engine import get_backend
+from amcspice.problem import relative_error, relative_size
 from amcspice.simulation.plain import plain_verification
-from amcspice.system import Cost, Work
+from amcspice.simulation.provenance import versions_at
+from amcspice.system import Chip, Cost, Work
 
 __all__ = ["plain_comparison", "solve_blocks"]
 
@@ -27,55 +29,52 @@ SHOWN = 24
 """Phases in the table."""
 
 
-def solve_blocks(matrix: Any, b: Any, blocks: Blocks, settings: Settings) -> Any:
+def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -> Any:
     """Solve, print, write the JSON, and return the solution (n, K)."""
     started = time.perf_counter()
-    chip = blocks.chip(settings)
-    inverse = blocks.inverse(chip, matrix, b, settings)
-    refined = None
-    if blocks.refine is None:
-        solution = inverse.solve(b)
-    else:
-        product = blocks.product(chip, matrix)
-        is_complex = are_complex(matrix)
-        right: Any = complex_form("inv", matrix, b, {}).vectors if is_complex else b
-        real: Any = _Real(inverse) if is_complex else inverse
-        refined = refine(
-            real, real_form(matrix), right, product=product, ledger=chip.ledger,
-            method=blocks.method or "gcr", bits=blocks.refine, iterations=blocks.iterations or 60,
-        )  # fmt: skip
-        solution = join_parts(refined.x.T).T if is_complex else refined.x
-    reference = np.linalg.solve(matrix, b)
-    error = np.linalg.norm(solution - reference, axis=0) / np.linalg.norm(reference, axis=0)
+    blocks = program(solver, matrix, b, settings)
+    inverse, chip = blocks.inverse, blocks.inverse.chip
+    made = blocks.solve(b)
+    solution, refined = made.x, made.refined
+    reference: Any = np.linalg.solve(matrix, b)
+    error = relative_error(solution.T, reference.T)
     verification = chip.verify(settings.verify) if settings.verify.count else None
     estimates = chip.estimates()
     cost = Cost(Work.of(chip.ledger, estimates), chip.technology)
     schedule, comparison = inverse.schedule(estimates), _compared(inverse, settings)
     content = {
         "problem": "inv", "circuit": "blocks", "fidelity": chip.analysis.fidelity,
+        "simulator": _simulator(chip),
         "solution": list(solution.T), "reference": list(reference.T), "relative_error": error,
-        "phases": len(schedule), "counts": inverse.counts(),
+        "residual": relative_size((matrix @ solution - b).T, b.T),
+        **_measured(made), **_hardware(inverse),
+        "phases": len(schedule),
         "orders": {block.name: block.order_name for block in inverse.partition.halves},
         "schedule": schedule.rows(), **plain_comparison(comparison),
         **_refined(refined),
-        "cost": cost.to_json(), "ledger": chip.ledger.to_json(),
+        "cautions": made.cautions, "cost": cost.to_json(), "ledger": chip.ledger.to_json(),
         **plain_verification(verification),
-        "provenance": {"seed": settings.seed, "wall_time_s": time.perf_counter() - started},
+        "provenance": {
+            **versions_at(chip.analysis), "solver": None, "options": "", "deck_sha256": None,
+            "seed": settings.seed, "wall_time_s": time.perf_counter() - started,
+        },
     }  # fmt: skip
     if str(settings.json) != "-":
         _show(inverse, schedule, refined, error)
         click.echo(str(cost))
         if verification is not None:
             click.echo(str(verification))
-    for note in (schedule.caution, comparison.caution if comparison else ""):
-        if note:
-            click.echo(f"note: {note}", err=True)
-    if refined is not None and refined.caution:
-        click.echo(f"note: {refined.caution}", err=True)
-        caution(refined.caution)
+    notes = (*made.cautions, schedule.caution, comparison.caution if comparison else "")
+    for sentence in filter(None, notes):
+        click.echo(f"note: {sentence}", err=True)
     settings.write_json(content)
     settings.confirm(verification)
     return solution
+
+
+def _simulator(chip: Chip) -> str:
+    backend = get_backend(chip.analysis)
+    return chip.analysis.simulator or "ngspice" if backend.uses_ngspice else backend.name
 
 
 def _compared(inverse: BlockInverse, settings: Settings) -> Comparison | None:
@@ -100,15 +99,25 @@ def plain_comparison(comparison: Comparison | None) -> dict[str, Any]:
     }
 
 
-class _Real:
-    """A complex inverse by its real form."""
+def _measured(made: Solved) -> dict[str, Any]:
+    """Return what was measured of one pass through the blocks, an entry a right-hand side."""
+    energy, time = made.energy, made.settling_time
+    power = energy / np.where(time > 0, time, np.nan)
+    return {
+        "settled": made.settled, "settling_time_s": time, "energy_j": energy,
+        "power_w": {"total": power},
+    }  # fmt: skip
 
-    def __init__(self, inverse: BlockInverse) -> None:
-        self.inverse = inverse
 
-    def solve(self, b: Any) -> Any:
-        complex_solution = self.inverse.solve(join_parts(b.T).T)
-        return np.vstack([complex_solution.real, complex_solution.imag])
+def _hardware(inverse: BlockInverse) -> dict[str, Any]:
+    """Return counts, and how ranges were chosen: each phase has its own."""
+    counts, chip = inverse.counts(), inverse.chip
+    volts = None if isinstance(chip.range, str) else float(chip.range)
+    repeats = sum(phase.repeats for phase in inverse.phases)
+    return {
+        "amplifiers": counts["amplifiers"], "cells": counts["cells"], "counts": counts,
+        "range": {"choice": chip.range_choice, "volts_per_unit": volts, "repeats": repeats},
+    }  # fmt: skip
 
 
 def _refined(refined: Refined | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.algorithm.iteration import Iterated, iterate
-from amcspice.circuit.base import are_complex
-from amcspice.cli.block_options import Blocks, real_form
+from amcspice.algorithm.refinement import CompensatedProduct
+from amcspice.cli.block_options import make_chip
 from amcspice.cli.common import Settings
 from amcspice.errors import caution
-from amcspice.problem.complex_form import complex_form, join_parts
+from amcspice.problem import PROBLEMS
 from amcspice.simulation.plain import plain_verification
 
 __all__ = ["solve_iterations"]
@@ -25,24 +26,34 @@ SHOWN = 24
 
 
 def solve_iterations(
-    matrix: Any, b: Any, method: Any, residual: float | None, blocks: Blocks, settings: Settings
+    matrix: Any,
+    b: Any,
+    method: Any,
+    residual: float | None,
+    blocks: Mapping[str, Any],
+    settings: Settings,
 ) -> Any:
     """Solve, print, write the JSON, and return the solution (n, K)."""
     started = time.perf_counter()
-    chip, values = blocks.chip(settings), real_form(matrix)
-    product = blocks.product(chip, matrix) or chip.program(values, "mvm", label="A")
-    is_complex = are_complex(matrix)
-    right: Any = complex_form("inv", matrix, b, {}).vectors if is_complex else b
+    chip = make_chip(settings)
+    form = PROBLEMS["inv"].circuit_form(matrix, b, {})
+    assert form.vectors is not None
+    slices = blocks.get("slices")
+    product: Any = (
+        chip.program(form.matrix, "mvm", label="A")
+        if slices is None
+        else CompensatedProduct(chip, form.matrix, slices)
+    )
     made = iterate(
         product,
-        values,
-        right,
+        form.matrix,
+        form.vectors,
         method=method,
         residual=residual or 1e-6,
-        iterations=blocks.iterations or 200,
+        iterations=blocks.get("iterations") or 200,
         ledger=chip.ledger,
     )
-    solution = join_parts(made.x.T).T if is_complex else made.x
+    solution = form.restore(made.x.T).T
     reference = np.linalg.solve(matrix, b)
     error = np.linalg.norm(solution - reference, axis=0) / np.linalg.norm(reference, axis=0)
     verification = chip.verify(settings.verify) if settings.verify.count else None

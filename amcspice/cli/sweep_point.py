@@ -14,7 +14,7 @@ from amcspice.cli.output import check_target, write_json
 from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine.waveform_file import write_waveforms
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 
 __all__ = ["point"]
@@ -68,22 +68,28 @@ def point(
 
     stored_point = _read_point(store, key) if store is not None else None
     experiment = Experiment.of({**(stored_point["parameters"] if stored_point else {}), **changes})
+    system = experiment.system()
+    if system is not None and (waveforms or plot or deck):
+        raise UnsupportedError(
+            f"--waveforms, --plot, --deck: of a single circuit, not of a system ({system.name})"
+        )
     if deck is not None:
         _write_deck(deck, experiment)
     keep = waveforms is not None or plot is not None
-    run, metrics = run_experiment(experiment, keep_waveforms=keep)
+    result = run_experiment(experiment, keep_waveforms=keep)
+    run = result.run
     parameters = experiment.parameters()
     content = {
         "key": point_key(parameters),
         "command": command(parameters),
-        "metrics": metrics,
+        "metrics": result.metrics,
         "stored": stored_point["metrics"] if stored_point and not changes else None,
         "parameters": parameters,
-        "provenance": run.provenance,
+        "provenance": result.provenance,
     }
     if str(json_file) != "-":
         _show(content)
-    if run.waveforms is not None:
+    if run is not None and run.waveforms is not None:
         from amcspice.engine.waveform_file import waveform_columns
 
         if waveforms is not None:
@@ -130,15 +136,16 @@ def _write_deck(path: Path, experiment: Any) -> None:
 
 
 def _show(content: dict[str, Any]) -> None:
-    from amcspice.sweep.metrics import METRICS
+    from amcspice.sweep.metrics import metric_units
 
     console = Console(highlight=False, markup=False)
     table = Table(title=f"point {content['key'][:12]}", title_justify="left")
     stored_metrics = content["stored"] or {}
     for name in ("metric", "value", *(["in the store"] if stored_metrics else [])):
         table.add_column(name, justify="left" if name == "metric" else "right")
+    units = metric_units()
     for name, value in content["metrics"].items():
-        unit = METRICS.get(name, "")
+        unit = units.get(name, "")
         cells = [si(float(value), unit) if unit else f"{value:.6g}"]
         if stored_metrics:
             before = stored_metrics.get(name)

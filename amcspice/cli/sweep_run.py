@@ -94,12 +94,12 @@ def run(
     if (options.executor == "dask") != (options.scheduler is not None):
         raise InputError("--executor dask and --scheduler tcp://HOST:PORT go together")
     # The machinery of sweeps takes a second to import: --help does not wait for it.
-    from amcspice.sweep.metrics import METRICS
+    from amcspice.sweep.metrics import metric_units
     from amcspice.sweep.spec.plan import MOST_POINTS, make_grid, make_plan
     from amcspice.sweep.spec.specification import read_spec
 
-    if options.watch not in METRICS:
-        raise InputError(f"--watch {options.watch}: choose from {', '.join(METRICS)}")
+    if options.watch not in (known := metric_units()):
+        raise InputError(f"--watch {options.watch}: choose from {', '.join(known)}")
     grid = make_grid(read_spec(spec))
     if len(grid) > MOST_POINTS and not (yes or dry_run):
         raise InputError(too_many(grid, options.jobs))
@@ -190,12 +190,12 @@ def _executor(options: RunOptions) -> Executor | None:
 
 @contextlib.contextmanager
 def _observer(plan: Plan, options: RunOptions) -> Iterator[Observer]:
-    from amcspice.sweep.metrics import HIGHER_IS_BETTER
+    from amcspice.sweep.metrics import higher_is_better
     from amcspice.sweep.point import units
     from amcspice.view.live import live_view
 
     if options.live:
-        higher = options.watch in HIGHER_IS_BETTER
+        higher = higher_is_better(options.watch)
         axes = list(plan.grid.named())
         with live_view(options.watch, axes, units(), higher_is_better=higher) as view:
             yield view

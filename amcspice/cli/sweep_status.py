@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["status"]
 
 MOST_REASONS = 8
+WATCHED = "relative_error_median"
 
 
 @click.command(epilog="Example: amcspice sweep status runs.sqlite --watch settling_time_median_s")
@@ -26,13 +27,12 @@ MOST_REASONS = 8
 @click.option(
     "--watch",
     metavar="METRIC",
-    default="relative_error_median",
-    show_default=True,
-    help="What the best and the worst point are judged by.",
+    help="What the best and the worst point are judged by.  [default: relative_error_median, or "
+    "the first metric that there is]",
 )
 @json_option
 @debug_option
-def status(store: Path, watch: str, json_file: Path | None) -> None:
+def status(store: Path, watch: str | None, json_file: Path | None) -> None:
     """Print how far the sweeps of STORE are, the best and the worst point, and what failed.
 
     The store may be in use.
@@ -43,6 +43,9 @@ def status(store: Path, watch: str, json_file: Path | None) -> None:
     if json_file is not None:
         check_target(json_file)
     with Store.open(store, read_only=True) as opened:
+        if watch is None:
+            known = opened.metric_names()
+            watch = WATCHED if WATCHED in known or not known else known[0]
         content = {
             "store": store,
             "running": owner(store),

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
-from amcspice.device import OpAmp, Wire
+from amcspice.device import Mapping, OpAmp, Wire
 from amcspice.netlist.deck import Deck
 from amcspice.netlist.testbench import Transient
 
@@ -78,7 +78,7 @@ def _header(
     yield from _amplifier(circuit.opamp)
     yield from _line_capacitance(circuit.wire)
     yield ""
-    yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping.column_scale)}"
+    yield f"Conductance    G = A * {mapping.scale!r} S{_scaled(mapping)}"
     if circuit.beside_cells:
         yield f"Resistors      {circuit.beside_cells}"
     yield f"Solution       1 unit of x is {volts!r} V at the nodes {_names(circuit)}:"
@@ -144,12 +144,14 @@ def _outputs(circuit: Circuit) -> list[str]:
     return [schematic.network.names[node] for node in schematic.outputs]
 
 
-def _scaled(column_scale: Array) -> str:
-    return "" if np.all(column_scale == 1) else ", columns scaled to the full range"
+def _scaled(mapping: Mapping) -> str:
+    scales = {"columns": mapping.column_scale, "rows": mapping.row_scale}
+    lines = [name for name, scale in scales.items() if not np.all(scale == 1)]
+    return "".join(f", {name} scaled to the full range" for name in lines)
 
 
-def _unscaled(column_scale: Array) -> str:
-    return "" if np.all(column_scale == 1) else " * (scale of column j)"
+def _unscaled(output_scale: Array) -> str:
+    return "" if np.all(output_scale == 1) else " * (scale of column j)"
 
 
 def _control(

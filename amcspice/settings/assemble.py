@@ -18,9 +18,11 @@ from amcspice.errors import InputError
 from amcspice.files import file_stamp
 from amcspice.schema import Parameter, Scalar, field_parameters
 from amcspice.settings.table import PARAMETERS
+from amcspice.system import Chip
 
 __all__ = [
     "analysis_of",
+    "chip_of",
     "flat_analysis",
     "flat_hardware",
     "flat_topology",
@@ -155,6 +157,30 @@ def analysis_of(values: Values) -> Analysis:
             if name in names and (value is not None or names[name].optional)
         }
     )
+
+
+def chip_of(hardware: Hardware, analysis: Analysis, given: Values, **more: Any) -> Chip:
+    """Return a chip that simulates its operations as an analysis says.
+
+    Parameters
+    ----------
+    hardware : Hardware
+    analysis : Analysis
+    given : mapping
+        What was said: a chip predicts its ranges unless a ``range`` is there.
+    **more
+        Further parameters of `amcspice.Chip`.
+
+    Raises
+    ------
+    InputError
+        If ``cycle`` is there: a chip counts its writings itself.
+    """
+    if given.get("cycle"):
+        raise InputError("cycle: a chip counts its writings itself")
+    fields = {name: value for name, value in vars(analysis).items() if name != "range"}
+    volts = given.get("range")
+    return Chip(hardware, range="predicted" if volts is None else volts, **fields, **more)
 
 
 def flat_hardware(hardware: Hardware, given: Values) -> dict[str, Scalar]:

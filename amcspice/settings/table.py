@@ -26,10 +26,21 @@ from amcspice.settings.experiment import (
     ProblemSettings,
     RunSettings,
 )
+from amcspice.settings.systems import SYSTEMS, system_fields
 
 __all__ = ["GROUPS", "PARAMETERS", "convert", "of_commands"]
 
-GROUPS = ("problem", "circuit", "device", "wires", "amplifier", "converters", "run", "chip")
+GROUPS = (
+    "problem",
+    "circuit",
+    "device",
+    "wires",
+    "amplifier",
+    "converters",
+    "run",
+    "chip",
+    "system",
+)
 """What parameters belong to, in the order in which they are shown."""
 
 _REGISTRIES: Mapping[str, Any] = {
@@ -105,7 +116,7 @@ def _converted(name: str, raw: Any, _revision: int) -> Scalar:
 
 
 def _revision() -> int:
-    return sum(registry.revision for registry in (*_REGISTRIES.values(), BACKENDS))
+    return sum(registry.revision for registry in (*_REGISTRIES.values(), SYSTEMS, BACKENDS))
 
 
 def _table() -> dict[str, Parameter]:
@@ -136,6 +147,8 @@ def _all() -> Iterator[Parameter]:
     for parameter in field_parameters(Analysis, "run"):
         yield _with_words(parameter)
     yield from field_parameters(ChipSettings, "chip")
+    for system in SYSTEMS.values():
+        yield from system_fields(system)
 
 
 _GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}
@@ -143,7 +156,10 @@ _GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}
 
 def _with_choices(parameter: Parameter) -> Parameter:
     registry = _REGISTRIES.get(parameter.name)
-    return parameter if registry is None else replace(parameter, choices=tuple(registry))
+    if registry is None:
+        return parameter
+    names = [*registry, *(SYSTEMS if parameter.name == "problem" else ())]
+    return replace(parameter, choices=tuple(dict.fromkeys(names)))
 
 
 def _with_words(parameter: Parameter) -> Parameter:

@@ -10,9 +10,9 @@ from typing import Any
 
 from amcspice.circuit import Circuit
 from amcspice.device import OpAmp
-from amcspice.engine import Origin
+from amcspice.engine import Analysis, Installation, Origin, find_installation, get_backend
 
-__all__ = ["provenance"]
+__all__ = ["provenance", "versions", "versions_at"]
 
 _version = functools.cache(metadata.version)
 
@@ -30,11 +30,7 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
     """
     origin = origin or Origin()
     return {
-        "amcspice": _version("amcspice"),
-        "ngspice": origin.installation.version if origin.installation else None,
-        "python": platform.python_version(),
-        "numpy": _version("numpy"),
-        "scipy": _version("scipy"),
+        **versions(origin.installation),
         "simulator": origin.simulator,
         "solver": origin.solver,
         "options": origin.options,
@@ -44,6 +40,29 @@ def provenance(circuit: Circuit, origin: Origin | None, started: float) -> dict[
         "seed": circuit.device.seed,
         "wall_time_s": time.perf_counter() - started,
     }
+
+
+def versions(ngspice: Installation | None = None) -> dict[str, Any]:
+    """Return the versions that a result depends on.
+
+    Parameters
+    ----------
+    ngspice : Installation, optional
+        None where it did not run.
+    """
+    return {
+        "amcspice": _version("amcspice"),
+        "ngspice": ngspice.version if ngspice else None,
+        "python": platform.python_version(),
+        "numpy": _version("numpy"),
+        "scipy": _version("scipy"),
+    }
+
+
+def versions_at(analysis: Analysis) -> dict[str, Any]:
+    """Return the versions that operations depend on which an analysis simulates."""
+    uses_ngspice = get_backend(analysis).uses_ngspice
+    return versions(find_installation() if uses_ngspice else None)
 
 
 def _amplifier(opamp: OpAmp, origin: Origin) -> str | None:

@@ -16,14 +16,15 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 from amcspice.engine import BACKENDS
+from amcspice.settings.assemble import chip_of
 from amcspice.simulation import Run
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
 from amcspice.sweep.spec import parts
 from amcspice.sweep.spec.experiment import Experiment
-from amcspice.system import Activity, Chip, Cost, Ledger, Technology, Work, digital_peer
+from amcspice.system import Activity, Chip, Cost, Digital, Ledger, Technology, Work, digital_peer
 
-__all__ = ["cost_metrics", "run_on_chip"]
+__all__ = ["chip_costs", "run_costs", "run_on_chip"]
 
 
 def run_on_chip(experiment: Experiment, matrix: Array) -> tuple[Run, Chip]:
@@ -38,8 +39,7 @@ def run_on_chip(experiment: Experiment, matrix: Array) -> tuple[Run, Chip]:
     """
     started = time.perf_counter()
     analysis = experiment.analysis()
-    fields = {name: value for name, value in vars(analysis).items() if name != "range"}
-    chip = Chip(experiment.hardware(), range="predicted", **fields)
+    chip = chip_of(experiment.hardware(), analysis, experiment.values)
     options = parts.circuit_options(experiment.values)
     programmed = chip.program(
         matrix, experiment["problem"], circuit=experiment["circuit"], **options
@@ -70,22 +70,32 @@ def run_on_chip(experiment: Experiment, matrix: Array) -> tuple[Run, Chip]:
     return run, chip
 
 
-def cost_metrics(
-    experiment: Experiment, run: Run, matrix: Array, chip: Chip | None
-) -> dict[str, float]:
-    """Return the metrics of cost of a run, or of the chip that made it.
+def run_costs(experiment: Experiment, run: Run, matrix: Array) -> dict[str, float]:
+    """Return the metrics of cost of a run that was no chip's."""
+    ledger = _ledger_of(experiment, run, matrix)
+    return _metrics(experiment, Work.of(ledger), digital_peer(ledger))
 
-    They are nan where time and energy of some operations are unknown.
+
+def chip_costs(experiment: Experiment, chip: Chip, *, digital: bool) -> dict[str, float]:
+    """Return the metrics of cost of everything that a chip did.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    chip : Chip
+    digital : bool
+        Whether each of its operations is one right-hand side, which has a digital peer.
     """
-    if chip is None:
-        ledger = _ledger_of(experiment, run, matrix)
-        work = Work.of(ledger)
-    else:
-        ledger = chip.ledger
-        work = Work.of(ledger, chip.estimates())
-    cost = Cost(work, Technology.load(experiment["technology"]), digital_peer(ledger))
+    peer = digital_peer(chip.ledger) if digital else None
+    return _metrics(experiment, Work.of(chip.ledger, chip.estimates()), peer)
+
+
+def _metrics(experiment: Experiment, work: Work, peer: Digital | None) -> dict[str, float]:
+    """Return the metrics of cost: nan where time and energy of some operations are unknown."""
+    cost = Cost(work, Technology.load(experiment["technology"]), peer)
     written = not (work.calibrated.unknown or work.calibrated.unsettled)
-    operated = not (work.operated.unknown or work.operated.unsettled)
+    ran = work.operated
+    operated = ran.count > 0 and not (ran.unknown or ran.unsettled)
     figures = {
         "write_time_s": (cost.writing.time, written),
         "write_energy_j": (cost.writing.energy, written),

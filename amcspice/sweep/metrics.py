@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amcspice.errors import InputError
+from amcspice.settings.systems import SYSTEMS
+
 if TYPE_CHECKING:
+    from amcspice.algorithm.system import Figures, System
     from amcspice.circuit.base import Array
     from amcspice.simulation import Run
 
-__all__ = ["COSTS", "HIGHER_IS_BETTER", "METRICS", "Metrics", "run_metrics"]
+__all__ = [
+    "COSTS",
+    "METRICS",
+    "Metrics",
+    "higher_is_better",
+    "matrix_metrics",
+    "metric_units",
+    "metrics_of",
+    "run_metrics",
+]
 
 Metrics = dict[str, float | int | bool]
 
@@ -54,7 +67,7 @@ METRICS: dict[str, str] = {
     "wall_time_s": "s",
     **COSTS,
 }
-"""Every metric and its unit.
+"""Every metric of a single circuit and its unit; `metric_units` has those of systems as well.
 
 Medians and maxima are over right-hand sides, times and energies over those that settled
 to what can be read; ``settled`` is the fraction that settled, ``below_floor`` that whose outputs
@@ -64,12 +77,59 @@ all stand at a floor above ground; powers are medians at rest.  ``matrix_conditi
 """
 
 HIGHER_IS_BETTER = ("settled",)
-"""Metrics whose largest value is the best; of all others it is the least."""
+"""Metrics of a circuit whose largest value is the best; of all others it is the least."""
+
+
+def metric_units() -> dict[str, str]:
+    """Return every metric and its unit, those of systems too.
+
+    Raises
+    ------
+    InputError
+        If two systems mean different things by one name.
+    """
+    units = dict(METRICS)
+    for system in SYSTEMS.values():
+        for name, unit in system.metrics.items():
+            if units.setdefault(name, unit) != unit:
+                raise InputError(
+                    f"metric {name} of system {system.name} is in {unit or 'no unit'}, of another "
+                    f"in {units[name] or 'none'}: give it another name"
+                )
+    return units
+
+
+def higher_is_better(metric: str) -> bool:
+    """Return whether the largest value of a metric is the best."""
+    systems = SYSTEMS.values()
+    return metric in HIGHER_IS_BETTER or any(metric in each.higher_is_better for each in systems)
+
+
+def metrics_of(system: System, figures: Figures) -> Metrics:
+    """Return the metrics of a system, nan where it says nothing of one.
+
+    Raises
+    ------
+    InputError
+        If it says something of a metric that it does not name.
+    """
+    extra = sorted(figures.keys() - system.metrics.keys())
+    if extra:
+        raise InputError(f"system {system.name}: {', '.join(extra)}: not among its metrics")
+    return {name: figures.get(name, float("nan")) for name in system.metrics}
+
+
+def matrix_metrics(matrix: Array) -> Metrics:
+    """Return the metrics that describe the matrix of a point."""
+    magnitudes = np.abs(matrix)
+    return {
+        "matrix_condition": float(np.linalg.cond(matrix)),
+        "largest_row_total": float(magnitudes.sum(axis=1).max() / magnitudes.max()),
+    }
 
 
 def run_metrics(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
     """Return the metrics of a run, wall time excepted."""
-    magnitudes = np.abs(matrix)
     powers = {f"power_{name}_w": _median(watts) for name, watts in run.power.items()}
     return {
         "relative_error_median": _median(run.relative_error),
@@ -85,8 +145,7 @@ def run_metrics(run: Run, matrix: Array, *, non_negative: bool) -> Metrics:
         "cells": run.cells,
         "near_limit": run.near_limit,
         "range_halvings": run.range_halvings,
-        "matrix_condition": float(np.linalg.cond(matrix)),
-        "largest_row_total": float(magnitudes.sum(axis=1).max() / magnitudes.max()),
+        **matrix_metrics(matrix),
         "active_fraction": float(np.mean(run.reference <= 0)) if non_negative else float("nan"),
     }
 

@@ -17,18 +17,20 @@ from amcspice.model_files import model_library
 from amcspice.problem import PROBLEMS
 from amcspice.registry import Registry
 from amcspice.schema import Scalar
+from amcspice.settings.systems import SYSTEMS
+from amcspice.settings.table import PARAMETERS
 from amcspice.sweep.spec.technology import technology_hash
 
 __all__ = ["Outcome", "Scalar", "canonical", "point_key", "surroundings"]
 
-REGISTRIES: Mapping[str, Registry[Any]] = {
-    "problem": PROBLEMS, "circuit": CIRCUITS, "device": DEVICES, "opamp": PRESETS,
-    "fidelity": BACKENDS,
-}  # fmt: skip
-"""What other packages add to, by the parameter that names an entry."""
+REGISTRIES: tuple[tuple[str, Registry[Any]], ...] = (
+    ("problem", PROBLEMS), ("problem", SYSTEMS), ("circuit", CIRCUITS), ("device", DEVICES),
+    ("opamp", PRESETS), ("fidelity", BACKENDS),
+)  # fmt: skip
+"""What other packages add to, with the parameter that names an entry."""
 
-LATER = ("technology",)
-"""Parameters that joined later: points that were stored before them keep their keys."""
+LATER = ("chip", "system")
+"""Groups of parameters that joined later: points that do not ask for them keep their keys."""
 
 LIBRARIES = ("memristor", "miller", "opamp")
 """The files under models/."""
@@ -71,15 +73,21 @@ def canonical(parameters: Mapping[str, Scalar]) -> str:
     """Return parameters as JSON that is the same text however they were ordered or written.
 
     Those of `LATER` are left out where they are None: points that do not ask for them are what they
-    were before there were any.
+    were before there were any, and before another package added some.
 
     >>> canonical({"gbw": 1e8, "columns": 8}) == canonical({"columns": 8.0, "gbw": 100000000})
     True
     """
+    later = _later(PARAMETERS.revision)
     names = sorted(
-        name for name, value in parameters.items() if value is not None or name not in LATER
+        name for name, value in parameters.items() if value is not None or name not in later
     )
     return "{" + ",".join(_member(name, parameters[name]) for name in names) + "}"
+
+
+@functools.lru_cache(maxsize=1)
+def _later(_revision: int) -> frozenset[str]:
+    return frozenset(parameter.name for parameter in PARAMETERS.of_group(*LATER))
 
 
 @functools.lru_cache(maxsize=1 << 16, typed=True)
@@ -92,17 +100,19 @@ def _member(name: str, value: Scalar) -> str:
 def point_key(parameters: Mapping[str, Scalar]) -> str:
     """Return the key of a point: SHA-256 of its parameters, the version and the model libraries.
 
-    A topology, problem, amplifier or fidelity of another package adds the hash of its source, a
-    technology that of its figures.
+    A topology, problem, system, amplifier or fidelity of another package adds the hash of its
+    source, a technology that of its figures.
     """
-    outside = "".join(_outside(name, parameters.get(name)) for name in REGISTRIES)
+    outside = "".join(
+        _outside(name, registry, parameters.get(name)) for name, registry in REGISTRIES
+    )
     if parameters.get("technology") is not None:
         outside += f"\ntechnology {technology_hash(str(parameters['technology']))}"
     return hashlib.sha256((canonical(parameters) + surroundings() + outside).encode()).hexdigest()
 
 
-def _outside(parameter: str, value: Scalar) -> str:
-    source = REGISTRIES[parameter].source_hash(str(value))
+def _outside(parameter: str, registry: Registry[Any], value: Scalar) -> str:
+    source = registry.source_hash(str(value))
     return "" if source is None else f"\n{parameter} {value} {source}"
 
 

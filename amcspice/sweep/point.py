@@ -8,11 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from amcspice.algorithm.system import System
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import Run
-from amcspice.sweep.costs import cost_metrics, run_on_chip
-from amcspice.sweep.metrics import METRICS, Metrics, run_metrics
+from amcspice.simulation.provenance import versions_at
+from amcspice.sweep.costs import chip_costs, run_costs, run_on_chip
+from amcspice.sweep.metrics import (
+    Metrics,
+    matrix_metrics,
+    metric_units,
+    metrics_of,
+    run_metrics,
+)
 from amcspice.sweep.spec.experiment import PARAMETERS, Experiment
 from amcspice.sweep.spec.parts import PREDICTED
 
@@ -39,13 +47,16 @@ class PointResult:
     Parameters
     ----------
     metrics : dict of str to number
-        See `METRICS`.
+        See `amcspice.sweep.metrics`.
     provenance : dict
         Versions and how it was simulated.
+    run : Run, optional
+        Of a single circuit, where it stays in this process.
     """
 
     metrics: Metrics
     provenance: dict[str, Any]
+    run: Run | None = None
 
 
 def run_point(parameters: Mapping[str, Any]) -> PointResult:
@@ -63,12 +74,12 @@ def run_point(parameters: Mapping[str, Any]) -> PointResult:
     SimulationError
         If the simulation fails.
     """
-    run, metrics = run_experiment(Experiment.of(parameters))
-    return PointResult(metrics, {name: run.provenance[name] for name in _PROVENANCE})
+    result = run_experiment(Experiment.of(parameters))
+    return PointResult(result.metrics, {name: result.provenance.get(name) for name in _PROVENANCE})
 
 
-def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> tuple[Run, Metrics]:
-    """Return the run of a point and its metrics.
+def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> PointResult:
+    """Return the metrics of a point with all that is known of how they came about.
 
     Raises
     ------
@@ -78,6 +89,9 @@ def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> t
         If the simulation fails.
     """
     started = time.perf_counter()
+    system = experiment.system()
+    if system is not None:
+        return _run_system(experiment, system, started)
     matrix = experiment.matrix()
     chip = None
     if experiment["range"] == PREDICTED:
@@ -87,13 +101,26 @@ def run_experiment(experiment: Experiment, *, keep_waveforms: bool = False) -> t
     metrics = run_metrics(run, matrix, non_negative=PROBLEMS[experiment["problem"]].non_negative)
     metrics["wall_time_s"] = time.perf_counter() - started
     if experiment["technology"] is not None:
-        metrics |= cost_metrics(experiment, run, matrix, chip)
-    return run, metrics
+        if chip is None:
+            metrics |= run_costs(experiment, run, matrix)
+        else:
+            metrics |= chip_costs(experiment, chip, digital=True)
+    return PointResult(metrics, run.provenance, run)
+
+
+def _run_system(experiment: Experiment, system: System, started: float) -> PointResult:
+    metrics = metrics_of(system, system.run(experiment))
+    if system.asks is not None:
+        metrics |= matrix_metrics(experiment.matrix())
+    metrics["wall_time_s"] = time.perf_counter() - started
+    if experiment["technology"] is not None:
+        metrics |= chip_costs(experiment, experiment.chip, digital=False)
+    return PointResult(metrics, versions_at(experiment.analysis()))
 
 
 def units() -> dict[str, str]:
     """Return the unit of every parameter and metric that has one."""
-    columns = {name: parameter.unit for name, parameter in PARAMETERS.items()} | METRICS
+    columns = {name: parameter.unit for name, parameter in PARAMETERS.items()} | metric_units()
     return {name: unit for name, unit in {**columns, "seconds": "s"}.items() if unit}
 
 
@@ -125,7 +152,8 @@ _FIRST = ("matrix_sha256", "rhs_sha256", "files_sha256")
 def _derived() -> list[str]:
     """Return what may follow from other parameters, what others set together at the end."""
     chosen = ("rows_per_column", "rows", "problem_seed", "matrix", "circuit", "right_hand_sides")
-    problem = [parameter.name for parameter in PARAMETERS.of_group("problem")]
+    problem = [parameter.name for parameter in PARAMETERS.of_group("problem", "system")]
+    problem.append("range")
     rest = [
         parameter.name
         for parameter in PARAMETERS.of_group("circuit", "wires", "amplifier", "device")

@@ -17,6 +17,7 @@ from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array, are_complex
 from amcspice.circuit.parts.fixed_diagonal import FixedDiagonal
 from amcspice.errors import InputError, UnstableError
+from amcspice.measure import Measurement
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
 from amcspice.system import Answers, Chip, ProgrammedMatrix
 from amcspice.system.prediction import CALIBRATIONS
@@ -58,6 +59,8 @@ class BlockInverse:
         The blocks, as they should be, and the orders in which they are cut.
     phases : tuple of BlockPhase
         Of the last solution.
+    measurements : tuple of Measurement
+        What was measured in each of them, an entry a right-hand side.
 
     Raises
     ------
@@ -91,6 +94,7 @@ class BlockInverse:
     ) -> None:
         self.chip = chip
         self.phases: tuple[BlockPhase, ...] = ()
+        self.measurements: tuple[Measurement, ...] = ()
         self._complex = are_complex(matrix)
         if self._complex:
             self._given = as_complex_matrix(matrix)
@@ -142,15 +146,17 @@ class BlockInverse:
             If they do not fit.
         """
         phases: list[BlockPhase] = []
+        measured: list[Measurement] = []
 
         def ask(arrays: ProgrammedMatrix, vectors: Array) -> Array:
             answers: Answers = arrays.run(vectors)
             phases.append(BlockPhase.of(arrays, answers))
+            measured.append(answers.operations.measurement)
             solutions: Array = answers.x
             return solutions
 
         solutions: Any = self._root.solve(self._vectors(b), ask)
-        self.phases = tuple(phases)
+        self.phases, self.measurements = tuple(phases), tuple(measured)
         if self._complex:
             solutions = join_parts(solutions.T).T
         return solutions[:, 0] if np.ndim(b) == 1 else solutions

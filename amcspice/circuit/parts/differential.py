@@ -106,14 +106,16 @@ class DifferentialLines:
         return cls(minus, plus, np.concatenate([minus, plus]), cells, grounded, used)
 
 
-def line_totals(positive: Array, negative: Array, extra: float, *, compensation: bool) -> Array:
+def line_totals(
+    positive: Array, negative: Array, extra: Array | float, *, compensation: bool
+) -> Array:
     """Return what hangs on the non-inverting line of every pair, shape (m,) [S].
 
     Parameters
     ----------
     positive, negative : ndarray, shape (m, n)
         Parts of the matrix as conductances [S].
-    extra : float
+    extra : ndarray, shape (m,), or float
         What else hangs on the inverting line [S].
     compensation : bool
         Whether both lines of a pair carry the same.

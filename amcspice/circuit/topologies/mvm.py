@@ -3,13 +3,16 @@
 Columns are driven by the input voltages, rows end at transimpedance amplifiers with feedback
 g_f: y = -(G x) / g_f.  It settles at the rate w_u g_f / (g_f + sum_j G_ij).  The inputs are
 driven with the opposite sign, so that outputs are +A x.
+
+A gain a row lets every row use the full range of its cells: row i stands in them q_i = max|A| /
+max|A_i| times larger, and its output is read as so much less, or its feedback is q_i g_f.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +26,8 @@ from amcspice.device import LargestEntry, Mapping, map_matrix
 from amcspice.schema import Quantity
 
 __all__ = ["MVM"]
+
+RowGain = Literal["one", "read-out", "feedback"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +48,13 @@ class MVM(Circuit):
         Quantity("", (1e-4, 1e4)),
     ] = field(default=1.0, kw_only=True)
     largest_entry: LargestEntry = field(default=0.0, kw_only=True)
+    row_gain: Annotated[
+        RowGain,
+        Field(
+            description="One gain for all rows, or one for each, so that it uses the full range of "
+            "its cells: in how its output is read, or in the feedback of its amplifier."
+        ),
+    ] = field(default="one", kw_only=True)
     compensation: Annotated[
         bool,
         Field(
@@ -54,7 +66,12 @@ class MVM(Circuit):
     @cached_property
     def mapping(self) -> Mapping:
         """How the matrix stands in the array."""
-        return map_matrix(self.matrix, self.device.g_max, largest=self.largest_entry)
+        return map_matrix(
+            self.matrix,
+            self.device.g_max,
+            "matrix" if self.row_gain == "one" else "rows",
+            largest=self.largest_entry,
+        )
 
     @property
     def input_size(self) -> int:
@@ -63,8 +80,16 @@ class MVM(Circuit):
 
     @property
     def output_scale(self) -> Array:
-        """No output is scaled by itself."""
+        """What a row stands larger by in its cells, where the read-out makes up for it."""
+        if self.row_gain == "read-out":
+            return np.ones(len(self.matrix)) / self.mapping.row_scale
         return np.ones(len(self.matrix))
+
+    @property
+    def feedbacks(self) -> Array:
+        """Conductance across each amplifier, shape (m,) [S]."""
+        feedback: Array = np.full(len(self.matrix), self.feedback * self.device.g_max)
+        return feedback * self.mapping.row_scale if self.row_gain == "feedback" else feedback
 
     @property
     def objective(self) -> str:
@@ -80,16 +105,13 @@ class MVM(Circuit):
         """Return the inputs over the rows: outputs stand across the feedback, which is no cell."""
         inputs = vectors * self._input_volts
         positive, negative = parts(self.mapping.target)
-        totals = line_totals(
-            positive, negative, self.feedback * self.device.g_max, compensation=self.compensation
-        )
+        totals = line_totals(positive, negative, self.feedbacks, compensation=self.compensation)
         rows = passive_lines(inputs, negative, totals)
         return across(inputs, rows)
 
     def _wire_up(self) -> Schematic:
         target, wire, network = self.mapping.target, self.wire, Network()
         m, n = target.shape
-        feedback = self.feedback * self.device.g_max
         inputs, y = network.nodes("u", n), network.nodes("y", m)
         lines = DifferentialLines.of(
             network,
@@ -98,10 +120,10 @@ class MVM(Circuit):
             self.device,
             cycle=self.cycle,
             arrays=(0, 1, 2),
-            extra=feedback,
+            extra=self.feedbacks,
             compensation=self.compensation,
         )
-        network.connect(lines.minus, y, feedback)
+        network.connect(lines.minus, y, self.feedbacks)
         crossbar = Crossbar.of(
             wire,
             lines.cells,

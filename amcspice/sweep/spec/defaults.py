@@ -8,27 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from amcspice.algorithm.system import System
 from amcspice.engine import BACKENDS
 from amcspice.errors import InputError
 from amcspice.files import file_stamp, named_files
-from amcspice.problem import PROBLEMS
-from amcspice.problem.generators import GENERATORS, check_generator, is_file
+from amcspice.problem import PROBLEMS, Problem
+from amcspice.problem.generators import is_file
 from amcspice.schema import Scalar
+from amcspice.settings.systems import asked_problem, choose_system
 from amcspice.settings.table import PARAMETERS, convert
 from amcspice.sweep.spec import parts
+from amcspice.sweep.spec.posing import is_signed, pose
 from amcspice.sweep.spec.technology import technology_hash
-from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["fill_defaults"]
-
-MOST_ENTRIES = 1_000_000_000
-"""Entries of a generated matrix, or of its right-hand sides: 8 GB."""
 
 REDUCED_UP_TO = 128
 """Columns up to which fidelity ``auto`` takes reduced decks."""
 
 
-_SETTINGS = tuple(generator.setting for generator in GENERATORS.values() if generator.setting)
 _PLAIN = ("ridge", "lasso", "device", "opamp")
 """What has a default whatever the circuit is."""
 
@@ -54,105 +52,23 @@ def fill_defaults(parameters: Mapping[str, Any]) -> dict[str, Scalar]:
     given = {name: convert(name, raw) for name, raw in parameters.items()}
     values = dict(_defaults(PARAMETERS.revision))
     values |= {name: value for name, value in given.items() if value is not None}
-    _choose_problem(values)
-    _choose_size(values)
+    system = choose_system(values)
+    problem = asked_problem(values)
+    pose(values, given, problem)
     _choose_fidelity(values)
-    _choose_parts(values, given)
-    _choose_chip(values, given)
+    if system is None:
+        assert problem is not None
+        _choose_circuit(values, problem)
+        _choose_parts(values, given)
+    else:
+        _choose_system(values, given, system, problem)
+    _choose_chip(values, given, of_system=system is not None)
     return values
 
 
-def _choose_problem(values: dict[str, Any]) -> None:
-    """Fill in generator, its parameter and circuit."""
-    problem = values["problem"]
-    if values["matrix"] is None:
-        values["matrix"] = PROBLEMS[problem].generator
-    matrix, settings = values["matrix"], {name for name in _SETTINGS if values[name] is not None}
-    signed = values["signed"]
-    if is_file(matrix):
-        if settings or signed:
-            raise InputError(
-                f"{min(settings, default='signed')}: of generated matrices; matrix is a file"
-            )
-        signed = _file(matrix)[2]
-    else:
-        _check_generator(matrix, problem, frozenset(settings))
-        generator = GENERATORS[matrix]
-        if generator.setting and values[generator.setting] is None:
-            values[generator.setting] = generator.default
+def _choose_circuit(values: dict[str, Any], problem: Problem) -> None:
     if values["circuit"] is None:
-        values["circuit"] = PROBLEMS[problem].default_circuit(signed=signed)
-
-
-def _choose_size(values: dict[str, Any]) -> None:
-    """Fill in rows and columns, the number of right-hand sides and how they are drawn."""
-    problem, matrix = values["problem"], values["matrix"]
-    if values["problem_seed"] is None:
-        values["problem_seed"] = values["seed"]
-    if is_file(matrix):
-        rows, columns, _ = _file(matrix)
-        for name, length in (("rows", rows), ("columns", columns)):
-            if values[name] not in (None, length, PARAMETERS[name].default):
-                raise InputError(f"{name} = {values[name]}: {matrix} has {length}")
-            values[name] = length
-        values["matrix_sha256"] = _same_hash("matrix", matrix, values["matrix_sha256"])
-    elif values["matrix_sha256"] is not None:
-        raise InputError("matrix_sha256: is of a file, but matrix is a generator")
-    columns, rows, ratio = values["columns"], values["rows"], values["rows_per_column"]
-    implied_rows = max(1, round((ratio or (4.0 if PROBLEMS[problem].tall else 1.0)) * columns))
-    if rows is None:
-        rows = implied_rows
-    elif ratio is not None and rows != implied_rows:
-        raise InputError(f"rows = {rows}: rows_per_column = {ratio:g} makes them {implied_rows}")
-    if rows * columns > MOST_ENTRIES:
-        raise InputError(
-            f"rows = {rows}, columns = {columns}: at most {MOST_ENTRIES:,} entries of a matrix"
-        )
-    values["rows"], values["rows_per_column"] = rows, rows / columns
-    if PROBLEMS[problem].square and rows != columns:
-        raise InputError(
-            f"rows = {rows}, columns = {columns}: {problem} needs a square matrix; leave rows out"
-        )
-    if PROBLEMS[problem].tall and rows < columns and not values["ridge"]:
-        raise InputError(
-            f"rows = {rows}, columns = {columns}: {problem} with fewer rows than columns has no "
-            "single answer; use more rows or a ridge"
-        )
-    _choose_vectors(values)
-
-
-def _choose_vectors(values: dict[str, Any]) -> None:
-    problem, rhs = values["problem"], values["rhs"]
-    generator_settings = ("zeros", "noise")
-    if rhs is None:
-        if values["rhs_sha256"] is not None:
-            raise InputError("rhs_sha256: is of a file, but right-hand sides are generated")
-        asked = PROBLEMS[problem]
-        for name, default in (("zeros", asked.planted_zeros), ("noise", asked.planted_noise)):
-            if values[name] is None:
-                values[name] = default
-        if values["right_hand_sides"] is None:
-            values["right_hand_sides"] = 1 if PROBLEMS[problem].single_input else 4
-        if values["right_hand_sides"] * max(values["rows"], values["columns"]) > MOST_ENTRIES:
-            raise InputError(
-                f"right_hand_sides = {values['right_hand_sides']}: at most {MOST_ENTRIES:,} entries"
-            )
-    else:
-        if any(values[name] is not None for name in generator_settings):
-            raise InputError("zeros, noise: of generated right-hand sides; rhs is a file")
-        rows, count, _ = _file(rhs)
-        length = values["columns"] if PROBLEMS[problem].takes_vectors else values["rows"]
-        if rows != length:
-            hint = f" ({rows} x {count}: did you mean its transpose?)" if count == length else ""
-            raise InputError(f"rhs = {rhs!r}: {rows} rows, {length} are needed{hint}")
-        if values["right_hand_sides"] not in (None, count):
-            raise InputError(f"right_hand_sides = {values['right_hand_sides']}: {rhs} has {count}")
-        values["right_hand_sides"] = count
-        values["rhs_sha256"] = _same_hash("rhs", rhs, values["rhs_sha256"])
-    if PROBLEMS[problem].single_input and values["right_hand_sides"] != 1:
-        raise InputError(
-            f"right_hand_sides: {problem} takes one start vector, it stays where it grew to"
-        )
+        values["circuit"] = problem.default_circuit(signed=is_signed(values))
 
 
 def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
@@ -162,18 +78,36 @@ def _choose_parts(values: dict[str, Any], given: Mapping[str, Any]) -> None:
     plain_compact = circuit == "ginv-compact" and not values["signed"]
     if values["hold"] is None and PROBLEMS[problem].non_negative and plain_compact:
         said["hold"] = None if is_file(values["matrix"]) else True
-    values |= parts.complete(values, said, signed=_signed(values))
+    values |= parts.complete(values, said, signed=is_signed(values))
     values["mismatch_seed"] = given.get("mismatch_seed")  # None: seed
     values["files_sha256"] = _hash_of_files(values)
 
 
-def _choose_chip(values: dict[str, Any], given: Mapping[str, Any]) -> None:
+def _choose_system(
+    values: dict[str, Any],
+    given: Mapping[str, Any],
+    system: type[System],
+    problem: Problem | None,
+) -> None:
+    """Fill in what a system takes by itself, and what its chip does.
+
+    A system chooses its circuits: it hands on what was given of them.
+    """
+    if values["circuit"] is not None:
+        raise InputError(f"circuit: a system ({system.name}) chooses its circuits; leave it out")
+    values |= parts.complete_system(values, given, problem, signed=is_signed(values))
+    values |= parts.flat_system(system, values)
+    values["mismatch_seed"] = given.get("mismatch_seed")  # None: seed
+    values["files_sha256"] = _hash_of_files(values)
+
+
+def _choose_chip(values: dict[str, Any], given: Mapping[str, Any], *, of_system: bool) -> None:
     """Set the range that a chip predicts, and check what costs are worked out in."""
-    predicted = given.get("range") == parts.PREDICTED
-    if predicted:
+    volts = given.get("range")
+    if volts == parts.PREDICTED or (of_system and volts is None):
         values["range"] = parts.PREDICTED
-        if values.get("cycle"):
-            raise InputError("cycle: a chip that predicts its range counts its writings itself")
+    if (of_system or values["range"] == parts.PREDICTED) and values.get("cycle"):
+        raise InputError("cycle: a chip counts its writings itself")
     if values["technology"] is not None:
         fidelity = values["fidelity"]
         if not BACKENDS[fidelity].simulates:
@@ -228,34 +162,5 @@ def _choose_fidelity(values: dict[str, Any]) -> None:
         raise InputError(
             f"fidelity = {fidelity!r}: choose from {', '.join(BACKENDS)}, auto, auto:COLUMNS"
         )
-    small = values["columns"] <= int(limit or REDUCED_UP_TO)
+    small = (values["columns"] or 0) <= int(limit or REDUCED_UP_TO)
     values["fidelity"] = "reduced" if small else "behavioural"
-
-
-def _signed(values: Mapping[str, Any]) -> bool:
-    return _file(values["matrix"])[2] if is_file(values["matrix"]) else bool(values["signed"])
-
-
-_check_generator = functools.lru_cache(maxsize=1024)(check_generator)
-
-
-def _file(path: str) -> tuple[int, int, bool]:
-    """Return rows and columns of a matrix in a file, and whether it has negative entries."""
-    return _contents(path, file_stamp(path))[:3]
-
-
-@functools.lru_cache(maxsize=64)
-def _contents(path: str, _stamp: tuple[int, int]) -> tuple[int, int, bool, str]:
-    matrix = read_matrix(path)
-    return (
-        *matrix.shape,
-        bool(matrix.min() < 0),
-        hashlib.sha256(Path(path).read_bytes()).hexdigest(),
-    )
-
-
-def _same_hash(name: str, path: str, planned_digest: Any) -> str:
-    digest = _contents(path, file_stamp(path))[3]
-    if planned_digest not in (None, digest):
-        raise InputError(f"{name} = {path!r}: the file has changed since the point was planned")
-    return digest

@@ -7,21 +7,27 @@ belongs together (cells, amplifier, wires, topology) is checked once for every c
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from amcspice.algorithm.system import System
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.device import Hardware
 from amcspice.engine import Analysis
+from amcspice.errors import InputError
 from amcspice.problem.generators import GENERATORS, GeneratedProblem, is_file
 from amcspice.schema import Scalar
+from amcspice.settings.assemble import chip_of
+from amcspice.settings.systems import asked_problem, choose_system
 from amcspice.settings.table import PARAMETERS, convert
 from amcspice.simulation import Run, simulate
 from amcspice.simulation.solve import PosedProblem
 from amcspice.sweep.spec import parts
 from amcspice.sweep.spec.defaults import fill_defaults
+from amcspice.system import Chip
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["PARAMETERS", "Experiment", "convert"]
@@ -86,6 +92,10 @@ class Experiment:
     def generated_problem(self) -> GeneratedProblem:
         """The generated problem; where a file gives the matrix, only the right-hand sides are."""
         fields: dict[str, Any] = {name: self[name] for name in _PROBLEM}
+        problem = asked_problem(self.values)
+        if problem is None:
+            raise InputError(f"{fields['problem']} has no matrix: it makes what it needs")
+        fields["problem"] = problem.name
         generator = GENERATORS.get(fields["matrix"])
         setting = self[generator.setting] if generator and generator.setting else 0.0
         return GeneratedProblem(**fields, setting=setting, seed=self["problem_seed"])
@@ -133,6 +143,34 @@ class Experiment:
     def circuit(self, matrix: Array | None = None) -> Circuit:
         """Return the circuit; see `posed`."""
         return self.posed(matrix).circuit
+
+    def system(self) -> System | None:
+        """Return the system that the point runs; None for a single circuit."""
+        system = choose_system(self.values)
+        return None if system is None else parts.system_of(system, self.values)
+
+    @functools.cached_property
+    def chip(self) -> Chip:
+        """The chip of the point: what its ledger says is what the point costs."""
+        return self.new_chip()
+
+    def new_chip(self, fidelity: str | None = None) -> Chip:
+        """Return another chip of the same hardware, analysis and range.
+
+        Parameters
+        ----------
+        fidelity : str, optional
+            Another one.
+        """
+        analysis = self.analysis()
+        if fidelity is not None:
+            analysis = dataclasses.replace(analysis, fidelity=fidelity)
+        return chip_of(self.hardware(), analysis, self.values)
+
+    @property
+    def circuit_options(self) -> dict[str, Any]:
+        """Parameters of the circuit itself that apply."""
+        return parts.circuit_options(self.values)
 
     def analysis(self) -> Analysis:
         """Return how it is simulated."""

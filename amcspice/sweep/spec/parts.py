@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from amcspice.algorithm.system import System
 from amcspice.circuit import Circuit
 from amcspice.circuit.options import topology_parameters
 from amcspice.device import Hardware
 from amcspice.engine import Analysis, get_backend
 from amcspice.errors import UnsupportedError
 from amcspice.files import file_stamp, named_files
+from amcspice.problem import PROBLEMS, Problem
 from amcspice.schema import Scalar
 from amcspice.settings.assemble import (
     analysis_of,
@@ -27,10 +29,21 @@ from amcspice.settings.assemble import (
     hardware_of,
     topology_options,
 )
+from amcspice.settings.systems import system_fields
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
 
-__all__ = ["PREDICTED", "analysis", "circuit_options", "complete", "hardware", "posed"]
+__all__ = [
+    "PREDICTED",
+    "analysis",
+    "circuit_options",
+    "complete",
+    "complete_system",
+    "flat_system",
+    "hardware",
+    "posed",
+    "system_of",
+]
 
 PREDICTED = "predicted"
 """The range of a chip, which no single run has."""
@@ -100,6 +113,44 @@ def complete(values: Values, given: Values, *, signed: bool) -> dict[str, Scalar
         if value is not None and name not in taken:
             raise UnsupportedError(f"{values['circuit']} does not take {name}")
     return {**flat, **more, **_flat_topology(small, options), **said}
+
+
+def complete_system(
+    values: Values, given: Values, problem: Problem | None, *, signed: bool
+) -> dict[str, Scalar]:
+    """Return hardware and analysis of a system with everything that was left open, as `complete`.
+
+    Of circuits there is what was given.
+    """
+    made, flat = _hardware(*_key(given, *_HARDWARE))
+    chosen, more = _analysis(_run_items({**given, "fidelity": values["fidelity"]}))
+    options = _items(circuit_options(given), "circuit")
+    asked = PROBLEMS["mvm"] if problem is None else problem
+    # Without a problem there is no circuit that could say what it takes.
+    small = _topology(
+        asked.name, asked.default_circuit(signed=signed), signed, options if problem else ()
+    )
+    _check_backend(chosen, small, made)
+    return {**flat, **more, **_circuit_nothing(PARAMETERS.revision), **dict(options)}
+
+
+@functools.lru_cache(maxsize=1)
+def _circuit_nothing(_revision: int) -> dict[str, Scalar]:
+    return {parameter.name: None for parameter in PARAMETERS.of_group("circuit")}
+
+
+def flat_system(system: type[System], values: Values) -> dict[str, Scalar]:
+    """Return the parameters of a system, complete and checked."""
+    made = system_of(system, values)
+    return {each.name: getattr(made, each.fields[0][1]) for each in system_fields(system)}
+
+
+def system_of(system: type[System], values: Values) -> System:
+    """Return a system with the parameters that are there."""
+    names = {each.name: each.fields[0][1] for each in system_fields(system)}
+    return system(
+        **{field: values[name] for name, field in names.items() if values[name] is not None}
+    )
 
 
 def _items(values: Values, *groups: str) -> Items:

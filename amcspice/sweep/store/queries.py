@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amcspice.errors import InputError
-from amcspice.sweep.metrics import HIGHER_IS_BETTER
+from amcspice.sweep.metrics import higher_is_better
 from amcspice.sweep.outcome import Scalar
 from amcspice.sweep.store.connection import explained
 from amcspice.sweep.store.stored_sweep import StoredSweep
@@ -108,7 +108,7 @@ class Queries:
     def extremes(self, metric: str) -> dict[str, dict[str, Any] | None]:
         """Return the points with the best and the worst value of a metric.
 
-        The best is the least, but of `HIGHER_IS_BETTER` the largest.
+        The best is the least, but the largest where `higher_is_better` says so.
 
         Raises
         ------
@@ -117,7 +117,7 @@ class Queries:
         """
         extremes: dict[str, dict[str, Any] | None] = {}
         value = "json_extract(metrics, ?)"
-        orders = ("DESC", "ASC") if metric in HIGHER_IS_BETTER else ("ASC", "DESC")
+        orders = ("DESC", "ASC") if higher_is_better(metric) else ("ASC", "DESC")
         for word, order in zip(("best", "worst"), orders, strict=True):
             rows = self._query(
                 f"SELECT key, parameters, {value} FROM point WHERE status = 'done' "
@@ -138,12 +138,15 @@ class Queries:
             self._refuse_unknown(metric)
         return extremes
 
-    def _refuse_unknown(self, metric: str) -> None:
+    def metric_names(self) -> list[str]:
+        """Return the metrics of the point that has most; empty if none is done."""
         rows = self._query(f"SELECT metrics FROM point WHERE status = 'done' {FULLEST}")
-        for (text,) in rows:
-            metrics = json.loads(text)
-            if metric not in metrics:
-                raise InputError(f"there is no metric {metric!r}; choose from {', '.join(metrics)}")
+        return [name for (text,) in rows for name in json.loads(text)]
+
+    def _refuse_unknown(self, metric: str) -> None:
+        known = self.metric_names()
+        if known and metric not in known:
+            raise InputError(f"there is no metric {metric!r}; choose from {', '.join(known)}")
 
     def find(self, key: str) -> str:
         """Return the complete key of a point from its first characters.

@@ -1,0 +1,273 @@
+"""Systems as problems of sweeps: which one runs, what a point of it is, and its metrics."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from cli_helpers import refused, run
+
+import amcspice as amc
+from amcspice.algorithm import BlockInverse, BlockSolver, System, refine
+from amcspice.schema import parameters
+from amcspice.settings.systems import SYSTEMS, choose_system
+from amcspice.sweep import metrics as metrics_module
+from amcspice.sweep.metrics import COSTS, higher_is_better, metric_units, metrics_of
+from amcspice.sweep.outcome import point_key
+from amcspice.sweep.point import command, run_point, units
+from amcspice.sweep.spec.experiment import Experiment
+from amcspice.sweep.store.store import Store
+
+BLOCKS = {
+    "problem": "inv", "columns": 8, "condition": 3, "levels": 16, "write_noise": 0.01,
+    "stages": 1, "own_scale": True, "fidelity": "dc", "right_hand_sides": 2, "seed": 3,
+}  # fmt: skip
+
+
+# -- which one ---------------------------------------------------------------------------------
+
+
+def test_a_parameter_of_a_system_makes_a_point_one():
+    plain = {"problem": "inv", **dict.fromkeys(("stages", "refine", "own_scale"))}
+    assert choose_system(plain) is None
+    assert choose_system({**plain, "stages": 0}) is BlockSolver
+    assert choose_system({**plain, "own_scale": False}) is BlockSolver
+    assert choose_system({**plain, "problem": "forecast"}) is SYSTEMS["forecast"]
+    assert Experiment.of({"problem": "inv", "columns": 4}).system() is None
+    assert Experiment.of(BLOCKS).system() == BlockSolver(stages=1, own_scale=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"problem": "nnls"}, "stages: of inv, forecast; problem is nnls"),
+        ({"problem": "invert"}, "problem = 'invert'"),
+        ({"circuit": "inv"}, "circuit: a system .inv. chooses its circuits"),
+        ({"array_size": 4}, "stages, array_size: give one of them"),
+        ({"method": "gcr"}, "method: of refinement; give refine"),
+        ({"cycle": 2}, "cycle: a chip counts its writings itself"),
+        ({"ridge": 0.1}, "does not take ridge"),
+        ({"rows": 4}, "rows = 4, columns = 8: inv needs a square matrix"),
+        ({"refine": 99}, "refine = 99: must be at most 50"),
+        ({"stages": 1.5}, "stages = 1.5: not a whole number"),
+        ({"fidelity": "ideal", "technology": "typical"}, "the ideal fidelity runs nothing"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changes, message):
+    with pytest.raises(amc.InputError, match=message):
+        Experiment.of({**BLOCKS, **changes})
+
+
+def test_a_point_is_complete_and_known_by_its_key():
+    point = Experiment.of({**BLOCKS, "refine": 20}).parameters()
+    assert Experiment.of(point).parameters() == point
+    assert (point["circuit"], point["range"]) == (None, "predicted")
+    said = shlex.split(command(point))
+    assert "own_scale=true" in said
+    assert "range=predicted" not in said
+    again = dict(word.split("=", 1) for word in said if "=" in word)
+    assert Experiment.of(again).parameters() == point
+    keys = {point_key(Experiment.of({**BLOCKS, **more}).parameters())
+            for more in ({}, {"stages": 2}, {"range": 0.1}, {"refine": 20})}  # fmt: skip
+    assert len(keys) == 4
+
+
+# -- linear systems in blocks ------------------------------------------------------------------
+
+
+def test_the_metrics_of_blocks_are_those_of_the_library():
+    """On the same cells, step by step, the errors and the radius by numpy."""
+    point = Experiment.of({**BLOCKS, "refine": 24, "method": "plain", "slices": 6})
+    found = run_point(point.parameters()).metrics
+    A = point.matrix()
+    b = point.vectors(A)
+    chip = amc.Chip(point.hardware(), fidelity="dc")
+    inverse = BlockInverse(chip, A, stages=1, own_scale=True, calibration=b)
+    product = amc.algorithm.CompensatedProduct(chip, A, 6)
+    T = inverse.transfer()
+    radius = abs(np.linalg.eigvals(np.eye(8) - product.matrix @ T)).max()
+    assert found["spectral_radius"] == pytest.approx(radius, rel=1e-9)
+    assert found["bits_per_iteration"] == pytest.approx(-np.log2(radius), rel=1e-9)
+    made = refine(inverse, A, b, product=product, method="plain", bits=24)
+    exact = np.linalg.solve(A, b)
+    errors = np.linalg.norm(made.x - exact, axis=0) / np.linalg.norm(exact, axis=0)
+    assert found["relative_error_max"] == pytest.approx(errors.max(), rel=1e-9)
+    residual = np.linalg.norm(A @ made.x - b, axis=0) / np.linalg.norm(b, axis=0)
+    assert found["residual"] == pytest.approx(residual.max(), rel=1e-6)
+    assert found["iterations"] == made.iterations
+    assert found["bits"] == pytest.approx(made.bits)
+    assert found["matrix_condition"] == pytest.approx(np.linalg.cond(A))
+    # Five phases on half the amplifiers, each unrolled on its own: 4, 4, 4, 4, 4 of 8 lines.
+    assert (found["phases"], found["amplifiers"], found["amplifiers_unrolled"]) == (5, 4, 20)
+    assert not set(COSTS) & set(found)
+
+
+def test_what_is_not_refined_has_no_bits():
+    found = run_point(BLOCKS).metrics
+    assert 0 < found["relative_error_max"] < 0.3
+    assert all(np.isnan(found[name]) for name in ("bits", "iterations", "spectral_radius"))
+
+
+def test_a_forecast_runs_nothing_and_says_the_same():
+    base = {**BLOCKS, "refine": 20, "technology": "typical"}
+    ran, said = run_point(base).metrics, run_point({**base, "problem": "forecast"}).metrics
+    for name in ("spectral_radius", "converges", "phases", "cells"):
+        assert said[name] == pytest.approx(ran[name], rel=1e-9), name
+    assert said["iterations"] == np.ceil(20 / said["bits_per_iteration"])
+    assert "relative_error_max" not in said
+    assert ran["cost_energy_j"] > ran["write_energy_j"] > 0
+    assert np.isnan([said["cost_energy_j"], ran["break_even_rhs"]]).all()
+    never = run_point({**base, "problem": "forecast", "slices": 1}).metrics
+    assert never["floor_bits"] < 10
+    assert np.isnan(never["iterations"])
+
+
+def test_blocks_in_time_settle_and_are_forecast_at_rest():
+    base = {**BLOCKS, "refine": 20}
+    rest, timed = (run_point({**base, "fidelity": f}).metrics for f in ("dc", "behavioural"))
+    assert timed["spectral_radius"] == pytest.approx(rest["spectral_radius"], rel=1e-3)
+    assert timed["settling_time_s"] > 0
+    assert np.isnan(rest["settling_time_s"])
+
+
+# -- metrics -----------------------------------------------------------------------------------
+
+
+def test_every_metric_has_one_unit(monkeypatch):
+    assert metric_units()["settling_time_s"] == units()["settling_time_s"] == "s"
+    assert higher_is_better("bits")
+    assert not higher_is_better("residual")
+
+    class Other(System):
+        name: ClassVar[str] = "other"
+        metrics: ClassVar = {"bits": "s"}
+
+    monkeypatch.setattr(metrics_module, "SYSTEMS", {**SYSTEMS, "other": Other})
+    with pytest.raises(amc.InputError, match="metric bits of system other is in s"):
+        metric_units()
+
+
+def test_a_system_says_what_it_names():
+    class Two(System):
+        name: ClassVar[str] = "two"
+        metrics: ClassVar = {"one": "", "other": ""}
+
+        def run(self, point):
+            return {}
+
+    found = metrics_of(Two(), {"one": 1})
+    assert found["one"] == 1
+    assert np.isnan(found["other"])
+    with pytest.raises(amc.InputError, match="system two: third: not among its metrics"):
+        metrics_of(Two(), {"third": 3})
+
+
+def test_what_cannot_be_a_system_is_refused():
+    class Plain(System):
+        name: ClassVar[str] = "plain"
+        metrics: ClassVar = {}
+
+    @parameters
+    class Asks(System):
+        """Of nothing."""
+
+        name: ClassVar[str] = "asks"
+        asks: ClassVar = "nothing"
+        metrics: ClassVar = {}
+
+        def run(self, point):
+            return {}
+
+    for entry, message in (
+        (int, "no subclass"), (Plain, "not made with"), (Asks, "asks 'nothing', which is no"),
+    ):  # fmt: skip
+        with pytest.raises(amc.InputError, match=message):
+            SYSTEMS.add("wrong", entry)
+
+
+# -- a sweep -----------------------------------------------------------------------------------
+
+SPEC = """
+name = "blocks and their forecast"
+
+[base]
+columns = 8
+condition = 3
+levels = 16
+fidelity = "dc"
+refine = 12
+
+[axes]
+problem = ["inv", "forecast"]
+stages = [0, 1]
+"""
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("systems")
+    (folder / "spec.toml").write_text(SPEC)
+    result = run(
+        "sweep", "run", folder / "spec.toml", "--store", folder / "s.sqlite", "--jobs", 2,
+        "--watch", "bits", "--no-live",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_sweep_holds_the_metrics_of_each_problem(swept):
+    with Store.open(swept / "s.sqlite", read_only=True) as store:
+        table = store.frame().set_index(["problem", "stages"]).sort_index()
+        best = store.extremes("bits")["best"]
+    assert (table["status"] == "done").all()
+    assert table.loc["inv", "bits"].min() >= 12
+    assert table.loc["forecast", "bits"].isna().all()
+    np.testing.assert_allclose(
+        table.loc["inv", "spectral_radius"], table.loc["forecast", "spectral_radius"], rtol=1e-9
+    )
+    assert best["value"] == table["bits"].max()
+
+
+def test_its_export_plot_and_report_know_them(swept):
+    store = swept / "s.sqlite"
+    assert run("sweep", "export", store, "--out", swept / "s.csv").exit_code == 0
+    with (swept / "s.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert {"bits", "spectral_radius", "settling_time_s", "stages"} <= set(rows[0])
+    plotted = run("sweep", "plot", store, "--x", "stages", "--y", "spectral_radius", "--by",
+                  "problem", "--out", swept / "p.svg")  # fmt: skip
+    assert plotted.exit_code == 0, plotted.output
+    assert "spectral radius" in (swept / "p.svg").read_text()
+    reported = run("report", store, "--out", swept / "r.html")
+    assert reported.exit_code == 0, reported.output
+    text = (swept / "r.html").read_text()
+    assert "spectral radius" in text
+    status = run("sweep", "status", store, "--json", swept / "status.json")
+    assert status.exit_code == 0, status.output
+    assert json.loads((swept / "status.json").read_text())["watched"] == "relative_error_median"
+
+
+def test_a_point_of_a_system_has_no_waveforms(tmp_path):
+    said = [word for name, value in BLOCKS.items() for word in ("--set", f"{name}={value}")]
+    result = run("sweep", "point", *said, "--json", tmp_path / "p.json")
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "p.json").read_text())
+    assert content["metrics"]["phases"] == 5
+    assert content["provenance"]["amcspice"] == amc.__version__
+    refused(run("sweep", "point", *said, "--plot", tmp_path / "p.png"), "of a single circuit")
+    refused(run("sweep", "point", *said, "--deck", tmp_path / "p.cir"), "of a single circuit")
+
+
+@pytest.mark.ngspice
+def test_the_provenance_of_a_system_names_the_ngspice_that_ran():
+    small = {**BLOCKS, "columns": 4, "right_hand_sides": 1}
+    rest, ran = (run_point({**small, "fidelity": f}) for f in ("dc", "reduced"))
+    assert rest.provenance["ngspice"] is None
+    assert ran.provenance["ngspice"]
+    assert ran.metrics["relative_error_max"] == pytest.approx(
+        rest.metrics["relative_error_max"], rel=1e-3
+    )
