@@ -36,12 +36,12 @@ METHOD: Method = "gcr"
 ITERATIONS = 60
 
 FORECAST = {"spectral_radius": "", "bits_per_iteration": "", "converges": "", "floor_bits": ""}
+SHARED = ("amplifiers", "cells", "dacs", "adcs", "switches", "sample_and_holds")
 HARDWARE = {
     "phases": "",
-    "amplifiers": "",
-    "amplifiers_unrolled": "",
-    "cells": "",
-    "cells_unrolled": "",
+    **{name: "" for part in SHARED for name in (part, f"{part}_unrolled")},
+    "schur_flops": "",
+    "order_flops": "",
 }
 """Metrics: `Forecast`; `BlockInverse.counts`."""
 
