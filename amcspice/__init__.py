@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         NonNegative,
         Switches,
         Unconstrained,
+        UnrolledBlockINV,
     )
     from amcspice.device import (
         ADC,
@@ -112,6 +113,7 @@ __all__ = [
     "Technology",
     "Trials",
     "Unconstrained",
+    "UnrolledBlockINV",
     "UnsupportedError",
     "Verify",
     "Wire",

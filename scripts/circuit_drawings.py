@@ -163,6 +163,35 @@ def inv_inverters(d):
         inverter(d, x, -5.6, name("n", j) + " = −" + name("x", j))
 
 
+def inv_blocks(d):
+    """Draw a line for every vector, a box for every circuit."""
+    stages = ("p: A₁⁻¹", "w: A₃", "z: S⁻¹", "q: A₂", "y: A₁⁻¹")
+    lefts, width = (1.9, 5.1, 9.9, 13.1, 17.9), 2.2
+    for left, label in zip(lefts, stages, strict=True):
+        right = left + width
+        line(d, (left, 0.7), (right, 0.7), (right, -0.7), (left, -0.7), (left, 0.7))
+        d += elm.Label().at((left + width / 2, -0.12)).label(label, halign="center")
+    line(d, (4.1, 0), (5.1, 0))
+    line(d, (12.1, 0), (13.1, 0))
+    for left, start in ((1.9, 0.0), (9.9, 7.3), (17.9, 15.3)):
+        d += elm.RBox().at((start + 0.3, 0)).to((left - 0.3, 0)).scale(0.55)
+        line(d, (left - 0.3, 0), (left, 0))
+        line(d, (start, 0), (start + 0.3, 0))
+    terminal(d, 0, 0, "−f", left=True)
+    line(d, (0, 0), (0, -1.8), (15.3, -1.8))
+    d += elm.RBox().at((15.3, -1.8)).to((17.3, -1.8)).scale(0.55)
+    line(d, (17.3, -1.8), (17.6, -1.8), (17.6, 0))
+    terminal(d, 7.3, 1.8, "g", left=True)
+    d += elm.RBox().at((7.3, 1.8)).to((9.3, 1.8)).scale(0.55)
+    line(d, (9.3, 1.8), (9.6, 1.8), (9.6, 0))
+    for at in ((0, 0), (9.6, 0), (12.6, 0), (17.6, 0)):
+        d += elm.Dot(radius=0.05).at(at)
+    line(d, (12.6, 0), (12.6, 1.8), (13.6, 1.8))
+    terminal(d, 13.6, 1.8, "−z")
+    line(d, (20.1, 0), (20.9, 0))
+    terminal(d, 20.9, 0, "y")
+
+
 def ginv_classic(d):
     rows = (0, -2.6)
     right = array(d, 0, 0, rows, ["x₁", "x₂"])
@@ -299,6 +328,7 @@ DRAWINGS = {
     "inv-fixed": partial(inv, feedback="c"),
     "inv-compensated": inv_compensated,
     "inv-inverters": inv_inverters,
+    "inv-blocks": inv_blocks,
     "ginv-classic": ginv_classic,
     "ginv-compact": ginv_compact,
     "eigen": eigen,

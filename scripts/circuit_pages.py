@@ -70,17 +70,17 @@ def has_fidelity(name, fidelity):
 def amplifiers(name):
     """Return the number of amplifiers for an m x n matrix, found from three sizes."""
     kind, draw = amc.CIRCUITS[name], np.random.default_rng(0)
-    shapes = [(3, 3), (4, 4)] if kind.square else [(4, 2), (5, 2), (4, 3)]
+    shapes = [(4, 4), (6, 6)] if kind.square else [(4, 2), (5, 2), (4, 3)]
     counts = []
     for m, n in shapes:
         matrix = draw.random((m, n)) + np.eye(m, n)
         if kind.signed:
-            matrix[0, 1] *= -1
+            matrix[0, 1] -= 2
         matrix = matrix + matrix.T if kind.square else matrix
         counts.append(kind(matrix).amplifier_count)
     if kind.square:
-        per = counts[1] - counts[0]
-        return "n" if per == 1 else f"{per} n"
+        per = (counts[1] - counts[0]) / 2
+        return "n" if per == 1 else f"{per:g} n"
     rows, columns = counts[1] - counts[0], counts[2] - counts[0]
     return " + ".join(letter for letter, per in (("m", rows), ("n", columns)) if per)
 

@@ -82,6 +82,8 @@ CASES = [
     Case("inv-compensated", signed=True, more={"diagonal": "fixed", "input_conductance": 1.0}),
     Case("inv-inverters", signed=True),
     Case("inv-inverters", signed=True, more={"diagonal": "fixed"}),
+    Case("inv-blocks"),
+    Case("inv-blocks", signed=True),
     Case("ginv-classic"),
     Case("ginv-classic", more={"ridge": 0.5}),
     Case("ginv-classic", bound=1e-3, more={"constraint": FLOOR}),

@@ -224,13 +224,14 @@ def test_a_value_of_a_topology_arrives(topology, parameter):
     }
     circuit = Experiment.of(base).circuit()
     assert getattr(circuit, parameter.fields[0][1]) == close(value)
+    dashed = parameter.name.replace("_", "-")
     context = solve.make_context(
         "solve",
         [problem, "--columns", "2", "--circuit", topology.name]
         + (
-            [f"--{'' if value else 'no-'}{parameter.name}"]
+            [f"--{'' if value else 'no-'}{dashed}"]
             if parameter.kind == "flag"
-            else [f"--{parameter.name.replace('_', '-')}", str(text)]
+            else [f"--{dashed}", str(text)]
         )
         + [word for name, more in beside.items() for word in (f"--{name}", more)],
     )

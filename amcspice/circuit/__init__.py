@@ -13,6 +13,7 @@ from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.topologies.mvm import MVM
+from amcspice.circuit.topologies.unrolled import UnrolledBlockINV
 from amcspice.registry import Registry
 from amcspice.schema import described
 
@@ -32,6 +33,7 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
             INV,
             CompensatedINV,
             InverterINV,
+            UnrolledBlockINV,
             ClassicGINV,
             CompactGINV,
             Eigen,
@@ -72,6 +74,7 @@ __all__ = [
     "Schematic",
     "Switches",
     "Unconstrained",
+    "UnrolledBlockINV",
     "as_matrix",
     "as_vectors",
 ]

@@ -302,11 +302,15 @@ class Circuit(metaclass=_TakesHardware):
         return described
 
 
+_ARRAYS = ("matrix", "rows", "pair", "designed_for")
+"""Fields that hold arrays."""
+
+
 @functools.cache
 def _names(circuit: type[Circuit]) -> tuple[str, ...]:
     """Return the names of what describes a circuit beside its matrix."""
     names = (item.name for item in dataclasses.fields(circuit))
-    return tuple(name for name in names if name not in ("matrix", "rows", "pair"))
+    return tuple(name for name in names if name not in _ARRAYS)
 
 
 def _plain(parameters: Any) -> Any:

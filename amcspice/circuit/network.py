@@ -7,6 +7,7 @@ its Laplacian is all that reduction and state-space models need.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import scipy.sparse as sp
@@ -65,6 +66,29 @@ class Network:
         self._groups.append((prefix, shape))
         self._size += math.prod(shape)
         return np.arange(first, self._size).reshape(shape)
+
+    def include(self, other: Network, prefix: str, shared: Mapping[int, int]) -> Nodes:
+        """Take over another network.
+
+        Parameters
+        ----------
+        other : Network
+        prefix : str
+            Goes before the names of its nodes.
+        shared : mapping of int to int
+            Nodes of the other network that are nodes of this one already.
+
+        Returns
+        -------
+        ndarray of int, shape (nodes of the other network,)
+            The node of this network that each of them has become.
+        """
+        place = np.zeros(len(other), np.intp)
+        for node, name in enumerate(other.names[1:], 1):
+            place[node] = shared[node] if node in shared else self.nodes(f"{prefix}{name}")
+        self._parts += [(place[a], place[b], value) for a, b, value in other._parts]
+        self._cells += other._cells
+        return place
 
     def connect(
         self, a: ArrayLike, b: ArrayLike, conductance: ArrayLike, *, cells: bool = False

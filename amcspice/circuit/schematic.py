@@ -59,7 +59,8 @@ class Schematic:
     Parameters
     ----------
     peripheral : Network
-        Every node that is not inside a crossbar, and the conductances beside the crossbars.
+        Every node that is not inside a crossbar, and the conductances beside the crossbars and the
+        sources.
     crossbars : tuple of Crossbar
         Wired crossbars.
     amplifiers : tuple of Amplifiers
@@ -80,6 +81,9 @@ class Schematic:
     driven : bool
         Inputs are voltages, not currents: input_gain is in volts then, and nothing else holds
         the input nodes.
+    source_conductance : ndarray, shape (m,) or (0,)
+        Conductance from each current source to ground, through which a voltage may drive its node
+        instead, see `amcspice.circuit.parts.cascade`; empty: there is none [S].
     capacitors : tuple of (ndarray, ndarray)
         Nodes with a capacitance to ground, and the capacitances [F].
     flat_capacitors : tuple of (ndarray, ndarray), optional
@@ -96,17 +100,27 @@ class Schematic:
     bias: Nodes = field(default_factory=_no_nodes)
     bias_gain: Array = field(default_factory=_no_values)
     driven: bool = False
+    source_conductance: Array = field(default_factory=_no_values)
     capacitors: Capacitors = field(default_factory=lambda: (_no_nodes(), _no_values()))
     flat_capacitors: Capacitors | None = None
 
     @cached_property
-    def _emitted(self) -> tuple[Network, list[Crossings]]:
+    def outside(self) -> Network:
+        """Everything outside the crossbars: the peripheral network with those of the sources."""
+        if not self.source_conductance.any():
+            return self.peripheral
         network = self.peripheral.copy()
+        network.connect(self.inputs, GROUND, self.source_conductance)
+        return network
+
+    @cached_property
+    def _emitted(self) -> tuple[Network, list[Crossings]]:
+        network = self.outside.copy()
         return network, [crossbar.emit(network) for crossbar in self.crossbars]
 
     @property
     def network(self) -> Network:
-        """Everything as one network: the peripheral one with the crossbars emitted into it."""
+        """Everything as one network: what is outside, with the crossbars emitted into it."""
         return self._emitted[0]
 
     def with_line_capacitance(self, wire: Wire) -> Schematic:

@@ -151,7 +151,9 @@ def _scaled(mapping: Mapping) -> str:
 
 
 def _unscaled(output_scale: Array) -> str:
-    return "" if np.all(output_scale == 1) else " * (scale of column j)"
+    if np.allclose(np.abs(output_scale), 1, rtol=1e-9):
+        return "" if output_scale.min() > 0 else " * (sign of output j)"
+    return " * (scale of column j)"
 
 
 def _control(

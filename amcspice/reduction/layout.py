@@ -69,10 +69,10 @@ class Layout:
         Every interior node must belong to one crossbar.  The word lines of a crossbar must all end
         at ports, or at nodes that nothing else touches.
         """
-        size = len(schematic.peripheral)
+        size = len(schematic.outside)
         if not schematic.crossbars or ports.max() >= size:  # or a port inside a crossbar
             return None
-        a, b, _ = schematic.peripheral.elements
+        a, b, _ = schematic.outside.elements
         crossbars = schematic.crossbars
         nodes = [ports, schematic.injected, a, b]
         nodes += [part for crossbar in crossbars for part in (crossbar.rows, crossbar.columns)]

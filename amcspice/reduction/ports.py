@@ -159,7 +159,7 @@ def _with_driven(model: PortModel, ports: Nodes, driven: Nodes) -> PortModel:
 
 
 def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortModel:
-    _, _, value = schematic.peripheral.elements
+    _, _, value = schematic.outside.elements
     side = len(ports) + 1
     entries = np.concatenate([value, value, -value, -value])
     flat = np.bincount(layout.entries, entries, minlength=side * side)
@@ -230,9 +230,9 @@ def _model(
     transfer: Array,
     local_power: Callable[[Array], Array],
 ) -> PortModel:
-    outside = ports.max() < len(schematic.peripheral)  # spares writing out large crossbars
+    outside = ports.max() < len(schematic.outside)  # spares writing out large crossbars
     return PortModel(
-        original=schematic.peripheral if outside else schematic.network,
+        original=schematic.outside if outside else schematic.network,
         nodes=ports,
         conductance=(conductance + conductance.T) / 2,
         transfer=transfer,

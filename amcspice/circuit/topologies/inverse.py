@@ -138,7 +138,6 @@ class INV(Circuit):
             matched=matched,
             compensation=self._compensate,
         )
-        network.connect(lines.minus, GROUND, self._source)
         network.connect(lines.minus, x, self._resistors(0))
         if matched:  # so that compensation has only the totals of cells to make equal
             network.connect(lines.plus, GROUND, self._resistors(1))
@@ -190,6 +189,7 @@ class INV(Circuit):
             input_gain=np.full(len(x), -self.mapping.scale),
             outputs=x,
             cells=count,
+            source_conductance=np.full(len(x), self._source),
         )
 
 

@@ -44,7 +44,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
-from amcspice.circuit.network import GROUND
 from amcspice.circuit.parts.macro_wiring import MacroWiring
 from amcspice.circuit.parts.switches import Switches
 from amcspice.circuit.topologies.eigen import Eigen
@@ -192,7 +191,6 @@ class MacroINV(INV):
         wiring.leak(bits, from_r=False, others=2)
         wiring.feed_back(None, branches=2)
         wiring.leave_x()
-        wiring.network.connect(wiring.summing, GROUND, self._source)
         return Schematic(
             peripheral=wiring.network,
             crossbars=(wiring.first(bits),),
@@ -201,6 +199,7 @@ class MacroINV(INV):
             input_gain=np.full(len(wiring.r), -self.mapping.scale),
             outputs=wiring.r,
             cells=self.matrix.size,
+            source_conductance=np.full(len(wiring.r), self._source),
         )
 
 
