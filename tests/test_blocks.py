@@ -11,6 +11,8 @@ from scipy.linalg import toeplitz
 
 import amcspice as amc
 from amcspice.algorithm import BlockInverse, CompensatedProduct, forecast, refine
+from amcspice.algorithm.block_inverse import ORDERS
+from amcspice.algorithm.block_inverse.partition import partition
 from amcspice.errors import InputError, UnstableError
 
 
@@ -38,33 +40,52 @@ def off(found, expected):
 # -- blocks ------------------------------------------------------------------------------------
 
 
+def complex_dominant(n):
+    return dominant(n) + 1j * dominant(n, 2)
+
+
+MATRICES = {
+    "spd": lambda n: wishart(n, 4 * n), "toeplitz": harmonic, "dominant": dominant,
+    "complex": complex_dominant,
+}  # fmt: skip
+PERFECT = pytest.mark.filterwarnings("ignore::amcspice.errors.ImplausibleWarning")
+
+
+def system(name, n, count=3):
+    A, b = MATRICES[name](n), right(n, count)
+    return A, b + 1j * right(n, count, 2) if name == "complex" else b
+
+
+@PERFECT
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
 @pytest.mark.parametrize("n", [7, 16, 33, 64])
-@pytest.mark.parametrize("make", [lambda n: wishart(n, 4 * n), harmonic, dominant])
+@pytest.mark.parametrize("name", MATRICES)
 @pytest.mark.parametrize("stages", [1, 2])
-def test_blocks_are_the_inverse(n, make, stages):
-    A, b = make(n), right(n)
-    inverse = BlockInverse(amc.Chip(gain=1e10), A, stages=stages)
-    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 3e-9
-    assert inverse.solve(b[:, 0]).shape == (n,)
+def test_blocks_are_the_inverse(n, name, stages, fidelity):
+    A, b = system(name, n)
+    inverse = BlockInverse(amc.Chip(gain=1e12, fidelity=fidelity), A, stages=stages)
+    x = inverse.solve(b)
+    assert off(x, np.linalg.solve(A, b)) < 1e-9
+    assert x.shape == b.shape
 
 
-def test_blocks_in_time_and_of_complex_matrices():
-    A, b = dominant(7), right(7)
-    timed = amc.Chip(gain=1e10, fidelity="behavioural")
-    inverse = BlockInverse(timed, A, array_size=2)
-    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 3e-9
-    assert all(phase.settling_time > 0 for phase in inverse.phases)
-    C = dominant(5) + 1j * dominant(5, 2)
-    b = right(5) + 1j * right(5, seed=2)
-    found = BlockInverse(amc.Chip(gain=1e10), C, stages=2).solve(b)
-    assert off(found, np.linalg.solve(C, b)) < 3e-9
-
-
+@PERFECT
 @pytest.mark.ngspice
-def test_blocks_in_ngspice():
-    A, b = wishart(6, 24), right(6, 1)
-    inverse = BlockInverse(amc.Chip(gain=1e9, fidelity="reduced"), A, stages=1)
-    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 1e-5
+@pytest.mark.parametrize(
+    ("name", "n", "stages"),
+    [
+        ("complex", 7, 1),
+        pytest.param("spd", 7, 2, marks=pytest.mark.slow),
+        pytest.param("toeplitz", 16, 1, marks=pytest.mark.slow),
+        pytest.param("dominant", 33, 1, marks=pytest.mark.slow),
+        pytest.param("spd", 64, 1, marks=pytest.mark.slow),
+    ],
+)
+def test_blocks_in_ngspice_wait_until_they_rest(name, n, stages):
+    A, b = system(name, n, 1)
+    chip = amc.Chip(gain=1e12, fidelity="reduced", settle_tolerance=1e-6)
+    inverse = BlockInverse(chip, A, stages=stages, calibration=b)
+    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 1e-6
 
 
 @pytest.mark.parametrize(
@@ -102,7 +123,8 @@ def test_the_account_has_writings_operations_and_the_schur_complement():
     inverse = BlockInverse(chip, wishart(8, 32), stages=1)
     work = chip.cost().work
     assert work.programmings == 4
-    assert work.flops == pytest.approx(2 / 3 * 4**3 + 4 * 4**3)
+    orders = 4 / 3 * (8**3 + 2 * 4**3)  # eigenvalues of A, A1 and S, which are symmetric
+    assert work.flops == pytest.approx(2 / 3 * 4**3 + 4 * 4**3 + orders)
     before = work.operated.count
     inverse.solve(right(8, 5))
     assert chip.cost().work.operated.count == before + 5 * 5
@@ -135,12 +157,166 @@ def test_rows_are_taken_in_another_order_where_the_leading_block_is_singular():
     assert off(inverse.solve(right(4)), np.linalg.solve(A, right(4))) < 3e-9
 
 
-def test_blocks_that_cannot_be_inverted_are_named():
-    A = np.array([[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 2, 0], [0, 1, 0, 2.0]])
-    with pytest.raises((InputError, UnstableError), match="block S"):
-        BlockInverse(amc.Chip(), A, stages=1)
-    with pytest.raises((InputError, UnstableError), match="block A"):
-        BlockInverse(amc.Chip(), np.fliplr(np.eye(4)), stages=1)
+@pytest.mark.parametrize("kind", ["standard_normal", "random"])
+@pytest.mark.parametrize(("n", "size"), [(16, 8), (33, 4)])
+def test_general_matrices_are_cut_into_blocks_that_settle(kind, n, size):
+    A, b = getattr(np.random.default_rng(0), kind)((n, n)), right(n)
+    inverse = BlockInverse(amc.Chip(gain=1e10), A, array_size=size)
+    assert off(inverse.solve(b), np.linalg.solve(A, b)) < 1e-6
+    assert inverse.counts()["order_flops"] > 0
+    worse = []
+    for seed in range(20):
+        A = getattr(np.random.default_rng(seed), kind)((n, n))
+        made = partition(A, size)
+        np.testing.assert_allclose(as_matrix(made.root), made.root.order.of(A), atol=1e-8)
+        leaves = [block for block in blocks_of(made.root) if not hasattr(block, "schur")]
+        for leaf in leaves:
+            totals = np.maximum(
+                leaf.matrix.clip(0).sum(axis=1), -leaf.matrix.clip(None, 0).sum(axis=1)
+            )
+            assert (np.linalg.eigvals(leaf.matrix / totals[:, None]).real > 0).all()
+        worse.append(max(np.linalg.cond(leaf.matrix) for leaf in leaves) / np.linalg.cond(A))
+    assert np.median(worse) < 1
+
+
+def blocks_of(block):
+    yield block
+    if hasattr(block, "schur"):
+        yield from blocks_of(block.first)
+        yield from blocks_of(block.schur)
+
+
+def test_blocks_of_definite_matrices_keep_the_order_that_was_given():
+    for A in (wishart(16, 20), harmonic(16), toeplitz(0.9 ** np.arange(16))):
+        made = partition(A, 4)
+        assert {block.order_name for block in made.halves} == {"given"}
+        for block in made.halves:  # interlacing: a part is conditioned no worse than the whole
+            assert np.linalg.cond(as_matrix(block)) <= np.linalg.cond(A) * (1 + 1e-9)
+
+
+def as_matrix(block):
+    """Put a block together again from its parts, in its order."""
+    if not hasattr(block, "schur"):
+        return block.matrix
+    first, schur = given(block.first), given(block.schur)
+    last = schur + block.lower @ np.linalg.solve(first, block.upper)
+    return np.block([[first, block.upper], [block.lower, last]])
+
+
+def given(block):
+    """Put a block together in the order that was given."""
+    made = np.empty((block.size, block.size))
+    made[np.ix_(block.order.rows, block.order.columns)] = block.order.signs[:, None] * as_matrix(
+        block
+    )
+    return made
+
+
+def test_the_best_order_takes_neighbours_apart():
+    A, b = toeplitz(0.9 ** np.arange(32)), right(32, 20)
+    errors, conditions = {}, {}
+    for order in ("given", "best"):
+        inverse = BlockInverse(amc.Chip(wire_resistance=1.0, gain=1e9), A, stages=1, order=order)
+        arrays = [each.matrix for each in inverse.arrays if each.problem == "inv"]
+        conditions[order] = max(np.linalg.cond(block) for block in arrays)
+        errors[order] = off(inverse.solve(b), np.linalg.solve(A, b))
+    assert conditions["best"] < conditions["given"] / 2
+    assert errors["best"] < errors["given"] / 2
+
+
+def test_a_signed_order_is_the_permutation_next_to_the_polar_factor():
+    turned = np.array([[0, 0, -1], [1, 0, 0], [0, -1, 0.0]])
+    H = wishart(3, 9) + np.diag([1.0, 2.0, 3.0])
+    order = ORDERS["signed"](turned @ H, 0)
+    np.testing.assert_allclose(order.of(turned @ H), H, atol=1e-12)
+    x = right(3)
+    np.testing.assert_allclose(order.back(np.linalg.solve(H, order.sent(turned @ H @ x))), x)
+
+
+def test_blocks_that_cannot_be_inverted_are_named_and_nothing_is_written():
+    singular = np.ones((4, 4))
+    upper = np.eye(4)
+    upper[2:, 2:] = 1.0
+    growing = np.random.default_rng(0).standard_normal((32, 32))
+    for A, options, message in (
+        (singular, {"stages": 1}, "block A: no 2 of its 4 rows"),
+        (upper, {"stages": 1, "order": "given"}, "block A: no 2 of its 4 rows"),
+        (growing, {"stages": 1}, r"block (A1|S): .*modes that grow.*more stages"),
+        (growing, {"stages": 0}, "block A: .*modes that grow"),
+        (wishart(4, 16), {"stages": 1, "order": "sorted"}, "order"),
+    ):
+        chip = amc.Chip()
+        with pytest.raises((InputError, UnstableError), match=message):
+            BlockInverse(chip, A, **options)
+        assert not chip.ledger.to_json()
+
+
+def test_the_schedule_says_when_what_runs_on_which_bank():
+    A, b = wishart(8, 32), right(8, 4)
+    timed = BlockInverse(amc.Chip(fidelity="behavioural"), A, stages=1, calibration=b)
+    resting = BlockInverse(amc.Chip(cost_sample=4), A, stages=1, calibration=b)
+    tables = []
+    for inverse in (timed, resting):
+        inverse.solve(b)
+        made = inverse.schedule()
+        table = made.table()
+        assert list(table["matrix"]) == ["A1", "A3", "S", "A2", "A1"]
+        assert list(table["operation"]) == ["inv", "mvm", "inv", "mvm", "inv"]
+        assert list(table["bank_unrolled"]) == [1, 2, 3, 4, 5]
+        assert set(table["bank"]) == {1}
+        assert made.settling_time == pytest.approx(table["settling_time_s"].sum())
+        ends = [phase.start + phase.duration for phase in made.timeline()]
+        assert ends[-1] == pytest.approx(made.settling_time)
+        tables.append((made, table))
+    (first, known), (second, sampled) = tables
+    assert not first.caution
+    assert "samples" in second.caution
+    assert second.caution in str(second)
+    # A1 runs in two phases, which share a sample; the largest time is not below a mean.
+    assert (sampled["settling_time_s"] <= 1.001 * known["settling_time_s"].max()).all()
+    assert (sampled["settling_time_s"] > 0.3 * known["settling_time_s"]).all()
+    np.testing.assert_allclose(sampled["largest_voltage_v"], known["largest_voltage_v"], rtol=1e-3)
+
+
+def test_counts_and_areas_follow_from_the_recursion():
+    n = 32
+    technology = amc.Technology.load("typical")
+    for stages, held, switches in ((0, 0, 0), (1, n, 4 * 3 * n // 2), (2, 3 * n // 2, None)):
+        counts = BlockInverse(amc.Chip(), harmonic(n), stages=stages).counts()
+        # A block of a product takes all of its columns at once, and its rows in turn.
+        assert counts["dacs"] == n // 2 ** min(stages, 1)
+        assert counts["adcs"] == n // 2**stages
+        assert counts["sample_and_holds"] == held
+        assert switches is None or counts["switches"] == switches
+        assert counts["dacs_unrolled"] == (1.5 if stages else 1) * n
+        assert counts["adcs_unrolled"] == n
+        assert counts["switches_unrolled"] == counts["sample_and_holds_unrolled"] == 0
+    # Half of the amplifiers and converters at the same cells: what is saved is half of their share.
+    whole, half = (
+        BlockInverse(amc.Chip(), harmonic(n), stages=stages).hardware()[0].area(technology)
+        for stages in (0, 1)
+    )
+    share = whole["cells"] / sum(whole.values())
+    saved = 1 - sum(half.values()) / sum(whole.values())
+    assert saved == pytest.approx((1 - share) / 2)
+
+
+def test_a_comparison_says_whether_blocks_help():
+    wired = {"wire_resistance": 1.0, "gain": 1e9}
+    helped = BlockInverse(amc.Chip(**wired), harmonic(32), stages=1).compare()
+    assert helped.draws == 1
+    assert helped.ratio < 0.5
+    assert not helped.caution
+    b = right(32, 200)
+    inverse = BlockInverse(amc.Chip(**wired), harmonic(32), stages=1)
+    exact = np.linalg.solve(harmonic(32), b)
+    assert helped.blocks == pytest.approx(off(inverse.solve(b), exact), rel=0.1)
+    noisy = {"write_noise": 0.05, "noise_relative_to": "g", "gain": 1e9}
+    nothing = BlockInverse(amc.Chip(**noisy), harmonic(32), stages=1).compare(5)
+    assert nothing.draws == 5
+    assert "blocks bring nothing" in nothing.caution
+    bad = BlockInverse(amc.Chip(**noisy), toeplitz(0.9 ** np.arange(16)), stages=1).compare()
+    assert "harm" in bad.caution or "no inverse" in bad.caution
 
 
 @pytest.mark.parametrize(
@@ -272,6 +448,13 @@ def test_solve_refines_in_blocks(problem, tmp_path):
     assert len(content["history"]) == content["iterations"]
     assert content["history"][-1].keys() == {"iteration", "error", "residual", "bits"}
     assert content["phases"] == len(content["schedule"]) == 5
+    phase = content["schedule"][2]
+    assert (phase["phase"], phase["operation"], phase["matrix"]) == (3, "inv", "S")
+    assert (phase["bank"], phase["bank_unrolled"], phase["repeats"]) == (1, 3, 0)
+    assert phase["sampled"] >= 2 * content["iterations"]
+    assert phase["settling_time_s"] > 0
+    assert content["comparison"]["error"] < content["comparison"]["error_one_array"]
+    assert "samples" in result.output
     assert content["verification"]["passed"]
     assert content["bits"] > 23
     promised = {
@@ -346,6 +529,13 @@ def test_forecast_needs_no_transient(problem, tmp_path):
     assert content["floor_bits"] > 20
     for option in (("--verify", 1), ("--fidelity", "reduced")):
         refused(run("forecast", *problem[:2], *option), "a forecast is of the rest")
+    assert content["comparison"]["draws"] == 9
+    np.save(tmp_path / "T.npy", harmonic(32))
+    told = run(
+        "forecast", "--matrix", tmp_path / "T.npy", "--stages", 1, "--write-noise", 0.05,
+        "--noise-relative-to", "g",
+    )  # fmt: skip
+    assert "blocks bring nothing" in told.output
 
 
 @pytest.mark.parametrize(

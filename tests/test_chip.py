@@ -891,3 +891,31 @@ def test_what_operations_take_before_and_after_loading_is_estimated_together(tmp
     assert abs(spent[0] - spent[1]) <= works[0].energy_error
     loaded.matrices[0].refresh()  # other cells are not those of the sample, but count with it
     assert loaded.estimates()[loaded.matrices[0].ident, "nnls"].total == 400
+
+
+def test_digital_work_before_writing_is_in_the_ledger():
+    def digital(chip):
+        return {held.label: row["flops"] for held, row in chip.ledger.sums("digital")}
+
+    wire = amc.Wire(row=1.0, column=1.0, predistort=2)
+    chip = chip_of(wire=wire)
+    plain = chip.program(SQUARE, "inv", label="B")
+    flops = sum(each.flops for each in plain.circuit().predistortions)
+    assert flops > 0
+    assert digital(chip) == {"pre-distortion of B": flops}
+    plain.refresh()
+    assert digital(chip) == {"pre-distortion of B": 2 * flops}
+
+    chip = chip_of()
+    chip.program(SQUARE, "inv", circuit="inv-blocks", label="B")
+    n = len(SQUARE)
+    first, second = (n + 1) // 2, n // 2
+    # LU of A1, two triangular solutions for every column of A2, a product and a difference.
+    schur = 2 / 3 * first**3 + 2 * first**2 * second + 2 * first * second**2
+    assert digital(chip) == {"Schur complement of B": pytest.approx(schur)}
+
+    result = amc.nmf(np.outer(np.arange(1.0, 7), np.arange(1.0, 5)), 1, wire=wire, iterations=2)
+    corrected = next(
+        row for held, row in result.ledger.sums("digital") if held.label.startswith("pre-dist")
+    )
+    assert corrected["count"] == 4

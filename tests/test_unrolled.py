@@ -321,7 +321,7 @@ def test_trials_draw_cells_anew():
 
 
 def test_every_array_is_corrected_for_its_wires():
-    A = scipy.linalg.toeplitz(1 / (1.0 + np.arange(16)))
+    A = toeplitz(1 / (1.0 + np.arange(16)))
     b = np.random.default_rng(0).uniform(-1, 1, (16, 4))
     errors = []
     for steps in range(3):

@@ -1,7 +1,7 @@
 """Algorithms: programs on a chip, and alternating least squares over dense and sparse data."""
 
 from amcspice.algorithm.anls import nmf_many
-from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase
+from amcspice.algorithm.block_inverse import BlockInverse, BlockPhase, Comparison, Counts, Schedule
 from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
@@ -28,7 +28,9 @@ __all__ = [
     "BlockPhase",
     "BlockSolver",
     "Coarse",
+    "Comparison",
     "CompensatedProduct",
+    "Counts",
     "DenseData",
     "ExactProduct",
     "Factorisation",
@@ -40,6 +42,7 @@ __all__ = [
     "LowRankPlan",
     "Point",
     "Refined",
+    "Schedule",
     "SparseData",
     "SparseSolution",
     "System",

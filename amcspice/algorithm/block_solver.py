@@ -36,12 +36,12 @@ METHOD: Method = "gcr"
 ITERATIONS = 60
 
 FORECAST = {"spectral_radius": "", "bits_per_iteration": "", "converges": "", "floor_bits": ""}
+SHARED = ("amplifiers", "cells", "dacs", "adcs", "switches", "sample_and_holds")
 HARDWARE = {
     "phases": "",
-    "amplifiers": "",
-    "amplifiers_unrolled": "",
-    "cells": "",
-    "cells_unrolled": "",
+    **{name: "" for part in SHARED for name in (part, f"{part}_unrolled")},
+    "schur_flops": "",
+    "order_flops": "",
 }
 """Metrics: `Forecast`; `BlockInverse.counts`."""
 
@@ -146,7 +146,9 @@ class BlockSolver(System):
         if b is not None and are_complex(b):
             matrix = as_complex_matrix(matrix)
         form = PROBLEMS["inv"].circuit_form(matrix, b, {})
-        size = {"array_size": self.array_size} if self.array_size else {"stages": self.stages or 0}
+        size: dict[str, Any] = (
+            {"array_size": self.array_size} if self.array_size else {"stages": self.stages or 0}
+        )
         inverse = BlockInverse(
             chip, form.matrix, own_scale=self.own_scale, calibration=form.vectors, **size, **circuit
         )

@@ -215,6 +215,9 @@ class AnalogSolver:
         ran = [held for made in solutions for held, _ in made.ledger.sums("operation")]
         if factor.activity is not None and any(held.label == FACTOR for held in ran):
             ledger.write(ledger.activity(factor.activity))
+            assert factor.circuit is not None
+            for work, flops in factor.circuit.digital_work.items():
+                ledger.compute(f"{work} of {FACTOR}", flops)
         if factor.calibrated is not None:
             ledger.merge(factor.calibrated)
         ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)

@@ -242,6 +242,12 @@ class Circuit(metaclass=_TakesHardware):
         return tuple(each for each in done if each is not None)
 
     @property
+    def digital_work(self) -> dict[str, float]:
+        """What is worked out digitally before the arrays are written: operations by name."""
+        flops = sum(each.flops for each in self.predistortions)
+        return {"pre-distortion": flops} if flops else {}
+
+    @property
     def _mappings(self) -> tuple[Mapping, ...]:
         """How the matrix stands in arrays that were corrected by themselves."""
         return (self.mapping,)

@@ -13,6 +13,7 @@ from amcspice.cli.block_options import block_options, blocks_given, program
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.cli.solve_blocks import plain_comparison
 from amcspice.errors import UnsupportedError
 from amcspice.workload.matrix_file import read_numbers
 
@@ -51,6 +52,7 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
     blocks = program(solver, values, None, settings.at(FIDELITY))
     made, bits = blocks.forecast(), solver.refine
     needed = made.iterations(bits)
+    comparison = blocks.inverse.compare() if len(blocks.inverse.arrays) > 1 else None
     content = {
         "spectral_radius": made.spectral_radius,
         "bits_per_iteration": made.bits_per_iteration,
@@ -59,6 +61,7 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
         "iterations": needed,
         "bits": bits,
         **blocks.inverse.counts(),
+        **plain_comparison(comparison),
     }
     if str(settings.json) != "-":
         speed = f"{made.bits_per_iteration:.2f} bits an iteration"
@@ -70,4 +73,8 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
             click.echo(f"floor of the product: {made.floor_bits:.1f} bits")
         reached = f"{needed} iterations" if needed else "not reached by plain refinement"
         click.echo(f"{bits:g} bits: {reached}; {content['phases']} phases each")
+        if comparison is not None:
+            click.echo(str(comparison))
+            if comparison.caution:
+                click.echo(f"note: {comparison.caution}", err=True)
     settings.write_json(content)

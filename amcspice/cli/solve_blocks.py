@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.algorithm.block_inverse import BlockInverse
+from amcspice.algorithm.block_inverse import BlockInverse, Comparison, Schedule
 from amcspice.algorithm.block_solver import BlockSolver
 from amcspice.algorithm.refinement import Refined
 from amcspice.algorithm.solved import Solved
@@ -21,9 +21,9 @@ from amcspice.engine import get_backend
 from amcspice.problem import relative_error, relative_size
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
-from amcspice.system import Chip
+from amcspice.system import Chip, Cost, Work
 
-__all__ = ["solve_blocks"]
+__all__ = ["plain_comparison", "solve_blocks"]
 
 SHOWN = 24
 """Phases in the table."""
@@ -39,14 +39,18 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
     reference: Any = np.linalg.solve(matrix, b)
     error = relative_error(solution.T, reference.T)
     verification = chip.verify(settings.verify) if settings.verify.count else None
-    cost = chip.cost()
+    estimates = chip.estimates()
+    cost = Cost(Work.of(chip.ledger, estimates), chip.technology)
+    schedule, comparison = inverse.schedule(estimates), _compared(inverse, settings)
     content = {
         "problem": "inv", "circuit": "blocks", "fidelity": chip.analysis.fidelity,
         "simulator": _simulator(chip),
         "solution": list(solution.T), "reference": list(reference.T), "relative_error": error,
         "residual": relative_size((matrix @ solution - b).T, b.T),
         **_measured(made), **_hardware(inverse),
-        "phases": len(inverse.phases), "schedule": [vars(phase) for phase in inverse.phases],
+        "phases": len(schedule),
+        "orders": {block.name: block.order_name for block in inverse.partition.halves},
+        "schedule": schedule.rows(), **plain_comparison(comparison),
         **_refined(refined),
         "cautions": made.cautions, "cost": cost.to_json(), "ledger": chip.ledger.to_json(),
         **plain_verification(verification),
@@ -56,11 +60,12 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
         },
     }  # fmt: skip
     if str(settings.json) != "-":
-        _show(inverse, refined, error)
+        _show(inverse, schedule, refined, error)
         click.echo(str(cost))
         if verification is not None:
             click.echo(str(verification))
-    for sentence in made.cautions:
+    notes = (*made.cautions, schedule.caution, comparison.caution if comparison else "")
+    for sentence in filter(None, notes):
         click.echo(f"note: {sentence}", err=True)
     settings.write_json(content)
     settings.confirm(verification)
@@ -70,6 +75,28 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
 def _simulator(chip: Chip) -> str:
     backend = get_backend(chip.analysis)
     return chip.analysis.simulator or "ngspice" if backend.uses_ngspice else backend.name
+
+
+def _compared(inverse: BlockInverse, settings: Settings) -> Comparison | None:
+    """Foretell whether blocks help; None for one array, or where errors are zero by definition."""
+    if len(inverse.arrays) == 1 or settings.analysis.fidelity == "ideal":
+        return None
+    return inverse.compare()
+
+
+def plain_comparison(comparison: Comparison | None) -> dict[str, Any]:
+    """Return a comparison for the JSON."""
+    if comparison is None:
+        return {}
+    one = comparison.one_array
+    return {
+        "comparison": {
+            "error": comparison.blocks if np.isfinite(comparison.blocks) else None,
+            "error_one_array": one if np.isfinite(one) else None,
+            "draws": comparison.draws,
+            "caution": comparison.caution,
+        }
+    }
 
 
 def _measured(made: Solved) -> dict[str, Any]:
@@ -107,25 +134,28 @@ def _refined(refined: Refined | None) -> dict[str, Any]:
     }
 
 
-def _show(inverse: BlockInverse, refined: Refined | None, error: Any) -> None:
+def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, error: Any) -> None:
     console, counts = Console(), inverse.counts()
     console.print(
         f"{len(inverse.matrix)} x {len(inverse.matrix)} in {len(inverse.arrays)} arrays, "
         f"{counts['phases']} phases: {counts['amplifiers']} amplifiers in one bank, "
-        f"{counts['amplifiers_unrolled']} unrolled; {counts['cells']} cells",
+        f"{counts['amplifiers_unrolled']} unrolled; {counts['cells']} cells, "
+        f"{counts['dacs']} lines driven, {counts['adcs']} read, {counts['switches']} switches, "
+        f"{counts['sample_and_holds']} sample-and-holds; digital: {counts['schur_flops']:.3g} "
+        f"operations for Schur complements, {counts['order_flops']:.3g} for their order",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     table = Table()
-    for name in ("phase", "operation", "block", "settling", "largest output", "repeats"):
+    for name in ("phase", "operation", "matrix", "bank", "settling", "largest output", "repeats"):
         table.add_column(name, justify="right" if name in ("phase", "settling") else "left")
-    for number, phase in enumerate(inverse.phases[:SHOWN], 1):
+    for number, phase in enumerate(schedule.phases[:SHOWN], 1):
         table.add_row(
-            str(number), phase.operation, phase.block, si(phase.settling_time, "s"),
+            str(number), phase.operation, phase.block, "1", si(phase.settling_time, "s"),
             si(phase.voltage, "V"), str(phase.repeats),
         )  # fmt: skip
     console.print(table)
-    if len(inverse.phases) > SHOWN:
-        console.print(f"{len(inverse.phases) - SHOWN} more phases: --json has them all")
+    if len(schedule) > SHOWN:
+        console.print(f"{len(schedule) - SHOWN} more phases: --json has them all")
     if refined is not None:
         steps = Table()
         for name in ("iteration", "bits", "error", "residual"):

@@ -124,6 +124,8 @@ class ProgrammedMatrix:
             whole = arrays.written(circuit, chip.hardware)
             activity = Activity.of(self.label, "writing", whole, matrix=self.ident)
             chip.ledger.write(chip.ledger.activity(activity))
+            for work, flops in whole.digital_work.items():
+                chip.ledger.compute(f"{work} of {self.label}", flops)
             service.calibrate()
         self._arrays, self._services = arrays, {arrays.first: service}
 

@@ -16,6 +16,9 @@ from amcspice.engine.supply import supply_currents
 
 __all__ = ["Injected", "Rest"]
 
+FEW = 8
+"""Sources over right-hand sides from which on it is quicker to take these to the ports first."""
+
 
 @dataclass(frozen=True, eq=False)
 class Injected:
@@ -35,10 +38,19 @@ class Injected:
     def by(self, matrix: Array) -> Array:
         """Return ``matrix @ current`` for matrices (C, n, P), shape (C, K, n)."""
         factor = matrix.swapaxes(-1, -2)
-        if self.transfer is not None:
-            factor = self.transfer @ factor
-        product: Array = self.currents @ factor
+        product: Array
+        if self.transfer is None:
+            product = self.currents @ factor
+        elif self.currents.shape[1] * FEW < len(self.transfer):
+            product = self._into_ports @ factor
+        else:
+            product = self.currents @ (self.transfer @ factor)
         return product
+
+    @cached_property
+    def _into_ports(self) -> Array:
+        """Currents into the ports, shape (C, K, P) [A]."""
+        return self.currents if self.transfer is None else self.currents @ self.transfer
 
     def rows(self, member: NDArray[np.intp], row: NDArray[np.intp]) -> Array:
         """Return the currents into the ports of some right-hand sides, shape (R, P) [A]."""

@@ -1,0 +1,55 @@
+"""`Comparison`: the error of blocks beside that of one array, foretold from what both apply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["GAIN", "Comparison"]
+
+GAIN = 0.9
+"""Error of the blocks over that of one array from which on they bring nothing."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Errors of solutions, foretold without a right-hand side and without its answer.
+
+    With T what programmed arrays apply, the error is ``|T - A^-1| / |A^-1|`` in the Frobenius norm:
+    the root mean square over right-hand sides of independent entries.  Medians of several draws of
+    the cells, the same for both.
+
+    Parameters
+    ----------
+    blocks : float
+    one_array : float
+        Infinite where no draw of one array settles.
+    draws : int
+        Draws of the cells, of which some may not settle and count as infinite.
+    """
+
+    blocks: float
+    one_array: float
+    draws: int
+
+    @property
+    def ratio(self) -> float:
+        """Error of the blocks over that of one array."""
+        return self.blocks / self.one_array if self.one_array else 1.0
+
+    @property
+    def caution(self) -> str:
+        """A sentence where blocks bring nothing, or harm; empty where they help."""
+        found = f"error {self.blocks:.3g} foretold, one array {self.one_array:.3g}"
+        if self.blocks >= 1:
+            return f"blocks are no inverse on this hardware: {found}"
+        if self.ratio <= GAIN:
+            return ""
+        if self.ratio < 1 / GAIN:
+            return f"blocks bring nothing in accuracy here: {found}"
+        return f"blocks harm here: {found}"
+
+    def __str__(self) -> str:
+        return (
+            f"error of blocks {self.blocks:.3g}, of one array {self.one_array:.3g} "
+            f"(median of {self.draws} draws of the cells)"
+        )
