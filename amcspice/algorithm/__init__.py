@@ -14,8 +14,12 @@ from amcspice.algorithm.refinement import (
     ExactProduct,
     Forecast,
     Refined,
+    SlicedProduct,
+    Slicing,
     forecast,
     refine,
+    rehearse,
+    slices_for,
 )
 from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
 from amcspice.algorithm.system import Point, System
@@ -40,6 +44,8 @@ __all__ = [
     "LowRankPlan",
     "Point",
     "Refined",
+    "SlicedProduct",
+    "Slicing",
     "SparseData",
     "SparseSolution",
     "System",
@@ -49,5 +55,7 @@ __all__ = [
     "nmf",
     "nmf_many",
     "refine",
+    "rehearse",
+    "slices_for",
     "solve_sparse",
 ]
