@@ -181,6 +181,9 @@ def test_a_converter_off_the_grid_of_levels_stops_early():
         product = SlicedProduct(amc.Chip(levels=8, gain=1e8), A, 16, rows_at_once=16, sum_bits=bits)
         refined = refine(coarse(A), A, b[:, :2], product=product, method="gcr", bits=45)
         assert (refined.bits > 45) is reached
+        assert (refined.reason, refined.floor) == (
+            ("reached", "") if reached else ("floor", "range")
+        )
         assert (refined.caution == "") is reached
         assert (product.saturated == 0) is reached
 

@@ -19,7 +19,13 @@ from numpy.typing import ArrayLike
 from amcspice.algorithm.refinement.converters import FixedConverters
 from amcspice.algorithm.refinement.floor import floor_of
 from amcspice.algorithm.refinement.methods import METHODS, NOTHING, Directions, Method, over
-from amcspice.algorithm.refinement.products import Coding, ExactProduct, Product, real_matrix
+from amcspice.algorithm.refinement.products import (
+    Coding,
+    ExactProduct,
+    Product,
+    real_matrix,
+    saturated_in,
+)
 from amcspice.algorithm.refinement.result import Refined, Step
 from amcspice.circuit import as_vectors
 from amcspice.circuit.base import Array, are_complex
@@ -108,8 +114,12 @@ def refine(
     exact = np.linalg.solve(A, right)
     run = _Run(asked, multiply, right, exact, ledger, method, converters)
     target = 2.0 ** -min(bits, floor_bits)
+    beyond = saturated_in(product)
     reason = run.until(target, float(np.linalg.norm(A, 2)), iterations)
-    if reason == "reached" and bits > floor_bits:
+    if reason == "reached" and saturated_in(product) > beyond:
+        # What was lost is in no residual that the system knows.
+        reason, part, floor_bits = "floor", "range", float("inf")
+    elif reason == "reached" and bits > floor_bits:
         reason = "floor"
     elif reason == "floor":
         part, floor_bits = ("inverse" if converters is None else "converters"), float("inf")
@@ -249,7 +259,8 @@ class _Run:
     def _counted(self) -> Array:
         """Return operations that were repeated and that saturated so far."""
         rows = [(row["repeats"], row["saturated"]) for _, row in self.ledger.sums("operation")]
-        return np.sum(rows, axis=0) if rows else np.zeros(2)
+        total: Array = np.sum([(0, saturated_in(self.product)), *rows], axis=0)
+        return total
 
 
 def _relative(values: Array, to: Array) -> Array:

@@ -22,6 +22,7 @@ __all__ = [
     "deviation_of",
     "held_by",
     "real_matrix",
+    "saturated_in",
 ]
 
 MOST_SLICES = 32
@@ -75,6 +76,11 @@ def held_by(product: Any, matrix: Array) -> Array:
 def deviation_of(product: Any) -> float:
     """Return the rms error of an output for a random vector of length one, beyond the matrix."""
     return float(getattr(product, "deviation", 0.0))
+
+
+def saturated_in(product: Any) -> int:
+    """Return how many partial sums of a product saturated so far."""
+    return int(getattr(product, "saturated", 0))
 
 
 def real_matrix(matrix: ArrayLike) -> Array:

@@ -13,6 +13,7 @@ __all__ = ["ENDS", "FLOORS", "Refined", "Step"]
 FLOORS = {
     "product": "what the product holds differs from the matrix: give it more slices",
     "sums": "partial sums of the product round wrongly: take fewer rows at once",
+    "range": "partial sums were beyond the codes of the product's converters",
     "steps": "converters of the product are off the grid of levels, so that no sum is rounded",
     "noise": "readings fluctuate in time",
     "converters": "converters are not ranged: what is below a step of them is lost",
@@ -47,8 +48,8 @@ class Step:
         Block exponent: the largest residual that the inverse was asked with is below two to its
         power, over its right-hand side.
     repeats, saturated : int
-        Operations of the chip that were repeated because something saturated, and those that
-        saturated in the end.
+        Operations of the chip that were repeated because something saturated; operations and
+        partial sums that saturated in the end.
     """
 
     residual: float
