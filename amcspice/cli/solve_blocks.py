@@ -100,11 +100,17 @@ def _refined(refined: Refined | None) -> dict[str, Any]:
         "iterations": refined.iterations,
         "bits": refined.bits,
         "ended": refined.reason,
+        "floor": refined.floor or None,
+        "floor_bits": refined.floor_bits if np.isfinite(refined.floor_bits) else None,
         "history": [
-            {"iteration": number, "error": step.error, "residual": step.residual, "bits": step.bits}
+            {"iteration": number, **vars(step), "bits": step.bits}
             for number, step in enumerate(refined.steps, 1)
         ],
     }
+
+
+def _end(refined: Refined) -> str:
+    return f"{refined.reason}, by {refined.floor}" if refined.floor else refined.reason
 
 
 def _show(inverse: BlockInverse, refined: Refined | None, error: Any) -> None:
@@ -128,12 +134,13 @@ def _show(inverse: BlockInverse, refined: Refined | None, error: Any) -> None:
         console.print(f"{len(inverse.phases) - SHOWN} more phases: --json has them all")
     if refined is not None:
         steps = Table()
-        for name in ("iteration", "bits", "error", "residual"):
+        for name in ("iteration", "bits", "error", "residual", "exponent", "repeats"):
             steps.add_column(name, justify="right")
         for number, step in enumerate(refined.steps, 1):
             steps.add_row(
-                str(number), f"{step.bits:.1f}", f"{step.error:.2e}", f"{step.residual:.2e}"
-            )
+                str(number), f"{step.bits:.1f}", f"{step.error:.2e}", f"{step.residual:.2e}",
+                str(step.exponent), str(step.repeats),
+            )  # fmt: skip
         console.print(steps)
-        console.print(f"{refined.iterations} iterations: {refined.reason}")
+        console.print(f"{refined.iterations} iterations: {_end(refined)}")
     console.print(f"relative error: {np.max(error):.3g}", highlight=False)

@@ -4,7 +4,7 @@ from amcspice.algorithm.refinement.compensated import CompensatedProduct
 from amcspice.algorithm.refinement.floor import slices_for
 from amcspice.algorithm.refinement.forecast import Forecast, forecast, rehearse
 from amcspice.algorithm.refinement.loop import refine
-from amcspice.algorithm.refinement.methods import METHODS
+from amcspice.algorithm.refinement.methods import METHODS, Method
 from amcspice.algorithm.refinement.products import ExactProduct, Product
 from amcspice.algorithm.refinement.result import Refined, Step
 from amcspice.algorithm.refinement.sliced import SlicedProduct
@@ -15,6 +15,7 @@ __all__ = [
     "CompensatedProduct",
     "ExactProduct",
     "Forecast",
+    "Method",
     "Product",
     "Refined",
     "SlicedProduct",
