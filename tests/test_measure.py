@@ -187,3 +187,10 @@ def test_measurements_are_joined_in_order_with_the_power_that_all_know():
     assert joined.power.keys() == {"b"}
     np.testing.assert_array_equal(joined.power["b"], 10 * np.arange(5))
     assert len(Measurement.join([])) == 0
+
+
+def test_errors_of_complex_solutions_are_lengths():
+    draw = np.random.default_rng(0).standard_normal((4, 2, 3))
+    exact, found = draw[0] + 1j * draw[1], draw[2] + 1j * draw[3]
+    expected = np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    np.testing.assert_allclose(relative_error(found, exact), expected, rtol=1e-12)

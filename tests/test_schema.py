@@ -17,7 +17,7 @@ from cli_helpers import run
 from pydantic import Field
 
 import amcspice as amc
-from amcspice.algorithm import BlockSolver
+from amcspice.algorithm import BlockSolver, Slicing
 from amcspice.characterise import Conditions
 from amcspice.circuit import CIRCUITS
 from amcspice.cli.opamp import opamp as opamp_command
@@ -433,9 +433,14 @@ def test_what_a_script_adds_is_part_of_a_points_key(tmp_path, monkeypatch):
 @pytest.mark.parametrize("parameter", [*field_parameters(BlockSolver)], ids=lambda p: p.name)
 def test_a_value_of_a_system_arrives(parameter, tmp_path):
     text, value = sample(parameter)
-    beside = {"refine": 20} if parameter.name in ("method", "slices", "iterations") else {}
+    sliced = parameter.name in Slicing.__dataclass_fields__
+    refined = sliced or parameter.name in ("method", "product", "slices", "iterations", "ranged")
+    beside = {"refine": 20} if refined else {}
+    beside |= {"product": "sliced"} if sliced else {}
     said = parameter.name.replace("_", "-")
-    typed = [f"--{said}"] if parameter.kind == "flag" else [f"--{said}", text]
+    typed = [f"--{said}", text]
+    if parameter.kind == "flag":
+        typed = [f"--{said}" if value else f"--no-{said}"]
     for name, more in beside.items():
         typed += [f"--{name}", str(more)]
     context = solve.make_context("solve", ["inv", "--columns", "2", *typed])

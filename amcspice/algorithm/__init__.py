@@ -14,8 +14,12 @@ from amcspice.algorithm.refinement import (
     ExactProduct,
     Forecast,
     Refined,
+    SlicedProduct,
+    Slicing,
     forecast,
     refine,
+    rehearse,
+    slices_for,
 )
 from amcspice.algorithm.sparse_solution import SparseSolution, solve_sparse
 from amcspice.algorithm.system import Point, System
@@ -43,6 +47,8 @@ __all__ = [
     "Point",
     "Refined",
     "Schedule",
+    "SlicedProduct",
+    "Slicing",
     "SparseData",
     "SparseSolution",
     "System",
@@ -52,5 +58,7 @@ __all__ = [
     "nmf",
     "nmf_many",
     "refine",
+    "rehearse",
+    "slices_for",
     "solve_sparse",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,12 +18,15 @@ from amcspice.algorithm.refinement import (
     CompensatedProduct,
     Forecast,
     Method,
+    SlicedProduct,
+    Slicing,
     forecast,
     refine,
+    rehearse,
 )
 from amcspice.algorithm.solved import Solved
 from amcspice.algorithm.system import Figures, Point, System
-from amcspice.circuit.base import are_complex
+from amcspice.circuit.base import Array, are_complex
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, relative_error, relative_size
 from amcspice.problem.complex_form import as_complex_matrix
@@ -45,11 +48,13 @@ HARDWARE = {
 }
 """Metrics: `Forecast`; `BlockInverse.counts`."""
 
-OF_REFINEMENT = ("method", "slices", "iterations")
+OF_REFINEMENT = ("method", "product", "slices", "iterations")
+
+PRODUCTS: Mapping[str, Any] = {"compensated": CompensatedProduct, "sliced": SlicedProduct}
 
 
 @parameters
-class BlockSolver(System):
+class BlockSolver(Slicing, System):
     """How a linear system is solved: in blocks, refined.
 
     Raises
@@ -104,14 +109,28 @@ class BlockSolver(System):
         Quantity(),
     ] = None
     method: Annotated[Method | None, Field(description="Of refinement; default: gcr.")] = None
+    product: Annotated[
+        Literal["digital", "compensated", "sliced"] | None,
+        Field(
+            description="The product of refinement: digital; on slices, each programmed with what "
+            "those before it miss (compensated); or on slices of digits that are rounded (sliced); "
+            "default: compensated if slices are given, else digital."
+        ),
+    ] = None
     slices: Annotated[
         int | None,
         Field(
             ge=1,
-            description="The product of refinement on so many arrays, each programmed with what "
-            "those before it miss; default: digital.",
+            description="Slices of the product of refinement; default: as many as its bits need.",
         ),
     ] = None
+    ranged: Annotated[
+        bool,
+        Field(
+            description="Every iteration of refinement is ranged by its residual; if not, the "
+            "converters keep the full scales of the first one."
+        ),
+    ] = True
     iterations: Annotated[
         int | None, Field(ge=1, description="Of refinement, at most; default: 60.")
     ] = None
@@ -120,8 +139,20 @@ class BlockSolver(System):
         if self.stages is not None and self.array_size is not None:
             raise InputError("stages, array_size: give one of them")
         extra = [name for name in OF_REFINEMENT if getattr(self, name) is not None]
+        if not self.ranged:
+            extra.append("ranged")
         if extra and self.refine is None:
             raise InputError(f"{extra[0]}: of refinement; give refine, the bits, too")
+        if self.slices is not None and self.product == "digital":
+            raise InputError("slices: of a product that is not digital")
+        cut = [name for name, given in self.slicing.items() if given != getattr(Slicing(), name)]
+        if cut and self.product != "sliced":
+            raise InputError(f"{cut[0]}: of a product by slices of digits; give product sliced")
+
+    @property
+    def slicing(self) -> dict[str, Any]:
+        """The fields of `Slicing`."""
+        return {name: getattr(self, name) for name in Slicing.__dataclass_fields__}
 
     def program(
         self, chip: Chip, matrix: ArrayLike, b: ArrayLike | None = None, **circuit: Any
@@ -152,8 +183,18 @@ class BlockSolver(System):
         inverse = BlockInverse(
             chip, form.matrix, own_scale=self.own_scale, calibration=form.vectors, **size, **circuit
         )
-        product = self.slices and CompensatedProduct(chip, form.matrix, self.slices)
-        return ProgrammedBlocks(self, matrix, inverse, product or None)
+        return ProgrammedBlocks(self, matrix, inverse, self._product(chip, form.matrix))
+
+    def _product(self, chip: Chip, matrix: Array) -> CompensatedProduct | SlicedProduct | None:
+        """Program the product of refinement; None if it is digital."""
+        kind = self.product or ("digital" if self.slices is None else "compensated")
+        if kind == "digital" or self.refine is None:
+            return None
+        more = self.slicing if kind == "sliced" else {}
+        product: CompensatedProduct | SlicedProduct = PRODUCTS[kind](
+            chip, matrix, self.slices, bits=self.refine, **more
+        )
+        return product
 
     def run(self, point: Point) -> Figures:
         """Solve a point; see `System.run`."""
@@ -224,14 +265,14 @@ class ProgrammedBlocks:
     matrix : array_like, shape (n, n)
         As it was given; circuits hold its real form where it is complex.
     inverse : BlockInverse
-    product : CompensatedProduct, optional
+    product : CompensatedProduct or SlicedProduct, optional
         None is digital.
     """
 
     solver: BlockSolver
     matrix: ArrayLike
     inverse: BlockInverse
-    product: CompensatedProduct | None
+    product: CompensatedProduct | SlicedProduct | None
 
     def solve(self, b: ArrayLike) -> Solved:
         """Return solutions of right-hand sides (n,) or (n, K).
@@ -253,12 +294,25 @@ class ProgrammedBlocks:
             refined = refine(
                 self.inverse, real, form.vectors, product=self.product,
                 ledger=self.inverse.chip.ledger, method=asked.method or METHOD, bits=asked.refine,
-                iterations=asked.iterations or ITERATIONS,
+                iterations=asked.iterations or ITERATIONS, ranged=asked.ranged,
             )  # fmt: skip
             x = refined.x
         return Solved(form.restore(x.T).T, refined, self.inverse.measurements)
 
     def forecast(self) -> Forecast:
         """Return what refinement will do, from what the programmed arrays really apply."""
+        if self.product is None:
+            return forecast(self.inverse.matrix, self.inverse.transfer())
+        held, deviation = self.product.matrix, self.product.deviation
+        return forecast(self.inverse.matrix, self.inverse.transfer(), held, deviation=deviation)
+
+    def rehearse(self) -> int | None:
+        """Return how many iterations the method will take to the bits; None if it gets not there.
+
+        See `amcspice.algorithm.rehearse`: with what the arrays apply, in no account.
+        """
         held = None if self.product is None else self.product.matrix
-        return forecast(self.inverse.matrix, self.inverse.transfer(), held)
+        return rehearse(
+            self.inverse.matrix, self.inverse.transfer(), held,
+            method=self.solver.method or METHOD, bits=self.solver.refine or 1.0,
+        )  # fmt: skip

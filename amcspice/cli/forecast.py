@@ -8,7 +8,7 @@ from typing import Any
 import click
 import numpy as np
 
-from amcspice.algorithm.block_solver import BlockForecast
+from amcspice.algorithm.block_solver import METHOD, BlockForecast
 from amcspice.cli.block_options import block_options, blocks_given, program
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
@@ -51,7 +51,9 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
     settings.write_config(problem=solver.name, matrix=str(matrix), **chosen)
     blocks = program(solver, values, None, settings.at(FIDELITY))
     made, bits = blocks.forecast(), solver.refine
-    needed = made.iterations(bits)
+    needed, rehearsed = made.iterations(bits), blocks.rehearse()
+    method = solver.method or METHOD
+    cautions = list(getattr(blocks.product, "cautions", ()))
     comparison = blocks.inverse.compare() if len(blocks.inverse.arrays) > 1 else None
     content = {
         "spectral_radius": made.spectral_radius,
@@ -60,6 +62,12 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
         "floor_bits": made.floor_bits if np.isfinite(made.floor_bits) else None,
         "iterations": needed,
         "bits": bits,
+        "definiteness": made.definiteness,
+        "gcr_converges": made.gcr_converges,
+        "method": method,
+        "method_iterations": rehearsed,
+        "slices": 0 if blocks.product is None else len(blocks.product.slices),
+        "cautions": cautions,
         **blocks.inverse.counts(),
         **plain_comparison(comparison),
     }
@@ -67,12 +75,20 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
         speed = f"{made.bits_per_iteration:.2f} bits an iteration"
         click.echo(
             f"spectral radius {made.spectral_radius:.3g}: plain refinement "
-            + (f"converges, {speed}" if made.converges else "diverges; gcr may reach it")
+            + (f"converges, {speed}" if made.converges else "diverges")
+        )
+        sure = "is sure to converge" if made.gcr_converges else "may break down"
+        click.echo(
+            f"smallest eigenvalue of the symmetric part of A T {made.definiteness:.3g}: gcr {sure}"
         )
         if np.isfinite(made.floor_bits):
             click.echo(f"floor of the product: {made.floor_bits:.1f} bits")
         reached = f"{needed} iterations" if needed else "not reached by plain refinement"
         click.echo(f"{bits:g} bits: {reached}; {content['phases']} phases each")
+        told = "not reached" if rehearsed is None else f"{rehearsed} iterations"
+        click.echo(f"{method}, rehearsed with the matrices alone: {told}")
+        for sentence in cautions:
+            click.echo(f"note: {sentence}", err=True)
         if comparison is not None:
             click.echo(str(comparison))
             if comparison.caution:

@@ -79,7 +79,7 @@ def _simulator(chip: Chip) -> str:
 
 def _compared(inverse: BlockInverse, settings: Settings) -> Comparison | None:
     """Foretell whether blocks help; None for one array, or where errors are zero by definition."""
-    if len(inverse.arrays) == 1 or settings.analysis.fidelity == "ideal":
+    if len(inverse.arrays) == 1 or not get_backend(settings.analysis).simulates:
         return None
     return inverse.compare()
 
@@ -127,11 +127,17 @@ def _refined(refined: Refined | None) -> dict[str, Any]:
         "iterations": refined.iterations,
         "bits": refined.bits,
         "ended": refined.reason,
+        "floor": refined.floor or None,
+        "floor_bits": refined.floor_bits if np.isfinite(refined.floor_bits) else None,
         "history": [
-            {"iteration": number, "error": step.error, "residual": step.residual, "bits": step.bits}
+            {"iteration": number, **vars(step), "bits": step.bits}
             for number, step in enumerate(refined.steps, 1)
         ],
     }
+
+
+def _end(refined: Refined) -> str:
+    return f"{refined.reason}, by {refined.floor}" if refined.floor else refined.reason
 
 
 def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, error: Any) -> None:
@@ -158,12 +164,13 @@ def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, er
         console.print(f"{len(schedule) - SHOWN} more phases: --json has them all")
     if refined is not None:
         steps = Table()
-        for name in ("iteration", "bits", "error", "residual"):
+        for name in ("iteration", "bits", "error", "residual", "exponent", "repeats"):
             steps.add_column(name, justify="right")
         for number, step in enumerate(refined.steps, 1):
             steps.add_row(
-                str(number), f"{step.bits:.1f}", f"{step.error:.2e}", f"{step.residual:.2e}"
-            )
+                str(number), f"{step.bits:.1f}", f"{step.error:.2e}", f"{step.residual:.2e}",
+                str(step.exponent), str(step.repeats),
+            )  # fmt: skip
         console.print(steps)
-        console.print(f"{refined.iterations} iterations: {refined.reason}")
+        console.print(f"{refined.iterations} iterations: {_end(refined)}")
     console.print(f"relative error: {np.max(error):.3g}", highlight=False)
