@@ -83,7 +83,7 @@ def gains(n: int, kappa: str, stages: int, method: str) -> np.ndarray:
         A = wishart(n, (16 if kappa == "2.5" else 4) * n, seed)
         made = refine(
             coarse(A, seed, stages, wire_resistance=1.73, g_max=35e-6, g_min=0.5e-6,
-                   dac_bits=4, adc_bits=4, adc_full_scale=0.3),
+                   dac_bits=4, adc_bits=4),
             A, right(n, seed), method=method, bits=40, iterations=max(SHOWN),
         )  # fmt: skip
         bits = [step.bits for step in made.steps]
@@ -115,7 +115,7 @@ def in_ngspice(fidelity: str):
     A, b = wishart(16, 256, 0), right(16, 1)[:, 0]
     hardware = amc.Hardware(opamp="ad823").changed(
         **{name: value for name, value in WIRES.items() if name != "gain"},
-        dac_bits=4, adc_bits=4, adc_full_scale=0.3,
+        dac_bits=4, adc_bits=4,
     )  # fmt: skip
     chip = amc.Chip(hardware, fidelity=fidelity, seed=1)
     started = time.process_time()
@@ -230,7 +230,7 @@ def converters(bits: int) -> tuple[list[float], list[float], float]:
     plain, gcr, floors = [], [], []
     for seed in range(8):
         A, b = wishart(16, 256, seed), right(16, seed)
-        inverse = coarse(A, seed, dac_bits=bits, adc_bits=bits, adc_full_scale=0.3)
+        inverse = coarse(A, seed, dac_bits=bits, adc_bits=bits)
         plain.append(needed(refine(inverse, A, b, bits=TARGET)))
         gcr.append(needed(refine(inverse, A, b, method="gcr", bits=TARGET)))
         fixed = refine(inverse, A, b, method="gcr", bits=TARGET, ranged=False)

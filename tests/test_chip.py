@@ -919,3 +919,33 @@ def test_digital_work_before_writing_is_in_the_ledger():
         row for held, row in result.ledger.sums("digital") if held.label.startswith("pre-dist")
     )
     assert corrected["count"] == 4
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8, 12])
+def test_output_converters_of_products_have_one_bit_above_what_was_calibrated(bits, tmp_path):
+    chip = chip_of(adc_bits=bits, read_voltage=0.2)
+    small = 1e-3 * np.eye(6)[:4] + 1e-4  # next to ones in g_max: outputs are small
+    matrix = chip.program(small, "mvm", largest_entry=1.0)
+    vectors = np.random.default_rng(0).uniform(-1, 1, (6, 40))
+    answers = matrix.run(vectors)
+    scale = matrix.services["mvm"].prediction.full_scale
+    outputs = np.abs(answers.operations.measurement.outputs)
+    largest = 2 ** (bits - 1) - 1
+    # Twice the largest output in the calibration, which 40 others hardly exceed, to a step.
+    assert outputs.max() / 1.5 < scale / 2 < outputs.max() * 1.5 + scale / largest
+    steps = outputs.max() / (scale / largest)
+    assert steps == pytest.approx(largest / 2, rel=0.5, abs=1)
+    answered, calibrated = (
+        next(row for held, row in chip.ledger.sums("operation") if held.kind == kind)
+        for kind in ("mvm", "calibration of mvm")
+    )
+    assert answered["count"] == 40
+    assert calibrated["count"] > 16  # looking for the scale is counted
+    if bits >= 8:
+        ideal = chip_of().program(small, "mvm", largest_entry=1.0).run(vectors).x
+        assert np.median(np.abs(answers.x - ideal) / np.abs(ideal).max()) < 2.0 / largest
+    chip.save(tmp_path / "chip.npz")
+    again = amc.Chip.load(tmp_path / "chip.npz").matrices[0]
+    np.testing.assert_array_equal(again.run(vectors).x, answers.x)
+    given = chip_of(adc_bits=bits, adc_full_scale=0.5).program(small, "mvm", largest_entry=1.0)
+    assert given.services["mvm"].prediction.full_scale == 0

@@ -166,7 +166,7 @@ def test_wrong_sums_set_a_floor_that_is_predicted():
 
 
 def test_a_converter_off_the_grid_of_levels_stops_early():
-    """14 bits off the grid give about 11 bits, 7 bits on it 45."""
+    """Off the grid a converter of 14 bits gives less than its bits, on it one of 7 gives 45."""
     A, b = wishart(16, 256), right(16, 8)
     exact = np.linalg.solve(A, b)
     found = {}
@@ -178,7 +178,7 @@ def test_a_converter_off_the_grid_of_levels_stops_early():
         assert (refined.reason, refined.floor) == ("floor", "steps")
         found[bits] = -np.log2(np.median(errors(refined.x, exact)))
         assert abs(found[bits] - refined.floor_bits) < 1.5
-    assert found[7] < 6 < found[14] < 13
+    assert found[7] < 8 < found[14] < 14
     for bits, reached in ((7, True), (5, False)):
         product = SlicedProduct(amc.Chip(levels=8, gain=1e8), A, 16, rows_at_once=16, sum_bits=bits)
         refined = refine(coarse(A), A, b[:, :2], product=product, method="gcr", bits=45)
@@ -290,7 +290,7 @@ def test_ranged_converters_of_four_bits_are_as_good_as_of_twelve():
         A, b = wishart(16, 256, seed), right(16, seed=seed)
         needed = {}
         for bits in (4, 12):
-            inverse = coarse(A, seed, dac_bits=bits, adc_bits=bits, adc_full_scale=0.3)
+            inverse = coarse(A, seed, dac_bits=bits, adc_bits=bits)
             for method in ("plain", "gcr"):
                 refined = refine(inverse, A, b, method=method)
                 assert refined.reason == "reached"
@@ -306,7 +306,7 @@ def test_ranged_converters_of_four_bits_are_as_good_as_of_twelve():
 @pytest.mark.parametrize(("bits", "floor"), [(4, 2.8), (8, 7.1), (12, 11.0)])
 def test_converters_that_are_not_ranged_set_the_floor(bits, floor):
     found = []
-    for seed in range(8):
+    for seed in range(16):
         A, b = wishart(16, 256, seed), right(16, seed=seed + 50)
         inverse = coarse(A, seed, dac_bits=bits, adc_bits=bits)
         refined = refine(inverse, A, b, method="gcr", ranged=False)
@@ -452,7 +452,7 @@ def test_24_bits_with_every_phase_in_ngspice():
     A, b = wishart(16, 256), right(16)[:, 0]
     hardware = amc.Hardware(opamp="ad823").changed(
         levels=8, write_noise=0.01, g_max=35e-6, g_min=0.5e-6, wire_resistance=1.73, dac_bits=4,
-        adc_bits=4, adc_full_scale=0.3,
+        adc_bits=4,
     )  # fmt: skip
     chip = amc.Chip(hardware, fidelity="reduced", seed=1)
     inverse = BlockInverse(chip, A, stages=1, own_scale=True, calibration=right(16, 4, 3))

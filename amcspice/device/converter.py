@@ -120,7 +120,8 @@ class ADC:
             gt=0,
             description="Output voltage of the largest code; none is one bit above the read "
             "voltage; the positive output range where no cell sees the outputs (mvm), rails end "
-            "them (eig) or the range is a number.",
+            "them (eig) or the range is a number; a chip that predicts ranges takes one bit above "
+            "what mvm gave when it was calibrated.",
         ),
         Quantity("V", (1e-6, 100)),
         Name("adc_full_scale"),

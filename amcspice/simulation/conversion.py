@@ -17,7 +17,7 @@ from amcspice.measure import Measurement
 from amcspice.problem import problem_of, relative_size
 from amcspice.simulation.result import Conversion
 
-__all__ = ["Inputs", "convert", "read"]
+__all__ = ["HEADROOM", "Inputs", "convert", "expected_full_scale", "read"]
 
 
 HEADROOM = 2.0
@@ -143,15 +143,19 @@ def convert(
 
 
 def read(
-    circuit: Circuit, volts: Array, analysis: Analysis
+    circuit: Circuit, volts: Array, analysis: Analysis, full_scale: float = 0.0
 ) -> tuple[Array, NDArray[np.bool_], Quantiser | None]:
-    """Return what output converters give for voltages (K, n), which saturated, and the steps."""
+    """Return what output converters give for voltages (K, n), which saturated, and the steps.
+
+    Their full scale is the one that they are made with, else ``full_scale`` if it is not zero, else
+    what is expected of the circuit.
+    """
     adc = circuit.adc
     if adc is None or adc.bits is None:
         return volts, np.zeros(volts.shape, bool), None
     quantiser = _quantiser(
         adc.bits,
-        adc.full_scale or _expected(circuit, analysis),
+        adc.full_scale or full_scale or expected_full_scale(circuit, analysis),
         not circuit.non_negative if adc.bipolar is None else adc.bipolar,
         "ADC",
     )
@@ -159,7 +163,7 @@ def read(
     return codes * quantiser.step, saturated, quantiser
 
 
-def _expected(circuit: Circuit, analysis: Analysis) -> float:
+def expected_full_scale(circuit: Circuit, analysis: Analysis) -> float:
     """Return the full scale of output converters that no answer has a part in: one bit spare."""
     highest = circuit.opamp.highest_output
     if circuit.rail_limited or not circuit.outputs_drive_cells or analysis.range != "reference":

@@ -21,7 +21,7 @@ from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool
 from amcspice.problem import problem_of
-from amcspice.simulation.conversion import Inputs, read
+from amcspice.simulation.conversion import HEADROOM, Inputs, expected_full_scale, read
 from amcspice.simulation.feedback import set_feedback
 from amcspice.simulation.noise import output_covariance
 from amcspice.simulation.once import drive_of, join_forecasts
@@ -51,11 +51,17 @@ class Attempts:
         Outputs that ended beyond the converters, or amplifiers at a limit.
     cell_voltage : float
         Largest voltage across a cell that these right-hand sides and solutions ask for [V].
+    largest_reading : float
+        Of any output [V].
+    step : float
+        Of output converters [V]; 0 where there are none.
     """
 
     measurement: Measurement
     saturated: NDArray[np.intp]
     cell_voltage: float
+    largest_reading: float
+    step: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,7 +232,29 @@ class Mode:
             note(attempts, volts)
             return solutions, attempts.saturated > 0
 
-        return calibrate(self.circuit, vectors, attempt, self.analysis.read_voltage)
+        made = calibrate(self.circuit, vectors, attempt, self.analysis.read_voltage)
+        return replace(made, full_scale=self._full_scale(made, vectors, note))
+
+    def _full_scale(
+        self, made: Prediction, vectors: Array, note: Callable[[Attempts, Array], None]
+    ) -> float:
+        """Return a full scale of output converters, one bit above what calibrations read.
+
+        It follows the outputs where no cell sees them, so that nothing else says how large they
+        are.  What is below a step is looked for in a smaller scale.
+        """
+        circuit, adc = self.circuit, self.circuit.adc
+        if adc is None or adc.bits is None or adc.full_scale or circuit.outputs_drive_cells:
+            return 0.0
+        scale, volts = expected_full_scale(circuit, self.analysis), made.volts(vectors)
+        for _ in range(MAX_REPEATS):
+            _, attempts = self._go(vectors, volts, None, scale)
+            note(attempts, volts)
+            wanted = HEADROOM * max(attempts.largest_reading, attempts.step)
+            if wanted >= scale:
+                break
+            scale = wanted
+        return scale
 
     def run(
         self,
@@ -236,6 +264,7 @@ class Mode:
         repeat: bool,
         note: Callable[[Attempts, Array], None],
         pool: Pool | None = None,
+        full_scale: float = 0.0,
     ) -> Operations:
         """Run operations.
 
@@ -250,8 +279,10 @@ class Mode:
             Takes the figures of every attempt and its ranges.
         pool : Pool, optional
             Processes that share right-hand sides.
+        full_scale : float
+            Of output converters, see `Prediction` [V].
         """
-        solutions, attempts = self._go(vectors, volts, pool)
+        solutions, attempts = self._go(vectors, volts, pool, full_scale)
         note(attempts, volts)
         count, volts = len(vectors), volts.copy()
         repeats = np.zeros(count, np.intp)
@@ -263,7 +294,7 @@ class Mode:
             for _ in range(MAX_REPEATS):
                 volts[waiting] /= 2
                 repeats[waiting] += 1
-                again, attempts = self._go(vectors[waiting], volts[waiting], pool)
+                again, attempts = self._go(vectors[waiting], volts[waiting], pool, full_scale)
                 note(attempts, volts[waiting])
                 solutions[waiting], saturated[waiting] = again, attempts.saturated
                 parts.append(attempts.measurement)
@@ -276,12 +307,14 @@ class Mode:
         measurement = replace(measurement, solution=solutions)
         return Operations(self.circuit, vectors, solutions, measurement, volts, repeats, saturated)
 
-    def _go(self, vectors: Array, volts: Array, pool: Pool | None) -> _Go:
+    def _go(self, vectors: Array, volts: Array, pool: Pool | None, full_scale: float = 0.0) -> _Go:
         """Run right-hand sides (K, m) in ranges (K,), once."""
         if self.in_time or len(vectors) <= AT_ONCE:  # in time each follows the one before it
-            return self._go_at_once(vectors, volts, pool)
+            return self._go_at_once(vectors, volts, pool, full_scale)
         parts = [
-            self._go_at_once(vectors[first : first + AT_ONCE], volts[first : first + AT_ONCE], pool)
+            self._go_at_once(
+                vectors[first : first + AT_ONCE], volts[first : first + AT_ONCE], pool, full_scale
+            )
             for first in range(0, len(vectors), AT_ONCE)
         ]
         attempts = [part.attempts for part in parts]
@@ -291,10 +324,14 @@ class Mode:
                 Measurement.join([each.measurement for each in attempts]),
                 np.concatenate([each.saturated for each in attempts]),
                 max(each.cell_voltage for each in attempts),
+                max(each.largest_reading for each in attempts),
+                attempts[0].step,
             ),
         )
 
-    def _go_at_once(self, vectors: Array, volts: Array, pool: Pool | None) -> _Go:
+    def _go_at_once(
+        self, vectors: Array, volts: Array, pool: Pool | None, full_scale: float
+    ) -> _Go:
         circuit = self.circuit
         sent = Inputs(circuit, vectors).at_each(volts)
         if not self.simulates:
@@ -309,7 +346,7 @@ class Mode:
             measurement = outcome.measurement
         if self.noise is not None:
             measurement = replace(measurement, sampled=self.noise.on(measurement.sampled))
-        read_volts, beyond, steps = read(circuit, measurement.sampled, self.analysis)
+        read_volts, beyond, steps = read(circuit, measurement.sampled, self.analysis, full_scale)
         # A solution that is held at zero and reads a little below has not saturated.
         if steps is not None:
             beyond &= np.abs(read_volts) >= (1 - 1e-9) * steps.full_scale
@@ -317,4 +354,10 @@ class Mode:
         scale = volts[:, None]
         solutions = circuit.read_out(read_volts, scale)
         swing = circuit.swing(vectors * scale, solutions * scale)  # in volts both: one for all
-        return _Go(solutions, Attempts(measurement, saturated, circuit.cell_voltage(swing, 1.0)))
+        return _Go(
+            solutions,
+            Attempts(
+                measurement, saturated, circuit.cell_voltage(swing, 1.0),
+                float(np.abs(read_volts).max(initial=0.0)), steps.step if steps else 0.0,
+            ),
+        )  # fmt: skip

@@ -62,11 +62,14 @@ class Prediction:
         The same whatever the right-hand side is, where constants are injected [1/V].
     trials : int
         Operations that the calibration took.
+    full_scale : float
+        Of output converters where it follows the outputs [V]; 0 where it does not.
     """
 
     by_size: float
     least: float
     trials: int
+    full_scale: float = 0.0
 
     def volts(self, vectors: Array) -> Array:
         """Return the volts per unit of each right-hand side (K, m), shape (K,)."""

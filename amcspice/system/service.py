@@ -121,7 +121,10 @@ class Service:
         assert self.prediction is not None
         volts = chip.volts(mode.circuit, vectors, self.prediction)
         repeat = chip.may_repeat and not mode.circuit.rail_limited
-        return mode.run(vectors, volts, repeat=repeat, note=note, pool=chip.pool)
+        return mode.run(
+            vectors, volts, repeat=repeat, note=note, pool=chip.pool,
+            full_scale=self.prediction.full_scale,
+        )  # fmt: skip
 
     def _noting(
         self, activity: int, *, calibrates: bool = False

@@ -44,6 +44,9 @@ STALLED = 6
 PROGRESS = 0.99
 """What the smallest residual must be multiplied by to count as smaller."""
 
+SPARE = 0.5
+"""Of the target: what corrections foretell is right to a bit, and all bits must be there."""
+
 FALLEN = 0.5
 """Correction over solution below which a refinement that stands still did converge."""
 
@@ -84,7 +87,7 @@ def refine(
     method : {"plain", "line-search", "gcr", "gmres"}
     bits : float
         Bits of x with the matrix as it is given.  The system ends where its last corrections say
-        that they are there: their ratio tells how fast the rest falls.
+        that they are there: their ratios tell how fast the rest falls.
     iterations : int
         At most.
     ranged : bool
@@ -187,7 +190,7 @@ class _Run:
             ``|A|``: an error e leaves a residual ``|A e|``, which must be there for the target.
         iterations : int
         """
-        since, last = 0, np.inf
+        since, last, before = 0, np.inf, 0.0
         for _ in range(iterations):
             self.step()
             residual, correction = self.steps[-1].residual, self.steps[-1].correction
@@ -196,14 +199,16 @@ class _Run:
                 self.best, self.smallest = self.x.copy(), residual
             if not np.isfinite(residual) or residual > GROWN * self.smallest:
                 return "diverges"
-            # Corrections that fall by q leave q / (1 - q) of the last one.
+            # Corrections that fall by q leave q / (1 - q) of the last one; q is the slower of two,
+            # as one good step promises no other.
             ratio = min(correction / last, 0.99) if last else 0.0
-            small = len(self.steps) > 1 and correction * ratio / (1 - ratio) <= target
+            slow = max(ratio, before)
+            small = len(self.steps) > 1 and correction * slow / (1 - slow) <= SPARE * target
             if residual == 0 or (small and self._can_be(target, size)):
                 return "reached"
             if since >= STALLED:
                 return self._stalled()
-            last = correction
+            last, before = correction, ratio
         return "iterations"
 
     def _can_be(self, target: float, size: float) -> bool:
