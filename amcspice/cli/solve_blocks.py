@@ -25,6 +25,9 @@ from amcspice.system import Chip, Cost, Work
 
 __all__ = ["plain_comparison", "solve_blocks"]
 
+LARGE = 32
+"""Rows from which on a comparison is made with one draw of the cells."""
+
 SHOWN = 24
 """Phases in the table."""
 
@@ -81,7 +84,8 @@ def _compared(inverse: BlockInverse, settings: Settings) -> Comparison | None:
     """Foretell whether blocks help; None for one array, or where errors are zero by definition."""
     if len(inverse.arrays) == 1 or not get_backend(settings.analysis).simulates:
         return None
-    return inverse.compare()
+    # A forecast takes the time for more draws of large ones.
+    return inverse.compare(1 if len(inverse.matrix) > LARGE else None)
 
 
 def plain_comparison(comparison: Comparison | None) -> dict[str, Any]:
