@@ -11,8 +11,9 @@ from scipy.linalg import toeplitz
 
 import amcspice as amc
 from amcspice.algorithm.low_rank import Cells, PaperModel, WhiteNoise, array_error
-from amcspice.algorithm.low_rank.errors import two_step_terms
+from amcspice.algorithm.low_rank.errors import HeldFactors
 from amcspice.algorithm.low_rank.factors import singular_factors
+from amcspice.algorithm.low_rank.search import break_even, white_break_even
 from amcspice.errors import InputError
 
 
@@ -103,7 +104,8 @@ def test_white_noise_follows_the_closed_form():
     on_left = (s[:rank] ** 2 * m * (U[:, :rank] ** 2).max(axis=0)).sum() / size
     on_right = (s[:rank] ** 2 * n * (Vt[:rank] ** 2).max(axis=1)).sum() / size
     both = s**2 * m * n * (U**2).max(axis=0) * (Vt**2).max(axis=1)
-    made = two_step_terms(A, singular_factors(A, 6), WhiteNoise(sigma)).at(rank, (2, 5))
+    held = HeldFactors.of(A, singular_factors(A, 6), WhiteNoise(sigma))
+    made = held.terms(6).at(rank, (2, 5))
     assert made["truncation"] == pytest.approx((s[rank:] ** 2).sum() / size)
     assert made["bias"] == pytest.approx(0, abs=1e-12)
     assert made["first_factor"] == pytest.approx(sigma**2 * on_right / 2)
@@ -180,6 +182,51 @@ def test_where_it_breaks_even():
         made.__dict__["candidates"] = low.candidates
         baseline = array_error(low.matrix, Cells(made.hardware.device))
         assert (made.choice.square**0.5 < baseline) is helps
+
+
+@pytest.mark.parametrize("options", [{}, {"levels": 16}, {"noise_relative_to": "g"}])
+@pytest.mark.parametrize("decay", [0.0, 1.0, 2.0])
+def test_the_choice_is_that_of_every_rank_looked_at(decay, options):
+    low = amc.LowRank(decaying(48, decay), write_noise=0.05, **options)
+    (factors,), cells = low.candidates, low.budget.cells
+    terms = HeldFactors.of(low.matrix, factors, Cells(low.hardware.device)).terms(99)
+    squares = {}
+    for rank in factors.ranks.tolist():
+        for one in range(1, cells // (2 * 48 * rank)):
+            two = cells // (2 * 48 * rank) - one
+            squares[rank, one, two] = sum(terms.at(rank, (one, two)).values())
+    least = min(squares.values())
+    rank = min(rank for (rank, *_), square in squares.items() if square <= least * 1.015**2)
+    best = min((key for key in squares if key[0] == rank), key=squares.__getitem__)
+    assert (low.choice.rank, *low.choice.repeats) == best
+    assert low.choice.square == pytest.approx(squares[best], rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (50, 30)])
+def test_where_white_noise_breaks_even(shape):
+    """By numbers: the best real copies at every rank, noise of both steps at once left out."""
+    random = np.random.default_rng(2)
+    A = random.standard_normal(shape) @ np.diag(np.arange(1.0, shape[1] + 1) ** -1.2)
+    low = amc.LowRank(A)
+    (factors,), (m, n) = low.candidates, shape
+    level = white_break_even(A, factors, low.budget)
+    held = HeldFactors.of(A, factors, WhiteNoise(level))
+    squares = []
+    for rank in factors.ranks.tolist():
+        one = np.linspace(1e-3, 1, 20001)[:-1] * low.budget.cells / (2 * rank * n)
+        two = (low.budget.cells - one * 2 * rank * n) / (2 * rank * m)
+        noise = (held.first[rank - 1] / one + held.second[rank - 1] / two).min()
+        squares.append(factors.missed[rank - 1] / (A**2).sum() + noise)
+    assert min(squares) ** 0.5 == pytest.approx(array_error(A, WhiteNoise(level)), rel=1e-4)
+
+
+def test_a_break_even_is_searched_for_from_anywhere():
+    for root in (2e-4, 0.03, 0.9):
+        for expected in (0.0, 1e-3, 0.1, np.inf):
+            found = break_even(lambda noise, root=root: np.log(root / noise), expected)
+            assert found == pytest.approx(root, rel=2e-3)
+    assert break_even(lambda noise: 1.0, 0.1) is None
+    assert break_even(lambda noise: -1.0, 0.1) == 0.0
 
 
 @pytest.mark.parametrize("seed", [0, 1, 4])

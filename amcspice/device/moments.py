@@ -38,11 +38,15 @@ def censored_moments(mean: Array, spread: Array | float) -> tuple[Array, Array]:
     mean, mean_square : ndarray
     """
     wide = np.asarray(spread) > 0
-    safe = np.where(wide, spread, 1.0)
-    above = np.where(wide, ndtr(mean / safe), mean > 0)
-    density = np.where(wide, safe * np.exp(-0.5 * (mean / safe) ** 2) / np.sqrt(2 * np.pi), 0.0)
-    first: Array = mean * above + density
-    second: Array = (mean**2 + np.square(spread)) * above + mean * density
+    if not wide.any():
+        first = np.maximum(mean, 0.0)
+        return first, first**2
+    z = mean / (spread if wide.all() else np.where(wide, spread, 1.0))
+    above, density = ndtr(z), np.exp(-0.5 * z**2) * (spread / np.sqrt(2 * np.pi))
+    if not wide.all():
+        above = np.where(wide, above, mean > 0)
+    first = mean * above + density
+    second: Array = mean * first + np.square(spread) * above
     return first, second
 
 
@@ -69,16 +73,20 @@ def cell_moments(device: Memristor, target: Array) -> tuple[Array, Array]:
     _check(device)
     aimed = device.quantise(target)
     on = aimed > 0
-    mean, square = np.zeros(aimed.shape), np.zeros(aimed.shape)
-    mean[on], square[on] = _written(device, aimed[on])
+    if on.all():
+        mean, square = _written(device, aimed)
+    else:
+        mean, square = np.zeros(aimed.shape), np.zeros(aimed.shape)
+        mean[on], square[on] = _written(device, aimed[on])
     one = np.ones(1)
     for spread in filter(None, (device.device_variation, device.cycle_variation)):
         first, second = censored_moments(one, spread)
         mean, square = mean * first, square * second
     rest = device.g_min if not device.selector else 0.0
-    lost = device.stuck_on + device.stuck_off
-    mean = (1 - lost) * mean + device.stuck_on * device.g_max + device.stuck_off * rest
-    square = (1 - lost) * square + device.stuck_on * device.g_max**2 + device.stuck_off * rest**2
+    if lost := device.stuck_on + device.stuck_off:
+        top = device.g_max
+        mean = (1 - lost) * mean + device.stuck_on * top + device.stuck_off * rest
+        square = (1 - lost) * square + device.stuck_on * top**2 + device.stuck_off * rest**2
     for factor, factor_square in _reading(device):
         mean, square = mean * factor, square * factor_square
     return mean, np.maximum(square - mean**2, 0.0)

@@ -25,11 +25,10 @@ import numpy as np
 
 from amcspice.algorithm.low_rank.factors import Factors, distances
 from amcspice.circuit.base import Array
-from amcspice.circuit.parts.differential import parts
 from amcspice.device import Memristor
 from amcspice.device.moments import cell_moments
 
-__all__ = ["Cells", "ErrorTerms", "Moments", "WhiteNoise", "array_error", "two_step_terms"]
+__all__ = ["Cells", "ErrorTerms", "HeldFactors", "Moments", "WhiteNoise", "array_error"]
 
 
 class Moments(Protocol):
@@ -71,11 +70,12 @@ class Cells:
     def __call__(self, entries: Array) -> tuple[Array, Array]:
         """Return mean and variance of entries, of the range."""
         top = self.device.g_max
-        positive, negative = parts(entries * top)
-        mean, variance = cell_moments(self.device, positive)
-        if negative.any():
-            below = cell_moments(self.device, negative)
-            mean, variance = mean - below[0], variance + below[1]
+        mean, variance = cell_moments(self.device, np.abs(entries) * top)
+        if (entries < 0).any():
+            # Of each pair one cell holds the entry, and the other one is off.
+            off = cell_moments(self.device, np.zeros(1))
+            mean = np.where(entries < 0, off[0] - mean, mean - off[0])
+            variance = variance + off[1]
         return mean / top, variance / top**2
 
 
@@ -114,29 +114,53 @@ class ErrorTerms:
         }
 
 
-def two_step_terms(matrix: Array, factors: Factors, moments: Moments) -> ErrorTerms:
-    """Return the terms of the leading factors of every rank.
+@dataclass(frozen=True, eq=False)
+class HeldFactors:
+    """What the cells of factors come to.
 
     Parameters
     ----------
     matrix : ndarray, shape (m, n)
     factors : Factors
         Of K columns and rows.
-    moments : Moments
+    left, right : ndarray
+        Means, in the shapes of the factors.
+    first, second, cross : ndarray, shape (K,)
+        See `ErrorTerms`.
     """
-    gains = factors.gains
-    left, left_variance = moments(factors.left)
-    right, right_variance = moments(factors.right)
-    size = float((matrix**2).sum())
-    first, second = right_variance.sum(axis=1), left_variance.sum(axis=0)
-    truncation = factors.missed / size
-    return ErrorTerms(
-        truncation=truncation,
-        bias=distances(matrix, left * gains, right) / size - truncation,
-        first=np.cumsum(gains**2 * (left**2).sum(axis=0) * first) / size,
-        second=np.cumsum(gains**2 * (right**2).sum(axis=1) * second) / size,
-        cross=np.cumsum(gains**2 * first * second) / size,
-    )
+
+    matrix: Array
+    factors: Factors
+    left: Array
+    right: Array
+    first: Array
+    second: Array
+    cross: Array
+
+    @classmethod
+    def of(cls, matrix: Array, factors: Factors, moments: Moments) -> HeldFactors:
+        """Return what moments of cells make of factors."""
+        size, gains = float((matrix**2).sum()), factors.gains
+        left, left_variance = moments(factors.left)
+        right, right_variance = moments(factors.right)
+        first, second = right_variance.sum(axis=1), left_variance.sum(axis=0)
+        return cls(
+            matrix, factors, left, right,
+            first=np.cumsum(gains**2 * (left**2).sum(axis=0) * first) / size,
+            second=np.cumsum(gains**2 * (right**2).sum(axis=1) * second) / size,
+            cross=np.cumsum(gains**2 * first * second) / size,
+        )  # fmt: skip
+
+    def terms(self, count: int) -> ErrorTerms:
+        """Return the terms of so many leading lines, rank by rank."""
+        size, lines = float((self.matrix**2).sum()), slice(count)
+        truncation = self.factors.missed[lines] / size
+        left = self.left[:, lines] * self.factors.gains[lines]
+        missed = distances(self.matrix, left, self.right[lines]) / size
+        return ErrorTerms(
+            truncation, missed - truncation, self.first[lines], self.second[lines],
+            self.cross[lines],
+        )  # fmt: skip
 
 
 def array_error(matrix: Array, moments: Moments, *, row_gain: bool = True) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.linalg
@@ -50,6 +51,8 @@ class Factors:
         Largest entry of every row 1.
     missed : ndarray, shape (K,)
         ``|left_r diag(gains_r) right_r - A|_F^2`` of every number r of leading lines.
+    floor : ndarray, shape (K,)
+        What no product of so many lines, whatever it holds, is below in that distance.
     ranks : ndarray of int
         Numbers of leading lines that are meant to be taken, ascending.
     """
@@ -58,11 +61,17 @@ class Factors:
     gains: Array
     right: Array
     missed: Array
+    floor: Array
     ranks: NDArray[np.intp]
 
     @classmethod
     def of(
-        cls, matrix: Array, left: Array, right: Array, ranks: Sequence[int] | NDArray[np.intp]
+        cls,
+        matrix: Array,
+        left: Array,
+        right: Array,
+        ranks: Sequence[int] | NDArray[np.intp],
+        floor: Array | None = None,
     ) -> Factors:
         """Return factors of a matrix with every line in its own range."""
         peaks = np.abs(left).max(axis=0), np.abs(right).max(axis=1)
@@ -71,11 +80,14 @@ class Factors:
         kept = [np.where(np.abs(lines) > OFF, lines, 0.0) for lines in (columns, rows)]
         gains = peaks[0] * peaks[1]
         missed = distances(matrix, kept[0] * gains, kept[1])
-        return cls(kept[0], gains, kept[1], missed, np.asarray(ranks, np.intp))
+        floor = np.zeros(len(gains)) if floor is None else floor
+        return cls(kept[0], gains, kept[1], missed, floor, np.asarray(ranks, np.intp))
 
-    def cells_an_entry(self, rank: int) -> tuple[int, int]:
-        """Return cells for an entry of both leading factors: right, then left."""
-        return cells_an_entry(self.right[:rank]), cells_an_entry(self.left[:, :rank])
+    @cached_property
+    def cells_an_entry(self) -> NDArray[np.intp]:
+        """Cells for an entry of the leading lines of right, then left, shape (2, K)."""
+        signs = (self.right < 0).any(axis=1), (self.left < 0).any(axis=0)
+        return 1 + np.logical_or.accumulate(np.array(signs), axis=1).astype(np.intp)
 
 
 def distances(matrix: Array, left: Array, right: Array) -> Array:
@@ -108,7 +120,9 @@ def singular_factors(matrix: Array, largest: int) -> Factors:
     # The leading vectors of a matrix without signs have none: then they are positive.
     sign = np.where(U[:, :rank].sum(axis=0) < 0, -1.0, 1.0)
     left, right = U[:, :rank] * sign * values[:rank], Vt[:rank] * sign[:, None]
-    return Factors.of(matrix, left, right, np.arange(1, rank + 1))
+    # What is beyond them is all that a product of that rank must miss (Eckart and Young).
+    beyond = np.append(np.cumsum(values[:0:-1] ** 2)[::-1], 0.0)[:rank]
+    return Factors.of(matrix, left, right, np.arange(1, rank + 1), beyond)
 
 
 def nonnegative_factors(matrix: Array, rank: int) -> Factors:

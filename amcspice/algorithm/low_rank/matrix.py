@@ -27,7 +27,14 @@ from amcspice.algorithm.low_rank.factors import (
 )
 from amcspice.algorithm.low_rank.plan import ROUNDING, LowRankPlan
 from amcspice.algorithm.low_rank.product import LowRankProduct
-from amcspice.algorithm.low_rank.search import Budget, Choice, break_even, choose
+from amcspice.algorithm.low_rank.search import (
+    Budget,
+    Choice,
+    break_even,
+    choose,
+    find_choices,
+    white_break_even,
+)
 from amcspice.algorithm.low_rank.trial import LowRankTrial, simulate
 from amcspice.circuit import as_matrix
 from amcspice.circuit.base import Array, are_complex
@@ -128,7 +135,12 @@ class LowRank:
     @cached_property
     def choice(self) -> Choice:
         """The rank and its copies for these cells."""
-        return self.choose(Cells(self.hardware.device))
+        return choose(self._choices(Cells(self.hardware.device)), self.baseline_error)
+
+    @cached_property
+    def baseline_error(self) -> float:
+        """Relative error of one array of these cells with a gain for every line."""
+        return array_error(self.matrix, Cells(self.hardware.device))
 
     def choose(self, moments: Moments) -> Choice:
         """Return the best rank and its copies for entries that come to other means and variances.
@@ -138,8 +150,10 @@ class LowRank:
         InputError
             If no rank leaves a copy of both factors.
         """
-        baseline = array_error(self.matrix, moments)
-        return choose(self.matrix, self.candidates, moments, self.budget, baseline)
+        return choose(self._choices(moments), array_error(self.matrix, moments))
+
+    def _choices(self, moments: Moments) -> list[Choice]:
+        return find_choices(self.matrix, self.candidates, moments, self.budget)
 
     def plan(self) -> LowRankPlan:
         """Return the best rank, its copies, and what both ways are off by.
@@ -160,7 +174,7 @@ class LowRank:
             rank=made.rank,
             repeats=made.repeats,
             terms=made.terms.at(made.rank, made.repeats),
-            baseline_error=array_error(self.matrix, Cells(device)),
+            baseline_error=self.baseline_error,
             baseline_error_one_gain=array_error(self.matrix, Cells(device), row_gain=False),
             break_even_write_noise=self.break_even(),
             write_noise=device.write_noise,
@@ -192,13 +206,20 @@ class LowRank:
         if law is None and device.write_errors is not None:
             return None
 
+        floor = min(float(factors.floor[-1]) for factors in self.candidates)
+        least = floor / float((self.matrix**2).sum())
+
         def advantage(noise: float) -> float:
             moments = law(noise) if law else Cells(replace(device, write_noise=noise))
-            baseline = array_error(self.matrix, moments)
-            square = max(self.choose(moments).square, ROUNDING**2)
-            return float(np.log(square) / 2 - np.log(max(baseline, ROUNDING)))
+            baseline = max(array_error(self.matrix, moments), ROUNDING)
+            square = least  # not below one array: it need not be worked out
+            if square < baseline**2:
+                square = min(choice.square for choice in self._choices(moments))
+            return float(np.log(max(square, ROUNDING**2)) / 2 - np.log(baseline))
 
-        return break_even(advantage)
+        # Cells are not white noise, but not far from it.
+        expected = min(white_break_even(self.matrix, f, self.budget) for f in self.candidates)
+        return break_even(advantage, expected)
 
     def draw(self, draws: int = 20, *, seed: int = 0) -> Draws:
         """Draw the cells of both ways by algebra, without circuits, to compare with the plan.
