@@ -290,6 +290,37 @@ def test_blocks_have_fixed_diagonals(size):
     assert scales[0] == pytest.approx(100e-6 / remainder(A)[1])
 
 
+@pytest.mark.parametrize("name", ["inv", "inv-compensated"])
+def test_arrays_take_another_matrix_only_with_the_resistors_that_they_have(name):
+    draw = np.random.default_rng(4)
+
+    def made(diagonal, largest):
+        rest = draw.uniform(0.1, 0.9, (4, 4)) * largest
+        rest[0, 1] = largest
+        np.fill_diagonal(rest, 0.0)
+        if name == "inv-compensated":
+            rest[1, 2] *= -1
+        return rest + diagonal * np.eye(4)
+
+    chip = amc.Chip(gain=1e10, write_noise=0.01)
+    first, alike = made(3.0, 0.5), made(3.0, 0.5)
+    M = chip.program(first, "inv", diagonal="fixed")
+    M.program(alike)  # c s_G is that of the first
+    M.refresh()
+    np.testing.assert_array_equal(M.matrix, alike)
+    written, x = chip.cost().work.programmings, M.look(np.ones(4))
+    for other in (made(3.0, 0.4), made(2.0, 0.5)):  # another scale; another c
+        needed = 100e-6 * other[0, 0] / other[0, 1]
+        with pytest.raises(InputError, match=f"0.0006 S .* needs {needed:.6g} S"):
+            M.program(other)
+    np.testing.assert_array_equal(M.look(np.ones(4)), x)  # nothing was written
+    assert chip.cost().work.programmings == written
+    # One scale for several matrices keeps the resistors of equal diagonals.
+    M = chip.program(first, "inv", diagonal="fixed", largest_entry=0.6)
+    M.program(made(3.0, 0.4))
+    chip.program(first, "inv").program(made(2.0, 0.5))  # cells take any
+
+
 @pytest.mark.parametrize("stages", [0, 1])
 def test_refinement_converges_faster(stages, measured):
     """8 levels: 0.2 bits an iteration with the diagonal in cells, above 3 in resistors."""

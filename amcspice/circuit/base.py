@@ -216,6 +216,11 @@ class Circuit(metaclass=_TakesHardware):
         return ""
 
     @property
+    def fixed_conductance(self) -> float:
+        """What those resistors are meant to have, made once with the circuit [S]; zero: none."""
+        return 0.0
+
+    @property
     def output_scale(self) -> Array:
         """Factor of each output beside the volts for a unit, shape (n,)."""
         return self.mapping.column_scale

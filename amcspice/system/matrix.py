@@ -25,6 +25,9 @@ from amcspice.system.state import ChipState
 
 __all__ = ["ProgrammedMatrix", "cells_of"]
 
+SAME_RESISTORS = 1e-9
+"""Relative difference of fixed resistors that is nothing but rounding."""
+
 
 class ProgrammedMatrix:
     """A matrix in arrays of a chip; `Chip.program` makes it.
@@ -344,4 +347,11 @@ def _check_alike(label: str, made: Circuit, before: Circuit) -> None:
             f"{label} has the arrays of {before.name}, but this matrix needs those of "
             f"{made.name}, {made.matrix.shape[0]} x {made.matrix.shape[1]}: program it with "
             "chip.program"
+        )
+    needed, there = made.fixed_conductance, before.fixed_conductance
+    if abs(needed - there) > SAME_RESISTORS * there:
+        raise InputError(
+            f"{label} has fixed resistors of {there:.6g} S for its diagonal, made once, but this "
+            f"matrix needs {needed:.6g} S: program it with chip.program, or, with largest_entry, "
+            "choose one scale for both where their diagonals agree"
         )

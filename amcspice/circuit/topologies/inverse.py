@@ -123,13 +123,13 @@ class INV(Circuit):
         """The fixed diagonal."""
         if self._fixed is None:
             return ""
-        count, ohm, c = len(self.matrix), 1 / self._diagonal, self._fixed.value
+        count, ohm, c = len(self.matrix), 1 / self.fixed_conductance, self._fixed.value
         return f"{count} of {ohm:g} ohm hold c I, c = {c:g}; cells hold what remains of A"
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the rows: where they rest, and what injected currents alone raise them to."""
         target = self.mapping.target
-        totals = np.abs(target).sum(axis=1) + self._diagonal
+        totals = np.abs(target).sum(axis=1) + self.fixed_conductance
         rows = float((np.abs(vectors) * self.mapping.scale / totals).max())
         return max(across(scaled, self._plus_lines(scaled)), rows)
 
@@ -144,7 +144,7 @@ class INV(Circuit):
         return self._schematic(network, x, lines, lines.cells, x, lines.count)
 
     def _lines(self, network: Network, x: Nodes, target: Array | None = None) -> DifferentialLines:
-        matched = self._diagonal if self._compensate else 0.0
+        matched = self.fixed_conductance if self._compensate else 0.0
         lines = DifferentialLines.of(
             network,
             ("s", "p"),
@@ -152,7 +152,7 @@ class INV(Circuit):
             self.device,
             cycle=self.cycle,
             arrays=(0, 1, 2),
-            extra=self._source + self._diagonal - matched,
+            extra=self._source + self.fixed_conductance - matched,
             matched=matched,
             compensation=self._compensate,
         )
@@ -162,13 +162,13 @@ class INV(Circuit):
         return lines
 
     @property
-    def _diagonal(self) -> float:
-        """Conductance that fixed resistors are meant to have [S]."""
+    def fixed_conductance(self) -> float:
+        """Conductance of the resistors from outputs to their rows, c s_G [S]; zero: none."""
         return self._diagonal_on(self.mapping)
 
     def _resistors(self, line: int) -> Array:
         return matched_resistors(
-            self._diagonal, len(self.matrix), self.diagonal_mismatch, self.device.seed, line
+            self.fixed_conductance, len(self.matrix), self.diagonal_mismatch, self.device.seed, line
         )
 
     @property
@@ -234,7 +234,7 @@ class CompensatedINV(INV):
         """Return where both lines of a row rest, shape (K, m)."""
         positive, negative = parts(self.mapping.target)
         totals = line_totals(positive, negative, self._source, compensation=self.compensation)
-        matched = self._diagonal if self.compensation else 0.0
+        matched = self.fixed_conductance if self.compensation else 0.0
         return passive_lines(scaled, negative, totals + matched)
 
 
