@@ -561,3 +561,20 @@ def test_options_that_do_not_fit_are_refused(problem, options, message, tmp_path
     refused(run("solve", "inv", *problem, *options), message)
     refused(run("solve", "lstsq", *problem, "--stages", 1), "of problem inv")
     assert files(tmp_path) == before
+
+
+def test_a_refinement_that_diverges_is_no_answer(tmp_path):
+    np.save(tmp_path / "A.npy", wishart(16, 32))
+    np.save(tmp_path / "b.npy", right(16, 2))
+    words = ["solve", "inv", "--matrix", tmp_path / "A.npy", "--rhs", tmp_path / "b.npy",
+             "--stages", 1, "--refine", 20, "--fidelity", "dc", "--write-noise", 0.05, "--seed", 1,
+             "--gain", 1e6, "--json", tmp_path / "r.json", "--out", tmp_path / "x.npy"]  # fmt: skip
+    result = run(*words, "--method", "plain")
+    assert result.exit_code == 1, result.output
+    assert "diverges" in result.output
+    told = json.loads((tmp_path / "r.json").read_text())
+    assert told["ended"] == "diverges"
+    assert told["history"][-1]["residual"] > 1
+    assert not (tmp_path / "x.npy").exists()
+    assert run(*words, "--method", "gcr").exit_code == 0
+    assert (tmp_path / "x.npy").exists()

@@ -10,6 +10,7 @@ import scipy.io
 from cli_helpers import refused, run
 
 import amcspice as amc
+from amcspice.problem import relative_error
 from amcspice.problem.complex_form import complex_form
 from amcspice.workload.matrix_file import read_matrix, read_numbers
 
@@ -204,3 +205,12 @@ def test_trials_of_a_complex_problem(tmp_path):
 
 def test_refused_on_the_command_line(tmp_path):
     refused(run("solve", "nnls", *write(tmp_path)[2]), "nnls of complex numbers is not defined")
+
+
+def test_errors_of_complex_solutions_are_those_of_their_lengths():
+    draw = np.random.default_rng(0)
+    found, exact = (draw.standard_normal((2, 3, 4)) for _ in range(2))
+    found, exact = found[0] + 1j * found[1], exact[0] + 1j * exact[1]
+    expected = np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    np.testing.assert_allclose(relative_error(found, exact), expected, rtol=1e-14)
+    assert np.isrealobj(relative_error(found, exact))

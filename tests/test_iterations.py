@@ -297,6 +297,51 @@ def test_slices_take_iterations_to_the_bits_that_they_hold(problem, tmp_path):
     assert max(content["relative_error"]) < 1e-6
 
 
+def test_its_json_has_what_every_solve_has(problem, tmp_path):
+    b = np.load(tmp_path / "b.npy")
+    b[:, 1] = 0
+    np.save(tmp_path / "b.npy", b)
+    words = ["solve", "inv", *problem, "--gain", 1e7, "--write-noise", 0.01, "--json", "-"]
+    plain, blocks = (json.loads(run(*words, *more).stdout) for more in ([], ["--stages", 1]))
+    result = run(*words, "--iterate", "cg")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    promised = {
+        "problem", "circuit", "fidelity", "simulator", "solution", "reference", "relative_error",
+        "settled", "settling_time_s", "power_w", "energy_j", "amplifiers", "cells", "range",
+        "provenance",
+    }  # fmt: skip
+    assert promised <= content.keys() & plain.keys() & blocks.keys()
+    assert content["provenance"].keys() == blocks["provenance"].keys()
+    assert content["provenance"]["amcspice"] == amc.__version__
+    assert content["relative_error"][1] == 0  # zero, and nothing is divided by its length
+    assert content["settled"] == [True, True]
+    assert content["settling_time_s"] == [None, 0.0]  # no time at dc; what is not asked takes none
+    circuit = amc.make_circuit("mvm", wishart(8, 128))
+    assert content["amplifiers"] == circuit.amplifier_count
+    assert content["cells"] == circuit.schematic.cells
+    assert content["range"] == {"choice": "predicted", "volts_per_unit": None, "repeats": 0}
+
+
+def test_products_are_timed_for_each_right_hand_side():
+    """By the ledger: every product of the one that is longest in the account takes part in it."""
+    A, b = wishart(6, 48), right(6, 1)
+    chip = amc.Chip(opamp="onchip-1g", seed=1, fidelity="behavioural")
+    M = chip.program(A, "mvm")
+    before = chip.cost().work.operated
+    made = iterate(M, A, b, residual=1e-2, ledger=chip.ledger)
+    after = chip.cost().work.operated
+    assert made.settled.all()
+    assert made.settling_time.sum() == pytest.approx(after.settling - before.settling)
+    assert made.energy.shape == (1,)
+    assert made.energy[0] > 0
+    short = amc.Chip(opamp="onchip-1g", seed=1, fidelity="behavioural", window=1e-9)
+    with pytest.warns(amc.CautionWarning):
+        made = iterate(short.program(A, "mvm"), A, b, residual=1e-2, iterations=3)
+    assert not made.settled.any()
+    assert any("did not settle" in said for said in made.cautions)
+
+
 def test_what_is_no_answer_leaves_with_an_exit_code(problem, tmp_path):
     np.save(tmp_path / "N.npy", -wishart(8, 128))
     result = run(

@@ -12,7 +12,14 @@ import pytest
 from cli_helpers import refused, run
 
 import amcspice as amc
-from amcspice.algorithm import BlockInverse, BlockSolver, System, refine
+from amcspice.algorithm import (
+    BlockInverse,
+    BlockSolver,
+    ProductSolver,
+    System,
+    iterate,
+    refine,
+)
 from amcspice.schema import parameters
 from amcspice.settings.systems import SYSTEMS, choose_system
 from amcspice.sweep import metrics as metrics_module
@@ -132,6 +139,54 @@ def test_blocks_in_time_settle_and_are_forecast_at_rest():
     assert timed["spectral_radius"] == pytest.approx(rest["spectral_radius"], rel=1e-3)
     assert timed["settling_time_s"] > 0
     assert np.isnan(rest["settling_time_s"])
+
+
+# -- iterations on products --------------------------------------------------------------------
+
+PRODUCTS = {
+    "problem": "inv", "iterate": "cg", "columns": 12, "condition": 4, "write_noise": 0.01,
+    "gain": 1e8, "residual": 1e-5, "fidelity": "dc", "right_hand_sides": 3, "seed": 2,
+}  # fmt: skip
+
+
+def test_iterations_are_chosen_by_their_method():
+    assert Experiment.of(PRODUCTS).system() == ProductSolver(iterate="cg", residual=1e-5)
+    assert Experiment.of({**PRODUCTS, "problem": "iterate"}).system() == ProductSolver(
+        iterate="cg", residual=1e-5
+    )
+    for changes, message in (
+        ({"stages": 1}, "stages: of inv, forecast; problem is inv with iterate"),
+        ({"iterate": None}, "residual: of iterate; problem is inv"),
+        ({"problem": "iterate", "iterate": None}, "iterate: give the method: cg"),
+        ({"problem": "lstsq"}, "iterate: of iterate; problem is lstsq"),
+        ({"iterate": "gmres"}, "iterate = 'gmres'"),
+        ({"residual": 1}, "residual = 1: must be below 1"),
+    ):
+        with pytest.raises(amc.InputError, match=message):
+            Experiment.of({**PRODUCTS, **changes})
+
+
+def test_the_metrics_of_iterations_are_those_of_the_library():
+    point = Experiment.of({**PRODUCTS, "technology": "typical"})
+    found = run_point(point.parameters()).metrics
+    A = point.matrix()
+    b, chip = point.vectors(A), amc.Chip(point.hardware(), fidelity="dc")
+    M = chip.program(A, "mvm", label="A")
+    made = iterate(M, A, b, residual=1e-5)
+    P = M.look(np.eye(12))
+    exact = np.linalg.solve(A, b)
+    errors = np.linalg.norm(made.x - exact, axis=0) / np.linalg.norm(exact, axis=0)
+    assert found["relative_error_max"] == pytest.approx(errors.max(), rel=1e-9)
+    for name, matrix in (("residual", A), ("residual_of_cells", P)):
+        left = np.linalg.norm(matrix @ made.x - b, axis=0) / np.linalg.norm(b, axis=0)
+        assert found[name] == pytest.approx(left.max(), rel=1e-2), name
+    assert found["residual_of_cells"] < 1e-5 < found["residual"]
+    assert (found["iterations"], found["products"]) == (made.iterations, made.products)
+    assert (found["reached"], found["settled"], found["cells"]) == (True, 1.0, 144)
+    assert found["cost_energy_j"] > found["write_energy_j"] > 0
+    sliced = run_point({**PRODUCTS, "slices": 3}).metrics
+    assert sliced["relative_error_max"] < 1e-2 * found["relative_error_max"]
+    assert sliced["amplifiers"] > found["amplifiers"]
 
 
 # -- metrics -----------------------------------------------------------------------------------

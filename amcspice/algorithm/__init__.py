@@ -6,9 +6,11 @@ from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
 from amcspice.algorithm.data import DenseData, SparseData
 from amcspice.algorithm.factorisation import Factorisation, Iteration
 from amcspice.algorithm.factorise import complete, nmf
-from amcspice.algorithm.iteration import Iterated, iterate
+from amcspice.algorithm.iterated import Iterated
+from amcspice.algorithm.iteration import iterate
 from amcspice.algorithm.low_rank import LowRank, LowRankPlan
 from amcspice.algorithm.preconditioner import AnalogPreconditioner, Coarse
+from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.algorithm.refinement import (
     CompensatedProduct,
     ExactProduct,
@@ -45,6 +47,7 @@ __all__ = [
     "LowRank",
     "LowRankPlan",
     "Point",
+    "ProductSolver",
     "Refined",
     "Schedule",
     "SlicedProduct",

@@ -121,7 +121,8 @@ class BlockSolver(Slicing, System):
         int | None,
         Field(
             ge=1,
-            description="Slices of the product of refinement; default: as many as its bits need.",
+            description="The product, of refinement or of iterations, on so many arrays; default: "
+            "of refinement as many as its bits need, of iterations one.",
         ),
     ] = None
     ranged: Annotated[
@@ -132,7 +133,8 @@ class BlockSolver(Slicing, System):
         ),
     ] = True
     iterations: Annotated[
-        int | None, Field(ge=1, description="Of refinement, at most; default: 60.")
+        int | None,
+        Field(ge=1, description="At most; default: 60 of refinement, 200 on products."),
     ] = None
 
     def __post_init__(self) -> None:

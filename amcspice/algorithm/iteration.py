@@ -16,13 +16,14 @@ as the inverse of the same cells does in one step.  For more, see `amcspice.algo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from amcspice.algorithm.iterated import Iterated
 from amcspice.algorithm.iterative_methods import Method, method_of
+from amcspice.algorithm.recorded_product import RecordedProduct
 from amcspice.algorithm.refinement import ExactProduct, Product, Step
 from amcspice.algorithm.spectrum import eigenvalue_bounds
 from amcspice.circuit import as_matrix, as_vectors
@@ -42,60 +43,6 @@ STALLED = 20
 """Iterations without a smaller residual after which it is worked out anew."""
 
 SYMMETRIC = 1e-9
-
-
-@dataclass(frozen=True, eq=False)
-class Iterated:
-    """What iterations on products came to.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n,) or (n, K)
-        Of the smallest residual.
-    steps : tuple of Step
-        Residuals are those of the matrix as it was programmed: all that the system knows.
-    reason : str
-        Why it ended: ``reached``, ``floor``, ``diverges``, ``indefinite`` or ``iterations``.
-    products : int
-        How often right-hand sides were multiplied, with those for eigenvalue bounds and for
-        residuals that were worked out anew.
-    restarts : int
-        How often a method began again from the residual.
-    bounds : tuple of float, optional
-        Of the eigenvalues, where the method needs them.
-    """
-
-    x: Array
-    steps: tuple[Step, ...]
-    reason: str
-    products: int
-    restarts: int
-    bounds: tuple[float, float] | None = None
-
-    @property
-    def iterations(self) -> int:
-        """How many steps it took."""
-        return len(self.steps)
-
-    @property
-    def failed(self) -> bool:
-        """Whether x is no answer: it diverged, or the method could not go on."""
-        return self.reason in ("diverges", "indefinite")
-
-    @property
-    def caution(self) -> str:
-        """What the solution does not say by itself; empty where the residual was reached."""
-        said = {
-            "reached": "",
-            "floor": "the residual falls no further before it is reached: readings of the product "
-            "set a floor",
-            "diverges": "the iteration diverges: see whether the matrix as it was programmed has "
-            "eigenvalues that the method converges for",
-            "indefinite": "the matrix as it was programmed is not positive definite: conjugate "
-            "gradients cannot go on",
-            "iterations": "the residual was not reached in the iterations that were allowed",
-        }
-        return said[self.reason]
 
 
 def iterate(
@@ -152,7 +99,7 @@ def iterate(
     right = as_vectors(b, len(A)).T
     ledger = Ledger() if ledger is None else ledger
     multiply: Any = ExactProduct(A, ledger) if product is None else product
-    counted = _Counted(multiply)
+    counted = RecordedProduct(multiply)
     if method in ("chebyshev", "richardson"):
         given = bounds is not None
         bounds = _valid(bounds) if given else eigenvalue_bounds(counted, len(A), ledger=ledger)
@@ -162,8 +109,9 @@ def iterate(
     reason = run.until(residual, iterations)
     solution = run.best[:, 0] if np.ndim(b) == 1 else run.best
     return Iterated(
-        solution, tuple(run.steps), reason, counted.products, run.method.restarts, bounds
-    )
+        solution, tuple(run.steps), reason, counted.products, run.method.restarts,
+        run.settled, run.settling_time, run.energy, counted.repeats, counted.near_limit, bounds,
+    )  # fmt: skip
 
 
 def _check(A: Array, method: str, residual: float, iterations: int) -> None:
@@ -195,29 +143,20 @@ def _valid(bounds: Any) -> tuple[float, float]:
     return low, high
 
 
-class _Counted:
-    """A product that knows how often it was asked."""
-
-    def __init__(self, product: Product) -> None:
-        self.product, self.products = product, 0
-
-    def __matmul__(self, v: Array) -> Array:
-        self.products += 1
-        image: Array = self.product @ v
-        return image
-
-
 class _Run:
     """The state of an iteration of K right-hand sides; those that are solved rest."""
 
     def __init__(
-        self, product: _Counted, matrix: Array, right: Array, method: Method, ledger: Ledger
+        self, product: RecordedProduct, matrix: Array, right: Array, method: Method, ledger: Ledger
     ) -> None:
         self.product, self.right, self.method, self.ledger = product, right, method, ledger
         self.exact = _answer(matrix, right)
         self.x, self.residual = np.zeros_like(right), right.copy()
         self.best, self.smallest = self.x, np.inf
         self.steps: list[Step] = []
+        count = right.shape[1]
+        self.settled: NDArray[np.bool_] = np.ones(count, bool)
+        self.settling_time, self.energy = np.zeros(count), np.zeros(count)
 
     def until(self, target: float, iterations: int) -> str:
         confirmed, held, since = np.inf, self.x, 0
@@ -280,6 +219,9 @@ class _Run:
         asked, image = scale > 0, np.zeros_like(vectors)
         if asked.any():
             image[:, asked] = (self.product @ (vectors[:, asked] / scale[asked])) * scale[asked]
+            self.settled[asked] &= self.product.settled
+            self.settling_time[asked] += self.product.settling_time
+            self.energy[asked] += self.product.energy
         return image
 
 

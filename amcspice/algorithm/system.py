@@ -61,6 +61,8 @@ class System(abc.ABC):
     name: ClassVar[str]
     asks: ClassVar[str | None] = None
     """Problem whose matrix and inputs it takes; None: it makes what it needs by itself."""
+    chosen_by: ClassVar[str | None] = None
+    """Its parameter that asks for it under the name of the problem that it asks, too."""
     metrics: ClassVar[Mapping[str, str]]
     """Name and unit of everything that `run` may return."""
     higher_is_better: ClassVar[tuple[str, ...]] = ()

@@ -6,24 +6,66 @@ from collections.abc import Mapping
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockSolver, ProgrammedBlocks
+from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.cli.common import Settings
 from amcspice.cli.parameter_options import decorate, given, parameter_options
-from amcspice.errors import UnsupportedError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import field_parameters
 from amcspice.settings.table import PARAMETERS
 from amcspice.system import Chip
 
-__all__ = ["block_options", "blocks_given", "make_chip", "program"]
+__all__ = [
+    "block_options",
+    "blocks_given",
+    "make_chip",
+    "program",
+    "solver_given",
+    "solver_options",
+]
 
 NAMES = tuple(parameter.name for parameter in field_parameters(BlockSolver))
+OF_PRODUCTS = tuple(parameter.name for parameter in field_parameters(ProductSolver))
+OF_BOTH = tuple(dict.fromkeys((*NAMES, *OF_PRODUCTS)))
 
 block_options = decorate(parameter_options(PARAMETERS[name] for name in NAMES))
 """Adds the options to a command, which receives them by their names."""
+
+solver_options = decorate(parameter_options(PARAMETERS[name] for name in OF_BOTH))
+"""The same with those of iterations on products."""
 
 
 def blocks_given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was given of blocks and refinement."""
     return given(options, NAMES)
+
+
+def solver_given(
+    problem: str, options: Mapping[str, Any]
+) -> tuple[BlockSolver | ProductSolver | None, dict[str, Any]]:
+    """Return the solver that options ask for, None for a single circuit, and what was given of it.
+
+    Raises
+    ------
+    InputError, UnsupportedError
+        If options do not fit together, or to the problem.
+    """
+    chosen = given(options, OF_BOTH)
+    if not chosen:
+        return None, chosen
+    iterates = chosen.get("iterate") is not None
+    if not iterates and chosen.get("residual") is not None:
+        raise InputError("--residual: of iterations on products; give --iterate, too")
+    if problem != "inv":
+        what = "iterations on products are" if iterates else "blocks and refinement are"
+        raise UnsupportedError(f"{what} of problem inv, not of {problem}")
+    names = OF_PRODUCTS if iterates else NAMES
+    extra = [name for name in chosen if name not in names and chosen[name] is not None]
+    if extra:
+        raise InputError(
+            f"--{extra[0].replace('_', '-')}: of blocks and refinement; leave it or --iterate out"
+        )
+    fields = {name: value for name, value in chosen.items() if name in names}
+    return (ProductSolver(**fields) if iterates else BlockSolver(**fields)), chosen
 
 
 def make_chip(settings: Settings) -> Chip:

@@ -13,9 +13,8 @@ from rich.table import Table
 
 import amcspice as amc
 from amcspice.algorithm.block_solver import BlockSolver
-from amcspice.cli.block_options import block_options, blocks_given
+from amcspice.cli.block_options import solver_given, solver_options
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.iteration_options import check_iteration, iteration_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
@@ -65,8 +64,7 @@ _PROBLEM = tuple(item.name for item in _ASKED)
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )
 @waveform_options
-@block_options
-@decorate(iteration_options())
+@solver_options
 @shared_options
 def solve(
     problem: str,
@@ -74,8 +72,6 @@ def solve(
     trials: int | None,
     waveforms: Path | None,
     plot: Path | None,
-    iterate: str | None,
-    residual: float | None,
     settings: Settings,
     **options: Any,
 ) -> None:
@@ -85,11 +81,9 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     asked = PROBLEMS.choose(problem)
-    blocks = blocks_given(options)
-    check_iteration(problem, iterate, residual, blocks)
-    solver = BlockSolver(**blocks) if blocks and iterate is None else None
-    if solver is not None or iterate is not None:
-        _check_blocks(problem, {"waveforms": waveforms, "plot": plot, "trials": trials})
+    solver, of_solver = solver_given(problem, options)
+    if solver is not None:
+        _check_files({"waveforms": waveforms, "plot": plot, "trials": trials})
     chosen = given(options, _PROBLEM)
     matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
     generated = matrix is None or not is_file(matrix)
@@ -113,13 +107,13 @@ def solve(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
         )
-    if solver is not None or iterate is not None:
+    if solver is not None:
         settings.check_surroundings()
-        settings.write_config(problem=problem, **chosen, **blocks)
-        if solver is not None:
+        settings.write_config(problem=problem, **chosen, **of_solver)
+        if isinstance(solver, BlockSolver):
             solution = solve_blocks(A, np.asarray(B), solver, settings)
         else:
-            solution = solve_iterations(A, np.asarray(B), iterate, residual, blocks, settings)
+            solution = solve_iterations(A, np.asarray(B), solver, settings)
         if out is not None:
             _write_solution(out, solution)
         return
@@ -152,12 +146,8 @@ def solve(
     settings.confirm(run.verification)
 
 
-def _check_blocks(problem: str, files: Mapping[str, Any]) -> None:
-    """Refuse what a solution in blocks does not go with."""
-    if problem != BlockSolver.name:
-        raise UnsupportedError(
-            f"blocks and refinement are of problem {BlockSolver.name}, not of {problem}"
-        )
+def _check_files(files: Mapping[str, Any]) -> None:
+    """Refuse what a solution in blocks or by iterations does not go with."""
     named = [f"--{name}" for name, value in files.items() if value is not None]
     if named:
         raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks or by iterations")

@@ -13,15 +13,12 @@ from rich.table import Table
 from amcspice.algorithm.block_inverse import BlockInverse, Comparison, Schedule
 from amcspice.algorithm.block_solver import BlockSolver
 from amcspice.algorithm.refinement import Refined
-from amcspice.algorithm.solved import Solved
 from amcspice.cli.block_options import program
 from amcspice.cli.common import Settings
 from amcspice.cli.quantity import si
+from amcspice.cli.system_content import plain_solution
 from amcspice.engine import get_backend
-from amcspice.problem import relative_error, relative_size
-from amcspice.simulation.plain import plain_verification
-from amcspice.simulation.provenance import versions_at
-from amcspice.system import Chip, Cost, Work
+from amcspice.system import Cost, Work
 
 __all__ = ["plain_comparison", "solve_blocks"]
 
@@ -33,37 +30,31 @@ SHOWN = 24
 
 
 def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -> Any:
-    """Solve, print, write the JSON, and return the solution (n, K)."""
+    """Solve, print, write the JSON, and return the solution (n, K).
+
+    Where refinement diverges there is none: the command leaves with exit code 1.
+    """
     started = time.perf_counter()
     blocks = program(solver, matrix, b, settings)
     inverse, chip = blocks.inverse, blocks.inverse.chip
     made = blocks.solve(b)
-    solution, refined = made.x, made.refined
-    reference: Any = np.linalg.solve(matrix, b)
-    error = relative_error(solution.T, reference.T)
+    refined = made.refined
     verification = chip.verify(settings.verify) if settings.verify.count else None
     estimates = chip.estimates()
     cost = Cost(Work.of(chip.ledger, estimates), chip.technology)
     schedule, comparison = inverse.schedule(estimates), _compared(inverse, settings)
+    counts, repeats = inverse.counts(), sum(phase.repeats for phase in inverse.phases)
     content = {
-        "problem": "inv", "circuit": "blocks", "fidelity": chip.analysis.fidelity,
-        "simulator": _simulator(chip),
-        "solution": list(solution.T), "reference": list(reference.T), "relative_error": error,
-        "residual": relative_size((matrix @ solution - b).T, b.T),
-        **_measured(made), **_hardware(inverse),
-        "phases": len(schedule),
+        **plain_solution(
+            made, matrix, b, chip, counts, repeats, cost, verification, settings, started
+        ),
+        "circuit": "blocks", "counts": counts, "phases": len(schedule),
         "orders": {block.name: block.order_name for block in inverse.partition.halves},
         "schedule": schedule.rows(), **plain_comparison(comparison),
         **_refined(refined),
-        "cautions": made.cautions, "cost": cost.to_json(), "ledger": chip.ledger.to_json(),
-        **plain_verification(verification),
-        "provenance": {
-            **versions_at(chip.analysis), "solver": None, "options": "", "deck_sha256": None,
-            "seed": settings.seed, "wall_time_s": time.perf_counter() - started,
-        },
     }  # fmt: skip
     if str(settings.json) != "-":
-        _show(inverse, schedule, refined, error)
+        _show(inverse, schedule, refined, content["relative_error"])
         click.echo(str(cost))
         if verification is not None:
             click.echo(str(verification))
@@ -72,12 +63,9 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
         click.echo(f"note: {sentence}", err=True)
     settings.write_json(content)
     settings.confirm(verification)
-    return solution
-
-
-def _simulator(chip: Chip) -> str:
-    backend = get_backend(chip.analysis)
-    return chip.analysis.simulator or "ngspice" if backend.uses_ngspice else backend.name
+    if refined is not None and refined.failed:
+        click.get_current_context().exit(1)
+    return made.x
 
 
 def _compared(inverse: BlockInverse, settings: Settings) -> Comparison | None:
@@ -101,27 +89,6 @@ def plain_comparison(comparison: Comparison | None) -> dict[str, Any]:
             "caution": comparison.caution,
         }
     }
-
-
-def _measured(made: Solved) -> dict[str, Any]:
-    """Return what was measured of one pass through the blocks, an entry a right-hand side."""
-    energy, time = made.energy, made.settling_time
-    power = energy / np.where(time > 0, time, np.nan)
-    return {
-        "settled": made.settled, "settling_time_s": time, "energy_j": energy,
-        "power_w": {"total": power},
-    }  # fmt: skip
-
-
-def _hardware(inverse: BlockInverse) -> dict[str, Any]:
-    """Return counts, and how ranges were chosen: each phase has its own."""
-    counts, chip = inverse.counts(), inverse.chip
-    volts = None if isinstance(chip.range, str) else float(chip.range)
-    repeats = sum(phase.repeats for phase in inverse.phases)
-    return {
-        "amplifiers": counts["amplifiers"], "cells": counts["cells"], "counts": counts,
-        "range": {"choice": chip.range_choice, "volts_per_unit": volts, "repeats": repeats},
-    }  # fmt: skip
 
 
 def _refined(refined: Refined | None) -> dict[str, Any]:

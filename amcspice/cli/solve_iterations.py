@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,13 +10,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.algorithm.iteration import Iterated, iterate
-from amcspice.algorithm.refinement import CompensatedProduct
+from amcspice.algorithm.iterated import Iterated
+from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.cli.block_options import make_chip
 from amcspice.cli.common import Settings
+from amcspice.cli.system_content import plain_solution
 from amcspice.errors import caution
-from amcspice.problem import PROBLEMS
-from amcspice.simulation.plain import plain_verification
 
 __all__ = ["solve_iterations"]
 
@@ -25,66 +23,48 @@ SHOWN = 24
 """Iterations in the table, the last ones."""
 
 
-def solve_iterations(
-    matrix: Any,
-    b: Any,
-    method: Any,
-    residual: float | None,
-    blocks: Mapping[str, Any],
-    settings: Settings,
-) -> Any:
-    """Solve, print, write the JSON, and return the solution (n, K)."""
+def solve_iterations(matrix: Any, b: Any, solver: ProductSolver, settings: Settings) -> Any:
+    """Solve, print, write the JSON, and return the solution (n, K).
+
+    Where the iteration fails there is none: the command leaves with exit code 1.
+    """
     started = time.perf_counter()
     chip = make_chip(settings)
-    form = PROBLEMS["inv"].circuit_form(matrix, b, {})
-    assert form.vectors is not None
-    slices = blocks.get("slices")
-    product: Any = (
-        chip.program(form.matrix, "mvm", label="A")
-        if slices is None
-        else CompensatedProduct(chip, form.matrix, slices)
-    )
-    made = iterate(
-        product,
-        form.matrix,
-        form.vectors,
-        method=method,
-        residual=residual or 1e-6,
-        iterations=blocks.get("iterations") or 200,
-        ledger=chip.ledger,
-    )
-    solution = form.restore(made.x.T).T
-    reference = np.linalg.solve(matrix, b)
-    error = np.linalg.norm(solution - reference, axis=0) / np.linalg.norm(reference, axis=0)
+    product = solver.program(chip, matrix, b, **settings.circuit_options)
+    made = product.solve(b)
     verification = chip.verify(settings.verify) if settings.verify.count else None
     cost = chip.cost()
     content = {
-        "problem": "inv",
+        **plain_solution(
+            made,
+            matrix,
+            b,
+            chip,
+            product.counts(),
+            made.repeats,
+            cost,
+            verification,
+            settings,
+            started,
+        ),
         "circuit": "products",
-        "fidelity": chip.analysis.fidelity,
-        "solution": list(solution.T),
-        "reference": list(reference.T),
-        "relative_error": error,
-        "method": method,
+        "method": solver.iterate,
         **_iterated(made),
-        "cost": cost.to_json(),
-        "ledger": chip.ledger.to_json(),
-        **plain_verification(verification),
-        "provenance": {"seed": settings.seed, "wall_time_s": time.perf_counter() - started},
     }
     if str(settings.json) != "-":
-        _show(made, method, error)
+        _show(made, str(solver.iterate), content["relative_error"])
         click.echo(str(cost))
         if verification is not None:
             click.echo(str(verification))
+    for sentence in made.cautions:
+        click.echo(f"note: {sentence}", err=True)
     if made.caution:
-        click.echo(f"note: {made.caution}", err=True)
         caution(made.caution)
     settings.write_json(content)
     settings.confirm(verification)
     if made.failed:
         click.get_current_context().exit(1)
-    return solution
+    return made.x
 
 
 def _iterated(made: Iterated) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
+from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.algorithm.system import System
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
@@ -29,7 +30,7 @@ def _fault(entry: Any) -> str | None:
 SYSTEMS: Registry[type[System]] = Registry(
     "system",
     "amcspice.systems",
-    {system.name: system for system in (BlockSolver, BlockForecast)},
+    {system.name: system for system in (BlockSolver, BlockForecast, ProductSolver)},
     _fault,
 )
 """Every system by the name that it has as a problem of sweeps."""
@@ -56,12 +57,20 @@ def choose_system(values: Mapping[str, Any]) -> type[System] | None:
     """
     problem, known = values["problem"], _fields(SYSTEMS.revision)
     given = [name for name in known if values.get(name) is not None]
-    system = SYSTEMS.get(problem) if given or problem not in PROBLEMS else None
+    system = _chosen(problem, given)
     own = () if system is None else [parameter.name for parameter in system_fields(system)]
     for name in given:
         if name not in own:
-            raise InputError(f"{name}: of {', '.join(known[name])}; problem is {problem}")
+            asked = "" if system is None or system.name == problem else f" with {system.chosen_by}"
+            raise InputError(f"{name}: of {', '.join(known[name])}; problem is {problem}{asked}")
     return system
+
+
+def _chosen(problem: str, given: Sequence[str]) -> type[System] | None:
+    for system in SYSTEMS.values():
+        if system.asks == problem and system.chosen_by in given:
+            return system
+    return SYSTEMS.get(problem) if given or problem not in PROBLEMS else None
 
 
 def asked_problem(values: Mapping[str, Any]) -> Problem | None:

@@ -9,7 +9,7 @@ from amcspice.algorithm.refinement.floor import MARGIN, floor_flops, product_bit
 from amcspice.algorithm.refinement.products import MOST_SLICES, checked_slices, real_matrix
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
-from amcspice.system import Chip, ProgrammedMatrix
+from amcspice.system import Answers, Chip, ProgrammedMatrix
 
 __all__ = ["CompensatedProduct"]
 
@@ -85,8 +85,12 @@ class CompensatedProduct:
         self._chip.ledger.compute("number of slices", floor_flops(len(left)))
         return product_bits(self._given, self._given - left) >= bits + MARGIN
 
+    def run(self, v: Array) -> list[Answers]:
+        """Return the answers of every slice to vectors (n,) or (n, K)."""
+        return [arrays.run(v) for arrays in self.slices]
+
     def __matmul__(self, v: Array) -> Array:
         total: Array = np.zeros((len(self.matrix), *np.shape(v)[1:]))
-        for arrays in self.slices:
-            total += arrays.run(v).x
+        for answers in self.run(v):
+            total += answers.x
         return total

@@ -103,6 +103,11 @@ class Refined:
         return max((step.bits for step in self.steps), default=0.0)
 
     @property
+    def failed(self) -> bool:
+        """Whether x is no answer: it diverged."""
+        return self.reason == "diverges"
+
+    @property
     def caution(self) -> str:
         """What the solution does not say by itself; empty where the target was reached."""
         told = ENDS[self.reason]

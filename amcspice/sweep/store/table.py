@@ -59,7 +59,8 @@ def frame(
     key, status, *row_fields = map(list, plain)
     decoded = _columns(parameters)
     first = {axis: decoded[axis] for axis in axes if axis in decoded}
-    columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics)}
+    # An axis keeps its column before a metric of its name, such as what a limit came to.
+    columns = {"key": key, "status": status, **first, **decoded, **_columns(metrics), **first}
     columns |= dict(zip(ROW[2:], row_fields, strict=True))
     table = pd.DataFrame(columns, index=None if sweep is None else list(places))
     for axis in axes:
