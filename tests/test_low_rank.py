@@ -461,12 +461,13 @@ def test_what_a_plan_leaves_out_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--rank", "0"], "x>=1"),
+        (["--rank", "0"], "at least 1"),
         (["--rank", "9"], "from 1 to 4"),
         (["--rank", "3"], "cells"),
         (["--cells", "3"], "cells"),
-        (["--inputs", "3"], "--simulate"),
+        (["--inputs", "3"], "inputs: of a run; give simulate"),
         (["--simulate", "--inputs", "9"], "inputs = 9"),
+        (["--first-copies", "1"], "give both"),
         (["--factors", "nmf"], "negative"),
         (["--circuit", "inv"], "mvm"),
         (["--feedback", "2"], "--feedback"),

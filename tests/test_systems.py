@@ -189,6 +189,81 @@ def test_the_metrics_of_iterations_are_those_of_the_library():
     assert sliced["amplifiers"] > found["amplifiers"]
 
 
+# -- low-rank products -------------------------------------------------------------------------
+
+LOW_RANK = {
+    "problem": "lowrank", "matrix": "spectrum", "decay": 2, "columns": 24, "write_noise": 0.05,
+    "fidelity": "dc", "seed": 4,
+}  # fmt: skip
+
+
+def test_the_metrics_of_low_rank_products_are_those_of_the_library():
+    point = Experiment.of({**LOW_RANK, "simulate": True, "inputs": 5, "draws": 4,
+                           "technology": "typical"})  # fmt: skip
+    found = run_point(point.parameters()).metrics
+    A = point.matrix()
+    np.testing.assert_allclose(
+        (values := np.linalg.svd(A, compute_uv=False)) / values[0], np.arange(1.0, 25) ** -2
+    )
+    low = amc.LowRank(A, write_noise=0.05)
+    plan, drawn = low.plan(), low.draw(4, seed=4).to_json()
+    trial = low.simulate(5, seed=4)
+    expected = {
+        "helps": plan.helps, "rank": plan.rank, "first_copies": plan.repeats[0],
+        "second_copies": plan.repeats[1], "lowrank_error": plan.error,
+        "baseline_error": plan.baseline_error, "cells": plan.cells,
+        "break_even_write_noise": plan.break_even_write_noise,
+        "baseline_cells": 2 * 24 * 24, "drawn_lowrank_error": drawn["error"],
+        "run_lowrank_error": trial.two_steps.error, "run_baseline_error": trial.one_array.error,
+        "run_helps": True, "settled": 1.0, "amplifiers": trial.two_steps.amplifiers,
+    }  # fmt: skip
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+    assert np.isnan(found["settling_time_s"])  # at dc
+    assert found["matrix_condition"] == pytest.approx(24**2)
+    # The account is that of two steps: what one array takes stands in no account.
+    chip = amc.Chip(low.hardware, seed=4)
+    low.program(chip) @ np.eye(24)[:, :5]
+    assert found["cost_energy_j"] > found["write_energy_j"] > 0
+    assert chip.cost().work.programmings == 2
+
+
+def test_parameters_of_low_rank_products_fit_together():
+    plain = run_point({**LOW_RANK, "rank": 3, "cells": 900, "technology": None}).metrics
+    assert plain["rank"] == 3
+    assert plain["cells"] <= 900
+    assert np.isnan(plain["run_lowrank_error"])
+    for changes, message in (
+        ({"first_copies": 2}, "give both, or none"),
+        ({"inputs": 3}, "inputs: of a run; give simulate"),
+        ({"factors": "qr"}, "factors = 'qr'"),
+        ({"problem": "mvm", "rank": 2}, "rank: of lowrank; problem is mvm"),
+        ({"matrix": "uniform"}, "decay: matrix = 'uniform' has no such parameter"),
+        ({"decay": -1}, "decay = -1: must be at least 0"),
+    ):
+        with pytest.raises(amc.InputError, match=message):
+            Experiment.of({**LOW_RANK, **changes})
+    with pytest.raises(amc.InputError, match="feedback: a low-rank product sets it itself"):
+        run_point({**LOW_RANK, "feedback": 2.0})
+    with pytest.raises(amc.InputError, match="there are 50"):
+        run_point({**LOW_RANK, "cells": 50})
+
+
+@pytest.mark.parametrize("problem", ["mvm", "lstsq", "inv", "eig"])
+def test_a_generated_spectrum_is_that_of_the_matrix(problem):
+    """Of square problems it is symmetric, and the eigenvalues are those."""
+    square = problem in ("inv", "eig")
+    point = Experiment.of({"problem": problem, "matrix": "spectrum", "decay": 1.3, "columns": 9,
+                           "rows": 9 if square else 14})  # fmt: skip
+    A, law = point.matrix(), np.arange(1.0, 10) ** -1.3
+    values = np.linalg.eigvalsh(A)[::-1] if square else np.linalg.svd(A, compute_uv=False)
+    np.testing.assert_allclose(values / values[0], law, rtol=1e-10)
+    assert abs(A).max() == pytest.approx(1)
+    assert point["signed"] is True
+    if square:
+        np.testing.assert_allclose(A, A.T, atol=1e-15)
+    assert run_point({**point.parameters(), "fidelity": "dc"}).metrics["relative_error_max"] < 0.1
+
+
 # -- metrics -----------------------------------------------------------------------------------
 
 

@@ -10,17 +10,21 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.algorithm.low_rank import LowRank, LowRankTrial
-from amcspice.algorithm.low_rank.factors import NMF, SVD
+from amcspice.algorithm.low_rank import LowRank, LowRankStudy, LowRankTrial
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
-from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.quantity import si
 from amcspice.device.hardware import PARTS
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import UnsupportedError
+from amcspice.schema import field_parameters
+from amcspice.settings.assemble import hardware_of
+from amcspice.settings.table import PARAMETERS
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["lowrank"]
+
+NAMES = tuple(parameter.name for parameter in field_parameters(LowRankStudy))
 
 
 @click.command(
@@ -28,71 +32,25 @@ __all__ = ["lowrank"]
     epilog="Example: amcspice lowrank A.npy --write-noise 0.05 --simulate",
 )
 @click.argument("matrix", type=click.Path(path_type=Path))
-@click.option(
-    "--rank", type=click.IntRange(min=1), metavar="N", help="Of the factors.  [default: the best]"
-)
-@click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    nargs=2,
-    metavar="R1 R2",
-    help="Copies of the arrays of both steps.  [default: as the cells allow]",
-)
-@click.option(
-    "--cells",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Cells for both factors.  [default: those of one array]",
-)
-@click.option(
-    "--factors",
-    type=click.Choice((SVD, NMF)),
-    default=SVD,
-    show_default=True,
-    help="Singular vectors, or non-negative factors of a non-negative matrix.",
-)
-@click.option(
-    "--simulate",
-    is_flag=True,
-    help="Run both ways on circuits, at dc unless --fidelity says otherwise.",
-)
-@click.option(
-    "--inputs",
-    type=click.IntRange(min=1),
-    metavar="K",
-    help="Orthogonal inputs of a run.  [default: as many as there are]",
-)
-@click.option(
-    "--draws",
-    type=click.IntRange(min=2),
-    metavar="N",
-    help="Monte Carlo of the cells alone: so many draws of both ways.",
-)
+@decorate(parameter_options(PARAMETERS[name] for name in NAMES))
 @shared_options
-def lowrank(
-    matrix: Path,
-    rank: int | None,
-    repeats: tuple[int, int] | None,
-    cells: int | None,
-    factors: str,
-    simulate: bool,
-    inputs: int | None,
-    draws: int | None,
-    settings: Settings,
-) -> None:
+def lowrank(matrix: Path, settings: Settings, **options: Any) -> None:
     """Say whether MATRIX is better multiplied with in two steps, and how.
 
     The factors' copies take the cells that one array would take.  Errors are over white inputs and
     all draws of the cells: write noise, levels, variation, drift and read noise of them count.
+    Circuits run at dc unless --fidelity says otherwise.
     """
-    _check(settings, simulate=simulate, inputs=inputs)
+    chosen = given(options, NAMES)
+    study = LowRankStudy(**chosen)
+    _check(settings)
     values: Any = read_numbers(matrix)
-    hardware = {name: part for name, part in settings.parameters.items() if name in PARTS}
-    low = LowRank(values, rank=rank, repeats=repeats, cells=cells, factors=factors, **hardware)
+    low = study.of(values, hardware_of(settings.given))
+    settings.write_config(problem=study.name, matrix=str(matrix), **chosen)
     plan = low.plan()
-    trial = _simulate(low, inputs, settings) if simulate else None
+    trial = _simulate(low, study.inputs, settings) if study.simulate else None
     content = plan.to_json() | {"seed": settings.seed}
-    drawn = None if draws is None else low.draw(draws, seed=settings.seed).to_json()
+    drawn = None if study.draws is None else low.draw(study.draws, seed=settings.seed).to_json()
     if drawn is not None:
         content["monte_carlo"] = drawn
     if trial is not None:
@@ -106,7 +64,7 @@ def lowrank(
         click.echo(str(plan))
         if drawn is not None:
             click.echo(
-                f"{draws} draws of the cells: {drawn['error']:.3g} +- "
+                f"{study.draws} draws of the cells: {drawn['error']:.3g} +- "
                 f"{drawn['error_standard_error']:.1g} in two steps, {drawn['baseline_error']:.3g} "
                 f"+- {drawn['baseline_error_standard_error']:.1g} in one array"
             )
@@ -117,10 +75,8 @@ def lowrank(
     settings.write_json(content)
 
 
-def _check(settings: Settings, *, simulate: bool, inputs: int | None) -> None:
+def _check(settings: Settings) -> None:
     """Refuse what does not fit together, before any work."""
-    if inputs is not None and not simulate:
-        raise InputError("--inputs: of a run; give --simulate, too")
     if settings.circuit not in (None, "mvm"):
         raise UnsupportedError(f"--circuit {settings.circuit}: products are made by mvm")
     others = settings.parameters.keys() - PARTS.keys() - {"cycle"}

@@ -122,6 +122,8 @@ class Generator:
         Default of that parameter.
     square : bool
         Whether it makes square matrices only.
+    signed : bool
+        Whether entries have both signs, whatever was said.
     """
 
     make: Callable[[GeneratedProblem, np.random.Generator], Array]
@@ -129,6 +131,7 @@ class Generator:
     setting: str = ""
     default: float = 0.0
     square: bool = False
+    signed: bool = False
 
 
 def _uniform(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
@@ -213,6 +216,25 @@ def _conditioned(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
     return np.asarray(sum(w[k] * matrices[k] for k in range(3)))
 
 
+def _spectrum(problem: GeneratedProblem, draw: np.random.Generator) -> Array:
+    """Return a matrix of singular values i^-decay with random singular vectors.
+
+    Square problems get a symmetric one, whose eigenvalues these are.
+    """
+    m, n = problem.rows, problem.columns
+    values = np.arange(1.0, min(m, n) + 1) ** -problem.setting
+    left, right = (_orthonormal(lines, len(values), draw) for lines in (m, n))
+    if PROBLEMS[problem.problem].square:
+        left = right
+    return np.asarray((left * values) @ right.T)
+
+
+def _orthonormal(lines: int, count: int, draw: np.random.Generator) -> Array:
+    """Return so many orthonormal columns, every direction being as likely as any other."""
+    q, r = np.linalg.qr(draw.standard_normal((lines, count)))
+    return np.asarray(q * np.where(np.diag(r) < 0, -1.0, 1.0))
+
+
 GENERATORS: dict[str, Generator] = {
     "uniform": Generator(_uniform, "independent entries from 0 to 1"),
     "sparse": Generator(_sparse, "the same, most of them zero", "density", 0.1),
@@ -220,6 +242,9 @@ GENERATORS: dict[str, Generator] = {
     "dominant": Generator(_dominant, "a dominant diagonal", "dominance", 1.5, square=True),
     "covariance": Generator(
         _covariance, "covariance of correlated variables", "correlation", 0.5, square=True
+    ),
+    "spectrum": Generator(
+        _spectrum, "singular values i^-decay, both signs", "decay", 1.0, signed=True
     ),
 }
 """Families of matrices by name."""

@@ -82,6 +82,11 @@ class ProblemSettings:
         Field(ge=0, le=1, description="Of any two variables (covariance); default 0.5."),
         Quantity(),
     ] = None
+    decay: Annotated[
+        float | None,
+        Field(ge=0, le=10, description="Of singular values, i^-decay (spectrum); default 1."),
+        Quantity(),
+    ] = None
     right_hand_sides: Annotated[
         int | None,
         Field(ge=1, description="How many, one after the other; default: 4, for eig 1."),

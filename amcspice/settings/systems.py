@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
+from amcspice.algorithm.low_rank import LowRankStudy
 from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.algorithm.system import System
 from amcspice.errors import InputError
@@ -30,7 +31,7 @@ def _fault(entry: Any) -> str | None:
 SYSTEMS: Registry[type[System]] = Registry(
     "system",
     "amcspice.systems",
-    {system.name: system for system in (BlockSolver, BlockForecast, ProductSolver)},
+    {system.name: system for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy)},
     _fault,
 )
 """Every system by the name that it has as a problem of sweeps."""

@@ -5,6 +5,7 @@ from amcspice.algorithm.low_rank.matrix import LowRank
 from amcspice.algorithm.low_rank.paper import PaperModel
 from amcspice.algorithm.low_rank.plan import LowRankPlan
 from amcspice.algorithm.low_rank.product import LowRankProduct
+from amcspice.algorithm.low_rank.study import LowRankStudy
 from amcspice.algorithm.low_rank.trial import LowRankTrial
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "LowRank",
     "LowRankPlan",
     "LowRankProduct",
+    "LowRankStudy",
     "LowRankTrial",
     "PaperModel",
     "WhiteNoise",

@@ -272,7 +272,8 @@ class LowRank:
         LowRankTrial
         """
         product = self.program(seed=seed, **options)
-        return simulate(self.matrix, product, self.hardware, inputs, seed, options)
+        single = Chip(self.hardware, seed=seed, **options)
+        return simulate(self.matrix, product, single, inputs, seed)
 
 
 def _whole(name: str, value: Any, most: int | None = None) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +9,6 @@ import numpy as np
 
 from amcspice.algorithm.low_rank.product import Averaged, LowRankProduct, orthogonal_inputs
 from amcspice.circuit.base import Array
-from amcspice.device import Hardware
 from amcspice.system import Answers, Chip
 
 __all__ = ["LowRankTrial", "Way", "simulate"]
@@ -24,6 +22,8 @@ class Way:
     ----------
     error : float
         Root of the summed square errors over that of the expected ``|A x|^2``.
+    settled : float
+        Fraction of the operations that came to rest.
     settling_time : float
         Of all steps, each the slowest of all inputs [s]; nan where there is no time.
     amplifiers, cells : int
@@ -34,6 +34,7 @@ class Way:
     """
 
     error: float
+    settled: float
     settling_time: float
     amplifiers: int
     cells: int
@@ -44,6 +45,7 @@ class Way:
         """Return it as plain values."""
         return {
             "error": self.error,
+            "settled": self.settled,
             "settling_time_s": self.settling_time,
             "amplifiers": self.amplifiers,
             "cells": self.cells,
@@ -84,16 +86,10 @@ class LowRankTrial:
 
 
 def simulate(
-    matrix: Array,
-    product: LowRankProduct,
-    hardware: Hardware,
-    count: int | None,
-    seed: int,
-    options: Mapping[str, Any],
+    matrix: Array, product: LowRankProduct, chip: Chip, count: int | None, seed: int
 ) -> LowRankTrial:
-    """Run a programmed product, and one array on a chip of its own; see `LowRank.simulate`."""
+    """Run a programmed product, and one array on another chip; see `LowRank.simulate`."""
     inputs = orthogonal_inputs(matrix.shape[1], count, seed)
-    chip = Chip(hardware, seed=seed, **options)
     array = Averaged.program(chip, matrix, 1, inputs[:, :16], "one array")
     count = inputs.shape[1]
     # With fewer inputs the realised |A x|^2 would be a matter of luck where the spectrum is steep.
@@ -104,6 +100,7 @@ def simulate(
         off = ((steps[-1].x - matrix @ inputs) ** 2).sum()
         return Way(
             error=float(np.sqrt(off / expected)),
+            settled=float(np.mean([step.settled for step in steps])),
             settling_time=float(sum(np.max(step.settling_time) for step in steps)),
             amplifiers=sum(circuit.amplifier_count for circuit in circuits),
             cells=sum(circuit.schematic.cells for circuit in circuits),

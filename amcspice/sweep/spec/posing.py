@@ -83,6 +83,7 @@ def _choose_matrix(values: dict[str, Any], problem: Problem) -> None:
     else:
         _check_generator(matrix, problem.name, frozenset(settings))
         generator = GENERATORS[matrix]
+        values["signed"] |= generator.signed
         if generator.setting and values[generator.setting] is None:
             values[generator.setting] = generator.default
 
