@@ -401,3 +401,18 @@ def test_the_provenance_of_a_system_names_the_ngspice_that_ran():
     assert ran.metrics["relative_error_max"] == pytest.approx(
         rest.metrics["relative_error_max"], rel=1e-3
     )
+
+
+def test_a_limit_that_is_an_axis_keeps_its_column(tmp_path):
+    """Before a metric of its name; where it is none, the table holds what it came to."""
+    (tmp_path / "spec.toml").write_text(
+        '[base]\nproblem = "inv"\niterate = "cg"\ncolumns = 6\nfidelity = "dc"\niterations = 90\n'
+        "[axes]\nresidual = [1e-2, 1e-4]\n"
+    )
+    result = run("sweep", "run", tmp_path / "spec.toml", "--store", tmp_path / "s.sqlite",
+                 "--jobs", 1, "--no-live")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    with Store.open(tmp_path / "s.sqlite", read_only=True) as store:
+        table = store.frame()
+    assert set(table["residual"]) == {1e-2, 1e-4}
+    assert (table["iterations"] < 90).all()

@@ -224,7 +224,8 @@ class Queries:
         pandas.DataFrame
             The index is the place in the sweep, if one is given.  Columns ``key``,
             ``status``, each parameter, each metric, ``error``, ``deck``,
-            ``seconds``, ``finished_at``.
+            ``seconds``, ``finished_at``.  A name of both is the parameter's where it is an
+            axis, else the metric's.
 
         Raises
         ------
