@@ -54,7 +54,7 @@ def plain_solution(
     matrix: Any,
     b: Any,
     chip: Chip,
-    counts: Mapping[str, int],
+    counts: Mapping[str, float],
     repeats: int,
     cost: Cost,
     verification: Verification | None,
