@@ -335,6 +335,14 @@ def test_products_are_timed_for_each_right_hand_side():
     assert made.settling_time.sum() == pytest.approx(after.settling - before.settling)
     assert made.energy.shape == (1,)
     assert made.energy[0] > 0
+    exact = iterate(None, A, b)  # digital: nothing settles
+    assert (exact.settling_time[0], exact.energy[0]) == (0, 0)
+
+    class Own:
+        def __matmul__(self, v):
+            return A @ v
+
+    assert np.isnan(iterate(Own(), A, b).settling_time).all()  # who knows
     short = amc.Chip(opamp="onchip-1g", seed=1, fidelity="behavioural", window=1e-9)
     with pytest.warns(amc.CautionWarning):
         made = iterate(short.program(A, "mvm"), A, b, residual=1e-2, iterations=3)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.algorithm.refinement import CompensatedProduct, Product
+from amcspice.algorithm.refinement import CompensatedProduct, ExactProduct, Product
 from amcspice.circuit.base import Array
 from amcspice.system import Answers, ProgrammedMatrix
 
@@ -20,7 +20,8 @@ class RecordedProduct:
     Parameters
     ----------
     product : Product
-        What is digital has nothing to measure: it settles at once and takes no energy.
+        What is digital has nothing to measure: it settles at once and takes no energy.  Of products
+        that are neither on a chip by themselves nor digital, settling times and energies are nan.
 
     Attributes
     ----------
@@ -46,8 +47,9 @@ class RecordedProduct:
         self.products += 1
         answers = self._answers(v)
         count = v.shape[1]
-        self.settled, self.settling_time = np.ones(count, bool), np.zeros(count)
-        self.energy = np.zeros(count)
+        known = answers is not None or isinstance(self.product, ExactProduct)
+        self.settled = np.ones(count, bool)
+        self.settling_time, self.energy = np.full((2, count), 0.0 if known else np.nan)
         if answers is None:
             image: Array = self.product @ v
             return image
@@ -61,7 +63,7 @@ class RecordedProduct:
         return np.asarray(total)
 
     def _answers(self, v: Array) -> list[Answers] | None:
-        """Return the answers of every array; None of a product that is none on a chip."""
+        """Return the answers of every array; None where a product keeps them to itself."""
         if isinstance(self.product, CompensatedProduct):
             return self.product.run(v)
         if isinstance(self.product, ProgrammedMatrix):

@@ -36,7 +36,8 @@ class LowRankStudy(System):
     >>> import numpy as np, amcspice as amc
     >>> from amcspice.algorithm.low_rank import LowRankStudy
     >>> A = np.exp(-(np.subtract.outer(np.arange(32), np.arange(32)) / 9.0) ** 2)
-    >>> LowRankStudy(rank=4).of(A, amc.Hardware(write_noise=0.05)).plan().helps
+    >>> hardware = amc.Hardware(device=amc.Memristor(write_noise=0.05))
+    >>> LowRankStudy(rank=4).of(A, hardware).plan().helps
     True
     """
 
