@@ -276,6 +276,24 @@ def test_noise_in_time_sets_a_floor_only_in_the_product():
     assert refine(inverse, A, b, method="gcr").reason == "reached"
 
 
+@pytest.mark.parametrize("kind", ["compensated", "programmed"])
+@pytest.mark.parametrize("bits", [{"dac_bits": 8}, {"adc_bits": 8}, {"dac_bits": 5, "adc_bits": 6}])
+def test_converters_of_a_product_set_a_floor_that_is_told(kind, bits):
+    # Readings of unit vectors, whose entries are codes, know nothing of it.
+    A, b = wishart(12, 96), right(12, 4)
+    chip = amc.Chip(seed=1, gain=1e9, **({"levels": 8} if kind == "compensated" else {}), **bits)
+    if kind == "compensated":
+        product = CompensatedProduct(chip, A, 8)
+        assert product.deviation > 0
+    else:
+        product = chip.program(A, "mvm")
+    refined = refine(coarse(A), A, b, product=product, method="gcr", bits=16)
+    found = errors(refined.x, np.linalg.solve(A, b))
+    assert found.min() > 2**-12
+    assert (refined.reason, refined.floor) == ("floor", "steps")
+    assert abs(refined.floor_bits + np.log2(np.median(found))) < 1
+
+
 def test_a_programmed_matrix_multiplies_as_it_is_read():
     A, b = wishart(8, 128), right(8, 4)
     chip = amc.Chip(**COARSE)

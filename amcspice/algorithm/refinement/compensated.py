@@ -6,7 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.algorithm.refinement.floor import MARGIN, floor_flops, product_bits
-from amcspice.algorithm.refinement.products import MOST_SLICES, checked_slices, real_matrix
+from amcspice.algorithm.refinement.products import (
+    MOST_SLICES,
+    checked_slices,
+    converts,
+    probed,
+    real_matrix,
+)
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
 from amcspice.system import Answers, Chip, ProgrammedMatrix
@@ -38,8 +44,8 @@ class CompensatedProduct:
     matrix : ndarray, shape (m, n)
         What the slices together hold, as it was read.
     deviation : float
-        Rms error of an output for a vector of length one that fluctuates in time; zero unless the
-        chip has noise.
+        Rms error of an output for a random vector of length one beyond that: what fluctuates in
+        time where the chip has noise; where it has converters what they round, found by probing.
 
     Raises
     ------
@@ -65,9 +71,13 @@ class CompensatedProduct:
             made.append(arrays)
         self.slices: tuple[ProgrammedMatrix, ...] = tuple(made)
         self.matrix: Array = self._given - left
-        self.deviation = fluctuation
+        self.deviation, self.deviates_by = fluctuation, "noise"
         if slices is None and not self._suffices(left, bits):
             raise InputError(f"{bits:g} bits: not there after {MOST_SLICES} slices; give fewer")
+        if converts(chip):  # readings of unit vectors do not know what is rounded of others
+            seed = chip.hardware.device.seed
+            self.deviation = probed(self, self.matrix, seed, chip.ledger)
+            self.deviates_by = "steps"
 
     def _read(self, arrays: ProgrammedMatrix) -> tuple[Array, float]:
         """Return what arrays apply, and the rms by which a reading fluctuates."""

@@ -73,15 +73,15 @@ def floor_of(matrix: Array, product: Any, ledger: Ledger) -> tuple[str, float]:
     Returns
     -------
     part : str
-        ``product``: what it holds; ``sums`` that round wrongly or ``noise`` in time, where these
-        alone would be above what it holds; ``digits`` of the matrix.
+        ``product``: what it holds; ``sums`` that round wrongly, ``steps`` of its converters or
+        ``noise`` in time, where these alone would be above what it holds; ``digits`` of the matrix.
     bits : float
     """
     parts = [(digit_bits(matrix), "digits")]
     if product is not None:
-        held, deviation = held_by(product, matrix), deviation_of(product)
+        held = held_by(product, matrix)
+        deviation, kind = deviation_of(product, held, ledger)
         bits, of_matrix = product_bits(matrix, held, deviation), product_bits(matrix, held)
-        kind = getattr(product, "deviates_by", "noise")
         parts.append((bits, "product" if of_matrix - bits < 0.5 else kind))
     ledger.compute("floor", len(parts) * floor_flops(len(matrix)))
     bits, part = min(parts)

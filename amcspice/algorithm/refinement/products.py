@@ -19,13 +19,18 @@ __all__ = [
     "ExactProduct",
     "Product",
     "checked_slices",
+    "converts",
     "deviation_of",
     "held_by",
+    "probed",
     "real_matrix",
     "saturated_in",
 ]
 
 MOST_SLICES = 32
+
+PROBES = 16
+"""Random vectors that a product with converters is tried with."""
 
 
 class Product(Protocol):
@@ -73,9 +78,47 @@ def held_by(product: Any, matrix: Array) -> Array:
     return getattr(product, "matrix", matrix)
 
 
-def deviation_of(product: Any) -> float:
-    """Return the rms error of an output for a random vector of length one, beyond the matrix."""
-    return float(getattr(product, "deviation", 0.0))
+def deviation_of(product: Any, held: Array, ledger: Ledger) -> tuple[float, str]:
+    """Return the rms error of an output for a random vector of length one, and what it is by.
+
+    Parameters
+    ----------
+    product : Product
+        A programmed matrix with converters is probed.
+    held : ndarray, shape (m, n)
+        What it multiplies with, beyond which it deviates.
+    ledger : Ledger
+        Takes the digital work.
+    """
+    if isinstance(product, ProgrammedMatrix) and converts(product.chip):
+        return probed(product, held, product.device.seed, ledger), "steps"
+    return float(getattr(product, "deviation", 0.0)), getattr(product, "deviates_by", "noise")
+
+
+def converts(chip: Any) -> bool:
+    """Whether the converters of a chip round what it is sent, or what is read."""
+    dac, adc = chip.hardware.dac, chip.hardware.adc
+    return dac is not None or (adc is not None and adc.bits is not None)
+
+
+def probed(product: Any, held: Array, seed: int, ledger: Ledger) -> float:
+    """Return the rms error of an output beyond a matrix, for random vectors of length one.
+
+    Parameters
+    ----------
+    product : Product
+    held : ndarray, shape (m, n)
+    seed : int
+        Of the vectors.
+    ledger : Ledger
+        Takes the digital work.
+    """
+    vectors = np.random.default_rng([seed, PROBES]).standard_normal((held.shape[1], PROBES))
+    vectors /= np.linalg.norm(vectors, axis=0)
+    sent = product.coded(vectors) if isinstance(product, Coding) else vectors
+    off = product @ vectors - held @ sent
+    ledger.compute("probing", 2.0 * held.size * PROBES)
+    return float(np.sqrt(np.mean(off**2)))
 
 
 def saturated_in(product: Any) -> int:

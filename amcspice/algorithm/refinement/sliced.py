@@ -20,7 +20,7 @@ import scipy.special
 from numpy.typing import ArrayLike
 
 from amcspice.algorithm.refinement.floor import slices_for
-from amcspice.algorithm.refinement.products import checked_slices, real_matrix
+from amcspice.algorithm.refinement.products import checked_slices, probed, real_matrix
 from amcspice.algorithm.refinement.slicing import check_levels, digits_of, slicing_of
 from amcspice.circuit.base import Array
 from amcspice.system import Chip, ProgrammedMatrix
@@ -29,9 +29,6 @@ __all__ = ["SlicedProduct"]
 
 SURE = 1e-9
 """Share of sums that round wrongly which a choice of rows lets be."""
-
-PROBES = 16
-"""Random vectors that a product without rounding is tried with."""
 
 QUANTILES = 4096
 """Of a normal distribution, in the place of its values."""
@@ -137,7 +134,8 @@ class SlicedProduct:
         if not self.slicing.on_grid:
             read = [held.deviation if held else np.zeros(A.shape) for held in self._held]
             self.matrix = self.matrix + np.tensordot(self._weights, read, 1) * self._unit
-            self.wrong, self.deviation = float("nan"), self._probed()
+            seed = chip.hardware.device.seed
+            self.wrong, self.deviation = float("nan"), probed(self, self.matrix, seed, chip.ledger)
             self.deviates_by = "steps"
 
     # -- programming ---------------------------------------------------------------------------
@@ -209,15 +207,6 @@ class SlicedProduct:
             shares = self._wrong(self._rows, float(np.mean(digit**2)))
             squares += worth**2 * np.einsum("s,sgm->m", self._weights**2, shares).mean()
         return float(self._unit * peak / math.sqrt(n) / self._full_code * math.sqrt(squares))
-
-    def _probed(self) -> float:
-        """Return the rms error of an output beyond the matrix, for random vectors of length one."""
-        draw = np.random.default_rng([self._chip.hardware.device.seed, PROBES])
-        vectors = draw.standard_normal((self.matrix.shape[1], PROBES))
-        vectors /= np.linalg.norm(vectors, axis=0)
-        off = self @ vectors - self.matrix @ self.coded(vectors)
-        self._chip.ledger.compute("probing", 2.0 * self.matrix.size * PROBES)
-        return float(np.sqrt(np.mean(off**2)))
 
     # -- multiplying ---------------------------------------------------------------------------
 
