@@ -294,6 +294,17 @@ def test_converters_of_a_product_set_a_floor_that_is_told(kind, bits):
     assert abs(refined.floor_bits + np.log2(np.median(found))) < 1
 
 
+def test_bits_are_those_of_the_solution_and_not_of_a_better_iteration_before():
+    A = wishart(8, 64)
+    exact, inverse = right(8), Applied(np.linalg.inv(A) + 1e-4 * right(8, 8))
+    product = CompensatedProduct(amc.Chip(levels=8, write_noise=0.01, seed=3), A, 1)
+    # The first step ends beside the exact answer, the last one at that of what the product holds.
+    refined = refine(inverse, A, A @ exact, product=product, bits=20)
+    assert refined.reason == "floor"
+    assert refined.bits == pytest.approx(-np.log2(errors(refined.x, exact).max()))
+    assert refined.bits < refined.steps[0].bits - 5
+
+
 def test_a_programmed_matrix_multiplies_as_it_is_read():
     A, b = wishart(8, 128), right(8, 4)
     chip = amc.Chip(**COARSE)

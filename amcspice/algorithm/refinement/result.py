@@ -99,8 +99,8 @@ class Refined:
 
     @property
     def bits(self) -> float:
-        """Bits of x that are right, by the exact answer."""
-        return max((step.bits for step in self.steps), default=0.0)
+        """Bits of x that are right, by the exact answer: those of the smallest residual."""
+        return min(self.steps, key=lambda step: step.residual).bits if self.steps else 0.0
 
     @property
     def failed(self) -> bool:
