@@ -118,16 +118,28 @@ def test_wires_disturb_blocks_as_an_array_of_their_size(n):
     assert 0.8 < errors[n] / errors[n // 2] < 1.2
 
 
+def test_without_writing_a_solution_costs_its_five_phases():
+    chip = amc.Chip(fidelity="behavioural", dac_bits=10, adc_bits=10)
+    inverse = BlockInverse(chip, wishart(8, 64), stages=1)
+    inverse.solve(right(8, 1))
+    cost, of = chip.cost("typical"), amc.Technology.load("typical")
+    settling = sum(phase.settling_time for phase in inverse.phases)
+    by_hand = 5 * of["dac_time"] + settling + 5 * 4 * of["adc_time"]
+    assert cost.ignored.time == pytest.approx(by_hand, rel=1e-9)
+    assert cost.counted.time > cost.time["prepare"] > 0
+
+
 def test_the_account_has_writings_operations_and_the_schur_complement():
     chip = amc.Chip()
     inverse = BlockInverse(chip, wishart(8, 32), stages=1)
     work = chip.cost().work
     assert work.programmings == 4
     orders = 4 / 3 * (8**3 + 2 * 4**3)  # eigenvalues of A, A1 and S, which are symmetric
-    assert work.flops == pytest.approx(2 / 3 * 4**3 + 4 * 4**3 + orders)
-    before = work.operated.count
+    assert work.prepared == pytest.approx(2 / 3 * 4**3 + 4 * 4**3 + orders)
+    # Blocks that calibrate those after them, and what forms these, belong to writing.
+    assert (work.operated.count, work.flops) == (0, 0.0)
     inverse.solve(right(8, 5))
-    assert chip.cost().work.operated.count == before + 5 * 5
+    assert chip.cost().work.operated.count == 5 * 5
     entered = chip.ledger.to_json()
     inverse.transfer()
     inverse.counts()

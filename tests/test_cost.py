@@ -96,7 +96,7 @@ def test_every_part_is_its_formula():
         rows_at_once=2, adcs=4, macros=3, idle_while_writing=0.5, settling_factor=2,
         amplifier_power_factor=1.5, flop_rate="1e8 1/s",
     )  # fmt: skip
-    cost = Cost(WORK, of)
+    cost = Cost(dataclasses.replace(WORK, prepared=500.0), of)
     rows, width = 3 * 32, 512 / 32
     slowest = sum(1 - (f**width) for f in (0.0, 0.2, 0.5, 1.0))
     write = rows / 2 * slowest * 175e-9
@@ -107,6 +107,7 @@ def test_every_part_is_its_formula():
         "dac": 100 * conversion[0] / 3,
         "settle": 2 * 7e-6 / 3,
         "adc": 800 / 4 * conversion[1] / 3,
+        "prepare": 500 / 1e8 / 3,
         "digital": 1000 / 1e8 / 3,
         "wait_for_memory": 0.0,
     }
@@ -123,11 +124,13 @@ def test_every_part_is_its_formula():
         "adc": 800 * of["adc_energy"],
         "buffer": values * of["value_bytes"] * of["buffer_energy"],
         "memory": values * of["value_bytes"] * of["dram_energy"],
+        "prepare": 500 * of["flop_energy"],
         "digital": 1000 * of["flop_energy"],
     }
     assert cost.energy == pytest.approx(energy)
     assert cost.counted.time == pytest.approx(sum(time.values()), rel=1e-12)
     assert cost.counted.energy == pytest.approx(sum(energy.values()), rel=1e-12)
+    assert cost.without_writing.time["prepare"] == cost.without_writing.energy["prepare"] == 0
     area = cost.area
     assert area["amplifiers"] == pytest.approx(3 * 8 * 1000e-12)
     assert area["adcs"] == pytest.approx(3 * 4 * 1200e-12)

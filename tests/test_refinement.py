@@ -203,7 +203,7 @@ def test_bits_of_the_given_matrix_choose_the_slices(kind):
         fewer = kind(chip, A, len(product.slices) - 1)
         made = forecast(A, np.linalg.inv(A), fewer.matrix, deviation=fewer.deviation)
         assert made.floor_bits < 21
-        assert chip.cost().work.flops > 0
+        assert chip.cost().work.prepared > 0
 
 
 @pytest.mark.parametrize(("n", "most"), [(16, 9), (32, 9), (64, 10)])

@@ -217,7 +217,7 @@ class AnalogSolver:
             ledger.write(ledger.activity(factor.activity))
             assert factor.circuit is not None
             for work, flops in factor.circuit.digital_work.items():
-                ledger.compute(f"{work} of {FACTOR}", flops)
+                ledger.compute(f"{work} of {FACTOR}", flops, prepares=True)
         if factor.calibrated is not None:
             ledger.merge(factor.calibrated)
         ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)

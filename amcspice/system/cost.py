@@ -93,6 +93,7 @@ class Cost:
             "write": self._writing_time(),
             "calibrate": sum(self._operating_time(work.calibrated).values()),
             **self._operating_time(work.operated),
+            "prepare": work.prepared / of["flop_rate"],
             "digital": work.flops / of["flop_rate"],
         }
         parts = {name: seconds / of["macros"] for name, seconds in parts.items()}
@@ -115,6 +116,7 @@ class Cost:
             **self._operating_energy(work.operated),
             "buffer": self._bytes * of["buffer_energy"],
             "memory": self._bytes * of["dram_energy"],
+            "prepare": work.prepared * of["flop_energy"],
             "digital": work.flops * of["flop_energy"],
         }
 

@@ -24,13 +24,16 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-__all__ = ["CALIBRATION", "KINDS", "Activity", "Ledger", "word_lines"]
+__all__ = ["CALIBRATION", "KINDS", "PREPARATION", "Activity", "Ledger", "word_lines"]
 
 KINDS = ("writing", "operation", "digital", "waiting")
 """What an entry can be."""
 
 CALIBRATION = "calibration of "
 """What the kind of an activity begins with that calibrates another."""
+
+PREPARATION = "preparation"
+"""The kind of an activity that is digital work for a writing."""
 
 COUNTS = (
     "count", "repeats", "saturated", "unsettled", "untimed", "dac", "adc", "cells", "rows",
@@ -187,7 +190,15 @@ class Ledger:
         """Enter that time passes."""
         self._enter(activity, "waiting", {"count": 1, "wait": seconds})
 
-    def compute(self, label: str, flops: float, bytes: float = 0.0, count: int = 1) -> None:
+    def compute(
+        self,
+        label: str,
+        flops: float,
+        bytes: float = 0.0,
+        count: int = 1,
+        *,
+        prepares: bool = False,
+    ) -> None:
         """Enter digital work beside the arrays, as an algorithm states it.
 
         Parameters
@@ -200,9 +211,12 @@ class Ledger:
             Read and written for it, beside what goes through converters.
         count : int
             How often.
+        prepares : bool
+            Whether it belongs to writing: it takes part in what is programmed, once.
         """
         figures = {"count": count, "flops": flops, "bytes": bytes}
-        self._enter(self.activity(Activity(label, "digital")), "digital", figures)
+        activity = self.activity(Activity(label, PREPARATION if prepares else "digital"))
+        self._enter(activity, "digital", figures)
 
     def operate(
         self,

@@ -128,7 +128,7 @@ class ProgrammedMatrix:
             activity = Activity.of(self.label, "writing", whole, matrix=self.ident)
             chip.ledger.write(chip.ledger.activity(activity))
             for work, flops in whole.digital_work.items():
-                chip.ledger.compute(f"{work} of {self.label}", flops)
+                chip.ledger.compute(f"{work} of {self.label}", flops, prepares=True)
             service.calibrate()
         self._arrays, self._services = arrays, {arrays.first: service}
 
@@ -207,7 +207,7 @@ class ProgrammedMatrix:
         """
         return self._service(self._offered(problem)).circuit
 
-    def run(self, b: ArrayLike, problem: str | None = None) -> Answers:
+    def run(self, b: ArrayLike, problem: str | None = None, *, calibrates: bool = False) -> Answers:
         """Run operations and return everything that is known of them.
 
         Parameters
@@ -216,6 +216,9 @@ class ProgrammedMatrix:
             Right-hand sides; for products and eigenvectors vectors with an entry for each column.
         problem : str, optional
             Of a macro; None is what the matrix was programmed for.
+        calibrates : bool
+            Whether they belong to writing: answers that calibrate what is programmed next, or that
+            are read in place.
 
         Returns
         -------
@@ -235,7 +238,7 @@ class ProgrammedMatrix:
         """
         service = self._service(self._offered(problem))
         vectors = service.vectors(b)
-        made = self._calibrated(service).run(vectors)
+        made = self._calibrated(service).run(vectors, calibrates=calibrates)
         name = service.problem
         ran = self.counts.get(name, 0)
         self.counts[name] = ran + len(vectors)

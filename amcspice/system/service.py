@@ -103,12 +103,15 @@ class Service:
         """Return right-hand sides as its circuit takes them, shape (K, m)."""
         return self.arrays.vectors(self.circuit, b)
 
-    def run(self, vectors: Array) -> Operations:
-        """Run operations (K, m) and enter them."""
-        if self._entered is None:
-            self._entered = self.chip.ledger.activity(self._activity())
-        made = self._run(vectors, self._noting(self._entered))
-        self.chip.ledger.saturate(self._entered, int((made.saturated > 0).sum()))
+    def run(self, vectors: Array, *, calibrates: bool = False) -> Operations:
+        """Run operations (K, m) and enter them; ``calibrates``: as part of writing."""
+        entered = self._entered
+        if calibrates:
+            entered = self.chip.ledger.activity(self._activity(CALIBRATION))
+        elif entered is None:
+            entered = self._entered = self.chip.ledger.activity(self._activity())
+        made = self._run(vectors, self._noting(entered))
+        self.chip.ledger.saturate(entered, int((made.saturated > 0).sum()))
         self.chip.record(self.circuit, vectors, made.volts_per_unit)
         return made
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from amcspice.system.ledger import CALIBRATION, Activity, Ledger
+from amcspice.system.ledger import CALIBRATION, PREPARATION, Activity, Ledger
 
 __all__ = ["Estimate", "Estimates", "Operated", "Work", "Writing"]
 
@@ -179,6 +179,8 @@ class Work:
         Operations; and those that calibrate ranges after a writing, which belong to it.
     flops, bytes : float
         Digital operations beside the arrays, and what is read and written for them.
+    prepared : float
+        Digital operations that belong to writing, beyond these.
     amplifier_count, cell_count, inputs : int
         Of the largest arrays: what a macro must have.
     oracle : bool
@@ -194,6 +196,7 @@ class Work:
     cell_count: int = 0
     inputs: int = 0
     oracle: bool = False
+    prepared: float = 0.0
 
     @classmethod
     def of(cls, ledger: Ledger, estimates: Estimates | None = None) -> Work:
@@ -227,7 +230,8 @@ class Work:
             ),
             operated=operated,
             calibrated=calibrated,
-            flops=sum(float(row["flops"]) for _, row in ledger.sums("digital")),
+            flops=_flops(ledger, prepares=False),
+            prepared=_flops(ledger, prepares=True),
             bytes=sum(float(row["bytes"]) for _, row in ledger.sums("digital")),
             amplifier_count=max((held.amplifier_count for held in entered), default=0),
             cell_count=max((held.array_cells for held in entered), default=0),
@@ -243,13 +247,14 @@ class Work:
             operated=self.operated.times(count),
             calibrated=self.calibrated.times(count),
             flops=self.flops * count,
+            prepared=self.prepared * count,
             bytes=self.bytes * count,
         )
 
     @property
     def without_writing(self) -> Work:
         """The same as if everything were programmed already."""
-        return replace(self, writings=(), calibrated=Operated())
+        return replace(self, writings=(), calibrated=Operated(), prepared=0.0)
 
     @property
     def cells(self) -> int:
@@ -296,3 +301,11 @@ class Work:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+def _flops(ledger: Ledger, *, prepares: bool) -> float:
+    return sum(
+        float(row["flops"])
+        for held, row in ledger.sums("digital")
+        if (held.kind == PREPARATION) is prepares
+    )

@@ -122,9 +122,11 @@ class BlockInverse:
     def _enter_digital(self) -> None:
         """Enter what choosing orders and forming Schur complements takes."""
         if self.partition.order_flops:
-            self.chip.ledger.compute("order of blocks", self.partition.order_flops)
+            flops = self.partition.order_flops
+            self.chip.ledger.compute("order of blocks", flops, prepares=True)
         for block in self.partition.halves:
-            self.chip.ledger.compute(f"Schur complement of {block.name}", block.schur_flops)
+            name = f"Schur complement of {block.name}"
+            self.chip.ledger.compute(name, block.schur_flops, prepares=True)
 
     # -- solving -------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def _product(arrays: Sequence[ProgrammedMatrix], vectors: Array, ask: Ask) -> Ar
 
 def _calibrating(arrays: ProgrammedMatrix, vectors: Array) -> Array:
     """Run operations whose solutions calibrate the blocks that come after them."""
-    solutions: Array = arrays.run(vectors).x
+    solutions: Array = arrays.run(vectors, calibrates=True).x
     return solutions
 
 

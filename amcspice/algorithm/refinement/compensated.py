@@ -82,17 +82,17 @@ class CompensatedProduct:
     def _read(self, arrays: ProgrammedMatrix) -> tuple[Array, float]:
         """Return what arrays apply, and the rms by which a reading fluctuates."""
         units = np.eye(self._given.shape[1])
-        first: Array = arrays.run(units).x
-        self._chip.ledger.compute("reading in place", float(first.size))
+        first: Array = arrays.run(units, calibrates=True).x
+        self._chip.ledger.compute("reading in place", float(first.size), prepares=True)
         if not self._chip.noise:
             return first, 0.0
-        second: Array = arrays.run(units).x
+        second: Array = arrays.run(units, calibrates=True).x
         return (first + second) / 2, float(np.sqrt(np.mean((first - second) ** 2) / 2))
 
     def _suffices(self, left: Array, bits: float) -> bool:
         if left is self._given:
             return False
-        self._chip.ledger.compute("number of slices", floor_flops(len(left)))
+        self._chip.ledger.compute("number of slices", floor_flops(len(left)), prepares=True)
         return product_bits(self._given, self._given - left) >= bits + MARGIN
 
     def run(self, v: Array) -> list[Answers]:

@@ -127,7 +127,7 @@ def slices_for(
     except np.linalg.LinAlgError:
         raise InputError("matrix: singular, no product gives it a solution") from None
     if ledger is not None:
-        ledger.compute("number of slices", floor_flops(len(A)))
+        ledger.compute("number of slices", floor_flops(len(A)), prepares=True)
     slices = max(math.ceil((bits + MARGIN + math.log2(spread)) / cell_bits), 1)
     if slices > MOST_SLICES:
         raise InputError(

@@ -147,9 +147,9 @@ class SlicedProduct:
         arrays = self._chip.program(
             digit, "mvm", label=f"digit {number}", largest_entry=float(self.slicing.largest_digit)
         )
-        read = _volts(arrays, np.eye(digit.shape[1]))
+        read = _volts(arrays, np.eye(digit.shape[1]), calibrates=True)
         gain = float((read * digit).sum() / (digit * digit).sum())
-        self._chip.ledger.compute("reading in place", 4.0 * digit.size)
+        self._chip.ledger.compute("reading in place", 4.0 * digit.size, prepares=True)
         return _Slice(arrays, gain, read / gain - digit)
 
     @property
@@ -303,8 +303,8 @@ def _groups(count: int, rows: int) -> list[slice]:
     return [slice(first, first + rows) for first in range(0, count, rows)]
 
 
-def _volts(arrays: ProgrammedMatrix, vectors: Array) -> Array:
+def _volts(arrays: ProgrammedMatrix, vectors: Array, *, calibrates: bool = False) -> Array:
     """Return outputs (m, K) before the converters of the chip, in the unit of the product."""
-    made = arrays.run(vectors).operations
+    made = arrays.run(vectors, calibrates=calibrates).operations
     read: Array = made.circuit.read_out(made.measurement.sampled, made.volts_per_unit[:, None])
     return read.T
