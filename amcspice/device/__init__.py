@@ -1,11 +1,13 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
+from amcspice.device.cell import Cell
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
 from amcspice.device.mapping import LargestEntry, Mapping, Predistortion, map_matrix
-from amcspice.device.memristor import DEVICES, Memristor
+from amcspice.device.memristor import DEVICES, Memristor, cell
 from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
+from amcspice.device.programmable import ProgrammableCell
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.spread import nominal, spread
 from amcspice.device.switching import SwitchingCell
@@ -18,6 +20,7 @@ __all__ = [
     "PARTS",
     "PINS",
     "PRESETS",
+    "Cell",
     "Compatibility",
     "Hardware",
     "LargestEntry",
@@ -25,11 +28,13 @@ __all__ = [
     "Memristor",
     "OpAmp",
     "Predistortion",
+    "ProgrammableCell",
     "Subcircuit",
     "SwitchingCell",
     "Wire",
     "WriteErrors",
     "WriteVerify",
+    "cell",
     "map_matrix",
     "nominal",
     "part_kinds",

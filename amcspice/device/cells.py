@@ -206,6 +206,23 @@ class WriteErrors:
         errors: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
         return errors
 
+    def moments(self, aimed: NDArray[np.float64]) -> tuple[Values, Values]:
+        """Return mean and mean square of conductances with such errors, cut off at zero.
+
+        Parameters
+        ----------
+        aimed : ndarray
+            Conductances aimed at [S].
+        """
+        mean, square = np.empty_like(aimed), np.empty_like(aimed)
+        levels = np.array(self.levels)
+        at = np.searchsorted((levels[1:] + levels[:-1]) / 2, aimed)
+        for level, found in enumerate(self.errors):
+            here = at == level
+            values = np.maximum(aimed[here][:, None] + np.array(found), 0.0)
+            mean[here], square[here] = values.mean(axis=1), (values**2).mean(axis=1)
+        return mean, square
+
 
 def _measured(value: Any) -> Any:
     return WriteErrors.read(value) if isinstance(value, str | Path) else value

@@ -7,8 +7,9 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, InstanceOf
 
+from amcspice.device.cell import Cell
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PRESETS, OpAmp
@@ -44,8 +45,8 @@ class Hardware:
 
     Parameters
     ----------
-    device : Memristor or str, optional
-        Cells, or the name of a preset.
+    device : Cell or str, optional
+        Cells, such as a `Memristor`, or their name.
     wire : Wire, optional
         Lines.
     opamp : OpAmp or str, optional
@@ -63,7 +64,9 @@ class Hardware:
     (0.03, 2.0, 16000000.0)
     """
 
-    device: Annotated[Memristor, _named(Memristor)] = dataclasses.field(default_factory=Memristor)
+    device: Annotated[InstanceOf[Cell], _named(Memristor)] = dataclasses.field(
+        default_factory=Memristor
+    )
     wire: Wire = dataclasses.field(default_factory=Wire)
     opamp: Annotated[OpAmp, _named(OpAmp)] = dataclasses.field(default_factory=OpAmp)
     dac: DAC | None = None

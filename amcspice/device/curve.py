@@ -1,0 +1,67 @@
+"""Curves of current over voltage of cells that are no straight lines.
+
+``netlist/noise.py`` writes them into flat decks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Curve", "Polynomial", "Sinh"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sinh:
+    """i = g v0 sinh(v / v0).
+
+    Parameters
+    ----------
+    voltage : float
+        v0 [V].
+    """
+
+    voltage: float
+    words: ClassVar[str] = "a sinh I-V curve"
+
+    def current(self, conductance: Array, voltage: Array) -> Array:
+        """Return the current at a voltage [A]; arrays are broadcast."""
+        current: Array = conductance * self.voltage * np.sinh(voltage / self.voltage)
+        return current
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """i = g v + a(g) v^2 + b(g) v^3, with a and b polynomials of log10(g / 1 S).
+
+    Parameters
+    ----------
+    second, third : tuple of float
+        Coefficients of a and b, that of the highest power first [A/V^2], [A/V^3].
+    """
+
+    second: tuple[float, ...]
+    third: tuple[float, ...]
+    words: ClassVar[str] = "a polynomial I-V curve"
+
+    def coefficients(self, conductance: Array) -> tuple[Array, Array]:
+        """Return a and b of conductances; a cell that is off has none."""
+        on = conductance > 0
+        log = np.log10(np.where(on, conductance, 1.0))
+        return (
+            np.where(on, np.polyval(self.second, log), 0.0),
+            np.where(on, np.polyval(self.third, log), 0.0),
+        )
+
+    def current(self, conductance: Array, voltage: Array) -> Array:
+        """Return the current at a voltage [A]; arrays are broadcast."""
+        second, third = self.coefficients(conductance)
+        return conductance * voltage + second * voltage**2 + third * voltage**3
+
+
+Curve = Sinh | Polynomial
