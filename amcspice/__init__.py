@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from amcspice.device import (
         ADC,
         DAC,
+        Cell,
         Hardware,
         Memristor,
         OpAmp,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         Wire,
         WriteErrors,
         WriteVerify,
+        cell,
     )
     from amcspice.engine import BACKENDS, Analysis, Backend
     from amcspice.errors import (
@@ -83,6 +85,7 @@ __all__ = [
     "Analysis",
     "Backend",
     "CautionWarning",
+    "Cell",
     "Chip",
     "Circuit",
     "ClassicGINV",
@@ -119,6 +122,7 @@ __all__ = [
     "Wire",
     "WriteErrors",
     "WriteVerify",
+    "cell",
     "make_circuit",
     "measured_opamp",
     "monte_carlo",

@@ -1,6 +1,6 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
-from amcspice.device.cell import Cell
+from amcspice.device.cell_model import Cell
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
@@ -8,6 +8,7 @@ from amcspice.device.mapping import LargestEntry, Mapping, Predistortion, map_ma
 from amcspice.device.memristor import DEVICES, Memristor, cell
 from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
 from amcspice.device.programmable import ProgrammableCell
+from amcspice.device.published import PUBLISHED, PublishedCell
 from amcspice.device.schedule import WriteVerify
 from amcspice.device.spread import nominal, spread
 from amcspice.device.switching import SwitchingCell
@@ -20,6 +21,7 @@ __all__ = [
     "PARTS",
     "PINS",
     "PRESETS",
+    "PUBLISHED",
     "Cell",
     "Compatibility",
     "Hardware",
@@ -29,6 +31,7 @@ __all__ = [
     "OpAmp",
     "Predistortion",
     "ProgrammableCell",
+    "PublishedCell",
     "Subcircuit",
     "SwitchingCell",
     "Wire",

@@ -43,16 +43,20 @@ class Polynomial:
     ----------
     second, third : tuple of float
         Coefficients of a and b, that of the highest power first [A/V^2], [A/V^3].
+    lowest, highest : float
+        Conductances between which they hold; others have those of the nearer one [S].
     """
 
     second: tuple[float, ...]
     third: tuple[float, ...]
+    lowest: float
+    highest: float
     words: ClassVar[str] = "a polynomial I-V curve"
 
     def coefficients(self, conductance: Array) -> tuple[Array, Array]:
         """Return a and b of conductances; a cell that is off has none."""
         on = conductance > 0
-        log = np.log10(np.where(on, conductance, 1.0))
+        log = np.log10(np.clip(conductance, self.lowest, self.highest))
         return (
             np.where(on, np.polyval(self.second, log), 0.0),
             np.where(on, np.polyval(self.third, log), 0.0),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, InstanceOf
 
-from amcspice.device.cell import Cell
+from amcspice.device.cell_model import Cell
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.device.opamp import PRESETS, OpAmp

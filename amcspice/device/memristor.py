@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.device.cell import Cell
+from amcspice.device.cell_model import Cell
 from amcspice.device.cells import Measured
 from amcspice.device.curve import Curve, Sinh
 from amcspice.device.draws import normals, uniforms

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, roots_legendre
 
-from amcspice.device.cell import Cell
+from amcspice.device.cell_model import Cell
 from amcspice.errors import UnsupportedError
 
 __all__ = ["cell_moments", "censored_moments", "drift_moments", "mean_over_normal"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from amcspice.device.cell import Cell
+from amcspice.device.cell_model import Cell
 from amcspice.device.memristor import DEVICES, Memristor
 from amcspice.errors import UnsupportedError
 

@@ -16,27 +16,29 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.device.cell import REFERENCE_TEMPERATURE, Cell
+from amcspice.device.cell_model import REFERENCE_TEMPERATURE, Cell
 from amcspice.device.cells import Conductances, Stuck, of_array
 from amcspice.device.draws import normals, uniforms
 from amcspice.device.moments import censored_moments, drift_moments, mean_over_normal
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["ProgrammableCell"]
+__all__ = ["ProgrammableCell", "SmallestConductance"]
 
 Array = NDArray[np.float64]
+
+SmallestConductance = Annotated[
+    float,
+    Field(ge=0, description="Smallest programmable conductance."),
+    Quantity("S", (1e-15, 0.01)),
+]
 
 
 @parameters
 class ProgrammableCell(Cell):
     """A cell that is programmed to levels or to any conductance, with an optional selector."""
 
-    g_min: Annotated[
-        float,
-        Field(ge=0, description="Smallest programmable conductance."),
-        Quantity("S", (1e-15, 0.01)),
-    ] = 0.0
+    g_min: SmallestConductance = 0.0
     selector: Annotated[
         bool,
         Field(description="A cell that should hold zero is switched off; without, it is at g_min."),
@@ -219,7 +221,7 @@ class ProgrammableCell(Cell):
         UnsupportedError
             If single cells are given: maps of stuck ones, programmed conductances.
         """
-        if self.typical() != self or not all(
+        if self.typical() is not self or not all(
             isinstance(stuck, float) for stuck in (self.stuck_on, self.stuck_off)
         ):
             raise UnsupportedError(

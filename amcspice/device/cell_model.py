@@ -19,12 +19,18 @@ from amcspice.device.curve import Curve
 from amcspice.errors import UnsupportedError
 from amcspice.schema import Quantity, parameters
 
-__all__ = ["REFERENCE_TEMPERATURE", "Cell"]
+__all__ = ["REFERENCE_TEMPERATURE", "Cell", "LargestConductance"]
 
 Array = NDArray[np.float64]
 
 REFERENCE_TEMPERATURE = 300.0
 """Temperature at which conductances are programmed [K]."""
+
+LargestConductance = Annotated[
+    float,
+    Field(gt=0, description="Largest programmable conductance."),
+    Quantity("S", (1e-9, 0.1)),
+]
 
 
 @parameters
@@ -35,11 +41,7 @@ class Cell(abc.ABC):
     say `quantise`, `write` and `read`.
     """
 
-    g_max: Annotated[
-        float,
-        Field(gt=0, description="Largest programmable conductance."),
-        Quantity("S", (1e-9, 0.1)),
-    ] = 100e-6
+    g_max: LargestConductance = 100e-6
     temperature: Annotated[
         float, Field(gt=0, description="Of the cells."), Quantity("K", (1, 1000))
     ] = REFERENCE_TEMPERATURE
