@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import pydantic
 
 from amcspice.circuit.parts.constraint import NonNegative, Unconstrained
-from amcspice.device import DEVICES, PRESETS, Cell, Memristor, OpAmp
+from amcspice.device import DEVICES, PRESETS, Cell, MeasuredArray, Memristor, OpAmp, as_cell
 from amcspice.errors import InputError, did_you_mean
 
 __all__ = ["validate_fields"]
@@ -95,6 +95,8 @@ def _stays(owner: Any, name: str, kind: type, value: Any) -> bool:
 
 def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
     where = f"{type(circuit).__name__}.{item.name} = {value!r}"
+    if isinstance(value, MeasuredArray) and Cell in item.exact:
+        return as_cell(value)
     if item.named is not None and isinstance(value, str):
         _, names, make = item.named
         if value not in names:

@@ -5,7 +5,8 @@ from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
 from amcspice.device.mapping import LargestEntry, Mapping, Predistortion, map_matrix
-from amcspice.device.memristor import DEVICES, Memristor, cell
+from amcspice.device.measured import MeasuredArray
+from amcspice.device.memristor import DEVICES, Memristor, as_cell, cell
 from amcspice.device.opamp import PINS, PRESETS, Compatibility, OpAmp, Subcircuit
 from amcspice.device.programmable import ProgrammableCell
 from amcspice.device.published import PUBLISHED, PublishedCell
@@ -27,6 +28,7 @@ __all__ = [
     "Hardware",
     "LargestEntry",
     "Mapping",
+    "MeasuredArray",
     "Memristor",
     "OpAmp",
     "Predistortion",
@@ -37,6 +39,7 @@ __all__ = [
     "Wire",
     "WriteErrors",
     "WriteVerify",
+    "as_cell",
     "cell",
     "map_matrix",
     "nominal",

@@ -19,7 +19,7 @@ from amcspice.errors import ImplausibleWarning, InputError
 from amcspice.files import named_files
 from amcspice.schema import parameters, to_number
 
-__all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array"]
+__all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array", "stuck_cells"]
 
 Values = NDArray[Any]
 
@@ -58,6 +58,14 @@ def of_array(maps: Any, array: int, shape: tuple[int, ...], what: str) -> Values
             f"array uses {shape}; give at least as many rows and columns"
         )
     return map_of_array[: shape[0], : shape[1]]
+
+
+def stuck_cells(stuck: Any, chance: Values, array: int, what: str) -> NDArray[np.bool_]:
+    """Return which cells are stuck: those of a map, or a fraction by chance from 0 to 1."""
+    if isinstance(stuck, float):
+        return chance < stuck
+    stuck_map = of_array(stuck, array, chance.shape, what)
+    return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map
 
 
 def _nested(values: Any, kind: str) -> Any:

@@ -39,18 +39,24 @@ class Sinh:
 class Polynomial:
     """i = g v + a(g) v^2 + b(g) v^3, with a and b polynomials of log10(g / 1 S).
 
+    Beyond the voltages that were measured it goes on as its tangent: a polynomial would turn back
+    there, and amplifiers would come to rest at voltages that no cell bears.
+
     Parameters
     ----------
     second, third : tuple of float
         Coefficients of a and b, that of the highest power first [A/V^2], [A/V^3].
     lowest, highest : float
         Conductances between which they hold; others have those of the nearer one [S].
+    reach : float
+        Largest voltage that was measured, of both signs [V].
     """
 
     second: tuple[float, ...]
     third: tuple[float, ...]
     lowest: float
     highest: float
+    reach: float
     words: ClassVar[str] = "a polynomial I-V curve"
 
     def coefficients(self, conductance: Array) -> tuple[Array, Array]:
@@ -65,7 +71,11 @@ class Polynomial:
     def current(self, conductance: Array, voltage: Array) -> Array:
         """Return the current at a voltage [A]; arrays are broadcast."""
         second, third = self.coefficients(conductance)
-        return conductance * voltage + second * voltage**2 + third * voltage**3
+        near = np.clip(voltage, -self.reach, self.reach)
+        tangent = 2 * second * near + 3 * third * near**2
+        excess = second * near**2 + third * near**3 + tangent * (voltage - near)
+        current: Array = conductance * voltage + excess
+        return current
 
 
 Curve = Sinh | Polynomial

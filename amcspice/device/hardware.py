@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, InstanceOf
 
 from amcspice.device.cell_model import Cell
 from amcspice.device.converter import ADC, DAC
-from amcspice.device.memristor import DEVICES, Memristor
+from amcspice.device.memristor import DEVICES, Memristor, as_cell
 from amcspice.device.opamp import PRESETS, OpAmp
 from amcspice.device.wire import Wire
 from amcspice.errors import InputError
@@ -64,7 +64,7 @@ class Hardware:
     (0.03, 2.0, 16000000.0)
     """
 
-    device: Annotated[InstanceOf[Cell], _named(Memristor)] = dataclasses.field(
+    device: Annotated[InstanceOf[Cell], BeforeValidator(as_cell)] = dataclasses.field(
         default_factory=Memristor
     )
     wire: Wire = dataclasses.field(default_factory=Wire)
@@ -113,6 +113,8 @@ def split_hardware(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     others = dict(options)
     hardware = others.pop("hardware", None)
     parts = {name: others.pop(name) for name in PARTS if name in others}
+    if "device" in parts:
+        parts["device"] = as_cell(parts["device"])
     if hardware is not None:
         if not isinstance(hardware, Hardware):
             raise InputError(f"hardware = {hardware!r}: must be an amcspice.Hardware")

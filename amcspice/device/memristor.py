@@ -16,12 +16,13 @@ from amcspice.device.cell_model import Cell
 from amcspice.device.cells import Measured
 from amcspice.device.curve import Curve, Sinh
 from amcspice.device.draws import normals, uniforms
+from amcspice.device.measured import MeasuredArray
 from amcspice.device.moments import censored_moments
 from amcspice.device.programmable import ProgrammableCell
 from amcspice.registry import Registry
 from amcspice.schema import Name, Quantity, parameters
 
-__all__ = ["DEVICES", "Memristor", "cell"]
+__all__ = ["DEVICES", "Memristor", "as_cell", "cell"]
 
 Array = NDArray[np.float64]
 
@@ -121,6 +122,8 @@ class Memristor(ProgrammableCell):
     @property
     def drawn(self) -> bool:
         """Whether anything depends on the seed."""
+        if self.measured is not None and self.measured.repeated:
+            return True
         written = self.programmed is None and (
             self.write_noise
             or self.write_errors is not None
@@ -199,6 +202,13 @@ DEVICES: Registry[Mapping[str, Any] | type[Cell]] = Registry(
 
 ``hfo2-16`` is a generic assumption of a 16-level cell, not a measured part.
 """
+
+
+def as_cell(value: Any) -> Any:
+    """Return cells for their name, or for measured conductances; other values as they are."""
+    if isinstance(value, str):
+        return cell(value)
+    return Memristor(measured=value) if isinstance(value, MeasuredArray) else value
 
 
 def cell(name: str, **changes: Any) -> Any:

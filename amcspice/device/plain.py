@@ -31,6 +31,9 @@ def cell_to_plain(cell: Cell) -> dict[str, Any]:
             f"cells of the class {kind.__name__} have no file: the class has no name "
             "(entry point amcspice.cells)"
         )
+    measured = getattr(cell, "measured", None)
+    if measured is not None and not measured.files:
+        raise UnsupportedError("measured cells that no file holds have no file: save them first")
     fields: dict[str, Any] = json.loads(TypeAdapter(kind).dump_json(cell))
     return fields if name is None else {"cells": name, **fields}
 

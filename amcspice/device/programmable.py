@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from amcspice.device.cell_model import REFERENCE_TEMPERATURE, Cell
-from amcspice.device.cells import Conductances, Stuck, of_array
+from amcspice.device.cells import Conductances, Stuck, of_array, stuck_cells
 from amcspice.device.draws import normals, uniforms
+from amcspice.device.measured import MeasuredArray, MeasuredCells, MeasuredUnit
 from amcspice.device.moments import censored_moments, drift_moments, mean_over_normal
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import Name, Quantity, parameters
@@ -59,6 +60,19 @@ class ProgrammableCell(Cell):
         ),
         Name(file=True),
     ] = None
+    measured_unit: Annotated[
+        MeasuredUnit | None,
+        Field(description="Unit of measured; none is what the name of the file ends with, or S."),
+    ] = None
+    measured: Annotated[
+        MeasuredCells,
+        Field(
+            description="Measured conductances in the place of drawn ones, an array a file: .npy "
+            "(rows, columns[, reads]) or .csv; nan is a cell that has failed, repeated reads are "
+            "the read noise."
+        ),
+        Name(file=True),
+    ] = None
     stuck_on: Annotated[
         Stuck,
         Field(
@@ -95,6 +109,8 @@ class ProgrammableCell(Cell):
         super().__post_init__()
         if self.g_min >= self.g_max:
             raise ValueError(f"g_min = {self.g_min} must be below g_max = {self.g_max}")
+        if self.programmed is not None and self.measured is not None:
+            raise ValueError("give either programmed or measured")
         fractions = [x for x in (self.stuck_on, self.stuck_off) if isinstance(x, float)]
         if sum(fractions) > 1:
             raise ValueError("stuck_on + stuck_off must not exceed 1")
@@ -108,6 +124,11 @@ class ProgrammableCell(Cell):
     def temperature_factor(self) -> float:
         """Conductance at ``temperature`` over that at 300 K."""
         return 1 + self.temperature_coefficient * (self.temperature - REFERENCE_TEMPERATURE)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What figures of these cells stand on, a sentence each."""
+        return () if self.measured is None else tuple(self.measured.cautions(self.g_max))
 
     # -- laws ----------------------------------------------------------------------------------
 
@@ -176,6 +197,11 @@ class ProgrammableCell(Cell):
         Temperature, drift and frozen read noise act on every cell; one that is off stays off.
         """
         conductance = self._relaxed(written * self.temperature_factor, written, array)
+        measured: MeasuredArray | None = self.measured
+        if measured is not None and array < len(measured):
+            chance = uniforms(self.seed, "read", written.shape, array, cycle)
+            ratio = measured.read(array, chance) / np.where(written > 0, written, 1.0)
+            return conductance * ratio
         spread = self.read_spread(written)
         if np.any(spread):
             noise = normals(self.seed, "read", written.shape, array, cycle)
@@ -207,8 +233,8 @@ class ProgrammableCell(Cell):
         if self.stuck_on == self.stuck_off == 0.0:
             return np.zeros(shape, bool), np.zeros(shape, bool)
         fate = uniforms(self.seed, "stuck", shape, array)
-        on = _stuck_cells(self.stuck_on, fate, array, "stuck_on")
-        off = _stuck_cells(self.stuck_off, 1 - fate, array, "stuck_off")
+        on = stuck_cells(self.stuck_on, fate, array, "stuck_on")
+        off = stuck_cells(self.stuck_off, 1 - fate, array, "stuck_off")
         return on & ~off, off
 
     # -- what a cell is in the mean --------------------------------------------------------------
@@ -271,9 +297,14 @@ class ProgrammableCell(Cell):
 
     def typical(self) -> Self:
         """Return such cells without what is known of single ones, which fits one matrix only."""
-        return self if self.programmed is None else dataclasses.replace(self, programmed=None)
+        if self.programmed is None and self.measured is None:
+            return self
+        return dataclasses.replace(self, programmed=None, measured=None)
 
     def _held(self, shape: tuple[int, ...], array: int) -> Array | None:
+        if self.measured is not None:
+            measured: Array | None = self.measured.held(array, shape)
+            return measured
         if self.programmed is None:
             return None
         programmed = of_array(self.programmed, array, shape, "programmed")
@@ -283,10 +314,3 @@ class ProgrammableCell(Cell):
                 f"{shape}, the programmed one {np.shape(self.programmed[array])}"
             )
         return programmed
-
-
-def _stuck_cells(stuck: Any, chance: Array, array: int, what: str) -> NDArray[np.bool_]:
-    if isinstance(stuck, float):
-        return chance < stuck
-    stuck_map = of_array(stuck, array, chance.shape, what)
-    return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map

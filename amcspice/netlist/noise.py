@@ -66,7 +66,9 @@ def excess_source(index: int, a: str, b: str, conductance: float, device: Cell) 
         return f"B{index} {a} {b} I={conductance!r}*v(noise{index})*{drop}"
     if isinstance(curve, Polynomial):
         second, third = (float(part) for part in curve.coefficients(np.asarray(conductance)))
-        return f"B{index} {a} {b} I={drop}*{drop}*({second!r}+{third!r}*{drop})"
+        near = f"max(min({drop},{curve.reach!r}),-{curve.reach!r})"
+        tangent = f"({drop}-{near})*({2 * second!r}+{3 * third!r}*{near})"
+        return f"B{index} {a} {b} I={near}*({near}*({second!r}+{third!r}*{near})+{tangent})"
     scale = curve.voltage
     return f"B{index} {a} {b} I={conductance!r}*({factor}{scale!r}*sinh({drop}/{scale!r})-{drop})"
 

@@ -152,5 +152,8 @@ def _reasons(cls: Any, items: Sequence[Any]) -> str:
             reasons.setdefault(".".join([owner, *parts]), []).append(f"no such parameter; {known}")
         else:
             place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
-            reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
+            own = isinstance(item.get("ctx", {}).get("error"), InputError)  # may name a file
+            reasons.setdefault(place, []).append(
+                message if own else f"{message[:1].lower()}{message[1:]}"
+            )
     return "; ".join(f"{place}: {' or '.join(why)}" for place, why in reasons.items())

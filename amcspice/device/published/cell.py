@@ -44,4 +44,5 @@ class PublishedCell(ProgrammableCell):
     @property
     def cautions(self) -> tuple[str, ...]:
         """What figures of these cells stand on, a sentence each."""
-        return tuple(f"cells {self.name}: assumed: {what}" for what in self.assumed)
+        assumed = (f"cells {self.name}: assumed: {what}" for what in self.assumed)
+        return (*super().cautions, *assumed)

@@ -27,6 +27,7 @@ _CURVE = Polynomial(
     third=(8.8710e-05, 6.7919e-04, 1.2968e-03),
     lowest=50e-6,
     highest=225e-6,
+    reach=0.5,
 )
 
 
@@ -52,7 +53,8 @@ class RRAMMilo2021(PublishedCell):
         """What figures of these cells stand on, a sentence each."""
         curve = (
             f"cells {self.name}: curves were measured from 62.5 to 110 uS, up to 0.5 V; assumed: "
-            "225 uS is a straight line, and the word line is the positive electrode"
+            "225 uS is a straight line, beyond 0.5 V curves go on as their tangents, and the word "
+            "line is the positive electrode"
         )
         return (*super().cautions, *((curve,) if self.nonlinear else ()))
 
