@@ -156,11 +156,13 @@ def _changed(part: str, base: Any, changes: Mapping[str, Any]) -> Any:
             if is_needed and field not in changes:
                 raise InputError(f"{parameter.name} is needed where its {', '.join(changes)} is")
         return kind(**changes)
-    strange = sorted(changes.keys() - base.__dataclass_fields__.keys())
+    fields = base.__dataclass_fields__
+    strange = sorted(name for name in changes.keys() - fields.keys() if changes[name] is not None)
     if strange:
         raise InputError(
             f"{strange[0]}: {part} is a {type(base).__name__}, which has no such parameter"
         )
+    changes = {name: value for name, value in changes.items() if name in fields}
     if isinstance(base, OpAmp):
         return base.changed(**changes)
     return dataclasses.replace(base, **changes)

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from amcspice.device.cell_model import Cell
 from amcspice.device.memristor import DEVICES, Memristor
-from amcspice.errors import UnsupportedError
+from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["cell_from_plain", "cell_to_plain"]
 
@@ -44,9 +44,12 @@ def cell_from_plain(values: Mapping[str, Any]) -> Cell:
     Raises
     ------
     InputError
-        If there are no cells of that name here.
+        If there are no cells of that name here, or a file of theirs has changed.
     """
     fields = dict(values)
     kind: Any = DEVICES.choose(fields.pop("cells")) if "cells" in fields else Memristor
-    made: Cell = TypeAdapter(kind).validate_json(json.dumps(fields))
+    try:
+        made: Cell = TypeAdapter(kind).validate_json(json.dumps(fields))
+    except ValidationError as error:
+        raise InputError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     return made
