@@ -27,6 +27,7 @@ WRITE_ERRORS = {
     "rram-wan-2022": {0.1: 3.9, 0.25: 5.7, 0.5: 5.1, 0.75: 3.8, 1.0: 2.8},
     "rram-milo-2021": {0.25: 1.9, 0.5: 1.7, 0.75: 1.4, 1.0: 1.2},
     "cmo-falcone-2025": {0.11: 0.14, 0.5: 0.58, 1.0: 1.14},
+    "sonos-agrawal-2022": {0.1: 0.74, 0.25: 1.11, 0.5: 1.23, 1.0: 1.24},
 }
 """Deviations in percent of g_max, worked out from the published fits by hand."""
 
@@ -141,6 +142,16 @@ def test_relaxation_ends_at_the_deviation_of_that_time(time, micro):
     if stated:
         middle = np.sqrt(cell_moments(halfway, flat(cells, 0.5, 1))[1])
         assert middle[0, 0] == pytest.approx(stated * 1e-6, rel=0.01)
+
+
+@pytest.mark.parametrize(("days", "shift", "deviation"), [(1, -3.83, 25.24), (4.5, -14.53, 33.47)])
+def test_charge_is_lost_as_the_tables_say(days, shift, deviation):
+    """At 800 nA: powers of the current and the exponential, by hand [nA]; between days a line."""
+    cells = amc.cell("sonos-agrawal-2022", drift_time=1 + days * DAY)
+    drawn = (cells.program(flat(cells, 0.5)) - 8e-6) / 1e-8
+    noise = 12.58037 * (1 - np.exp(-800 / 215.36557))
+    assert drawn.mean() == pytest.approx(shift, abs=4 * deviation / SIDE)
+    assert drawn.std() == pytest.approx(np.hypot(deviation, noise), rel=0.02)
 
 
 def test_cells_of_metal_oxide_lose_by_the_logarithm_of_time():
