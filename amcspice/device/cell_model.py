@@ -118,6 +118,11 @@ class Cell(abc.ABC):
         """What figures of these cells stand on, a sentence each, such as what is assumed."""
         return ()
 
+    @property
+    def of_single_cells(self) -> str:
+        """Name of a parameter that says something of single cells; empty if none does."""
+        return ""
+
     def write_spread(self, aimed: Array) -> Any:
         """Return the standard deviation that writing leaves, in the same shape [S].
 

@@ -247,9 +247,7 @@ class ProgrammableCell(Cell):
         UnsupportedError
             If single cells are given: maps of stuck ones, programmed conductances.
         """
-        if self.typical() is not self or not all(
-            isinstance(stuck, float) for stuck in (self.stuck_on, self.stuck_off)
-        ):
+        if self.of_single_cells:
             raise UnsupportedError(
                 "single cells that are given: the mean of their errors is not known in closed "
                 "form; run a circuit instead"
@@ -286,6 +284,12 @@ class ProgrammableCell(Cell):
         noise = censored_moments(np.ones(1), self.read_spread(written))
         return first * noise[0], second * noise[1]
 
+    @property
+    def of_single_cells(self) -> str:
+        """Name of a parameter that says something of single cells; empty if none does."""
+        names = ("programmed", "measured", "stuck_on", "stuck_off")
+        return next((n for n in names if not isinstance(getattr(self, n), float | None)), "")
+
     # -- other times, other matrices -------------------------------------------------------------
 
     def aged(self, age: float, temperature: float | None) -> Self:
@@ -297,9 +301,11 @@ class ProgrammableCell(Cell):
 
     def typical(self) -> Self:
         """Return such cells without what is known of single ones, which fits one matrix only."""
-        if self.programmed is None and self.measured is None:
+        if not self.of_single_cells:
             return self
-        return dataclasses.replace(self, programmed=None, measured=None)
+        maps = [n for n in ("stuck_on", "stuck_off") if not isinstance(getattr(self, n), float)]
+        changes: dict[str, Any] = {"programmed": None, "measured": None, **dict.fromkeys(maps, 0.0)}
+        return dataclasses.replace(self, **changes)
 
     def _held(self, shape: tuple[int, ...], array: int) -> Array | None:
         if self.measured is not None:
