@@ -13,7 +13,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 import amcspice as amc
-from amcspice.device import DEVICES, PUBLISHED, as_cell
+from amcspice.device import DEVICES, PUBLISHED, as_cell, nominal, spread
 from amcspice.device.moments import cell_moments, drift_moments, mean_over_normal
 from amcspice.device.plain import cell_from_plain, cell_to_plain
 
@@ -277,3 +277,40 @@ def test_unstable_inverses_of_published_cells_say_why():
     radius = np.abs(np.linalg.eigvals(spread**2 @ inverse**2)).max()
     assert noise_share(circuit) == pytest.approx(np.sqrt(radius), rel=1e-9)
     assert "the write error of these cells" in near_noise_limit(circuit)
+
+
+@pytest.mark.parametrize("name", ["pcm-joshi-2020", "cmo-falcone-2025"])
+def test_the_spread_about_a_target_is_that_of_writing_and_reading(name):
+    cells = amc.cell(name, levels=8)
+    target = np.array([0.3, 0.8]) * cells.g_max
+    step = (cells.g_max - cells.g_min) / 7
+    read = cells.read_spread(target) * target
+    squares = cells.write_spread(target) ** 2 + read**2 + step**2 / 12
+    np.testing.assert_allclose(spread(cells, target), np.sqrt(squares), rtol=1e-12)
+    assert nominal(cells).g_min == cells.g_min
+
+
+def test_published_cells_are_corrected_for_wires():
+    """The correction knows no draw: the mean error of wires goes, that of the cells stays."""
+    A = 0.1 + np.random.default_rng(4).random((16, 16))
+    errors = []
+    for steps in (0, 3):
+        wire = amc.Wire(row=20.0, column=20.0, predistort=steps)
+        circuit = amc.MVM(A, device=amc.cell("cmo-falcone-2025"), wire=wire)
+        errors.append(amc.simulate(circuit, np.ones(16), fidelity="dc").relative_error)
+    assert errors[1] < 0.3 * errors[0]
+
+
+def test_every_command_says_what_is_assumed_once(tmp_path):
+    np.save(tmp_path / "V.npy", np.random.default_rng(5).random((6, 5)))
+    for command in (
+        ("solve", "lstsq", *write(tmp_path)),
+        ("nmf", "matrix", tmp_path / "V.npy", "--rank", "2", "--iterations", "1",
+         "--out", tmp_path / "out"),
+    ):  # fmt: skip
+        result = run(*command, "--fidelity", "dc", "--device", "rram-milo-2021",
+                     "--json", tmp_path / "r.json")  # fmt: skip
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr.count("assumed: nothing drifts") == 1
+        said = json.loads((tmp_path / "r.json").read_text())["cautions"]
+        assert len([each for each in said if "assumed: nothing drifts" in each]) == 1

@@ -254,6 +254,7 @@ assert (again.matrices[0].run({B}).x == matrix.run({B}).x).all()
 """
 
 
+@pytest.mark.slow
 def test_cells_that_are_no_memristors(tmp_path):
     """A protocol of few methods: Python, saved chips, command line, a sweep on two processes."""
     text = CELLS_OF_THEIR_OWN.replace("{A}", str(A.tolist())).replace("{B}", str(B.tolist()))
