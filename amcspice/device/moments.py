@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, roots_legendre
 
 from amcspice.device.cell_model import Cell
 from amcspice.errors import UnsupportedError
@@ -76,6 +75,8 @@ def censored_moments(mean: Array, spread: Array | float) -> tuple[Array, Array]:
     -------
     mean, mean_square : ndarray
     """
+    from scipy.special import ndtr  # only those who ask for moments wait for scipy
+
     wide = np.asarray(spread) > 0
     if not wide.any():
         first = np.maximum(mean, 0.0)
@@ -107,6 +108,8 @@ def drift_moments(mean: Any, spread: Any, time: float) -> tuple[Array, Array]:
 
 
 def _decay(mean: Any, spread: Any, log: float) -> Array:
+    from scipy.special import ndtr
+
     mean, spread = np.asarray(mean, float), np.asarray(spread, float)
     safe = np.where(spread > 0, spread, 1.0)
     above = np.exp(-log * mean + 0.5 * (log * safe) ** 2) * ndtr(mean / safe - log * safe)
@@ -133,6 +136,8 @@ def mean_over_normal(
     mean, mean_square : ndarray
         Where there is no spread those of ``mean``.
     """
+    from scipy.special import roots_legendre
+
     spread = np.broadcast_to(spread, mean.shape)
     if not np.any(spread):
         return moments(mean)

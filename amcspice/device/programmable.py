@@ -177,7 +177,7 @@ class ProgrammableCell(Cell):
     def write_error(self, aimed: Array, array: int, cycle: int) -> Any:
         """Return what conductances are off by after writing [S]."""
         spread = self.write_spread(aimed)
-        if not np.any(spread):
+        if not _some(spread):
             return 0.0
         return spread * normals(self.seed, "write", aimed.shape, array, cycle)
 
@@ -203,7 +203,7 @@ class ProgrammableCell(Cell):
             ratio = measured.read(array, chance) / np.where(written > 0, written, 1.0)
             return conductance * ratio
         spread = self.read_spread(written)
-        if np.any(spread):
+        if _some(spread):
             noise = normals(self.seed, "read", written.shape, array, cycle)
             conductance = conductance * np.maximum(1 + spread * noise, 0.0)
         return conductance
@@ -216,7 +216,7 @@ class ProgrammableCell(Cell):
             relaxed: Array = np.where(written > 0, np.maximum(conductance + shift, 0.0), 0.0)
             return relaxed
         mean, spread = self.drift_exponents(written)
-        if self.drift_time == 1 or not (np.any(mean) or np.any(spread)):
+        if self.drift_time == 1 or not (_some(mean) or _some(spread)):
             return conductance
         deviation = spread * normals(self.seed, "drift", written.shape, array)
         exponent = np.maximum(mean + deviation, 0.0)
@@ -320,3 +320,8 @@ class ProgrammableCell(Cell):
                 f"{shape}, the programmed one {np.shape(self.programmed[array])}"
             )
         return programmed
+
+
+def _some(value: Any) -> bool:
+    """Whether a number is not zero, or some of an array."""
+    return bool(value if isinstance(value, float) else np.any(value))
