@@ -279,8 +279,10 @@ class ProgrammableCell(Cell):
             first, second = censored_moments(conductance + added[0], added[1])
             first, second = np.where(written > 0, first, 0), np.where(written > 0, second, 0)
         else:
-            decay = drift_moments(*self.drift_exponents(written), self.drift_time)
-            first, second = conductance * decay[0], conductance**2 * decay[1]
+            first, second = conductance, conductance**2
+            if self.drift_time > 1:
+                decay = drift_moments(*self.drift_exponents(written), self.drift_time)
+                first, second = first * decay[0], second * decay[1]
         noise = censored_moments(np.ones(1), self.read_spread(written))
         return first * noise[0], second * noise[1]
 
