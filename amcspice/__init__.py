@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from amcspice.device import (
         ADC,
         DAC,
+        Cell,
         Hardware,
+        MeasuredArray,
         Memristor,
         OpAmp,
         Subcircuit,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         Wire,
         WriteErrors,
         WriteVerify,
+        cell,
     )
     from amcspice.engine import BACKENDS, Analysis, Backend
     from amcspice.errors import (
@@ -83,6 +86,7 @@ __all__ = [
     "Analysis",
     "Backend",
     "CautionWarning",
+    "Cell",
     "Chip",
     "Circuit",
     "ClassicGINV",
@@ -99,6 +103,7 @@ __all__ = [
     "Ledger",
     "LowRank",
     "Macro",
+    "MeasuredArray",
     "Memristor",
     "NonNegative",
     "OpAmp",
@@ -119,6 +124,7 @@ __all__ = [
     "Wire",
     "WriteErrors",
     "WriteVerify",
+    "cell",
     "make_circuit",
     "measured_opamp",
     "monte_carlo",

@@ -48,7 +48,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         Instead of ``fidelity``, where more than that is chosen.
     circuit : {"ginv-compact", "ginv-classic"}, optional
         None is ginv-compact.
-    device : Memristor, optional
+    device : Cell, optional
     wire : Wire, optional
     opamp : OpAmp, optional
     dac, adc : DAC, ADC, optional

@@ -65,6 +65,11 @@ class Registry(Mapping[str, T]):
         self._entries[name] = self._checked(name, entry)
         self.revision += 1
 
+    def include(self, entries: Mapping[str, T]) -> None:
+        """Add entries of amcspice itself that are defined in other files than the registry."""
+        self._entries.update(entries)
+        self._built_in = (*self._built_in, *entries)
+
     def choose(self, name: str) -> T:
         """Return the entry of a name that a user gave.
 

@@ -229,3 +229,55 @@ def test_a_field_of_a_subclass_is_option_axis_and_line_of_a_file(tmp_path):
     text = A_FIELD_FROM_OUTSIDE.format(A=A.tolist(), B=B.tolist())
     scripted = python("-c", text, cwd=tmp_path)
     assert scripted.returncode == 0, scripted.stderr
+
+
+CELLS_OF_THEIR_OWN = """
+import numpy as np, amcspice as amc
+from amcspice.device.moments import cell_moments
+cells = amc.cell("binary", on_spread=0.2, seed=3)
+assert isinstance(cells, amc.Cell) and not isinstance(cells, amc.Memristor)
+target = np.full((200, 200), 8e-5)
+drawn = cells.program(target)
+mean, variance = (value[0, 0] for value in cell_moments(cells, target))
+assert abs(drawn.mean() - mean) < 4 * drawn.std() / 200
+assert abs(drawn.var() / variance - 1) < 0.05
+A = np.where(np.array({A}) > 0.5, 1.0, 0.0)
+run = amc.solve("lstsq", A, {B}, device="binary", on_spread=0.0, fidelity="dc")
+assert run.relative_error.max() < 1e-3, run.relative_error
+chip = amc.Chip(amc.Hardware(device=cells), fidelity="dc")
+matrix = chip.program(A, "lstsq")
+chip.wait("1 h")
+chip.save("chip.npz")
+again = amc.Chip.load("chip.npz")
+assert again.hardware.device == cells
+assert (again.matrices[0].run({B}).x == matrix.run({B}).x).all()
+"""
+
+
+@pytest.mark.slow
+def test_cells_that_are_no_memristors(tmp_path):
+    """A protocol of few methods: Python, saved chips, command line, a sweep on two processes."""
+    text = CELLS_OF_THEIR_OWN.replace("{A}", str(A.tolist())).replace("{B}", str(B.tolist()))
+    scripted = python("-c", text, cwd=tmp_path)
+    assert scripted.returncode == 0, scripted.stderr
+    np.save(tmp_path / "A.npy", np.round(A))
+    np.save(tmp_path / "B.npy", B)
+    typed = python(*COMMAND, "solve", "lstsq", "--matrix", "A.npy", "--rhs", "B.npy",
+                   "--fidelity", "dc", "--device", "binary", "--on-spread", "5 %", "--json", "-",
+                   cwd=tmp_path)  # fmt: skip
+    assert typed.returncode == 0, typed.stderr
+    assert json.loads(typed.stdout)["provenance"]["circuit"]["device"]["on_spread"] == 0.05
+    (tmp_path / "spec.toml").write_text(
+        '[base]\nproblem = "lstsq"\nfidelity = "dc"\ndevice = "binary"\nmatrix = "A.npy"\n'
+        'rhs = "B.npy"\n[axes]\non_spread = [0.0, 0.1]\nseed = [1, 2]\n'
+    )
+    swept = python(*COMMAND, "sweep", "run", "spec.toml", "--store", "s.sqlite", "--jobs", "2",
+                   cwd=tmp_path)  # fmt: skip
+    assert swept.returncode == 0, swept.stderr
+    exported = run("sweep", "export", tmp_path / "s.sqlite", "--out", tmp_path / "s.csv")
+    assert exported.exit_code == 0, exported.output
+    with (tmp_path / "s.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    errors = [(float(row["on_spread"]), float(row["relative_error_max"])) for row in rows]
+    assert len(errors) == 4
+    assert all((error > 1e-3) == (spread > 0) for spread, error in errors)

@@ -12,6 +12,7 @@ import amcspice as amc
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "README.md": "",
+    "docs/cells.md": "",
     "docs/circuits/inv-blocks.md": "",
     "docs/complex.md": "",
     "docs/converters.md": "",

@@ -25,6 +25,7 @@ from amcspice.device import (
     ADC,
     DAC,
     PARTS,
+    Cell,
     Hardware,
     Mapping,
     Memristor,
@@ -88,7 +89,7 @@ class Circuit(metaclass=_TakesHardware):
     ----------
     matrix : array_like, shape (m, n)
         Problem matrix.
-    device : Memristor
+    device : Cell
         Cells of the arrays.
     wire : Wire
         Resistances of the lines.
@@ -123,7 +124,7 @@ class Circuit(metaclass=_TakesHardware):
     """Whether the voltages that solutions are read from stand across cells."""
 
     matrix: Any
-    device: Memristor = field(default_factory=Memristor, kw_only=True)
+    device: Cell = field(default_factory=Memristor, kw_only=True)
     wire: Wire = field(default_factory=Wire, kw_only=True)
     opamp: OpAmp = field(default_factory=OpAmp, kw_only=True)
     dac: DAC | None = field(default=None, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import pydantic
 
 from amcspice.circuit.parts.constraint import NonNegative, Unconstrained
-from amcspice.device import DEVICES, PRESETS, Memristor, OpAmp
+from amcspice.device import DEVICES, PRESETS, Cell, MeasuredArray, Memristor, OpAmp, as_cell
 from amcspice.errors import InputError, did_you_mean
 
 __all__ = ["validate_fields"]
@@ -27,7 +27,7 @@ _CONSTRAINTS = {
 
 _NAMED: dict[type, tuple[str, Any, Any]] = {
     OpAmp: ("an OpAmp or the name of a preset", PRESETS, OpAmp.preset),
-    Memristor: ("a Memristor or the name of a preset", DEVICES, Memristor.preset),
+    Cell: ("a Memristor or the name of a preset", DEVICES, Memristor.preset),
     NonNegative: (
         "a constraint such as amcspice.NonNegative() or its name",
         _CONSTRAINTS,
@@ -48,6 +48,7 @@ class _Field:
     named: tuple[str, Any, Any] | None
     bounded: bool
     """Whether more is said of it than its type: a unit, a range."""
+    scalar: bool
 
 
 def validate_fields(circuit: Any) -> None:
@@ -71,6 +72,7 @@ def validate_fields(circuit: Any) -> None:
         if value is None and type(None) in item.exact:
             continue
         fits = type(value) in item.exact or (type(value) is str and value in item.words)
+        fits = fits or (not item.scalar and isinstance(value, item.exact))
         if fits and (not item.bounded or _was_fine(owner, item.name, type(value), value)):
             continue
         object.__setattr__(circuit, item.name, _fitted(circuit, item, value))
@@ -93,6 +95,8 @@ def _stays(owner: Any, name: str, kind: type, value: Any) -> bool:
 
 def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
     where = f"{type(circuit).__name__}.{item.name} = {value!r}"
+    if isinstance(value, MeasuredArray) and Cell in item.exact:
+        return as_cell(value)
     if item.named is not None and isinstance(value, str):
         _, names, make = item.named
         if value not in names:
@@ -136,4 +140,4 @@ def _field(name: str, annotated: Any) -> _Field | None:
     named = next((_NAMED[part] for part in plain if part in _NAMED), None)
     adapter = pydantic.TypeAdapter(annotated, config=_FINITE) if scalar else None
     checked = bounded and scalar and not words
-    return _Field(name, tuple(exact), tuple(words), adapter, named, checked)
+    return _Field(name, tuple(exact), tuple(words), adapter, named, checked, scalar)

@@ -180,9 +180,18 @@ class Settings:
             click.get_current_context().exit(1)
 
     def write_json(self, content: Mapping[str, Any]) -> None:
-        """Write the machine-readable results, if they were asked for."""
+        """Write the machine-readable results, if they were asked for.
+
+        What is assumed of the cells joins the cautions, and is told, where nothing said it before.
+        """
+        said = list(content.get("cautions", ()))
+        missing = [each for each in self.parameters["device"].cautions if each not in said]
+        for sentence in missing:
+            click.echo(f"note: {sentence}", err=True)
         if self.json is not None:
-            write_json(self.json, content)
+            write_json(
+                self.json, {**content, "cautions": [*said, *missing]} if missing else content
+            )
 
 
 def _json() -> click.Option:

@@ -18,7 +18,7 @@ from amcspice.cli.common import Settings
 from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
-from amcspice.device import Memristor
+from amcspice.device import Cell
 from amcspice.errors import InputError
 from amcspice.files import replacing
 from amcspice.workload.robustness import (
@@ -46,7 +46,7 @@ class StudyPlan:
     ----------
     axes : tuple of Axis
         Fields of the memristor that are varied, with their values.
-    device : Memristor
+    device : Cell
         The device whose fields are varied.
     seeds : tuple of int
         Seeds of each point.
@@ -56,7 +56,7 @@ class StudyPlan:
     """
 
     axes: tuple[Axis, ...]
-    device: Memristor
+    device: Cell
     seeds: tuple[int, ...]
     folder: ResultFolder
     settings: Settings
@@ -100,7 +100,7 @@ def plan_study(
 
 
 def run_study(
-    trial: Callable[[Memristor], Quality],
+    trial: Callable[[Cell], Quality],
     plan: StudyPlan,
     identity: Sequence[Any],
     name: str,

@@ -19,7 +19,7 @@ from amcspice.errors import ImplausibleWarning, InputError
 from amcspice.files import named_files
 from amcspice.schema import parameters, to_number
 
-__all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array"]
+__all__ = ["Conductances", "Measured", "Stuck", "WriteErrors", "of_array", "stuck_cells"]
 
 Values = NDArray[Any]
 
@@ -58,6 +58,14 @@ def of_array(maps: Any, array: int, shape: tuple[int, ...], what: str) -> Values
             f"array uses {shape}; give at least as many rows and columns"
         )
     return map_of_array[: shape[0], : shape[1]]
+
+
+def stuck_cells(stuck: Any, chance: Values, array: int, what: str) -> NDArray[np.bool_]:
+    """Return which cells are stuck: those of a map, or a fraction by chance from 0 to 1."""
+    if isinstance(stuck, float):
+        return chance < stuck
+    stuck_map = of_array(stuck, array, chance.shape, what)
+    return np.zeros(chance.shape, bool) if stuck_map is None else stuck_map
 
 
 def _nested(values: Any, kind: str) -> Any:
@@ -205,6 +213,23 @@ class WriteErrors:
         flat = np.concatenate([np.array(level_errors) for level_errors in self.errors])
         errors: Values = flat[starts[at] + (chance * counts[at]).astype(np.intp)]
         return errors
+
+    def moments(self, aimed: NDArray[np.float64]) -> tuple[Values, Values]:
+        """Return mean and mean square of conductances with such errors, cut off at zero.
+
+        Parameters
+        ----------
+        aimed : ndarray
+            Conductances aimed at [S].
+        """
+        mean, square = np.empty_like(aimed), np.empty_like(aimed)
+        levels = np.array(self.levels)
+        at = np.searchsorted((levels[1:] + levels[:-1]) / 2, aimed)
+        for level, found in enumerate(self.errors):
+            here = at == level
+            values = np.maximum(aimed[here][:, None] + np.array(found), 0.0)
+            mean[here], square[here] = values.mean(axis=1), (values**2).mean(axis=1)
+        return mean, square
 
 
 def _measured(value: Any) -> Any:

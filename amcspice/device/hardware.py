@@ -7,10 +7,11 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, InstanceOf
 
+from amcspice.device.cell_model import Cell
 from amcspice.device.converter import ADC, DAC
-from amcspice.device.memristor import DEVICES, Memristor
+from amcspice.device.memristor import DEVICES, Memristor, as_cell
 from amcspice.device.opamp import PRESETS, OpAmp
 from amcspice.device.wire import Wire
 from amcspice.errors import InputError
@@ -44,8 +45,8 @@ class Hardware:
 
     Parameters
     ----------
-    device : Memristor or str, optional
-        Cells, or the name of a preset.
+    device : Cell or str, optional
+        Cells, such as a `Memristor`, or their name.
     wire : Wire, optional
         Lines.
     opamp : OpAmp or str, optional
@@ -63,7 +64,9 @@ class Hardware:
     (0.03, 2.0, 16000000.0)
     """
 
-    device: Annotated[Memristor, _named(Memristor)] = dataclasses.field(default_factory=Memristor)
+    device: Annotated[InstanceOf[Cell], BeforeValidator(as_cell)] = dataclasses.field(
+        default_factory=Memristor
+    )
     wire: Wire = dataclasses.field(default_factory=Wire)
     opamp: Annotated[OpAmp, _named(OpAmp)] = dataclasses.field(default_factory=OpAmp)
     dac: DAC | None = None
@@ -110,6 +113,8 @@ def split_hardware(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str
     others = dict(options)
     hardware = others.pop("hardware", None)
     parts = {name: others.pop(name) for name in PARTS if name in others}
+    if "device" in parts:
+        parts["device"] = as_cell(parts["device"])
     if hardware is not None:
         if not isinstance(hardware, Hardware):
             raise InputError(f"hardware = {hardware!r}: must be an amcspice.Hardware")
@@ -151,11 +156,13 @@ def _changed(part: str, base: Any, changes: Mapping[str, Any]) -> Any:
             if is_needed and field not in changes:
                 raise InputError(f"{parameter.name} is needed where its {', '.join(changes)} is")
         return kind(**changes)
-    strange = sorted(changes.keys() - base.__dataclass_fields__.keys())
+    fields = base.__dataclass_fields__
+    strange = sorted(name for name in changes.keys() - fields.keys() if changes[name] is not None)
     if strange:
         raise InputError(
             f"{strange[0]}: {part} is a {type(base).__name__}, which has no such parameter"
         )
+    changes = {name: value for name, value in changes.items() if name in fields}
     if isinstance(base, OpAmp):
         return base.changed(**changes)
     return dataclasses.replace(base, **changes)

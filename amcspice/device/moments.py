@@ -1,7 +1,7 @@
 """Mean and variance of the conductance that a cell comes to, in closed form.
 
-What `Memristor.program` draws, averaged over its draws: levels, write noise that is cut off at
-zero, variation, stuck cells, drift, read noise.  A normal variable g + s z cut off at zero has
+What `Cell.program` draws, averaged over its draws: levels, write noise that is cut off at zero,
+variation, stuck cells, drift, read noise.  A normal variable g + s z cut off at zero has
 
     E max(g + s z, 0)   = g Phi(g/s) + s phi(g/s)
     E max(g + s z, 0)^2 = (g^2 + s^2) Phi(g/s) + g s phi(g/s)
@@ -12,17 +12,55 @@ in the mean; one that is off has none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
-from amcspice.device.cells import WriteErrors
-from amcspice.device.memristor import Memristor
+from amcspice.device.cell_model import Cell
 from amcspice.errors import UnsupportedError
 
-__all__ = ["cell_moments", "censored_moments"]
+__all__ = ["cell_moments", "censored_moments", "drift_moments", "mean_over_normal"]
 
 Array = NDArray[np.float64]
+
+TAIL = 8.0
+"""Deviations from the mean up to which a normal variable is integrated."""
+
+NODES = 48
+"""Of Gauss-Legendre integration."""
+
+
+def cell_moments(device: Cell, target: Array) -> tuple[Array, Array]:
+    """Return mean and variance of the conductances that `Cell.program` comes to.
+
+    Parameters
+    ----------
+    device : Cell
+    target : ndarray
+        Wanted conductances, from 0 to ``g_max`` [S].
+
+    Returns
+    -------
+    mean, variance : ndarray
+        Same shape [S], [S^2].
+
+    Raises
+    ------
+    UnsupportedError
+        If single cells are given (maps of stuck ones, programmed conductances), or the class of
+        the cells writes in its own way and does not say its moments.
+    """
+    kind = type(device)
+    owner = next(each for each in kind.__mro__ if vars(each).keys() & {"moments", "MOMENTS_OF"})
+    told = vars(owner).get("MOMENTS_OF", ())
+    if any(getattr(kind, name) is not getattr(owner, name) for name in told):
+        raise UnsupportedError(
+            f"cells of the class {kind.__name__}: the mean of their errors is not known in closed "
+            "form; run a circuit instead"
+        )
+    return device.moments(target)
 
 
 def censored_moments(mean: Array, spread: Array | float) -> tuple[Array, Array]:
@@ -37,6 +75,8 @@ def censored_moments(mean: Array, spread: Array | float) -> tuple[Array, Array]:
     -------
     mean, mean_square : ndarray
     """
+    from scipy.special import ndtr  # only those who ask for moments wait for scipy
+
     wide = np.asarray(spread) > 0
     if not wide.any():
         first = np.maximum(mean, 0.0)
@@ -50,99 +90,68 @@ def censored_moments(mean: Array, spread: Array | float) -> tuple[Array, Array]:
     return first, second
 
 
-def cell_moments(device: Memristor, target: Array) -> tuple[Array, Array]:
-    """Return mean and variance of the conductances that `Memristor.program` comes to.
+def drift_moments(mean: Any, spread: Any, time: float) -> tuple[Array, Array]:
+    """Return mean and mean square of t^-max(nu, 0) over normal exponents nu.
+
+    With L = ln t and z standard normal: E t^-(m + s z) over nu > 0 is that of a lognormal
+    variable cut off there, exp(-L m + (L s)^2 / 2) Phi(m/s - L s), and where nu < 0 it is one.
 
     Parameters
     ----------
-    device : Memristor
-    target : ndarray
-        Wanted conductances, from 0 to ``g_max`` [S].
+    mean, spread : array_like
+        Of the exponents, ``spread`` not negative.
+    time : float
+        t, at least 1.
+    """
+    log = float(np.log(time))
+    return _decay(mean, spread, log), _decay(mean, spread, 2 * log)
+
+
+def _decay(mean: Any, spread: Any, log: float) -> Array:
+    from scipy.special import ndtr
+
+    mean, spread = np.asarray(mean, float), np.asarray(spread, float)
+    safe = np.where(spread > 0, spread, 1.0)
+    above = np.exp(-log * mean + 0.5 * (log * safe) ** 2) * ndtr(mean / safe - log * safe)
+    drawn = ndtr(-mean / safe) + above
+    decay: Array = np.where(spread > 0, drawn, np.exp(-log * np.maximum(mean, 0.0)))
+    return decay
+
+
+def mean_over_normal(
+    moments: Callable[[Array], tuple[Array, Array]], mean: Array, spread: Any
+) -> tuple[Array, Array]:
+    """Return mean and mean square over a normal variable cut off at zero, as it is read.
+
+    Parameters
+    ----------
+    moments : callable
+        Takes values of the variable, returns mean and mean square of what is read of them; what
+        is zero reads zero.
+    mean, spread : ndarray
+        Of the variable before it is cut off.
 
     Returns
     -------
-    mean, variance : ndarray
-        Same shape [S], [S^2].
-
-    Raises
-    ------
-    UnsupportedError
-        If single cells are given (maps of stuck ones, programmed conductances), or the class of
-        the cells writes in its own way.
+    mean, mean_square : ndarray
+        Where there is no spread those of ``mean``.
     """
-    _check(device)
-    aimed = device.quantise(target)
-    on = aimed > 0
-    if on.all():
-        mean, square = _written(device, aimed)
-    else:
-        mean, square = np.zeros(aimed.shape), np.zeros(aimed.shape)
-        mean[on], square[on] = _written(device, aimed[on])
-    one = np.ones(1)
-    for spread in filter(None, (device.device_variation, device.cycle_variation)):
-        first, second = censored_moments(one, spread)
-        mean, square = mean * first, square * second
-    rest = device.g_min if not device.selector else 0.0
-    if lost := device.stuck_on + device.stuck_off:
-        top = device.g_max
-        mean = (1 - lost) * mean + device.stuck_on * top + device.stuck_off * rest
-        square = (1 - lost) * square + device.stuck_on * top**2 + device.stuck_off * rest**2
-    for factor, factor_square in _reading(device):
-        mean, square = mean * factor, square * factor_square
-    return mean, np.maximum(square - mean**2, 0.0)
+    from scipy.special import roots_legendre
 
-
-def _check(device: Memristor) -> None:
-    kind = type(device)
-    own = any(
-        getattr(kind, name) is not getattr(Memristor, name)
-        for name in ("quantise", "program", "write", "read", "stuck", "_error")
-    )
-    single = device.programmed is not None or not all(
-        isinstance(stuck, float) for stuck in (device.stuck_on, device.stuck_off)
-    )
-    if own or single:
-        what = f"cells of the class {kind.__name__}" if own else "single cells that are given"
-        raise UnsupportedError(
-            f"{what}: the mean of their errors is not known in closed form; run a circuit instead"
-        )
-
-
-def _written(device: Memristor, aimed: Array) -> tuple[Array, Array]:
-    if device.write_errors is not None:
-        return _measured(device.write_errors, aimed)
-    scale = device.g_max if device.noise_relative_to == "g_max" else aimed
-    return censored_moments(aimed, device.write_noise * scale)
-
-
-def _measured(errors: WriteErrors, aimed: Array) -> tuple[Array, Array]:
-    """Return moments of conductances with errors drawn from those found at the nearest level."""
-    mean, square = np.empty_like(aimed), np.empty_like(aimed)
-    levels = np.array(errors.levels)
-    at = np.searchsorted((levels[1:] + levels[:-1]) / 2, aimed)
-    for level, found in enumerate(errors.errors):
-        here = at == level
-        values = np.maximum(aimed[here][:, None] + np.array(found), 0.0)
-        mean[here], square[here] = values.mean(axis=1), (values**2).mean(axis=1)
-    return mean, square
-
-
-def _reading(device: Memristor) -> list[tuple[Array | float, Array | float]]:
-    """Return mean and mean square of the factors by which a cell has changed when it is used."""
-    factor = device.temperature_factor
-    made: list[tuple[Array | float, Array | float]] = [(factor, factor**2)]
-    if device.drift_time > 1 and (device.drift_exponent or device.drift_spread):
-        log = float(np.log(device.drift_time))
-        made.append((_drifted(device, log), _drifted(device, 2 * log)))
-    if device.read_noise and not device.fluctuates:
-        made.append(censored_moments(np.ones(1), device.read_noise))
-    return made
-
-
-def _drifted(device: Memristor, log: float) -> float:
-    """Return the mean of exp(-log max(nu, 0)) over normal exponents nu."""
-    nu, spread = device.drift_exponent, device.drift_spread
-    if not spread:
-        return float(np.exp(-log * nu))
-    tail = np.exp(-log * nu + 0.5 * (log * spread) ** 2) * ndtr(nu / spread - log * spread)
-    return float(ndtr(-nu / spread) + tail)
+    spread = np.broadcast_to(spread, mean.shape)
+    if not np.any(spread):
+        return moments(mean)
+    safe = np.where(spread > 0, spread, 1.0)
+    lowest = np.clip(-mean / safe, -TAIL, TAIL)
+    half = (TAIL - lowest) / 2
+    first, second = np.zeros(mean.shape), np.zeros(mean.shape)
+    nodes, weights = roots_legendre(NODES)
+    for node, weight in zip(nodes, weights, strict=True):
+        z = lowest + half * (1 + node)
+        share = weight * half * np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+        one, two = moments(np.maximum(mean + safe * z, 0.0))
+        first += share * one
+        second += share * two
+    exact = moments(mean)
+    drawn = spread > 0
+    return np.where(drawn, first, exact[0]), np.where(drawn, second, exact[1])

@@ -57,12 +57,12 @@ def noise_share(circuit: Circuit) -> float:
         of other problems.
     """
     device = circuit.device
-    if not isinstance(circuit, INV) or not device.write_noise:
+    if not isinstance(circuit, INV):
         return 0.0
-    placed = circuit.mapping.target / device.g_max
-    sigma = device.write_noise * (placed != 0)  # cells that are off have none
-    if device.noise_relative_to != "g_max":
-        sigma = device.write_noise * np.abs(placed)
+    placed = np.abs(circuit.mapping.target)
+    sigma = device.write_spread(placed) / device.g_max * (placed != 0)  # none where cells are off
+    if not np.any(sigma):
+        return 0.0
     inverse = np.linalg.inv(circuit.matrix * (circuit.mapping.scale / device.g_max))
     radius = np.abs(np.linalg.eigvals(sigma**2 @ inverse**2)).max()
     return float(np.sqrt(radius))
@@ -73,12 +73,18 @@ def near_noise_limit(circuit: Circuit) -> str:
     share = noise_share(circuit)
     if share < SAFE_SHARE:
         return ""
-    noise = circuit.device.write_noise
-    safe = _rounded_down(noise * SAFE_SHARE / share)
+    noise = _write_noise(circuit)
+    what = "the write error of these cells" if noise is None else f"write noise of {noise:.3g}"
+    safe = "" if noise is None else f"; {_rounded_down(noise * SAFE_SHARE / share):g} is safe"
     return (
-        f"write noise of {noise:.3g} is {share:.2f} of what makes this matrix unstable (sigma "
-        f"||A^-1||_F = 1): other cells may be; {safe:g} is safe"
+        f"{what} is {share:.2f} of what makes this matrix unstable (sigma ||A^-1||_F = 1): other "
+        f"cells may be{safe}"
     )
+
+
+def _write_noise(circuit: Circuit) -> float | None:
+    """Return the parameter of write noise; None of cells whose write error is no parameter."""
+    return getattr(circuit.device, "write_noise", None)
 
 
 def refuse_unstable(batch: Batch) -> None:
@@ -102,9 +108,11 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
     """Yield what makes a circuit stable; of large ones only what is known without a trial."""
     share = noise_share(circuit)
     small = circuit.amplifier_count <= LARGEST_TRIED
-    if share >= SAFE_SHARE:
-        noise = _rounded_down(circuit.device.write_noise * SAFE_SHARE / share)
-        if not small or _is_stable(circuit, device=replace(circuit.device, write_noise=noise)):
+    given = _write_noise(circuit)
+    if share >= SAFE_SHARE and given is not None:
+        noise = _rounded_down(given * SAFE_SHARE / share)
+        quiet: Any = {"write_noise": noise}
+        if not small or _is_stable(circuit, device=replace(circuit.device, **quiet)):
             yield (
                 f"write_noise of at most {noise:g} (sigma ||A^-1||_F is {share:.3g}, and its limit "
                 "is 1)"

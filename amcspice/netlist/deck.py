@@ -17,7 +17,7 @@ import numpy as np
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.network import Network
-from amcspice.device import Compatibility, Memristor, OpAmp
+from amcspice.device import Cell, Compatibility, OpAmp
 from amcspice.netlist.elements import held_stages, write_elements
 from amcspice.netlist.instances import amplifier_library, instances, model_library
 from amcspice.netlist.noise import excess_source, noise_sources
@@ -77,7 +77,7 @@ def write_deck(
     testbench: Testbench,
     opamp: OpAmp,
     transient: Transient,
-    device: Memristor | None = None,
+    device: Cell | None = None,
     noise: Noise | None = None,
     *,
     with_supplies: bool = True,
@@ -94,7 +94,7 @@ def write_deck(
         Parameters of every amplifier.
     transient : Transient
         Windows and accuracy.
-    device : Memristor, optional
+    device : Cell, optional
         Its current-voltage curve and its noise in time; None is linear cells without noise.
     noise : Noise, optional
         Noise in series with the non-inverting inputs; needs supplies.
@@ -162,7 +162,7 @@ def _resistors(network: Network) -> Iterator[str]:
         yield f"R{index} {names[at]} {names[to]} {ohm!r}"
 
 
-def _excess(network: Network, device: Memristor | None) -> Iterator[str]:
+def _excess(network: Network, device: Cell | None) -> Iterator[str]:
     """Yield what cells carry beyond their resistors."""
     if device is None or device.linear:
         return
@@ -178,9 +178,7 @@ def _capacitors(network: Network, capacitors: Capacitors) -> Iterator[str]:
         yield f"Cline_{name} {name} 0 {farad!r}"
 
 
-def _noise(
-    network: Network, device: Memristor | None, stimulus: Stimulus, stop: float
-) -> Iterator[str]:
+def _noise(network: Network, device: Cell | None, stimulus: Stimulus, stop: float) -> Iterator[str]:
     """Yield the noise of cells and network; each set of inputs meets noise of its own."""
     if device is None or device.noise_bandwidth is None:
         return

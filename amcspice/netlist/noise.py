@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.network import GROUND, Network
-from amcspice.device import Memristor
+from amcspice.device import Cell
+from amcspice.device.curve import Polynomial
 from amcspice.device.draws import normals
 from amcspice.errors import InputError
 
@@ -42,7 +43,7 @@ MOST_POINTS = 5_000_000
 """Samples in one deck; more would take ngspice hours."""
 
 
-def excess_source(index: int, a: str, b: str, conductance: float, device: Memristor) -> str:
+def excess_source(index: int, a: str, b: str, conductance: float, device: Cell) -> str:
     """Return the element beside a cell's resistor: its current beyond that of the resistor.
 
     The resistor stays, because Newton's method converges from it.
@@ -55,19 +56,25 @@ def excess_source(index: int, a: str, b: str, conductance: float, device: Memris
         Nodes.
     conductance : float
         Small-signal conductance without noise [S].
-    device : Memristor
-        Cells with a sinh curve, noise in time, or both.
+    device : Cell
+        Cells with a curve, noise in time, or both.
     """
     drop = f"v({a})" if b == "0" else f"(-v({b}))" if a == "0" else f"v({a},{b})"
     factor = f"(1+v(noise{index}))*" if device.fluctuates else ""
-    if device.sinh_voltage is None:
+    curve = device.curve
+    if curve is None:
         return f"B{index} {a} {b} I={conductance!r}*v(noise{index})*{drop}"
-    scale = device.sinh_voltage
+    if isinstance(curve, Polynomial):
+        second, third = (float(part) for part in curve.coefficients(np.asarray(conductance)))
+        near = f"max(min({drop},{curve.reach!r}),-{curve.reach!r})"
+        tangent = f"({drop}-{near})*({2 * second!r}+{3 * third!r}*{near})"
+        return f"B{index} {a} {b} I={near}*({near}*({second!r}+{third!r}*{near})+{tangent})"
+    scale = curve.voltage
     return f"B{index} {a} {b} I={conductance!r}*({factor}{scale!r}*sinh({drop}/{scale!r})-{drop})"
 
 
 def noise_sources(
-    network: Network, device: Memristor, stop: float, stream: int
+    network: Network, device: Cell, stop: float, stream: int
 ) -> Iterator[tuple[str, list[tuple[float, float]]]]:
     """Yield the sources of noise in time: name with nodes, and (time, value) of its samples.
 
@@ -75,7 +82,7 @@ def noise_sources(
     ----------
     network : Network
         Network as it stands in the deck.
-    device : Memristor
+    device : Cell
         Cells with a ``noise_bandwidth``.
     stop : float
         End of the transient [s].
@@ -108,7 +115,7 @@ def noise_sources(
                 yield f"Inoise{node} 0 {name}", list(zip(instants, values.tolist(), strict=True))
 
 
-def thermal_currents(network: Network, device: Memristor, count: int, stream: int) -> Array:
+def thermal_currents(network: Network, device: Cell, count: int, stream: int) -> Array:
     """Return samples of the Johnson current into every node, shape (nodes, count) [A]."""
     a, b, conductance = network.elements
     assert device.noise_bandwidth is not None
@@ -122,8 +129,9 @@ def thermal_currents(network: Network, device: Memristor, count: int, stream: in
 
 
 def _fluctuations(
-    network: Network, device: Memristor, count: int, stream: int
+    network: Network, device: Cell, count: int, stream: int
 ) -> Iterator[tuple[int, Array]]:
     cells = np.flatnonzero(network.are_cells)
     draws = normals(device.seed, "transient", (len(cells), count), 0, stream)
-    yield from zip(cells.tolist(), device.read_noise * draws, strict=True)
+    spread = np.asarray(device.fluctuation(network.elements[2][cells]))
+    yield from zip(cells.tolist(), spread[:, None] * draws, strict=True)

@@ -87,6 +87,7 @@ def described(owner: Any) -> str | None:
     """Return the docstring of a dataclass with what its fields say of themselves."""
     text = inspect.cleandoc(owner.__doc__ or "")
     by_field = {parameter.fields[0][1]: parameter for parameter in field_parameters(owner)}
+    hints = typing.get_type_hints(owner)
     lines = []
     for item in dataclasses.fields(owner):
         parameter = by_field.get(item.name)
@@ -96,7 +97,7 @@ def described(owner: Any) -> str | None:
         optional = ", optional" if item.default is not dataclasses.MISSING else ""
         what, mark, more = parameter.description.rstrip(".").partition(";")
         lines += [
-            f"{item.name} : {_spelled(owner, item.name)}{optional}",
+            f"{item.name} : {_spelled(hints[item.name])}{optional}",
             *textwrap.wrap(f"{what}{unit}{mark}{more}.", 92, **_INDENTED),
         ]
     if not lines or "\nParameters\n" in text:
@@ -128,8 +129,8 @@ def plain_signature(owner: Any, *more: inspect.Parameter) -> inspect.Signature:
     return inspect.Signature([*taken, *more])
 
 
-def _spelled(owner: Any, name: str) -> str:
-    hint = str(typing.get_type_hints(owner)[name])
+def _spelled(kind: Any) -> str:
+    hint = str(kind)
     for noise in ("typing.", "amcspice.", "<class '", "'>", " | None"):
         hint = hint.replace(noise, "")
     return hint.rpartition("device.")[2] if hint.startswith("device.") else hint
@@ -152,5 +153,8 @@ def _reasons(cls: Any, items: Sequence[Any]) -> str:
             reasons.setdefault(".".join([owner, *parts]), []).append(f"no such parameter; {known}")
         else:
             place = f"{'.'.join([owner, *parts])} = {item['input']!r}"
-            reasons.setdefault(place, []).append(f"{message[:1].lower()}{message[1:]}")
+            own = isinstance(item.get("ctx", {}).get("error"), InputError)  # may name a file
+            reasons.setdefault(place, []).append(
+                message if own else f"{message[:1].lower()}{message[1:]}"
+            )
     return "; ".join(f"{place}: {' or '.join(why)}" for place, why in reasons.items())

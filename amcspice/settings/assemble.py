@@ -12,7 +12,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from amcspice.circuit.options import topology_parameters
-from amcspice.device import PARTS, Compatibility, Hardware, Memristor, OpAmp, Wire, split_hardware
+from amcspice.device import (
+    PARTS,
+    Compatibility,
+    Hardware,
+    Memristor,
+    OpAmp,
+    Wire,
+    cell,
+    split_hardware,
+)
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.files import file_stamp
@@ -58,8 +67,8 @@ def hardware_of(values: Values) -> Hardware:
         if name in PARAMETERS and PARAMETERS[name].group in _GROUPS and _is_said(name, value)
     }
     seed = values.get("seed") or 0
-    device = Memristor.preset(given.pop("device", None) or "ideal")
-    if given.get("write_errors") is not None:
+    device = cell(given.pop("device", None) or "ideal")
+    if given.get("write_errors") is not None and isinstance(device, Memristor):
         device = dataclasses.replace(device, write_noise=0.0)
     opamp = _amplifier(given)
     parts, rest = split_hardware({"device": device, "opamp": opamp, **given})

@@ -1,4 +1,6 @@
-"""`assumptions`: what the figures of a run stand on that the amplifiers leave open.
+"""`assumptions`: what the figures of a run stand on that cells and amplifiers leave open.
+
+Cells say themselves what is assumed of them (`Cell.cautions`).
 
 Second pole and input capacitance decide how far circuits of two amplifiers in a loop are damped,
 and data sheets of real parts seldom state them.  Where one is assumed, the linear model of the
@@ -48,7 +50,8 @@ def assumptions(circuit: Circuit, measurement: Measurement, *, decks: bool) -> t
     decks : bool
         Whether decks ran, which hold a sub-circuit where there is one.
     """
-    return (*of_damping(circuit), *(_of_power(circuit.opamp, measurement) if decks else ()))
+    of_power = _of_power(circuit.opamp, measurement) if decks else ()
+    return (*circuit.device.cautions, *of_damping(circuit), *of_power)
 
 
 def _of_power(opamp: OpAmp, measurement: Measurement) -> Iterator[str]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array, are_complex
-from amcspice.device import Hardware, Memristor
+from amcspice.device import Cell, Hardware
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem import PROBLEMS, CircuitForm
 from amcspice.problem.choice import circuit_of
@@ -48,7 +48,7 @@ class Arrays:
         Circuit; None is that of the problem.
     parameters : mapping
         Of the circuit.
-    device : Memristor
+    device : Cell
         Cells, with a seed of these arrays alone.
     matrix : array_like, shape (m, n)
         Complex too.
@@ -65,7 +65,7 @@ class Arrays:
     problem: str
     topology: str | None
     parameters: Mapping[str, Any]
-    device: Memristor
+    device: Cell
     matrix: Any
     cycle: int = 0
     written_at: float = 0.0
@@ -151,14 +151,8 @@ class Arrays:
         rows, columns, changes = self.lines
         return made.select(rows, columns, **changes)  # type: ignore[attr-defined, no-any-return]
 
-    def _aged(self, now: float, temperature: float | None) -> Memristor:
-        age = now - self.written_at
-        changes: dict[str, Any] = {}
-        if age:
-            changes["drift_time"] = self.device.drift_time + age
-        if temperature is not None:
-            changes["temperature"] = temperature
-        return replace(self.device, **changes) if changes else self.device
+    def _aged(self, now: float, temperature: float | None) -> Cell:
+        return self.device.aged(now - self.written_at, temperature)
 
     def written(self, circuit: Circuit, hardware: Hardware) -> Circuit:
         """Return the circuit whose cells are all that is written, by that of `first`."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit
-from amcspice.device import Memristor
+from amcspice.device import Cell
 from amcspice.errors import InputError, UnsupportedError, caution
 from amcspice.problem import PROBLEMS
 from amcspice.simulation.sample import Sample
@@ -88,7 +88,7 @@ class ProgrammedMatrix:
         return self._arrays.problem
 
     @property
-    def device(self) -> Memristor:
+    def device(self) -> Cell:
         """Its cells."""
         return self._arrays.device
 
@@ -332,7 +332,7 @@ class ProgrammedMatrix:
         )
 
 
-def cells_of(device: Memristor, number: int) -> Memristor:
+def cells_of(device: Cell, number: int) -> Cell:
     """Return the cells of the arrays of that number: no two arrays draw alike."""
     seed = np.random.SeedSequence([device.seed, number]).generate_state(1)[0]
     return replace(device, seed=int(seed))

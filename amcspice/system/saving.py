@@ -14,7 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from amcspice.archive import read_archive, write_archive
 from amcspice.circuit import Circuit
-from amcspice.device import Hardware, Memristor, OpAmp
+from amcspice.device import Hardware, OpAmp
+from amcspice.device.plain import cell_from_plain, cell_to_plain
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.system.arrays import Arrays, Lines
 from amcspice.system.ledger import Ledger
@@ -34,12 +35,12 @@ _HARDWARE: TypeAdapter[Hardware] = TypeAdapter(Hardware)
 def save_chip(chip: ChipState, path: Path) -> None:
     """Write a chip to a file; see `amcspice.Chip.save`."""
     hardware = chip.hardware
-    if type(hardware.device) is not Memristor or type(hardware.opamp) is not OpAmp:
-        raise UnsupportedError("a chip with cells or amplifiers of another package has no file")
+    if type(hardware.opamp) is not OpAmp:
+        raise UnsupportedError("a chip with amplifiers of another package has no file")
     arrays: dict[str, Any] = {}
     matrices = [_state_of(chip, each, place, arrays) for place, each in enumerate(chip.matrices)]
     values = {
-        "hardware": json.loads(_HARDWARE.dump_json(hardware)),
+        "hardware": _hardware(hardware),
         "analysis": vars(chip.analysis), "range": chip.range, "noise": chip.noise,
         "cost_sample": chip.cost_sample, "technology": chip.technology.to_json(), "now": chip.now,
         "temperature": chip.temperature, "matrices": matrices, "ledger": chip.ledger.to_json(),
@@ -58,7 +59,8 @@ def load_chip(kind: Callable[..., ChipState], path: Path) -> Any:
     """Read what `save_chip` wrote; see `amcspice.Chip.load`."""
     arrays, values = read_archive(path, KIND)
     try:
-        hardware = _HARDWARE.validate_json(json.dumps(values["hardware"]))
+        parts = {**values["hardware"], "device": cell_from_plain(values["hardware"]["device"])}
+        hardware = _HARDWARE.validate_python(parts)
         fields = {k: v for k, v in values["analysis"].items() if k != "range"}
         chip = kind(
             hardware, range=values["range"], noise=values["noise"],
@@ -81,6 +83,12 @@ def load_chip(kind: Callable[..., ChipState], path: Path) -> Any:
                 "written by another version of amcspice or numpy"
             )
     return chip
+
+
+def _hardware(hardware: Hardware) -> dict[str, Any]:
+    """Return hardware as plain values."""
+    plain: dict[str, Any] = json.loads(_HARDWARE.dump_json(hardware, exclude={"device"}))
+    return {**plain, "device": cell_to_plain(hardware.device)}
 
 
 def _number(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """How good a workload's result stays when its devices get worse.
 
-An axis is a field of `amcspice.device.Memristor` with values; every value is run once a seed,
-all other fields as they are.  The digital twin knows no devices: its figure is what an ideal
-circuit would reach.
+An axis is a field of the cells, such as `amcspice.Memristor` has, with values; every value is run
+once a seed, all other fields as they are.  The digital twin knows no devices: its figure is what an
+ideal circuit would reach.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.checkpoint import Checkpoint
-from amcspice.device import Memristor
+from amcspice.device import Cell
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report
 from amcspice.workload.factorise import factorise_image
@@ -52,7 +52,7 @@ class Axis:
     values: tuple[Value, ...]
     fixed: tuple[tuple[str, Value], ...] = ()
 
-    def devices(self, device: Memristor, seed: int) -> list[Memristor]:
+    def devices(self, device: Cell, seed: int) -> list[Cell]:
         """Return the device at every value.
 
         Raises
@@ -60,7 +60,7 @@ class Axis:
         InputError
             If there is no such field, or a value is not allowed.
         """
-        names = {item.name for item in dataclasses.fields(Memristor)} - {"seed"}
+        names = {item.name for item in dataclasses.fields(device)} - {"seed"}
         for name in (self.field, *dict(self.fixed)):
             if name not in names:
                 choice = ", ".join(sorted(names))
@@ -124,7 +124,7 @@ class RatingTrial:
     held_out: RatingTable
     options: Mapping[str, Any]
 
-    def __call__(self, device: Memristor) -> Quality:
+    def __call__(self, device: Cell) -> Quality:
         """Factorise with a device and its seed."""
         options = {**self.options, "device": device, "seed": device.seed}
         result = factorise_ratings(self.ratings, self.held_out, **options).factorisation
@@ -138,15 +138,15 @@ class PictureTrial:
     picture: NDArray[np.float64]
     options: Mapping[str, Any]
 
-    def __call__(self, device: Memristor) -> Quality:
+    def __call__(self, device: Cell) -> Quality:
         """Factorise with a device and its seed."""
         result = factorise_image(self.picture, device=device, seed=device.seed, **self.options)
         return Quality(result.analog_score.psnr_db, result.digital_score.psnr_db)
 
 
 def robustness(
-    trial: Callable[[Memristor], Quality],
-    device: Memristor,
+    trial: Callable[[Cell], Quality],
+    device: Cell,
     axes: Sequence[Axis],
     seeds: Sequence[int],
     *,
@@ -162,7 +162,7 @@ def robustness(
     ----------
     trial : callable
         Takes a device, whose seed is to be used for everything random; picklable.
-    device : Memristor
+    device : Cell
         All fields but the one that varies.
     axes : sequence of Axis
     seeds : sequence of int
@@ -208,7 +208,7 @@ def robustness(
     ]
 
 
-def _try(task: tuple[Callable[[Memristor], Quality], Memristor], report: Report) -> Quality:
+def _try(task: tuple[Callable[[Cell], Quality], Cell], report: Report) -> Quality:
     trial, device = task
     quality = trial(device)
     report(1)

@@ -10,7 +10,7 @@ import numpy as np
 from amcspice.algorithm.low_rank.search import Choice
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.differential import parts
-from amcspice.device import Memristor
+from amcspice.device import Cell
 
 __all__ = ["Draws", "draw_errors"]
 
@@ -39,14 +39,14 @@ class Draws:
         return told
 
 
-def draw_errors(matrix: Array, choice: Choice, device: Memristor, draws: int, seed: int) -> Draws:
+def draw_errors(matrix: Array, choice: Choice, device: Cell, draws: int, seed: int) -> Draws:
     """Draw the cells of both factors, copy by copy, and of one array with a gain a line.
 
     Parameters
     ----------
     matrix : ndarray, shape (m, n)
     choice : Choice
-    device : Memristor
+    device : Cell
     draws : int
         From 2 on.
     seed : int
@@ -66,7 +66,7 @@ def draw_errors(matrix: Array, choice: Choice, device: Memristor, draws: int, se
     return Draws(two_steps, one_array)
 
 
-def _mean(device: Memristor, entries: Array, copies: int) -> Array:
+def _mean(device: Cell, entries: Array, copies: int) -> Array:
     """Return the mean of so many copies of entries from -1 to 1, cells drawn anew in each."""
     tiled = np.tile(entries * device.g_max, (1, copies))
     positive, negative = parts(tiled)

@@ -25,7 +25,7 @@ import numpy as np
 
 from amcspice.algorithm.low_rank.factors import Factors, distances
 from amcspice.circuit.base import Array
-from amcspice.device import Memristor
+from amcspice.device import Cell
 from amcspice.device.moments import cell_moments
 
 __all__ = ["Cells", "ErrorTerms", "HeldFactors", "Moments", "WhiteNoise", "array_error"]
@@ -62,10 +62,10 @@ class Cells:
 
     Parameters
     ----------
-    device : Memristor
+    device : Cell
     """
 
-    device: Memristor
+    device: Cell
 
     def __call__(self, entries: Array) -> tuple[Array, Array]:
         """Return mean and variance of entries, of the range."""

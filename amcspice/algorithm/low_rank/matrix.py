@@ -38,7 +38,7 @@ from amcspice.algorithm.low_rank.search import (
 from amcspice.algorithm.low_rank.trial import LowRankTrial, simulate
 from amcspice.circuit import as_matrix
 from amcspice.circuit.base import Array, are_complex
-from amcspice.device import Hardware, split_hardware
+from amcspice.device import Hardware, Memristor, split_hardware
 from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, did_you_mean
 from amcspice.system import Chip
@@ -177,7 +177,7 @@ class LowRank:
             baseline_error=self.baseline_error,
             baseline_error_one_gain=array_error(self.matrix, Cells(device), row_gain=False),
             break_even_write_noise=self.break_even(),
-            write_noise=device.write_noise,
+            write_noise=getattr(device, "write_noise", None),
             cells=sum(size * copies for size, copies in zip(sizes, made.repeats, strict=True)),
             baseline_cells=self.baseline_cells,
             cautions=self._left_out(),
@@ -200,17 +200,22 @@ class LowRank:
         ----------
         law : callable, optional
             Of the noise, such as `WhiteNoise`; None are these cells with that write noise, which
-            have no break-even where their write errors are measured ones.
+            have no break-even where their write errors are measured or published ones.
         """
         device = self.hardware.device
-        if law is None and device.write_errors is not None:
+        cells = device if isinstance(device, Memristor) and device.write_errors is None else None
+        if law is None and cells is None:
             return None
 
         floor = min(float(factors.floor[-1]) for factors in self.candidates)
         least = floor / float((self.matrix**2).sum())
 
         def advantage(noise: float) -> float:
-            moments = law(noise) if law else Cells(replace(device, write_noise=noise))
+            if law:
+                moments = law(noise)
+            else:
+                assert cells is not None
+                moments = Cells(replace(cells, write_noise=noise))
             baseline = max(array_error(self.matrix, moments), ROUNDING)
             square = least  # not below one array: it need not be worked out
             if square < baseline**2:

@@ -32,7 +32,7 @@ class LowRankPlan:
     break_even_write_noise : float or None
         Write noise from which on two steps are better; zero where they are at any, None where at
         none.
-    write_noise : float
+    write_noise : float or None
         Of the cells that it was made for.
     cells, baseline_cells : int
         Of both factors with their copies and of one array, without what compensates word lines.
@@ -46,7 +46,7 @@ class LowRankPlan:
     baseline_error: float
     baseline_error_one_gain: float
     break_even_write_noise: float | None
-    write_noise: float
+    write_noise: float | None
     cells: int
     baseline_cells: int
     cautions: tuple[str, ...] = ()
@@ -67,7 +67,9 @@ class LowRankPlan:
         figures = f"{self.error:.3g} in two steps, {self.baseline_error:.3g} in one array"
         said = "helps" if self.helps else "does not help"
         level = self.break_even_write_noise
-        if level is None:
+        if self.write_noise is None:
+            limit = "the write error of these cells is a law, which has no break-even"
+        elif level is None:
             limit = "at no write noise it would"
         elif level == 0:
             limit = "as it would at any write noise, were cells exact otherwise"

@@ -99,7 +99,7 @@ def slicing_of(options: dict[str, Any]) -> Slicing:
 
 def check_levels(chip: Chip, slicing: Slicing) -> None:
     """Refuse cells without a level for every digit, and inputs without a code for every digit."""
-    levels, dac = chip.hardware.device.levels, chip.hardware.dac
+    levels, dac = getattr(chip.hardware.device, "levels", None), chip.hardware.dac
     if levels is not None and (levels - 1) % slicing.largest_digit:
         raise InputError(
             f"levels = {levels}: a digit of {slicing.cell_bits} bits needs "

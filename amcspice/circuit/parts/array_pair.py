@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.device import Mapping, Memristor
+from amcspice.device import Cell, Mapping
 
 __all__ = ["ArrayPair", "compensating_cells"]
 
@@ -58,7 +58,7 @@ class ArrayPair:
     def of(
         cls,
         mapping: Mapping,
-        device: Memristor,
+        device: Cell,
         cycle: int,
         *,
         rows: NDArray[np.bool_],
@@ -70,7 +70,7 @@ class ArrayPair:
         Parameters
         ----------
         mapping : Mapping
-        device : Memristor
+        device : Cell
         cycle : int
             Number of the programming cycle.
         rows : ndarray of bool, shape (m,)
@@ -119,17 +119,17 @@ class ArrayPair:
 
 
 def compensating_cells(
-    device: Memristor, wanted: Array, cycle: int, array: int = 2
+    device: Cell, wanted: Array, cycle: int, array: int = 2
 ) -> tuple[Array, int]:
     """Build grounded conductances of parallel cells: full ones and one for the remainder.
 
     Parameters
     ----------
-    device : Memristor
+    device : Cell
     wanted : ndarray, shape (m,)
         [S].
     cycle, array : int
-        See `Memristor.program`.
+        See `Cell.program`.
 
     Returns
     -------

@@ -27,7 +27,7 @@ from amcspice.circuit.base import Amplifiers, Array, Circuit, Swing
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network, Nodes
 from amcspice.circuit.schematic import Schematic
-from amcspice.device import Memristor
+from amcspice.device import Cell
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Cascade", "Signal", "Stage", "own_cells"]
@@ -234,12 +234,12 @@ def _refuse(name: str, circuit: Circuit, inputs: tuple[Signal, ...], *, taken: b
         )
 
 
-def own_cells(device: Memristor, number: int) -> Memristor:
+def own_cells(device: Cell, number: int) -> Cell:
     """Return the cells of one of several circuits: of the same kind, with draws of their own.
 
     Parameters
     ----------
-    device : Memristor
+    device : Cell
     number : int
         Of the circuit.
 
@@ -248,11 +248,10 @@ def own_cells(device: Memristor, number: int) -> Memristor:
     UnsupportedError
         If single cells are given by maps, which number the arrays of one circuit.
     """
-    maps = ("programmed", "stuck_on", "stuck_off")
-    given = [name for name in maps if isinstance(getattr(device, name), tuple)]
-    if given:
+    if device.of_single_cells:
         raise UnsupportedError(
-            f"Memristor.{given[0]}: maps are of the arrays of one circuit, and here are several"
+            f"{type(device).__name__}.{device.of_single_cells}: maps are of the arrays of one "
+            "circuit, and here are several"
         )
     seed = np.random.SeedSequence([device.seed, number]).generate_state(1)[0]
     return dataclasses.replace(device, seed=int(seed))

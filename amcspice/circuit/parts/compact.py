@@ -21,7 +21,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.predistortion import Arrays
 from amcspice.crossbar import Crossbar, CrossbarReduction
-from amcspice.device import Mapping, Memristor
+from amcspice.device import Cell, Mapping
 
 __all__ = ["CompactArrays"]
 
@@ -55,7 +55,7 @@ class CompactArrays(Arrays):
         return (2 * m, 3 * n) if (target < 0).any() else (m, 2 * n)
 
     def effective(
-        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+        self, targets: tuple[Array, ...], cells: Cell, scale: float = 1.0
     ) -> tuple[Array, ...]:
         """Return S H, shape (n, n) [S^2], and S B, shape (m, n) [S]; see the module."""
         first, second = targets

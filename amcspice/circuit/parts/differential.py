@@ -15,7 +15,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
-from amcspice.device import Memristor
+from amcspice.device import Cell
 
 __all__ = ["DifferentialLines", "column_compensation", "line_totals", "parts"]
 
@@ -51,7 +51,7 @@ class DifferentialLines:
         network: Network,
         names: tuple[str, str],
         target: Array,
-        device: Memristor,
+        device: Cell,
         *,
         cycle: int,
         arrays: tuple[int, int, int],
@@ -69,7 +69,7 @@ class DifferentialLines:
             Prefixes of the inverting and the non-inverting nodes.
         target : ndarray, shape (m, n)
             Wanted conductances, signed [S].
-        device : Memristor
+        device : Cell
         cycle : int
         arrays : (int, int, int)
             Indices of the arrays for the positive part, the negative part and compensation.

@@ -20,7 +20,7 @@ from amcspice.circuit.network import Network, Nodes
 from amcspice.circuit.parts.differential import DifferentialLines, column_compensation, parts
 from amcspice.circuit.parts.predistortion import Arrays
 from amcspice.crossbar import Crossbar, CrossbarReduction
-from amcspice.device import Memristor
+from amcspice.device import Cell
 
 __all__ = ["DrivenColumns", "InvertedColumns", "SensedColumns"]
 
@@ -56,7 +56,7 @@ class DrivenColumns(Arrays):
         return (2 * m if (target < 0).any() else m), n
 
     def effective(
-        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+        self, targets: tuple[Array, ...], cells: Cell, scale: float = 1.0
     ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
@@ -72,7 +72,7 @@ class DrivenColumns(Arrays):
         extra, diagonal = np.asarray(self.extra, float), scale * self.diagonal
         return (extra, diagonal) if self.compensation else (extra + diagonal, 0.0)
 
-    def _lines(self, target: Array, cells: Memristor, scale: float) -> DifferentialLines:
+    def _lines(self, target: Array, cells: Cell, scale: float) -> DifferentialLines:
         beside, matched = self._beside(scale)
         return DifferentialLines.of(
             Network(),
@@ -134,7 +134,7 @@ class InvertedColumns(DrivenColumns):
         return _signed_columns(target)
 
     def effective(
-        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+        self, targets: tuple[Array, ...], cells: Cell, scale: float = 1.0
     ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets
@@ -166,7 +166,7 @@ class SensedColumns(Arrays):
         return _signed_columns(target)
 
     def effective(
-        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+        self, targets: tuple[Array, ...], cells: Cell, scale: float = 1.0
     ) -> tuple[Array, ...]:
         """Return what the array applies; see `Arrays`."""
         (target,) = targets

@@ -26,7 +26,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.differential import parts
 from amcspice.crossbar import reduction_flops
-from amcspice.device import Mapping, Memristor, Predistortion, Wire, nominal, spread
+from amcspice.device import Cell, Mapping, Predistortion, Wire, nominal, spread
 
 __all__ = ["Arrays", "predistorted"]
 
@@ -38,12 +38,12 @@ class Arrays(abc.ABC):
     Parameters
     ----------
     wire : Wire
-    device : Memristor
+    device : Cell
         Cells; what they do wrong enters predictions alone.
     """
 
     wire: Wire
-    device: Memristor
+    device: Cell
 
     @property
     def count(self) -> int:
@@ -56,7 +56,7 @@ class Arrays(abc.ABC):
 
     @abc.abstractmethod
     def effective(
-        self, targets: tuple[Array, ...], cells: Memristor, scale: float = 1.0
+        self, targets: tuple[Array, ...], cells: Cell, scale: float = 1.0
     ) -> tuple[Array, ...]:
         """Return what the arrays apply, one matrix each, for targets of shape (m, n) [S].
 
@@ -110,10 +110,9 @@ def predistorted(mapping: Mapping, arrays: Arrays) -> tuple[Mapping, ...]:
     """
     if not (arrays.wire.predistort and arrays.wire.resistive):
         return (mapping,) * arrays.count
-    device = replace(  # what is drawn, or differs from cell to cell, is not known before
-        arrays.device, seed=0, programmed=None, stuck_on=0.0, stuck_off=0.0, noise_bandwidth=None,
-        thermal_noise=False, sinh_voltage=None,
-    )  # fmt: skip
+    # What is drawn, or differs from cell to cell, is not known before.
+    typical = arrays.device.typical()
+    device = replace(typical, seed=0, noise_bandwidth=None, thermal_noise=False)
     wanted = np.ascontiguousarray(mapping.target)
     targets, record = _steps(replace(arrays, device=device), wanted.shape, wanted.tobytes())
     scale = mapping.scale * record.scale

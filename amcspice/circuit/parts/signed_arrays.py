@@ -20,7 +20,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.circuit.parts.differential import parts
-from amcspice.device import Mapping, Memristor
+from amcspice.device import Cell, Mapping
 
 __all__ = ["SignedArrays"]
 
@@ -56,7 +56,7 @@ class SignedArrays:
     def of(
         cls,
         mapping: Mapping,
-        device: Memristor,
+        device: Cell,
         cycle: int,
         *,
         rows: Array,

@@ -51,7 +51,7 @@ from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.inverse import INV
 from amcspice.circuit.topologies.mvm import MVM
-from amcspice.device import ADC, DAC, Hardware, Mapping, Memristor, OpAmp, Wire, split_hardware
+from amcspice.device import ADC, DAC, Cell, Hardware, Mapping, OpAmp, Wire, split_hardware
 from amcspice.errors import InputError, UnsupportedError
 
 __all__ = ["Macro", "MacroEigen", "MacroGINV", "MacroINV", "MacroMVM"]
@@ -64,7 +64,7 @@ class Macro:
     ----------
     matrix : array_like, shape (m, n)
         Non-negative; square for ``inv`` and ``eigen``.
-    device : Memristor, optional
+    device : Cell, optional
         Cells of both arrays.
     wire : Wire, optional
         Lines of both arrays.
@@ -98,7 +98,7 @@ class Macro:
         self,
         matrix: ArrayLike,
         *,
-        device: Memristor | None = None,
+        device: Cell | None = None,
         wire: Wire | None = None,
         opamp: OpAmp | None = None,
         dac: DAC | None = None,

@@ -238,5 +238,5 @@ class PreparedDecks:
 def _rest_tolerance(circuit: Circuit, analysis: Analysis) -> float:
     """Return the settling tolerance by whose tenth the last tenth of a window is judged."""
     device = circuit.device
-    curved = device.sinh_voltage is not None and not device.fluctuates
+    curved = device.curve is not None and not device.fluctuates
     return min(analysis.settle_tolerance, CURVED_REST if curved else 1.0)

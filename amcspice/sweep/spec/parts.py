@@ -200,7 +200,7 @@ def _check_backend(analysis: Analysis, smallest: Circuit, hardware: Hardware) ->
     """Ask the backend whether it knows cells and amplifiers."""
     parts = hardware.parts()
     # Cells that are programmed already are those of one matrix.
-    parts["device"] = dataclasses.replace(hardware.device, programmed=None)
+    parts["device"] = hardware.device.typical()
     get_backend(analysis).check(dataclasses.replace(smallest, **parts))
 
 
