@@ -168,15 +168,18 @@ void respond_with(const Network &net, const Region &region, const double *state,
   const int response = RESPONSE ? RESPONSE : net.response / LANES;
   Block *sums = RESPONSE ? sum : blocks(y);
   for (int b = 0; b < response; ++b) sums[b] = inputs ? blocks(inputs)[b] : Block{};
-  if constexpr (RESPONSE > 0) {
-    add_columns_to<RESPONSE>(sum, net.by_source.data(), net.response, acting, actors, x);
-  } else {
-    add_columns(net.by_source.data(), net.response, net.response, acting, actors, x, y);
-  }
+  const auto add = [&](const Numbers &columns, const int *numbers, int some, const double *times) {
+    if constexpr (RESPONSE > 0) {
+      add_columns_to<RESPONSE>(sum, columns.data(), net.response, numbers, some, times);
+    } else {
+      add_columns(columns.data(), net.response, net.response, numbers, some, times, y);
+    }
+  };
+  add(net.by_source, acting, actors, x);
   if (net.c > 0) {
     double *q = x + net.q_source();
     for (int b = 0; b < net.cp / LANES; ++b) blocks(q)[b] = blocks(state + net.q_state())[b];
-    add_columns(net.by_charge.data(), net.response, net.response, nullptr, net.c, q, y);
+    add(net.by_charge, nullptr, net.c, q);
   }
   // The stages' own row is last: they are needed until then.
   double *hold = g + region.hold_row, *follows = g + region.output_row;
