@@ -3,7 +3,8 @@
 With nothing at a limit and nothing held the stages s obey (1/A0 - by_source) s = d_J + offset,
 with d_J the input differences from injected currents alone: one matrix product for any number of
 right-hand sides.  The others go to `amcspice.engine.dc.active_set`; what that does not end for (two
-stages with many outputs at their rails are no problem of a P-matrix) is followed from zero in time.
+stages with many outputs at their rails are no problem of a P-matrix), or has several ends, is
+followed from zero in time.
 
 A slew limit makes d = knee atanh(s/(A0 knee)) of d = s/A0, which is (s/(A0 knee))^2/3 more: 7e-8 of
 d for an AD823 at its rail, of which the loop leaves 1e-12 of the output, but without bound for a
@@ -24,6 +25,7 @@ from amcspice.engine.batch import Batch
 from amcspice.engine.dc.codes import START, SUGGESTED
 from amcspice.engine.dc.grown import followed_rest, grown_rest
 from amcspice.engine.dc.rest import Injected, Rest
+from amcspice.engine.dc.several import MOST_HELD, has_one_rest, have_several_rests
 from amcspice.engine.dc.stability import growth
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
@@ -171,7 +173,8 @@ class RestSolver:
         within = self._straighten(stage)
         sources = stage.reshape(-1, k)
         held, at_rest = np.zeros((count * per_circuit, k)), np.repeat(self.rests, per_circuit)
-        todo = at_rest & ~within
+        several = self._several(at_rest, injected)
+        todo = at_rest & ~within | several
         if circuit.rail_limited:
             grows = np.repeat(~self._active_stable, per_circuit)
             todo &= ~grows
@@ -187,17 +190,37 @@ class RestSolver:
                 codes, member, injected.rows(member, at), start
             )
             sources[rows] = start
-            for at in np.flatnonzero(~at_rest[rows]):
-                rest, codes[at] = self._from_zero(
-                    int(rows[at]), per_circuit, injected, followed_rest
-                )
+            for at in np.flatnonzero(~at_rest[rows] | several[rows]):
+                rest, pieces = self._from_zero(int(rows[at]), per_circuit, injected, followed_rest)
                 if rest is not None:
+                    codes[at] = pieces
                     sources[rows[at]], held[rows[at]], at_rest[rows[at]] = rest, 0.0, True
         if circuit.non_negative and self._checks:
             self._check(codes, rows, at_rest, per_circuit)
         if not at_rest.all():
             sources[~at_rest], held[~at_rest] = np.nan, np.nan
         return Rest(sources, held, at_rest, circuit, self.ports, injected)
+
+    @cached_property
+    def _one_rest(self) -> NDArray[np.bool_]:
+        """Whether each circuit has one rest for every right-hand side, as far as is known."""
+        ports = self.ports
+        if ports.hold.any() or not ports.constrained.all() or len(ports.gain) > MOST_HELD:
+            return np.ones(len(self.rests), bool)
+        return has_one_rest(np.diag(1 / ports.gain) - ports.by_source)
+
+    def _several(self, at_rest: NDArray[np.bool_], injected: Injected) -> NDArray[np.bool_]:
+        """Tell which right-hand sides have several rests: time says to which one it comes."""
+        ports, per_circuit = self.ports, len(at_rest) // len(self.rests)
+        several = np.zeros(len(at_rest), bool)
+        for number in np.flatnonzero(~self._one_rest):
+            at = np.arange(per_circuit)
+            member = np.full(per_circuit, number)
+            drive = ports.drive(member, injected.rows(member, at)) + ports.offset
+            system = np.diag(1 / ports.gain) - ports.by_source[number]
+            own = slice(number * per_circuit, (number + 1) * per_circuit)
+            several[own] = have_several_rests(system, drive, ports.lowest)
+        return several & at_rest
 
     def _straighten(self, stage: Array) -> NDArray[np.bool_]:
         """Account for the slew limit in stages inside their ranges; tell which rows are these."""

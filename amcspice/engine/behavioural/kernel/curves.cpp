@@ -17,22 +17,25 @@ constexpr double SHORTEST = 1e-3;
 }  // namespace
 
 Point Curves::at(double time) const {
-  const bool series = !time_.modal;
-  double *room = arena_.take((series ? 3 : 10) * std::size_t(rows_));
+  const bool series = !time_.modal, turns = time_.pairs() > 0;
+  double *room = arena_.take((series ? 3 : turns ? 10 : 6) * std::size_t(rows_));
   const auto next = [&] { return std::exchange(room, room + rows_); };
   Point point{};
   point.time = time;
-  point.value = next(), point.slope = next(), point.bend = next();
-  point.smooth = point.value, point.smooth_slope = point.slope;
+  point.value = next(), point.slope = next();
   if (series) {
+    point.bend = next();
+    point.smooth = point.value, point.smooth_slope = point.slope;
     add_series(point);
-  } else {
-    point.smooth = next(), point.smooth_slope = next();
-    point.convex = next(), point.convex_slope = next();
-    point.concave = next(), point.concave_slope = next();
-    point.reach = next();
-    add_modes(point);
+    return point;
   }
+  point.convex = next(), point.convex_slope = next();
+  point.concave = next(), point.concave_slope = next();
+  if (turns) {
+    point.smooth = next(), point.smooth_slope = next();
+    point.bend = next(), point.reach = next();
+  }
+  add_modes(point);
   return point;
 }
 
@@ -72,55 +75,71 @@ void Curves::add_series(Point &point) const {
 }
 
 void Curves::add_modes(Point &point) const {
-  const int pairs = time_.pairs(), real = time_.real(), decaying = time_.decaying();
   const auto mark = arena_.mark();
-  double *value = arena_.take(time_.count + LANES), *slope = arena_.take(time_.count + LANES);
-  double *swing = arena_.take(pairs + 1), *reach = arena_.take(pairs + 1);
+  const int count = time_.count, pairs = time_.pairs();
+  double *value = arena_.take(count + LANES), *slope = arena_.take(count + LANES);
+  double *swing = arena_.take(pairs + 1);
   time_.at(point.time, value, slope, swing);
-  for (int p = 0; p < pairs; ++p) {
-    const double size = time_.modal->modes->size[p];
-    reach[p] = swing[p] / size;
-    swing[p] *= size * size * size;
+  int b = 0;
+  for (; b + 2 <= rows_ / LANES; b += 2) add_real_modes<2>(point, b, value, slope);
+  if (b < rows_ / LANES) add_real_modes<1>(point, b, value, slope);
+  if (pairs > 0) add_pairs(point, value, slope, swing);
+  arena_.release(mark);
+}
+
+// Of a sum of concave and convex parts the one of all, less the other, is the sum of magnitudes:
+// with a sign for those that grow, which are the other way round.  Some blocks at once: the sums
+// of one alone would wait for themselves.
+template <int COUNT>
+void Curves::add_real_modes(Point &point, int first, const double *value,
+                            const double *slope) const {
+  const int real = time_.real(), decaying = time_.decaying(), stride = rows_ / LANES;
+  Block moved[COUNT] = {}, moving[COUNT] = {}, spread[COUNT] = {}, spreading[COUNT] = {};
+  const Block *column = blocks(columns_) + first;
+  for (int j = 0; j < real; ++j, column += stride) {
+    const double sign = j < decaying ? 1 : -1;
+    const double far = sign * std::abs(value[j]), fast = sign * std::abs(slope[j]);
+    for (int b = 0; b < COUNT; ++b) {
+      const Block size = magnitude(column[b]);
+      moved[b] += column[b] * value[j], spread[b] += size * far;
+      moving[b] += column[b] * slope[j], spreading[b] += size * fast;
+    }
   }
-  const int stride = rows_ / LANES;
-  for (int b = 0; b < rows_ / LANES; ++b) {
-    const Block *column = blocks(columns_) + b;
-    Block convex{}, convex_slope{}, concave{}, concave_slope{}, smooth{}, smooth_slope{};
-    int j = 0;
-    for (; j < decaying; ++j, column += stride) {
-      const Block v = *column * value[j], s = *column * slope[j];
-      const Block up = larger(v, Block{}), rise = larger(s, Block{});
-      concave += up, convex += v - up;
-      concave_slope += rise, convex_slope += s - rise;
-    }
-    for (; j < real; ++j, column += stride) {
-      const Block v = *column * value[j], s = *column * slope[j];
-      const Block up = larger(v, Block{}), rise = larger(s, Block{});
-      convex += up, concave += v - up;
-      convex_slope += rise, concave_slope += s - rise;
-    }
-    for (; j < time_.count; ++j, column += stride) {
+  for (int b = 0; b < COUNT; ++b) {
+    const int i = first + b;
+    blocks(point.value)[i] = moved[b] + blocks(base_)[i];
+    blocks(point.slope)[i] = moving[b];
+    blocks(point.concave)[i] = 0.5 * (moved[b] + spread[b]);
+    blocks(point.convex)[i] = 0.5 * (moved[b] - spread[b]);
+    blocks(point.concave_slope)[i] = 0.5 * (moving[b] + spreading[b]);
+    blocks(point.convex_slope)[i] = 0.5 * (moving[b] - spreading[b]);
+  }
+}
+
+void Curves::add_pairs(Point &point, const double *value, const double *slope,
+                       const double *swing) const {
+  const int real = time_.real(), stride = rows_ / LANES;
+  const Numbers &sizes = time_.modal->modes->size;
+  for (int b = 0; b < stride; ++b) {
+    const Block *column = blocks(columns_) + b + std::size_t(real) * stride;
+    Block smooth{}, smooth_slope{}, bend{}, reach{};
+    for (int j = real; j < time_.count; ++j, column += stride) {
       smooth += *column * value[j];
       smooth_slope += *column * slope[j];
     }
-    Block bend{}, far{};
     const Block *magnitude = blocks(magnitudes_) + b;
-    for (int p = 0; p < pairs; ++p, magnitude += stride) {
-      bend += *magnitude * swing[p];
-      far += *magnitude * reach[p];
+    for (int p = 0; p < time_.pairs(); ++p, magnitude += stride) {
+      const double size = sizes[p];
+      bend += *magnitude * (swing[p] * size * size * size);
+      reach += *magnitude * (swing[p] / size);
     }
-    blocks(point.value)[b] = convex + concave + smooth + blocks(base_)[b];
-    blocks(point.slope)[b] = convex_slope + concave_slope + smooth_slope;
+    blocks(point.value)[b] += smooth;
+    blocks(point.slope)[b] += smooth_slope;
     blocks(point.bend)[b] = bend;
     blocks(point.smooth)[b] = smooth;
     blocks(point.smooth_slope)[b] = smooth_slope;
-    blocks(point.convex)[b] = convex;
-    blocks(point.convex_slope)[b] = convex_slope;
-    blocks(point.concave)[b] = concave;
-    blocks(point.concave_slope)[b] = concave_slope;
-    blocks(point.reach)[b] = far;
+    blocks(point.reach)[b] = reach;
   }
-  arena_.release(mark);
 }
 
 // Rows, as bits, whose extremes are not within their bounds; what is not a number is not.

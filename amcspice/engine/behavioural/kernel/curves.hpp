@@ -10,7 +10,7 @@
 
 namespace amc {
 
-// Rows at a time, by `Look`'s names.
+// Rows at a time, by `Look`'s names; what is null is zero.
 struct Point {
   double time;
   double *value, *slope, *bend, *smooth, *smooth_slope;
@@ -69,6 +69,10 @@ class Curves {
  private:
   void add_series(Point &point) const;
   void add_modes(Point &point) const;
+  template <int COUNT>
+  void add_real_modes(Point &point, int first, const double *value, const double *slope) const;
+  void add_pairs(Point &point, const double *value, const double *slope,
+                 const double *swing) const;
   std::optional<Exit> first_exit(const Point &from, const Point &to, double shortest) const;
   unsigned outside(int block, const Extremes<Many> &found) const;
   double expected(const Point &from, int row, bool forwards) const;

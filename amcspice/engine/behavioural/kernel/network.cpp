@@ -48,6 +48,7 @@ Network::Network(const Equations &equations, const Readings &readings) : eq(equa
   highest = copied(eq.highest, k, kp, INFINITE);
   sourcing = copied(readings.sourcing, k, kp);
   sinking = copied(readings.sinking, k, kp);
+  hold = copied(eq.hold, k, kp);
   hold_resistance.assign(kp, 1.0);
   push_low.assign(kp, 0.0);
   push_high.assign(kp, 0.0);

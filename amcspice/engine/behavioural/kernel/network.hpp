@@ -36,6 +36,7 @@ struct Network {
 
   Equations eq;                   // scalars; its arrays belong to Python, the vectors below do not
   Numbers leak, lowest, highest;  // kp
+  Numbers hold;                   // kp; see `Equations` [S]
   Numbers hold_resistance;        // kp; what a conducting hold device is worth [ohm]
   Numbers push_low, push_high;    // kp; input difference that holds a stage at a limit [V]
   Numbers sourcing, sinking;      // kp

@@ -1,6 +1,7 @@
 #include "engine/behavioural/kernel/record.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 
@@ -22,10 +23,10 @@ constexpr int MOST_HALVINGS = 40;
 constexpr int MOST_SHOWN = 5'000;
 
 // Currents whose signs are followed one by one; where more are in doubt, the time is divided.
-constexpr int FEW = 4;
+constexpr int FEW = 8;
 
-// Part of a stay that is not divided any more.
-constexpr double SHORTEST = 1e-3;
+// How often a stay is quartered for that.
+constexpr int DEEPEST = 6;
 
 // What an arena gave is given back at the end of a scope.
 struct Kept {
@@ -138,19 +139,16 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     const Reading reading = outputs_of(*record, inputs);
     const Curves curves(time, reading.columns, reading.magnitudes, reading.base, rows, bounds,
                         arena_);
-    Point from = curves.at(0);
+    std::vector<Point> looks{curves.at(0)};
     if (record->length == INFINITE) {
       // From where on it stays in the band for good: never before it enters it at last.
-      double later = 0.7 / record->modes->slowest;
-      while (!curves.stays_for_good(from)) {
-        from = curves.at(later);
-        later *= 1.6;
-      }
+      double later = 2 / record->modes->slowest;
+      for (; !curves.stays_for_good(looks.back()); later *= 1.6) looks.push_back(curves.at(later));
     } else {
-      from = curves.at(record->length);
+      looks.push_back(curves.at(record->length));
     }
-    if (const auto exit = curves.first_exit(from, curves.at(0)))
-      return record->begin + exit->time;
+    for (auto from = looks.rbegin(); from + 1 != looks.rend(); ++from)
+      if (const auto exit = curves.first_exit(from[0], from[1])) return record->begin + exit->time;
   }
   return 0;
 }
@@ -193,14 +191,14 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
     bound(i, std::abs(at.value[i]) > slack ? at.value[i] > 0 : at.slope[i] > 0);
   // Every change of a sign changes what has flown until then by the weight's change.
   double total = 0;
-  const Point end = curves.at(length);
-  Point next = end;
-  while (at.time < length) {
+  std::array<Point, DEEPEST> ahead{curves.at(length)};
+  for (int count = 1; count > 0;) {
+    const Point next = ahead[count - 1];
     int doubtful = 0;
     for (int block = 0; block < kp / LANES; ++block)
       doubtful += __builtin_popcount(curves.failing(block, at, next));
-    if (doubtful > FEW && next.time - at.time > SHORTEST * length) {
-      next = curves.at(at.time + (next.time - at.time) / 4);
+    if (doubtful > FEW && count < DEEPEST) {
+      ahead[count++] = curves.at(at.time + (next.time - at.time) / 4);
       continue;
     }
     for (int block = 0; block < kp / LANES; ++block)
@@ -218,7 +216,7 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
           if (from.time >= next.time) break;
         }
       }
-    at = next, next = end;
+    at = next, --count;
   }
   double *law = arena_.take(time.count + LANES), *charge = arena_.take(kp);
   time.integral(length, law);

@@ -1,6 +1,7 @@
 // Regions: between two events a circuit is in one, and linear there but for its slew limit.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -39,31 +40,41 @@ using Places = std::vector<Place>;
 // of one that does not; OUTPUT is the held output, which follows its stage above zero only.
 enum class Kind { STAGE, NODE, DRIVE, HOLD, OUTPUT };
 
-// A region and what is made once for it.
+inline constexpr int MOST_KINDS = 5;
+
+// A region, which is worked out anew for every stay: of thousands that are met each would be far
+// away in memory, and takes no longer to make than to fetch.
 //
 // Where the input presses a stage on beyond its limit, stage and internal node feel the network
 // but do not act on it, and cannot come back before the input difference turns: such amplifiers
 // are `pressed`, and their states, which may be a hundred times faster than all others, are left
 // out of the linear system and worked out when they are needed (`Pressed`).
-struct Region {
-  Region(const Network &network, const Places &places);
-  ~Region();
+class Region {
+ public:
+  explicit Region(const Network &network);
+  Region(const Region &) = delete;
+  void become(const Places &places);
 
-  // All in one room, as thousands of regions are met.
-  std::span<Place> places;
-  std::span<double> inside, edge, above;   // kp: stage = inside * state + edge, output = above * stage
-  std::span<double> decay, active, level;  // kp: rate = active (unity D + level) - decay u
-  std::span<double> follows;               // kp: rate of a second pole's node, 0 where pressed
-  std::span<int> columns;                  // amplifiers whose stage acts on the network
-  std::span<int> members;                  // amplifiers whose hold device conducts
-  std::span<double> balance;               // inverse of the members' loops, columns of `members`
-  std::span<Kind> kinds;
-  int rows;                                // kp for each kind
+  double *inside, *edge, *above;   // kp: stage = inside * state + edge, output = above * stage
+  double *decay, *active, *level;  // kp: rate = active (unity D + level) - decay u
+  double *follows;                 // kp: rate of a second pole's node, 0 where pressed
+  std::span<int> columns;          // amplifiers whose stage acts on the network
+  std::span<int> members;          // amplifiers whose hold device conducts
+  double *balance;                 // inverse of the members' loops, columns of `members`
+  std::array<Kind, MOST_KINDS> kinds;
+  int rows;                        // kp for each kind
   int node_row, drive_row, hold_row, output_row;  // first rows of these, -1 for none
-  std::span<double> low, high, unit;       // rows: bounds, and what counts as one volt
+  double *low, *high, *unit;       // rows: bounds, and what counts as one volt
   bool any_pressed, all_pressed;
-  std::unique_ptr<Modes> modes;            // made when they are needed first
-  Numbers room;
+
+ private:
+  void fill(int block);
+  const Network &network_;
+  int *columns_, *members_;
+  Numbers room_;
+
+ public:
+  Places places;
 };
 
 // Everything that follows from a state in a region: response y, event rows g, sources x.
@@ -92,20 +103,23 @@ std::vector<double> jacobian(const Network &network, const Region &region,
 void leave(const Network &network, const Region &region, int row, double value, double drive,
            Place &place);
 
-// The regions that were met; they change no result.
+// The regions that are met, and the modes of those that were met before, which change no result.
 class Regions {
  public:
-  explicit Regions(const Network &network) : network_(network) {}
+  explicit Regions(const Network &network);
+  ~Regions();
+  // It stands until the next one is asked for.
   Region &at(const Places &places);
-  // The modes of one of them, made if they were not before.
-  Modes &modes_of(Region &region);
+  // Its modes, made if they were not before.
+  Modes &modes_of(const Region &region);
   // Forget all if they have become too many; what was handed out is gone then.
   void trim();
-  std::size_t size() const { return known_.size(); }
 
  private:
   const Network &network_;
-  std::unordered_map<std::string, Region> known_;
+  Region region_;
+  bool asked_ = false;
+  std::unordered_map<std::string, std::unique_ptr<Modes>> known_;
   std::string key_;
   std::size_t bytes_ = 0;
 };

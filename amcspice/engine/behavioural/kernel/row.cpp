@@ -16,6 +16,23 @@ constexpr int MOST_LOOKS = 100'000;
 // Looks that are known ahead at once: halvings of an interval.
 constexpr int MOST_AHEAD = 64;
 
+// Binomials (k, q) in columns q, and one over those of (n, q).
+constexpr int CONTROL_ROOM = (MOST_TERMS + 7) / 8 * 8;
+struct Binomials {
+  alignas(64) double column[MOST_TERMS][CONTROL_ROOM] = {};
+  double inverse[MOST_TERMS][MOST_TERMS] = {};
+  constexpr Binomials() {
+    for (int n = 0; n < MOST_TERMS; ++n) {
+      double binomial = 1;
+      for (int q = 0; q <= n; ++q) {
+        column[q][n] = binomial, inverse[n][q] = 1 / binomial;
+        binomial = binomial * (n - q) / (q + 1);
+      }
+    }
+  }
+};
+constexpr Binomials BINOMIALS;
+
 }  // namespace
 
 Row::Row(const Time &time, const double *column, const double *magnitudes, int stride, double base,
@@ -123,21 +140,15 @@ double Row::integral(double time) const {
   return sum_of(total) + base_ * time;
 }
 
-// Between 0 and a time a polynomial is within its control points in Bernstein's form, whose q-th
-// row of sums has c_q s^q / binomial(n, q) on its left.
+// Between 0 and a time a polynomial is within its control points in Bernstein's form: of degree n
+// the k-th is the sum of c_q s^q binomial(k, q) / binomial(n, q).
 Extremes<Single> Row::control_points(double time) const {
   const double s = time / time_.unit;
   const int n = time_.count - 1;
-  double points[MOST_TERMS];
-  double power = 1, binomial = 1;
-  points[0] = coefficients_[0];
-  for (int q = 1; q <= n; ++q) {
-    power *= s;
-    binomial *= double(n - q + 1) / q;
-    points[q] = coefficients_[q] * (power / binomial);
-  }
-  for (int round = 1; round <= n; ++round)
-    for (int q = n; q >= round; --q) points[q] += points[q - 1];
+  double share[MOST_TERMS], power = 1;
+  for (int q = 0; q <= n; ++q, power *= s) share[q] = coefficients_[q] * power * BINOMIALS.inverse[n][q];
+  alignas(64) double points[CONTROL_ROOM] = {};
+  add_columns(BINOMIALS.column[0], CONTROL_ROOM, padded(n + 1), nullptr, n + 1, share, points);
   const auto [lowest, highest] = std::minmax_element(points, points + n + 1);
   return {*lowest, *highest};
 }

@@ -81,9 +81,9 @@ double expected(const Region &region, const double *rows, double slack) {
   for (int b = 0; b < region.rows / LANES; ++b) {
     const Block at = blocks(rows)[b], moves = blocks(first)[b], turns = 2.0 * blocks(second)[b];
     const Block speed = magnitude(moves), rising = moves > 0.0 ? every(1.0) : every(-1.0);
-    const Block room = 2 * slack * blocks(region.unit.data())[b];
-    const Block left = moves > 0.0 ? blocks(region.high.data())[b] - at
-                                   : at - blocks(region.low.data())[b];
+    const Block room = 2 * slack * blocks(region.unit)[b];
+    const Block left = moves > 0.0 ? blocks(region.high)[b] - at
+                                   : at - blocks(region.low)[b];
     const Block tau = larger(left + room, room) / speed;
     const Block x = -(turns * rising) * tau / speed;  // 1: it ends right at the bound
     const Block better = (6.0 - 3.0 * x) / (6.0 - 6.0 * x + x * x);

@@ -165,8 +165,8 @@ class Probe {
 
   nb::tuple bounds(const Marks &marks) {
     const Region &at = region(marks);
-    return nb::make_tuple(line(at.low.data(), at.rows), line(at.high.data(), at.rows),
-                          line(at.unit.data(), at.rows));
+    return nb::make_tuple(line(at.low, at.rows), line(at.high, at.rows),
+                          line(at.unit, at.rows));
   }
 
   nb::tuple respond_to(const Marks &marks, const Line &state, const std::optional<Line> &inputs) {

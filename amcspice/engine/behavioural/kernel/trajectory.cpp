@@ -153,7 +153,7 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
                                EVENT * scale_, remaining, if_short, arena_);
   if (series.count == 0) return nullptr;
   const Time law{series.count, series.unit, nullptr};
-  const Bounds bounds{region.low.data(), region.high.data(), region.unit.data(), EVENT * scale_};
+  const Bounds bounds{region.low, region.high, region.unit, EVENT * scale_};
   const auto mark = arena_.mark();
   const Curves rows(law, series.rows, nullptr, nullptr, region.rows, bounds, arena_);
   const auto exit = rows.first_exit(rows.at(0), rows.at(series.reach));
@@ -183,8 +183,8 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   double *base = arena_.take(region.rows), *low = arena_.take(region.rows);
   double *high = arena_.take(region.rows);
   std::copy_n(rows_.data(), region.rows, base);
-  std::copy_n(region.low.data(), region.rows, low);
-  std::copy_n(region.high.data(), region.rows, high);
+  std::copy_n(region.low, region.rows, low);
+  std::copy_n(region.high, region.rows, high);
   if (net_.slews) {
     const int block = net_.second ? 2 : 1;
     const double knee = 2 * CALM * net_.eq.slew / net_.eq.unity;
@@ -196,7 +196,7 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   }
   const ModalTime modal{&modes, share};
   const Time law{modes.count, 0, &modal};
-  const Bounds bounds{low, high, region.unit.data(), EVENT * scale_};
+  const Bounds bounds{low, high, region.unit, EVENT * scale_};
   const Curves rows(law, modes.events.columns.data(), modes.events.magnitudes.data(), base,
                     region.rows, bounds, arena_);
   const double remaining = settings_.longest - time_;

@@ -11,7 +11,12 @@
 #include <limits>
 #include <new>
 #include <stdexcept>
+#include <utility>
 #include <vector>
+
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
 
 namespace amc {
 
@@ -72,6 +77,11 @@ inline double sum_of(Block a) {
 // Lanes as bits.
 template <class Mask>
 inline unsigned lanes_of(Mask mask) {
+#if defined(__AVX512DQ__)
+  return _mm512_movepi64_mask((__m512i)mask);
+#elif defined(__AVX__)
+  return unsigned(_mm256_movemask_pd((__m256d)mask));
+#endif
   unsigned lanes = 0;
   for (int lane = 0; lane < LANES; ++lane) lanes |= mask[lane] ? 1u << lane : 0u;
   return lanes;
@@ -102,52 +112,66 @@ class Arena {
   // Numbers are not initialised; count is rounded up to whole blocks.
   double *take(std::size_t count) {
     count = (count + LANES - 1) / LANES * LANES;
-    while (chunk_ < chunks_.size() && used_ + count > chunks_[chunk_].size()) {
-      ++chunk_;
-      used_ = 0;
-    }
-    if (chunk_ == chunks_.size()) {
-      if ((chunk_ + 1) * CHUNK > MOST || count > MOST) throw std::overflow_error("too many steps");
-      chunks_.emplace_back(count > CHUNK ? count : CHUNK);
-      used_ = 0;
-    }
-    double *at = chunks_[chunk_].data() + used_;
-    used_ += count;
-    return at;
+    if (count > room_ - used_) make_room(count);
+    return at_ + std::exchange(used_, used_ + count);
   }
   struct Mark {
     std::size_t chunk, used;
   };
   Mark mark() const { return {chunk_, used_}; }
   void release(Mark mark) {
-    chunk_ = mark.chunk;
+    if (mark.chunk != chunk_) open(mark.chunk);
     used_ = mark.used;
   }
 
  private:
   // A way of more steps than fit into 2 GB is one of time constants that lie too far apart.
   static constexpr std::size_t CHUNK = 1 << 15, MOST = std::size_t(1) << 28;
+
+  void open(std::size_t chunk) {
+    chunk_ = chunk, used_ = 0;
+    at_ = chunks_[chunk].data(), room_ = chunks_[chunk].size();
+  }
+  [[gnu::noinline]] void make_room(std::size_t count) {
+    std::size_t next = chunks_.empty() ? 0 : chunk_ + 1;
+    while (next < chunks_.size() && count > chunks_[next].size()) ++next;
+    if (next == chunks_.size()) {
+      if ((next + 1) * CHUNK > MOST || count > MOST) throw std::overflow_error("too many steps");
+      chunks_.emplace_back(count > CHUNK ? count : CHUNK);
+    }
+    open(next);
+  }
+
   std::vector<Numbers> chunks_;
-  std::size_t chunk_ = 0, used_ = 0;
+  double *at_ = nullptr;  // the chunk in use, its size, and how much of it is
+  std::size_t chunk_ = 0, room_ = 0, used_ = 0;
 };
 
-// Add some columns, each times a number, to a vector of `rows` (whole blocks).
+// Add some columns, each times a number, to a vector of COUNT blocks.
 template <int COUNT>
-inline void add_columns_of(const double *columns, std::size_t stride, const int *numbers,
-                           int count, const double *times, double *out) {
+inline void add_columns_to(Block (&sum)[COUNT], const double *columns, std::size_t stride,
+                           const int *numbers, int count, const double *times) {
   // Two sums: one alone would wait for itself.
-  Block even[COUNT], odd[COUNT] = {};
-  for (int b = 0; b < COUNT; ++b) even[b] = blocks(out)[b];
+  Block odd[COUNT] = {};
   const auto column = [&](int j) { return blocks(columns + (numbers ? numbers[j] : j) * stride); };
   const auto factor = [&](int j) { return times[numbers ? numbers[j] : j]; };
   int j = 0;
   for (; j + 1 < count; j += 2) {
     const Block *first = column(j), *second = column(j + 1);
-    for (int b = 0; b < COUNT; ++b) even[b] += first[b] * factor(j);
+    for (int b = 0; b < COUNT; ++b) sum[b] += first[b] * factor(j);
     for (int b = 0; b < COUNT; ++b) odd[b] += second[b] * factor(j + 1);
   }
-  for (int b = 0; j < count && b < COUNT; ++b) even[b] += column(j)[b] * factor(j);
-  for (int b = 0; b < COUNT; ++b) blocks(out)[b] = even[b] + odd[b];
+  for (int b = 0; j < count && b < COUNT; ++b) sum[b] += column(j)[b] * factor(j);
+  for (int b = 0; b < COUNT; ++b) sum[b] += odd[b];
+}
+
+template <int COUNT>
+inline void add_columns_of(const double *columns, std::size_t stride, const int *numbers,
+                           int count, const double *times, double *out) {
+  Block sum[COUNT];
+  for (int b = 0; b < COUNT; ++b) sum[b] = blocks(out)[b];
+  add_columns_to<COUNT>(sum, columns, stride, numbers, count, times);
+  for (int b = 0; b < COUNT; ++b) blocks(out)[b] = sum[b];
 }
 
 // `numbers` are those of the columns and of their factors; null takes the first `count`.
