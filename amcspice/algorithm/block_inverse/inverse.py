@@ -273,8 +273,8 @@ def _largest_in_cells(matrix: Array, parameters: Mapping[str, Any]) -> float:
     largest = float(np.abs(matrix).max())
     if not 1 / MOST <= largest <= MOST:
         raise InputError(
-            f"matrix: the largest entry, {largest:g}, must be from {1 / MOST:g} to {MOST:g} in size "
-            "where blocks share one scale: choose another unit, or own_scale"
+            f"matrix: the largest entry, {largest:g}, must be from {1 / MOST:g} to {MOST:g} where "
+            "blocks share one scale: choose another unit, or own_scale"
         )
     if parameters.get("diagonal") == "fixed":
         return FixedDiagonal.of(matrix, signed=bool(matrix.min() < 0)).largest

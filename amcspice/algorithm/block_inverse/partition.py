@@ -142,7 +142,8 @@ def partition(
     Raises
     ------
     InputError
-        If the matrix is singular, or a block in every order that was tried, or the order is unknown.
+        If the matrix is singular, or a block in every order that was tried, or the order is
+        unknown.
     UnstableError
         If no circuit that inverts a block is stable in any of them; the message names the block.
     """
