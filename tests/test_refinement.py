@@ -344,6 +344,23 @@ def test_a_rotation_is_told_as_what_it_is():
     assert errors(ends["gmres"].x, np.linalg.solve(A, b)).max() < 2.0**-40
 
 
+def test_gmres_that_stands_still_is_not_sent_to_itself():
+    A, b = wishart(8, 64), right(8)
+    flat = Applied(np.outer(np.ones(8), np.eye(8)[0]) * 1e-3)  # knows a single direction
+    made = refine(flat, A, b, method="gmres")
+    assert (made.reason, made.floor) == ("floor", "inverse")
+    assert "gmres" not in made.caution
+
+
+def test_a_rehearsal_ends_after_the_iterations_that_are_allowed():
+    A = wishart(8, 64)
+    inverse = np.linalg.inv(A + 0.05 * np.diag(np.arange(8)))
+    needed = rehearse(A, inverse)
+    assert needed is not None and needed > 2
+    assert rehearse(A, inverse, iterations=needed) == needed
+    assert rehearse(A, inverse, iterations=needed - 1) is None
+
+
 @pytest.mark.parametrize("method", ["gcr", "gmres"])
 def test_residuals_are_the_smallest_of_the_krylov_space(method):
     """Against least squares over the space that GMRES spans, and no iteration more than n."""

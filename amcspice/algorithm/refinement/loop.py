@@ -219,8 +219,9 @@ class _Run:
     def _stalled(self) -> str:
         if self.directions.method == "plain":
             return "floor" if self.steps[-1].correction < FALLEN else "diverges"
-        nothing = (self.directions.cosine < NOTHING).any() and self.converters is None
-        return "breakdown" if nothing else "floor"
+        if self.directions.method == "gmres" or self.converters is not None:
+            return "floor"
+        return "breakdown" if (self.directions.cosine < NOTHING).any() else "floor"
 
     def step(self) -> None:
         """Take one iteration: a coarse solution, a product, and a step along it."""
