@@ -356,7 +356,8 @@ def test_a_rehearsal_ends_after_the_iterations_that_are_allowed():
     A = wishart(8, 64)
     inverse = np.linalg.inv(A + 0.05 * np.diag(np.arange(8)))
     needed = rehearse(A, inverse)
-    assert needed is not None and needed > 2
+    assert needed is not None
+    assert needed > 2
     assert rehearse(A, inverse, iterations=needed) == needed
     assert rehearse(A, inverse, iterations=needed - 1) is None
 
