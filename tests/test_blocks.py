@@ -11,7 +11,7 @@ from scipy.linalg import toeplitz
 
 import amcspice as amc
 from amcspice.algorithm import BlockInverse, CompensatedProduct, forecast, refine
-from amcspice.algorithm.block_inverse import ORDERS
+from amcspice.algorithm.block_inverse import ORDERS, Comparison
 from amcspice.algorithm.block_inverse.partition import partition
 from amcspice.errors import InputError, UnstableError
 
@@ -324,6 +324,7 @@ def test_a_comparison_says_whether_blocks_help():
     exact = np.linalg.solve(harmonic(32), b)
     assert helped.blocks == pytest.approx(off(inverse.solve(b), exact), rel=0.1)
     noisy = {"write_noise": 0.05, "noise_relative_to": "g", "gain": 1e9}
+    assert "far off" in Comparison(0.6, 1.0, 1).caution
     nothing = BlockInverse(amc.Chip(**noisy), harmonic(32), stages=1).compare(5)
     assert nothing.draws == 5
     assert "blocks bring nothing" in nothing.caution

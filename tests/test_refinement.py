@@ -133,7 +133,9 @@ def test_wrong_sums_are_predicted_from_what_was_read():
         sent = draw.integers(0, 2, (32, 4000)) * draw.choice([-1, 1], (32, 4000))
         wrong = np.mean(np.rint(held @ sent / gain) != digits @ sent)
         assert product.wrong == pytest.approx(wrong, rel=0.15)
-        assert "round wrongly" in product.cautions[0]
+        assert "32 rows at once: take fewer" in product.cautions[0]
+    one = SlicedProduct(amc.Chip(**FORMED, wire_resistance=170.0), A, 1, rows_at_once=1)
+    assert "fewer" not in one.cautions[0]
 
 
 def test_rows_are_taken_as_many_as_round_rightly():
@@ -162,7 +164,7 @@ def test_wrong_sums_set_a_floor_that_is_predicted():
         assert (refined.reason, refined.floor) == ("floor", "sums")
         exact = np.linalg.solve(A, right(32, 8))
         assert abs(-np.log2(np.median(errors(refined.x, exact))) - refined.floor_bits) < 1.5
-        assert "fewer rows" in refined.caution
+        assert "rows at once: take fewer" in refined.caution
 
 
 def test_a_converter_off_the_grid_of_levels_stops_early():
