@@ -10,7 +10,13 @@ from cli_helpers import files, refused, run
 from scipy.linalg import toeplitz
 
 import amcspice as amc
-from amcspice.algorithm import BlockInverse, CompensatedProduct, forecast, refine
+from amcspice.algorithm import (
+    BlockInverse,
+    BlockSolver,
+    CompensatedProduct,
+    forecast,
+    refine,
+)
 from amcspice.algorithm.block_inverse import ORDERS, Comparison
 from amcspice.algorithm.block_inverse.partition import partition
 from amcspice.errors import InputError, UnstableError
@@ -249,6 +255,7 @@ def test_blocks_that_cannot_be_inverted_are_named_and_nothing_is_written():
         (growing, {"stages": 1}, r"block (A1|S): .*modes that grow.*more stages"),
         (growing, {"stages": 0}, "block A: .*modes that grow"),
         (wishart(4, 16), {"stages": 1, "order": "sorted"}, "order"),
+        (wishart(4, 16), {"stages": 1, "order": 3}, "order"),
     ):
         chip = amc.Chip()
         with pytest.raises((InputError, UnstableError), match=message):
@@ -324,6 +331,8 @@ def test_a_comparison_says_whether_blocks_help():
     exact = np.linalg.solve(harmonic(32), b)
     assert helped.blocks == pytest.approx(off(inverse.solve(b), exact), rel=0.1)
     noisy = {"write_noise": 0.05, "noise_relative_to": "g", "gain": 1e9}
+    with pytest.raises(InputError, match="draws"):
+        inverse.compare(0)
     assert "far off" in Comparison(0.6, 1.0, 1).caution
     nothing = BlockInverse(amc.Chip(**noisy), harmonic(32), stages=1).compare(5)
     assert nothing.draws == 5
@@ -348,6 +357,9 @@ def test_sizes_that_do_not_fit_are_refused(options, message):
         BlockInverse(amc.Chip(), wishart(6, 24), **options)
     with pytest.raises(InputError, match="square"):
         BlockInverse(amc.Chip(), np.ones((3, 2)), stages=0)
+    with pytest.raises(InputError, match="no such parameter") as told:
+        BlockSolver(foo=1)
+    assert "metrics" not in str(told.value)
 
 
 # -- refinement --------------------------------------------------------------------------------

@@ -354,6 +354,11 @@ def test_gmres_that_stands_still_is_not_sent_to_itself():
     assert "gmres" not in made.caution
 
 
+def test_a_singular_matrix_is_refused():
+    with pytest.raises(InputError, match="singular"):
+        refine(Applied(np.eye(4)), np.ones((4, 4)), right(4))
+
+
 def test_a_rehearsal_ends_after_the_iterations_that_are_allowed():
     A = wishart(8, 64)
     inverse = np.linalg.inv(A + 0.05 * np.diag(np.arange(8)))

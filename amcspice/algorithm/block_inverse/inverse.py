@@ -241,9 +241,16 @@ class BlockInverse:
         ----------
         draws : int, optional
             Draws of the cells, if they are noisy.  None makes `DRAWS`, less of large matrices.
+
+        Raises
+        ------
+        InputError
+            If there are none.
         """
         if draws is None:
             draws = DRAWS if len(self.matrix) <= LARGE else DRAWS // 3
+        if draws < 1:
+            raise InputError(f"draws = {draws!r}: must be a whole number from 1")
         hardware = self.chip.hardware
         noisy = hardware.device.drawn or not hardware.opamp.matched
         seeds = range(draws if noisy else 1)

@@ -148,7 +148,7 @@ def partition(
         If no circuit that inverts a block is stable in any of them; the message names the block.
     """
     if order not in CHOICES:
-        raise InputError(f"order: {did_you_mean(order, list(CHOICES))}")
+        raise InputError(f"order: {did_you_mean(str(order), list(CHOICES))}")
     cutter = _Cutter(size, order, allow_unstable)
     root = cutter.cut(matrix, "", None)
     return Partition(root, cutter.flops - Partition(root, 0.0).schur_flops)
