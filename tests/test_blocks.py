@@ -10,8 +10,14 @@ from cli_helpers import files, refused, run
 from scipy.linalg import toeplitz
 
 import amcspice as amc
-from amcspice.algorithm import BlockInverse, CompensatedProduct, forecast, refine
-from amcspice.algorithm.block_inverse import ORDERS
+from amcspice.algorithm import (
+    BlockInverse,
+    BlockSolver,
+    CompensatedProduct,
+    forecast,
+    refine,
+)
+from amcspice.algorithm.block_inverse import ORDERS, Comparison
 from amcspice.algorithm.block_inverse.partition import partition
 from amcspice.errors import InputError, UnstableError
 
@@ -248,19 +254,32 @@ def test_a_signed_order_is_the_permutation_next_to_the_polar_factor():
 def test_blocks_that_cannot_be_inverted_are_named_and_nothing_is_written():
     singular = np.ones((4, 4))
     upper = np.eye(4)
-    upper[2:, 2:] = 1.0
+    upper[:2, :2] = 0.0
+    upper[:2, 2:] = upper[2:, :2] = np.eye(2)
     growing = np.random.default_rng(0).standard_normal((32, 32))
     for A, options, message in (
-        (singular, {"stages": 1}, "block A: no 2 of its 4 rows"),
+        (singular, {"stages": 0}, "matrix: it is singular"),
+        (singular, {"stages": 1}, "matrix: it is singular"),
+        (np.zeros((4, 4)), {"stages": 1}, "matrix: it is singular"),
+        (1e100 * wishart(4, 16), {"stages": 1}, r"largest entry, 1.*e\+100.*another unit"),
+        (wishart(4, 16), {"stages": 1, "largest_entry": 5.0}, "largest_entry: blocks share"),
         (upper, {"stages": 1, "order": "given"}, "block A: no 2 of its 4 rows"),
         (growing, {"stages": 1}, r"block (A1|S): .*modes that grow.*more stages"),
         (growing, {"stages": 0}, "block A: .*modes that grow"),
         (wishart(4, 16), {"stages": 1, "order": "sorted"}, "order"),
+        (wishart(4, 16), {"stages": 1, "order": 3}, "order"),
     ):
         chip = amc.Chip()
         with pytest.raises((InputError, UnstableError), match=message):
             BlockInverse(chip, A, **options)
         assert not chip.ledger.to_json()
+
+
+@pytest.mark.parametrize("size", [1e100, 1e-100])
+def test_one_array_takes_a_matrix_in_any_unit(size):
+    A, b = wishart(4, 16), right(4, 2)
+    inverse = BlockInverse(amc.Chip(gain=1e9), size * A, stages=0)
+    assert off(size * inverse.solve(b), np.linalg.solve(A, b)) < 1e-6
 
 
 def test_the_schedule_says_when_what_runs_on_which_bank():
@@ -324,6 +343,9 @@ def test_a_comparison_says_whether_blocks_help():
     exact = np.linalg.solve(harmonic(32), b)
     assert helped.blocks == pytest.approx(off(inverse.solve(b), exact), rel=0.1)
     noisy = {"write_noise": 0.05, "noise_relative_to": "g", "gain": 1e9}
+    with pytest.raises(InputError, match="draws"):
+        inverse.compare(0)
+    assert "far off" in Comparison(0.6, 1.0, 1).caution
     nothing = BlockInverse(amc.Chip(**noisy), harmonic(32), stages=1).compare(5)
     assert nothing.draws == 5
     assert "blocks bring nothing" in nothing.caution
@@ -347,6 +369,9 @@ def test_sizes_that_do_not_fit_are_refused(options, message):
         BlockInverse(amc.Chip(), wishart(6, 24), **options)
     with pytest.raises(InputError, match="square"):
         BlockInverse(amc.Chip(), np.ones((3, 2)), stages=0)
+    with pytest.raises(InputError, match="no such parameter") as told:
+        BlockSolver(foo=1)
+    assert "metrics" not in str(told.value)
 
 
 # -- refinement --------------------------------------------------------------------------------
@@ -565,6 +590,7 @@ def test_forecast_needs_no_transient(problem, tmp_path):
         (["--stages", 1, "--plot", "p.png"], "--plot: not of a solution in blocks"),
         (["--stages", 1, "--cycle", 2], "cycle: a chip counts its writings itself"),
         (["--stages", 1, "--ridge", 0.1], "does not take ridge"),
+        (["--stages", 1, "--largest-entry", 5], "largest_entry: blocks share"),
         (["--stages", 1, "--json", "absent/r.json", "--write-config", "c.toml"], "no folder"),
     ],
 )

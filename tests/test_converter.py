@@ -367,6 +367,8 @@ def test_trials_see_converters():
         (lambda: amc.ADC(bits=8, sample_time=0.0), "ADC.sample_time"),
         (lambda: amc.simulate(INV(np.eye(2), dac=amc.DAC(bits=1)), [1, -1], fidelity=BEHAVIOURAL),
          "a DAC of one bit has no negative codes"),
+        (lambda: amc.simulate(INV(np.eye(2), adc=amc.ADC(bits=1)), [1, -1], fidelity=BEHAVIOURAL),
+         "an ADC of one bit has no negative codes"),
         (lambda: amc.simulate(INV(np.eye(2), adc=amc.ADC(sample_time=1e-6)), [1, 1],
                               fidelity="ideal"), "the ideal fidelity has no time"),
         (lambda: amc.simulate(INV(np.eye(2), adc=amc.ADC(sample_time=1e-6)), [1, 1],

@@ -12,10 +12,20 @@ import pytest
 import amcspice as amc
 from amcspice import view
 from amcspice.algorithm import complete
+from amcspice.engine import Analysis, get_backend
 from amcspice.errors import InputError
 from amcspice.model_files import models_folder
 from amcspice.programming import WriteStatistics, write_verify
-from amcspice.system import Activity, Cost, Estimate, Ledger, Technology, Work, measure_digital
+from amcspice.system import (
+    Activity,
+    Cost,
+    Estimate,
+    Ledger,
+    Technology,
+    Work,
+    measure_digital,
+    sampling,
+)
 from amcspice.system.technology import ENTRIES
 from amcspice.system.work import Operated, Writing
 
@@ -219,6 +229,26 @@ def test_samples_add_up_as_errors_of_independent_draws_do():
     assert thrice.operated.count == 600
     assert thrice.operated.sampled == 64
     assert thrice.operated.energy_error == pytest.approx(3 * made.energy_error)
+
+
+def test_a_sample_is_run_on_circuits_that_are_made_ready_once(monkeypatch):
+    ready, backend = [], get_backend(Analysis(fidelity="behavioural"))
+
+    class Counting:
+        def prepare(self, batch):
+            ready.append(batch)
+            return backend.prepare(batch)
+
+    chip = amc.Chip(fidelity="dc", wire_resistance=1.0)
+    A = np.eye(6) + 0.1
+    inverse, product = chip.program(A, "inv"), chip.program(A, "mvm")
+    for b in np.random.default_rng(0).random((3, 6, 4)):
+        inverse.solve(b)
+        product.run(b)
+    monkeypatch.setattr(sampling, "get_backend", lambda analysis: Counting())
+    found = chip.estimates()
+    assert found[inverse.ident, "inv"].sampled == found[product.ident, "mvm"].sampled == 12
+    assert len(ready) == 2
 
 
 def test_plots_show_every_part_that_counts(tmp_path):

@@ -273,6 +273,11 @@ def test_solve_iterates_and_says_what_it_took(problem, tmp_path):
     content = json.loads((tmp_path / "r.json").read_text())
     assert content["ended"] == "reached"
     assert content["circuit"] == "products"
+    assert content["simulator"] == "dc"
+    assert content["amplifiers"] == 8
+    assert content["cells"] == amc.MVM(np.load(tmp_path / "A.npy")).schematic.cells
+    assert min(content["residual"]) > 1e-6  # of A, not of the cells
+    assert {"amcspice", "seed", "deck_sha256"} <= content["provenance"].keys()
     assert len(content["history"]) == content["iterations"] < content["products"]
     assert content["history"][-1]["residual"] <= 1e-6 < max(content["relative_error"])
     exact = np.linalg.solve(np.load(tmp_path / "A.npy"), np.load(tmp_path / "b.npy"))
@@ -362,9 +367,38 @@ def test_what_is_no_answer_leaves_with_an_exit_code(problem, tmp_path):
     assert not (tmp_path / "x.npy").exists()
 
 
+def test_nothing_is_solved_by_nothing(problem, tmp_path):
+    np.save(tmp_path / "z.npy", np.zeros(8))
+    result = run(
+        "solve", "inv", *problem[:2], "--rhs", tmp_path / "z.npy", "--fidelity", "dc",
+        "--iterate", "cg", "--json", tmp_path / "r.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "r.json").read_text())["relative_error"] == [0.0]
+
+
+def test_a_product_takes_the_options_of_its_circuit(problem, tmp_path):
+    made = [
+        run("solve", "inv", *problem, "--iterate", "cg", "--gain", 100, *more, "--json", "-")
+        for more in ([], ["--feedback", 8], ["--feedback", 8, "--no-compensation"])
+    ]
+    errors = [json.loads(result.stdout)["relative_error"][0] for result in made]
+    assert len({f"{error:.6g}" for error in errors}) == 3
+
+
+def test_long_tables_say_that_they_begin_later(problem, tmp_path):
+    np.save(tmp_path / "S.npy", spread(0.1, 1.0, 8))
+    result = run(
+        "solve", "inv", *problem, "--iterate", "richardson", "--residual", 1e-9, "--gain", 1e9,
+        "--matrix", tmp_path / "S.npy",
+    )  # fmt: skip
+    assert "iterations before these: --json has them all" in result.output
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--iterate", "cg", "--diagonal", "fixed"], "mvm does not take diagonal"),
         (["--iterate", "cg", "--stages", 1], "--stages"),
         (["--iterate", "cg", "--refine", 20], "--refine"),
         (["--residual", 1e-3], "give --iterate"),

@@ -133,7 +133,9 @@ def test_wrong_sums_are_predicted_from_what_was_read():
         sent = draw.integers(0, 2, (32, 4000)) * draw.choice([-1, 1], (32, 4000))
         wrong = np.mean(np.rint(held @ sent / gain) != digits @ sent)
         assert product.wrong == pytest.approx(wrong, rel=0.15)
-        assert "round wrongly" in product.cautions[0]
+        assert "32 rows at once: take fewer" in product.cautions[0]
+    one = SlicedProduct(amc.Chip(**FORMED, wire_resistance=170.0), A, 1, rows_at_once=1)
+    assert "fewer" not in one.cautions[0]
 
 
 def test_rows_are_taken_as_many_as_round_rightly():
@@ -162,7 +164,7 @@ def test_wrong_sums_set_a_floor_that_is_predicted():
         assert (refined.reason, refined.floor) == ("floor", "sums")
         exact = np.linalg.solve(A, right(32, 8))
         assert abs(-np.log2(np.median(errors(refined.x, exact))) - refined.floor_bits) < 1.5
-        assert "fewer rows" in refined.caution
+        assert "rows at once: take fewer" in refined.caution
 
 
 def test_a_converter_off_the_grid_of_levels_stops_early():
@@ -371,6 +373,29 @@ def test_a_rotation_is_told_as_what_it_is():
     # The minimal polynomial of a right angle has degree two: two steps span the solution.
     assert ends["gmres"].iterations <= 4
     assert errors(ends["gmres"].x, np.linalg.solve(A, b)).max() < 2.0**-40
+
+
+def test_gmres_that_stands_still_is_not_sent_to_itself():
+    A, b = wishart(8, 64), right(8)
+    flat = Applied(np.outer(np.ones(8), np.eye(8)[0]) * 1e-3)  # knows a single direction
+    made = refine(flat, A, b, method="gmres")
+    assert (made.reason, made.floor) == ("floor", "inverse")
+    assert "gmres" not in made.caution
+
+
+def test_a_singular_matrix_is_refused():
+    with pytest.raises(InputError, match="singular"):
+        refine(Applied(np.eye(4)), np.ones((4, 4)), right(4))
+
+
+def test_a_rehearsal_ends_after_the_iterations_that_are_allowed():
+    A = wishart(8, 64)
+    inverse = np.linalg.inv(A + 0.05 * np.diag(np.arange(8)))
+    needed = rehearse(A, inverse)
+    assert needed is not None
+    assert needed > 2
+    assert rehearse(A, inverse, iterations=needed) == needed
+    assert rehearse(A, inverse, iterations=needed - 1) is None
 
 
 @pytest.mark.parametrize("method", ["gcr", "gmres"])

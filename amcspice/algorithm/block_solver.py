@@ -317,4 +317,5 @@ class ProgrammedBlocks:
         return rehearse(
             self.inverse.matrix, self.inverse.transfer(), held,
             method=self.solver.method or METHOD, bits=self.solver.refine or 1.0,
+            iterations=self.solver.iterations or ITERATIONS,
         )  # fmt: skip

@@ -25,6 +25,7 @@ from amcspice.algorithm.iterated import Iterated
 from amcspice.algorithm.iterative_methods import Method, method_of
 from amcspice.algorithm.recorded_product import RecordedProduct
 from amcspice.algorithm.refinement import ExactProduct, Product, Step
+from amcspice.algorithm.refinement.loop import answer_of
 from amcspice.algorithm.spectrum import eigenvalue_bounds
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array
@@ -150,7 +151,7 @@ class _Run:
         self, product: RecordedProduct, matrix: Array, right: Array, method: Method, ledger: Ledger
     ) -> None:
         self.product, self.right, self.method, self.ledger = product, right, method, ledger
-        self.exact = _answer(matrix, right)
+        self.exact = answer_of(matrix, right)
         self.x, self.residual = np.zeros_like(right), right.copy()
         self.best, self.smallest = self.x, np.inf
         self.steps: list[Step] = []
@@ -223,15 +224,6 @@ class _Run:
             self.settling_time[asked] += self.product.settling_time
             self.energy[asked] += self.product.energy
         return image
-
-
-def _answer(matrix: Array, right: Array) -> Array:
-    """Return the exact solution, which errors are told by."""
-    try:
-        exact: Any = np.linalg.solve(matrix, right)
-    except np.linalg.LinAlgError:
-        raise InputError("matrix: it is singular, there is no solution to iterate to") from None
-    return exact  # type: ignore[no-any-return]
 
 
 def _relative(values: Array, to: Array) -> Array:

@@ -77,7 +77,9 @@ def make_chip(settings: Settings) -> Chip:
         If a circuit was asked for.
     """
     if settings.circuit is not None:
-        raise UnsupportedError("--circuit: blocks take the inverse that fits their signs")
+        raise UnsupportedError(
+            "--circuit: a chip takes the circuits that fit the signs of its blocks and products"
+        )
     return settings.chip(jobs=settings.jobs)
 
 

@@ -89,6 +89,8 @@ def _show(made: Iterated, method: str, error: Any) -> None:
     for number, step in enumerate(made.steps[first:], first + 1):
         table.add_row(str(number), f"{step.residual:.2e}", f"{step.error:.2e}")
     console.print(table)
+    if first:
+        console.print(f"{first} iterations before these: --json has them all")
     console.print(
         f"{method}: {made.iterations} iterations, {made.products} products, "
         f"{made.restarts} restarts: {made.reason}"

@@ -149,7 +149,7 @@ def _reasons(cls: Any, items: Sequence[Any]) -> str:
         elif item["type"] == "missing":
             reasons.setdefault(".".join([owner, *parts]), []).append("it is needed")
         elif item["type"] == "unexpected_keyword_argument":
-            known = did_you_mean(parts[0], list(cls.__dataclass_fields__))
+            known = did_you_mean(parts[0], [field.name for field in dataclasses.fields(cls)])
             reasons.setdefault(".".join([owner, *parts]), []).append(f"no such parameter; {known}")
         else:
             place = f"{'.'.join([owner, *parts])} = {item['input']!r}"

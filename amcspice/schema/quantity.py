@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["Name", "Quantity", "to_number", "to_text"]
+__all__ = ["MOST", "Name", "Quantity", "to_number", "to_text"]
 
 _SPELLED = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(\s*)(.*)", re.DOTALL)
 _POWERS = re.compile(r"(?<!\.)\d\d|(\*\*|\^).*(\*\*|\^)")

@@ -173,5 +173,8 @@ def expected_full_scale(circuit: Circuit, analysis: Analysis) -> float:
 
 def _quantiser(bits: int, full_scale: Any, bipolar: bool, what: str) -> Quantiser:
     if bits == 1 and bipolar:
-        raise InputError(f"a {what} of one bit has no negative codes, but they are needed here")
+        article = "an" if what == "ADC" else "a"
+        raise InputError(
+            f"{article} {what} of one bit has no negative codes, but they are needed here"
+        )
     return Quantiser(bits, full_scale, bipolar)

@@ -16,7 +16,7 @@ import scipy.special
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis, Batch, get_backend
+from amcspice.engine import Analysis, Batch, Prepared, get_backend
 from amcspice.measure import Measurement
 from amcspice.simulation.conversion import Inputs
 from amcspice.simulation.once import drive_of, join_forecasts, run_once
@@ -54,10 +54,9 @@ class Drawn:
     solution: Array
     measured: Measurement
 
-    def run(self, batch: Batch, analysis: Analysis) -> Measurement:
-        """Run it again; the batch holds its circuit."""
-        prepared = get_backend(analysis).prepare(batch)
-        drive = drive_of(batch, [self.sent], [self.volts])
+    def run(self, prepared: Prepared, analysis: Analysis) -> Measurement:
+        """Run it again, on its circuit made ready."""
+        drive = drive_of(prepared.batch, [self.sent], [self.volts])
         lead = len(self.sent) - 1
         forecast = join_forecasts(list(prepared.forecast(drive, lead)))
         return run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement
@@ -114,11 +113,13 @@ def estimate(drawn: Iterable[Drawn], total: int, analysis: Analysis, static: flo
         Power of the amplifiers at rest [W].
     """
     timed = replace(analysis, fidelity="behavioural")
-    batches: dict[int, Batch] = {}
+    ready: dict[int, Prepared] = {}
     settling, energy, lost = [], [], 0
     for each in drawn:
-        batch = batches.setdefault(id(each.circuit), Batch.of([each.circuit]))
-        measured = each.run(batch, timed)
+        place = id(each.circuit)
+        if place not in ready:
+            ready[place] = get_backend(timed).prepare(Batch.of([each.circuit]))
+        measured = each.run(ready[place], timed)
         if math.isfinite(measured.settling_time[0]):
             settling.append(float(measured.settling_time[0]))
             energy.append(float(measured.energy[0]))

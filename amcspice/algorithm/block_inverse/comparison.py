@@ -10,6 +10,10 @@ GAIN = 0.9
 """Error of the blocks over that of one array from which on they bring nothing."""
 
 
+FAR = 0.5
+"""Error of the blocks from which on they are told to be far off, even where one array is worse."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """Errors of solutions, foretold without a right-hand side and without its answer.
@@ -38,12 +42,14 @@ class Comparison:
 
     @property
     def caution(self) -> str:
-        """A sentence where blocks bring nothing, or harm; empty where they help."""
+        """A sentence where blocks bring nothing, harm or stay far off; empty where they help."""
         found = f"error {self.blocks:.3g} foretold, one array {self.one_array:.3g}"
         if self.blocks >= 1:
             return f"blocks are no inverse on this hardware: {found}"
         if self.ratio <= GAIN:
-            return ""
+            return (
+                f"blocks are far off, too, on this hardware: {found}" if self.blocks >= FAR else ""
+            )
         if self.ratio < 1 / GAIN:
             return f"blocks bring nothing in accuracy here: {found}"
         return f"blocks harm here: {found}"

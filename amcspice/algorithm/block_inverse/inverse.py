@@ -19,6 +19,7 @@ from amcspice.circuit.parts.fixed_diagonal import FixedDiagonal
 from amcspice.errors import InputError, UnstableError
 from amcspice.measure import Measurement
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
+from amcspice.schema.quantity import MOST
 from amcspice.system import Answers, Chip, ProgrammedMatrix
 from amcspice.system.prediction import CALIBRATIONS
 from amcspice.system.work import Estimates
@@ -104,6 +105,8 @@ class BlockInverse:
         if values.shape[0] != values.shape[1]:
             raise InputError(f"matrix: {values.shape}: a linear system needs a square one")
         self.matrix = values
+        if "largest_entry" in parameters:
+            raise InputError("largest_entry: blocks share that of the matrix, or have an own_scale")
         self._size = _leaf_size(len(values), stages, array_size)
         self._options = {"own_scale": own_scale, "order": order, **parameters}
         if calibration is None:
@@ -114,7 +117,8 @@ class BlockInverse:
         self.partition = partition(
             values, self._size, order, allow_unstable=chip.analysis.allow_unstable
         )
-        largest_entry = 0.0 if own_scale else _largest_in_cells(values, parameters)
+        alone = own_scale or len(values) <= self._size
+        largest_entry = 0.0 if alone else _largest_in_cells(values, parameters)
         programmer = Programmer(chip, self._size, largest_entry, parameters)
         self._root = programmer.program(self.partition.root, vectors)
         self._enter_digital()
@@ -239,9 +243,16 @@ class BlockInverse:
         ----------
         draws : int, optional
             Draws of the cells, if they are noisy.  None makes `DRAWS`, less of large matrices.
+
+        Raises
+        ------
+        InputError
+            If there are none.
         """
         if draws is None:
             draws = DRAWS if len(self.matrix) <= LARGE else DRAWS // 3
+        if draws < 1:
+            raise InputError(f"draws = {draws!r}: must be a whole number from 1")
         hardware = self.chip.hardware
         noisy = hardware.device.drawn or not hardware.opamp.matched
         seeds = range(draws if noisy else 1)
@@ -268,9 +279,15 @@ class BlockInverse:
 
 def _largest_in_cells(matrix: Array, parameters: Mapping[str, Any]) -> float:
     """Return the largest entry that one array of all of it would program."""
+    largest = float(np.abs(matrix).max())
+    if not 1 / MOST <= largest <= MOST:
+        raise InputError(
+            f"matrix: the largest entry, {largest:g}, must be from {1 / MOST:g} to {MOST:g} where "
+            "blocks share one scale: choose another unit, or own_scale"
+        )
     if parameters.get("diagonal") == "fixed":
         return FixedDiagonal.of(matrix, signed=bool(matrix.min() < 0)).largest
-    return float(np.abs(matrix).max())
+    return largest
 
 
 def _leaf_size(n: int, stages: int | None, array_size: int | None) -> int:

@@ -26,6 +26,9 @@ __all__ = ["CHOICES", "Halves", "Partition", "Whole", "partition"]
 CONDITION = 1e8
 """Condition number from which on a leading block counts as singular."""
 
+SINGULAR = 1 / np.finfo(float).eps
+"""Condition number from which on a matrix has no solution in double precision."""
+
 WORSE = 10.0
 """Condition number of a block over that of the whole up to which the given order is kept."""
 
@@ -139,12 +142,13 @@ def partition(
     Raises
     ------
     InputError
-        If a block is singular in every order that was tried, or the order is unknown.
+        If the matrix is singular, or a block in every order that was tried, or the order is
+        unknown.
     UnstableError
         If no circuit that inverts a block is stable in any of them; the message names the block.
     """
     if order not in CHOICES:
-        raise InputError(f"order: {did_you_mean(order, list(CHOICES))}")
+        raise InputError(f"order: {did_you_mean(str(order), list(CHOICES))}")
     cutter = _Cutter(size, order, allow_unstable)
     root = cutter.cut(matrix, "", None)
     return Partition(root, cutter.flops - Partition(root, 0.0).schur_flops)
@@ -186,6 +190,8 @@ class _Cutter:
         if known is None:
             known = self._fitness(block)
             self.whole = known.condition
+            if known.condition > SINGULAR:
+                raise InputError("matrix: it is singular; there is no solution to settle to")
         if len(block) <= self.size:
             return self._whole(block, name or "A", known)
         failure: InputError | UnstableError | None = None

@@ -120,6 +120,7 @@ def rehearse(
     *,
     method: Method = "gcr",
     bits: float = 24.0,
+    iterations: int = 60,
     count: int = 4,
     seed: int = 0,
 ) -> int | None:
@@ -134,6 +135,8 @@ def rehearse(
         See `forecast`.
     method : {"plain", "line-search", "gcr", "gmres"}
     bits : float
+    iterations : int
+        At most.
     count : int
         Right-hand sides; the slowest counts.
     seed : int
@@ -142,6 +145,7 @@ def rehearse(
     b = np.random.default_rng(seed).standard_normal((len(A), count))
     multiply = None if product is None else _Applied(real_matrix(product))
     made = refine(
-        _Applied(transfer), A, b, product=multiply, ledger=Ledger(), method=method, bits=bits
-    )
+        _Applied(transfer), A, b, product=multiply, ledger=Ledger(), method=method, bits=bits,
+        iterations=iterations,
+    )  # fmt: skip
     return made.iterations if made.reason == "reached" else None

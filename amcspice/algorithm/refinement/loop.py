@@ -33,7 +33,7 @@ from amcspice.errors import InputError
 from amcspice.problem.complex_form import complex_form, join_parts
 from amcspice.system import Ledger
 
-__all__ = ["Inverse", "refine"]
+__all__ = ["Inverse", "answer_of", "refine"]
 
 GROWN = 1e3
 """A residual this many times the smallest one will not come back."""
@@ -108,13 +108,13 @@ def refine(
     if not isinstance(iterations, int) or iterations < 1 or not 0 < bits <= 50:
         raise InputError("iterations must be a whole number from 1, bits a number up to 50")
     A, right, single = _real_problem(matrix, b)
+    exact = answer_of(A, right)
     if ledger is None:
         ledger = getattr(getattr(inverse, "chip", None), "ledger", None) or Ledger()
     part, floor_bits = floor_of(A, product, ledger)
     multiply: Any = ExactProduct(A, ledger) if product is None else product
     converters = None if ranged else FixedConverters.of(inverse)
     asked = _RealInverse(inverse) if are_complex(matrix) else inverse
-    exact = np.linalg.solve(A, right)
     run = _Run(asked, multiply, right, exact, ledger, method, converters)
     target = 2.0 ** -min(bits, floor_bits)
     beyond = saturated_in(product)
@@ -146,6 +146,21 @@ def _real_problem(matrix: ArrayLike, b: ArrayLike) -> tuple[Array, Array, bool]:
     if are_complex(matrix):
         b = complex_form("inv", matrix, b, {}).vectors  # type: ignore[assignment]
     return A, as_vectors(b, len(A)).T, single
+
+
+def answer_of(matrix: Array, right: Array) -> Array:
+    """Return the exact solution, which errors are told by.
+
+    Raises
+    ------
+    InputError
+        If the matrix is singular.
+    """
+    try:
+        exact: Any = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        raise InputError("matrix: it is singular, there is no solution to iterate to") from None
+    return exact  # type: ignore[no-any-return]
 
 
 class _RealInverse:
@@ -219,8 +234,9 @@ class _Run:
     def _stalled(self) -> str:
         if self.directions.method == "plain":
             return "floor" if self.steps[-1].correction < FALLEN else "diverges"
-        nothing = (self.directions.cosine < NOTHING).any() and self.converters is None
-        return "breakdown" if nothing else "floor"
+        if self.directions.method == "gmres" or self.converters is not None:
+            return "floor"
+        return "breakdown" if (self.directions.cosine < NOTHING).any() else "floor"
 
     def step(self) -> None:
         """Take one iteration: a coarse solution, a product, and a step along it."""

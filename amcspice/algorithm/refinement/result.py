@@ -12,7 +12,7 @@ __all__ = ["ENDS", "FLOORS", "Refined", "Step"]
 
 FLOORS = {
     "product": "what the product holds differs from the matrix: give it more slices",
-    "sums": "partial sums of the product round wrongly: take fewer rows at once",
+    "sums": "partial sums of the product round wrongly",
     "range": "partial sums were beyond the codes of the product's converters",
     "steps": "converters of the product are off the grid of levels, so that no sum is rounded",
     "noise": "readings fluctuate in time",

@@ -286,9 +286,12 @@ class SlicedProduct:
                 "errors of cells and converters remain in them"
             )
         elif self.wrong > SURE:
+            advice = (
+                f"{self._rows} rows at once: take fewer, or" if self._rows > 1 else "one row: take"
+            )
             said.append(
                 f"{self.wrong:.1e} of the partial sums of the product will round wrongly, with "
-                f"{self._rows} rows at once: take fewer, or slices that compensate"
+                f"{advice} slices that compensate"
             )
         if self.saturated:
             said.append(
