@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,8 @@ from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.algorithm import BlockInverse, BlockSolver, System, refine
+from amcspice.algorithm.solved import Solved
+from amcspice.measure import Measurement
 from amcspice.schema import parameters
 from amcspice.settings.systems import SYSTEMS, choose_system
 from amcspice.sweep import metrics as metrics_module
@@ -132,6 +135,39 @@ def test_blocks_in_time_settle_and_are_forecast_at_rest():
     assert timed["spectral_radius"] == pytest.approx(rest["spectral_radius"], rel=1e-3)
     assert timed["settling_time_s"] > 0
     assert np.isnan(rest["settling_time_s"])
+
+
+def test_a_pass_takes_the_time_and_the_energy_of_all_its_phases():
+    ideal = Measurement.ideal(np.zeros((2, 3)))
+    first = replace(
+        ideal, settling_time=np.array([1.0, 2.0]), energy=np.array([3.0, 4.0]),
+        settled=np.array([True, False]),
+    )  # fmt: skip
+    second = replace(
+        ideal, settling_time=np.array([10.0, 20.0]), energy=np.array([30.0, np.nan]),
+        near_limit=np.array([True, False]),
+    )  # fmt: skip
+    made = Solved(np.zeros((3, 2)), None, (first, second))
+    assert made.settling_time.tolist() == [11.0, 22.0]
+    np.testing.assert_array_equal(made.energy, [33.0, np.nan])
+    assert made.settled.tolist() == [True, False]
+    late, near = made.cautions
+    assert "1 of 2 right-hand sides did not settle" in late
+    assert "near its limit" in near
+    assert Solved(made.x, None, (ideal, ideal)).cautions == ()
+
+
+def test_a_forecast_counts_the_sums_that_round_wrongly():
+    X = np.random.default_rng(0).standard_normal((24, 384))
+    A = X @ X.T / 384
+    solver = BlockSolver(refine=24, product="sliced", slices=8, rows_at_once=24)
+    blocks = solver.program(amc.Chip(levels=8, gain=1e6, write_noise=0.02, seed=2), A)
+    held, deviation = blocks.product.matrix, blocks.product.deviation
+    wrong = deviation * np.linalg.norm(np.linalg.inv(A))
+    missed = np.linalg.norm(np.eye(24) - np.linalg.solve(held, A)) / 24**0.5
+    assert wrong > 4 * missed
+    assert blocks.forecast().floor_bits == pytest.approx(-np.log2(np.hypot(wrong, missed)))
+    assert blocks.rehearse() is None or blocks.forecast().floor_bits < 24
 
 
 # -- metrics -----------------------------------------------------------------------------------
