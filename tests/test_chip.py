@@ -1024,3 +1024,22 @@ def test_lines_are_selected_from_a_file_with_their_changes(tmp_path):
     chip.save(tmp_path / "chip.npz")
     for each in (part, amc.Chip.load(tmp_path / "chip.npz").matrices[1]):
         np.testing.assert_allclose(each.solve(RIGHT[rows]), exact, atol=0.02)
+
+
+def test_what_is_measured_is_the_last_go_at_each_operation():
+    """Solutions of different size are repeated differently often; outputs are those in the end."""
+    A = np.diag([1.0, 0.4, 0.15, 0.06]) + 0.001
+    matrix = chip_of(adc_bits=8).program(A, "inv", calibration=np.eye(4)[:, :1])
+    answers = matrix.run(np.eye(4))
+    made = answers.operations
+    assert len(set(made.repeats.tolist())) > 2
+    outputs = made.measurement.outputs / made.volts_per_unit[:, None]
+    np.testing.assert_allclose(outputs, np.linalg.inv(A).T, rtol=0.01, atol=0.05)
+
+
+def test_both_arrays_of_a_macro_are_corrected_before_they_are_written():
+    chip = chip_of(wire=amc.Wire(row=1.0, column=1.0, predistort=2))
+    macro = chip.program(SQUARE, circuit="macro")
+    ((_, row),) = chip.ledger.sums("digital")
+    one, both = (macro.circuit(name).predistortions for name in ("mvm", "lstsq"))
+    assert row["flops"] == sum(each.flops for each in both) == 2 * sum(each.flops for each in one)

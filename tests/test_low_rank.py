@@ -372,6 +372,15 @@ def test_no_two_arrays_of_a_draw_have_the_same_cells(monkeypatch):
     assert len(seeds) == len(set(seeds)) == 15
 
 
+def test_cells_of_a_pair_are_stuck_apart():
+    device = amc.Memristor(stuck_on=0.3, seed=2)
+    entries = np.random.default_rng(0).choice([-0.5, 0.5], (120, 120))
+    mean, variance = Cells(device)(entries)
+    off = draws._mean(device, entries, 1) - mean
+    assert (off**2).mean() == pytest.approx(variance.mean(), rel=0.05)
+    assert abs((off * np.sign(entries)).mean()) < 4 * off.std() / 120
+
+
 def test_the_smallest_rank_is_within_its_part_of_the_least_error():
     """Over every rank on its own: none is taken whose error is 1.5 % above, none larger than is."""
     took = []

@@ -213,6 +213,11 @@ def test_predicted_errors_of_cells_are_those_of_many_draws():
         {"device_variation": 0.03, "cycle_variation": 0.04, "read_noise": 0.02},
         {"levels": 16},
         {"levels": 32, "write_noise": 0.01},
+        {
+            "write_errors": amc.WriteErrors(
+                levels=(4.5e-5, 5.5e-5), errors=((-2e-6, 0.0, 2e-6), (-1e-6, 5e-7, 5e-7))
+            )
+        },
     ],
 )
 def test_spread_is_that_of_programmed_cells(options):

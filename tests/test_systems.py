@@ -14,6 +14,7 @@ from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.algorithm import BlockInverse, BlockSolver, System, refine
+from amcspice.algorithm.block_solver import ProgrammedBlocks
 from amcspice.algorithm.solved import Solved
 from amcspice.measure import Measurement
 from amcspice.schema import parameters
@@ -157,6 +158,37 @@ def test_a_pass_takes_the_time_and_the_energy_of_all_its_phases():
     assert Solved(made.x, None, (ideal, ideal)).cautions == ()
 
 
+def test_metrics_in_time_are_those_of_all_right_hand_sides(monkeypatch):
+    """The slowest one, the share that settles, repeats of all phases, the worst residual."""
+    base = {**BLOCKS, "right_hand_sides": 4, "adc_bits": 8, "fidelity": "behavioural"}
+    passes, solve = [], ProgrammedBlocks.solve
+
+    def seen(blocks, b):
+        made = solve(blocks, b)
+        settled = [np.array([k > 0 or n != 2 for k in range(4)]) for n in range(5)]
+        measured = [
+            replace(each, settled=rested, settling_time=np.arange(1.0, 5.0) * n)
+            for n, (each, rested) in enumerate(zip(made.measurements, settled, strict=True))
+        ]
+        blocks.inverse.phases = tuple(
+            replace(phase, repeats=n) for n, phase in enumerate(blocks.inverse.phases)
+        )
+        passes.append((b, made.x))
+        return Solved(made.x, None, tuple(measured))
+
+    monkeypatch.setattr(ProgrammedBlocks, "solve", seen)
+    found = run_point(base).metrics
+    assert found["settling_time_s"] == 4.0 * 10
+    assert found["settled"] == 0.75
+    assert found["repeats"] == 10
+    ((b, x),), A = passes, Experiment.of(base).matrix()
+    residuals = np.linalg.norm(A @ x - b, axis=0) / np.linalg.norm(b, axis=0)
+    assert found["residual"] == pytest.approx(residuals.max())
+    errors = np.linalg.norm(x - np.linalg.solve(A, b), axis=0)
+    errors /= np.linalg.norm(np.linalg.solve(A, b), axis=0)
+    assert found["relative_error_median"] == pytest.approx(np.median(errors))
+
+
 def test_a_forecast_counts_the_sums_that_round_wrongly():
     X = np.random.default_rng(0).standard_normal((24, 384))
     A = X @ X.T / 384
@@ -167,7 +199,10 @@ def test_a_forecast_counts_the_sums_that_round_wrongly():
     missed = np.linalg.norm(np.eye(24) - np.linalg.solve(held, A)) / 24**0.5
     assert wrong > 4 * missed
     assert blocks.forecast().floor_bits == pytest.approx(-np.log2(np.hypot(wrong, missed)))
-    assert blocks.rehearse() is None or blocks.forecast().floor_bits < 24
+    for slices, reached in ((2, False), (None, True)):
+        solver = BlockSolver(refine=24, slices=slices)
+        blocks = solver.program(amc.Chip(levels=8, gain=1e6, seed=2), A)
+        assert (blocks.rehearse() is not None) is reached
 
 
 # -- metrics -----------------------------------------------------------------------------------
