@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from cli_helpers import files, refused, run
 from scipy.linalg import toeplitz
+from scipy.linalg.lapack import dpstrf
 
 import amcspice as amc
 from amcspice.algorithm import (
@@ -18,7 +19,7 @@ from amcspice.algorithm import (
     refine,
 )
 from amcspice.algorithm.block_inverse import ORDERS, Comparison
-from amcspice.algorithm.block_inverse.partition import partition
+from amcspice.algorithm.block_inverse.partition import _Cutter, partition
 from amcspice.errors import InputError, UnstableError
 
 
@@ -372,6 +373,112 @@ def test_sizes_that_do_not_fit_are_refused(options, message):
     with pytest.raises(InputError, match="no such parameter") as told:
         BlockSolver(foo=1)
     assert "metrics" not in str(told.value)
+
+
+def lu_and_products(first, second):
+    """Return the work of S: an LU of A1, a solution a column of A2, a product and a difference."""
+    return 2 / 3 * first**3 + 2 * first**2 * second + 2 * second * first * second
+
+
+def test_halves_that_are_not_equal_count_as_large_as_they_are():
+    """Seven rows are four and three; these are twice two, and two and one."""
+    chip = amc.Chip()
+    one = BlockInverse(amc.Chip(), harmonic(7), stages=1).counts()
+    assert (one["dacs_unrolled"], one["adcs_unrolled"]) == (4 + 3 + 4, 7)  # f enters twice
+    assert one["schur_flops"] == pytest.approx(lu_and_products(4, 3))
+    two = BlockInverse(chip, harmonic(7), stages=2).counts()
+    parts = {"A": (4, 3), "A1": (2, 2), "S": (2, 1)}
+    entered = {
+        held.label.removeprefix("Schur complement of "): row["flops"]
+        for held, row in chip.ledger.sums("digital")
+        if held.label.startswith("Schur")
+    }
+    assert entered == pytest.approx({name: lu_and_products(*n) for name, n in parts.items()})
+    assert two["schur_flops"] == pytest.approx(sum(entered.values()))
+
+
+def test_what_an_order_takes_is_what_was_decomposed():
+    """Singular values of A, and these and eigenvalues of A1 and S, none of them symmetric."""
+    made = partition(dominant(8), 4)
+    assert [block.order_name for block in made.halves] == ["given"]
+    assert made.order_flops == pytest.approx(8 / 3 * 8**3 + 2 * (8 / 3 + 10) * 4**3)
+
+
+def test_orders_do_what_their_names_say():
+    weights = np.array([[1.0, 2.0, 0.0], [0.0, 4.0, 1.0], [1.0, 0.0, -3.0]])  # 1/2, 4, -3
+    assert ORDERS["dominant"](weights, 2).rows.tolist() == [1, 0, 2]
+    A = wishart(9, 12)
+    pivots = dpstrf(A)[1] - 1  # Cholesky's with pivots
+    assert ORDERS["pivoted"](A, 5).rows[:5].tolist() == pivots[:5].tolist()
+    # Rows 0 and 1 are alike where the two large columns are, and differ where nothing counts.
+    rank = np.array([[3, 2, 0, 1e-3], [3, 2, 1e-3, 0], [1, -2, 0, 0], [0, 0, 0, 0.0]])
+    order = ORDERS["revealing"](rank, 2)
+    assert set(order.columns[:2]) == {0, 1}
+    assert 2 in order.rows[:2]
+
+
+def test_orders_whose_blocks_settle_are_tried_first():
+    """Even where others are conditioned better: rows of these would have to be turned."""
+    worse = 0
+    for seed in range(6):
+        A = np.random.default_rng(seed).standard_normal((8, 8))
+        cuts = _Cutter(4, "best", allow_unstable=False)._cuts(A)
+        settles = [cut.settles for cut in cuts]
+        assert settles == sorted(settles, reverse=True)
+        for part in (settles.count(True), len(cuts)):
+            conditions = [cut.condition for cut in cuts[:part]][settles.count(True) % part :]
+            assert conditions == sorted(conditions)
+        worse += cuts[0].condition > min(cut.condition for cut in cuts)
+    assert worse
+
+
+def test_a_comparison_is_the_median_over_chips_alike():
+    A, hardware = wishart(6, 24), {"write_noise": 0.02, "gain": 1e9}
+    options = {"own_scale": True, "order": "interleaved"}
+    made = BlockInverse(amc.Chip(seed=5, **hardware), A, stages=1, **options).compare(3)
+    for found, stages in ((made.blocks, 1), (made.one_array, 0)):
+        errors = []
+        for seed in (5, 6, 7):
+            alike = BlockInverse(amc.Chip(seed=seed, **hardware), A, stages=stages, **options)
+            errors.append(off(alike.transfer(), np.linalg.inv(A)))
+        assert found == pytest.approx(np.median(errors), rel=1e-6)
+
+
+def test_resistors_that_are_drawn_are_drawn_in_a_comparison():
+    A, resistors = wishart(6, 24) + np.eye(6), {"diagonal": "fixed", "diagonal_mismatch": 0.05}
+    inverse = BlockInverse(amc.Chip(gain=1e9), A, stages=1, **resistors)
+    assert inverse.compare(3).draws == 3
+    assert BlockInverse(amc.Chip(gain=1e9), A, stages=1, diagonal="fixed").compare(3).draws == 1
+
+
+def test_repeats_of_a_phase_are_those_of_all_right_hand_sides():
+    A = wishart(6, 8)
+    easy, hard = np.linalg.eigh(A)[1][:, -1:], np.linalg.eigh(A)[1][:, :2]
+    chip = amc.Chip(adc_bits=8)
+    inverse = BlockInverse(chip, A, stages=1, calibration=easy)
+    inverse.solve(np.column_stack([hard, hard.sum(axis=1)]))
+    rows = {(h.label, h.kind): row["repeats"] for h, row in chip.ledger.sums("operation")}
+    phases: dict[tuple[str, str], int] = {}
+    for phase in inverse.phases:
+        key = phase.block, phase.operation
+        phases[key] = phases.get(key, 0) + phase.repeats
+    assert phases == {key: rows[key] for key in phases}
+    assert sum(phases.values()) > 3
+
+
+def test_blocks_are_calibrated_by_what_they_will_be_asked():
+    """The phases of the right-hand sides that were given, in the order of the cut, by numpy."""
+    A, b = dominant(8), right(8, 5)
+    inverse = BlockInverse(amc.Chip(gain=1e10), A, stages=1, calibration=b, order="interleaved")
+    order = np.array([0, 2, 4, 6, 1, 3, 5, 7])
+    (A1, A2), (A3, A4) = (np.hsplit(rows, 2) for rows in np.vsplit(A[np.ix_(order, order)], 2))
+    f, g = b[order][:4], b[order][4:]
+    y = np.linalg.solve(A1, f)
+    z = np.linalg.solve(A4 - A3 @ np.linalg.solve(A1, A2), g - A3 @ y)
+    expected = {"A1": f, "A3": y, "S": g - A3 @ y, "A2": z}
+    assert {each.label for each in inverse.arrays} == set(expected)
+    for each in inverse.arrays:
+        np.testing.assert_allclose(each.arrays.calibration, expected[each.label], atol=1e-6)
 
 
 # -- refinement --------------------------------------------------------------------------------

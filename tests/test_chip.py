@@ -14,6 +14,8 @@ from amcspice.errors import CautionWarning, InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.simulation.sample import priorities, priority
 from amcspice.system import Ledger
+from amcspice.system.operation import Noise
+from amcspice.system.work import Estimate
 
 DRAW = np.random.default_rng(7)
 TALL = DRAW.random((12, 4))
@@ -949,3 +951,95 @@ def test_output_converters_of_products_have_one_bit_above_what_was_calibrated(bi
     np.testing.assert_array_equal(again.run(vectors).x, answers.x)
     given = chip_of(adc_bits=bits, adc_full_scale=0.5).program(small, "mvm", largest_entry=1.0)
     assert given.services["mvm"].prediction.full_scale == 0
+
+
+def test_estimates_of_one_matrix_are_weighted_by_what_they_stand_for():
+    one = Estimate(4, 1.0, 2.0, 3.0, 0.1, 0.2, 0.99, 1, 10)
+    other = Estimate(6, 5.0, 6.0, 7.0, 0.3, 0.4, 0.95, 2, 30)
+    for made in (one.joined(other), other.joined(one)):
+        assert (made.sampled, made.unsettled, made.total, made.confidence) == (10, 3, 40, 0.95)
+        assert (made.settling, made.amplifiers, made.array) == (4.0, 5.0, 6.0)
+        assert made.settling_error == pytest.approx(np.hypot(10 * 0.1, 30 * 0.3) / 40)
+        assert made.energy_error == pytest.approx(np.hypot(10 * 0.2, 30 * 0.4) / 40)
+
+
+def test_samples_of_different_matrices_err_apart_and_grow_with_what_is_repeated():
+    chip = chip_of(write_noise=0.02, cost_sample=4)
+    for scale in (1.0, 3.0):
+        A = SQUARE + scale * np.eye(5)
+        chip.program(A, "inv", calibration=RIGHT[:5]).run(RIGHT[:5])
+    work = chip.cost().work.operated
+    one, other = (made for (_, kind), made in chip.estimates().items() if kind == "inv")
+    assert min(one.settling_error, other.settling_error) > 0
+    for name in ("settling_error", "energy_error"):
+        errors = [30 * getattr(made, name) for made in (one, other)]
+        assert getattr(work, name) == pytest.approx(np.hypot(*errors))
+    assert work.settling == pytest.approx(30 * (one.settling + other.settling))
+    again = chip.cost().work.times(7)
+    assert again.operated.sampled == work.sampled == 8
+    assert again.operated.count == 7 * 60
+    assert again.operated.settling_error == pytest.approx(7 * work.settling_error)
+    assert again.operated.settling == pytest.approx(7 * work.settling)
+    assert again.programmings == 14
+    assert again.calibrated.goes == 7 * chip.cost().work.calibrated.goes
+
+
+def test_an_operation_saturates_once_however_many_outputs_do():
+    fixed = chip_of(range=1e4, adc_bits=8).program(SQUARE, "inv")
+    with pytest.warns(CautionWarning, match="saturate"):
+        answers = fixed.run(RIGHT[:5, :3])
+    assert answers.operations.saturated.max() > 1
+    ((_, row),) = fixed.chip.ledger.sums("operation")
+    assert (row["count"], row["saturated"], row["repeats"]) == (3, 3, 0)
+
+
+def test_calibrations_without_figures_are_told():
+    chip = chip_of(cost_sample=0)
+    chip.program(SQUARE, "inv", calibration=RIGHT[:5])
+    (said,) = (each for each in chip.cost().cautions if "unknown" in each)
+    assert f"of {chip.cost().work.calibrated.goes} operations" in said
+
+
+def test_an_output_is_held_beside_others_of_its_own_operation():
+    noise = Noise(np.eye(2), held=True, seed=(1,))
+    volts = np.array([[1.0, 0.0], [1e-5, 0.0], [1.0, 1e-5], [1e-5, 1e-5]])
+    fluctuates = noise.on(volts) != volts
+    assert fluctuates.tolist() == [[True, False], [True, False], [True, False], [True, True]]
+
+
+def test_the_largest_reading_is_that_of_all_parts(monkeypatch):
+    vectors = (RIGHT[:5, :12] * np.r_[np.full(11, 1e-3), 1.0]).T
+    found = []
+    for at_once in (50_000, 5):
+        monkeypatch.setattr("amcspice.system.operation.AT_ONCE", at_once)
+        mode = chip_of(adc_bits=10).program(SQUARE, "mvm").services["mvm"].mode
+        found.append(mode._go(vectors, np.full(12, 0.1), None).attempts.largest_reading)
+    assert found[1] == found[0] > 0
+
+
+def test_lines_are_selected_from_a_file_with_their_changes(tmp_path):
+    chip, rows = chip_of(), [0, 1, 2, 5, 6]
+    part = chip.program(TALL, "lstsq", circuit="ginv-compact").select(rows, ridge=0.3)
+    exact = np.linalg.solve(TALL[rows].T @ TALL[rows] + 0.3 * np.eye(4), TALL[rows].T @ RIGHT[rows])
+    chip.save(tmp_path / "chip.npz")
+    for each in (part, amc.Chip.load(tmp_path / "chip.npz").matrices[1]):
+        np.testing.assert_allclose(each.solve(RIGHT[rows]), exact, atol=0.02)
+
+
+def test_what_is_measured_is_the_last_go_at_each_operation():
+    """Solutions of different size are repeated differently often; outputs are those in the end."""
+    A = np.diag([1.0, 0.4, 0.15, 0.06]) + 0.001
+    matrix = chip_of(adc_bits=8).program(A, "inv", calibration=np.eye(4)[:, :1])
+    answers = matrix.run(np.eye(4))
+    made = answers.operations
+    assert len(set(made.repeats.tolist())) > 2
+    outputs = made.measurement.outputs / made.volts_per_unit[:, None]
+    np.testing.assert_allclose(outputs, np.linalg.inv(A).T, rtol=0.01, atol=0.05)
+
+
+def test_both_arrays_of_a_macro_are_corrected_before_they_are_written():
+    chip = chip_of(wire=amc.Wire(row=1.0, column=1.0, predistort=2))
+    macro = chip.program(SQUARE, circuit="macro")
+    ((_, row),) = chip.ledger.sums("digital")
+    one, both = (macro.circuit(name).predistortions for name in ("mvm", "lstsq"))
+    assert row["flops"] == sum(each.flops for each in both) == 2 * sum(each.flops for each in one)

@@ -160,6 +160,21 @@ def test_a_matrix_without_remainder_is_resistors_alone(A, fidelity):
     np.testing.assert_allclose(found.x, b / np.diag(A), rtol=1e-3)
 
 
+def test_rows_rest_where_all_that_hangs_on_them_lets_them():
+    """Voltages across cells by hand: resistors draw a row towards its output, or to ground."""
+    A = np.array([[2.0, -0.9, 0.1], [-0.8, 2.2, -0.7], [0.3, -0.6, 1.9]])
+    c, _ = remainder(A)
+    x = np.array([[1.0, -0.5, 0.2], [0.1, 1.0, -1.0]])
+    left = A - c * np.eye(3)
+    above, below = np.maximum(left, 0), np.maximum(-left, 0)
+    total = c + np.maximum(above.sum(axis=1), below.sum(axis=1))
+    rows = x @ below.T / total
+    expected = max(np.abs(x[k][:, None] - rows[k]).max() for k in range(2))
+    circuit = amc.CompensatedINV(A, diagonal="fixed")
+    assert circuit.swing(x @ A.T, x).cells == pytest.approx(expected)
+    assert expected > 1
+
+
 def test_equal_diagonals_leave_no_cell_of_rounding():
     A = np.full((4, 4), 0.1) + 0.7 * np.eye(4)
     A[1, 1] *= 1 + 2e-16

@@ -9,9 +9,10 @@ import pytest
 from cli_helpers import files, refused, run
 
 import amcspice as amc
-from amcspice.algorithm import iterate
+from amcspice.algorithm import iterate, iteration
 from amcspice.algorithm.spectrum import eigenvalue_bounds
 from amcspice.errors import InputError
+from amcspice.system import Ledger
 
 METHODS = ("cg", "chebyshev", "richardson", "jacobi")
 
@@ -252,6 +253,32 @@ def test_what_does_not_fit_is_refused(options, message):
         iterate(None, np.triu(np.ones((3, 3))), right(3))
     with pytest.raises(InputError, match="diagonal"):
         iterate(None, np.fliplr(np.eye(4)), right(4), method="jacobi")
+
+
+@pytest.mark.parametrize("method", ["cg", "chebyshev"])
+def test_where_it_ends_does_not_rest_on_the_answer(method, monkeypatch):
+    A, b = wishart(16, 256), right(16)
+    made = iterate(None, A, b, method=method)
+    monkeypatch.setattr(iteration, "_answer", lambda matrix, right: np.full(right.shape, 7.0))
+    blind = iterate(None, A, b, method=method)
+    assert (blind.reason, blind.iterations) == (made.reason, made.iterations)
+    np.testing.assert_array_equal(blind.x, made.x)
+    assert blind.steps[-1].error > 0.1 > made.steps[-1].error
+
+
+def test_finding_bounds_takes_two_orthogonalisations_a_product():
+    """A dot product and an update with each direction, twice; a length and a division, two ways."""
+    n, ledger = 24, Ledger()
+    eigenvalue_bounds(wishart(n, 96), n, products=5, ledger=ledger)
+    ((_, row),) = ledger.sums("digital")
+    assert row["flops"] == sum(2 * 4 * n * known + 4 * n for known in range(1, 6))
+
+
+def test_every_right_hand_side_that_begins_again_is_counted():
+    A, b = np.diag([1.0, 1.0, 1.0, -0.05]), np.array([1.0, 2.0, 3.0, 0.5])
+    alone = iterate(None, A, b, iterations=30)
+    both = iterate(None, A, np.column_stack([b, b]), iterations=30)
+    assert both.restarts == 2 * alone.restarts > 0
 
 
 # -- command line ------------------------------------------------------------------------------

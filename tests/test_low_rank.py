@@ -10,9 +10,11 @@ from cli_helpers import refused, run
 from scipy.linalg import toeplitz
 
 import amcspice as amc
-from amcspice.algorithm.low_rank import Cells, PaperModel, WhiteNoise, array_error
-from amcspice.algorithm.low_rank.errors import HeldFactors
+from amcspice.algorithm.low_rank import Cells, PaperModel, WhiteNoise, array_error, draws, search
+from amcspice.algorithm.low_rank.draws import Draws
+from amcspice.algorithm.low_rank.errors import ErrorTerms, HeldFactors
 from amcspice.algorithm.low_rank.factors import singular_factors
+from amcspice.algorithm.low_rank.product import orthogonal_inputs
 from amcspice.algorithm.low_rank.search import break_even, white_break_even
 from amcspice.errors import InputError
 
@@ -393,6 +395,91 @@ def test_a_flat_spectrum_loses_what_is_truncated(rank, law):
     product = low.program(seed=1) @ np.eye(64)
     found = np.linalg.norm(product - low.matrix) / np.linalg.norm(low.matrix)
     assert found == pytest.approx(law, abs=1e-3)
+
+
+def test_errors_of_draws_are_those_of_a_mean_square():
+    squares = np.array([0.01, 0.02, 0.04, 0.05])
+    told = Draws(squares, 4 * squares).to_json()
+    spread = np.std(squares, ddof=1) / 2
+    low, high = np.sqrt(0.03 - spread / 1e3), np.sqrt(0.03 + spread / 1e3)
+    assert told["error"] == pytest.approx(0.03**0.5)
+    assert told["error_standard_error"] == pytest.approx((high - low) * 500, rel=1e-5)
+    assert told["baseline_error_standard_error"] == pytest.approx(2 * (high - low) * 500, rel=1e-5)
+
+
+def test_no_two_arrays_of_a_draw_have_the_same_cells(monkeypatch):
+    low, seeds, mean = amc.LowRank(kernel(12, 5.0), write_noise=0.1, seed=5), [], draws._mean
+
+    def seen(device, entries, copies):
+        seeds.append(device.seed)
+        return mean(device, entries, copies)
+
+    monkeypatch.setattr(draws, "_mean", seen)
+    low.draw(5)
+    assert len(seeds) == len(set(seeds)) == 15
+
+
+def test_cells_of_a_pair_are_stuck_apart():
+    device = amc.Memristor(stuck_on=0.3, seed=2)
+    entries = np.random.default_rng(0).choice([-0.5, 0.5], (120, 120))
+    mean, variance = Cells(device)(entries)
+    off = draws._mean(device, entries, 1) - mean
+    assert (off**2).mean() == pytest.approx(variance.mean(), rel=0.05)
+    assert abs((off * np.sign(entries)).mean()) < 4 * off.std() / 120
+
+
+def test_the_smallest_rank_is_within_its_part_of_the_least_error():
+    """Over every rank on its own: none is taken whose error is 1.5 % above, none larger than is."""
+    took = []
+    for seed in range(30):
+        A, noise = decaying(16, 1.2, seed), 0.1 + 0.01 * seed
+        low = amc.LowRank(A, write_noise=noise)
+        alone = {}
+        for rank in range(1, 5):
+            alone[rank] = amc.LowRank(A, rank=rank, write_noise=noise).choice.square ** 0.5
+        least, base = min(alone.values()), array_error(A, Cells(low.hardware.device))
+        limit = least if least < base <= 1.015 * least else 1.015 * least
+        expected = min(rank for rank, error in alone.items() if error <= limit * (1 + 1e-12))
+        assert low.choice.rank == expected
+        took.append(alone[expected] / least)
+    assert 1.0075 < max(took) <= 1.015
+
+
+def test_a_rank_that_is_better_is_not_given_up():
+    matrix, made = np.eye(4), np.array([1.0, 0.99])
+    factors = singular_factors(np.diag([2.0, 1.0, 0.0, 0.0]), 2)
+
+    def chosen(baseline):
+        zero = np.zeros(2)
+        terms = ErrorTerms(made**2, zero, zero, zero, zero)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(search, "two_step_terms", lambda *_: terms)
+            budget = search.Budget((4, 4), 1000)
+            return search.choose(matrix, [factors], WhiteNoise(0.0), budget, baseline).rank
+
+    assert chosen(0.995) == 2  # rank 1 would be worse than one array
+    assert chosen(0.9) == chosen(1.1) == 1
+
+
+@pytest.mark.parametrize("shape", [(9, 14), (14, 9)])
+def test_a_trial_is_what_its_circuits_gave(shape):
+    A = np.random.default_rng(3).standard_normal((shape[0], 3)) @ np.ones((3, shape[1]))
+    A = A + 0.2 * np.random.default_rng(4).standard_normal(shape)
+    low = amc.LowRank(A, rank=2, write_noise=0.05, opamp="onchip-1g")
+    trial = low.simulate(fidelity="behavioural", seed=2)
+    inputs = orthogonal_inputs(shape[1], None, 2)
+    first, second = low.program(seed=2, fidelity="behavioural").run(inputs)
+    error = np.linalg.norm(second.x - A @ inputs) / np.linalg.norm(A)
+    assert trial.two_steps.error == pytest.approx(error)
+    slowest = first.settling_time.max() + second.settling_time.max()
+    assert trial.two_steps.settling_time == pytest.approx(slowest)
+
+
+def test_a_plan_says_that_it_leaves_out_converters():
+    plan = amc.LowRank(decaying(12, 1.5), write_noise=0.1, adc_bits=8, wire_resistance=1.0).plan()
+    assert plan.cautions == ("the plan leaves out wires and converters: run the circuits",)
+    plan = amc.LowRank(decaying(12, 1.5), write_noise=0.1, dac_bits=8).plan()
+    assert plan.cautions == ("the plan leaves out converters: run the circuits",)
 
 
 # -- a gain a row ------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import amcspice as amc
 from amcspice.algorithm import AnalogPreconditioner, Coarse, solve_sparse
 from amcspice.algorithm.grid import boxes, coarsened, interpolation
 from amcspice.errors import InputError, UnstableError
+from amcspice.system import Ledger
 
 
 def laplacian(*shape):
@@ -170,6 +171,40 @@ def test_the_account_has_operations_products_and_orthogonalisation():
     assert solved.iterations + 1 <= products["count"] <= solved.iterations + 4
     k = solved.iterations  # directions of one cycle
     assert names["orthogonalisation"]["flops"] == pytest.approx(4 * 256 * k * (k + 1) / 2)
+
+
+def test_the_account_has_scales_interpolation_and_the_coarse_matrix():
+    shape, n = (16, 12), 192
+    A, P, chip = laplacian(*shape), interpolation(shape, 4), amc.Chip(gain=1e9)
+    made = AnalogPreconditioner.on_grid(chip, A, shape, 4)
+
+    def digital():
+        return {held.label: row for held, row in chip.ledger.sums("digital")}
+
+    # A multiplication and an addition for every pair of entries that meet, in A P and P'(A P).
+    stored, few, half = ((M.toarray() != 0).astype(float) for M in (A, P, A @ P))
+    pairs = (stored @ few).sum() + (few.T @ half).sum()
+    assert digital()["coarse matrix"]["flops"] == pytest.approx(2 * pairs, rel=0.1)
+    made.matvec(right(n))
+    coarse = int(np.prod(coarsened(shape, 4)))
+    # Divided by the factor of its block, squared and added, divided and multiplied by the length.
+    assert digital()["block exponents"]["flops"] == 5 * (n + coarse)
+    assert digital()["interpolation"]["flops"] == 4 * few.sum()  # there and back
+    assert interpolation((8, 8, 8), 4).data.all()
+
+
+def test_directions_that_are_kept_are_orthogonalised_against_as_well():
+    """A cycle adds 20 directions, and as many more as are missing in the 20 that are kept."""
+    A, b, ledger = laplacian(40, 40), right(1600), Ledger()
+    solved = solve_sparse(A, b, ledger=ledger)
+    (entered,) = (row for held, row in ledger.sums("digital") if held.label == "orthogonalisation")
+    left, cycle, dots = solved.iterations, 0, 0
+    while left:
+        length = min(left, 40 - cycle)
+        dots += sum(range(1 + cycle, 1 + cycle + length))
+        left, cycle = left - length, cycle + 1
+    assert cycle > 2
+    assert entered["flops"] == 4 * 1600 * dots
 
 
 def test_entries_off_the_levels_can_make_a_block_unstable():

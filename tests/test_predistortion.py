@@ -12,6 +12,8 @@ import amcspice as amc
 from amcspice.algorithm import BlockInverse
 from amcspice.circuit import CIRCUITS, Circuit
 from amcspice.circuit.parts import predistortion
+from amcspice.circuit.parts.array_pair import ArrayPair
+from amcspice.circuit.parts.compact import CompactArrays
 from amcspice.cli import main
 from amcspice.crossbar import reduction_flops
 from amcspice.device import Memristor, nominal, spread
@@ -211,6 +213,11 @@ def test_predicted_errors_of_cells_are_those_of_many_draws():
         {"device_variation": 0.03, "cycle_variation": 0.04, "read_noise": 0.02},
         {"levels": 16},
         {"levels": 32, "write_noise": 0.01},
+        {
+            "write_errors": amc.WriteErrors(
+                levels=(4.5e-5, 5.5e-5), errors=((-2e-6, 0.0, 2e-6), (-1e-6, 5e-7, 5e-7))
+            )
+        },
     ],
 )
 def test_spread_is_that_of_programmed_cells(options):
@@ -219,6 +226,39 @@ def test_spread_is_that_of_programmed_cells(options):
     drawn = device.program(target) - target
     assert np.sqrt(np.mean(spread(device, target) ** 2)) == pytest.approx(drawn.std(), rel=0.02)
     assert not spread(device, np.zeros(3)).any()
+
+
+def test_what_two_arrays_err_by_adds_up_in_squares():
+    device = Memristor(write_noise=0.01)
+    arrays = CompactArrays(amc.Wire(row=1.0), device, ArrayPair)
+    wanted = np.abs(MIXED) * device.g_max
+    gram = wanted.T @ wanted
+    first, second = 0.03 * gram, 0.04 * wanted
+    wires, cells = arrays.deviations((gram + first, wanted + second), (wanted, wanted), wanted)
+    assert wires == pytest.approx(0.05)
+    drawn = np.sqrt(2 * wanted.size) * 0.01 * device.g_max / np.linalg.norm(wanted)
+    assert cells == pytest.approx(drawn)
+
+
+def test_all_that_hangs_on_a_row_counts_where_stability_is_predicted():
+    """Loops are rows over their totals: with sources beside the cells these are stable."""
+    A = np.array([
+        [0.0, -0.27, 0.17, -0.38], [1.0, 0.95, -0.51, 0.47], [0.69, 0.74, 0.38, -0.93],
+        [-0.37, 0.59, 0.61, 0.11],
+    ])  # fmt: skip
+    totals = np.abs(A).sum(axis=1)
+    for source, stable in ((0.0, False), (20.0, True)):
+        loops = np.linalg.eigvals(A / (totals + source)[:, None])
+        assert (loops.real > 0).all() == stable
+        circuit = amc.InverterINV(A, input_conductance=source, wire_resistance=0.01, predistort=1)
+        (record,) = circuit.predistortions
+        assert np.isfinite(record.wires).all() == stable
+    c = (A.diagonal().max() + A.diagonal().min()) / 2
+    totals = np.abs(A - c * np.eye(4)).sum(axis=1)
+    loops = [np.linalg.eigvals(A / (totals + beside)[:, None]).real.min() for beside in (0, c)]
+    assert loops[0] < 0 < loops[1]
+    circuit = amc.InverterINV(A, diagonal="fixed", wire_resistance=0.01, predistort=1)
+    assert np.isfinite(circuit.predistortions[0].wires).all()
 
 
 def test_programmed_is_what_was_corrected():

@@ -20,7 +20,9 @@ from amcspice.algorithm import (
     rehearse,
     slices_for,
 )
+from amcspice.algorithm.refinement import loop
 from amcspice.errors import InputError
+from amcspice.system import Ledger
 
 COARSE = {"levels": 8, "write_noise": 0.01, "gain": 1e5}
 FORMED = {"levels": 8, "g_max": 35e-6, "g_min": 0.5e-6, "gain": 1e5}
@@ -514,6 +516,122 @@ def test_24_bits_with_every_phase_in_ngspice():
     assert refined.reason == "reached"
     assert refined.iterations <= 14
     assert errors(refined.x, np.linalg.solve(A, b)) < 2.0**-24
+
+
+def test_the_account_of_a_refinement_is_that_of_its_iterations():
+    """Of K right-hand sides: x and r, a dot and an update twice for each direction before."""
+    A, b = wishart(8, 128), right(8, 3)
+    n, size = len(A), b.size
+    for method in ("plain", "line-search", "gcr"):
+        ledger = Ledger()
+        refined = refine(coarse(A), A, b, method=method, ledger=ledger)
+        assert refined.reason == "reached"
+        k = refined.iterations
+        own = {"plain": 4 * k, "line-search": 8 * k, "gcr": 8 * k + 8 * k * (k - 1) / 2}
+        entered = {held.label: row["flops"] for held, row in ledger.sums("digital")}
+        floor = 2 / 3 * n**3 + 2 * n**3  # a decomposition, and n solutions
+        assert entered == {
+            "floor": pytest.approx(floor), "product": 2 * n * size * k,
+            "refinement": own[method] * size,
+        }  # fmt: skip
+    chip = amc.Chip(gain=1e9)
+    product = SlicedProduct(chip, A, 8, rows_at_once=4, vector_bits=5)
+    before = {held.label: row["flops"] for held, row in chip.ledger.sums("digital")}
+    assert "shifts and additions" not in before
+    product @ np.full((8, 2), 1.0)
+    ledger = {held.label: row["flops"] for held, row in chip.ledger.sums("digital")}
+    assert ledger["shifts and additions"] == 2 * 8 * (8 * 2 * 5 * 2)  # outputs, and what they sum
+    refine(coarse(A), A, b, product=product, ledger=chip.ledger, iterations=1)
+    ledger = {held.label: row["flops"] for held, row in chip.ledger.sums("digital")}
+    assert ledger["floor"] == pytest.approx(2 * floor)  # of the digits of A and of the product
+
+
+def test_the_number_of_slices_is_the_least_that_leaves_a_bit():
+    for kappa, cell_bits, bits in ((3, 3, 20), (300, 2, 17), (30, 1, 9), (3, 4, 31)):
+        A = conditioned(6, kappa)
+        found = slices_for(A, bits, cell_bits)
+        # Digits that are cut off are even over a step, to either side.
+        error = np.abs(A).max() * np.linalg.norm(np.linalg.inv(A)) / math.sqrt(12)
+        left = [error * 2.0 ** (-cell_bits * slices) for slices in (found, found - 1)]
+        assert left[0] <= 2.0 ** -(bits + 1) < left[1]
+
+
+def test_readings_that_fluctuate_deviate_as_the_product_says():
+    A = wishart(12, 48)
+    chip = amc.Chip(**COARSE, noise=True, input_noise=1e-6)
+    product = CompensatedProduct(chip, A, 2)
+    reads = np.array([product @ np.eye(12) for _ in range(12)])
+    assert product.deviation == pytest.approx(math.sqrt(reads.var(axis=0, ddof=1).mean()), rel=0.15)
+
+
+def test_where_it_ends_does_not_rest_on_the_answer(monkeypatch):
+    A, b = wishart(16, 256), right(16, 2)
+    made = refine(coarse(A), A, b)
+
+    class Blind(loop._Run):
+        def __init__(self, inverse, product, right, exact, *others):
+            super().__init__(inverse, product, right, np.ones_like(exact), *others)
+
+    monkeypatch.setattr(loop, "_Run", Blind)
+    blind = refine(coarse(A), A, b)
+    assert (blind.reason, blind.iterations) == (made.reason, made.iterations)
+    np.testing.assert_array_equal(blind.x, made.x)
+
+
+def test_one_right_hand_side_that_is_solved_does_not_stand_for_all():
+    """The inverse knows nothing of the second half: corrections end, the residual stays."""
+    A = np.eye(8)
+    inverse = Applied(np.diag([1.0] * 4 + [0.0] * 4))
+    b = np.column_stack([np.repeat([1.0, 0.0], 4), np.ones(8)])
+    refined = refine(inverse, A, b)
+    assert (refined.reason, refined.floor) == ("floor", "inverse")
+    assert refine(inverse, A, b[:, 0]).reason == "reached"
+
+
+def test_one_good_step_promises_no_other():
+    """Every other step leaves half of what residuals hardly show: its correction is small, too."""
+
+    class Fickle:
+        shares = iter([0.5, 0.999] * 20)
+
+        def solve(self, b):
+            return np.array([[1.0], [1e6 * next(self.shares)]]) * b
+
+    A = np.diag([1.0, 1e-6])
+    refined = refine(Fickle(), A, np.array([1.0, 1e-6]), bits=15)
+    assert refined.reason == "reached"
+    assert np.abs(refined.x - 1).max() < 2.0**-15
+
+
+def test_a_rehearsal_ends_at_the_floor_of_the_product():
+    A = wishart(8, 128)
+    inverse, product = coarse(A).transfer(), SlicedProduct(amc.Chip(gain=1e9), A, 4)
+    made = rehearse(A, inverse, product.matrix, bits=24)
+    assert made is None
+    assert rehearse(A, inverse, bits=24) is not None
+    assert rehearse(A, inverse, product.matrix, bits=6) is not None
+
+
+def test_wrong_sums_of_larger_digits_are_predicted():
+    A, draw = np.random.default_rng(5).uniform(-1, 1, (24, 24)), np.random.default_rng(6)
+    chip = amc.Chip(levels=8, gain=1e6, write_noise=0.01, seed=1)
+    product = SlicedProduct(chip, A, 1, rows_at_once=24, input_bits=2)
+    digits = np.rint(product.matrix * 7 / np.abs(A).max())
+    held = product.slices[0].look(np.eye(24))
+    gain = (held * digits).sum() / (digits**2).sum()
+    sent = draw.integers(0, 4, (24, 4000)) * draw.choice([-1, 1], (24, 4000))
+    wrong = np.mean(np.rint(held @ sent / gain) != digits @ sent)
+    assert 0.01 < wrong < 0.5
+    assert product.wrong == pytest.approx(wrong, rel=0.15)
+
+
+def test_sums_beyond_their_codes_are_told_in_the_iteration_that_had_them():
+    A, b = wishart(8, 128), right(8, 2)
+    product = SlicedProduct(amc.Chip(levels=8, gain=1e8), A, 8, rows_at_once=8, sum_bits=4)
+    before = product.saturated
+    refined = refine(coarse(A), A, b, product=product, method="gcr")
+    told = [step.saturated for step in refined.steps]
+    assert sum(told) == product.saturated - before > 0
 
 
 # -- command line --------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,9 @@ from amcspice.algorithm import (
     iterate,
     refine,
 )
+from amcspice.algorithm.block_solver import ProgrammedBlocks
+from amcspice.algorithm.solved import Solved
+from amcspice.measure import Measurement
 from amcspice.schema import parameters
 from amcspice.settings.systems import SYSTEMS, choose_system
 from amcspice.sweep import metrics as metrics_module
@@ -262,6 +266,73 @@ def test_a_generated_spectrum_is_that_of_the_matrix(problem):
     if square:
         np.testing.assert_allclose(A, A.T, atol=1e-15)
     assert run_point({**point.parameters(), "fidelity": "dc"}).metrics["relative_error_max"] < 0.1
+
+
+def test_a_pass_takes_the_time_and_the_energy_of_all_its_phases():
+    ideal = Measurement.ideal(np.zeros((2, 3)))
+    first = replace(
+        ideal, settling_time=np.array([1.0, 2.0]), energy=np.array([3.0, 4.0]),
+        settled=np.array([True, False]),
+    )  # fmt: skip
+    second = replace(
+        ideal, settling_time=np.array([10.0, 20.0]), energy=np.array([30.0, np.nan]),
+        near_limit=np.array([True, False]),
+    )  # fmt: skip
+    made = Solved(np.zeros((3, 2)), None, (first, second))
+    assert made.settling_time.tolist() == [11.0, 22.0]
+    np.testing.assert_array_equal(made.energy, [33.0, np.nan])
+    assert made.settled.tolist() == [True, False]
+    late, near = made.cautions
+    assert "1 of 2 right-hand sides did not settle" in late
+    assert "near its limit" in near
+    assert Solved(made.x, None, (ideal, ideal)).cautions == ()
+
+
+def test_metrics_in_time_are_those_of_all_right_hand_sides(monkeypatch):
+    """The slowest one, the share that settles, repeats of all phases, the worst residual."""
+    base = {**BLOCKS, "right_hand_sides": 4, "adc_bits": 8, "fidelity": "behavioural"}
+    passes, solve = [], ProgrammedBlocks.solve
+
+    def seen(blocks, b):
+        made = solve(blocks, b)
+        settled = [np.array([k > 0 or n != 2 for k in range(4)]) for n in range(5)]
+        measured = [
+            replace(each, settled=rested, settling_time=np.arange(1.0, 5.0) * n)
+            for n, (each, rested) in enumerate(zip(made.measurements, settled, strict=True))
+        ]
+        blocks.inverse.phases = tuple(
+            replace(phase, repeats=n) for n, phase in enumerate(blocks.inverse.phases)
+        )
+        passes.append((b, made.x))
+        return Solved(made.x, None, tuple(measured))
+
+    monkeypatch.setattr(ProgrammedBlocks, "solve", seen)
+    found = run_point(base).metrics
+    assert found["settling_time_s"] == 4.0 * 10
+    assert found["settled"] == 0.75
+    assert found["repeats"] == 10
+    ((b, x),), A = passes, Experiment.of(base).matrix()
+    residuals = np.linalg.norm(A @ x - b, axis=0) / np.linalg.norm(b, axis=0)
+    assert found["residual"] == pytest.approx(residuals.max())
+    errors = np.linalg.norm(x - np.linalg.solve(A, b), axis=0)
+    errors /= np.linalg.norm(np.linalg.solve(A, b), axis=0)
+    assert found["relative_error_median"] == pytest.approx(np.median(errors))
+
+
+def test_a_forecast_counts_the_sums_that_round_wrongly():
+    X = np.random.default_rng(0).standard_normal((24, 384))
+    A = X @ X.T / 384
+    solver = BlockSolver(refine=24, product="sliced", slices=8, rows_at_once=24)
+    blocks = solver.program(amc.Chip(levels=8, gain=1e6, write_noise=0.02, seed=2), A)
+    held, deviation = blocks.product.matrix, blocks.product.deviation
+    wrong = deviation * np.linalg.norm(np.linalg.inv(A))
+    missed = np.linalg.norm(np.eye(24) - np.linalg.solve(held, A)) / 24**0.5
+    assert wrong > 4 * missed
+    assert blocks.forecast().floor_bits == pytest.approx(-np.log2(np.hypot(wrong, missed)))
+    for slices, reached in ((2, False), (None, True)):
+        solver = BlockSolver(refine=24, slices=slices)
+        blocks = solver.program(amc.Chip(levels=8, gain=1e6, seed=2), A)
+        assert (blocks.rehearse() is not None) is reached
 
 
 # -- metrics -----------------------------------------------------------------------------------

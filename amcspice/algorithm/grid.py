@@ -66,7 +66,7 @@ def interpolation(shape: tuple[int, ...], factor: int) -> sp.csr_array:
         sp.eye_array(fine) if fine == few else _along(fine, few, factor)
         for fine, few in zip(shape, coarse, strict=True)
     ]
-    kron: Any = sp.kron
+    kron: Any = functools.partial(sp.kron, format="csr")  # others store zeros
     return sp.csr_array(functools.reduce(kron, axes))
 
 

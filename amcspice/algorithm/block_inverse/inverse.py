@@ -242,7 +242,8 @@ class BlockInverse:
         Parameters
         ----------
         draws : int, optional
-            Draws of the cells, if they are noisy.  None makes `DRAWS`, less of large matrices.
+            Draws of cells, amplifiers and resistors, if any are drawn.  None makes `DRAWS`, less of
+            large matrices.
 
         Raises
         ------
@@ -253,8 +254,7 @@ class BlockInverse:
             draws = DRAWS if len(self.matrix) <= LARGE else DRAWS // 3
         if draws < 1:
             raise InputError(f"draws = {draws!r}: must be a whole number from 1")
-        hardware = self.chip.hardware
-        noisy = hardware.device.drawn or not hardware.opamp.matched
+        noisy = any(arrays.circuit().drawn for arrays in self.arrays)
         seeds = range(draws if noisy else 1)
         size = {"array_size": self._size}, {"stages": 0}
         blocks, one_array = (

@@ -250,7 +250,11 @@ class InverterINV(INV):
 
     def _array(self, mapping: Mapping) -> Arrays:
         return InvertedColumns(
-            self.wire, self.device, inverse=True, diagonal=self._diagonal_on(mapping)
+            self.wire,
+            self.device,
+            extra=self._source,
+            inverse=True,
+            diagonal=self._diagonal_on(mapping),
         )
 
     def _wire_up(self) -> Schematic:
