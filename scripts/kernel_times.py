@@ -1,6 +1,6 @@
 """CPU time of `amc.simulate` with the behavioural fidelity beside a loop of scipy or numpy.
 
-    .venv/bin/python scripts/kernel_times.py [--page] [CASE ...]
+    OMP_NUM_THREADS=1 .venv/bin/python scripts/kernel_times.py [--page] [CASE ...]
 
 `--page` writes the table into docs/kernel.md.  Each case is run both ways in turn; the least of
 three times counts.
@@ -50,7 +50,7 @@ CASES = {
     "nnls 32 x 8, compact with hold": lambda: compact(32, 8, 10_000),
     "nnls 16 x 4, compact with hold": lambda: compact(16, 4, 10_000),
     "nnls 64 x 16, compact with hold": lambda: compact(64, 16, 2_000),
-    "nnls 32 x 8, classic": lambda: classic(32, 8, 500),
+    "nnls 32 x 8, classic": lambda: classic(32, 8, 2_000),
     "inverse 64 x 64": lambda: inverse(10_000),
 }
 
