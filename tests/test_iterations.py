@@ -259,7 +259,7 @@ def test_what_does_not_fit_is_refused(options, message):
 def test_where_it_ends_does_not_rest_on_the_answer(method, monkeypatch):
     A, b = wishart(16, 256), right(16)
     made = iterate(None, A, b, method=method)
-    monkeypatch.setattr(iteration, "_answer", lambda matrix, right: np.full(right.shape, 7.0))
+    monkeypatch.setattr(iteration, "answer_of", lambda matrix, right: np.full(right.shape, 7.0))
     blind = iterate(None, A, b, method=method)
     assert (blind.reason, blind.iterations) == (made.reason, made.iterations)
     np.testing.assert_array_equal(blind.x, made.x)

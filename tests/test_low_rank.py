@@ -446,16 +446,15 @@ def test_the_smallest_rank_is_within_its_part_of_the_least_error():
 
 
 def test_a_rank_that_is_better_is_not_given_up():
-    matrix, made = np.eye(4), np.array([1.0, 0.99])
     factors = singular_factors(np.diag([2.0, 1.0, 0.0, 0.0]), 2)
+    terms = ErrorTerms(*np.zeros((5, 2)))
+    choices = [
+        search.Choice(factors, terms, rank, (1, 1), error**2)
+        for rank, error in ((1, 1.0), (2, 0.99))
+    ]
 
     def chosen(baseline):
-        zero = np.zeros(2)
-        terms = ErrorTerms(made**2, zero, zero, zero, zero)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(search, "two_step_terms", lambda *_: terms)
-            budget = search.Budget((4, 4), 1000)
-            return search.choose(matrix, [factors], WhiteNoise(0.0), budget, baseline).rank
+        return search.choose(choices, baseline).rank
 
     assert chosen(0.995) == 2  # rank 1 would be worse than one array
     assert chosen(0.9) == chosen(1.1) == 1
