@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -148,3 +149,23 @@ def test_a_bar_shows_names_with_braces_and_brackets_as_they_are(monkeypatch, cap
     with _bar(2, "% of {a}[bold][/red].cir") as advance:
         advance(1)
     assert "{a}[bold][/red].cir" in "".join(capsys.readouterr().err.split())
+
+
+def test_programs_of_unknown_length_say_what_begins(monkeypatch, capsys):
+    clock = iter([0.0, 1.0, 2.5, 3.0, 18.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    with progress.activity() as say:
+        for what in ("A1, writing", "A1, inv", "S, writing", "S, inv"):
+            say(what)
+    assert capsys.readouterr().err == "step 2: A1, inv, 2 s\nstep 4: S, inv, 18 s\n"
+
+
+def test_a_chip_tells_what_begins():
+    said: list[str] = []
+    chip = amc.Chip(write_noise=0.01)
+    chip.watch = said.append
+    chip.program(np.eye(2) + 0.1, "inv", label="B").solve(np.ones((2, 3)))
+    chip.cost()
+    assert said == [
+        "B, writing", "B, inv of 3 right-hand sides", "B, 3 operations of a sample in time",
+    ]  # fmt: skip

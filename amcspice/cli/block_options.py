@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockSolver, ProgrammedBlocks
@@ -68,8 +68,14 @@ def solver_given(
     return (ProductSolver(**fields) if iterates else BlockSolver(**fields)), chosen
 
 
-def make_chip(settings: Settings) -> Chip:
+def make_chip(settings: Settings, watch: Callable[[str], None]) -> Chip:
     """Return the chip that the shared options describe, which chooses its circuits.
+
+    Parameters
+    ----------
+    settings : Settings
+    watch : callable
+        Is told what begins.
 
     Raises
     ------
@@ -80,9 +86,13 @@ def make_chip(settings: Settings) -> Chip:
         raise UnsupportedError(
             "--circuit: a chip takes the circuits that fit the signs of its blocks and products"
         )
-    return settings.chip(jobs=settings.jobs)
+    chip = settings.chip(jobs=settings.jobs)
+    chip.watch = watch
+    return chip
 
 
-def program(solver: BlockSolver, matrix: Any, b: Any, settings: Settings) -> ProgrammedBlocks:
+def program(
+    solver: BlockSolver, matrix: Any, b: Any, settings: Settings, watch: Callable[[str], None]
+) -> ProgrammedBlocks:
     """Program a matrix into a chip, as the shared options say; see `make_chip`."""
-    return solver.program(make_chip(settings), matrix, b, **settings.circuit_options)
+    return solver.program(make_chip(settings, watch), matrix, b, **settings.circuit_options)

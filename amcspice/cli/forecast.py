@@ -13,6 +13,7 @@ from amcspice.cli.block_options import block_options, blocks_given, program
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
+from amcspice.cli.progress import activity
 from amcspice.cli.solve_blocks import plain_comparison
 from amcspice.errors import UnsupportedError
 from amcspice.workload.matrix_file import read_numbers
@@ -49,12 +50,13 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
     if settings.json is not None:
         check_target(settings.json)
     settings.write_config(problem=solver.name, matrix=str(matrix), **chosen)
-    blocks = program(solver, values, None, settings.at(FIDELITY))
-    made, bits = blocks.forecast(), solver.refine
-    needed, rehearsed = made.iterations(bits), blocks.rehearse()
+    with activity() as watch:
+        blocks = program(solver, values, None, settings.at(FIDELITY), watch)
+        made, bits = blocks.forecast(), solver.refine
+        needed, rehearsed = made.iterations(bits), blocks.rehearse()
+        comparison = blocks.inverse.compare() if len(blocks.inverse.arrays) > 1 else None
     method = solver.method or METHOD
     cautions = list(getattr(blocks.product, "cautions", ()))
-    comparison = blocks.inverse.compare() if len(blocks.inverse.arrays) > 1 else None
     content = {
         "spectral_radius": made.spectral_radius,
         "bits_per_iteration": made.bits_per_iteration,

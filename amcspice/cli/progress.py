@@ -15,13 +15,14 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-__all__ = ["progress"]
+__all__ = ["activity", "progress"]
 
 PATIENCE = 2.0
 """Seconds before anything is shown."""
@@ -79,6 +80,47 @@ def _bar(total: int, what: str) -> Iterator[Callable[[float], None]]:
         yield advance
     finally:
         bar.stop()
+
+
+@contextlib.contextmanager
+def activity() -> Iterator[Callable[[str], None]]:
+    """Yield a function that is told what begins, where nobody knows how much there is."""
+    if not sys.stderr.isatty():
+        yield _Told()
+        return
+    shown = Progress(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+    task, started, running = shown.add_task(""), time.monotonic(), False
+
+    def tell(what: str) -> None:
+        nonlocal running
+        shown.update(task, description=what)
+        if not running and time.monotonic() - started > PATIENCE:
+            shown.start()
+            running = True
+
+    try:
+        yield tell
+    finally:
+        shown.stop()
+
+
+class _Told:
+    """What begins as lines of text, now and then."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.due, self.count = self.started + PATIENCE, 0
+
+    def __call__(self, what: str) -> None:
+        self.count += 1
+        now = time.monotonic()
+        if now >= self.due:
+            self.due = now + LINE_INTERVAL
+            text = f"step {self.count}: {what}, {now - self.started:.0f} s"
+            print(text, file=sys.stderr, flush=True)
 
 
 class _Lines:

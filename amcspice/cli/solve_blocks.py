@@ -15,6 +15,7 @@ from amcspice.algorithm.block_solver import BlockSolver
 from amcspice.algorithm.refinement import Refined
 from amcspice.cli.block_options import program
 from amcspice.cli.common import Settings
+from amcspice.cli.progress import activity
 from amcspice.cli.quantity import si
 from amcspice.cli.system_content import plain_solution
 from amcspice.engine import get_backend
@@ -35,14 +36,14 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
     Where refinement diverges there is none: the command leaves with exit code 1.
     """
     started = time.perf_counter()
-    blocks = program(solver, matrix, b, settings)
-    inverse, chip = blocks.inverse, blocks.inverse.chip
-    made = blocks.solve(b)
-    refined = made.refined
-    verification = chip.verify(settings.verify) if settings.verify.count else None
-    estimates = chip.estimates()
-    cost = Cost(Work.of(chip.ledger, estimates), chip.technology)
-    schedule, comparison = inverse.schedule(estimates), _compared(inverse, settings)
+    with activity() as watch:
+        blocks = program(solver, matrix, b, settings, watch)
+        inverse, chip = blocks.inverse, blocks.inverse.chip
+        made = blocks.solve(b)
+        verification = chip.verify(settings.verify) if settings.verify.count else None
+        estimates = chip.estimates()
+        schedule, comparison = inverse.schedule(estimates), _compared(inverse, settings)
+    refined, cost = made.refined, Cost(Work.of(chip.ledger, estimates), chip.technology)
     counts, repeats = inverse.counts(), sum(phase.repeats for phase in inverse.phases)
     content = {
         **plain_solution(

@@ -14,6 +14,7 @@ from amcspice.algorithm.iterated import Iterated
 from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.cli.block_options import make_chip
 from amcspice.cli.common import Settings
+from amcspice.cli.progress import activity
 from amcspice.cli.system_content import plain_solution
 from amcspice.errors import caution
 
@@ -29,11 +30,12 @@ def solve_iterations(matrix: Any, b: Any, solver: ProductSolver, settings: Setti
     Where the iteration fails there is none: the command leaves with exit code 1.
     """
     started = time.perf_counter()
-    chip = make_chip(settings)
-    product = solver.program(chip, matrix, b, **settings.circuit_options)
-    made = product.solve(b)
-    verification = chip.verify(settings.verify) if settings.verify.count else None
-    cost = chip.cost()
+    with activity() as watch:
+        chip = make_chip(settings, watch)
+        product = solver.program(chip, matrix, b, **settings.circuit_options)
+        made = product.solve(b)
+        verification = chip.verify(settings.verify) if settings.verify.count else None
+        cost = chip.cost()
     content = {
         **plain_solution(
             made,

@@ -193,6 +193,8 @@ class Chip(ChipState):
                 drawn = list(sample)
                 if not drawn:
                     continue
+                if self.watch is not None:
+                    self.watch(f"{matrix.label}, {len(drawn)} operations of a sample in time")
                 held = Activity.of(matrix.label, problem, drawn[-1].circuit)
                 before = self.kept_estimates.get((matrix.ident, problem))
                 ran = matrix.counts[problem] - (before.total if before else 0)

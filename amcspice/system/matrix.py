@@ -118,6 +118,8 @@ class ProgrammedMatrix:
             That of `Arrays.first` must need arrays like those of this one.
         """
         chip = self.chip
+        if chip.watch is not None:
+            chip.watch(f"{self.label}, writing")
         with chip.entering():
             service = Service(chip, self.place, arrays, arrays.first)
             circuit = service.circuit  # refused before it is entered

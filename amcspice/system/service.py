@@ -120,7 +120,10 @@ class Service:
         return self._run(vectors, lambda *_: None)
 
     def _run(self, vectors: Array, note: Callable[[Attempts, Array], None]) -> Operations:
-        mode, chip = self.mode, self.chip
+        chip = self.chip
+        if chip.watch is not None:
+            chip.watch(f"{self.place.label}, {self.problem} of {len(vectors)} right-hand sides")
+        mode = self.mode
         assert self.prediction is not None
         volts = chip.volts(mode.circuit, vectors, self.prediction)
         repeat = chip.may_repeat and not mode.circuit.rail_limited

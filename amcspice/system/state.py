@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import numbers
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -85,6 +85,8 @@ class ChipState:
         self.temperature: float | None = None
         self.matrices: list[Any] = []
         self.kept_estimates: dict[tuple[int, str], Estimate] = {}
+        self.watch: Callable[[str], None] | None = None
+        """Is told what begins, in words: programs take long and are of unknown length."""
         self._record = Record()
         self._modes_made = 0
 

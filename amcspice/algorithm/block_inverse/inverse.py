@@ -269,6 +269,7 @@ class BlockInverse:
             chip.hardware, seed=chip.hardware.device.seed + number, fidelity="dc",
             read_voltage=chip.analysis.read_voltage,
         )  # fmt: skip
+        made.watch = chip.watch
         try:
             applied = BlockInverse(made, self.matrix, **size, **self._options).transfer()
         except (InputError, UnstableError):
