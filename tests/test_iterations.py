@@ -182,7 +182,8 @@ def test_the_account_has_products_and_digital_work():
     asked = after.operated.count - before.operated.count
     assert made.products == made.iterations + 1
     assert 3 * (made.products - 4) < asked <= 3 * made.products
-    assert after.flops - before.flops == 16 * b.size * made.iterations + 3 * b.size
+    given = 2 * A.size * b.shape[1]  # the residual in the end
+    assert after.flops - before.flops == 16 * b.size * made.iterations + 3 * b.size + given
 
 
 def test_products_in_time_take_the_same_iterations():
@@ -438,3 +439,27 @@ def test_options_that_do_not_fit_are_refused(problem, options, message, tmp_path
     refused(run("solve", "inv", *problem, *options), message)
     refused(run("solve", "lstsq", *problem, "--iterate", "cg"), "of problem inv")
     assert files(tmp_path) == before
+
+
+def test_another_matrix_than_the_given_one_is_told():
+    A, b = wishart(16, 256), right(16)
+    chip = amc.Chip(gain=5.0)  # products are smaller by a fifth and more
+    made = iterate(chip.program(A, "mvm"), A, b, ledger=chip.ledger)
+    assert made.reason == "reached"
+    left = (np.linalg.norm(b - A @ made.x, axis=0) / np.linalg.norm(b, axis=0)).max()
+    assert made.residual_given == pytest.approx(left)
+    assert left > 0.1
+    assert f"that of the given one is {left:.2g}" in made.caution
+    assert iterate(None, A, b).cautions == ()
+
+
+def test_negative_curvature_that_stays_is_the_matrix_itself():
+    """Eigenvalues of both signs: conjugate gradients end far off, and say why."""
+    A = np.array([[0.0, 1.0, 0.2], [1.0, 0.0, 0.1], [0.2, 0.1, 0.0]])
+    b = np.array([1.0, 1.0, 1.0])
+    made = iterate(None, A, b, iterations=200)
+    assert np.linalg.norm(A @ made.x - b) > 0.1 or made.reason == "reached"
+    assert made.reason in ("indefinite", "reached")
+    turned = iterate(None, np.diag([1.0, 2.0, -0.5, -0.1]), np.array([1.0, 1.0, 0.3, 0.2]))
+    assert turned.reason in ("indefinite", "reached")
+    assert turned.failed == (turned.reason != "reached")

@@ -25,6 +25,10 @@ REASONS = {
 """Why an iteration ended, in words."""
 
 
+ANOTHER = 10.0
+"""Residual with the given matrix, over that with the programmed one, from which on it is told."""
+
+
 @dataclass(frozen=True, eq=False)
 class Iterated:
     """What iterations on products came to.
@@ -52,6 +56,8 @@ class Iterated:
         Whether an amplifier ended near its limit in one of them.
     bounds : tuple of float, optional
         Of the eigenvalues, where the method needs them.
+    residual_given : float
+        Of x with the matrix as it was given, worked out digitally in the end.
     """
 
     x: Array
@@ -65,6 +71,7 @@ class Iterated:
     repeats: int
     near_limit: bool
     bounds: tuple[float, float] | None = None
+    residual_given: float = 0.0
 
     @property
     def iterations(self) -> int:
@@ -80,6 +87,13 @@ class Iterated:
     def cautions(self) -> tuple[str, ...]:
         """What the solution does not say by itself, in sentences."""
         said = [REASONS[self.reason]]
+        smallest = min((step.residual for step in self.steps), default=np.inf)
+        if not self.failed and self.residual_given > ANOTHER * smallest:
+            said.append(
+                f"a residual of {smallest:.2g} is that of the matrix as it was programmed; that of "
+                f"the given one is {self.residual_given:.2g}: cells, wires and amplifiers make "
+                "another matrix of it"
+            )
         if not self.settled.all():
             said.append(
                 f"{int((~self.settled).sum())} of {len(self.settled)} right-hand sides did not "

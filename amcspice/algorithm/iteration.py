@@ -43,6 +43,9 @@ GROWN = 1e3
 STALLED = 20
 """Iterations without a smaller residual after which it is worked out anew."""
 
+HARDLY = 0.1
+"""Residual above which negative curvature is the matrix's own, not one of readings."""
+
 SYMMETRIC = 1e-9
 
 
@@ -109,9 +112,12 @@ def iterate(
     run = _Run(counted, A, right, method_of(method, np.diag(A), bounds), ledger)
     reason = run.until(residual, iterations)
     solution = run.best[:, 0] if np.ndim(b) == 1 else run.best
+    ledger.compute("residual of the given matrix", 2.0 * A.size * right.shape[1])
+    given_residual = float(_relative(right - A @ run.best, right).max())
     return Iterated(
         solution, tuple(run.steps), reason, counted.products, run.method.restarts,
         run.settled, run.settling_time, run.energy, counted.repeats, counted.near_limit, bounds,
+        given_residual,
     )  # fmt: skip
 
 
@@ -177,10 +183,16 @@ class _Run:
                 return "reached"
             if size > confirmed / 2 or size >= 1:
                 self.best = held if size > confirmed else self.best
-                return "floor" if min(size, confirmed) < 1 else "diverges"
+                return self._stalled(min(size, confirmed))
             confirmed, held, since = size, self.best, 0
             self.method.restart()
         return "iterations"
+
+    def _stalled(self, size: float) -> str:
+        """Say why a residual falls no further; readings alone leave little of it."""
+        if size >= 1:
+            return "diverges"
+        return "indefinite" if self.method.curved and size > HARDLY else "floor"
 
     def step(self, target: float) -> bool:
         """Take a step; False where the method cannot."""

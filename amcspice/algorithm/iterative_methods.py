@@ -20,10 +20,13 @@ class Method(abc.ABC):
     flops : float
         Digital operations an entry of the residual and step, beside the updates of x and r.
     restarts : int
+    curved : int
+        How often a direction of a curvature that is not positive was met.
     """
 
     flops = 1.0
     restarts = 0
+    curved = 0
 
     @abc.abstractmethod
     def direction(self, residual: Array) -> Array:
@@ -123,6 +126,7 @@ class ConjugateGradients(Method):
         self._wrong = asked & ~good
         if (self._wrong & self._fresh).any():
             return None
+        self.curved += int(self._wrong.sum())
         self.restarts += int(self._wrong.sum())
         return np.where(good, (p * residual).sum(axis=0) / np.where(good, curvature, 1.0), 0.0)
 

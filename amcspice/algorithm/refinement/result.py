@@ -104,8 +104,8 @@ class Refined:
 
     @property
     def failed(self) -> bool:
-        """Whether x is no answer: it diverged."""
-        return self.reason == "diverges"
+        """Whether x is no answer: it diverged, or the method could not go on."""
+        return self.reason in ("diverges", "breakdown")
 
     @property
     def caution(self) -> str:
