@@ -42,8 +42,11 @@ def bit_line(d, x, top, bottom, label, *, at_top=True):
     d += elm.Label().at(place).label(label, halign="center")
 
 
-def array(d, x0, y0, rows, tops, *, letter="A", top=1.3, swap=False, to=None):
-    """Draw a crossbar; ``rows`` are the heights of the word lines, ``tops`` names of bit lines."""
+def array(d, x0, y0, rows, tops, *, letter="A", top=1.3, swap=False, to=None, left=""):
+    """Draw a crossbar; ``rows`` are the heights of the word lines, ``tops`` names of bit lines.
+
+    ``left`` is behind the names of the cells of the diagonal: what they lack.
+    """
     bottom = rows[-1] - 1.1
     right = x0 + PITCH * (len(tops) - 1) + 0.5 if to is None else to
     for y in rows:
@@ -54,7 +57,7 @@ def array(d, x0, y0, rows, tops, *, letter="A", top=1.3, swap=False, to=None):
             bit_line(d, x, y0 + top, bottom, label)
         for i, y in enumerate(rows):
             index = (j, i) if swap else (i, j)
-            cell(d, x, y, name(letter, *index))
+            cell(d, x, y, name(letter, *index) + (left if i == j else ""))
     return right
 
 
@@ -112,7 +115,7 @@ def mvm(d):
 
 def inv(d, feedback=None):
     rows = (0, -2.6)
-    right = array(d, 0, 0, rows, ["x₁", "x₂"])
+    right = array(d, 0, 0, rows, ["x₁", "x₂"], left=f" − {feedback}" if feedback else "")
     for i, y in enumerate(rows):
         injection(d, -1.3, y, "−" + name("b", i))
         line(d, (right, y), (right + 0.9, y))
