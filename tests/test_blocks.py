@@ -723,3 +723,11 @@ def test_a_refinement_that_diverges_is_no_answer(tmp_path):
     assert not (tmp_path / "x.npy").exists()
     assert run(*words, "--method", "gcr").exit_code == 0
     assert (tmp_path / "x.npy").exists()
+
+
+@pytest.mark.parametrize(("n", "most"), [(1, 0), (2, 1), (7, 2), (8, 3), (9, 3)])
+def test_rows_are_halved_as_often_as_there_are_any(n, most):
+    assert BlockInverse(amc.Chip(), harmonic(n), stages=most).counts()["phases"] >= 1
+    for stages in (most + 1, 10**300):
+        with pytest.raises(InputError, match="cannot be halved so often"):
+            BlockInverse(amc.Chip(), harmonic(n), stages=stages)

@@ -73,7 +73,7 @@ def test_options_file_python_and_sweep_run_the_same_deck(tmp_path, monkeypatch):
         ("gbw = 1e6\n[amplifier]\ngbw = 2e6", "line 3: gbw is given twice"),
         ("[nonsense]\ngbw = 1", "line 1: unknown table [nonsense]; choose from"),
         ("gbw = [1, 2]", "one value is needed"),
-        ("rank = 3", "unknown parameter 'rank'"),
+        ("tile = 3", "unknown parameter 'tile'"),
         ("[wire]\nrow_resistance = 1", "unknown table [wire]; did you mean wires?"),
         ("json = 3", "json = 3: not the name of a file"),
         ("row_mask = [true, false]", "names of files are needed"),

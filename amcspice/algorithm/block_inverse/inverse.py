@@ -300,6 +300,6 @@ def _leaf_size(n: int, stages: int | None, array_size: int | None) -> int:
         raise InputError(f"{name} = {given!r}: must be a whole number from {least}")
     if array_size is not None:
         return array_size
-    if 2**given > n:
+    if given >= n.bit_length():  # 2**given > n
         raise InputError(f"stages = {given}: {n} rows cannot be halved so often")
     return -(-n // int(2**given))
