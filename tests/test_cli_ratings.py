@@ -190,7 +190,7 @@ def test_names_of_users_and_items_from_the_table_to_the_recommendation(here):
         rows = zip(table.users, table.items, table.values, strict=True)
         lines = [f'"{value:g}";"u{user:02}";"0{item:03}"' for user, item, value in rows]
         text = "\n".join(['"Book-Rating";"User-ID";"ISBN"', *lines])
-        path.write_bytes(gzip.compress(text.encode()))
+        path.write_bytes(gzip.compress(text.encode(), mtime=0))
 
     write_named(here / "in/named.csv.gz", train)
     write_named(here / "in/held.csv.gz", test)

@@ -90,7 +90,7 @@ BYTES = {
     "opaque.png": (png(np.dstack([WIDE_COLOUR, WIDE]), 16, 6), WIDE_COLOUR / 65535),
     "name": (png(GREY, 8, 0), GREY / 255),
     "png.tif": (png(GREY, 8, 0), GREY / 255),
-    "grey.png.gz": (gzip.compress(png(GREY, 8, 0)), GREY / 255),
+    "grey.png.gz": (gzip.compress(png(GREY, 8, 0), mtime=0), GREY / 255),
     **{
         f"{full}.pgm": (netpbm(5, WIDE % (full + 1), full), WIDE % (full + 1) / full)
         for full in (1, 15, 100, 255, 1023, 65534)

@@ -204,7 +204,7 @@ PLAIN = "3,7,2.5,10\n4,7,1,11\n4,20,4,12\n"
 @pytest.mark.parametrize("packed", [False, True])
 def test_spreadsheets_and_archives_give_the_same(tmp_path, text, packed):
     content = text.encode()
-    (tmp_path / "r").write_bytes(gzip.compress(content) if packed else content)
+    (tmp_path / "r").write_bytes(gzip.compress(content, mtime=0) if packed else content)
     table = read_ratings(tmp_path / "r")
     assert table.users.tolist() == [3, 4, 4]
     assert table.items.tolist() == [7, 7, 20]
@@ -261,7 +261,7 @@ def test_the_latest_date_counts(tmp_path):
         (b"Ann,1,3\n,1,3\n", "line 2: user '' is empty"),
         (b"Ann,1,3\n" + b"x" * 999 + b",1,3\n", "line 2: user 'x+...' has more than 200"),
         (b'a,1,3\n"' + b"x" * 200_000, "line 2: a quote that does not end"),
-        (gzip.compress(PLAIN.encode())[:-9], "cannot be read"),
+        (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "cannot be read"),
         (b"\x1f\x8bjunk", "cannot be read"),
     ],
 )  # fmt: skip
@@ -273,7 +273,7 @@ def test_faulty_tables_are_refused(tmp_path, content, reason):
 
 
 def test_what_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "r.gz").write_bytes(gzip.compress(b"1,2,3\n" * 10**6))
+    (tmp_path / "r.gz").write_bytes(gzip.compress(b"1,2,3\n" * 10**6, mtime=0))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**6))
     with pytest.raises(amc.InputError, match=r"unpacked so far: takes 0.0 GB in memory"):
         read_ratings(tmp_path / "r.gz")
@@ -284,7 +284,7 @@ def test_titles_of_tables(tmp_path, packed):
     path = tmp_path / "titles"
 
     def write(text):
-        path.write_bytes(gzip.compress(text.encode()) if packed else text.encode())
+        path.write_bytes(gzip.compress(text.encode(), mtime=0) if packed else text.encode())
 
     write('"ISBN";"Book-Title";"Author"\n"0345";"A; B";"x"\n"034X";"C ""D""";"y"\n')
     assert read_titles(path, names=True) == {"0345": "A; B", "034X": 'C "D"'}

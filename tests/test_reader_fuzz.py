@@ -70,7 +70,7 @@ RATINGS = {
     "quoted.csv": b'"User";"ISBN";"Rating"\n' + b'"A1";"034X";"2"\n"B;2";"03""4";"1,5"\n' * 9,
     "dat": LINES.replace(",", "::").encode(),
     "m.mtx": saved(lambda to: scipy.io.mmwrite(to, SPARSE)),
-    "packed.gz": gzip.compress(LINES.encode()),
+    "packed.gz": gzip.compress(LINES.encode(), mtime=0),
 }
 TITLES = {
     "u.item": b"1|Film (1999)|x\n2|B|y\n" * 5,
@@ -87,7 +87,7 @@ MATRICES = {
     "m.mat": saved(lambda to: scipy.io.savemat(to, {"A": A})),
     "packed.mat": saved(lambda to: scipy.io.savemat(to, {"A": SPARSE}, do_compression=True)),
     "old.mat": saved(lambda to: scipy.io.savemat(to, {"A": A}, format="4")),
-    "m.csv.gz": gzip.compress(b"1,2\n3,4\n"),
+    "m.csv.gz": gzip.compress(b"1,2\n3,4\n", mtime=0),
 }
 PICTURES = {
     **{

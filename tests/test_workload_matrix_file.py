@@ -37,7 +37,7 @@ def write_all(folder):
     scipy.io.savemat(folder / "sparse.mat", {"A": scipy.sparse.csc_array(MATRIX)})
     (folder / "decimal.csv").write_text("1,0;0;2,5\n0;1e-3;4,0\n")
     for path in list(folder.iterdir()):
-        (folder / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes()))
+        (folder / f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), mtime=0))
 
 
 NAMES = [
