@@ -9,7 +9,6 @@ __all__ = ["GAIN", "Comparison"]
 GAIN = 0.9
 """Error of the blocks over that of one array from which on they bring nothing."""
 
-
 FAR = 0.5
 """Error of the blocks from which on they are told to be far off, even where one array is worse."""
 
@@ -19,8 +18,9 @@ class Comparison:
     """Errors of solutions, foretold without a right-hand side and without its answer.
 
     With T what programmed arrays apply, the error is ``|T - A^-1| / |A^-1|`` in the Frobenius norm:
-    the root mean square over right-hand sides of independent entries.  Medians of several draws of
-    the cells, the same for both.
+    the root mean square over right-hand sides of independent entries.  A^-1 is worked out
+    digitally, in no account, for this figure alone: nothing is chosen by it.  Medians of several
+    draws of the cells, the same for both.
 
     Parameters
     ----------

@@ -19,6 +19,7 @@ import scipy.linalg
 
 from amcspice.algorithm.block_inverse.order import ORDERS, Fitness, Order, fitness, order_flops
 from amcspice.circuit.base import Array
+from amcspice.circuit.parts.halves import schur_flops
 from amcspice.errors import InputError, UnstableError, did_you_mean
 
 __all__ = ["CHOICES", "Halves", "Partition", "Whole", "partition"]
@@ -272,8 +273,3 @@ class _Cutter:
             made.ordered[:half, half:], made.ordered[half:, :half],
             self.cut(made.schur, f"{prefix}S", made.schur_fitness),
         )  # fmt: skip
-
-
-def schur_flops(first: int, second: int) -> float:
-    """Return multiplications and additions of S = A4 - A3 A1^-1 A2, of sizes n1 and n2."""
-    return 2 / 3 * first**3 + 2 * first**2 * second + 2 * second**2 * first

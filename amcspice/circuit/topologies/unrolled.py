@@ -31,6 +31,7 @@ from pydantic import Field
 from amcspice.circuit.base import OUTPUT_USE, Array, Circuit, Schematic, Swing, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
 from amcspice.circuit.parts.differential import parts
+from amcspice.circuit.parts.halves import schur_flops
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
 from amcspice.circuit.topologies.mvm import MVM
 from amcspice.device import Mapping, map_matrix
@@ -136,8 +137,7 @@ class UnrolledBlockINV(Circuit):
     @property
     def digital_work(self) -> dict[str, float]:
         """Beside pre-distortion, what forms the Schur complement: see `amcspice.BlockInverse`."""
-        first, second = self.half, len(self.matrix) - self.half
-        flops = 2 / 3 * first**3 + 2 * first**2 * second + 2 * first * second**2
+        flops = schur_flops(self.half, len(self.matrix) - self.half)
         return {"Schur complement": flops, **super().digital_work}
 
     @property
