@@ -35,7 +35,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup ngspice demo test test-all-versions lint format lock notebooks netlists clean
+.PHONY: help setup ngspice demo test test-slow test-all-versions lint format lock notebooks netlists clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -64,8 +64,11 @@ $(STAMP): pyproject.toml $(CPP) $(ENV_STAMP)
 demo: setup ## factorize the Hubble picture on the simulated circuit
 	$(BIN)/python scripts/demo.py
 
-test: setup ## run the whole test suite, slow tests too (PYTEST_ARGS="..." adds options)
-	$(PYTEST) $(PYTEST_ARGS)
+test: setup ## run the tests but the slow ones (PYTEST_ARGS="..." adds options)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-slow: setup ## run the slow tests, that `make test` leaves out
+	$(PYTEST) -m slow $(PYTEST_ARGS)
 
 test-all-versions: setup ## run the whole suite against ngspice 39 and against 46
 	@set -e; for version in $(NGSPICE_VERSIONS); do \

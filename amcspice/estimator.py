@@ -13,9 +13,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm import nmf
-from amcspice.algorithm.block import solve
-from amcspice.algorithm.data import Mask, separate
-from amcspice.algorithm.regression import AnalogSolver, HalfStep
+from amcspice.algorithm.alternating.block import solve
+from amcspice.algorithm.alternating.data import Mask, separate
+from amcspice.algorithm.alternating.regression import AnalogSolver, HalfStep
 from amcspice.circuit.dense import as_dense
 from amcspice.device import PARTS
 from amcspice.engine import Analysis

@@ -16,7 +16,7 @@ from scipy.linalg import toeplitz
 
 import amcspice as amc
 from amcspice.algorithm import AnalogPreconditioner, CompensatedProduct, iterate, solve_sparse
-from amcspice.algorithm.grid import boxes
+from amcspice.algorithm.sparse.grid import boxes
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "iterations.md"
 SIDE = 316

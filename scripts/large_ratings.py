@@ -21,9 +21,9 @@ import numpy as np
 import scipy.sparse as sp
 
 import amcspice as amc
-from amcspice.algorithm.block import solve
-from amcspice.algorithm.data import stored_rows
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep
+from amcspice.algorithm.alternating.block import solve
+from amcspice.algorithm.alternating.data import stored_rows
+from amcspice.algorithm.alternating.regression import AnalogSolver, DigitalSolver, HalfStep
 from amcspice.pool import Pool
 from amcspice.workload.rating_store import open_rating_store, write_rating_store
 

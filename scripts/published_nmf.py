@@ -20,7 +20,7 @@ from update_readme import fill, table
 
 import amcspice as amc
 from amcspice.algorithm import complete
-from amcspice.algorithm.data import DenseData, SparseData
+from amcspice.algorithm.alternating.data import DenseData, SparseData
 from amcspice.bench.alternating import anls, masked_anls
 from amcspice.bench.problems import hubble, regressions, sparse_ratings
 from amcspice.engine import Analysis

@@ -15,7 +15,7 @@ from test_mvm import direct
 
 import amcspice as amc
 from amcspice.algorithm import complete
-from amcspice.algorithm.data import DenseData, SparseData
+from amcspice.algorithm.alternating.data import DenseData, SparseData
 from amcspice.bench import (
     COMPARISONS,
     Comparison,

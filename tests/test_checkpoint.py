@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 import amcspice as amc
 from amcspice.algorithm import complete
-from amcspice.algorithm.checkpoint import FORMAT, Checkpoint
+from amcspice.algorithm.alternating.checkpoint import FORMAT, Checkpoint
 from amcspice.errors import InputError
 
 V = np.random.default_rng(2).random((8, 6))
@@ -20,7 +20,7 @@ NOISE = amc.Memristor(write_noise=0.02, seed=4)
 @pytest.fixture(autouse=True)
 def saved_every_time(monkeypatch):
     """Save after every iteration, however short it was."""
-    monkeypatch.setattr("amcspice.algorithm.checkpoint.SAVE_EVERY", -1.0)
+    monkeypatch.setattr("amcspice.algorithm.alternating.checkpoint.SAVE_EVERY", -1.0)
 
 
 def run(path=None, iterations=4, resume=False, matrix=V, rank=2, analysis=IDEAL, **options):

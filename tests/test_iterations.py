@@ -9,8 +9,9 @@ import pytest
 from cli_helpers import files, refused, run
 
 import amcspice as amc
-from amcspice.algorithm import iterate, iteration
-from amcspice.algorithm.spectrum import eigenvalue_bounds
+from amcspice.algorithm import iterate
+from amcspice.algorithm.iterations import iteration
+from amcspice.algorithm.iterations.spectrum import eigenvalue_bounds
 from amcspice.errors import InputError
 from amcspice.system import Ledger
 

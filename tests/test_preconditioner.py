@@ -9,7 +9,7 @@ import scipy.sparse.linalg as spl
 
 import amcspice as amc
 from amcspice.algorithm import AnalogPreconditioner, Coarse, solve_sparse
-from amcspice.algorithm.grid import boxes, coarsened, interpolation
+from amcspice.algorithm.sparse.grid import boxes, coarsened, interpolation
 from amcspice.errors import InputError, UnstableError
 from amcspice.system import Ledger
 

@@ -10,10 +10,15 @@ import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
-from amcspice.algorithm.block import solve
-from amcspice.algorithm.data import stored_rows
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution
-from amcspice.algorithm.selection import check_selection, read_out
+from amcspice.algorithm.alternating.block import solve
+from amcspice.algorithm.alternating.data import stored_rows
+from amcspice.algorithm.alternating.regression import (
+    AnalogSolver,
+    DigitalSolver,
+    HalfStep,
+    Solution,
+)
+from amcspice.algorithm.alternating.selection import check_selection, read_out
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.reduction import reduce_to_ports

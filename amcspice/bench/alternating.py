@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from amcspice.algorithm.anls import reseed
-from amcspice.algorithm.data import DenseData, SparseData
+from amcspice.algorithm.alternating.anls import reseed
+from amcspice.algorithm.alternating.data import DenseData, SparseData
 from amcspice.problem import nonnegative_least_squares, nonnegative_least_squares_rows
 
 __all__ = ["anls", "iterations_until", "masked_als", "masked_anls", "scikit_learn"]

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from amcspice.algorithm.data import DenseData, SparseData
+from amcspice.algorithm.alternating.data import DenseData, SparseData
 from amcspice.bench.alternating import (
     Factors,
     anls,

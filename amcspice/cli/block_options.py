@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockSolver, ProgrammedBlocks
-from amcspice.algorithm.product_solver import ProductSolver
+from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.cli.common import Settings
 from amcspice.cli.parameter_options import decorate, given, parameter_options
 from amcspice.errors import InputError, UnsupportedError

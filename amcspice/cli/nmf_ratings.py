@@ -11,7 +11,7 @@ from typing import Any
 import click
 from threadpoolctl import threadpool_limits
 
-from amcspice.algorithm.selection import check_selection
+from amcspice.algorithm.alternating.selection import check_selection
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.nmf_options import iteration_options, names_option, predicting
 from amcspice.cli.nmf_table import print_table

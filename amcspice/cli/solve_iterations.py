@@ -10,8 +10,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from amcspice.algorithm.iterated import Iterated
-from amcspice.algorithm.product_solver import ProductSolver
+from amcspice.algorithm.iterations.iterated import Iterated
+from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.cli.block_options import make_chip
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import activity

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
+from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.algorithm.low_rank import LowRankStudy
-from amcspice.algorithm.product_solver import ProductSolver
 from amcspice.algorithm.system import System
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem

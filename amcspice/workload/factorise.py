@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm import DenseData, Factorisation, FactorisationTask, nmf_many
-from amcspice.algorithm.factorise import analysis_among, predicted_among
+from amcspice.algorithm.alternating.factorise import analysis_among, predicted_among
 from amcspice.device import Hardware, split_hardware
 from amcspice.engine import Analysis
 from amcspice.errors import InputError

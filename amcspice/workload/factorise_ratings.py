@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm import Factorisation, complete
-from amcspice.algorithm.data import inner_products
-from amcspice.algorithm.factorisation import Scores
+from amcspice.algorithm.alternating.data import inner_products
+from amcspice.algorithm.alternating.factorisation import Scores
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.workload.ratings import Ratings, RatingTable

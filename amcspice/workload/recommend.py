@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from amcspice.algorithm.data import inner_products
+from amcspice.algorithm.alternating.data import inner_products
 from amcspice.errors import InputError
 from amcspice.files import replacing
 from amcspice.workload.rating_table import Ratings, RatingTable, are_names

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.algorithm.checkpoint import Checkpoint
+from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.device import Cell
 from amcspice.errors import InputError
 from amcspice.pool import Pool, Report

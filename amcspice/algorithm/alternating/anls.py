@@ -12,12 +12,18 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from amcspice.algorithm.block import solve
-from amcspice.algorithm.checkpoint import Checkpoint
-from amcspice.algorithm.factorisation import Factorisation
-from amcspice.algorithm.regression import AnalogSolver, DigitalSolver, HalfStep, Solution, Solver
-from amcspice.algorithm.state import Factors, State
-from amcspice.algorithm.task import FactorisationTask
+from amcspice.algorithm.alternating.block import solve
+from amcspice.algorithm.alternating.checkpoint import Checkpoint
+from amcspice.algorithm.alternating.factorisation import Factorisation
+from amcspice.algorithm.alternating.regression import (
+    AnalogSolver,
+    DigitalSolver,
+    HalfStep,
+    Solution,
+    Solver,
+)
+from amcspice.algorithm.alternating.state import Factors, State
+from amcspice.algorithm.alternating.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
 from amcspice.measure import Measurement

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.algorithm.data import Data, RightHandSides
-from amcspice.algorithm.factorisation import Iteration, Scores
-from amcspice.algorithm.regression import HalfStep
+from amcspice.algorithm.alternating.data import Data, RightHandSides
+from amcspice.algorithm.alternating.factorisation import Iteration, Scores
+from amcspice.algorithm.alternating.regression import HalfStep
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
 from amcspice.errors import InputError

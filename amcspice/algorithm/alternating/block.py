@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.algorithm.data import RightHandSides
-from amcspice.algorithm.regression import HalfStep, Share, Solution, Solver
+from amcspice.algorithm.alternating.data import RightHandSides
+from amcspice.algorithm.alternating.regression import HalfStep, Share, Solution, Solver
 from amcspice.pool import Pool, Report
 from amcspice.simulation.verify import Verifier
 from amcspice.system.ledger import Ledger

@@ -19,7 +19,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
-from amcspice.algorithm.grid import boxes, coarsened, interpolation
+from amcspice.algorithm.sparse.grid import boxes, coarsened, interpolation
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError, UnstableError
 from amcspice.system import Chip, ProgrammedMatrix

@@ -21,12 +21,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from amcspice.algorithm.iterated import Iterated
-from amcspice.algorithm.iterative_methods import Method, method_of
-from amcspice.algorithm.recorded_product import RecordedProduct
+from amcspice.algorithm.iterations.iterated import Iterated
+from amcspice.algorithm.iterations.iterative_methods import Method, method_of
+from amcspice.algorithm.iterations.recorded_product import RecordedProduct
+from amcspice.algorithm.iterations.spectrum import eigenvalue_bounds
 from amcspice.algorithm.refinement import ExactProduct, Product, Step
 from amcspice.algorithm.refinement.loop import answer_of
-from amcspice.algorithm.spectrum import eigenvalue_bounds
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError

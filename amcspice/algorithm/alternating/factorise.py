@@ -10,11 +10,11 @@ from typing import Any
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
-from amcspice.algorithm.anls import nmf_many
-from amcspice.algorithm.data import DenseData, SparseData
-from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores
-from amcspice.algorithm.selection import check_selection
-from amcspice.algorithm.task import FactorisationTask
+from amcspice.algorithm.alternating.anls import nmf_many
+from amcspice.algorithm.alternating.data import DenseData, SparseData
+from amcspice.algorithm.alternating.factorisation import Factorisation, Iteration, Scores
+from amcspice.algorithm.alternating.selection import check_selection
+from amcspice.algorithm.alternating.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, choose_analysis, split_options
 from amcspice.pool import Pool

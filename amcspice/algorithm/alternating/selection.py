@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from amcspice.algorithm.data import RightHandSides
+from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.circuit import Circuit, CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.engine import BACKENDS

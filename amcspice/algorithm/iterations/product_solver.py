@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from amcspice.algorithm.iterated import Iterated
-from amcspice.algorithm.iteration import ITERATIONS, Iteration, iterate
+from amcspice.algorithm.iterations.iterated import Iterated
+from amcspice.algorithm.iterations.iteration import ITERATIONS, Iteration, iterate
 from amcspice.algorithm.refinement import CompensatedProduct
 from amcspice.algorithm.system import Figures, Point, System
 from amcspice.circuit.base import are_complex

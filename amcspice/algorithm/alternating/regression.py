@@ -9,8 +9,14 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.algorithm.data import RightHandSides
-from amcspice.algorithm.selection import FACTOR, DigitalFactor, ProgrammedFactor, Selected, read_out
+from amcspice.algorithm.alternating.data import RightHandSides
+from amcspice.algorithm.alternating.selection import (
+    FACTOR,
+    DigitalFactor,
+    ProgrammedFactor,
+    Selected,
+    read_out,
+)
 from amcspice.circuit.base import Array
 from amcspice.engine import BACKENDS, Analysis
 from amcspice.measure import Measurement

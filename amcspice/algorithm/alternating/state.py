@@ -7,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.algorithm.factorisation import Factorisation, Iteration, Scores, has_converged
-from amcspice.algorithm.task import FactorisationTask
+from amcspice.algorithm.alternating.factorisation import (
+    Factorisation,
+    Iteration,
+    Scores,
+    has_converged,
+)
+from amcspice.algorithm.alternating.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.measure import Measurement
 from amcspice.system.ledger import Ledger
