@@ -15,7 +15,7 @@ Pan et al., arXiv 2401.10042, name it BlockAMC.
 from amcspice.algorithm.block_inverse.comparison import Comparison
 from amcspice.algorithm.block_inverse.counts import Counts
 from amcspice.algorithm.block_inverse.inverse import BlockInverse
-from amcspice.algorithm.block_inverse.order import ORDERS
 from amcspice.algorithm.block_inverse.schedule import BlockPhase, Schedule
+from amcspice.circuit.parts.order import ORDERS
 
 __all__ = ["ORDERS", "BlockInverse", "BlockPhase", "Comparison", "Counts", "Schedule"]

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from amcspice.algorithm.block_inverse.order import ORDERS, Fitness, Order, fitness, order_flops
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.halves import schur_flops
+from amcspice.circuit.parts.order import ORDERS, Fitness, Order, fitness, order_flops
 from amcspice.errors import InputError, UnstableError, did_you_mean
 
 __all__ = ["CHOICES", "Halves", "Partition", "Whole", "partition"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.algorithm.block_inverse.order import Order
 from amcspice.algorithm.block_inverse.partition import Halves, Whole
 from amcspice.circuit.base import Array
+from amcspice.circuit.parts.order import Order
 from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, UnstableError
 from amcspice.system import Chip, ProgrammedMatrix

@@ -30,8 +30,8 @@ from pydantic import Field
 
 from amcspice.circuit.base import OUTPUT_USE, Array, Circuit, Schematic, Swing, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
-from amcspice.circuit.parts.differential import parts
 from amcspice.circuit.parts.halves import schur_flops
+from amcspice.circuit.parts.order import dominant, fitness, given
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
 from amcspice.circuit.topologies.mvm import MVM
 from amcspice.device import Mapping, map_matrix
@@ -109,15 +109,13 @@ class UnrolledBlockINV(Circuit):
         The order that was given comes first; then rows by how much their diagonal outweighs the
         rest.
         """
-        matrix = self.matrix
-        rest = np.abs(matrix).sum(axis=1) - np.abs(np.diag(matrix))
-        weight = np.diag(matrix) / np.where(rest > 0, rest, 1.0)
         faults = []
-        for order in (np.arange(len(matrix)), np.argsort(-weight, kind="stable")):
-            blocks = _blocks(matrix[np.ix_(order, order)], self.half)
+        for order in (given, dominant):
+            lines = order(self.matrix, self.half).rows
+            blocks = _blocks(self.matrix[np.ix_(lines, lines)], self.half)
             fault = _fault(blocks)
             if not fault:
-                return order, blocks
+                return lines, blocks
             faults.append(fault)
         raise InputError(
             f"{faults[0]}: take a single array, such as inv-compensated, or another order of rows "
@@ -262,8 +260,9 @@ def _blocks(matrix: Array, half: int) -> dict[str, Array]:
     """Return the blocks of a matrix; no S where A1 is singular."""
     blocks = {"A1": matrix[:half, :half], "A2": matrix[:half, half:], "A3": matrix[half:, :half]}
     if np.linalg.cond(blocks["A1"]) <= SINGULAR:
-        inner = scipy.linalg.solve(blocks["A1"], blocks["A2"])
-        blocks["S"] = matrix[half:, half:] - blocks["A3"] @ inner
+        blocks["S"] = matrix[half:, half:] - blocks["A3"] @ np.linalg.solve(
+            blocks["A1"], blocks["A2"]
+        )
     return blocks
 
 
@@ -271,13 +270,12 @@ def _fault(blocks: dict[str, Array]) -> str:
     """Return why a block cannot be inverted by a circuit; empty if all can be."""
     if "S" not in blocks:
         return "block A1 is singular"
-    if np.linalg.cond(blocks["S"]) > SINGULAR:
-        return "block S is singular"
     for name in ("A1", "S"):
-        # As amplifiers see it: rows over what hangs on their lines, see `INV`.
-        totals = np.maximum(*(part.sum(axis=1) for part in parts(blocks[name])))
-        if np.linalg.eigvals(blocks[name] / totals[:, None]).real.min() <= 0:
-            return f"block {name}: the circuit that inverts it is unstable"
+        known = fitness(blocks[name], stays=True)
+        if known.condition > SINGULAR:
+            return f"block {name} is singular"
+        if not known.settles:
+            return f"block {name}: the circuit that inverts it is unstable or hardly damped"
     return ""
 
 
