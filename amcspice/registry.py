@@ -116,7 +116,7 @@ class Registry(Mapping[str, T]):
 
     @functools.cached_property
     def _entry_points(self) -> dict[str, metadata.EntryPoint]:
-        return {point.name: point for point in metadata.entry_points(group=self.group)}
+        return {point.name: point for point in _installed().select(group=self.group)}
 
     def _load(self, point: metadata.EntryPoint) -> T:
         try:
@@ -136,6 +136,12 @@ class Registry(Mapping[str, T]):
             raise InputError(f"{self.what} {name!r}: {fault}")
         checked: T = entry
         return checked
+
+
+@functools.cache
+def _installed() -> Any:
+    """Return the entry points of all packages: looking for them takes long."""
+    return metadata.entry_points()
 
 
 def _hash_of_entry(entry: Any) -> str:

@@ -25,7 +25,7 @@ def registry(monkeypatch):
             ("tau", "math:tau"), ("e", "math:pi"), ("sine", "math:sin"), ("gone", "math:nothing"),
         )
     ]  # fmt: skip
-    monkeypatch.setattr(metadata, "entry_points", lambda *, group: points if group == GROUP else [])
+    monkeypatch.setattr("amcspice.registry._installed", lambda: metadata.EntryPoints(points))
     return Registry("constant", GROUP, {"e": 2.718, "one": 1.0}, fault)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import least_squares
+import scipy
 
 from amcspice.characterise.characteristics import Array, Characteristics
 from amcspice.characterise.figures import characterise, reach
@@ -193,7 +193,7 @@ def _poles(figures: Characteristics) -> tuple[float, float | None]:
         return np.concatenate([deviation.real, deviation.imag])
 
     start = np.log([figures.gbw, 3 * figures.gbw])
-    solution = least_squares(model, start, bounds=(start - 7, start + 14))
+    solution = scipy.optimize.least_squares(model, start, bounds=(start - 7, start + 14))
     gbw, second = map(float, np.exp(solution.x))
     return gbw, second if second < FARTHEST_POLE * gbw else None
 

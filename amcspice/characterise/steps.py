@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 
 from amcspice.characterise.fixture import AmplifierFixture
 from amcspice.errors import SimulationError
@@ -115,7 +115,7 @@ class Step:
             ratio = (1 - np.exp(-1.6 * u)) / (1 - np.exp(-0.4 * u))
             return float(0.6 * u + np.log(ratio) - phase_time)
 
-        return float(unity * size / brentq(excess, 1e-6, 2 * phase_time + 10))
+        return float(unity * size / scipy.optimize.brentq(excess, 1e-6, 2 * phase_time + 10))
 
 
 def measure_steps(fixture: AmplifierFixture, gbw: float, reach: float) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, Macr
 from amcspice.circuit.topologies.mvm import MVM
 from amcspice.circuit.topologies.unrolled import UnrolledBlockINV
 from amcspice.registry import Registry
-from amcspice.schema import described
+from amcspice.schema import document
 
 
 def _fault(entry: Any) -> str | None:
@@ -48,7 +48,7 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
 """Every topology by its name on the command line."""
 
 for _circuit in CIRCUITS.built_in:
-    _circuit.__doc__ = described(_circuit)
+    document(_circuit)
 
 __all__ = [
     "CIRCUITS",

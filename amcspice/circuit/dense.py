@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import scipy.sparse
+import scipy
 
 from amcspice.files import check_memory
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.errors import InputError
@@ -132,12 +132,12 @@ class Network:
         counts = [len(value) for _, _, value in self._parts]
         return np.repeat(np.array(self._cells, dtype=bool), counts)
 
-    def laplacian(self) -> sp.csc_array:
+    def laplacian(self) -> scipy.sparse.csc_array:
         """Return the node conductance matrix without ground; row ``k`` is node ``k + 1``."""
         a, b, value = self.elements
         size = len(self)
         rows = np.concatenate([a, b, a, b])
         columns = np.concatenate([a, b, b, a])
         entries = np.concatenate([value, value, -value, -value])
-        full = sp.coo_array((entries, (rows, columns)), shape=(size, size)).tocsc()
+        full = scipy.sparse.coo_array((entries, (rows, columns)), shape=(size, size)).tocsc()
         return full[1:, 1:]

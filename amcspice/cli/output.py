@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +9,19 @@ from typing import Any
 
 import click
 import numpy as np
+import orjson
 
 from amcspice import files
 from amcspice.files import replacing
 
-__all__ = ["check_target", "plain", "write_json"]
+__all__ = ["as_json", "check_target", "write_json"]
+
+_OPTIONS = (
+    orjson.OPT_INDENT_2
+    | orjson.OPT_SERIALIZE_NUMPY
+    | orjson.OPT_NON_STR_KEYS
+    | orjson.OPT_APPEND_NEWLINE
+)
 
 
 def check_target(path: Path) -> None:
@@ -25,28 +31,28 @@ def check_target(path: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON: whole or not at all, numbers that are not finite as null."""
-    text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
+    """Write JSON, see `as_json`: whole or not at all."""
+    text = as_json(content)
     if str(path) == "-":
         click.echo(text, nl=False)
         return
     with replacing(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_bytes(text)
 
 
-def plain(value: Any) -> Any:
-    """Return a value with arrays as lists and nan and infinity as None.
+def as_json(content: Mapping[str, Any]) -> bytes:
+    """Return JSON: numbers that are not finite as null, complex ones as pairs."""
+    return orjson.dumps(content, default=_plain, option=_OPTIONS)
 
-    A complex number is a list of its real and its imaginary part.
-    """
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+
+def _plain(value: Any) -> Any:
+    """Return what JSON has no form for as something that has one."""
+    if isinstance(value, np.ndarray | np.generic):  # complex, or not in one piece
+        return value.tolist()
     if isinstance(value, complex):
-        return plain([value.real, value.imag])
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return os.fspath(value) if isinstance(value, os.PathLike) else value
+        return [value.real, value.imag]
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise TypeError(f"{type(value).__name__} is nothing that JSON holds")

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 
-from matplotlib.ticker import EngFormatter
-
 __all__ = ["duration", "si", "size"]
+
+PREFIXES = {
+    -30: "q", -27: "r", -24: "y", -21: "z", -18: "a", -15: "f", -12: "p", -9: "n", -6: "µ",
+    -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P", 18: "E", 21: "Z", 24: "Y", 27: "R",
+    30: "Q",
+}  # fmt: skip
+"""SI prefixes by their power of ten."""
 
 
 def si(value: float, unit: str) -> str:
     """Return a quantity with two decimals and an SI prefix; a dash if it is not finite."""
-    return EngFormatter(unit=unit, places=2)(value) if math.isfinite(value) else "-"
+    return _prefixed(value, unit, 2) if math.isfinite(value) else "-"
 
 
 def duration(seconds: float) -> str:
@@ -28,4 +33,13 @@ def duration(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Return a number of bytes."""
-    return EngFormatter(unit="B", places=1)(count)
+    return _prefixed(count, "B", 1)
+
+
+def _prefixed(value: float, unit: str, places: int) -> str:
+    """Return a number from 1 to 1000 with its prefix; matplotlib's takes long to import."""
+    power = 3 * math.floor(math.log10(abs(value)) / 3) if value else 0
+    if abs(round(value / 10.0**power, places)) >= 1000:  # 999.999 n is 1.00 u
+        power += 3
+    power = min(max(power, min(PREFIXES)), max(PREFIXES))
+    return f"{value / 10.0**power:.{places}f} {PREFIXES[power]}{unit}"

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from amcspice.cli.output import plain, write_json
+from amcspice.cli.output import as_json, write_json
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.signals import Terminated
@@ -59,8 +59,8 @@ class ResultFolder:
         InputError
             If it cannot be written to, or holds another run or files of these names.
         """
-        record = {"problem": problem, "inputs": plain(inputs), "files": list(names)}
-        record = json.loads(json.dumps(record))
+        record = {"problem": problem, "inputs": inputs, "files": list(names)}
+        record = json.loads(as_json(record))
         earlier = self._earlier()
         if earlier is None and not (self.resume or self.overwrite):
             self._refuse_files(names)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri
+import scipy
 
 from amcspice.crossbar.structure import Array, Crossbar
 from amcspice.crossbar.tiles import panels
@@ -201,10 +201,10 @@ def _without_words(
 
 
 def _inverse(matrix: Array) -> Array:
-    factor, failed = dpotrf(matrix.T, lower=1)
+    factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=1)
     if failed:
         raise InputError("a bit line is connected to nothing: its voltage is undetermined")
-    lower, _ = dpotri(factor, lower=1, overwrite_c=1)
+    lower, _ = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     inverse: Array = np.tril(lower) + np.tril(lower, -1).T
     return inverse
 

@@ -11,7 +11,7 @@ a noise bandwidth.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array

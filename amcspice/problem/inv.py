@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array

@@ -13,8 +13,7 @@ Karush, Kuhn and Tucker judge it.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
-import scipy.optimize
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.errors import AmcspiceError, InputError

@@ -9,9 +9,7 @@ method of `scipy.optimize.nnls` answers, which works on the matrix itself.
 from __future__ import annotations
 
 import numpy as np
-import scipy.linalg
-import scipy.optimize
-import scipy.sparse as sp
+import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.errors import AmcspiceError, InputError
@@ -74,7 +72,7 @@ def nonnegative_least_squares(
 
 
 def nonnegative_least_squares_rows(
-    matrix: ArrayLike, known: sp.csr_array, *, ridge: ArrayLike = 0.0, lasso: float = 0.0
+    matrix: ArrayLike, known: scipy.sparse.csr_array, *, ridge: ArrayLike = 0.0, lasso: float = 0.0
 ) -> Array:
     """Solve regressions that each count only some rows of a matrix.
 
@@ -254,7 +252,7 @@ def _active_set(matrix: Array, vector: Array) -> Array:
 
 
 def _stored(
-    known: sp.csr_array, first: int, last: int
+    known: scipy.sparse.csr_array, first: int, last: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
     """Return starts, ascending indices and values of some rows, in memory."""
     starts = np.array(known.indptr[first : last + 1], np.int64)
@@ -262,7 +260,7 @@ def _stored(
     values = _finite("known", known.data[own])
     rows = np.array(known.indices[own], np.int64)
     starts -= starts[0]
-    part = sp.csr_array((values, rows, starts), shape=(last - first, known.shape[1]))
+    part = scipy.sparse.csr_array((values, rows, starts), shape=(last - first, known.shape[1]))
     part.sum_duplicates()  # sorts too, and keeps zeros
     return (
         np.asarray(part.indptr, np.int64),

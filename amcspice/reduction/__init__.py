@@ -1,6 +1,5 @@
 """Exact reduction of linear networks to their ports, and products of one wired crossbar."""
 
-from amcspice.reduction.mvm import CrossbarState, WiredCrossbar
-from amcspice.reduction.ports import PortModel, reduce_to_ports
+import lazy_loader
 
-__all__ = ["CrossbarState", "PortModel", "WiredCrossbar", "reduce_to_ports"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

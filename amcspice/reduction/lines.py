@@ -6,8 +6,7 @@ Arrays have one line a row, and voltages or currents a last axis for several inp
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import eigh_tridiagonal
-from scipy.linalg.lapack import dpttrf, dpttrs
+import scipy
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
@@ -46,7 +45,7 @@ def slow_modes(
     limit = min(limit, segment * (np.pi * MOST_MODES / length) ** 2)
     links = np.full(length - 1, -segment)
     # No conductance is below zero.
-    modes: tuple[Array, Array] = eigh_tridiagonal(  # type: ignore[assignment]
+    modes: tuple[Array, Array] = scipy.linalg.eigh_tridiagonal(  # type: ignore[assignment]
         whole, links, select="v", select_range=(-segment, limit)
     )
     return modes
@@ -77,7 +76,7 @@ def factorise(cells: Array, segment: float, *, first: float, last: float) -> tup
         if whole.item() <= 0:
             raise InputError("a line of the crossbar is connected to nothing")
         return whole.ravel(), np.empty(0)
-    factor, multipliers, failed = dpttrf(whole.ravel(), links.ravel()[:-1])
+    factor, multipliers, failed = scipy.linalg.lapack.dpttrf(whole.ravel(), links.ravel()[:-1])
     if failed:
         raise InputError("a line of the crossbar is connected to nothing")
     return factor, multipliers
@@ -87,7 +86,7 @@ def solve_lines(factor: tuple[Array, Array], right: Array) -> Array:
     """Return the voltages for injected currents, shape (lines, length, K)."""
     if factor[0].size == 1:
         return right / factor[0]
-    solved, _ = dpttrs(*factor, right.reshape(-1, right.shape[2]))
+    solved, _ = scipy.linalg.lapack.dpttrs(*factor, right.reshape(-1, right.shape[2]))
     result: Array = solved.reshape(right.shape)
     return result
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy.sparse.linalg import LinearOperator
 
 from amcspice.circuit import as_matrix, as_vectors
 from amcspice.circuit.base import Array
@@ -61,7 +61,7 @@ class CrossbarState:
     outputs: Array
 
 
-class WiredCrossbar(LinearOperator):
+class WiredCrossbar(scipy.sparse.linalg.LinearOperator):
     """A crossbar with wire resistance as a linear operator: ``currents = crossbar @ voltages``.
 
     Row i is driven at its left end through the driver resistance, column j leaves at its lower

@@ -16,9 +16,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse.linalg import splu
 
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
@@ -241,11 +240,13 @@ def _model(
     )
 
 
-def _factorise(matrix: sp.csc_array, network: Network, interior: Nodes) -> Any:
+def _factorise(matrix: scipy.sparse.csc_array, network: Network, interior: Nodes) -> Any:
     floating = np.flatnonzero(matrix.diagonal() == 0)
     if floating.size:
         raise InputError(
             f"node {network.names[interior[floating[0]]]} is connected to nothing: a word line "
             "has no conductance (all its cells are off); leave the row out or use compensation"
         )
-    return splu(matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True})
+    return scipy.sparse.linalg.splu(
+        matrix, permc_spec="MMD_AT_PLUS_A", options={"SymmetricMode": True}
+    )

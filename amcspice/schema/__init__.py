@@ -1,7 +1,7 @@
 """How a field of a dataclass describes itself: unit, range, help, name, plausible values."""
 
 from amcspice.schema.dataclass import (
-    described,
+    document,
     parameters,
     plain_signature,
     warn_of_implausible,
@@ -15,7 +15,7 @@ __all__ = [
     "Parameter",
     "Quantity",
     "Scalar",
-    "described",
+    "document",
     "field_parameters",
     "parameters",
     "plain_signature",

@@ -18,7 +18,7 @@ from amcspice.errors import ImplausibleWarning, InputError, did_you_mean
 from amcspice.schema.parameter import field_parameters
 from amcspice.schema.quantity import Quantity
 
-__all__ = ["described", "parameters", "plain_signature", "warn_of_implausible"]
+__all__ = ["document", "parameters", "plain_signature", "warn_of_implausible"]
 
 T = TypeVar("T")
 
@@ -53,10 +53,31 @@ def parameters(cls: type[T]) -> type[T]:
             raise InputError(_reasons(made, error.errors())) from None
         warn_of_implausible(self, kwargs)
 
-    made.__signature__ = plain_signature(made)
+    made.__signature__ = _WhenAsked(plain_signature)
     made.__init__ = __init__
-    made.__doc__ = described(made)
-    return made  # type: ignore[no-any-return]
+    return document(made)  # type: ignore[no-any-return]
+
+
+def document(owner: Any) -> Any:
+    """Let the docstring of a dataclass be written, when it is read, from what its fields say."""
+    owner.__doc__ = _WhenAsked(functools.partial(described, text=owner.__doc__))
+    return owner
+
+
+class _WhenAsked:
+    """An attribute of a class that is made when it is read: few are, and it takes long.
+
+    Parameters
+    ----------
+    make : callable
+        From the class.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        self._make = functools.cache(make)
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self._make(owner)
 
 
 def warn_of_implausible(made: Any, given: Mapping[str, Any]) -> None:
@@ -83,9 +104,9 @@ def _quantities(owner: Any) -> tuple[tuple[str, Quantity], ...]:
     )
 
 
-def described(owner: Any) -> str | None:
-    """Return the docstring of a dataclass with what its fields say of themselves."""
-    text = inspect.cleandoc(owner.__doc__ or "")
+def described(owner: Any, text: str | None) -> str | None:
+    """Return the docstring ``text`` of a dataclass with what its fields say of themselves."""
+    text = inspect.cleandoc(text or "")
     by_field = {parameter.fields[0][1]: parameter for parameter in field_parameters(owner)}
     hints = typing.get_type_hints(owner)
     lines = []

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.sparse as sp
+import scipy
 from threadpoolctl import threadpool_limits
 
 from amcspice.circuit.base import Array
@@ -91,7 +90,7 @@ def measure_digital(
 
     def selected() -> Any:
         places = np.sort(draw.random((count, inputs)).argsort(axis=1)[:, :rows], axis=1)
-        return sp.csr_array(
+        return scipy.sparse.csr_array(
             (draw.random(places.size), places.ravel(), np.arange(count + 1) * places.shape[1]),
             shape=vectors.shape,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.special
+import scipy
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array

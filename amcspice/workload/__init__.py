@@ -1,31 +1,5 @@
 """Workloads: what the circuits are used for, from files to figures of merit."""
 
-from amcspice.workload.factorise import (
-    ImageFactorisation,
-    choose_rank,
-    factorise_image,
-    regressions_at_most,
-    representative_run,
-)
-from amcspice.workload.image import Crop, Score, read_image, score, write_image
-from amcspice.workload.matrix_file import read_matrix
-from amcspice.workload.summary import History, history, summarise
-from amcspice.workload.tiling import Tiling
+import lazy_loader
 
-__all__ = [
-    "Crop",
-    "History",
-    "ImageFactorisation",
-    "Score",
-    "Tiling",
-    "choose_rank",
-    "factorise_image",
-    "history",
-    "read_image",
-    "read_matrix",
-    "regressions_at_most",
-    "representative_run",
-    "score",
-    "summarise",
-    "write_image",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

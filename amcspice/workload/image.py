@@ -8,10 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
-import skimage.io
-import skimage.metrics
-import skimage.util
+import skimage
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError, brief
@@ -99,6 +96,8 @@ def read_image(path: Path | str) -> Picture:
     InputError
         If the file is missing, is not one picture, or its pixels have no full scale that is known.
     """
+    from PIL import UnidentifiedImageError  # takes long, and few commands look at pictures
+
     path = Path(path)
     try:
         with warnings.catch_warnings():
@@ -106,7 +105,7 @@ def read_image(path: Path | str) -> Picture:
             pixels = read_pixels(path)
     except InputError:
         raise
-    except PIL.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise InputError(f"{path}: not a picture that can be read (unknown format)") from None
     except Exception as error:  # readers of damaged files raise all sorts
         raise InputError(f"{path}: not a picture that can be read ({brief(error)})") from None

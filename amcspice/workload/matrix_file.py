@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
-import scipy.sparse
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.circuit import as_matrix

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError
@@ -95,6 +94,8 @@ def _by_pillow(content: bytes, path: Path) -> Pixels:
 
 
 def _opened(content: bytes) -> Any:
+    import PIL.Image  # takes long, and few commands look at pictures
+
     PIL.Image.init()
     known = [name for name in FORMATS if name in PIL.Image.OPEN]
     return PIL.Image.open(io.BytesIO(content), formats=known)

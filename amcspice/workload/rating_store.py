@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError
@@ -23,7 +23,7 @@ ORDERS = ("by_user", "by_item")
 
 
 def write_rating_store(
-    folder: Path, blocks: Iterable[sp.csr_array], shape: tuple[int, int]
+    folder: Path, blocks: Iterable[scipy.sparse.csr_array], shape: tuple[int, int]
 ) -> None:
     """Write ratings that come block after block; only one block is in memory at a time.
 
@@ -93,7 +93,7 @@ def _create(folder: Path, counts: NDArray[np.int64]) -> dict[str, Any]:
     return files
 
 
-def open_rating_store(folder: Path) -> tuple[sp.csr_array, sp.csr_array]:
+def open_rating_store(folder: Path) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:
     """Map ratings on disk into memory.
 
     Returns
@@ -114,5 +114,5 @@ def open_rating_store(folder: Path) -> tuple[sp.csr_array, sp.csr_array]:
         except (OSError, ValueError) as error:
             raise InputError(f"{folder}: holds no ratings ({error})") from None
     users, items = (len(part[2]) - 1 for part in parts)
-    by_user = sp.csr_array(tuple(parts[0]), shape=(users, items), copy=False)
-    return by_user, sp.csr_array(tuple(parts[1]), shape=(items, users), copy=False)
+    by_user = scipy.sparse.csr_array(tuple(parts[0]), shape=(users, items), copy=False)
+    return by_user, scipy.sparse.csr_array(tuple(parts[1]), shape=(items, users), copy=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 __all__ = ["Ids", "RatingTable", "Ratings", "are_names"]
@@ -59,7 +59,7 @@ class Ratings:
 
     users: Ids
     items: Ids
-    matrix: sp.csr_array
+    matrix: scipy.sparse.csr_array
     scale: tuple[float, float]
 
     @classmethod
@@ -67,7 +67,9 @@ class Ratings:
         """Arrange ratings as a matrix; None takes the scale from the ratings themselves."""
         users, row = np.unique(table.users, return_inverse=True)
         items, column = np.unique(table.items, return_inverse=True)
-        matrix = sp.coo_array((table.values, (row, column)), shape=(len(users), len(items)))
+        matrix = scipy.sparse.coo_array(
+            (table.values, (row, column)), shape=(len(users), len(items))
+        )
         low, high = scale or (float(table.values.min()), float(table.values.max()))
         return cls(users, items, matrix.tocsr(), (low, high))
 

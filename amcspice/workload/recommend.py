@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.data import inner_products
@@ -190,7 +190,7 @@ def load_recommender(path: Path | str) -> Recommender:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             part = {name: archive[name] for name in archive.files}
         users, items, (low, high) = part["users"], part["items"], part["scale"]
-        matrix = sp.csr_array(
+        matrix = scipy.sparse.csr_array(
             (part["data"], part["indices"], part["indptr"]), shape=(len(users), len(items))
         )
         W, H = part["W"], part["H"]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import skimage
 from numpy.typing import NDArray
-from skimage.util import view_as_blocks
 
 from amcspice.errors import InputError
 
@@ -62,7 +62,7 @@ class Tiling:
             (0, 0),
         ]
         padded = np.ascontiguousarray(np.pad(picture, margin, mode=self.padding))
-        blocks = view_as_blocks(padded, (self.tile, self.tile, 1))  # type: ignore[no-untyped-call]
+        blocks = skimage.util.view_as_blocks(padded, (self.tile, self.tile, 1))  # type: ignore[no-untyped-call]
         tiles: Picture = blocks.reshape(-1, self.tile, self.tile).copy()
         return tiles
 

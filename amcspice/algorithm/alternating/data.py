@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.circuit import as_matrix
@@ -216,14 +216,14 @@ class SparseData:
         If nothing is known, or an entry is negative or not finite.
     """
 
-    V: sp.csr_array
+    V: scipy.sparse.csr_array
     transpose: Any = None
     ridge: float = 0.0
 
     def __post_init__(self) -> None:
         """Validate."""
         try:
-            V, transpose = sp.csr_array(self.V), self.transpose
+            V, transpose = scipy.sparse.csr_array(self.V), self.transpose
             V.check_format(full_check=True)
         except (ValueError, TypeError) as error:
             raise InputError(f"V: not a sparse matrix ({error})") from None
@@ -241,7 +241,9 @@ class SparseData:
         if not (np.isfinite(self.ridge) and self.ridge >= 0):
             raise InputError(f"ridge = {self.ridge} must be zero or positive")
         object.__setattr__(self, "V", V)
-        object.__setattr__(self, "transpose", sp.csr_array(V.T) if transpose is None else transpose)
+        object.__setattr__(
+            self, "transpose", scipy.sparse.csr_array(V.T) if transpose is None else transpose
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -280,7 +282,7 @@ class SparseData:
         return float(np.linalg.norm(error) / self.norm)
 
 
-def stored_rows(matrix: sp.csr_array, ridge: float) -> Iterator[RightHandSides]:
+def stored_rows(matrix: scipy.sparse.csr_array, ridge: float) -> Iterator[RightHandSides]:
     """Return the rows of a sparse matrix each by itself, on the word lines that it stores.
 
     Parameters

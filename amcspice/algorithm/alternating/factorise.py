@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import scipy.sparse as sp
+import scipy
 from numpy.typing import ArrayLike
 
 from amcspice.algorithm.alternating.anls import nmf_many
@@ -121,7 +121,7 @@ def nmf(
 
 
 def complete(
-    known: sp.csr_array,
+    known: scipy.sparse.csr_array,
     rank: int,
     *,
     iterations: int = 8,
@@ -130,7 +130,7 @@ def complete(
     ridge: float = 0.1,
     circuit: str | None = None,
     analysis: Analysis | None = None,
-    transpose: sp.csr_array | None = None,
+    transpose: scipy.sparse.csr_array | None = None,
     score: Callable[[Array, Array], Scores] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -179,7 +179,7 @@ def complete(
     >>> from amcspice.algorithm import complete
     >>> V = np.outer([1.0, 2.0, 3.0], [1.0, 0.5, 0.25, 1.0])
     >>> V[0, 0] = V[2, 1] = 0  # not stored: not known
-    >>> result = complete(sp.csr_array(V), rank=1, ridge=1e-6)
+    >>> result = complete(scipy.sparse.csr_array(V), rank=1, ridge=1e-6)
     >>> float(result.approximation[0, 0].round(2))
     1.0
     """

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.data import RightHandSides
@@ -239,7 +239,7 @@ class DigitalFactor:
         """Solve right-hand sides that each have word lines of their own; changes no bit."""
         places = [self._places(right.lines) for right in right_hand_sides]
         values = np.concatenate([right.values[0] for right in right_hand_sides])
-        known = sp.csr_array(
+        known = scipy.sparse.csr_array(
             (values, np.concatenate(places), np.cumsum([0, *map(len, places)])),
             shape=(len(places), len(self.matrix)),
         )

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
+import scipy
 
 from amcspice.circuit.base import Array
 from amcspice.circuit.parts.halves import schur_flops

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
+import scipy
 
 from amcspice.algorithm.low_rank.errors import ErrorTerms, HeldFactors, Moments
 from amcspice.algorithm.low_rank.factors import Factors
@@ -217,4 +217,4 @@ def break_even(advantage: Callable[[float], float], expected: float) -> float | 
             return None
         inner, outer = outer, float(np.clip(outer + step, lowest, highest))
         step *= WIDER
-    return float(np.exp(brentq(at, inner, outer, xtol=EXACT)))
+    return float(np.exp(scipy.optimize.brentq(at, inner, outer, xtol=EXACT)))

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy
 from numpy.typing import ArrayLike
 
 from amcspice.algorithm.refinement.products import (

@@ -7,7 +7,7 @@ import itertools
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError
@@ -48,7 +48,7 @@ def coarsened(shape: tuple[int, ...], factor: int) -> tuple[int, ...]:
     return tuple(length // factor if length > factor else length for length in shape)
 
 
-def interpolation(shape: tuple[int, ...], factor: int) -> sp.csr_array:
+def interpolation(shape: tuple[int, ...], factor: int) -> scipy.sparse.csr_array:
     """Return linear interpolation from a coarser grid, with values of zero around it.
 
     Parameters
@@ -63,16 +63,16 @@ def interpolation(shape: tuple[int, ...], factor: int) -> sp.csr_array:
     """
     coarse = coarsened(shape, factor)
     axes: list[Any] = [
-        sp.eye_array(fine) if fine == few else _along(fine, few, factor)
+        scipy.sparse.eye_array(fine) if fine == few else _along(fine, few, factor)
         for fine, few in zip(shape, coarse, strict=True)
     ]
-    kron: Any = functools.partial(sp.kron, format="csr")  # others store zeros
-    return sp.csr_array(functools.reduce(kron, axes))
+    kron: Any = functools.partial(scipy.sparse.kron, format="csr")  # others store zeros
+    return scipy.sparse.csr_array(functools.reduce(kron, axes))
 
 
-def _along(fine: int, few: int, factor: int) -> sp.csr_array:
+def _along(fine: int, few: int, factor: int) -> scipy.sparse.csr_array:
     """Return hats at every factor-th point of a line."""
     nodes = np.concatenate([[-1], np.arange(1, few + 1) * factor - 1, [fine]])
     hats = np.eye(few + 2)[1:-1]
     values = np.array([np.interp(np.arange(fine), nodes, hat) for hat in hats])
-    return sp.csr_array(values.T)
+    return scipy.sparse.csr_array(values.T)

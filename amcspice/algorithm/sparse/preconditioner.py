@@ -15,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator
 
 from amcspice.algorithm.sparse.grid import boxes, coarsened, interpolation
 from amcspice.circuit.base import Array
@@ -40,12 +39,12 @@ class Coarse(NamedTuple):
     ----------
     interpolation : sparse array, shape (n, m)
         P.
-    inverse : LinearOperator
+    inverse : scipy.sparse.linalg.LinearOperator
         What solves P'A P, shape (m, m), coarsely.
     """
 
     interpolation: Any
-    inverse: LinearOperator
+    inverse: scipy.sparse.linalg.LinearOperator
 
 
 class _Group(NamedTuple):
@@ -56,7 +55,7 @@ class _Group(NamedTuple):
     factors: Array  # (blocks,)
 
 
-class AnalogPreconditioner(LinearOperator):
+class AnalogPreconditioner(scipy.sparse.linalg.LinearOperator):
     """Inverses of the blocks of a sparse matrix, in arrays of a chip, added up.
 
     Blocks that are equal but for a factor are programmed once, and their right-hand sides follow
@@ -90,7 +89,7 @@ class AnalogPreconditioner(LinearOperator):
     --------
     >>> import scipy.sparse as sp, amcspice as amc
     >>> from amcspice.algorithm import AnalogPreconditioner, solve_sparse
-    >>> A = sp.diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(40, 40)).tocsr()
+    >>> A = scipy.sparse.diags_array([-1.0, 3.0, -1.0], offsets=[-1, 0, 1], shape=(40, 40)).tocsr()
     >>> chip = amc.Chip(write_noise=0.01, seed=1)
     >>> inverse = AnalogPreconditioner(chip, A, [range(k, k + 8) for k in range(0, 40, 8)])
     >>> len(inverse.arrays)
@@ -110,7 +109,7 @@ class AnalogPreconditioner(LinearOperator):
         label: str = "",
         **parameters: Any,
     ) -> None:
-        values = sp.csr_array(matrix)
+        values = scipy.sparse.csr_array(matrix)
         super().__init__(np.dtype(float), values.shape)  # type: ignore[call-arg]
         if values.shape[0] != values.shape[1]:
             raise InputError(f"matrix: {values.shape}: a linear system needs a square one")
@@ -154,7 +153,7 @@ class AnalogPreconditioner(LinearOperator):
         level : int
             Number of the level, for labels.
         """
-        values = sp.csr_array(matrix)
+        values = scipy.sparse.csr_array(matrix)
         if np.prod(shape) != values.shape[0]:
             raise InputError(f"shape = {shape}: the matrix has {values.shape[0]} unknowns")
         options = {"share": share, **parameters}
@@ -163,7 +162,7 @@ class AnalogPreconditioner(LinearOperator):
         if few != tuple(shape):
             P = interpolation(shape, width)
             half = values @ P
-            below = sp.csr_array(P.T @ half)
+            below = scipy.sparse.csr_array(P.T @ half)
             flops = 2.0 * P.nnz * (values.nnz + half.nnz) / values.shape[0]
             chip.ledger.compute("coarse matrix", flops)
             inverse = cls.on_grid(
@@ -180,7 +179,11 @@ class AnalogPreconditioner(LinearOperator):
     # -- programming ---------------------------------------------------------------------------
 
     def _programmed(
-        self, values: sp.csr_array, blocks: list[NDArray[np.intp]], share: bool, label: str
+        self,
+        values: scipy.sparse.csr_array,
+        blocks: list[NDArray[np.intp]],
+        share: bool,
+        label: str,
     ) -> list[_Group]:
         """Program each block that is different from all before it."""
         found: dict[Any, tuple[Array, list[NDArray[np.intp]], list[float]]] = {}
@@ -231,7 +234,7 @@ class AnalogPreconditioner(LinearOperator):
         return z
 
 
-def _dense(values: sp.csr_array, blocks: list[NDArray[np.intp]]) -> Iterator[Array]:
+def _dense(values: scipy.sparse.csr_array, blocks: list[NDArray[np.intp]]) -> Iterator[Array]:
     """Yield blocks as dense matrices; those of one size that follow each other are read at once."""
     for size, run in itertools.groupby(blocks, len):
         members = list(run)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 from numpy.typing import ArrayLike
-from scipy.sparse.linalg import LinearOperator, gcrotmk
 
 from amcspice.circuit import as_vectors
 from amcspice.circuit.base import Array
@@ -55,7 +54,7 @@ class SparseSolution:
 def solve_sparse(
     matrix: Any,
     b: ArrayLike,
-    preconditioner: LinearOperator | None = None,
+    preconditioner: scipy.sparse.linalg.LinearOperator | None = None,
     *,
     residual: float = 1e-6,
     iterations: int = 400,
@@ -72,7 +71,7 @@ def solve_sparse(
     ----------
     matrix : sparse array, shape (n, n)
     b : array_like, shape (n,)
-    preconditioner : LinearOperator, optional
+    preconditioner : scipy.sparse.linalg.LinearOperator, optional
         Such as an `AnalogPreconditioner`; None is the identity.
     residual : float
         ``|b - A x| / |b|`` that is aimed at.
@@ -90,7 +89,7 @@ def solve_sparse(
     InputError
         If something does not fit.
     """
-    A = sp.csr_array(matrix)
+    A = scipy.sparse.csr_array(matrix)
     n = A.shape[0]
     if A.shape != (n, n):
         raise InputError(f"matrix: {A.shape}: a linear system needs a square one")
@@ -104,13 +103,13 @@ def solve_sparse(
         raise InputError("b: one right-hand side, of shape (n,)")
     right = as_vectors(b, n)[0]
     work = _Work(A, preconditioner, Ledger() if ledger is None else ledger)
-    x, _ = gcrotmk(
-        LinearOperator(A.shape, work.multiply, dtype=float),
+    x, _ = scipy.sparse.linalg.gcrotmk(
+        scipy.sparse.linalg.LinearOperator(A.shape, work.multiply, dtype=float),
         right,
         rtol=residual,
         atol=0.0,
         maxiter=-(-iterations // (2 * DIRECTIONS)),
-        M=LinearOperator(A.shape, work.precondition, dtype=float),
+        M=scipy.sparse.linalg.LinearOperator(A.shape, work.precondition, dtype=float),
         callback=work.begin,
         m=DIRECTIONS,
     )
@@ -125,7 +124,10 @@ class _Work:
     """Products and applications of a preconditioner, with an account of them."""
 
     def __init__(
-        self, matrix: sp.csr_array, preconditioner: LinearOperator | None, ledger: Ledger
+        self,
+        matrix: scipy.sparse.csr_array,
+        preconditioner: scipy.sparse.linalg.LinearOperator | None,
+        ledger: Ledger,
     ) -> None:
         self.matrix, self.preconditioner, self.ledger = matrix, preconditioner, ledger
         self.applied = self._cycles = self._in_cycle = 0

@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
+import scipy
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from amcspice.circuit.base import Array
 
@@ -154,7 +153,7 @@ def signed(block: Array, half: int) -> Order:
     if not np.isfinite(block).all() or not block.any():
         return given(block, half)
     turned = scipy.linalg.polar(block)[0]
-    columns, rows = linear_sum_assignment(-np.abs(turned.T))
+    columns, rows = scipy.optimize.linear_sum_assignment(-np.abs(turned.T))
     signs = np.where(turned[rows, columns] < 0, -1.0, 1.0)
     return Order(rows.astype(np.intp), np.arange(len(block)), signs)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-import scipy.linalg
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
 

@@ -1,0 +1,4 @@
+from .mvm import CrossbarState, WiredCrossbar
+from .ports import PortModel, reduce_to_ports
+
+__all__ = ["CrossbarState", "PortModel", "WiredCrossbar", "reduce_to_ports"]
