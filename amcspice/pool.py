@@ -46,6 +46,9 @@ R = TypeVar("R")
 Report = Callable[[float], None]
 """Told how much was finished since the last call; parts of one count, too."""
 
+START = 1.0
+"""Seconds that processes take to start and to load what they need."""
+
 _PATIENCE = 5.0
 """Seconds that a process gets to end by itself."""
 
@@ -94,6 +97,8 @@ class Pool:
         function: Callable[[T, Report], R],
         tasks: Iterable[T],
         report: Callable[[Any], None] | None = None,
+        *,
+        short: bool = False,
     ) -> list[R]:
         """Apply a function to every task and return the results in order.
 
@@ -106,6 +111,9 @@ class Pool:
         tasks : iterable
         report : callable, optional
             Receives the reports of all tasks.
+        short : bool
+            Tasks take less than a process takes to start: they run here as long as what is left,
+            at the pace of those before, would end no sooner in processes.
 
         Raises
         ------
@@ -118,15 +126,28 @@ class Pool:
         """
         queue = list(tasks)
         progress = report or (lambda _count: None)
-        if min(self.jobs, len(queue)) <= 1:
-            with threadpool_limits(1):
-                return [function(task, progress) for task in queue]
+        results: list[R] = []
+        with threadpool_limits(1):
+            begun = time.perf_counter()
+            while len(results) < len(queue):
+                left = len(queue) - len(results)
+                pace = (time.perf_counter() - begun) / len(results) if results else 0.0
+                if min(self.jobs, left) > 1 and not (short and self._not_worth(left * pace)):
+                    break
+                results.append(function(queue[len(results)], progress))
+        if len(results) == len(queue):
+            return results
+        left_over = queue[len(results) :]
         try:
-            self._start(min(self.jobs, len(queue)))
-            return _dispatch(self._workers, function, queue, progress)
+            self._start(min(self.jobs, len(left_over)))
+            return results + _dispatch(self._workers, function, left_over, progress)
         except BaseException:
             self._close(failed=True)
             raise
+
+    def _not_worth(self, seconds: float) -> bool:
+        """Return whether work is done here before processes have started and shared it."""
+        return not self._workers and seconds * (1 - 1 / self.jobs) < START
 
     def _start(self, count: int) -> None:
         """Start processes up to a number."""
@@ -175,10 +196,12 @@ def map_tasks(
     tasks: Iterable[T],
     jobs: int | Pool,
     report: Callable[[Any], None] | None = None,
+    *,
+    short: bool = False,
 ) -> list[R]:
     """Apply a function to every task in a pool of its own, or a given one; see `Pool.map`."""
     with as_pool(jobs) as pool:
-        return pool.map(function, tasks, report)
+        return pool.map(function, tasks, report, short=short)
 
 
 @contextlib.contextmanager

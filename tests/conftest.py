@@ -40,6 +40,12 @@ def failed_decks(tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def processes_at_once(monkeypatch):
+    """Share work out over processes however small it is, so that tests see what that does."""
+    monkeypatch.setattr("amcspice.pool.START", 0.0)
+
+
 @pytest.fixture
 def batch():
     """Return the batch simulator."""

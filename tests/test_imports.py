@@ -30,6 +30,15 @@ def test_heavy_packages_are_not_imported():
     assert done.stderr == ""
 
 
+def test_a_command_loads_what_it_uses():
+    unused = ["matplotlib", "skimage", "PIL", "pandas", "scipy.optimize", "scipy.sparse.linalg"]
+    program = f"import sys, amcspice.cli.solve; print([n for n in {unused} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_no_ngspice_is_needed_to_import():
     program = "import amcspice; amcspice.solve; print(amcspice.__version__)"
     done = subprocess.run(

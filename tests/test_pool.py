@@ -109,6 +109,8 @@ def test_a_pool_needs_a_process():
 UNGUARDED = """
 import numpy as np
 import amcspice as amc
+import amcspice.pool
+amcspice.pool.START = 0.0
 A = np.random.default_rng(0).random((8, 3))
 print("imported", flush=True)
 try:
@@ -145,3 +147,22 @@ def test_a_script_that_processes_cannot_import_is_told_as_such():
     done = script(UNGUARDED)  # from standard input: there is no file to import
     assert "a worker process could not begin: it imports the script" in done.stdout
     assert "memory" not in done.stdout
+
+
+def here(task, report):
+    time.sleep(task)
+    return os.getpid()
+
+
+def test_short_tasks_run_here_until_processes_pay(monkeypatch):
+    monkeypatch.setattr("amcspice.pool.START", 1.0)
+    with Pool(2) as pool:
+        done = pool.map(here, [0.001] * 8, short=True)
+        assert set(done) == {os.getpid()}
+        assert not children()
+        # The first one shows that what is left takes longer than processes take to start.
+        first, *rest = pool.map(here, [0.5] * 7, short=True)
+        assert first == os.getpid()
+        assert len(set(rest) - {os.getpid()}) == 2
+        # They are there now.
+        assert os.getpid() not in pool.map(here, [0.001] * 4, short=True)

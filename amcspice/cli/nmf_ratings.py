@@ -117,7 +117,8 @@ def ratings(
         checkpoint.unlink(missing_ok=True)
     total = rating_regressions(trained, iterations)
     with folder.interruptible(checkpoint), Pool(settings.jobs) as pool, threadpool_limits(1):
-        pool.start()
+        if settings.backend.uses_ngspice:
+            pool.start()
         from amcspice.view import ratings as view  # loads while the processes do
 
         with progress(total, "regressions") as advance:

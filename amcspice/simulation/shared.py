@@ -71,6 +71,7 @@ def run_shared(
             prepared, drive, analysis, forecast=forecast, keep=keep, give_up=give_up, report=report
         )
     # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
+    short = not get_backend(analysis).uses_ngspice
     size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
     parts = [
         _Part(
@@ -81,7 +82,7 @@ def run_shared(
         )
         for first in range(0, count, size)
     ]  # fmt: skip
-    return Outcome.join(pool.map(_run_part, parts, report))
+    return Outcome.join(pool.map(_run_part, parts, report, short=short))
 
 
 def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:

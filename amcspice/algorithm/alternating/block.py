@@ -91,7 +91,7 @@ def solve(
     waiting = blocks(half_steps, solver, verifier, factor)
     while group := list(islice(waiting, BLOCKS_AT_ONCE * pool.jobs)):
         if min(pool.jobs, len(group)) > 1:
-            solved = pool.map(solve_block, group, report)
+            solved = pool.map(solve_block, group, report, short=solver.short)
         else:
             solved = [solve_block(block, report, pool) for block in group]
         for block, (solutions, part_verifier) in zip(group, solved, strict=True):

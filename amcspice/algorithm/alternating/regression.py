@@ -18,7 +18,7 @@ from amcspice.algorithm.alternating.selection import (
     read_out,
 )
 from amcspice.circuit.base import Array
-from amcspice.engine import BACKENDS, Analysis
+from amcspice.engine import BACKENDS, Analysis, get_backend
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report
 from amcspice.simulation import Run, simulate_many
@@ -134,6 +134,11 @@ class Share:
 class Solver(Protocol):
     """Solves non-negative regressions: on circuits, or as their digital twin."""
 
+    @property
+    def short(self) -> bool:
+        """Whether blocks take less than a process takes to start."""
+        ...
+
     def factor(self, half_step: HalfStep) -> Any:
         """Return the factor made ready for its regressions."""
         ...
@@ -176,6 +181,11 @@ class AnalogSolver:
     """
 
     analysis: Analysis = field(default_factory=Analysis)
+
+    @property
+    def short(self) -> bool:
+        """See `Solver`."""
+        return not get_backend(self.analysis).uses_ngspice
 
     def factor(self, half_step: HalfStep) -> ProgrammedFactor:
         """See `Solver`."""
@@ -335,6 +345,8 @@ def _driven(selected: Selected) -> int:
 @dataclass(frozen=True)
 class DigitalSolver:
     """The digital twin: exact non-negative least squares."""
+
+    short = True
 
     def factor(self, half_step: HalfStep) -> DigitalFactor:
         """See `Solver`."""
