@@ -127,14 +127,16 @@ class Pool:
         queue = list(tasks)
         progress = report or (lambda _count: None)
         results: list[R] = []
+        pace = 0.0
         with threadpool_limits(1):
-            begun = time.perf_counter()
             while len(results) < len(queue):
                 left = len(queue) - len(results)
-                pace = (time.perf_counter() - begun) / len(results) if results else 0.0
                 if min(self.jobs, left) > 1 and not (short and self._not_worth(left * pace)):
                     break
+                begun = time.process_time()
                 results.append(function(queue[len(results)], progress))
+                if len(results) > 1:  # the first one loads what all need
+                    pace = max(pace, time.process_time() - begun)
         if len(results) == len(queue):
             return results
         left_over = queue[len(results) :]

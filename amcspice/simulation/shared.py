@@ -14,7 +14,8 @@ from amcspice.simulation.once import Outcome, run_once
 __all__ = ["run_shared"]
 
 PARTS_PER_JOB = 4
-"""Parts that each process gets of a run, so that none waits long for the last one."""
+"""Parts that each process gets of a run, so that none waits long for the last one; short ones
+four times as many, so that the first of them tell whether processes pay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +73,7 @@ def run_shared(
         )
     # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
     short = not get_backend(analysis).uses_ngspice
-    size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
+    size = chunk * max(1, chunks // ((4 if short else 1) * PARTS_PER_JOB * pool.jobs))
     parts = [
         _Part(
             prepared.batch.circuit, analysis,
