@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,11 +32,12 @@ class _Part:
     give_up: bool
 
 
-def _run_part(part: _Part, report: Report) -> Outcome:
-    batch = Batch.of([part.circuit])
+def _run_part(part: _Part, report: Report, prepared: Prepared | None = None) -> Outcome:
+    """Run a part, of a circuit that is prepared here unless it was before."""
+    prepared = prepared or get_backend(part.analysis).prepare(Batch.of([part.circuit]))
     return run_once(
-        get_backend(part.analysis).prepare(batch),
-        Drive.of(batch, [part.currents]),
+        prepared,
+        Drive.of(prepared.batch, [part.currents]),
         part.analysis,
         lead=part.lead,
         forecast=part.forecast,
@@ -83,7 +85,8 @@ def run_shared(
         )
         for first in range(0, count, size)
     ]  # fmt: skip
-    return Outcome.join(pool.map(_run_part, parts, report, short=short))
+    here = functools.partial(_run_part, prepared=prepared)
+    return Outcome.join(pool.map(_run_part, parts, report, short=short, here=here))
 
 
 def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
