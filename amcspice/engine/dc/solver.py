@@ -26,7 +26,7 @@ from amcspice.engine.dc.codes import START, SUGGESTED
 from amcspice.engine.dc.grown import followed_rest, grown_rest
 from amcspice.engine.dc.rest import Injected, Rest
 from amcspice.engine.dc.several import MOST_HELD, has_one_rest, have_several_rests
-from amcspice.engine.dc.stability import growth
+from amcspice.engine.dc.stability import growth, surely_decay
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
@@ -90,7 +90,7 @@ class RestSolver:
         self.rests = np.ones(len(self.ports.resistance), bool)
         if not circuit.bounded:
             self.rests = self._active_stable
-            if len(self.rests) == 1:
+            if not self.rests.all() and len(self.rests) == 1:
                 refuse_growth(float(np.max(self._modes.growth)))
         self._make_linear()
 
@@ -107,9 +107,14 @@ class RestSolver:
     def _modes(self) -> Modes:
         return self._linear.modes
 
-    @property
+    @cached_property
     def _active_stable(self) -> NDArray[np.bool_]:
         """Whether each circuit is stable with nothing at a limit, shape (C,)."""
+        opamp, charged = self.circuit.opamp, self.circuit.schematic.capacitors[0]
+        if not (opamp.second_pole or opamp.input_capacitance or len(charged)):
+            sure = surely_decay(self.ports.by_source, self.ports.gain)
+            if sure.all():
+                return sure
         return np.atleast_1d(self._modes.stable)
 
     def _make_linear(self) -> None:
