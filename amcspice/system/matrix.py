@@ -137,8 +137,7 @@ class ProgrammedMatrix:
     def _keep_unstable(self, arrays: Arrays) -> None:
         """Enter the writing of cells with which the circuit does not settle; they stay so."""
         chip = self.chip
-        first = arrays.circuit(arrays.first, chip.hardware, chip.now, chip.temperature)
-        whole = arrays.written(first, chip.hardware)
+        whole = arrays.written(self._wired(arrays), chip.hardware)
         activity = Activity.of(self.label, "writing", whole, matrix=self.ident)
         chip.ledger.write(chip.ledger.activity(activity), unstable=1)
         self._arrays, self._services = arrays, {}
@@ -193,13 +192,24 @@ class ProgrammedMatrix:
                 f"{self.label} has arrays for a matrix of {self.matrix.shape}, not of "
                 f"{np.shape(matrix)}: program another one with chip.program"
             )
-        held, chip = self.arrays, self.chip
-        if self._services:
-            like = self._service(held.first).circuit
-        else:  # does not settle as it is
-            like = held.circuit(held.first, chip.hardware, chip.now, chip.temperature)
         again = self.arrays.again(matrix, calibration, self.chip.now)
-        self.write(again, like=like, mend=mend)
+        self.write(again, like=self._wired(self.arrays), mend=mend)
+
+    def takes(self, matrix: ArrayLike) -> bool:
+        """Return whether these arrays are such as a matrix needs."""
+        try:
+            again = self.arrays.again(matrix, None, self.chip.now)
+            _check_alike(self.label, self._wired(again), self._wired(self.arrays))
+        except InputError:
+            return False
+        return True
+
+    def _wired(self, arrays: Arrays) -> Circuit:
+        """Return the circuit of arrays, whether it settles or not."""
+        chip, service = self.chip, self._services.get(arrays.first)
+        if service is not None and service.arrays is arrays:
+            return service.circuit
+        return arrays.circuit(arrays.first, chip.hardware, chip.now, chip.temperature)
 
     def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> ProgrammedMatrix:
         """Return the matrix with these lines connected and all others off; nothing is written.

@@ -125,8 +125,9 @@ class AnalogInverse:
         arrays, n = self._arrays, len(matrix)
         if self.array_size is not None and n > self.array_size:
             self._arrays = BlockInverse(
-                self.chip, matrix, array_size=self.array_size, mend=self._mend, **self._parameters
-            )
+                self.chip, matrix, array_size=self.array_size, held=self.arrays, mend=self._mend,
+                **self._parameters,
+            )  # fmt: skip
         elif isinstance(arrays, ProgrammedMatrix) and arrays.matrix.shape == matrix.shape:
             arrays.program(matrix, mend=self._mend)
         else:
@@ -145,7 +146,7 @@ class AnalogInverse:
         self.unstable += 1
         self._tries += 1
         if self._tries > self.retries:
-            raise UnstableError(f"{self.label}: unstable after {self._tries} writings: {error}")
+            raise UnstableError(f"{self.label}: unstable after {_writings(self._tries)}: {error}")
         return self._damp(matrix, LIKELY)
 
     def _damp(self, matrix: Array, most: float) -> Array:
@@ -193,10 +194,7 @@ class AnalogInverse:
     def _refined(self, x: Array, right: Array) -> Array:
         """Return solutions after one step of refinement, where that makes residuals smaller."""
         whole, before = self._whole, right - self._whole @ x
-        driven = before.any(axis=0)
-        moved = x.copy()
-        if driven.any():
-            moved[:, driven] += self._coarse(before[:, driven])
+        moved = x + self._coarse(before)
         after = right - whole @ moved
         worse = np.linalg.norm(after, axis=0) > np.linalg.norm(before, axis=0)
         moved[:, worse] = x[:, worse]
@@ -204,13 +202,17 @@ class AnalogInverse:
         return moved
 
     def _ask(self, vectors: Array, *, calibrates: bool = False) -> Array:
-        """Return solutions (n, K) of what stands in the arrays."""
-        arrays = self._arrays
+        """Return solutions (n, K) of what stands in the arrays; zeros need no operation."""
+        arrays, driven = self._arrays, vectors.any(axis=0)
+        solutions = np.zeros_like(vectors)
+        if not driven.any():
+            return solutions
+        asked = vectors[:, driven]
         if isinstance(arrays, ProgrammedMatrix):
-            solutions: Array = arrays.run(vectors, calibrates=calibrates).x
+            solutions[:, driven] = arrays.run(asked, calibrates=calibrates).x
         else:
             assert arrays is not None
-            solutions = arrays.solve(vectors)
+            solutions[:, driven] = arrays.solve(asked)
         return solutions
 
     def _compute(self, what: str, flops: float, *, prepares: bool = False) -> None:
@@ -240,3 +242,7 @@ class AnalogInverse:
         if isinstance(self._arrays, BlockInverse):
             return self._arrays.arrays
         return () if self._arrays is None else (self._arrays,)
+
+
+def _writings(count: int) -> str:
+    return "1 writing" if count == 1 else f"{count} writings"
