@@ -8,16 +8,28 @@ better conditioned where all entries of a are positive in the mean, as behind re
 """
 
 from amcspice.algorithm.curvature.analog import AnalogInverse
+from amcspice.algorithm.curvature.core import Core
 from amcspice.algorithm.curvature.equilibrated import Equilibrated
 from amcspice.algorithm.curvature.exact import CurvatureInverse, ExactInverse
 from amcspice.algorithm.curvature.stability import SAFE, Outlook, outlook
+from amcspice.algorithm.curvature.step import (
+    LayerStep,
+    break_even_width,
+    stated_factors,
+    with_tiles,
+)
 
 __all__ = [
     "SAFE",
     "AnalogInverse",
+    "Core",
     "CurvatureInverse",
     "Equilibrated",
     "ExactInverse",
+    "LayerStep",
     "Outlook",
+    "break_even_width",
     "outlook",
+    "stated_factors",
+    "with_tiles",
 ]

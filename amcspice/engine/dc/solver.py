@@ -65,6 +65,9 @@ class RestSolver:
     ----------
     rests : ndarray of bool, shape (C,)
         False: the circuit is unstable and nothing holds it.
+    follows : bool
+        Whether right-hand sides for which the active set does not end are followed in time, which
+        takes long with many amplifiers; if not, no rest is known of them.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class RestSolver:
         refuse_unknown_physics(circuit, "dc")
         self.circuit, self.model = circuit, model
         self._piecewise = piecewise
+        self.follows = True
         self.ports = StaticPorts.of(circuit, model)
         self._checks = check_stability or not circuit.non_negative
         self.rests = np.ones(len(self.ports.resistance), bool)
@@ -195,7 +199,8 @@ class RestSolver:
                 codes, member, injected.rows(member, at), start
             )
             sources[rows] = start
-            for at in np.flatnonzero(~at_rest[rows] | several[rows]):
+            lost = ~at_rest[rows] & self.follows
+            for at in np.flatnonzero(lost | several[rows]):
                 rest, pieces = self._from_zero(int(rows[at]), per_circuit, injected, followed_rest)
                 if rest is not None:
                     codes[at] = pieces
