@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from amcspice.algorithm.curvature.core import Core
+from amcspice.device import OpAmp
 from amcspice.errors import InputError
 from amcspice.system import Cost, Technology, Work
 from amcspice.system.work import Operated, Writing
@@ -25,6 +26,9 @@ __all__ = ["LayerStep", "break_even_width", "stated_factors", "with_tiles"]
 
 SETTLING = 10e-9
 """Of a solution with a diagonal of ones and the mean kept digital, `onchip-1g` [s]."""
+
+POWER = OpAmp.preset("onchip-1g").quiescent_current * 1.2
+"""Of an amplifier at rest, on its supply of 1.2 V [W]."""
 
 WIDEST = 1 << 16
 
@@ -87,14 +91,13 @@ class LayerStep:
             Of a solution [s].
         """
         solutions = 2 * self.width
-        cost = Cost(stated_factors(self.width, 2, solutions, settling), technology)
-        times = {name: each.time for name, each in cost.groups.items()}
-        operations = times["operations"] + times["memory"]
+        groups = Cost(stated_factors(self.width, 2, solutions, settling), technology).groups
+        operations = groups["operations"].time + groups["memory"].time
         parts = self.digital(core)
         return {
             "gradient": parts["gradient"],
             "factors": parts["factors"],
-            "writing": times["writing"] / self.every if writing else 0.0,
+            "writing": groups["writing"].time / self.every if writing else 0.0,
             "solutions": operations if applies else operations / self.every,
             "preconditioning": 0.0 if applies else parts["preconditioning"],
         }
@@ -130,12 +133,27 @@ class LayerStep:
         options = {"applies": applies, "writing": writing}
         return before / sum(self.analog(core, technology, settling=settling, **options).values())
 
+    def energy_gain(
+        self, core: Core, technology: Technology, *, applies: bool = False, writing: bool = True
+    ) -> float:
+        """Return how much less energy a step takes, of a core that draws ``core_power``.
+
+        Parameters are those of `analog`.
+        """
+        groups = Cost(stated_factors(self.width, 2, 2 * self.width), technology).groups
+        solutions = groups["operations"].energy + groups["memory"].energy
+        chip = solutions if applies else solutions / self.every
+        if writing:
+            chip += groups["writing"].energy / self.every
+        before = technology["core_power"] * sum(self.digital(core).values())
+        return before / (before * (1 - self.share(core, applies=applies)) + chip)
+
 
 def stated_factors(width: int, count: int, solutions: int, settling: float = SETTLING) -> Work:
     """Return the work of some factors, stated and not run: written once, solutions in sum.
 
     Each stands in the two arrays of the compensated inverse, with two compensating cells a row.
-    Energies of settling are left out.
+    The energy of settling is that of the amplifiers.
 
     Parameters
     ----------
@@ -148,7 +166,13 @@ def stated_factors(width: int, count: int, solutions: int, settling: float = SET
     rows, goes = 2 * width, solutions * width
     return Work(
         writings=(Writing(count, rows, rows * (width + 2), width**2, 0.0),),
-        operated=Operated(count=solutions, settling=solutions * settling, dac=goes, adc=goes),
+        operated=Operated(
+            count=solutions,
+            settling=solutions * settling,
+            amplifiers=goes * settling * POWER,
+            dac=goes,
+            adc=goes,
+        ),
         amplifier_count=width,
         cell_count=rows * (width + 2),
         inputs=width,
