@@ -133,6 +133,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
             "Whether a product in two steps of low rank helps.",
         ),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
+        "train": ("amcspice.cli.train:train", "Train small networks, K-FAC with analog inverses."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (
             "amcspice.cli.robustness:study",
