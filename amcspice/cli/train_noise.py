@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -145,7 +146,7 @@ def _show(study: NoiseStudy, path: Path, *, stderr: bool) -> None:
     console.print(f"Results are in {path}", highlight=False, soft_wrap=True)
 
 
-def _epochs(values: np.ndarray) -> str:  # type: ignore[type-arg]
+def _epochs(values: NDArray[np.float64]) -> str:
     mean, deviation = spread(values)
     reached = int(np.isfinite(values).sum())
     shown = "-" if np.isnan(mean) else f"{mean:.2f}"

@@ -60,7 +60,8 @@ def study_of(options: dict[str, Any], optimisers: Sequence[str], **more: Any) ->
     failures = []
     for name in optimisers:
         try:
-            return Training(optimizer=name, **said, **more)
+            chosen: Any = name
+            return Training(optimizer=chosen, **said, **more)
         except InputError as error:
             failures.append(error)
     raise failures[0]

@@ -1,4 +1,4 @@
-"""`Comparison`: epochs and accuracy of several ways of training, seed by seed, and what is saved."""
+"""`Comparison`: epochs and accuracy of ways of training, seed by seed, and what is saved."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.algorithm.curvature import ExactInverse
 from amcspice.circuit.base import Array
@@ -167,6 +168,6 @@ def _verdict(loss: float, first: float) -> str | None:
     return f"it diverged: the loss is {loss:.3g}, {first:.3g} at the start"
 
 
-def _batches(order: Array, size: int) -> list[Array]:
+def _batches(order: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:
     """Return parts of an order of about equal size."""
     return np.array_split(order, max(round(len(order) / size), 1))

@@ -40,6 +40,9 @@ class LayerCurvature:
         Zero before the first examples.
     count : int
         Batches seen.
+    programmed : tuple of ndarray
+        Damped A and G that the inverses hold, and the mean of the inputs, where one is kept; empty
+        before the first writing.
     """
 
     def __init__(self, label: str, make_inverse: InverseMaker, decay: float) -> None:
@@ -48,6 +51,7 @@ class LayerCurvature:
         self.by_outputs = make_inverse(f"{label} G")
         self.A = self.G = np.zeros((0, 0))
         self.count = 0
+        self.programmed: tuple[Array, ...] = ()
 
     def observe(self, activations: Array, signals: Array) -> None:
         """Take a batch into the running means.
@@ -87,9 +91,15 @@ class LayerCurvature:
 
     def renew(self, damping: float, *, bias: bool = True) -> None:
         """Program both inverses with what was seen; ``bias``: the last input is always one."""
-        A, G = self.damped(damping)
-        self.by_inputs.program(A, self.mean if bias else None)
+        mean = self.mean if bias else None
+        self.program((*self.damped(damping), *([] if mean is None else [mean])))
+
+    def program(self, factors: tuple[Array, ...]) -> None:
+        """Program both inverses with what `programmed` holds, of this layer or of one saved."""
+        A, G, *mean = factors
+        self.by_inputs.program(A, *mean)
         self.by_outputs.program(G)
+        self.programmed = factors
 
     def direction(self, gradient: Array) -> Array:
         """Return D for the gradient of the mean loss, shape (n_G, n_A)."""

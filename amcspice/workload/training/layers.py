@@ -1,9 +1,9 @@
 """Layers of small networks, with exact derivatives.
 
 What a layer passes on is an array (N, ...), an entry for each example; pictures are (N, height,
-width, channels).  A weighted layer is affine in *rows*: a convolution sees its input as T patches of
-every picture, a dense layer as one, and both multiply rows with weights and add a bias, the weight
-of a coordinate that is always one.  That is the form in which curvature is known to factor.
+width, channels).  A weighted layer is affine in *rows*: a convolution sees its input as T patches
+of every picture, a dense layer as one, and both multiply rows with weights and add a bias, the
+weight of a coordinate that is always one.  In that form curvature is known to factor.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 
 __all__ = ["Convolution", "Dense", "Layer", "MaxPool", "ReLU", "Weighted"]
 
 Shape = tuple[int, ...]
+Places = NDArray[np.intp]
 
 
 class Layer(abc.ABC):
@@ -146,12 +148,12 @@ class ReLU(Layer):
         """Return the shape as it is."""
         return inputs
 
-    def forward(self, inputs: Array) -> tuple[Array, Array]:
+    def forward(self, inputs: Array) -> tuple[Array, NDArray[np.bool_]]:
         """Return what is positive, and where it is."""
         positive = inputs > 0
         return inputs * positive, positive
 
-    def backward(self, memory: Array, gradient: Array) -> Array:
+    def backward(self, memory: NDArray[np.bool_], gradient: Array) -> Array:
         """Pass on where inputs were positive."""
         return gradient * memory
 
@@ -173,7 +175,7 @@ class MaxPool(Layer):
         height, width, channels = inputs
         return height // self.side, width // self.side, channels
 
-    def forward(self, inputs: Array) -> tuple[Array, tuple[Array, Shape]]:
+    def forward(self, inputs: Array) -> tuple[Array, tuple[Places, Shape]]:
         """Return the largest entries, and which they are."""
         count, *shape = inputs.shape
         down, right, channels = self.shape((*shape,))
@@ -183,7 +185,7 @@ class MaxPool(Layer):
         place = squares.argmax(axis=-1)[..., None]
         return np.take_along_axis(squares, place, axis=-1)[..., 0], (place, (*shape,))
 
-    def backward(self, memory: tuple[Array, Shape], gradient: Array) -> Array:
+    def backward(self, memory: tuple[Places, Shape], gradient: Array) -> Array:
         """Pass on to the largest of every square."""
         place, shape = memory
         count, down, right, channels = gradient.shape

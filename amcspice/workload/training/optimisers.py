@@ -1,7 +1,7 @@
 """Optimisers: what each may be told, and what it does to the weights of a network in a step.
 
-The defaults are the best of the declared grids (`GRIDS`) on the letters, as ``amcspice train letters
-FILE --tune`` finds them.
+The defaults are the best of the declared grids (`GRIDS`) on the letters, as
+``amcspice train letters FILE --tune`` finds them.
 """
 
 from __future__ import annotations

@@ -138,7 +138,8 @@ def read_letters(path: Path | str) -> Pictures:
     """
     content = file_content(Path(path))
     try:
-        held: dict[str, Any] = scipy.io.loadmat(io.BytesIO(content))
+        stream: Any = io.BytesIO(content)
+        held: dict[str, Any] = scipy.io.loadmat(stream)
     except Exception as error:  # readers of damaged files raise all sorts
         raise InputError(f"{path}: cannot be read as a MATLAB file ({brief(error)})") from None
     missing = [key for key in ("fea", "gnd") if key not in held]
