@@ -84,7 +84,7 @@ def epochs_against_noise(study: NoiseStudy) -> Figure:
     -------
     Figure
     """
-    figure = Figure(figsize=(7.2, 4.4), layout="constrained")
+    figure = Figure(figsize=(7.2, 4.8), layout="constrained")
     axis = figure.subplots()
     top = study.epochs_at_most
     for k, (name, curve) in enumerate(study.curves.items()):
@@ -101,7 +101,8 @@ def epochs_against_noise(study: NoiseStudy) -> Figure:
     axis.set_ylim(0, 1.12 * top)
     axis.set_xlabel("write noise (% of g_max)")
     axis.set_ylabel(f"epochs to a training loss of {study.target_loss:g}")
-    axis.legend(loc="center left")
+    handles, labels = axis.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
 
 
@@ -110,7 +111,7 @@ def _noise_curve(
 ) -> None:
     colour, noises = COLOURS[k % len(COLOURS)], np.array(sorted(curve))
     means = np.array([_mean(curve[noise]) for noise in noises])
-    axis.plot(100 * noises, means, color=colour, label=f"{name}, mean of those that come there")
+    axis.plot(100 * noises, means, color=colour, label=f"{name}, mean")
     for noise in noises:
         epochs = curve[noise]
         shown = np.where(np.isfinite(epochs), epochs, 1.06 * top)

@@ -95,7 +95,7 @@ def train(
     epochs : int
         At most.
     batch_size : int
-        What is left over at the end of an epoch is a batch of its own, unless it is less than half.
+        About: all batches of an epoch are of one size, or one apart.
     held_out : float
         Fraction of every class that is not trained on.
     seed : int

@@ -251,8 +251,7 @@ def run_trials(
                 group, pool.map(_run, group, report), strict=True
             ):
                 done[f"{entrant.name} {seed}"] = outcome.to_json()
-            file.save(lambda: ({}, {"outcomes": done}))
-    file.save(lambda: ({}, {"outcomes": done}), last=True)
+            file.save(lambda: ({}, {"outcomes": done}), last=True)
     return {
         entrant.name: [Outcome.from_json(done[f"{entrant.name} {seed}"]) for seed in seeds]
         for entrant in entrants
