@@ -213,7 +213,7 @@ def test_what_was_interrupted_goes_on_and_ends_alike(tmp_path):
     entrants = [Entrant(name, OPTIMISERS[name]()) for name in OPTIMISERS]
     whole = run_trials(trial, entrants, seeds)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     told = []
@@ -221,10 +221,10 @@ def test_what_was_interrupted_goes_on_and_ends_alike(tmp_path):
     def stop(count):
         told.append(count)
         if sum(told) > 10:
-            raise Stop
+            raise StopError
 
     file = tmp_path / "checkpoint.npz"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         run_trials(trial, entrants, seeds, checkpoint=file, progress=stop)
     counted = []
     resumed = run_trials(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from amcspice.algorithm.checkpoint import Checkpoint
+from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.algorithm.curvature import AnalogInverse, ExactInverse
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.system import Chip
