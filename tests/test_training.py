@@ -1,6 +1,7 @@
 """Optimisers, trainings from a seed, and their comparison."""
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from amcspice.workload.training import (
 from amcspice.workload.training.course import crossing
 from amcspice.workload.training.curvature import LayerCurvature, clip_by_divergence
 from amcspice.workload.training.network import NETWORKS
-from amcspice.workload.training.noise import VARIANTS, noise_study
+from amcspice.workload.training.noise import VARIANTS, noise_study, stability_limits
 from amcspice.workload.training.tuning import grid_entrants, usual
 
 
@@ -307,8 +308,35 @@ def test_noise_is_studied_beside_exact_inverses_and_the_limit_that_is_foretold()
         assert 0.005 < low <= middle <= high < 0.5
         assert study.lost(name) == 0.5
         assert np.isfinite(study.curves[name][0.005]).all()
-    # An oracle of the limit: one over the norm of the inverse of what stands in the array.
-    assert study.limits["mean kept digital"][1] > study.limits["whole factor in the array"][1]
+    lost = replace(study, exact=np.array([np.nan]))
+    assert np.isnan(lost.lost("mean kept digital"))
+    assert "do not come to a loss of 0.5 within 4 epochs" in lost.cautions[0]
+    # Without the mean the array is far better conditioned, and bears more.
+    raw, kept = study.limits.values()
+    assert kept[1] > raw[1]
+
+
+def test_limits_are_those_of_the_norm_of_the_inverse():
+    factors = {}
+
+    class Kept(ExactInverse):
+        def program(self, matrix, mean=None):
+            super().program(matrix, mean)
+            factors.setdefault(self.label, []).append((matrix, mean))
+
+    trial, entrant = Trial(few(), epochs=1, batch_size=64), Entrant("kfac", KFAC(damping=0.3))
+    train(few(), entrant.optimiser, epochs=1, batch_size=64, make_inverse=Kept)
+    limits = stability_limits(trial, entrant, amc.Memristor(), 0)
+
+    def norm(matrix):
+        scale = np.sqrt(np.diag(matrix))
+        return np.linalg.norm(np.linalg.inv(matrix / np.outer(scale, scale)))
+
+    (once,) = zip(*factors.values(), strict=True)  # a single step, the first
+    raw = max(norm(matrix) for matrix, _ in once)
+    kept = max(norm(M if m is None else M - np.outer(m, m)) for M, m in once)
+    assert limits["whole factor in the array"] == pytest.approx([1 / raw] * 3, rel=0.02)
+    assert limits["mean kept digital"] == pytest.approx([1 / kept] * 3, rel=0.02)
 
 
 # -- the letters -------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
-from amcspice.cli.train_options import chips, seed_range, study_of, training_options
+from amcspice.cli.train_options import check, chips, seed_range, study_of, training_options
 from amcspice.errors import InputError
 from amcspice.pool import Pool
 from amcspice.system import Chip
@@ -72,7 +72,7 @@ def noise(
     make = functools.partial(_chips, settings)
     make(values[0])  # refused before any work
     entrant, numbers = study.entrant(make(values[0])), seed_range(settings, seeds)
-    settings.check_surroundings()
+    check(settings, analog=True)
     inputs = {
         **vars(study), "letters": pictures.name, "seeds": numbers, "noises": values,
     }  # fmt: skip
@@ -137,12 +137,17 @@ def _show(study: NoiseStudy, path: Path, *, stderr: bool) -> None:
     console.print(f"exact inverses: {_epochs(study.exact)}", highlight=False)
     for name, (low, middle, high) in study.limits.items():
         lost = study.lost(name)
-        gone = "holds at all of these" if np.isnan(lost) else f"is gone at {100 * lost:g} %"
+        if np.isnan(study.exact).all():
+            gone = "is unknown"
+        else:
+            gone = "holds at all of these" if np.isnan(lost) else f"is gone at {100 * lost:g} %"
         console.print(
             f"{name}: limit foretold {100 * middle:.1f} % ({100 * low:.1f} to {100 * high:.1f}); "
             f"the advantage {gone}",
             highlight=False,
         )
+    for caution in study.cautions:
+        click.echo(f"note: {caution}", err=True)
     console.print(f"Results are in {path}", highlight=False, soft_wrap=True)
 
 

@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import decorate, given, parameter_options
 from amcspice.cli.result_folder import folder_options
 from amcspice.device.hardware import PARTS
+from amcspice.engine import Analysis, get_backend
 from amcspice.errors import InputError, UnsupportedError, did_you_mean
 from amcspice.schema import field_parameters
 from amcspice.settings.assemble import chip_of, hardware_of
@@ -20,7 +22,7 @@ from amcspice.settings.table import PARAMETERS
 from amcspice.system import Chip
 from amcspice.workload.training.study import Training
 
-__all__ = ["NAMES", "chips", "names_of", "seed_range", "study_of", "training_options"]
+__all__ = ["NAMES", "check", "chips", "names_of", "seed_range", "study_of", "training_options"]
 
 CHOSEN = ("letters", "optimizer", "inverse")
 """Fields of the study that commands have an argument or several values for."""
@@ -48,23 +50,49 @@ def training_options(seeds: int) -> Callable[[Callable[..., Any]], Callable[...,
     return add
 
 
-def study_of(options: dict[str, Any], optimisers: Sequence[str], **more: Any) -> Training:
-    """Return the study; what is said of optimisers must be known by one of them.
+def study_of(options: dict[str, Any], optimisers: Sequence[str], *, tune: bool = False) -> Training:
+    """Return the study; what is said of an optimiser is said of K-FAC, where it is among them.
 
     Raises
     ------
     InputError
-        If something does not fit.
+        If something does not fit, or it is not clear which optimiser it is said of.
     """
-    said = given(options, NAMES)
-    failures = []
-    for name in optimisers:
-        try:
-            chosen: Any = name
-            return Training(optimizer=chosen, **said, **more)
-        except InputError as error:
-            failures.append(error)
-    raise failures[0]
+    subject: Any = "kfac" if "kfac" in optimisers else optimisers[0]
+    study = Training(optimizer=subject, **given(options, NAMES))
+    said = [f"--{name.replace('_', '-')}" for name in study.said]
+    if said and tune:
+        raise InputError(f"{', '.join(said)}: --tune finds what is best; leave it out")
+    if said and subject != "kfac" and len(optimisers) > 1:
+        raise InputError(f"{', '.join(said)}: of which one? give one name to --optimizer")
+    return study
+
+
+def check(settings: Settings, *, analog: bool) -> None:
+    """Refuse before any work what cannot be run here, or would be said in vain.
+
+    Raises
+    ------
+    InputError
+        If there is hardware, but no array; or results cannot be written.
+    """
+    if settings.json is not None:
+        check_target(settings.json)
+    if analog:
+        get_backend(_analysis(settings)).check_installation()
+        return
+    groups = {group for group, _ in PARTS.values()}
+    for name in settings.given:
+        if PARAMETERS[name].group in groups:
+            dashed = name.replace("_", "-")
+            raise InputError(f"--{dashed}: of arrays, which --inverse analog alone has")
+
+
+def _analysis(settings: Settings) -> Analysis:
+    """Return how arrays are simulated: at rest, unless a fidelity was said."""
+    if "fidelity" in settings.given:
+        return settings.analysis
+    return dataclasses.replace(settings.analysis, fidelity="dc", simulator=None)
 
 
 def names_of(text: str, known: Sequence[str], option: str) -> list[str]:
@@ -112,9 +140,6 @@ def chips(settings: Settings, **changes: Any) -> Callable[..., Chip]:
     if settings.verify.count:
         raise UnsupportedError("--verify: trainings verify nothing; choose a --fidelity instead")
     values = {**settings.given, **changes}
-    analysis = settings.analysis
-    if "fidelity" not in settings.given:
-        analysis = dataclasses.replace(analysis, fidelity="dc", simulator=None)
     return functools.partial(
-        chip_of, hardware_of(values), analysis, values, cost_sample=COST_SAMPLE
+        chip_of, hardware_of(values), _analysis(settings), values, cost_sample=COST_SAMPLE
     )

@@ -14,6 +14,7 @@ from amcspice.circuit.base import Array
 from amcspice.device import Cell
 from amcspice.errors import InputError
 from amcspice.system import Chip
+from amcspice.workload.training.comparison import spread
 from amcspice.workload.training.course import train
 from amcspice.workload.training.trial import AnalogCurvature, Entrant, Outcome, Trial, run_trials
 
@@ -59,6 +60,8 @@ class NoiseStudy:
     def lost(self, name: str, more: float = 0.5) -> float:
         """Return the least write noise at which the advantage is gone; nan if it never is.
 
+        Nothing is known of it, and nan, where exact inverses do not come to the target either.
+
         Parameters
         ----------
         name : str
@@ -66,11 +69,24 @@ class NoiseStudy:
             Gone is it where a seed does not come to the target, or the mean takes so much more
             epochs than exact inverses do.
         """
-        allowed = (1 + more) * float(np.nanmean(self.exact))
+        allowed = (1 + more) * spread(self.exact)[0]
+        if np.isnan(allowed):
+            return allowed
         for noise, epochs in sorted(self.curves[name].items()):
             if not (np.isfinite(epochs).all() and epochs.mean() <= allowed):
                 return noise
         return float("nan")
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What the figures do not say by themselves, in sentences."""
+        missed = int(np.isnan(self.exact).sum())
+        if not missed:
+            return ()
+        return (
+            f"{missed} of {len(self.exact)} trainings with exact inverses do not come to a loss of "
+            f"{self.target_loss:g} within {self.epochs_at_most:g} epochs either: train longer",
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -91,6 +107,7 @@ class NoiseStudy:
                 for name, curve in self.curves.items()
             },
             "limits": {name: list(limits) for name, limits in self.limits.items()},
+            "cautions": list(self.cautions),
             "lost_at": {name: self.lost(name) for name in self.curves},
         }
 

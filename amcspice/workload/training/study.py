@@ -126,29 +126,27 @@ class Training(System):
     def __post_init__(self) -> None:
         self.optimiser()
 
-    def optimiser(self, name: str | None = None) -> Optimiser:
+    def optimiser(self) -> Optimiser:
         """Return the optimiser with what was said of it.
-
-        Parameters
-        ----------
-        name : str, optional
-            Another one than the study's: it takes of what was said what it knows.
 
         Raises
         ------
         InputError
-            If the study's own is told what it does not know.
+            If it is told what it does not know.
         """
-        kind = OPTIMISERS[name or self.optimizer]
-        known = {item.name for item in fields(kind)}
-        said = {
-            each: value for each in _OF_OPTIMISERS if (value := getattr(self, each)) is not None
-        }
-        foreign = sorted(said.keys() - known)
-        if foreign and name is None:
+        kind, said = OPTIMISERS[self.optimizer], self.said
+        known = [item.name for item in fields(kind)]
+        foreign = sorted(said.keys() - set(known))
+        if foreign:
             raise InputError(f"{foreign[0]}: {kind.title} has none; it takes {', '.join(known)}")
-        made: Optimiser = kind(**{each: said[each] for each in said.keys() & known})
+        made: Optimiser = kind(**said)
         return made
+
+    @property
+    def said(self) -> dict[str, float]:
+        """What was said of the optimiser, by the names of its fields."""
+        values = {name: getattr(self, name) for name in _OF_OPTIMISERS}
+        return {name: value for name, value in values.items() if value is not None}
 
     def pictures(self) -> Pictures:
         """Read what is trained on."""
