@@ -241,6 +241,20 @@ def test_what_was_interrupted_goes_on_and_ends_alike(tmp_path):
         run_trials(trial, entrants, (0, 2), checkpoint=file, resume=True)
 
 
+@pytest.mark.slow
+def test_processes_change_no_result():
+    chip = functools.partial(amc.Chip, cost_sample=0, write_noise=0.02)
+    entrants = [
+        Entrant("adam", Adam()), Entrant("kfac", KFAC(), AnalogCurvature(chip)),
+    ]  # fmt: skip
+    trial = Trial(few(), epochs=2, batch_size=16)
+    one, two = (run_trials(trial, entrants, (0, 1), jobs=jobs) for jobs in (1, 2))
+    for name, several in one.items():
+        for first, second in zip(several, two[name], strict=True):
+            np.testing.assert_array_equal(first.course.loss, second.course.loss)
+            assert first.account == second.account
+
+
 def test_outcomes_survive_being_written():
     course = Course(np.array([1.0, np.nan]), np.array([0.5, 0.1]), "epoch 1: it diverged")
     again = Outcome.from_json(Outcome(course).to_json())

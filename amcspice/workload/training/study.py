@@ -1,6 +1,7 @@
 """`Training`: a training of the letters or the digits, with all that may be chosen.
 
-The fields are options of ``amcspice train``, and parameters of sweeps.
+The fields are options of ``amcspice train``, and parameters of sweeps.  Every command knows them:
+what trains is loaded when it is used.
 """
 
 from __future__ import annotations
@@ -16,9 +17,7 @@ from amcspice.algorithm.system import Figures, Point, System
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import Name, Quantity, parameters
 from amcspice.system import Chip
-from amcspice.workload.training.optimisers import OPTIMISERS, Optimiser
-from amcspice.workload.training.pictures import Pictures, digits, read_letters
-from amcspice.workload.training.trial import AnalogCurvature, Entrant, Trial
+from amcspice.workload import training
 
 __all__ = ["Training"]
 
@@ -38,8 +37,8 @@ class Training(System):
     --------
     >>> from amcspice.workload.training import digits
     >>> from amcspice.workload.training.study import Training
-    >>> training = Training(epochs=2, optimizer="sgdm")
-    >>> training.trial(digits()).run(training.entrant(), seed=0).course.loss.shape
+    >>> study = Training(epochs=2, optimizer="sgdm")
+    >>> study.trial(digits()).run(study.entrant(), seed=0).course.loss.shape
     (3,)
     """
 
@@ -126,7 +125,7 @@ class Training(System):
     def __post_init__(self) -> None:
         self.optimiser()
 
-    def optimiser(self) -> Optimiser:
+    def optimiser(self) -> training.Optimiser:
         """Return the optimiser with what was said of it.
 
         Raises
@@ -134,12 +133,12 @@ class Training(System):
         InputError
             If it is told what it does not know.
         """
-        kind, said = OPTIMISERS[self.optimizer], self.said
+        kind, said = training.OPTIMISERS[self.optimizer], self.said
         known = [item.name for item in fields(kind)]
         foreign = sorted(said.keys() - set(known))
         if foreign:
             raise InputError(f"{foreign[0]}: {kind.title} has none; it takes {', '.join(known)}")
-        made: Optimiser = kind(**said)
+        made: training.Optimiser = kind(**said)
         return made
 
     @property
@@ -148,22 +147,24 @@ class Training(System):
         values = {name: getattr(self, name) for name in _OF_OPTIMISERS}
         return {name: value for name, value in values.items() if value is not None}
 
-    def pictures(self) -> Pictures:
+    def pictures(self) -> training.Pictures:
         """Read what is trained on."""
-        return digits() if self.letters is None else read_letters(self.letters)
+        return training.digits() if self.letters is None else training.read_letters(self.letters)
 
-    def trial(self, pictures: Pictures) -> Trial:
+    def trial(self, pictures: training.Pictures) -> training.Trial:
         """Return what is trained, the same for all optimisers."""
-        return Trial(pictures, self.network, self.epochs, self.batch_size, self.held_out)
+        return training.Trial(pictures, self.network, self.epochs, self.batch_size, self.held_out)
 
-    def analog(self, make_chip: Callable[..., Chip]) -> AnalogCurvature:
+    def analog(self, make_chip: Callable[..., Chip]) -> training.AnalogCurvature:
         """Return where and how curvature is inverted in arrays; see `AnalogCurvature`."""
-        return AnalogCurvature(make_chip, self.keep_mean, self.refinement_steps, self.array_size)
+        return training.AnalogCurvature(
+            make_chip, self.keep_mean, self.refinement_steps, self.array_size
+        )
 
-    def entrant(self, make_chip: Callable[..., Chip] | None = None) -> Entrant:
+    def entrant(self, make_chip: Callable[..., Chip] | None = None) -> training.Entrant:
         """Return the way of training, with arrays where a maker of chips is given."""
         analog = None if make_chip is None else self.analog(make_chip)
-        return Entrant(self.optimizer, self.optimiser(), analog)
+        return training.Entrant(self.optimizer, self.optimiser(), analog)
 
     def run(self, point: Point) -> Figures:
         """Train once, with the seed of the point; see `System.run`."""
