@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cli_helpers import files, refused, run
 
+import amcspice as amc
 from amcspice.sweep.point import run_point
 from amcspice.workload.training import digits, read_letters
 
@@ -71,6 +72,21 @@ def test_a_comparison_writes_what_it_promises(tmp_path):
     kept = json.loads((tmp_path / "again.json").read_text())
     assert kept["optimizers"] == content["optimizers"]
     refused(run(*words, "--seed", 5), "holds another run of train letters")
+
+
+def test_what_is_trained_reads_the_same_in_every_process(tmp_path, monkeypatch):
+    """A checkpoint knows its run by that text."""
+    taken = []
+
+    def take(trial, entrants, *_, **__):
+        taken.extend(entrants)
+        raise amc.InputError("enough")
+
+    monkeypatch.setattr("amcspice.cli.train_pictures.run_trials", take)
+    words = ["train", "digits", "--inverse", "analog", "--levels", 16, "--out", tmp_path / "out"]
+    assert run(*words).exit_code == 2
+    assert "levels=16" in repr(taken)
+    assert " at 0x" not in repr(taken)
 
 
 def test_tuned_beside_usual_settings_and_a_training_that_diverges(tmp_path):

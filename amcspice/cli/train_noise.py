@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,16 @@ from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
-from amcspice.cli.train_options import check, chips, seed_range, study_of, training_options
+from amcspice.cli.train_options import (
+    ChipMaker,
+    check,
+    chips,
+    seed_range,
+    study_of,
+    training_options,
+)
 from amcspice.errors import InputError
 from amcspice.pool import Pool
-from amcspice.system import Chip
 from amcspice.workload.training import digits, read_letters
 from amcspice.workload.training.comparison import spread
 from amcspice.workload.training.noise import VARIANTS, NoiseStudy, noise_study
@@ -106,7 +111,7 @@ def noise(
     _show(result, path, stderr=str(settings.json) == "-")
 
 
-def _chips(settings: Settings, noise: float) -> Callable[..., Chip]:
+def _chips(settings: Settings, noise: float) -> ChipMaker:
     return chips(settings, write_noise=noise)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import decorate, given, parameter_options
 from amcspice.cli.result_folder import folder_options
-from amcspice.device.hardware import PARTS
+from amcspice.device.hardware import PARTS, Hardware
 from amcspice.engine import Analysis, get_backend
 from amcspice.errors import InputError, UnsupportedError, did_you_mean
 from amcspice.schema import field_parameters
@@ -22,7 +21,16 @@ from amcspice.settings.table import PARAMETERS
 from amcspice.system import Chip
 from amcspice.workload.training.study import Training
 
-__all__ = ["NAMES", "check", "chips", "names_of", "seed_range", "study_of", "training_options"]
+__all__ = [
+    "NAMES",
+    "ChipMaker",
+    "check",
+    "chips",
+    "names_of",
+    "seed_range",
+    "study_of",
+    "training_options",
+]
 
 CHOSEN = ("letters", "optimizer", "inverse")
 """Fields of the study that commands have an argument or several values for."""
@@ -117,8 +125,29 @@ def seed_range(settings: Settings, count: int) -> tuple[int, ...]:
     return tuple(range(settings.seed, settings.seed + count))
 
 
-def chips(settings: Settings, **changes: Any) -> Callable[..., Chip]:
-    """Return what makes chips of the settings, at rest unless a fidelity was said; picklable.
+@dataclasses.dataclass(frozen=True)
+class ChipMaker:
+    """Makes chips of the same hardware; picklable, and the same text in every process.
+
+    Parameters
+    ----------
+    hardware : Hardware
+    analysis : Analysis
+    given : dict
+        Parameters that were given; see `chip_of`.
+    """
+
+    hardware: Hardware
+    analysis: Analysis
+    given: dict[str, Any]
+
+    def __call__(self, seed: int) -> Chip:
+        """Return a chip for a seed."""
+        return chip_of(self.hardware, self.analysis, self.given, cost_sample=COST_SAMPLE, seed=seed)
+
+
+def chips(settings: Settings, **changes: Any) -> ChipMaker:
+    """Return what makes chips of the settings, at rest unless a fidelity was said.
 
     Parameters
     ----------
@@ -140,6 +169,4 @@ def chips(settings: Settings, **changes: Any) -> Callable[..., Chip]:
     if settings.verify.count:
         raise UnsupportedError("--verify: trainings verify nothing; choose a --fidelity instead")
     values = {**settings.given, **changes}
-    return functools.partial(
-        chip_of, hardware_of(values), _analysis(settings), values, cost_sample=COST_SAMPLE
-    )
+    return ChipMaker(hardware_of(values), _analysis(settings), values)

@@ -123,6 +123,7 @@ def train(
     rows, held_rows = net.rows(examples.inputs), net.rows(examples.held_out_inputs)
 
     def judge() -> tuple[float, float]:
+        """Return loss and accuracy; a loss that overflows is no number, and judged as such."""
         loss = net.forward(weights, rows).loss(examples.labels)
         return loss, net.forward(weights, held_rows).accuracy(examples.held_out_labels)
 
@@ -132,9 +133,10 @@ def train(
 
     figures, failure = [judge()], None
     for epoch in range(1, epochs + 1):
-        failure = _failure(run_epoch)
+        failure = _failure(run_epoch, first=epoch == 1)
         if not failure:
-            figures.append(judge())
+            with np.errstate(over="ignore", invalid="ignore"):
+                figures.append(judge())
             failure = _verdict(figures[-1][0], figures[0][0])
         if failure:
             failure = f"epoch {epoch}: {failure}"
@@ -147,17 +149,22 @@ def train(
     return Course(losses, accuracies, failure)
 
 
-def _failure(run_epoch: Callable[[], None]) -> str | None:
-    """Run an epoch and return what made it fail, if it did."""
+def _failure(run_epoch: Callable[[], None], *, first: bool) -> str | None:
+    """Run an epoch and return what made it fail, if it did.
+
+    What is refused in the first epoch is the input's fault, later on that of the training.
+    """
     try:
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
             run_epoch()
+    except FloatingPointError:
+        return "it diverged: numbers overflow"
     except UnstableError as error:
         return str(error)
     except InputError as error:
-        if "NaN" not in str(error) and "finite" not in str(error):
+        if first:
             raise
-        return "it diverged: weights are no numbers any more"
+        return str(error)
     return None
 
 

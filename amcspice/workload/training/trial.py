@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.algorithm.curvature import AnalogInverse, ExactInverse
@@ -183,11 +184,12 @@ class Trial:
             inverses.append(analog.inverse(chip, label))
             return inverses[-1]
 
-        course = train(
-            self.pictures, entrant.optimiser, network=self.network, epochs=self.epochs,
-            batch_size=self.batch_size, held_out=self.held_out, seed=seed, make_inverse=make,
-            until_loss=self.until_loss, progress=report,
-        )  # fmt: skip
+        with threadpool_limits(1):  # of small products, which more threads slow down
+            course = train(
+                self.pictures, entrant.optimiser, network=self.network, epochs=self.epochs,
+                batch_size=self.batch_size, held_out=self.held_out, seed=seed, make_inverse=make,
+                until_loss=self.until_loss, progress=report,
+            )  # fmt: skip
         report(self.epochs + 1 - len(course.loss))
         account = None if chip is None else Account.of(chip, inverses)
         return Outcome(course, account)
