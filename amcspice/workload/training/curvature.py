@@ -63,12 +63,19 @@ class LayerCurvature:
         signals : ndarray, shape (N, T, n_G)
             Derivatives of the loss of each example, with labels drawn from the network (the true
             Fisher information), not those of the data.
+
+        Raises
+        ------
+        FloatingPointError
+            If a moment is not finite: the training diverged.
         """
         N, T = activations.shape[:2]
         a, g = (values.reshape(N * T, -1) for values in (activations, signals))
         self.count += 1
         keep = min(1 - 1 / self.count, self.decay)
         for name, moment in (("A", a.T @ a / N), ("G", g.T @ g / (N * T))):
+            if not np.isfinite(moment).all():
+                raise FloatingPointError(f"{self.label}: moments of the batch overflow")
             before = getattr(self, name)
             setattr(self, name, keep * before + (1 - keep) * moment if before.size else moment)
 
