@@ -210,6 +210,26 @@ def analog_table() -> str:
     return table(head, rows)
 
 
+def noise_table() -> str:
+    study = noise_study(
+        trial(9), Entrant("kfac", ROBUST),
+        lambda noise: functools.partial(amc.Chip, cost_sample=0, write_noise=noise),
+        amc.Memristor(), NOISES, FEWEST, TARGET,
+    )  # fmt: skip
+    save(epochs_against_noise(study), IMAGES / "training-noise.svg")
+    rows = [
+        (f"{100 * noise:g} %", *(
+            cell for name, curve in study.curves.items()
+            for cell in (mean(curve[noise]), str(study.unstable[name][noise]))
+        ))
+        for noise in NOISES
+    ]  # fmt: skip
+    low = [f"{100 * low:.1f} to {100 * high:.1f} %" for low, _, high in study.limits.values()]
+    rows.append(("limit foretold", low[0], "", low[1], ""))
+    head = ("write noise", "mean in the array", "unstable", "mean digital", "unstable")
+    return table(head, rows)
+
+
 def against(made: Comparison, epochs) -> tuple[str, str]:
     """Return the mean over that of exact inverses, and the farthest seed."""
     exact = made.epochs("exact")
