@@ -18,10 +18,12 @@ PAGES = {
     "docs/converters.md": "",
     "docs/cost.md": "",
     "docs/devices.md": "",
+    "docs/inverses.md": "",
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/recommender.md": "",
+    "docs/training.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""
