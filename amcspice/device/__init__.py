@@ -1,5 +1,6 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
+from amcspice.device.cell_circuit import CellModel
 from amcspice.device.cell_model import Cell
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
@@ -24,6 +25,7 @@ __all__ = [
     "PRESETS",
     "PUBLISHED",
     "Cell",
+    "CellModel",
     "Compatibility",
     "Hardware",
     "LargestEntry",
