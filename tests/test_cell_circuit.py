@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused_at_once(library, tmp_path):
     path = library()
     for changes, message in (
         ({"low": 1, "high": 0}, "low = 1 must be below high = 0"),
-        ({"values": {"X0": 1}}, "X0 is the state"),
+        ({"values": {"X0": 1}}, "x0 is the state"),
         ({"values": (("a", 1), ("A", 2))}, "given twice"),
         ({"polarity": 2}, "polarity"),
         ({"file": tmp_path / "none.lib"}, "none.lib: no such file"),
