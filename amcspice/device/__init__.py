@@ -1,6 +1,6 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
-from amcspice.device.cell_circuit import CellModel
+from amcspice.device.cell_circuit import CellModel, LiveCells
 from amcspice.device.cell_model import Cell
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
@@ -29,6 +29,7 @@ __all__ = [
     "Compatibility",
     "Hardware",
     "LargestEntry",
+    "LiveCells",
     "Mapping",
     "MeasuredArray",
     "Memristor",

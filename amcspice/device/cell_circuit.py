@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from amcspice.device.opamp import Compatibility
@@ -17,7 +19,9 @@ from amcspice.errors import InputError
 from amcspice.files import file_content, read_spice
 from amcspice.schema import parameters
 
-__all__ = ["CellModel"]
+__all__ = ["CellModel", "LiveCells"]
+
+Array = NDArray[np.float64]
 
 
 def _as_pairs(value: Any) -> Any:
@@ -119,6 +123,23 @@ class CellModel:
             If it cannot be read, is no text, or has changed.
         """
         return read_spice(Path(self.file), self.content())
+
+
+class LiveCells(Protocol):
+    """Cells whose sub-circuit stands at every crossing point of flat decks; see `Cell.live`."""
+
+    @property
+    def model(self) -> CellModel:
+        """Their sub-circuit."""
+        ...
+
+    def states(self, conductance: Array) -> Array:
+        """Return the states in which cells have conductances at 0 V [S], in the same shape."""
+        ...
+
+    def conductances(self, state: Array) -> Array:
+        """Return the conductances at 0 V of states, in the same shape [S]."""
+        ...
 
 
 def _sha256(content: bytes) -> str:

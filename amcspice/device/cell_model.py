@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from amcspice.device.cell_circuit import LiveCells
 from amcspice.device.curve import Curve
 from amcspice.errors import UnsupportedError
 from amcspice.schema import Quantity, parameters
@@ -109,6 +110,14 @@ class Cell(abc.ABC):
         return None
 
     @property
+    def live(self) -> LiveCells | None:
+        """What stands at the crossing points of flat decks; None is an element a cell.
+
+        Conductances of the network are then those of the cells at 0 V.
+        """
+        return None
+
+    @property
     def fluctuates(self) -> bool:
         """Whether conductances change during a simulation."""
         return False
@@ -196,7 +205,7 @@ class Cell(abc.ABC):
     @property
     def linear(self) -> bool:
         """True if a cell is a constant conductance during a simulation."""
-        return self.curve is None and not self.fluctuates
+        return self.curve is None and self.live is None and not self.fluctuates
 
     def refuse_unless_linear(self, fidelity: str) -> None:
         """Refuse cells that are no constant conductances.
@@ -206,6 +215,11 @@ class Cell(abc.ABC):
         UnsupportedError
             If they are none; names ``fidelity`` and what to use.
         """
+        if self.live is not None:
+            raise UnsupportedError(
+                "cells whose sub-circuit stands at every crossing point are in flat decks only: "
+                f"{fidelity} fidelity does not know them"
+            )
         if not self.linear:
             kind = "that fluctuate in time" if self.curve is None else f"with {self.curve.words}"
             raise UnsupportedError(
