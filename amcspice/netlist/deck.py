@@ -31,6 +31,10 @@ SUPPLIES = ("vvdd#branch", "vvss#branch")
 """Names of the supply currents in a simulator's result [A], positive into the source."""
 
 
+SWITCHING = " itl4=300"
+"""Iterations at a time point where cells may switch: the usual ten fail at their thresholds."""
+
+
 @dataclass(frozen=True, eq=False)
 class Noise:
     """Input noise voltages of the amplifiers of a deck, straight lines between samples.
@@ -152,7 +156,7 @@ def write_deck(
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
-        f".options {transient.options}",
+        f".options {transient.options}{'' if cells is None else SWITCHING}",
         *_folded(".save", saving),
         f".tran {step} {_number(stop)} 0 {step}{start}",
         ".end",

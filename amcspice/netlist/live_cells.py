@@ -57,19 +57,20 @@ class CellInstances:
         InputError
             See `CellCircuit.of`.
         """
-        a, b, conductance = (column[network.are_cells] for column in network.elements)
+        a, b, value = network.elements
+        here = network.are_cells
+        a, b, conductance = a[here], b[here], value[here]
         largest = cells.conductances(np.array([cells.model.low, cells.model.high])).max()
         parallel = np.ceil(conductance / largest * (1 - ROUNDING)).astype(int)
-        a, b, conductance = (
-            np.repeat(column, parallel) for column in (a, b, conductance / parallel)
-        )
+        states = np.repeat(cells.states(conductance / parallel), parallel)
+        a, b = np.repeat(a, parallel), np.repeat(b, parallel)
         nodes = np.unique(np.concatenate([a, b]))
         place = np.full(len(network), -1)
         place[nodes[nodes > 0]] = np.arange(np.count_nonzero(nodes))
         names = network.names
         return cls(
             cells, CellCircuit.of(cells.model), tuple(names[k] for k in nodes if k),
-            place[a], place[b], cells.states(conductance),
+            place[a], place[b], states,
         )  # fmt: skip
 
     def __len__(self) -> int:

@@ -140,6 +140,20 @@ class Figures:
         return self._figure(self.measurement.below_floor)
 
     @property
+    def cell_voltage(self) -> Any:
+        """Largest voltage across a cell, shape (K,) [V]; see `conductance_drift`."""
+        return self._figure(self.measurement.cell_voltage)
+
+    @property
+    def conductance_drift(self) -> Any:
+        """Largest change of a cell's conductance, shape (K,), as a fraction.
+
+        By the end of the right-hand side, from the start of its simulation on, which are cells as
+        they were programmed.  Known of cells whose sub-circuits stand in flat decks, else nan.
+        """
+        return self._figure(self.measurement.conductance_drift)
+
+    @property
     def settling_time(self) -> Any:
         """Time until every output stays in its band, shape (K,) [s].
 
@@ -219,7 +233,8 @@ class Figures:
         """
         measured = self.measurement
         wrong = cautions.limit(measured, self.range) if self.near_limit else ""
-        return _said(wrong, cautions.saddle(measured), cautions.rest(measured))
+        moved = cautions.drift(measured) if measured.switched.any() else ""
+        return _said(wrong, moved, cautions.saddle(measured), cautions.rest(measured))
 
     @functools.cached_property
     def cautions(self) -> tuple[str, ...]:
@@ -237,6 +252,7 @@ class Figures:
             cautions.unstable(self.runs_away),
             cautions.limit(measured, self.range),
             cautions.voltage(self.range),
+            cautions.drift(measured),
             cautions.predistortion(self.provenance),
             cautions.ambiguity(self._judgement),
             cautions.zero_reference(

@@ -90,7 +90,7 @@ def run_once(
     keep : bool
         Keep the waveforms.
     give_up : bool
-        Stop once an amplifier rests near a limit.
+        Stop once an amplifier rests near a limit, unless because cells switched.
     report : callable, optional
         Called with the number finished since the last call; while ngspice runs, with the fraction
         of a chunk that its simulated time is further.
@@ -117,7 +117,8 @@ def run_once(
             if report is not None:
                 report(len(response.at_rest) - told)
             first, told = first + count, 0
-            if give_up and measurement.rests_near_limit.any():
+            near = measurement.rests_near_limit.any()
+            if give_up and near and not measurement.switched.any():
                 break
     return Outcome.join(parts)
 

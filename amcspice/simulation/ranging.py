@@ -93,7 +93,9 @@ class Ranging:
                 measured.near_limit.reshape(len(batch), -1),
                 measured.rests_near_limit.reshape(len(batch), -1),
             ).any(axis=1)
-            again = np.flatnonzero(near & may_shrink)
+            # Cells that switched are others from then on: a smaller range does not undo it.
+            switched = measured.switched.reshape(len(batch), -1).any(axis=1)
+            again = np.flatnonzero(near & may_shrink & ~switched)
             if not again.size or len(batch) > 1:
                 break
             volts, repeats = smaller, repeats + 1

@@ -72,8 +72,14 @@ class Reduced(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
         check_banks(circuit.schematic.amplifiers, circuit.opamp)
+        device = circuit.device
         if not self.flat:
-            circuit.device.refuse_unless_linear(self.name)
+            device.refuse_unless_linear(self.name)
+        elif device.live is not None and device.fluctuates:
+            raise UnsupportedError(
+                "noise in time of cells whose sub-circuit stands in the deck: what of it "
+                "fluctuates is not known; leave noise_bandwidth out"
+            )
 
     def check_installation(self) -> None:
         """Refuse a simulator that is not installed.
@@ -238,5 +244,7 @@ class PreparedDecks:
 def _rest_tolerance(circuit: Circuit, analysis: Analysis) -> float:
     """Return the settling tolerance by whose tenth the last tenth of a window is judged."""
     device = circuit.device
+    if device.live is not None:  # their states move, little by little, as long as they are read
+        return analysis.settle_tolerance
     curved = device.curve is not None and not device.fluctuates
     return min(analysis.settle_tolerance, CURVED_REST if curved else 1.0)
