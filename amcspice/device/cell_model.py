@@ -207,22 +207,21 @@ class Cell(abc.ABC):
         """True if a cell is a constant conductance during a simulation."""
         return self.curve is None and self.live is None and not self.fluctuates
 
-    def refuse_unless_linear(self, fidelity: str) -> None:
-        """Refuse cells that are no constant conductances.
+    def refuse_fluctuations(self, fidelity: str) -> None:
+        """Refuse cells whose conductances change during a simulation.
 
         Raises
         ------
         UnsupportedError
-            If they are none; names ``fidelity`` and what to use.
+            If they do; names ``fidelity`` and what to use.
         """
         if self.live is not None:
             raise UnsupportedError(
                 "cells whose sub-circuit stands at every crossing point are in flat decks only: "
                 f"{fidelity} fidelity does not know them"
             )
-        if not self.linear:
-            kind = "that fluctuate in time" if self.curve is None else f"with {self.curve.words}"
+        if self.fluctuates:
             raise UnsupportedError(
-                f"cells {kind} cannot be reduced to port conductances, so {fidelity} fidelity "
-                "does not know them; use flat fidelity"
+                "cells that fluctuate in time cannot be reduced to port conductances, so "
+                f"{fidelity} fidelity does not know them; use flat fidelity"
             )

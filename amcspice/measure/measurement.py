@@ -254,9 +254,9 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         spent = energy(response.time, total, settling_time, response.starts)
         if adc is not None and adc.sample_time is not None:
             sampled = sample(response.time, waveforms, response.starts, adc.sample_time, settled)
-    if not batch.circuit.device.linear:
+    if batch.circuit.device.fluctuates:
         # Voltages inside the array, and so what the inputs deliver, are known from the reduced
-        # network only, which stands for linear cells.
+        # network only, whose cells do not fluctuate.
         unknown = np.full(len(final), np.nan)
         outside = ("supply", "amplifier_static")
         power = {name: part if name in outside else unknown for name, part in power.items()}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, Stream
+from amcspice.engine import Analysis, Drive, Forecast, Prepared, Stream
+from amcspice.engine.dc.curved import with_curves
 from amcspice.engine.headway import heard_by
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
@@ -43,25 +44,27 @@ class Outcome:
 
 
 def drive_of(
-    batch: Batch, vectors: Sequence[Array], volts_per_unit: Sequence[float | Array] | Array
+    prepared: Prepared, vectors: Sequence[Array], volts_per_unit: Sequence[float | Array] | Array
 ) -> Drive:
     """Return what the sources of each circuit give for its right-hand sides.
 
     Parameters
     ----------
-    batch : Batch
-        Of C circuits.
+    prepared : Prepared
+        A batch of C circuits.
     vectors : sequence of ndarray, each shape (K, m)
     volts_per_unit : sequence of C floats, or of C ndarrays of shape (K,)
         The range of each circuit, or of each of its right-hand sides.
     """
-    return Drive.of(
+    batch = prepared.batch
+    drive = Drive.of(
         batch,
         [
             circuit.schematic.currents(rows, volts)
             for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
         ],
     )
+    return with_curves(batch, drive, strict=not getattr(prepared, "holds_cells", False))
 
 
 def run_once(

@@ -46,7 +46,12 @@ def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
         If there are such.
     """
     check_banks(circuit.schematic.amplifiers, circuit.opamp)
-    circuit.device.refuse_unless_linear(fidelity)
+    circuit.device.refuse_fluctuations(fidelity)
+    if circuit.device.curve is not None and circuit.rail_limited:
+        raise UnsupportedError(
+            f"cells with {circuit.device.curve.words} in a circuit that grows to its rails: "
+            f"{fidelity} fidelity knows no rest of them; use flat fidelity"
+        )
     if circuit.device.thermal_noise:
         raise UnsupportedError(
             f"{fidelity} fidelity has no noise in time; use reduced or flat for thermal noise"

@@ -228,7 +228,7 @@ class Streamer:
         supply: Array = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
         if share == 1:
             return supply
-        if not self.circuit.device.linear:
+        if self.flat and not self.circuit.device.linear:
             return np.full_like(supply, np.nan)
         taken = self._taken(vectors["time"], voltages, currents, edges, rise)
         banks = self.circuit.schematic.amplifiers
