@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amcspice.algorithm import Factorisation, LowRank, nmf
-    from amcspice.characterise import measured_opamp
+    from amcspice.characterise import measured_cell, measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
         INV,
@@ -128,6 +128,7 @@ __all__ = [
     "WriteVerify",
     "cell",
     "make_circuit",
+    "measured_cell",
     "measured_opamp",
     "monte_carlo",
     "nmf",

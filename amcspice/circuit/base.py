@@ -26,6 +26,7 @@ from amcspice.device import (
     DAC,
     PARTS,
     Cell,
+    CellTable,
     Hardware,
     Mapping,
     Memristor,
@@ -101,6 +102,9 @@ class Circuit(metaclass=_TakesHardware):
         All of these, in their place.
     cycle : int
         Number of the programming cycle: another cycle draws other write noise.
+    zero_bias : ndarray, shape (E,), optional
+        What cells have at 0 V where their conductances are those at other voltages, in the order
+        of the network; empty: what was written; None: what the cells say [S].
 
     Raises
     ------
@@ -136,6 +140,7 @@ class Circuit(metaclass=_TakesHardware):
             description="Number of the programming cycle: another one draws other write noise.",
         ),
     ] = field(default=0, kw_only=True)
+    zero_bias: Any = field(default=None, kw_only=True, repr=False)
 
     if TYPE_CHECKING:
         hardware: Hardware = field(default_factory=Hardware, kw_only=True)
@@ -261,7 +266,10 @@ class Circuit(metaclass=_TakesHardware):
     @cached_property
     def schematic(self) -> Schematic:
         """The circuit wired up: network, amplifiers, inputs, outputs."""
-        return self._wire_up().with_line_capacitance(self.wire)
+        wired = self._wire_up().with_line_capacitance(self.wire)
+        if self.zero_bias is None:
+            return wired.with_cells(self.device.at_zero_bias)
+        return wired.with_cells(lambda written: self.zero_bias if len(self.zero_bias) else written)
 
     @abc.abstractmethod
     def _wire_up(self) -> Schematic: ...
@@ -335,7 +343,7 @@ class Circuit(metaclass=_TakesHardware):
         return described
 
 
-_ARRAYS = ("matrix", "rows", "pair", "designed_for")
+_ARRAYS = ("matrix", "rows", "pair", "designed_for", "zero_bias")
 """Fields that hold arrays."""
 
 
@@ -361,6 +369,8 @@ def _cached_by_name(parameters: Any) -> Any:
 
 def _by_name(value: Any) -> Any:
     """Return a dataclass as a mapping, those in it as well, as JSON has it; no array is copied."""
+    if isinstance(value, CellTable):
+        return value.summary
     if isinstance(value, tuple):
         return [_by_name(item) for item in value]
     if not dataclasses.is_dataclass(value):

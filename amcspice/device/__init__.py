@@ -2,6 +2,7 @@
 
 from amcspice.device.cell_circuit import CellModel, LiveCells
 from amcspice.device.cell_model import Cell
+from amcspice.device.cell_table import CellTable
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
@@ -26,6 +27,7 @@ __all__ = [
     "PUBLISHED",
     "Cell",
     "CellModel",
+    "CellTable",
     "Compatibility",
     "Hardware",
     "LargestEntry",

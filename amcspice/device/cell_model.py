@@ -118,6 +118,28 @@ class Cell(abc.ABC):
         return None
 
     @property
+    def frozen(self) -> Self:
+        """The same cells as elements with a curve, where they stand in decks as sub-circuits."""
+        return self
+
+    @property
+    def set_when_used(self) -> bool:
+        """Whether cells are set for the voltages that they see with given right-hand sides."""
+        return False
+
+    def at_zero_bias(self, conductance: Array, voltage: Array | None = None) -> Array:
+        """Return what cells have at 0 V that have their conductances at other voltages [S].
+
+        Parameters
+        ----------
+        conductance : ndarray, shape (E,)
+            Current over voltage [S].
+        voltage : ndarray, shape (E,), optional
+            Where they have that; None is what the cells themselves say [V].
+        """
+        return conductance
+
+    @property
     def fluctuates(self) -> bool:
         """Whether conductances change during a simulation."""
         return False

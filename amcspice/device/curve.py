@@ -47,6 +47,10 @@ class Curve(abc.ABC):
             Takes voltages (..., E) [V] and returns currents in the same shape [A].
         """
 
+    def outside(self, conductance: Array, rounding: float) -> NDArray[np.bool_]:
+        """Tell which conductances have no curve of their own; see `PowerSeries`."""
+        return np.zeros(np.shape(conductance), bool)
+
     def current(self, conductance: Array, voltage: Array) -> Array:
         """Return the current at a voltage [A]; arrays are broadcast."""
         at, volts = np.broadcast_arrays(np.asarray(conductance, float), np.asarray(voltage, float))
@@ -97,8 +101,8 @@ class PowerSeries(Curve):
         above, they are several in parallel [S].
     """
 
-    lowest: float
-    highest: float
+    lowest: Any
+    highest: Any
 
     @abc.abstractmethod
     def single(self, conductance: Array) -> Array:
@@ -108,6 +112,12 @@ class PowerSeries(Curve):
         """Return how many equal cells in parallel a conductance is, the same shape."""
         many: Array = np.maximum(np.ceil(conductance / self.highest * (1 - 1e-9)), 1.0)
         return many
+
+    def outside(self, conductance: Array, rounding: float) -> NDArray[np.bool_]:
+        """Tell which conductances are below the lowest, by more than a fraction."""
+        each = np.asarray(conductance) / self.in_parallel(np.asarray(conductance))
+        outside: NDArray[np.bool_] = (each > 0) & (each < (1 - rounding) * self.lowest)
+        return outside
 
     def coefficients(self, conductance: Array) -> Array:
         """Return coefficients of v^2, v^3, ..., shape (..., d); those of a cell that is off are 0.

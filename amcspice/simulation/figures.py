@@ -55,6 +55,8 @@ class Figures:
         Whether the circuit is unstable and nothing holds it, which was allowed.
     feedback : Feedback, optional
         How that of an eigenvector circuit was set.
+    zero_bias : ndarray, optional
+        What the cells of the circuit were set to, see `Circuit`.
     notes : tuple of str
         What the figures alone do not say of the circuit.
     assumptions : callable
@@ -77,6 +79,7 @@ class Figures:
     conversion: Conversion | None = None
     runs_away: bool = False
     feedback: Feedback | None = None
+    zero_bias: Any = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     assumptions: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
 

@@ -28,6 +28,7 @@ from amcspice.pool import Pool
 from amcspice.problem import problem_of
 from amcspice.simulation.assumptions import assumptions, of_damping
 from amcspice.simulation.case import Case
+from amcspice.simulation.cell_states import cells_beyond
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.feedback import nothing_grew, nothing_pushed
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts
@@ -47,6 +48,13 @@ LEAST_STEP = 0.95
 
 SMALLEST_USE = 1e-3
 """Largest output, as a fraction of what it can show, below which a range is said to be small."""
+
+
+OF_CURVES = (
+    "the way to the rest, and so settling times and energies, is that of cells with their "
+    "conductances at 0 V; flat fidelity follows their curves"
+)
+"""What is said of circuits whose network was reduced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +121,7 @@ class Ranging:
                     self.analysis.read_voltage,
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
-                away=bool(prepared.runs_away[k]),
+                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k),
             )
             for k, case in enumerate(cases)
             if k not in again
@@ -186,6 +194,16 @@ class Ranging:
             give_up=give_up and len(prepared.batch) == 1, report=report,
         )  # fmt: skip
 
+    def _of_cells(self, case: Case, drive: Drive, number: int) -> tuple[str, ...]:
+        """Say what is to be known of cells with a curve."""
+        beyond = drive.beyond
+        if beyond is None:
+            return ()
+        said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
+        if self.backend.in_time and self.backend.name != "flat":
+            said = (*said, OF_CURVES)
+        return said
+
     def _read_out(
         self,
         case: Case,
@@ -196,6 +214,7 @@ class Ranging:
         origin: dict[str, Any],
         *,
         away: bool,
+        cells: tuple[str, ...],
     ) -> Run:
         """Return the run of one case: its rows of what was measured, read out."""
         measurement, conversion = outcome.measurement.take(rows), None
@@ -217,6 +236,7 @@ class Ranging:
             near_noise_limit(case.circuit),
             nothing_grew(case.circuit, measurement),
             nothing_pushed(case.circuit, case.vectors, measurement),
+            *cells,
         )
         return _run_of(
             case, measurement, self.backend, scale, origin, waveforms=waveforms,
@@ -269,6 +289,7 @@ def _run_of(
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
         feedback=case.feedback,
+        zero_bias=case.circuit.zero_bias,
         assumptions=(
             functools.partial(assumptions, circuit, measurement, decks=backend.uses_ngspice)
             if backend.simulates

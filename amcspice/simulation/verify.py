@@ -79,6 +79,8 @@ class Operation:
         changes: dict[str, Any] = {}
         if run.feedback is not None and run.feedback.choice == "search":
             changes["eigenvalue"] = run.feedback.eigenvalue
+        if run.zero_bias is not None:
+            changes["zero_bias"] = run.zero_bias
         return cls(
             circuit=dataclasses.replace(circuit, **changes),  # without what was worked out already
             vectors=vectors[max(at - 1, 0) : at + 1].copy(),

@@ -9,8 +9,9 @@ give e.  The fixed point is found with every factor kept, by Anderson's mixing.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def with_curves(batch: Batch, drive: Drive, *, strict: bool) -> Drive:
         for solver, currents, into in zip(_solvers(batch), drive.currents, drive.into, strict=True)
     ]
     beyond = Beyond(*(np.stack(column) for column in zip(*parts, strict=True)))
-    return replace(
+    return dataclasses.replace(
         drive,
         into=drive.into + np.nan_to_num(beyond.into),
         local=drive.local + beyond.local,  # not known: the power is not, either
@@ -144,6 +145,8 @@ class CurvedRest:
             batch.circuit.device.curve,
         )
         assert curve is not None
+        if circuit.device.live is not None:
+            circuit = dataclasses.replace(circuit, device=circuit.device.frozen)
         solver = RestSolver(circuit, batch, check_stability=False)
         network, cells = schematic.network, schematic.network.are_cells
         a, b, conductance = network.elements
@@ -178,6 +181,11 @@ class CurvedRest:
         parts = [self._iterate(currents[part], into[part]) for part in rows]
         excess, voltage, found = (np.concatenate(column) for column in zip(*parts, strict=True))
         return excess, voltage, found
+
+    def straight(self, currents: Array, into: Array) -> Array:
+        """Return voltages of the cells while they are straight lines, shape (K, E) [V]."""
+        injected, held = self._sources(currents)
+        return self._voltages(np.zeros((len(into), len(self.conductance))), injected, held, into)
 
     def _iterate(self, currents: Array, into: Array) -> tuple[Array, Array, Array]:
         injected, held = self._sources(currents)
