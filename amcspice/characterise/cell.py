@@ -196,7 +196,7 @@ def refuse_falling(
     InputError
     """
     order = np.argsort(ramp.voltage, kind="stable")
-    volts, count = ramp.voltage[order], len(order) // 40
+    volts, count = ramp.voltage[order], len(order) // 4
     current = np.array([part.mean(axis=0) for part in np.array_split(ramp.current[order], count)])
     volts = np.array([part.mean() for part in np.array_split(volts, count)])
     falls = np.diff(current[:, conducts], axis=0) < 0

@@ -30,6 +30,10 @@ __all__ = ["DEVICES", "Memristor", "as_cell", "cell"]
 Array = NDArray[np.float64]
 
 
+POOR_TABLE = 1e-4
+"""Error of a table that is told of, as a fraction."""
+
+
 @parameters
 class Memristor(ProgrammableCell):
     """A programmable conductance with an optional selector (1T1R)."""
@@ -103,7 +107,13 @@ class Memristor(ProgrammableCell):
             description="A sub-circuit that was measured, amcspice.measured_cell: it gives the "
             "current-voltage curve."
         ),
-    ] = None
+        Name(
+            made_of=(
+                "cell_lib", "cell_subckt", "cell_state", "cell_low", "cell_high", "cell_node",
+                "cell_polarity", "cell_compat", "cell_reach",
+            )
+        ),
+    ] = None  # fmt: skip
     cell_mode: Annotated[
         Literal["frozen", "live"],
         Field(
@@ -174,6 +184,18 @@ class Memristor(ProgrammableCell):
         )
         drifts = self.drift_time > 1 and self.drift_spread
         return bool(written or drifts or self.read_noise or self.thermal_noise)
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What figures of these cells stand on, a sentence each."""
+        table = self.table
+        if table is None or max(table.error, table.state_error) <= POOR_TABLE:
+            return tuple(super().cautions)
+        return (
+            *super().cautions,
+            f"the table of sub-circuit {table.model.name} is off by up to {table.error:.2g} of a "
+            f"current and {table.state_error:.2g} of a conductance",
+        )
 
     @property
     def curve(self) -> Curve | None:

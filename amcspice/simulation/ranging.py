@@ -50,6 +50,12 @@ SMALLEST_USE = 1e-3
 """Largest output, as a fraction of what it can show, below which a range is said to be small."""
 
 
+SET = (
+    "cells are set for the voltages that they see with these right-hand sides, as only a "
+    "controller that knows them can"
+)
+"""What is said of cells whose states were chosen with right-hand sides."""
+
 OF_CURVES = (
     "the way to the rest, and so settling times and energies, is that of cells with their "
     "conductances at 0 V; flat fidelity follows their curves"
@@ -200,6 +206,8 @@ class Ranging:
         if beyond is None:
             return ()
         said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
+        if case.circuit.zero_bias is not None:
+            said = (*said, SET)
         if self.backend.in_time and self.backend.name != "flat":
             said = (*said, OF_CURVES)
         return said
