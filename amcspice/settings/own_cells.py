@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from amcspice.device import CellModel, Memristor, cell
-from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
 from amcspice.settings.experiment import OwnCell
 
 __all__ = ["own_cells"]
 
-REACH = 1.5
-"""Largest voltage that is measured, over the read voltage."""
+REACH = 0.3
+"""Largest voltage that is measured unless another is asked for [V]."""
 
 _FIELDS = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(OwnCell)}
 
 
-def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | None:
+def own_cells(given: dict[str, Any]) -> Memristor | None:
     """Return cells of a sub-circuit, measured; None if none is given.
 
     Parameters
@@ -28,8 +26,6 @@ def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | N
     given : dict
         Parameters of hardware; those of the sub-circuit, and the preset that it changes, are
         taken out.
-    values : mapping
-        All parameters.
 
     Raises
     ------
@@ -42,9 +38,6 @@ def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | N
     for name in _FIELDS:
         given.pop(name, None)
     if not own:
-        for name in ("cell_mode", "set_at"):
-            if given.get(name) is not None:
-                raise InputError(f"{name}: of the sub-circuit of cell_lib, which is not given")
         return None
     if "lib" not in own or "subckt" not in own:
         raise InputError("cell_lib, cell_subckt: give both, the file and the name in it")
@@ -54,8 +47,7 @@ def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | N
             f"device: cells of the class {type(base).__name__} have laws of their own; cell_lib "
             "goes with ideal, hfo2-16 and parameters of memristors"
         )
-    read_voltage = values.get("read_voltage") or Analysis().read_voltage
-    reach = own.pop("reach", REACH * read_voltage)
+    reach = own.pop("reach", REACH)
     return _measured(base, _model(own), reach)
 
 

@@ -13,7 +13,6 @@ import numpy as np
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Batch
-from amcspice.engine.dc.curved import CurvedRest
 from amcspice.errors import UnstableError, UnsupportedError
 
 __all__ = ["cells_beyond", "operating_voltages", "set_cells"]
@@ -45,6 +44,8 @@ def operating_voltages(circuit: Circuit, vectors: Array, volts_per_unit: float) 
     vectors : ndarray, shape (K, m)
     volts_per_unit : float
     """
+    from amcspice.engine.dc.curved import CurvedRest  # sparse factors: only who needs them waits
+
     batch = Batch.of([circuit])
     currents = circuit.schematic.currents(vectors, volts_per_unit)
     try:

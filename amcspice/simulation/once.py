@@ -9,7 +9,6 @@ import numpy as np
 
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Drive, Forecast, Prepared, Stream
-from amcspice.engine.dc.curved import with_curves
 from amcspice.engine.headway import heard_by
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
@@ -64,6 +63,10 @@ def drive_of(
             for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
         ],
     )
+    if batch.circuit.device.curve is None:
+        return drive
+    from amcspice.engine.dc.curved import with_curves  # sparse factors: only who needs them waits
+
     return with_curves(batch, drive, strict=not getattr(prepared, "holds_cells", False))
 
 

@@ -127,7 +127,7 @@ class Ranging:
                     self.analysis.read_voltage,
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
-                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k),
+                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k, prepared),
             )
             for k, case in enumerate(cases)
             if k not in again
@@ -200,7 +200,9 @@ class Ranging:
             give_up=give_up and len(prepared.batch) == 1, report=report,
         )  # fmt: skip
 
-    def _of_cells(self, case: Case, drive: Drive, number: int) -> tuple[str, ...]:
+    def _of_cells(
+        self, case: Case, drive: Drive, number: int, prepared: Prepared
+    ) -> tuple[str, ...]:
         """Say what is to be known of cells with a curve."""
         beyond = drive.beyond
         if beyond is None:
@@ -208,7 +210,7 @@ class Ranging:
         said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
         if case.circuit.zero_bias is not None:
             said = (*said, SET)
-        if self.backend.in_time and self.backend.name != "flat":
+        if self.backend.in_time and not getattr(prepared, "holds_cells", False):
             said = (*said, OF_CURVES)
         return said
 
