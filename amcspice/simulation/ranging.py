@@ -91,7 +91,7 @@ class Ranging:
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
-            drive = drive_of(prepared, sent, volts)
+            drive = drive_of(batch, sent, volts, prepared)
             smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
             may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
             foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
