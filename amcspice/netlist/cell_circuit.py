@@ -14,9 +14,13 @@ from pathlib import Path
 
 from amcspice.device import CellModel
 from amcspice.errors import InputError
+from amcspice.netlist.compiled import read_modules
 from amcspice.netlist.library import Definition, choose, definitions, library_lines
 
 __all__ = ["CellCircuit"]
+
+_CARD = "amc_compiled_cell"
+"""Name of the model card of a compiled cell."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class CellCircuit:
             If the file does not define the sub-circuit, or it has other pins, not the parameter
             of the state or not its node.
         """
+        if model.compiled:
+            return cls._of_compiled(model)
         text, file = model.read(), Path(model.file)
         definition = choose(definitions(text, file), model.name, model.file)
         where = f"{model.file}: sub-circuit {model.name}"
@@ -53,6 +59,39 @@ class CellCircuit:
         check_parameters(model, definition.parameters, where)
         _check_state_node(model, definition, where)
         return cls(model, tuple(library_lines(text, file)), definition.pins)
+
+    @classmethod
+    def _of_compiled(cls, model: CellModel) -> CellCircuit:
+        model.content()  # a file that has changed is refused
+        if re.search(r"\s", model.file):
+            raise InputError(
+                f"{model.file}: ngspice loads no compiled model from a path with blanks: move it"
+            )
+        modules = read_modules(Path(model.file))
+        if model.name.lower() not in modules:
+            raise InputError(f"{model.file}: no module {model.name}; it has {', '.join(modules)}")
+        module, where = modules[model.name.lower()], f"{model.file}: module {model.name}"
+        check_pins(model, module.pins, where)
+        check_parameters(model, (*module.of_instance, *module.of_model), where)
+        if model.state.lower() not in module.of_instance:
+            raise InputError(
+                f"{where}: {model.state} is a parameter of the whole model, but every cell has its "
+                'own state: mark it as that of an instance (type="instance") and compile again'
+            )
+        if model.state_node is not None and model.state_node.lower() not in module.pins:
+            raise InputError(
+                f"{where} has no pin {model.state_node}: the node of the state must be a third "
+                "pin, or none (state_node)"
+            )
+        given = "".join(f" {key}={value!r}" for key, value in model.values)
+        library = (
+            ".control",
+            "pre_set num_threads=1",  # start-up files set more, which take longer
+            f"pre_osdi {model.file}",
+            ".endc",
+            f".model {_CARD} {model.name}{given}",
+        )
+        return cls(model, library, module.pins)
 
     @property
     def _state_pin(self) -> bool:
@@ -71,7 +110,7 @@ class CellCircuit:
         Parameters
         ----------
         label : str
-            Its name; the instance is ``Xc_LABEL``.
+            Its name; the instance is ``Xc_LABEL``, of a compiled model ``Nc_LABEL``.
         word, bit : str
             Nodes at the word line and at the bit line.
         state : float
@@ -80,8 +119,12 @@ class CellCircuit:
         electrodes = iter((word, bit) if self.model.polarity == 1 else (bit, word))
         at = {self.model.state_node.lower(): f"s_{label}"} if self.model.state_node else {}
         nodes = [at.get(pin) or next(electrodes) for pin in self.pins]
-        given = "".join(f" {key}={value!r}" for key, value in self.model.values)
-        yield f"Xc_{label} {' '.join(nodes)} {self.model.name} {self.model.state}={state!r}{given}"
+        setting = f"{self.model.state}={state!r}"
+        if self.model.compiled:
+            yield f"Nc_{label} {' '.join(nodes)} {_CARD} {setting}"
+        else:
+            given = "".join(f" {key}={value!r}" for key, value in self.model.values)
+            yield f"Xc_{label} {' '.join(nodes)} {self.model.name} {setting}{given}"
         vector = self.state_vector(label)
         if vector is not None:
             yield f".ic v({vector})={state!r}"

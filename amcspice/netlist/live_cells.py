@@ -62,7 +62,7 @@ class CellInstances:
         a, b, conductance = a[here], b[here], value[here]
         largest = cells.conductances(np.array([cells.model.low, cells.model.high])).max()
         parallel = np.ceil(conductance / largest * (1 - ROUNDING)).astype(int)
-        states = np.repeat(cells.states(conductance / parallel), parallel)
+        states = np.repeat(cells.states(np.minimum(conductance / parallel, largest)), parallel)
         a, b = np.repeat(a, parallel), np.repeat(b, parallel)
         nodes = np.unique(np.concatenate([a, b]))
         place = np.full(len(network), -1)
