@@ -274,6 +274,21 @@ def test_programming_takes_a_cell_on_the_command_line(tmp_path):
     refused(run(*options, "--g-on", "100 uS"), "which the sub-circuit of cell_lib replaces")
 
 
+def test_a_cell_is_measured_on_the_command_line(tmp_path):
+    result = run("cell", CELLS, "--subckt", "amc_memdiode", "--json", tmp_path / "cell.json")
+    assert result.exit_code == 0, result.output
+    content, table = json.loads((tmp_path / "cell.json").read_text()), measured_table(MEMDIODE)
+    assert tuple(content["conductance_s"]) == table.zero_bias
+    assert content["settable_s"] == pytest.approx(list(table.settable))
+    # At the lowest state both diodes see next to the whole voltage: alpha v = 0.9.
+    up, down = (
+        np.exp(0.308 * 0.9) - np.exp(-0.692 * 0.9),
+        np.exp(0.692 * 0.9) - np.exp(-0.308 * 0.9),
+    )
+    assert content["asymmetry"] == pytest.approx(down / up - 1, rel=0.01)
+    refused(run("cell", CELLS, "--subckt", "amc_none"), "no sub-circuit amc_none")
+
+
 def test_a_sweep_takes_a_cell():
     base = {"problem": "inv", "columns": 4, "cell_lib": str(CELLS), "cell_subckt": "amc_memdiode"}
     point = Experiment.of({**base, "fidelity": "dc", "set_at": "0.1 V", "g_min": "7 uS"})

@@ -32,7 +32,7 @@ from amcspice.pool import usable_cores
 from amcspice.programming import Programmed, write_verify
 from amcspice.schema import field_parameters
 from amcspice.settings.experiment import OwnCell
-from amcspice.settings.own_cells import own_cells
+from amcspice.settings.own_cells import own_table
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["program"]
@@ -188,8 +188,7 @@ def _own_cell(options: dict[str, Any]) -> CellTable | None:
         return None
     for name in given(options, [parameter.name for parameter in _OWN[SwitchingCell]]):
         raise InputError(f"{name}: of the 1T1R cell, which the sub-circuit of cell_lib replaces")
-    cells = own_cells(own)
-    return None if cells is None else cells.table
+    return own_table(own)
 
 
 def _check_files(
