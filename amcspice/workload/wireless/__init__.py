@@ -1,5 +1,12 @@
 """Wireless links: modulation, channels, detection and precoding by analog matrix operations."""
 
+from amcspice.workload.wireless.bit_errors import (
+    Curve,
+    Link,
+    PointFigures,
+    closed_form,
+    run_link,
+)
 from amcspice.workload.wireless.channel import (
     Channel,
     FileChannel,
@@ -9,21 +16,48 @@ from amcspice.workload.wireless.channel import (
     noise_variance,
     spread_powers,
 )
+from amcspice.workload.wireless.costs import link_costs
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
-from amcspice.workload.wireless.modulation import MODULATIONS, Modulation, modulation
+from amcspice.workload.wireless.processing import (
+    GinvReceiver,
+    Plan,
+    Precoder,
+    Receiver,
+    precoder,
+    receiver,
+)
+from amcspice.workload.wireless.qam import MODULATIONS, Modulation, modulation
+from amcspice.workload.wireless.solvers import LinearSolver, SolverOptions, gram_solver
+from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = [
     "MODULATIONS",
+    "BitErrorStudy",
     "Channel",
+    "Curve",
     "ErrorCount",
     "FileChannel",
+    "GinvReceiver",
     "Kronecker",
+    "LinearSolver",
+    "Link",
     "Modulation",
+    "Plan",
+    "PointFigures",
+    "Precoder",
     "Rayleigh",
+    "Receiver",
+    "SolverOptions",
     "best_gain",
+    "closed_form",
     "estimated",
     "evm",
+    "gram_solver",
+    "link_costs",
     "modulation",
     "noise_variance",
+    "precoder",
+    "receiver",
+    "run_link",
     "spread_powers",
 ]

@@ -90,4 +90,5 @@ def interval(errors: float, bits: float, confidence: float = CONFIDENCE) -> tupl
     rate, share = errors / bits, z**2 / bits
     middle = (rate + share / 2) / (1 + share)
     half = z / (1 + share) * np.sqrt(rate * (1 - rate) / bits + share / (4 * bits))
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    low = max(float(middle - half), 0.0) if errors else 0.0  # without the last digits' rounding
+    return low, min(float(middle + half), 1.0)
