@@ -176,16 +176,15 @@ def _together(contents: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 def _show(curve: Curve, content: Mapping[str, Any]) -> None:
     console, table = Console(highlight=False), Table(title=curve.link.title, title_justify="left")
-    for name in ("SNR", "bits", "errors", "BER", "from", "to", "digital", "EVM", "of chip"):
+    for name in ("dB", "bits", "errors", "BER", "from", "to", "digital", "chip EVM"):
         table.add_column(name, justify="right")
     for point in curve.points:
         rates = (point.analog.rate, *point.analog.interval())
-        magnitudes = (point.evm(), point.evm("hardware"))
         table.add_row(
-            f"{point.snr_db:g} dB", str(sum(point.analog.bits)), str(sum(point.analog.errors)),
-            *("-" if point.failed else f"{rate:.3g}" for rate in rates),
-            f"{point.digital.rate:.3g}",
-            *("-" if point.failed else f"{magnitude:.2%}" for magnitude in magnitudes),
+            f"{point.snr_db:g}", str(sum(point.analog.bits)), str(sum(point.analog.errors)),
+            *("-" if point.failed else f"{rate:.2g}" for rate in rates),
+            f"{point.digital.rate:.2g}",
+            "-" if point.failed else f"{point.evm('hardware'):.2%}",
         )  # fmt: skip
     console.print(table)
     writing = content["writing"]
@@ -195,6 +194,8 @@ def _show(curve: Curve, content: Mapping[str, Any]) -> None:
         f"{si(writing['operation']['time_s'], 's')}, {si(writing['operation']['energy_j'], 'J')}"
     )
     bit = writing["energy_per_bit_j"]
+    if bit["counted"] is None:
+        return
     console.print(
         f"energy of a bit: {si(bit['counted'], 'J')} with writing, {si(bit['ignored'], 'J')} "
         f"without, technology {writing['technology']}"

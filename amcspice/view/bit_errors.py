@@ -49,6 +49,7 @@ def bit_error_curves(curves: Mapping[str, Curve]) -> Figure:
         )
     axis.plot([], [], color="0.4", linestyle="--", linewidth=1.0, label="digital twins")
     axis.set_yscale("log")
+    axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("signal-to-noise ratio of all users at one antenna (dB)")
     axis.set_ylabel("bit-error rate")
     axis.legend()

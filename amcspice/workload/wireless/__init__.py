@@ -17,6 +17,7 @@ from amcspice.workload.wireless.channel import (
     spread_powers,
 )
 from amcspice.workload.wireless.costs import link_costs
+from amcspice.workload.wireless.equalizer import as_equalizer
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
 from amcspice.workload.wireless.processing import (
     GinvReceiver,
@@ -48,6 +49,7 @@ __all__ = [
     "Rayleigh",
     "Receiver",
     "SolverOptions",
+    "as_equalizer",
     "best_gain",
     "closed_form",
     "estimated",

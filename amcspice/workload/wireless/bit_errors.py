@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnstableError
 from amcspice.system import Chip
 from amcspice.workload.wireless.channel import (
     Channel,
@@ -30,6 +30,10 @@ from amcspice.workload.wireless.qam import Modulation
 __all__ = ["Curve", "DetectorName", "Link", "PointFigures", "closed_form", "run_link"]
 
 DetectorName = Literal["zf", "mmse", "rzf", "slnr"]
+
+What = Literal["all", "digital", "hardware"]
+WHAT: tuple[What, ...] = ("all", "digital", "hardware")
+"""What EVM is of: of everything, of the digital twin, of what the hardware adds to that."""
 
 FEWEST_CHANNELS = 20
 """Channels of a point before enough errors end it: those of a few bad ones say little."""
@@ -110,7 +114,8 @@ class PointFigures:
     """Channels without an answer, by the reason."""
 
     def __post_init__(self) -> None:
-        self._powers = np.zeros((4, self.users))
+        self._powers = np.zeros((len(WHAT), self.users))
+        self._sent = np.full(self.users, np.nan)
 
     def add(self, sent: _Sent, made: Complex, exact: Complex) -> None:
         """Count the symbols of a channel (K, N), made on the chip and by its twin."""
@@ -120,14 +125,14 @@ class PointFigures:
         pairs = ((made, sent.symbols), (exact, sent.symbols), (made, exact))
         for row, (one, other) in enumerate(pairs):
             self._powers[row] += np.sum(np.abs(one - other) ** 2, axis=1)
-        self._powers[3] += np.sum(np.abs(sent.symbols) ** 2, axis=1)
+        self._sent = np.nansum([self._sent, np.sum(np.abs(sent.symbols) ** 2, axis=1)], axis=0)
 
     @property
     def failed(self) -> bool:
         """Whether some channels have no answer, so that there is no rate."""
         return bool(self.failures)
 
-    def evm_of_users(self, what: Literal["all", "digital", "hardware"] = "all") -> Any:
+    def evm_of_users(self, what: What = "all") -> Any:
         """Return the EVM of each user, shape (K,).
 
         Parameters
@@ -136,13 +141,11 @@ class PointFigures:
             Against what was sent; of the twin against what was sent; against the twin, which is
             what the hardware adds.
         """
-        row = ("all", "digital", "hardware").index(what)
-        return np.sqrt(self._powers[row] / self._powers[3])
+        return np.sqrt(self._powers[WHAT.index(what)] / self._sent)
 
-    def evm(self, what: Literal["all", "digital", "hardware"] = "all") -> float:
+    def evm(self, what: What = "all") -> float:
         """Return the EVM of all users together."""
-        row = ("all", "digital", "hardware").index(what)
-        return float(np.sqrt(self._powers[row].sum() / self._powers[3].sum()))
+        return float(np.sqrt(self._powers[WHAT.index(what)].sum() / self._sent.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,9 +174,9 @@ class Curve:
         failures: dict[str, int] = {}
         for point in self.points:
             for reason, count in point.failures.items():
-                failures[reason] = failures.get(reason, 0) + count
+                failures[reason] = max(failures.get(reason, 0), count)
         for reason, count in failures.items():
-            said.append(f"no answer for {count} channels: the iteration {WHY[reason]}")
+            said.append(f"no answer for {count} channels: {WHY[reason]}")
         beyond = sum(int(row["saturated"]) for _, row in self.chip.ledger.sums("operation"))
         if beyond:
             said.append(f"{beyond} operations saturate in every range tried")
@@ -239,8 +242,10 @@ class Curve:
 
 
 WHY = {
-    "diverges": "diverges",
-    "indefinite": "ends, as the programmed matrix is not positive definite",
+    "diverges": "the iteration diverges",
+    "indefinite": "the iteration ends, as the programmed matrix is not positive definite",
+    "iterations": "the residual was not reached in the iterations that were allowed",
+    "unstable": "the programmed circuit is unstable",
 }
 
 FEW_ERRORS = 20
@@ -324,7 +329,10 @@ def run_link(
         sent = _Sent.of(link, vectors, number, seed)
         for load, group in _by_load(link, waiting).items():
             send = _uplink if link.direction == "uplink" else _downlink
-            send(link, chip, plan or Plan(), load, group, sent, number, seed)
+            try:
+                send(link, chip, plan or Plan(), load, group, sent, number, seed)
+            except UnstableError:
+                _fail(group, "unstable")
         if progress is not None:
             progress(1)
     return Curve(link, tuple(points), chip, vectors)
@@ -391,8 +399,13 @@ def _count(
     )
     for point, made, exact in parts:
         point.add(sent, made, exact)
-        if failure:
-            point.failures[failure] = point.failures.get(failure, 0) + 1
+    if failure:
+        _fail(points, failure)
+
+
+def _fail(points: Iterable[PointFigures], reason: str) -> None:
+    for point in points:
+        point.failures[reason] = point.failures.get(reason, 0) + 1
 
 
 def closed_form(link: Link, snr_db: float, evm: float = 0.0) -> float:

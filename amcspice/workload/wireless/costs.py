@@ -37,7 +37,9 @@ def link_costs(curve: Curve, cost: Cost) -> dict[str, Any]:
         "bits_a_writing": bits / written,
         "operation": cost.operation.to_json(),
         **{name: totals.to_json() for name, totals in ways.items()},
-        "energy_per_bit_j": {name: totals.energy / bits for name, totals in ways.items()},
+        "energy_per_bit_j": {
+            name: totals.energy / bits if bits else None for name, totals in ways.items()
+        },
         "bits_per_second": {
             name: bits / totals.time if totals.time else None for name, totals in ways.items()
         },

@@ -125,6 +125,10 @@ class Receiver:
         """Return symbols (K, N) of what antennas receive, (M, N)."""
         return self.gram.solve(self.filter @ y)
 
+    def unmixed(self) -> Any:
+        """Return (H'H + l I)^-1, shape (K, K), as the hardware has it: of pilots, one a user."""
+        return self.gram.solve(np.eye(len(self.gram.scale), dtype=complex))
+
 
 class GinvReceiver:
     """Uplink detection in one step from what antennas receive, with H in the cells.

@@ -123,7 +123,7 @@ class IteratedSolver:
     Attributes
     ----------
     failure : str
-        Why there is no solution: the iteration diverged; empty if there is.
+        Why there is no solution: the iteration diverged, or did not get there; empty if there is.
     """
 
     def __init__(self, chip: Chip, matrix: Complex, method: Any, options: SolverOptions) -> None:
@@ -145,8 +145,12 @@ class IteratedSolver:
             residual=self.options.residual, iterations=self.options.iterations,
             ledger=self.chip.ledger,
         )  # fmt: skip
+        steps = made.steps
         if made.failed:
             self.failure = made.reason
+        elif made.reason == "iterations":
+            grows = steps[-1].residual >= steps[0].residual
+            self.failure = "diverges" if grows else "iterations"
         return form.restore(made.x.T).T
 
 

@@ -295,5 +295,5 @@ class BitErrorStudy(System):
             "evm_weakest": np.nan if made.failed else float(made.evm_of_users("hardware")[0]),
             "link_bits": sum(made.analog.bits),
             "bit_errors": sum(made.analog.errors),
-            "answered": 1 - sum(made.failures.values()) / len(made.analog.bits),
+            "answered": 1 - sum(made.failures.values()) / self.channels,
         }
