@@ -1,12 +1,6 @@
 """Wireless links: modulation, channels, detection and precoding by analog matrix operations."""
 
-from amcspice.workload.wireless.bit_errors import (
-    Curve,
-    Link,
-    PointFigures,
-    closed_form,
-    run_link,
-)
+from amcspice.workload.wireless.bit_errors import run_link
 from amcspice.workload.wireless.channel import (
     Channel,
     FileChannel,
@@ -17,8 +11,10 @@ from amcspice.workload.wireless.channel import (
     spread_powers,
 )
 from amcspice.workload.wireless.costs import link_costs
+from amcspice.workload.wireless.curve import Curve, PointFigures
 from amcspice.workload.wireless.equalizer import as_equalizer
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
+from amcspice.workload.wireless.link import Link, closed_form
 from amcspice.workload.wireless.processing import (
     GinvReceiver,
     Plan,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from amcspice.system import Cost
-from amcspice.workload.wireless.bit_errors import Curve
+from amcspice.workload.wireless.curve import Curve
 
 __all__ = ["link_costs"]
 

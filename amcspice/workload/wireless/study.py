@@ -15,8 +15,10 @@ from amcspice.algorithm.system import Figures, Point, System
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import Name, Quantity, parameters
 from amcspice.system import Chip
-from amcspice.workload.wireless.bit_errors import Curve, DetectorName, Link, run_link
+from amcspice.workload.wireless.bit_errors import run_link
 from amcspice.workload.wireless.channel import Channel, FileChannel, Kronecker, Rayleigh
+from amcspice.workload.wireless.curve import Curve
+from amcspice.workload.wireless.link import DetectorName, Link
 from amcspice.workload.wireless.processing import Plan
 from amcspice.workload.wireless.qam import ModulationName, modulation
 from amcspice.workload.wireless.solvers import MappingName, SolverOptions
