@@ -22,7 +22,7 @@ WHAT: tuple[What, ...] = ("all", "digital", "hardware")
 WHY = {
     "diverges": "the iteration diverges",
     "indefinite": "the iteration ends, as the programmed matrix is not positive definite",
-    "iterations": "the residual was not reached in the iterations that were allowed",
+    "iterations": "the residual was not reached in the iterations that were allowed: give more",
     "unstable": "the programmed circuit is unstable",
 }
 """Reasons that a channel has no answer, in words."""

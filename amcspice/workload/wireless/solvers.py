@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from amcspice.algorithm import iterate, refine
+from amcspice.algorithm import Iterated, iterate, refine
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
 from amcspice.system import Chip, Ledger, ProgrammedMatrix
@@ -32,6 +32,10 @@ MappingName = Literal["fixed-diagonal", "programmed"]
 
 COMPLEX = 8.0
 """Digital operations of a complex multiplication and addition."""
+
+
+LARGE = 0.1
+"""Residual above which an iteration that ended is no answer."""
 
 
 class LinearSolver(Protocol):
@@ -145,13 +149,17 @@ class IteratedSolver:
             residual=self.options.residual, iterations=self.options.iterations,
             ledger=self.chip.ledger,
         )  # fmt: skip
-        steps = made.steps
-        if made.failed:
-            self.failure = made.reason
-        elif made.reason == "iterations":
-            grows = steps[-1].residual >= steps[0].residual
-            self.failure = "diverges" if grows else "iterations"
+        self.failure = _failure(made) or self.failure
         return form.restore(made.x.T).T
+
+
+def _failure(made: Iterated) -> str:
+    """Return why an iteration is no answer; empty if it is one."""
+    residuals = [step.residual for step in made.steps]
+    if made.reason in ("floor", "iterations") and min(residuals) > LARGE:
+        # It grew slowly, and was given up before it was large: converters leave no such floor.
+        return "diverges" if max(residuals) > residuals[0] else "iterations"
+    return made.reason if made.failed or made.reason == "iterations" else ""
 
 
 @dataclass(frozen=True, eq=False)
