@@ -226,7 +226,7 @@ def test_iterations_end_at_the_inverse_of_the_same_cells(method):
         expected = evm(real + 1j * imaginary, x)
         assert expected > 0.005
         assert evm(solver.solve(A @ x), x) == pytest.approx(expected, rel=0.01)
-        assert not solver.failure
+        assert not solver.ended
 
 
 def test_iterations_that_diverge_are_no_rate():
@@ -240,6 +240,15 @@ def test_iterations_that_diverge_are_no_rate():
     assert [point.failures for point in curve.points] == [{"diverges": 2}] * 2
     assert curve.to_json()["ber"] == [None, None]
     assert "no answer for 2 channels: the iteration diverges" in curve.cautions
+
+
+def test_iterations_that_are_cut_short_are_told():
+    plan = Plan("cg", options=SolverOptions(iterations=2))
+    curve = run_link(Link(MASSIVE, modulation("qpsk")), chip(), [6.0], plan=plan, channels=2)
+    assert curve.points[0].short == 2
+    assert not curve.points[0].failed
+    assert any("did not get there" in said for said in curve.cautions)
+    assert 0.03 < curve.points[0].evm("hardware") < 0.2
 
 
 @pytest.mark.parametrize("circuit", ["ginv-compact", "ginv-classic"])

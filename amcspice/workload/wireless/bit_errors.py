@@ -116,7 +116,7 @@ def _uplink(
         analog = analog / np.diag(made.detect(known))[:, None]
         chip.ledger.compute("gains", 6.0 * analog.size)
         digital = digital / np.diag(np.linalg.solve(gram, known.conj().T @ known))[:, None]
-    _count(points, sent, analog, digital, made.failure)
+    _count(points, sent, analog, digital, made.ended)
 
 
 def _downlink(
@@ -135,7 +135,7 @@ def _downlink(
         noises = [10 ** (-point.snr_db / 20) * sent.noise for point in points]
         received.append(np.hstack([arriving + noise for noise in noises]) / gains[:, None])
     analog, digital = received
-    _count(points, sent, analog, digital, made.failure)
+    _count(points, sent, analog, digital, made.ended)
 
 
 def chip_of_twin() -> Chip:
@@ -143,7 +143,7 @@ def chip_of_twin() -> Chip:
     return Chip(fidelity="ideal")
 
 
-def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, failure: str) -> None:
+def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, ended: str) -> None:
     parts = zip(
         points,
         np.split(analog, len(points), axis=1),
@@ -152,8 +152,9 @@ def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, fa
     )
     for point, made, exact in parts:
         point.add(sent, made, exact)
-    if failure:
-        _fail(points, failure)
+        point.short += ended == "iterations"
+    if ended not in ("", "iterations"):
+        _fail(points, ended)
 
 
 def _fail(points: Iterable[PointFigures], reason: str) -> None:

@@ -35,7 +35,7 @@ COMPLEX = 8.0
 
 
 LARGE = 0.1
-"""Residual above which an iteration that ended is no answer."""
+"""Residual above which one that has grown is no floor of converters."""
 
 
 class LinearSolver(Protocol):
@@ -126,14 +126,15 @@ class IteratedSolver:
 
     Attributes
     ----------
-    failure : str
-        Why there is no solution: the iteration diverged, or did not get there; empty if there is.
+    ended : str
+        Why it fell short: ``iterations`` were not enough, or there is no solution, as it
+        ``diverges`` or is ``indefinite``; empty if it did not.
     """
 
     def __init__(self, chip: Chip, matrix: Complex, method: Any, options: SolverOptions) -> None:
         self.chip, self.matrix, self.method, self.options = chip, matrix, method, options
         self.real = PROBLEMS["inv"].circuit_form(matrix, None, {}).matrix
-        n, self.failure = len(self.real), ""
+        n, self.ended = len(self.real), ""
         middle = float(np.diag(matrix).real.mean())
         fixed = options.mapping == "fixed-diagonal"
         held = self.real - middle * np.eye(n) if fixed else self.real
@@ -149,20 +150,20 @@ class IteratedSolver:
             residual=self.options.residual, iterations=self.options.iterations,
             ledger=self.chip.ledger,
         )  # fmt: skip
-        self.failure = _failure(made) or self.failure
+        self.ended = _short(made) or self.ended
         return form.restore(made.x.T).T
 
 
-def _failure(made: Iterated) -> str:
-    """Return why an iteration is no answer; empty if it is one."""
+def _short(made: Iterated) -> str:
+    """Return why an iteration fell short; empty if it did not."""
     residuals = [step.residual for step in made.steps]
-    if made.reason in ("floor", "iterations") and min(residuals) > LARGE:
-        # It grew slowly, and was given up before it was large: converters leave no such floor.
-        return "diverges" if max(residuals) > residuals[0] else "iterations"
-    return made.reason if made.failed or made.reason == "iterations" else ""
+    if made.failed:
+        return made.reason
+    if min(residuals) > LARGE and max(residuals) > residuals[0]:
+        return "diverges"  # slowly, and given up before it was large
+    return made.reason if made.reason == "iterations" else ""
 
 
-@dataclass(frozen=True, eq=False)
 class RefinedSolver:
     """A coarse inverse on the chip, refined with digital products.
 
@@ -171,11 +172,15 @@ class RefinedSolver:
     inverse : ProgrammedMatrix
     matrix : ndarray, shape (K, K)
     options : SolverOptions
+
+    Attributes
+    ----------
+    ended : str
+        See `IteratedSolver`.
     """
 
-    inverse: ProgrammedMatrix
-    matrix: Complex
-    options: SolverOptions
+    def __init__(self, inverse: ProgrammedMatrix, matrix: Complex, options: SolverOptions) -> None:
+        self.inverse, self.matrix, self.options, self.ended = inverse, matrix, options, ""
 
     def solve(self, b: Any) -> Any:
         """See `LinearSolver.solve`."""
@@ -183,6 +188,8 @@ class RefinedSolver:
             self.inverse, self.matrix, b, ledger=self.inverse.chip.ledger, method="gcr",
             bits=self.options.bits, iterations=self.options.iterations,
         )  # fmt: skip
+        if made.reason in ("diverges", "iterations"):
+            self.ended = made.reason
         return made.x
 
 
