@@ -481,6 +481,16 @@ def test_equaliser_stands_where_sionna_calls_its_own(detector):
         as_equalizer(device, "ml")
 
 
+def test_what_is_released_answers_as_before():
+    device = chip(write_noise=0.02)
+    made = device.program(scaled_gram(Rayleigh(8, 2).draw(0)), "inv", diagonal="fixed")
+    b = symbols(0, 3, 2)
+    before, operations = made.solve(b), device.ledger.operations
+    made.release()
+    np.testing.assert_array_equal(made.solve(b), before)
+    assert device.ledger.operations == operations + 3  # nothing is calibrated again
+
+
 def test_digital_work_stands_in_the_ledger():
     """Gram matrix, matched filter, solution: flops counted by hand."""
     H, device = Rayleigh(8, 2).draw(0), chip()

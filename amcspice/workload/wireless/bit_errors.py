@@ -81,13 +81,15 @@ def run_link(
         ]
         if not waiting:
             break
-        sent = Sent.of(link, vectors, number, seed)
+        before, sent = len(chip.matrices), Sent.of(link, vectors, number, seed)
         for load, group in _by_load(link, waiting).items():
             send = _uplink if link.direction == "uplink" else _downlink
             try:
                 send(link, chip, plan or Plan(), load, group, sent, number, seed)
             except UnstableError:
                 _fail(group, "unstable")
+        for matrix in chip.matrices[before:]:
+            matrix.release()  # no other channel asks for it
         if progress is not None:
             progress(1)
     return Curve(link, tuple(points), chip, vectors)
