@@ -22,6 +22,7 @@ from .processing import (
     receiver,
 )
 from .qam import MODULATIONS, Modulation, modulation
+from .slnr import leakage_beams
 from .solvers import LinearSolver, SolverOptions, gram_solver
 from .study import BitErrorStudy
 
@@ -49,6 +50,7 @@ __all__ = [
     "estimated",
     "evm",
     "gram_solver",
+    "leakage_beams",
     "link_costs",
     "modulation",
     "noise_variance",
