@@ -72,15 +72,16 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
     _check(studies, plot, settings)
     settings.write_config(problem=BitErrorStudy.name, snr=snr, modulation=modulation, **chosen)
     settings = settings if "fidelity" in settings.given else settings.at("dc")
-    curves, contents, verifications = {}, {}, []
+    curves, contents, verifications = {}, {}, {}
     with progress(sum(study.channels for study in studies.values()), "channels") as advance:
         for name, study in studies.items():
-            curves[name], verification = _run(study, ratios, settings, advance)
-            contents[name] = _content(curves[name], verification)
-            verifications.append(verification)
+            curves[name], verifications[name] = _run(study, ratios, settings, advance)
+            contents[name] = _content(curves[name], verifications[name])
     for name, content in contents.items():
         if str(settings.json) != "-":
             _show(curves[name], content)
+            if verifications[name] is not None:
+                click.echo(str(verifications[name]))
         for sentence in content["cautions"]:
             click.echo(f"note: {name}: {sentence}", err=True)
     if plot is not None:
@@ -91,9 +92,7 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
         "wall_time_s": time.perf_counter() - started,
     }
     settings.write_json(_together(contents) | {"provenance": provenance})
-    for verification in verifications:
-        if verification is not None and str(settings.json) != "-":
-            click.echo(str(verification))
+    for verification in verifications.values():
         settings.confirm(verification)
     if any(point.failed for curve in curves.values() for point in curve.points):
         click.get_current_context().exit(1)
