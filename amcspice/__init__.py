@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         solve,
     )
     from amcspice.system import Chip, Cost, Ledger, ProgrammedMatrix, Technology
+    from amcspice.workload import wireless
 
 __version__ = "0.1.0"
 
@@ -140,6 +141,7 @@ __all__ = [
     "simulate",
     "solve",
     "to_pyspice",
+    "wireless",
     "write_verify",
 ]
 
@@ -159,8 +161,13 @@ _ROOMS = (
 )
 
 
+_MODULES = {"wireless": "amcspice.workload.wireless"}
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from the room that holds it."""
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in __all__:
         for room in _ROOMS:
             module = importlib.import_module(f"amcspice.{room}")

@@ -14,6 +14,7 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
 
@@ -31,7 +32,10 @@ def _fault(entry: Any) -> str | None:
 SYSTEMS: Registry[type[System]] = Registry(
     "system",
     "amcspice.systems",
-    {system.name: system for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy)},
+    {
+        system.name: system
+        for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy)
+    },
     _fault,
 )
 """Every system by the name that it has as a problem of sweeps."""
