@@ -1,5 +1,11 @@
 """Wireless links: modulation, channels, detection and precoding by analog matrix operations."""
 
+from amcspice.workload.wireless.ageing import (
+    ageing_evm,
+    coherence_time,
+    doppler,
+    update_interval,
+)
 from amcspice.workload.wireless.bit_errors import run_link
 from amcspice.workload.wireless.channel import (
     Channel,
@@ -14,6 +20,7 @@ from amcspice.workload.wireless.costs import link_costs
 from amcspice.workload.wireless.curve import Curve, PointFigures
 from amcspice.workload.wireless.equalizer import as_equalizer
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
+from amcspice.workload.wireless.latency import Latency, LatencyStudy
 from amcspice.workload.wireless.link import Link, closed_form
 from amcspice.workload.wireless.processing import (
     GinvReceiver,
@@ -26,6 +33,7 @@ from amcspice.workload.wireless.processing import (
 from amcspice.workload.wireless.qam import MODULATIONS, Modulation, modulation
 from amcspice.workload.wireless.solvers import LinearSolver, SolverOptions, gram_solver
 from amcspice.workload.wireless.study import BitErrorStudy
+from amcspice.workload.wireless.updates import Update, updates
 
 __all__ = [
     "MODULATIONS",
@@ -36,6 +44,8 @@ __all__ = [
     "FileChannel",
     "GinvReceiver",
     "Kronecker",
+    "Latency",
+    "LatencyStudy",
     "LinearSolver",
     "Link",
     "Modulation",
@@ -45,9 +55,13 @@ __all__ = [
     "Rayleigh",
     "Receiver",
     "SolverOptions",
+    "Update",
+    "ageing_evm",
     "as_equalizer",
     "best_gain",
     "closed_form",
+    "coherence_time",
+    "doppler",
     "estimated",
     "evm",
     "gram_solver",
@@ -58,4 +72,6 @@ __all__ = [
     "receiver",
     "run_link",
     "spread_powers",
+    "update_interval",
+    "updates",
 ]
