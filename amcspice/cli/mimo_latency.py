@@ -139,7 +139,7 @@ def _show(study: LatencyStudy, made: Latency, rows: list[Update]) -> None:
         f"writing, {si(bit['ignored'], 'J')} without"
     )
     table = Table(
-        title="users who move, writing counted: bits of an array that is never idle, energy of a block",
+        title="users who move, writing counted; bits of an array that is never idle, J of a block",
         title_justify="left",
     )
     for name in ("km/h", "coherent", "write every", "takes", "pulses/s", "life", "bit/s", "J/bit"):
