@@ -15,6 +15,7 @@ from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
 from amcspice.workload.wireless.latency import LatencyStudy
+from amcspice.workload.wireless.ofdm import OfdmStudy
 from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
@@ -37,6 +38,7 @@ SYSTEMS: Registry[type[System]] = Registry(
         system.name: system
         for system in (
             BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy, LatencyStudy,
+            OfdmStudy,
         )
     },
     _fault,

@@ -22,6 +22,7 @@ from amcspice.workload.wireless.equalizer import as_equalizer
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
 from amcspice.workload.wireless.latency import Latency, LatencyStudy
 from amcspice.workload.wireless.link import Link, closed_form
+from amcspice.workload.wireless.ofdm import Ofdm, OfdmStudy
 from amcspice.workload.wireless.processing import (
     GinvReceiver,
     Plan,
@@ -49,6 +50,8 @@ __all__ = [
     "LinearSolver",
     "Link",
     "Modulation",
+    "Ofdm",
+    "OfdmStudy",
     "Plan",
     "PointFigures",
     "Precoder",
