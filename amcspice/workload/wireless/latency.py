@@ -18,7 +18,7 @@ from pydantic import Field
 
 from amcspice.algorithm.system import Figures, Point, System
 from amcspice.circuit import CIRCUITS, Circuit
-from amcspice.engine import LinearModel
+from amcspice.engine import LinearModel, get_backend
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.reduction import reduce_to_ports
 from amcspice.schema import Name, Quantity, parameters
@@ -218,7 +218,7 @@ class LatencyStudy(System):
         UnsupportedError
             If the chip's fidelity has no time, or a channel makes an unstable chain.
         """
-        if chip.analysis.fidelity in ("dc", "ideal"):
+        if not get_backend(chip.analysis).in_time:
             raise UnsupportedError(
                 f"fidelity {chip.analysis.fidelity} has no time: take behavioural, reduced or flat"
             )

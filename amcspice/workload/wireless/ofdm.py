@@ -200,7 +200,7 @@ class OfdmStudy(System):
         self, chip: Chip, radices: tuple[int, ...], circuit: dict[str, Any], sent: Complex
     ) -> list[Any]:
         """Return the sender's and the receiver's transform, on the chip or ideal."""
-        made = []
+        made: list[Any] = []
         samples = np.fft.ifft(sent, axis=0, norm="ortho")
         for name, inverse, vectors in (("idft", True, sent), ("dft", False, samples)):
             if self.transform not in (name, "both"):
@@ -225,7 +225,7 @@ class OfdmStudy(System):
                 f"{LARGEST_ON_CHIP} points"
             )
         converts = chip.hardware.dac is not None or chip.hardware.adc is not None
-        if chip.analysis.fidelity != "dc" or circuit or converts:
+        if not chip.analysis_has_no_time or circuit or converts:
             raise UnsupportedError(
                 f"an array of {radices[0]} points: more than {LARGEST_ON_CHIP} are known at "
                 "fidelity dc, without converters and further parameters of circuits; split it"
