@@ -14,7 +14,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.constants import speed_of_light
-from scipy.optimize import brentq
 from scipy.special import j0, jn_zeros
 
 from amcspice.errors import InputError
@@ -70,6 +69,8 @@ def update_interval(
     InputError
         If ageing never has that EVM, or there are not fewer users than antennas.
     """
+    from scipy.optimize import brentq  # here: whoever needs it waits for it
+
     gain = _gain(users, antennas, aged)
     if not 0 < evm**2 < gain:
         raise InputError(
