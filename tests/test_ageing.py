@@ -62,7 +62,7 @@ def test_table_of_speeds():
 
 
 def test_what_never_happens_is_refused():
-    with pytest.raises(InputError, match="less than 0.378"):
+    with pytest.raises(InputError, match=r"less than 0\.378"):
         update_interval(100.0, 0.5, 16, 128)
     with pytest.raises(InputError, match="fewer users"):
         ageing_evm(100.0, 1e-3, 16, 16)

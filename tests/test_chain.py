@@ -1,4 +1,4 @@
-"""Chains of matched filter, inverse and product: algebra, modes, ngspice, and what they settle in."""
+"""Chains of matched filter, inverse and product: algebra, modes, ngspice, and settling."""
 
 from __future__ import annotations
 

@@ -70,6 +70,10 @@ class Service:
             self._mode, self._made_at = Mode.of(circuit, self.chip.analysis, seed), moment
         return self._mode
 
+    def release(self) -> None:
+        """Let go of the circuit made ready; it is made again, the same, when it is asked for."""
+        self._mode = None
+
     @property
     def circuit(self) -> Circuit:
         """Its circuit."""

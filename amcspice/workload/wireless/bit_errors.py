@@ -81,13 +81,15 @@ def run_link(
         ]
         if not waiting:
             break
-        sent = Sent.of(link, vectors, number, seed)
+        before, sent = len(chip.matrices), Sent.of(link, vectors, number, seed)
         for load, group in _by_load(link, waiting).items():
             send = _uplink if link.direction == "uplink" else _downlink
             try:
                 send(link, chip, plan or Plan(), load, group, sent, number, seed)
             except UnstableError:
                 _fail(group, "unstable")
+        for matrix in chip.matrices[before:]:
+            matrix.release()  # no other channel asks for it
         if progress is not None:
             progress(1)
     return Curve(link, tuple(points), chip, vectors)
@@ -116,7 +118,7 @@ def _uplink(
         analog = analog / np.diag(made.detect(known))[:, None]
         chip.ledger.compute("gains", 6.0 * analog.size)
         digital = digital / np.diag(np.linalg.solve(gram, known.conj().T @ known))[:, None]
-    _count(points, sent, analog, digital, made.failure)
+    _count(points, sent, analog, digital, made.ended)
 
 
 def _downlink(
@@ -135,7 +137,7 @@ def _downlink(
         noises = [10 ** (-point.snr_db / 20) * sent.noise for point in points]
         received.append(np.hstack([arriving + noise for noise in noises]) / gains[:, None])
     analog, digital = received
-    _count(points, sent, analog, digital, made.failure)
+    _count(points, sent, analog, digital, made.ended)
 
 
 def chip_of_twin() -> Chip:
@@ -143,7 +145,7 @@ def chip_of_twin() -> Chip:
     return Chip(fidelity="ideal")
 
 
-def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, failure: str) -> None:
+def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, ended: str) -> None:
     parts = zip(
         points,
         np.split(analog, len(points), axis=1),
@@ -152,8 +154,9 @@ def _count(points: list[PointFigures], sent: Sent, analog: Any, digital: Any, fa
     )
     for point, made, exact in parts:
         point.add(sent, made, exact)
-    if failure:
-        _fail(points, failure)
+        point.short += ended == "iterations"
+    if ended not in ("", "iterations"):
+        _fail(points, ended)
 
 
 def _fail(points: Iterable[PointFigures], reason: str) -> None:

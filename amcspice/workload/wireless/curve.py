@@ -22,7 +22,6 @@ WHAT: tuple[What, ...] = ("all", "digital", "hardware")
 WHY = {
     "diverges": "the iteration diverges",
     "indefinite": "the iteration ends, as the programmed matrix is not positive definite",
-    "iterations": "the residual was not reached in the iterations that were allowed",
     "unstable": "the programmed circuit is unstable",
 }
 """Reasons that a channel has no answer, in words."""
@@ -49,6 +48,8 @@ class PointFigures:
     digital: ErrorCount = field(default_factory=ErrorCount)
     failures: dict[str, int] = field(default_factory=dict)
     """Channels without an answer, by the reason."""
+    short: int = 0
+    """Channels whose solver had not got there after the iterations that were allowed."""
 
     def __post_init__(self) -> None:
         self._powers = np.zeros((len(WHAT), self.users))
@@ -114,6 +115,12 @@ class Curve:
                 failures[reason] = max(failures.get(reason, 0), count)
         for reason, count in failures.items():
             said.append(f"no answer for {count} channels: {WHY[reason]}")
+        short = max(point.short for point in self.points)
+        if short:
+            said.append(
+                f"the solver did not get there in the iterations that were allowed, {short} "
+                "channels"
+            )
         beyond = sum(int(row["saturated"]) for _, row in self.chip.ledger.sums("operation"))
         if beyond:
             said.append(f"{beyond} operations saturate in every range tried")

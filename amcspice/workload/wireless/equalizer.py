@@ -56,8 +56,8 @@ def as_equalizer(
     >>> equalise = amc.wireless.as_equalizer(amc.Chip(gain=1e9), "zf")
     >>> h, x = amc.wireless.Rayleigh(8, 2).draw(0), np.array([1.0, 1j])
     >>> symbols, variances = equalise(h @ x, h, 0.01 * np.eye(8))
-    >>> symbols.round(3)
-    array([1.+0.j, 0.+1.j])
+    >>> bool(abs(symbols - x).max() < 1e-4), variances.shape
+    (True, (2,))
     """
     if detector not in ("zf", "mmse"):
         raise InputError(f"detector = {detector!r}: must be zf or mmse")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 __all__ = ["CONFIDENCE", "ErrorCount", "best_gain", "evm", "interval"]
 
@@ -86,7 +86,7 @@ def interval(errors: float, bits: float, confidence: float = CONFIDENCE) -> tupl
     """
     if not bits:
         return 0.0, 1.0
-    z = float(ndtri(0.5 + confidence / 2))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
     rate, share = errors / bits, z**2 / bits
     middle = (rate + share / 2) / (1 + share)
     half = z / (1 + share) * np.sqrt(rate * (1 - rate) / bits + share / (4 * bits))

@@ -117,9 +117,9 @@ class Receiver:
         self.filter = _product(chip, channel.conj().T, plan, "matched filter")
 
     @property
-    def failure(self) -> str:
-        """Why there are no symbols: an iteration diverged; empty if there are."""
-        return getattr(self.gram.solver, "failure", "")
+    def ended(self) -> str:
+        """Why an iteration fell short, see `IteratedSolver`; empty if it did not."""
+        return getattr(self.gram.solver, "ended", "")
 
     def detect(self, y: Any) -> Any:
         """Return symbols (K, N) of what antennas receive, (M, N)."""
@@ -147,7 +147,7 @@ class GinvReceiver:
         Further parameters of it.
     """
 
-    failure = ""
+    ended = ""
 
     def __init__(
         self, chip: Chip, channel: Complex, load: float, *, equalise: bool = True, **circuit: Any
@@ -190,9 +190,9 @@ class Precoder:
         self.powers /= np.sqrt(users * sent if equal_powers else sent.sum())[..., None]
 
     @property
-    def failure(self) -> str:
-        """See `Receiver.failure`."""
-        return getattr(self.gram.solver, "failure", "")
+    def ended(self) -> str:
+        """See `Receiver.ended`."""
+        return getattr(self.gram.solver, "ended", "")
 
     def send(self, symbols: Any) -> Any:
         """Return what antennas send, (M, N), for symbols (K, N)."""

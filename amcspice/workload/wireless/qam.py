@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import erfc
 
 from amcspice.errors import InputError, did_you_mean
 
@@ -134,7 +134,7 @@ class Modulation:
             for i in range(side - side // 2**place):
                 turned = i * 2 ** (place - 1) / side
                 weight = (-1) ** int(turned) * (2 ** (place - 1) - int(turned + 0.5))
-                rate = rate + weight * erfc((2 * i + 1) * away)
+                rate = rate + weight * scipy.special.erfc((2 * i + 1) * away)
         return np.asarray(rate / side / (self.bits // 2))
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from amcspice.algorithm import iterate, refine
+from amcspice.algorithm import Iterated, iterate, refine
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
 from amcspice.system import Chip, Ledger, ProgrammedMatrix
@@ -32,6 +32,10 @@ MappingName = Literal["fixed-diagonal", "programmed"]
 
 COMPLEX = 8.0
 """Digital operations of a complex multiplication and addition."""
+
+
+LARGE = 0.1
+"""Residual above which one that has grown is no floor of converters."""
 
 
 class LinearSolver(Protocol):
@@ -122,14 +126,15 @@ class IteratedSolver:
 
     Attributes
     ----------
-    failure : str
-        Why there is no solution: the iteration diverged, or did not get there; empty if there is.
+    ended : str
+        Why it fell short: ``iterations`` were not enough, or there is no solution, as it
+        ``diverges`` or is ``indefinite``; empty if it did not.
     """
 
     def __init__(self, chip: Chip, matrix: Complex, method: Any, options: SolverOptions) -> None:
         self.chip, self.matrix, self.method, self.options = chip, matrix, method, options
         self.real = PROBLEMS["inv"].circuit_form(matrix, None, {}).matrix
-        n, self.failure = len(self.real), ""
+        n, self.ended = len(self.real), ""
         middle = float(np.diag(matrix).real.mean())
         fixed = options.mapping == "fixed-diagonal"
         held = self.real - middle * np.eye(n) if fixed else self.real
@@ -145,16 +150,20 @@ class IteratedSolver:
             residual=self.options.residual, iterations=self.options.iterations,
             ledger=self.chip.ledger,
         )  # fmt: skip
-        steps = made.steps
-        if made.failed:
-            self.failure = made.reason
-        elif made.reason == "iterations":
-            grows = steps[-1].residual >= steps[0].residual
-            self.failure = "diverges" if grows else "iterations"
+        self.ended = _short(made) or self.ended
         return form.restore(made.x.T).T
 
 
-@dataclass(frozen=True, eq=False)
+def _short(made: Iterated) -> str:
+    """Return why an iteration fell short; empty if it did not."""
+    residuals = [step.residual for step in made.steps]
+    if made.failed:
+        return made.reason
+    if min(residuals) > LARGE and max(residuals) > residuals[0]:
+        return "diverges"  # slowly, and given up before it was large
+    return made.reason if made.reason == "iterations" else ""
+
+
 class RefinedSolver:
     """A coarse inverse on the chip, refined with digital products.
 
@@ -163,11 +172,15 @@ class RefinedSolver:
     inverse : ProgrammedMatrix
     matrix : ndarray, shape (K, K)
     options : SolverOptions
+
+    Attributes
+    ----------
+    ended : str
+        See `IteratedSolver`.
     """
 
-    inverse: ProgrammedMatrix
-    matrix: Complex
-    options: SolverOptions
+    def __init__(self, inverse: ProgrammedMatrix, matrix: Complex, options: SolverOptions) -> None:
+        self.inverse, self.matrix, self.options, self.ended = inverse, matrix, options, ""
 
     def solve(self, b: Any) -> Any:
         """See `LinearSolver.solve`."""
@@ -175,6 +188,8 @@ class RefinedSolver:
             self.inverse, self.matrix, b, ledger=self.inverse.chip.ledger, method="gcr",
             bits=self.options.bits, iterations=self.options.iterations,
         )  # fmt: skip
+        if made.reason in ("diverges", "iterations"):
+            self.ended = made.reason
         return made.x
 
 
