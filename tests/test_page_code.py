@@ -21,7 +21,9 @@ PAGES = {
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
+    "docs/ofdm.md": "",
     "docs/recommender.md": "",
+    "docs/wireless.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""
