@@ -22,6 +22,7 @@ from amcspice.workload.wireless import (
     closed_form,
     evm,
     gram_solver,
+    leakage_beams,
     modulation,
     noise_variance,
     precoder,
@@ -141,6 +142,27 @@ def test_slnr_has_the_directions_of_leakage_by_eigenvectors():
         cosine = abs(best.conj() @ W[:, user]) / np.linalg.norm(best) / np.linalg.norm(W[:, user])
         assert cosine == pytest.approx(1, abs=1e-12)
         assert np.linalg.norm(W[:, user]) ** 2 == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("solver", ["digital", "inv"])
+def test_beams_of_users_with_several_antennas_leak_least(solver):
+    """The ratio is the largest generalised eigenvalue, user by user."""
+    from scipy.linalg import eigh
+
+    channels = np.array([Rayleigh(12, 2).draw(user) for user in range(3)])
+    beams = leakage_beams(chip(gain=1e9), channels, 0.5, Plan(solver))
+    for user, w in enumerate(beams.T):
+        wanted = channels[user] @ channels[user].conj().T
+        leakage = 0.5 * np.eye(12) + sum(
+            H @ H.conj().T for k, H in enumerate(channels) if k != user
+        )
+        ratio = (w.conj() @ wanted @ w / (w.conj() @ leakage @ w)).real
+        best = eigh(wanted, leakage, eigvals_only=True)[-1]
+        assert ratio == pytest.approx(best, rel=1e-10 if solver == "digital" else 1e-5)
+    with pytest.raises(amc.InputError, match="no more antennas"):
+        leakage_beams(chip(), channels[:, :4], 0.5)
+    with pytest.raises(amc.InputError, match="above zero"):
+        leakage_beams(chip(), channels, 0.0)
 
 
 def test_both_directions_have_nearly_the_same_rates():

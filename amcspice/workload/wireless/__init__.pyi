@@ -25,6 +25,7 @@ from .processing import (
     receiver,
 )
 from .qam import MODULATIONS, Modulation, modulation
+from .slnr import leakage_beams
 from .solvers import LinearSolver, SolverOptions, gram_solver
 from .study import BitErrorStudy
 from .updates import Update, updates
@@ -61,6 +62,7 @@ __all__ = [
     "estimated",
     "evm",
     "gram_solver",
+    "leakage_beams",
     "link_costs",
     "modulation",
     "noise_variance",
