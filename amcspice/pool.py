@@ -99,6 +99,7 @@ class Pool:
         report: Callable[[Any], None] | None = None,
         *,
         short: bool = False,
+        here: Callable[[T, Report], R] | None = None,
     ) -> list[R]:
         """Apply a function to every task and return the results in order.
 
@@ -114,6 +115,8 @@ class Pool:
         short : bool
             Tasks take less than a process takes to start: they run here as long as what is left,
             at the pace of those before, would end no sooner in processes.
+        here : callable, optional
+            Takes the place of the function in this process, where it has something at hand.
 
         Raises
         ------
@@ -127,14 +130,16 @@ class Pool:
         queue = list(tasks)
         progress = report or (lambda _count: None)
         results: list[R] = []
+        pace = 0.0
         with threadpool_limits(1):
-            begun = time.perf_counter()
             while len(results) < len(queue):
                 left = len(queue) - len(results)
-                pace = (time.perf_counter() - begun) / len(results) if results else 0.0
                 if min(self.jobs, left) > 1 and not (short and self._not_worth(left * pace)):
                     break
-                results.append(function(queue[len(results)], progress))
+                begun = time.process_time()
+                results.append((here or function)(queue[len(results)], progress))
+                if len(results) > 1:  # the first one loads what all need
+                    pace = max(pace, time.process_time() - begun)
         if len(results) == len(queue):
             return results
         left_over = queue[len(results) :]

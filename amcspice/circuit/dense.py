@@ -22,7 +22,7 @@ def as_dense(values: Any, what: str) -> Any:
     InputError
         If it does not fit into memory.
     """
-    if not scipy.sparse.issparse(values):
+    if not (hasattr(values, "toarray") and scipy.sparse.issparse(values)):
         return values
     sparse: Any = values
     check_dense(sparse.shape, what, sparse.dtype.itemsize)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from amcspice.simulation.once import Outcome, run_once
 __all__ = ["run_shared"]
 
 PARTS_PER_JOB = 4
-"""Parts that each process gets of a run, so that none waits long for the last one."""
+"""Parts that each process gets of a run, so that none waits long for the last one; short ones
+four times as many, so that the first of them tell whether processes pay."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +32,12 @@ class _Part:
     give_up: bool
 
 
-def _run_part(part: _Part, report: Report) -> Outcome:
-    batch = Batch.of([part.circuit])
+def _run_part(part: _Part, report: Report, prepared: Prepared | None = None) -> Outcome:
+    """Run a part, of a circuit that is prepared here unless it was before."""
+    prepared = prepared or get_backend(part.analysis).prepare(Batch.of([part.circuit]))
     return run_once(
-        get_backend(part.analysis).prepare(batch),
-        Drive.of(batch, [part.currents]),
+        prepared,
+        Drive.of(prepared.batch, [part.currents]),
         part.analysis,
         lead=part.lead,
         forecast=part.forecast,
@@ -72,7 +75,7 @@ def run_shared(
         )
     # Parts are whole chunks: where a chunk begins never depends on the number of jobs.
     short = not get_backend(analysis).uses_ngspice
-    size = chunk * max(1, chunks // (PARTS_PER_JOB * pool.jobs))
+    size = chunk * max(1, chunks // ((4 if short else 1) * PARTS_PER_JOB * pool.jobs))
     parts = [
         _Part(
             prepared.batch.circuit, analysis,
@@ -82,7 +85,8 @@ def run_shared(
         )
         for first in range(0, count, size)
     ]  # fmt: skip
-    return Outcome.join(pool.map(_run_part, parts, report, short=short))
+    here = functools.partial(_run_part, prepared=prepared)
+    return Outcome.join(pool.map(_run_part, parts, report, short=short, here=here))
 
 
 def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
