@@ -195,6 +195,23 @@ def inv_blocks(d):
     terminal(d, 20.9, 0, "y")
 
 
+def chain(d):
+    """Draw a line for every vector, a box for every circuit, of all three in a row."""
+    for left, label in ((1.0, "z: A'"), (6.2, "(A'A)⁻¹"), (9.6, "A")):
+        right = left + 2.2
+        line(d, (left, 0.7), (right, 0.7), (right, -0.7), (left, -0.7), (left, 0.7))
+        d += elm.Label().at((left + 1.1, -0.12)).label(label, halign="center")
+    terminal(d, 0, 0, "b", left=True)
+    line(d, (0, 0), (1.0, 0))
+    line(d, (3.2, 0), (3.8, 0))
+    d += elm.RBox().at((3.8, 0)).to((5.6, 0)).scale(0.55)
+    d += elm.Label().at((4.7, 0.35)).label("g_in", fontsize=10)
+    line(d, (5.6, 0), (6.2, 0))
+    line(d, (8.4, 0), (9.6, 0))
+    line(d, (11.8, 0), (12.6, 0))
+    terminal(d, 12.6, 0, "x")
+
+
 def ginv_classic(d):
     rows = (0, -2.6)
     right = array(d, 0, 0, rows, ["x₁", "x₂"])
@@ -332,6 +349,7 @@ DRAWINGS = {
     "inv-compensated": inv_compensated,
     "inv-inverters": inv_inverters,
     "inv-blocks": inv_blocks,
+    "chain": chain,
     "ginv-classic": ginv_classic,
     "ginv-compact": ginv_compact,
     "eigen": eigen,

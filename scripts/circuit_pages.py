@@ -112,7 +112,8 @@ def support_matrix():
 
 def page(name):
     """Return the file of a circuit's page."""
-    return "macro.md" if name.startswith("macro") else f"{name}.md"
+    shared = next((each for each in ("macro", "chain") if name.startswith(each)), name)
+    return f"{shared}.md"
 
 
 def write_matrix():
@@ -136,6 +137,10 @@ def problem_of(name):
         A = draw.random((6, 6)) + 3 * np.eye(6)
         A = A - 0.5 * (1 - np.eye(6)) if kind.signed else A
         return kind(A, **common), draw.uniform(-1, 1, 6)
+    if name.startswith("chain"):
+        A = draw.uniform(-1, 1, (12, 4))
+        circuit = kind(A, **common)
+        return circuit, draw.uniform(-1, 1, circuit.input_size)
     if kind.problems == ("mvm",):
         A = draw.uniform(-1 if kind.signed else 0, 1, (6, 4))
         return kind(A, **common), draw.uniform(-1, 1, 4)

@@ -84,6 +84,10 @@ CASES = [
     Case("inv-inverters", signed=True, more={"diagonal": "fixed"}),
     Case("inv-blocks"),
     Case("inv-blocks", signed=True),
+    Case("chain-detector", signed=True, bound=1e-3),
+    Case("chain-precoder", signed=True, bound=1e-3),
+    Case("chain-precoder", signed=True, bound=1e-3, more={"input_conductance": 1.0}),
+    Case("chain-projector", signed=True, bound=1e-3, more={"diagonal": "programmed"}),
     Case("ginv-classic"),
     Case("ginv-classic", more={"ridge": 0.5}),
     Case("ginv-classic", bound=1e-3, more={"constraint": FLOOR}),
@@ -276,6 +280,10 @@ def algebraic_answer(circuit, b):
         return np.linalg.inv(A) @ b
     if circuit.problem == "eig":
         return np.linalg.eigh(A)[1][:, -1:]
+    if circuit.name.startswith("chain"):
+        inner = np.linalg.inv(A.T @ A + circuit.ridge * np.eye(A.shape[1]))
+        filtered = b if circuit.problem == "precode" else A.T @ b
+        return inner @ filtered if circuit.problem == "lstsq" else A @ inner @ filtered
     # |A x - b|^2 + ridge |x|^2 + 2 lasso sum(x), completed to a square.
     normal = A.T @ A + circuit.ridge * np.eye(A.shape[1])
     right = A.T @ b - circuit.lasso

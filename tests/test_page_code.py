@@ -22,7 +22,9 @@ PAGES = {
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/own-cells.md": "",
+    "docs/ofdm.md": "",
     "docs/recommender.md": "",
+    "docs/wireless.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""

@@ -6,6 +6,7 @@ from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.circuit.parts.switches import Switches
+from amcspice.circuit.topologies.chain import DetectorChain, PrecoderChain, ProjectorChain
 from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.ginv_compact import CompactGINV
@@ -34,6 +35,9 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
             CompensatedINV,
             InverterINV,
             UnrolledBlockINV,
+            DetectorChain,
+            PrecoderChain,
+            ProjectorChain,
             ClassicGINV,
             CompactGINV,
             Eigen,
@@ -61,6 +65,7 @@ __all__ = [
     "CompactGINV",
     "CompensatedINV",
     "Constraint",
+    "DetectorChain",
     "Eigen",
     "InverterINV",
     "LeastSquares",
@@ -71,6 +76,8 @@ __all__ = [
     "MacroMVM",
     "Network",
     "NonNegative",
+    "PrecoderChain",
+    "ProjectorChain",
     "Schematic",
     "Switches",
     "Unconstrained",

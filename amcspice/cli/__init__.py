@@ -133,6 +133,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
             "Whether a product in two steps of low rank helps.",
         ),
         "mimo": ("amcspice.cli.mimo:mimo", "Wireless links with many antennas."),
+        "ofdm": ("amcspice.cli.ofdm:ofdm", "OFDM with Fourier transforms in arrays."),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (

@@ -13,6 +13,7 @@ __all__ = ["mimo"]
     cls=LazyGroup,
     commands_at={
         "ber": ("amcspice.cli.mimo_ber:ber", "Bit-error rates of detection and precoding."),
+        "latency": ("amcspice.cli.mimo_latency:latency", "Settling of a chain, and writing."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: amcspice mimo ber --modulation 64qam --snr 8:18:2 --write-noise 0.01",

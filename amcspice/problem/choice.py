@@ -19,6 +19,7 @@ from amcspice.problem.inv import LinearSystem
 from amcspice.problem.lasso import Lasso
 from amcspice.problem.least_squares import LeastSquaresProblem, NonNegativeLeastSquares
 from amcspice.problem.mvm import MatrixProduct
+from amcspice.problem.precoding import Precoding, Projection
 from amcspice.registry import Registry
 
 __all__ = ["PROBLEMS", "circuit_of", "make_circuit", "problem_of"]
@@ -35,7 +36,7 @@ PROBLEMS: Registry[Problem] = Registry(
         problem.name: problem
         for problem in (
             MatrixProduct(), LinearSystem(), LeastSquaresProblem(), NonNegativeLeastSquares(),
-            Lasso(), DominantEigenvector(),
+            Lasso(), DominantEigenvector(), Precoding(), Projection(),
         )
     },
     _fault,
@@ -56,7 +57,8 @@ def make_circuit(
     Parameters
     ----------
     problem : str
-        A name of ``amcspice.PROBLEMS``: ``mvm``, ``inv``, ``lstsq``, ``nnls``, ``lasso``, ``eig``.
+        A name of ``amcspice.PROBLEMS``: ``mvm``, ``inv``, ``lstsq``, ``nnls``, ``lasso``, ``eig``,
+        ``precode``, ``project``.
     matrix : array_like, shape (m, n)
         Of the problem; what the circuit holds follows from it (lasso: [A, -A]).
     circuit : str, optional

@@ -14,6 +14,8 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.wireless.latency import LatencyStudy
+from amcspice.workload.wireless.ofdm import OfdmStudy
 from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
@@ -34,10 +36,13 @@ SYSTEMS: Registry[type[System]] = Registry(
     "amcspice.systems",
     {
         system.name: system
-        for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy)
+        for system in (
+            BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy, LatencyStudy,
+            OfdmStudy,
+        )
     },
     _fault,
-)
+)  # fmt: skip
 """Every system by the name that it has as a problem of sweeps."""
 
 

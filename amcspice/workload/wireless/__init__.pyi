@@ -1,3 +1,4 @@
+from .ageing import ageing_evm, coherence_time, doppler, update_interval
 from .bit_errors import run_link
 from .channel import (
     Channel,
@@ -12,7 +13,9 @@ from .costs import link_costs
 from .curve import Curve, PointFigures
 from .equalizer import as_equalizer
 from .figures import ErrorCount, best_gain, evm
+from .latency import Latency, LatencyStudy
 from .link import Link, closed_form
+from .ofdm import Ofdm, OfdmStudy
 from .processing import (
     GinvReceiver,
     Plan,
@@ -25,6 +28,7 @@ from .qam import MODULATIONS, Modulation, modulation
 from .slnr import leakage_beams
 from .solvers import LinearSolver, SolverOptions, gram_solver
 from .study import BitErrorStudy
+from .updates import Update, updates
 
 __all__ = [
     "MODULATIONS",
@@ -35,18 +39,26 @@ __all__ = [
     "FileChannel",
     "GinvReceiver",
     "Kronecker",
+    "Latency",
+    "LatencyStudy",
     "LinearSolver",
     "Link",
     "Modulation",
+    "Ofdm",
+    "OfdmStudy",
     "Plan",
     "PointFigures",
     "Precoder",
     "Rayleigh",
     "Receiver",
     "SolverOptions",
+    "Update",
+    "ageing_evm",
     "as_equalizer",
     "best_gain",
     "closed_form",
+    "coherence_time",
+    "doppler",
     "estimated",
     "evm",
     "gram_solver",
@@ -58,4 +70,6 @@ __all__ = [
     "receiver",
     "run_link",
     "spread_powers",
+    "update_interval",
+    "updates",
 ]
