@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -58,8 +58,14 @@ class Case:
         feedback = None
         if backend.simulates:
             circuit, feedback = set_feedback(circuit)
-        inputs = Inputs(circuit, vectors)
-        return cls(circuit, vectors, np.ndim(b) == 1, answers, inputs, feedback, predicted)
+        case = cls(
+            circuit, vectors, np.ndim(b) == 1, answers, Inputs(circuit, vectors), feedback,
+            predicted,
+        )  # fmt: skip
+        if not (circuit.range_sets_limits and backend.simulates):
+            return case
+        ranged = circuit.in_range(case.volts_per_unit(backend.analysis))
+        return replace(case, circuit=ranged, inputs=Inputs(ranged, vectors))
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
@@ -75,6 +81,8 @@ class Case:
         It is half as large, or as large as keeps above the floor what stands above it now: to trade
         a wrong answer for one that cannot be read is no gain.
         """
+        if self.circuit.range_sets_limits:  # another range is another circuit
+            return volts
         if self.predicted is not None:  # nothing is known of the outputs
             return volts / 2
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor

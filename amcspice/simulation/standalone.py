@@ -83,6 +83,7 @@ def standalone_deck(
     if volts == "reference":
         answers = problem_of(circuit).answer(circuit, vectors)
         volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.read_voltage))
+    circuit = circuit.in_range(volts)
     model = reduce_to_ports(circuit.schematic)
     linear = LinearModel.of(circuit, model)
     transient = choose_transient(

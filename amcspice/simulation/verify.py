@@ -80,7 +80,8 @@ class Operation:
         if run.feedback is not None and run.feedback.choice == "search":
             changes["eigenvalue"] = run.feedback.eigenvalue
         return cls(
-            circuit=dataclasses.replace(circuit, **changes),  # without what was worked out already
+            # A new one, without what was worked out already.
+            circuit=dataclasses.replace(circuit, **changes).in_range(run.volts_per_unit),
             vectors=vectors[max(at - 1, 0) : at + 1].copy(),
             volts_per_unit=run.volts_per_unit,
             solution=solutions[at].copy(),

@@ -195,7 +195,7 @@ class RestSolver:
                 if rest is not None:
                     codes[at] = pieces
                     sources[rows[at]], held[rows[at]], at_rest[rows[at]] = rest, 0.0, True
-        if circuit.non_negative and self._checks:
+        if circuit.bounded and not circuit.rail_limited and self._checks:
             self._check(codes, rows, at_rest, per_circuit)
         if not at_rest.all():
             sources[~at_rest], held[~at_rest] = np.nan, np.nan

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
@@ -100,6 +100,7 @@ class StaticPorts:
         from_held = resistance @ (pins.minus * (hold > 0)[:, None]).T
         bias = resistance @ (-opamp.bias_current * pins.inputs)
         grounded = np.repeat([bank.floor_at_ground for bank in banks], counts)
+        lowest, highest = output_ranges(circuit, opamp)
         knee = np.inf
         if opamp.slew_rate is not None:
             knee = opamp.slew_rate / (2 * np.pi * opamp.gbw)
@@ -117,8 +118,8 @@ class StaticPorts:
             gain=opamp.gains(len(hold)),
             offset=opamp.offsets(len(hold)),
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             constrained=np.asarray(grounded | (hold > 0)),
             rout=rout,
             knee=knee,
