@@ -73,11 +73,12 @@ class LCA(Circuit):
         float,
         Field(
             gt=0,
+            le=0.7,
             description="Where the gain of the loop falls to one, with every buffer clamped, as a "
             "fraction of the gain-bandwidth product: it sets the feedback of the transimpedance "
             "amplifiers.",
         ),
-        Quantity("", (1e-3, 10)),
+        Quantity("", (1e-3, 1)),
     ] = field(default=0.25, kw_only=True)
     threshold_conductance: Annotated[
         float,

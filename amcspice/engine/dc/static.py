@@ -44,6 +44,8 @@ class StaticPorts:
         none.
     constrained : ndarray of bool, shape (k,)
         Outputs that ground or a hold device keeps from being negative.
+    clamped : ndarray of bool, shape (k,)
+        Outputs that are meant to stop at both ends of their range.
     rout : float
         Output resistance [ohm].
     knee : float
@@ -66,6 +68,7 @@ class StaticPorts:
     lowest: Array
     highest: Array
     constrained: NDArray[np.bool_]
+    clamped: NDArray[np.bool_]
     rout: float
     knee: float
 
@@ -121,6 +124,7 @@ class StaticPorts:
             lowest=lowest,
             highest=highest,
             constrained=np.asarray(grounded | (hold > 0)),
+            clamped=np.repeat([bank.clamp is not None for bank in banks], counts),
             rout=rout,
             knee=knee,
         )
