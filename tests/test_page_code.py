@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "",
     "docs/cells.md": "",
     "docs/circuits/inv-blocks.md": "",
+    "docs/circuits/lca.md": "",
     "docs/complex.md": "",
     "docs/converters.md": "",
     "docs/cost.md": "",
@@ -22,6 +23,7 @@ PAGES = {
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
     "docs/recommender.md": "",
+    "docs/sparse.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""

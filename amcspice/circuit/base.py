@@ -305,6 +305,11 @@ class Circuit(metaclass=_TakesHardware):
             return by_cells
         return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0))
 
+    @property
+    def open_range(self) -> bool:
+        """Whether voltages at which outputs stop by design wait for a range."""
+        return False
+
     def in_range(self, volts_per_unit: float) -> Circuit:
         """Return the circuit as it is set for a range; most are the same in every one.
 

@@ -118,7 +118,11 @@ def instances(
             if opamp.subcircuit is not None:
                 series = float(offsets[number] - opamp.offset)
             elif not opamp.matched:
-                parameters = {**parameters, "a0": float(gains[number]), "vos": float(offsets[number])}
+                parameters = {
+                    **parameters,
+                    "a0": float(gains[number]),
+                    "vos": float(offsets[number]),
+                }
             yield Instance(
                 label, (plus, minus, stage, "vdd", negative), model, parameters, series, number
             )

@@ -147,6 +147,11 @@ class Arrays:
         asked = PROBLEMS.choose(problem)
         given = {**self.parameters, **options}
         made = circuit_of(asked, self.form(problem), self.topology, given)
+        if made.open_range:
+            raise InputError(
+                f"{made.name} on a chip needs a threshold_voltage: the range, the same for "
+                "every right-hand side, follows from it"
+            )
         if self.lines is None:
             return made
         rows, columns, changes = self.lines

@@ -165,6 +165,11 @@ class LCA(Circuit):
         m, n = self.matrix.shape
         return {**super().digital_work, "spectral norm": 4.0 * m * n * min(m, n)}
 
+    @property
+    def open_range(self) -> bool:
+        """Whether no threshold voltage was given."""
+        return bool(self.lasso) and self.threshold_voltage is None
+
     def in_range(self, volts_per_unit: float) -> LCA:
         """Return the circuit with the threshold of a range; see `Circuit.in_range`."""
         if not self.lasso:

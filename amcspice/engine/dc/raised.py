@@ -5,8 +5,8 @@ rests move along straight lines until one output meets its clamp or leaves it: t
 piece, and the next line begins where the last one ends.  For a loop that has one rest for every
 input there is one such path (R. Cottle, Monotone solutions of the parametric linear
 complementarity problem, Math. Program. 3, 210 (1972)), and what recovers sparse vectors meets
-little more of its pieces than entries that are not zero.  Pieces that are guessed all at once hardly
-ever end right there, because without its clamps such a loop has many rests, or none.
+little more of its pieces than entries that are not zero.  Pieces that are guessed all at once
+hardly ever end right there, because without its clamps such a loop has many rests, or none.
 
 Amplifiers without clamps are taken as inside their output range, and eliminated first.
 """
@@ -43,9 +43,7 @@ class RaisedSources:
         system = np.diag(1 / ports.gain) - by_source
         inner, outer = np.ix_(self.free, self.free), np.ix_(self.free, self.at)
         # Input differences of clamped amplifiers for what the free ones are driven by.
-        self._through = np.linalg.solve(
-            system[inner].T, by_source[np.ix_(self.at, self.free)].T
-        ).T
+        self._through = np.linalg.solve(system[inner].T, by_source[np.ix_(self.at, self.free)].T).T
         self._along = by_source[np.ix_(self.at, self.at)] + self._through @ by_source[outer]
         self._constant = self._seen(ports.along_bias[number] + ports.offset)
 
