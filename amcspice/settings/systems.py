@@ -14,6 +14,7 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.wireless.estimation import EstimationStudy
 from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
@@ -34,7 +35,14 @@ SYSTEMS: Registry[type[System]] = Registry(
     "amcspice.systems",
     {
         system.name: system
-        for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy)
+        for system in (
+            BlockSolver,
+            BlockForecast,
+            ProductSolver,
+            LowRankStudy,
+            BitErrorStudy,
+            EstimationStudy,
+        )
     },
     _fault,
 )

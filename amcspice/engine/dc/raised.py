@@ -1,14 +1,15 @@
-"""The rest of circuits with clamped outputs, by raising what the sources give from zero.
+"""The rest of circuits that choose among dependent columns, by raising the sources from zero.
 
-Without sources nothing is at a clamp.  While all of them are raised in proportion, t from 0 to 1,
-rests move along straight lines until one output meets its clamp or leaves it: that changes one
-piece, and the next line begins where the last one ends.  For a loop that has one rest for every
-input there is one such path (R. Cottle, Monotone solutions of the parametric linear
-complementarity problem, Math. Program. 3, 210 (1972)), and what recovers sparse vectors meets
-little more of its pieces than entries that are not zero.  Pieces that are guessed all at once
-hardly ever end right there, because without its clamps such a loop has many rests, or none.
+Without sources nothing is at a clamp, and what an L1 term pulls down rests on the floor.  While
+all of them are raised in proportion, t from 0 to 1, rests move along straight lines until one
+output meets its limit or leaves it: that changes one piece, and the next line begins where the
+last one ends.  For a loop that has one rest for every input there is one such path (R. Cottle,
+Monotone solutions of the parametric linear complementarity problem, Math. Program. 3, 210 (1972)),
+and what recovers sparse vectors meets little more of its pieces than entries that are not zero.
+Pieces that are guessed all at once hardly ever end right there: without its limits such a loop has
+many rests, or none.
 
-Amplifiers without clamps are taken as inside their output range, and eliminated first.
+Amplifiers without constraint are taken as inside their output range, and eliminated first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from amcspice.engine.dc.static import StaticPorts
 __all__ = ["RaisedSources"]
 
 MOST_CHANGES = 20
-"""Pieces that may change on the way, for each clamped output."""
+"""Pieces that may change on the way, for each limited output."""
 
 
 class RaisedSources:
@@ -38,17 +39,18 @@ class RaisedSources:
 
     def __init__(self, ports: StaticPorts, number: int) -> None:
         self.ports, by_source = ports, ports.by_source[number]
-        clamped = ports.clamped
-        self.at, self.free = np.flatnonzero(clamped), np.flatnonzero(~clamped)
+        limited = ports.clamped | ports.constrained
+        self.at, self.free = np.flatnonzero(limited), np.flatnonzero(~limited)
+        self._first = np.where(ports.constrained[self.at], -1, 0)
         system = np.diag(1 / ports.gain) - by_source
         inner, outer = np.ix_(self.free, self.free), np.ix_(self.free, self.at)
-        # Input differences of clamped amplifiers for what the free ones are driven by.
+        # Input differences of limited amplifiers for what the free ones are driven by.
         self._through = np.linalg.solve(system[inner].T, by_source[np.ix_(self.at, self.free)].T).T
         self._along = by_source[np.ix_(self.at, self.at)] + self._through @ by_source[outer]
         self._constant = self._seen(ports.along_bias[number] + ports.offset)
 
     def _seen(self, drive: Array) -> Array:
-        """Return input differences of the clamped amplifiers with outputs at zero [V]."""
+        """Return input differences of the limited amplifiers with outputs at zero [V]."""
         seen: Array = drive[self.at] + self._through @ drive[self.free]
         return seen
 
@@ -63,7 +65,7 @@ class RaisedSources:
         ports, at = self.ports, self.at
         low, high, gain = ports.lowest[at], ports.highest[at], ports.gain[at]
         rise = self._seen(drive + ports.offset) - self._constant
-        place, time, last = np.zeros(len(at), int), 0.0, -1
+        place, time, last = self._first.copy(), 0.0, -1
         for _ in range(MOST_CHANGES * len(at)):
             inside, edge = place == 0, np.where(place > 0, high, low)
             level, slope = self._line(inside, np.where(inside, 0.0, edge), gain, rise)
@@ -87,7 +89,7 @@ class RaisedSources:
     def _line(
         self, inside: NDArray[np.bool_], edge: Array, gain: Array, rise: Array
     ) -> tuple[Array, Array]:
-        """Return where clamped stages are at t = 0 and how they move with t.
+        """Return where limited stages are at t = 0 and how they move with t.
 
         Those at an end of their range: their input differences.
         """

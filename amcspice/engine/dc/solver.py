@@ -197,7 +197,7 @@ class RestSolver:
         if rows.size:
             member, at = divmod(rows, per_circuit)
             codes, start = np.full((len(rows), k), SUGGESTED), sources[rows]
-            if self.ports.clamped.any():
+            if self._chooses:
                 self._raise(codes, member, injected.rows(member, at))
             held[rows], at_rest[rows] = self._search(
                 codes, member, injected.rows(member, at), start
@@ -214,8 +214,17 @@ class RestSolver:
             sources[~at_rest], held[~at_rest] = np.nan, np.nan
         return Rest(sources, held, at_rest, circuit, self.ports, injected)
 
+    @property
+    def _chooses(self) -> bool:
+        """Whether limits choose among columns that depend on each other, by an L1 term."""
+        ports, circuit = self.ports, self.circuit
+        if ports.hold.any() or not getattr(circuit, "lasso", 0.0):
+            return False
+        rows, columns = circuit.matrix.shape
+        return bool(ports.clamped.any() or (ports.constrained.any() and rows < columns))
+
     def _raise(self, codes: Codes, member: NDArray[np.intp], injected: Array) -> None:
-        """Fill in the pieces that raised sources lead to, where outputs are clamped."""
+        """Fill in the pieces that raised sources lead to."""
         for number in np.unique(member):
             raised, own = RaisedSources(self.ports, int(number)), np.flatnonzero(member == number)
             for row, drive in zip(own, self.ports.drive(member[own], injected[own]), strict=True):

@@ -13,6 +13,7 @@ from amcspice.workload.wireless.channel import (
 from amcspice.workload.wireless.costs import link_costs
 from amcspice.workload.wireless.curve import Curve, PointFigures
 from amcspice.workload.wireless.equalizer import as_equalizer
+from amcspice.workload.wireless.estimation import EstimationStudy
 from amcspice.workload.wireless.figures import ErrorCount, best_gain, evm
 from amcspice.workload.wireless.link import Link, closed_form
 from amcspice.workload.wireless.processing import (
@@ -25,14 +26,22 @@ from amcspice.workload.wireless.processing import (
 )
 from amcspice.workload.wireless.qam import MODULATIONS, Modulation, modulation
 from amcspice.workload.wireless.solvers import LinearSolver, SolverOptions, gram_solver
+from amcspice.workload.wireless.sparse_channel import (
+    BeamChannel,
+    Estimates,
+    estimate_channels,
+)
 from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = [
     "MODULATIONS",
+    "BeamChannel",
     "BitErrorStudy",
     "Channel",
     "Curve",
     "ErrorCount",
+    "Estimates",
+    "EstimationStudy",
     "FileChannel",
     "GinvReceiver",
     "Kronecker",
@@ -48,6 +57,7 @@ __all__ = [
     "as_equalizer",
     "best_gain",
     "closed_form",
+    "estimate_channels",
     "estimated",
     "evm",
     "gram_solver",
