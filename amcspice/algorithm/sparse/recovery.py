@@ -91,7 +91,8 @@ def _candidates(rows: int, entries: int) -> int:
 def _largest(vector: Numbers, most: int) -> NDArray[np.intp]:
     """Return the places of the largest entries, of those that are not zero."""
     chosen = np.argsort(-np.abs(vector))[:most]
-    return chosen[vector[chosen] != 0]
+    kept: NDArray[np.intp] = chosen[vector[chosen] != 0]
+    return kept
 
 
 def matching_pursuit(matrix: Numbers, vectors: Numbers, entries: int) -> Numbers:

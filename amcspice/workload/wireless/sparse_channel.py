@@ -73,7 +73,8 @@ class BeamChannel:
 
     def pilot_matrix(self, seed: int = 0) -> Complex:
         """Return F, shape (pilots, beams)."""
-        return gaussian((self.pilots, self.beams), seed, "pilots") / np.sqrt(self.pilots)
+        made: Complex = gaussian((self.pilots, self.beams), seed, "pilots") / np.sqrt(self.pilots)
+        return made
 
     def draw(self, count: int, seed: int = 0) -> Complex:
         """Return channels, shape (beams, count)."""
@@ -82,7 +83,8 @@ class BeamChannel:
             chosen = np.random.default_rng([seed, *b"paths", number])
             places = chosen.choice(self.beams, self.paths, replace=False)
             channels[places, number] = gaussian((self.paths,), seed, "gains", number)
-        return channels / np.sqrt(self.paths)
+        made: Complex = channels / np.sqrt(self.paths)
+        return made
 
     def noise(self, count: int, snr_db: float, seed: int = 0) -> Complex:
         """Return what pilots receive beside the channel, shape (pilots, count)."""
