@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from amcspice.circuit import (
         CIRCUITS,
         INV,
+        LCA,
         MVM,
         Circuit,
         ClassicGINV,
@@ -83,6 +84,7 @@ __all__ = [
     "CIRCUITS",
     "DAC",
     "INV",
+    "LCA",
     "MVM",
     "PROBLEMS",
     "AccuracyWarning",

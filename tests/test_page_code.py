@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "",
     "docs/cells.md": "",
     "docs/circuits/inv-blocks.md": "",
+    "docs/circuits/lca.md": "",
     "docs/complex.md": "",
     "docs/converters.md": "",
     "docs/cost.md": "",
@@ -25,6 +26,7 @@ PAGES = {
     "docs/ofdm.md": "",
     "docs/recommender.md": "",
     "docs/wireless.md": "",
+    "docs/sparse.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""

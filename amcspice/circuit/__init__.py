@@ -11,6 +11,7 @@ from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.ginv_compact import CompactGINV
 from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
+from amcspice.circuit.topologies.lca import LCA
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.topologies.mvm import MVM
@@ -40,6 +41,7 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
             ProjectorChain,
             ClassicGINV,
             CompactGINV,
+            LCA,
             Eigen,
             MacroMVM,
             MacroINV,
@@ -58,6 +60,7 @@ __all__ = [
     "CIRCUITS",
     "GROUND",
     "INV",
+    "LCA",
     "MVM",
     "Amplifiers",
     "Circuit",

@@ -12,6 +12,10 @@ __all__ = ["mimo"]
 @click.group(
     cls=LazyGroup,
     commands_at={
+        "estimate": (
+            "amcspice.cli.mimo_estimate:estimate",
+            "Sparse channels from few pilots, by soft thresholds.",
+        ),
         "ber": ("amcspice.cli.mimo_ber:ber", "Bit-error rates of detection and precoding."),
         "latency": ("amcspice.cli.mimo_latency:latency", "Settling of a chain, and writing."),
     },

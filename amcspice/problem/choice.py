@@ -22,7 +22,7 @@ from amcspice.problem.mvm import MatrixProduct
 from amcspice.problem.precoding import Precoding, Projection
 from amcspice.registry import Registry
 
-__all__ = ["PROBLEMS", "circuit_of", "make_circuit", "problem_of"]
+__all__ = ["PROBLEMS", "circuit_of", "form_of", "make_circuit", "problem_of"]
 
 
 def _fault(entry: Any) -> str | None:
@@ -76,7 +76,31 @@ def make_circuit(
         If the circuit does not support what is asked for.
     """
     asked = PROBLEMS.choose(problem)
-    return circuit_of(asked, asked.circuit_form(matrix, None, parameters), circuit, parameters)
+    return circuit_of(asked, form_of(asked, matrix, None, circuit, parameters), circuit, parameters)
+
+
+def form_of(
+    problem: Problem,
+    A: ArrayLike,
+    b: ArrayLike | None,
+    circuit: str | None,
+    parameters: Mapping[str, Any],
+) -> CircuitForm:
+    """Return a problem as circuits are asked it: directly where the one that was chosen solves it.
+
+    Parameters
+    ----------
+    problem : Problem
+    A, b
+        See `Problem.circuit_form`.
+    circuit : str, optional
+        Name of a topology; None is the default of the problem.
+    parameters : mapping
+        Of the circuit.
+    """
+    if circuit is not None and problem.name in CIRCUITS.choose(circuit).problems:
+        return problem.direct_form(A, b, parameters)
+    return problem.circuit_form(A, b, parameters)
 
 
 def circuit_of(

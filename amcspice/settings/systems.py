@@ -14,6 +14,7 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.wireless.estimation import EstimationStudy
 from amcspice.workload.wireless.latency import LatencyStudy
 from amcspice.workload.wireless.ofdm import OfdmStudy
 from amcspice.workload.wireless.study import BitErrorStudy
@@ -37,8 +38,14 @@ SYSTEMS: Registry[type[System]] = Registry(
     {
         system.name: system
         for system in (
-            BlockSolver, BlockForecast, ProductSolver, LowRankStudy, BitErrorStudy, LatencyStudy,
+            BlockSolver,
+            BlockForecast,
+            ProductSolver,
+            LowRankStudy,
+            BitErrorStudy,
+            LatencyStudy,
             OfdmStudy,
+            EstimationStudy,
         )
     },
     _fault,

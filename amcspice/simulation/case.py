@@ -61,10 +61,12 @@ class Case:
             circuit, feedback = set_feedback(circuit)
         inputs, single = Inputs(circuit, vectors), np.ndim(b) == 1
         case = cls(circuit, vectors, single, answers, inputs, feedback, predicted)
-        if not (backend.simulates and circuit.device.set_when_used):
+        if not (backend.simulates and (circuit.range_sets_limits or circuit.device.set_when_used)):
             return case
         volts = case.volts_per_unit(backend.analysis)
-        return replace(case, circuit=set_cells(circuit, inputs.at(volts), volts))
+        ranged = circuit.in_range(volts)
+        inputs = Inputs(ranged, vectors)
+        return replace(case, circuit=set_cells(ranged, inputs.at(volts), volts), inputs=inputs)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
@@ -80,6 +82,8 @@ class Case:
         It is half as large, or as large as keeps above the floor what stands above it now: to trade
         a wrong answer for one that cannot be read is no gain.
         """
+        if self.circuit.range_sets_limits:  # another range is another circuit
+            return volts
         if self.predicted is not None:  # nothing is known of the outputs
             return volts / 2
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor

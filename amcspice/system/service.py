@@ -130,7 +130,9 @@ class Service:
         mode = self.mode
         assert self.prediction is not None
         volts = chip.volts(mode.circuit, vectors, self.prediction)
-        repeat = chip.may_repeat and not mode.circuit.rail_limited
+        repeat = chip.may_repeat and not (
+            mode.circuit.rail_limited or mode.circuit.range_sets_limits
+        )
         return mode.run(
             vectors, volts, repeat=repeat, note=note, pool=chip.pool,
             full_scale=self.prediction.full_scale,

@@ -18,7 +18,7 @@ from amcspice.circuit.base import Array
 from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.engine.equations.arrays import Equations
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.netlist.subcircuit import check_banks
 from amcspice.reduction import PortModel
@@ -146,7 +146,7 @@ class PiecewiseLinear:
         hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
         held = pins.minus * (hold > 0)[:, None]
         source, bias = pins.out.T / rout, -opamp.bias_current * pins.inputs
-        grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
+        lowest, highest = output_ranges(circuit, opamp)
 
         def split_by_unknown(rows: Array) -> tuple[Array, Array, Array]:
             """Return the parts by sources, hold currents and states, in C order for the kernel."""
@@ -171,8 +171,8 @@ class PiecewiseLinear:
                 -(loaded[..., kept, :] @ from_states) / capacitance[kept, None]
             ),
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             unity=unity,
             leak=unity / opamp.gains(len(hold)),
             slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,

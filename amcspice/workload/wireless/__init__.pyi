@@ -12,6 +12,7 @@ from .channel import (
 from .costs import link_costs
 from .curve import Curve, PointFigures
 from .equalizer import as_equalizer
+from .estimation import EstimationStudy
 from .figures import ErrorCount, best_gain, evm
 from .latency import Latency, LatencyStudy
 from .link import Link, closed_form
@@ -27,15 +28,19 @@ from .processing import (
 from .qam import MODULATIONS, Modulation, modulation
 from .slnr import leakage_beams
 from .solvers import LinearSolver, SolverOptions, gram_solver
+from .sparse_channel import BeamChannel, Estimates, estimate_channels
 from .study import BitErrorStudy
 from .updates import Update, updates
 
 __all__ = [
     "MODULATIONS",
+    "BeamChannel",
     "BitErrorStudy",
     "Channel",
     "Curve",
     "ErrorCount",
+    "Estimates",
+    "EstimationStudy",
     "FileChannel",
     "GinvReceiver",
     "Kronecker",
@@ -59,6 +64,7 @@ __all__ = [
     "closed_form",
     "coherence_time",
     "doppler",
+    "estimate_channels",
     "estimated",
     "evm",
     "gram_solver",
