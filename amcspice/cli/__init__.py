@@ -135,6 +135,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "mimo": ("amcspice.cli.mimo:mimo", "Wireless links with many antennas."),
         "ofdm": ("amcspice.cli.ofdm:ofdm", "OFDM with Fourier transforms in arrays."),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
+        "train": ("amcspice.cli.train:train", "Train small networks, K-FAC with analog inverses."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (
             "amcspice.cli.robustness:study",

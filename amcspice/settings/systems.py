@@ -14,6 +14,7 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.training.study import Training
 from amcspice.workload.wireless.estimation import EstimationStudy
 from amcspice.workload.wireless.latency import LatencyStudy
 from amcspice.workload.wireless.ofdm import OfdmStudy
@@ -46,10 +47,11 @@ SYSTEMS: Registry[type[System]] = Registry(
             LatencyStudy,
             OfdmStudy,
             EstimationStudy,
+            Training,
         )
     },
     _fault,
-)  # fmt: skip
+)
 """Every system by the name that it has as a problem of sweeps."""
 
 

@@ -27,7 +27,7 @@ from amcspice.engine.dc.grown import followed_rest, grown_rest
 from amcspice.engine.dc.raised import RaisedSources
 from amcspice.engine.dc.rest import Injected, Rest
 from amcspice.engine.dc.several import MOST_HELD, has_one_rest, have_several_rests
-from amcspice.engine.dc.stability import growth
+from amcspice.engine.dc.stability import growth, surely_decay
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
@@ -66,6 +66,9 @@ class RestSolver:
     ----------
     rests : ndarray of bool, shape (C,)
         False: the circuit is unstable and nothing holds it.
+    follows : bool
+        Whether right-hand sides for which the active set does not end are followed in time, which
+        takes long with many amplifiers; if not, no rest is known of them.
 
     Raises
     ------
@@ -86,12 +89,13 @@ class RestSolver:
         refuse_unknown_physics(circuit, "dc")
         self.circuit, self.model = circuit, model
         self._piecewise = piecewise
+        self.follows = True
         self.ports = StaticPorts.of(circuit, model)
         self._checks = check_stability or not circuit.non_negative
         self.rests = np.ones(len(self.ports.resistance), bool)
         if not circuit.bounded:
             self.rests = self._active_stable
-            if len(self.rests) == 1:
+            if not self.rests.all() and len(self.rests) == 1:
                 refuse_growth(float(np.max(self._modes.growth)))
         self._make_linear()
 
@@ -108,9 +112,14 @@ class RestSolver:
     def _modes(self) -> Modes:
         return self._linear.modes
 
-    @property
+    @cached_property
     def _active_stable(self) -> NDArray[np.bool_]:
         """Whether each circuit is stable with nothing at a limit, shape (C,)."""
+        opamp, charged = self.circuit.opamp, self.circuit.schematic.capacitors[0]
+        if not (opamp.second_pole or opamp.input_capacitance or len(charged)):
+            sure = surely_decay(self.ports.by_source, self.ports.gain)
+            if sure.all():
+                return sure
         return np.atleast_1d(self._modes.stable)
 
     @cached_property
@@ -203,7 +212,8 @@ class RestSolver:
                 codes, member, injected.rows(member, at), start
             )
             sources[rows] = start
-            for at in np.flatnonzero(~at_rest[rows] | several[rows]):
+            lost = ~at_rest[rows] & self.follows
+            for at in np.flatnonzero(lost | several[rows]):
                 rest, pieces = self._from_zero(int(rows[at]), per_circuit, injected, followed_rest)
                 if rest is not None:
                     codes[at] = pieces

@@ -18,7 +18,7 @@ from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
 
-__all__ = ["CLAMP", "growth", "saddles"]
+__all__ = ["CLAMP", "growth", "saddles", "surely_decay"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
@@ -29,6 +29,37 @@ AT_LIMIT = 1e-6
 STANDS_STILL = 1e-9
 """What moves by less than this fraction of the largest voltage, while the fastest growth makes e of
 one, stands still."""
+
+
+def surely_decay(by_source: Array, gain: Array) -> NDArray[np.bool_]:
+    """Tell of which circuits it is certain that all modes decay, at a fraction of the eigenvalues.
+
+    With single-pole amplifiers and no charged ports ``dy/dt = w_u (F - 1/A0) y``.  Where the
+    symmetric part of ``D (F - 1/A0)`` is negative definite for some positive diagonal D, ``y'D y``
+    falls (A. Lyapunov).  D makes the diagonal one, as the totals of the rows of an inverse do.
+
+    Parameters
+    ----------
+    by_source : ndarray, shape (C, k, k)
+        F: input differences for one volt behind the output resistances.
+    gain : ndarray, shape (k,)
+        A0.
+
+    Returns
+    -------
+    ndarray of bool, shape (C,)
+        False where it is not certain.
+    """
+    rate = by_source - np.diag(1 / gain)
+    own = -np.einsum("ckk->ck", rate)
+    sure = (own > 0).all(axis=1)
+    for number in np.flatnonzero(sure):
+        scaled = -rate[number] / own[number][:, None]
+        try:
+            np.linalg.cholesky(scaled + scaled.T)
+        except np.linalg.LinAlgError:
+            sure[number] = False
+    return np.asarray(sure)
 
 
 def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> float:

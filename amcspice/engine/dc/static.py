@@ -92,32 +92,32 @@ class StaticPorts:
         counts = [len(bank.out) for bank in banks]
         devices = [0.0 if bank.hold is None else 1 / (1 / bank.hold + rout) for bank in banks]
         hold = np.repeat(devices, counts)
-        if pins.plus[hold > 0].any():
+        if (pins.plus[hold > 0] >= 0).any():
             raise UnsupportedError(
                 "the rest is known of hold devices at virtual ground only: the non-inverting "
                 "input of their amplifiers must be at ground"
             )
-        loaded = pins.loaded.reshape(-1, *pins.loaded.shape[-2:])
-        resistance: Array = np.asarray(np.linalg.inv(loaded))
-        from_sources = resistance @ pins.out.T / rout
-        from_held = resistance @ (pins.minus * (hold > 0)[:, None]).T
+        whole = pins.resistance
+        resistance = whole.reshape(-1, *whole.shape[-2:])
+        from_sources = pins.into(pins.out, resistance) / rout
+        from_held = pins.into(np.where(hold > 0, pins.minus, -1), resistance)
         bias = resistance @ (-opamp.bias_current * pins.inputs)
         grounded = np.repeat([bank.floor_at_ground for bank in banks], counts)
         lowest, highest = output_ranges(circuit, opamp)
         knee = np.inf
         if opamp.slew_rate is not None:
             knee = opamp.slew_rate / (2 * np.pi * opamp.gbw)
-        difference = pins.difference
+        along = pins.across(resistance)
         return cls(
             resistance=resistance,
             from_sources=from_sources,
             from_held=from_held,
             bias=bias,
-            along=difference @ resistance,
-            by_source=difference @ from_sources,
-            by_hold=difference @ from_held,
-            along_bias=bias @ difference.T,
-            out=np.concatenate([np.searchsorted(model.nodes, bank.out) for bank in banks]),
+            along=along,
+            by_source=np.ascontiguousarray(pins.into(pins.out, along) / rout),
+            by_hold=np.ascontiguousarray(pins.across(from_held)),
+            along_bias=pins.across(bias[..., None])[..., 0],
+            out=pins.out,
             gain=opamp.gains(len(hold)),
             offset=opamp.offsets(len(hold)),
             hold=hold,
