@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from amcspice.algorithm import Factorisation, LowRank, nmf
-    from amcspice.characterise import measured_opamp
+    from amcspice.characterise import measured_cell, measured_opamp
     from amcspice.circuit import (
         CIRCUITS,
         INV,
+        LCA,
         MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
         CompensatedINV,
+        DetectorChain,
         Eigen,
         InverterINV,
         LeastSquares,
         Macro,
         NonNegative,
+        PrecoderChain,
+        ProjectorChain,
         Switches,
         Unconstrained,
         UnrolledBlockINV,
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
         ADC,
         DAC,
         Cell,
+        CellModel,
         Hardware,
         MeasuredArray,
         Memristor,
@@ -69,6 +74,7 @@ if TYPE_CHECKING:
         solve,
     )
     from amcspice.system import Chip, Cost, Ledger, ProgrammedMatrix, Technology
+    from amcspice.workload import wireless
 
 __version__ = "0.1.0"
 
@@ -78,6 +84,7 @@ __all__ = [
     "CIRCUITS",
     "DAC",
     "INV",
+    "LCA",
     "MVM",
     "PROBLEMS",
     "AccuracyWarning",
@@ -87,12 +94,14 @@ __all__ = [
     "Backend",
     "CautionWarning",
     "Cell",
+    "CellModel",
     "Chip",
     "Circuit",
     "ClassicGINV",
     "CompactGINV",
     "CompensatedINV",
     "Cost",
+    "DetectorChain",
     "Eigen",
     "Factorisation",
     "Hardware",
@@ -107,9 +116,11 @@ __all__ = [
     "Memristor",
     "NonNegative",
     "OpAmp",
+    "PrecoderChain",
     "Problem",
     "Programmed",
     "ProgrammedMatrix",
+    "ProjectorChain",
     "Run",
     "SimulationError",
     "Subcircuit",
@@ -126,6 +137,7 @@ __all__ = [
     "WriteVerify",
     "cell",
     "make_circuit",
+    "measured_cell",
     "measured_opamp",
     "monte_carlo",
     "nmf",
@@ -134,6 +146,7 @@ __all__ = [
     "simulate",
     "solve",
     "to_pyspice",
+    "wireless",
     "write_verify",
 ]
 
@@ -153,8 +166,13 @@ _ROOMS = (
 )
 
 
+_MODULES = {"wireless": "amcspice.workload.wireless"}
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from the room that holds it."""
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in __all__:
         for room in _ROOMS:
             module = importlib.import_module(f"amcspice.{room}")

@@ -69,8 +69,7 @@ def test_sinh_cells_solve_their_own_node_equations(kind, wire):
     linear = amc.simulate(kind(A, wire=wire, opamp=OPAMP), B, **options)
     # The curve matters: volts of several times sinh_voltage.
     assert np.abs(run.x - linear.x).max() > 0.02
-    assert np.isnan(run.power["array"]).all()
-    assert np.isnan(run.energy).all()
+    assert np.isfinite(run.energy).all()
     assert np.isfinite(run.power["supply"]).all()
 
 
@@ -85,12 +84,8 @@ def test_a_wide_curve_is_a_resistor():
 
 
 @pytest.mark.parametrize("fidelity", ["reduced", "behavioural"])
-@pytest.mark.parametrize(
-    "device",
-    [amc.Memristor(sinh_voltage=0.4), amc.Memristor(read_noise=0.1, noise_bandwidth=1e6)],
-)
-def test_what_cannot_be_reduced_is_refused(device, fidelity):
-    circuit = amc.CompactGINV(A, device=device)
+def test_what_cannot_be_reduced_is_refused(fidelity):
+    circuit = amc.CompactGINV(A, device=amc.Memristor(read_noise=0.1, noise_bandwidth=1e6))
     with pytest.raises(amc.UnsupportedError, match=f"so {fidelity} fidelity does not know them"):
         amc.simulate(circuit, B, fidelity=fidelity)
     with pytest.raises(amc.UnsupportedError, match="resistors only"):

@@ -190,7 +190,7 @@ def test_the_curve_of_a_cell_is_in_the_deck():
 def test_a_curve_goes_on_as_its_tangent():
     curve = amc.cell("rram-milo-2021", nonlinear=True).curve
     g, v = np.array([55e-6, 100e-6, 200e-6])[:, None], np.array([-0.5, 0.5])
-    a, b = curve.coefficients(g)
+    a, b = np.moveaxis(curve.coefficients(g), -1, 0)
     np.testing.assert_allclose(curve.current(g, v), g * v + a * v**2 + b * v**3, rtol=1e-12)
     slope = (curve.current(g, 3 * v) - curve.current(g, 2 * v)) / v
     np.testing.assert_allclose(slope, g + 2 * a * v + 3 * b * v**2, rtol=1e-9)

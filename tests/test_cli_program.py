@@ -191,7 +191,6 @@ def test_every_device_option_reaches_the_device(tmp_path):
         (["--programmed", "A.npy", "--programmed", "G.npy"], "the same for every array"),
         (["--write-errors", "b.csv"], "not a file of write errors"),
         (["--write-errors", "absent.json"], "absent.json cannot be read"),
-        (["--sinh-voltage", "1"], "use flat fidelity"),
         (["--read-noise", "0.1", "--noise-bandwidth", "1e6"], "use flat fidelity"),
         (["--thermal-noise"], "needs noise_bandwidth"),
         (["--drift-time", "0.5"], "at least 1"),

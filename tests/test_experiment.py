@@ -77,7 +77,7 @@ def test_values_become_plain_numbers_in_si_units(name, raw, value):
         ({"stuck_on": 0.6, "stuck_off": 0.6}, "stuck_on [+] stuck_off"),
         ({"wire_resistance": 1, "row_resistance": 2}, "wire_resistance, row_resistance"),
         ({"sections": 3}, "sections needs a line capacitance"),
-        ({"sinh_voltage": 0.2}, "sinh I-V curve"),
+        ({"problem": "eig", "sinh_voltage": 0.2}, "sinh I-V curve"),
         ({"fidelity": "ideal", "adc_bits": 8, "sample_time": 1e-6}, "has no time"),
         ({"circuit": "macro-ginv", "ridge": 0.1}, "no ridge"),
         ({"switch_on": 10}, "ginv-compact does not take switch_on"),

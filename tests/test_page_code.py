@@ -14,6 +14,7 @@ PAGES = {
     "README.md": "",
     "docs/cells.md": "",
     "docs/circuits/inv-blocks.md": "",
+    "docs/circuits/lca.md": "",
     "docs/complex.md": "",
     "docs/converters.md": "",
     "docs/cost.md": "",
@@ -22,8 +23,12 @@ PAGES = {
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
+    "docs/own-cells.md": "",
+    "docs/ofdm.md": "",
     "docs/recommender.md": "",
     "docs/training.md": "",
+    "docs/wireless.md": "",
+    "docs/sparse.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""

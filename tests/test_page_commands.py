@@ -50,6 +50,7 @@ REPLACED = {
     "train noise": "train noise --letters letters.mat --epochs 1 --seeds 1 --overwrite",
     "nmf matrix FILE": "nmf matrix A.npy --rank 2 --out matrix",
     "nmf ratings TRAIN --test TEST": "nmf ratings u1.base --test u1.test --fidelity dc --overwrite",
+    "--modulation qpsk,16qam,64qam,256qam": "--channels 3 --modulation qpsk,16qam",
     "--trials 100": "--trials 3",
     "--seeds 5": "--seeds 1 --iterations 1 --rank 2 --vary levels=4",
     "--vary write_noise=0,0.05,0.2 --vary levels=4,16,64": "--vary write_noise=0.1 --tile 16",

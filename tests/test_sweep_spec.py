@@ -172,10 +172,10 @@ def test_impossible_combinations_are_refused():
     refused(text, "line 2", "ginv-compact", "mvm")
     # Possible at the first value of every axis, impossible at one corner only.
     text = (
-        '[axes]\ndevice = ["ideal"]\nfidelity = ["flat", "reduced"]\n'
-        'sinh_voltage = ["none", "1 V"]\n'
+        '[base]\nread_noise = 0.1\n[axes]\ndevice = ["ideal"]\nfidelity = ["flat", "reduced"]\n'
+        'noise_bandwidth = ["none", "1 MHz"]\n'
     )
-    refused(text, "sinh", "fidelity = reduced")
+    refused(text, "fluctuate", "fidelity = reduced")
 
 
 def test_two_points_that_are_the_same_experiment_are_refused():

@@ -1,5 +1,6 @@
 """Amplifiers measured: any five-pin sub-circuit through ngspice, and the macro-model of it."""
 
+from amcspice.characterise.cell import measured_cell, measured_table
 from amcspice.characterise.characteristics import Characteristics, FrequencyResponse
 from amcspice.characterise.figures import characterise
 from amcspice.characterise.fit import Fit, fit, measured_opamp
@@ -15,5 +16,7 @@ __all__ = [
     "Step",
     "characterise",
     "fit",
+    "measured_cell",
     "measured_opamp",
+    "measured_table",
 ]

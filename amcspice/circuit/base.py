@@ -26,6 +26,7 @@ from amcspice.device import (
     DAC,
     PARTS,
     Cell,
+    CellTable,
     Hardware,
     Mapping,
     Memristor,
@@ -101,6 +102,9 @@ class Circuit(metaclass=_TakesHardware):
         All of these, in their place.
     cycle : int
         Number of the programming cycle: another cycle draws other write noise.
+    zero_bias : ndarray, shape (E,), optional
+        What cells have at 0 V where their conductances are those at other voltages, in the order
+        of the network; empty: what was written; None: what the cells say [S].
 
     Raises
     ------
@@ -120,6 +124,8 @@ class Circuit(metaclass=_TakesHardware):
     """Whether outputs end at the rails by design."""
     predistorts: ClassVar[bool] = False
     """Whether it can correct conductances for the wires of its arrays."""
+    range_sets_limits: ClassVar[bool] = False
+    """Whether voltages at which outputs stop by design belong to a range; see `in_range`."""
     outputs_drive_cells: ClassVar[bool] = True
     """Whether the voltages that solutions are read from stand across cells."""
 
@@ -136,6 +142,7 @@ class Circuit(metaclass=_TakesHardware):
             description="Number of the programming cycle: another one draws other write noise.",
         ),
     ] = field(default=0, kw_only=True)
+    zero_bias: Any = field(default=None, kw_only=True, repr=False)
 
     if TYPE_CHECKING:
         hardware: Hardware = field(default_factory=Hardware, kw_only=True)
@@ -261,7 +268,10 @@ class Circuit(metaclass=_TakesHardware):
     @cached_property
     def schematic(self) -> Schematic:
         """The circuit wired up: network, amplifiers, inputs, outputs."""
-        return self._wire_up().with_line_capacitance(self.wire)
+        wired = self._wire_up().with_line_capacitance(self.wire)
+        if self.zero_bias is None:
+            return wired.with_cells(self.device.at_zero_bias)
+        return wired.with_cells(lambda written: self.zero_bias if len(self.zero_bias) else written)
 
     @abc.abstractmethod
     def _wire_up(self) -> Schematic: ...
@@ -303,6 +313,21 @@ class Circuit(metaclass=_TakesHardware):
             return by_cells
         return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0))
 
+    @property
+    def open_range(self) -> bool:
+        """Whether voltages at which outputs stop by design wait for a range."""
+        return False
+
+    def in_range(self, volts_per_unit: float) -> Circuit:
+        """Return the circuit as it is set for a range; most are the same in every one.
+
+        Raises
+        ------
+        InputError
+            If it is set for another one.
+        """
+        return self
+
     def cell_voltage(self, swing: Swing, volts_per_unit: float) -> float:
         """Return the largest voltage across a cell in a range [V]."""
         return swing.cells * volts_per_unit
@@ -310,6 +335,11 @@ class Circuit(metaclass=_TakesHardware):
     def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
         """Return the range of right-hand sides; see `swing` and `range_of`."""
         return self.range_of(self.swing(vectors, solutions), read_voltage)
+
+    @property
+    def slowest_clamped(self) -> float:
+        """Time constant with outputs clamped that linear modes do not show [s]; zero: none."""
+        return 0.0
 
     @property
     def floor(self) -> float:
@@ -335,7 +365,7 @@ class Circuit(metaclass=_TakesHardware):
         return described
 
 
-_ARRAYS = ("matrix", "rows", "pair", "designed_for")
+_ARRAYS = ("matrix", "rows", "pair", "designed_for", "zero_bias")
 """Fields that hold arrays."""
 
 
@@ -361,6 +391,8 @@ def _cached_by_name(parameters: Any) -> Any:
 
 def _by_name(value: Any) -> Any:
     """Return a dataclass as a mapping, those in it as well, as JSON has it; no array is copied."""
+    if isinstance(value, CellTable):
+        return value.summary
     if isinstance(value, tuple):
         return [_by_name(item) for item in value]
     if not dataclasses.is_dataclass(value):

@@ -132,6 +132,15 @@ class Network:
         counts = [len(value) for _, _, value in self._parts]
         return np.repeat(np.array(self._cells, dtype=bool), counts)
 
+    def with_cells(self, conductance: NDArray[np.float64]) -> Network:
+        """Return the network with other conductances of its memristors, in their order [S]."""
+        network, first = self.copy(), 0
+        for number, (a, b, value) in enumerate(self._parts):
+            if self._cells[number]:
+                network._parts[number] = (a, b, conductance[first : first + len(value)])
+                first += len(value)
+        return network
+
     def laplacian(self) -> scipy.sparse.csc_array:
         """Return the node conductance matrix without ground; row ``k`` is node ``k + 1``."""
         a, b, value = self.elements

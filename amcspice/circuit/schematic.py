@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
 from amcspice.circuit.crossbar import Crossbar, Crossings, emit
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.device import Wire
+from amcspice.device import OpAmp, Wire
+from amcspice.errors import InputError
 
 __all__ = ["Amplifiers", "Array", "Schematic"]
 
@@ -42,6 +44,9 @@ class Amplifiers:
     hold : float, optional
         The output passes a rectifier whose one-way device of this conductance [S] holds the
         inverting node at virtual ground.
+    clamp : float, optional
+        Outputs stop at plus and minus this voltage, within the supplies: clamp amplifiers, whose
+        reference pins draw no current [V].
     """
 
     name: str
@@ -50,6 +55,15 @@ class Amplifiers:
     out: Nodes
     floor_at_ground: bool = False
     hold: float | None = None
+    clamp: float | None = None
+
+    def output_range(self, opamp: OpAmp) -> tuple[float, float]:
+        """Return between which voltages outputs stop [V]."""
+        lowest = opamp.headroom_negative if self.floor_at_ground else opamp.lowest_output
+        highest = opamp.highest_output
+        if self.clamp is None:
+            return lowest, highest
+        return max(lowest, -self.clamp), min(highest, self.clamp)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +136,38 @@ class Schematic:
     def network(self) -> Network:
         """Everything as one network: what is outside, with the crossbars emitted into it."""
         return self._emitted[0]
+
+    def with_cells(self, change: Callable[[Array], Array]) -> Schematic:
+        """Return it with other conductances of its cells.
+
+        Parameters
+        ----------
+        change : callable
+            Takes those of all cells that are on, in the order of the network, and returns others.
+        """
+        beside = self.peripheral
+        grids = [part for bar in self.crossbars for part in (bar.cells, bar.row_ground)]
+        values = [beside.elements[2][beside.are_cells], *(grid[grid > 0] for grid in grids)]
+        written = np.concatenate(values)
+        changed = change(written)
+        if changed is written:
+            return self
+        if changed.shape != written.shape:
+            raise InputError(
+                f"zero_bias: {len(changed)} conductances, but the circuit has {len(written)} cells "
+                "that are on"
+            )
+        parts = np.split(changed, np.cumsum([len(part) for part in values])[:-1])
+        made = []
+        for grid, part in zip(grids, parts[1:], strict=True):
+            made.append(grid.copy())
+            made[-1][grid > 0] = part
+        crossbars = tuple(
+            dataclasses.replace(bar, cells=cells, row_ground=grounded)
+            for bar, cells, grounded in zip(self.crossbars, made[::2], made[1::2], strict=True)
+        )
+        peripheral = beside.with_cells(parts[0]) if len(parts[0]) else beside
+        return dataclasses.replace(self, peripheral=peripheral, crossbars=crossbars)
 
     def with_line_capacitance(self, wire: Wire) -> Schematic:
         """Return it with the capacitance of its lines, see `amcspice.circuit.capacitance`."""

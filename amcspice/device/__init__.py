@@ -1,6 +1,8 @@
 """Devices: memristors, wires, amplifiers, and the mapping from matrix to conductance."""
 
+from amcspice.device.cell_circuit import CellModel, LiveCells
 from amcspice.device.cell_model import Cell
+from amcspice.device.cell_table import CellTable
 from amcspice.device.cells import WriteErrors
 from amcspice.device.converter import ADC, DAC
 from amcspice.device.hardware import PARTS, Hardware, part_kinds, split_hardware
@@ -24,9 +26,12 @@ __all__ = [
     "PRESETS",
     "PUBLISHED",
     "Cell",
+    "CellModel",
+    "CellTable",
     "Compatibility",
     "Hardware",
     "LargestEntry",
+    "LiveCells",
     "Mapping",
     "MeasuredArray",
     "Memristor",

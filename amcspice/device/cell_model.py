@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from amcspice.device.cell_circuit import LiveCells
 from amcspice.device.curve import Curve
 from amcspice.errors import UnsupportedError
 from amcspice.schema import Quantity, parameters
@@ -109,6 +110,36 @@ class Cell(abc.ABC):
         return None
 
     @property
+    def live(self) -> LiveCells | None:
+        """What stands at the crossing points of flat decks; None is an element a cell.
+
+        Conductances of the network are then those of the cells at 0 V.
+        """
+        return None
+
+    @property
+    def frozen(self) -> Self:
+        """The same cells as elements with a curve, where they stand in decks as sub-circuits."""
+        return self
+
+    @property
+    def set_when_used(self) -> bool:
+        """Whether cells are set for the voltages that they see with given right-hand sides."""
+        return False
+
+    def at_zero_bias(self, conductance: Array, voltage: Array | None = None) -> Array:
+        """Return what cells have at 0 V that have their conductances at other voltages [S].
+
+        Parameters
+        ----------
+        conductance : ndarray, shape (E,)
+            Current over voltage [S].
+        voltage : ndarray, shape (E,), optional
+            Where they have that; None is what the cells themselves say [V].
+        """
+        return conductance
+
+    @property
     def fluctuates(self) -> bool:
         """Whether conductances change during a simulation."""
         return False
@@ -196,7 +227,7 @@ class Cell(abc.ABC):
     @property
     def linear(self) -> bool:
         """True if a cell is a constant conductance during a simulation."""
-        return self.curve is None and not self.fluctuates
+        return self.curve is None and self.live is None and not self.fluctuates
 
     def refuse_unless_linear(self, fidelity: str) -> None:
         """Refuse cells that are no constant conductances.
@@ -206,9 +237,28 @@ class Cell(abc.ABC):
         UnsupportedError
             If they are none; names ``fidelity`` and what to use.
         """
-        if not self.linear:
-            kind = "that fluctuate in time" if self.curve is None else f"with {self.curve.words}"
+        self.refuse_fluctuations(fidelity)
+        if self.curve is not None:
             raise UnsupportedError(
-                f"cells {kind} cannot be reduced to port conductances, so {fidelity} fidelity "
-                "does not know them; use flat fidelity"
+                f"cells with {self.curve.words}: {fidelity} fidelity knows straight lines only; "
+                "use dc, behavioural, reduced or flat fidelity"
+            )
+
+    def refuse_fluctuations(self, fidelity: str) -> None:
+        """Refuse cells whose conductances change during a simulation.
+
+        Raises
+        ------
+        UnsupportedError
+            If they do; names ``fidelity`` and what to use.
+        """
+        if self.live is not None:
+            raise UnsupportedError(
+                "cells whose sub-circuit stands at every crossing point are in flat decks only: "
+                f"{fidelity} fidelity does not know them"
+            )
+        if self.fluctuates:
+            raise UnsupportedError(
+                "cells that fluctuate in time cannot be reduced to port conductances, so "
+                f"{fidelity} fidelity does not know them; use flat fidelity"
             )

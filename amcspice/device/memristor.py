@@ -5,14 +5,17 @@ Equations and sources are in ``docs/devices.md``.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from amcspice.device.cell_circuit import LiveCells
 from amcspice.device.cell_model import Cell
+from amcspice.device.cell_table import CellTable
 from amcspice.device.cells import Measured
 from amcspice.device.curve import Curve, Sinh
 from amcspice.device.draws import normals, uniforms
@@ -25,6 +28,10 @@ from amcspice.schema import Name, Quantity, parameters
 __all__ = ["DEVICES", "Memristor", "as_cell", "cell"]
 
 Array = NDArray[np.float64]
+
+
+POOR_TABLE = 1e-4
+"""Error of a table that is told of, as a fraction."""
 
 
 @parameters
@@ -88,11 +95,38 @@ class Memristor(ProgrammableCell):
         float | None,
         Field(
             gt=0,
-            description="v0 of the current-voltage curve g v0 sinh(v / v0): flat decks only; none "
-            "is linear.",
+            description="v0 of the current-voltage curve g v0 sinh(v / v0); none is linear.",
         ),
         Quantity("V", (0.01, 10)),
     ] = None
+
+    table: Annotated[
+        CellTable | None,
+        Field(
+            description="A sub-circuit that was measured, amcspice.measured_cell: it gives the "
+            "current-voltage curve."
+        ),
+        Name(
+            made_of=(
+                "cell_lib", "cell_subckt", "cell_state", "cell_low", "cell_high", "cell_node",
+                "cell_polarity", "cell_compat", "cell_reach",
+            )
+        ),
+    ] = None  # fmt: skip
+    cell_mode: Annotated[
+        Literal["frozen", "live"],
+        Field(
+            description="Of cells of a sub-circuit: frozen, an element with the measured curve, in "
+            "all fidelities; live, the sub-circuit at every crossing point of flat decks."
+        ),
+    ] = "frozen"
+    set_at: Annotated[
+        Literal["operating"] | Annotated[float, Quantity("V", (1e-3, 10))],
+        Field(
+            description="Voltage at which cells of a sub-circuit have their conductances; "
+            "operating: each at the one that it sees with these right-hand sides (chips: 0 V)."
+        ),
+    ] = "operating"
 
     MOMENTS_OF: ClassVar[tuple[str, ...]] = (
         *ProgrammableCell.MOMENTS_OF,
@@ -113,6 +147,22 @@ class Memristor(ProgrammableCell):
         super().__post_init__()
         if self.write_noise and self.write_errors is not None:
             raise ValueError("give either write_noise or write_errors")
+        if self.table is None:
+            if self.cell_mode == "live":
+                raise ValueError("live cells are those of a sub-circuit, which is not given")
+            return
+        if self.sinh_voltage is not None:
+            raise ValueError("give either sinh_voltage or a sub-circuit")
+        lowest, highest = self.table.lowest, self.table.highest
+        smallest = self.g_min
+        if not smallest and self.selector and self.levels is not None:
+            smallest = self.g_max / (self.levels - 1)
+        if smallest < lowest * (1 - 1e-6) or self.g_max > highest * (1 + 1e-6):
+            raise ValueError(
+                f"sub-circuit {self.table.model.name} has conductances from {lowest:.4g} to "
+                f"{highest:.4g} S, but cells are to have {smallest:.4g} to {self.g_max:.4g} S: "
+                "choose g_min and g_max within that, or a wider range of states"
+            )
 
     @property
     def fluctuates(self) -> bool:
@@ -135,9 +185,47 @@ class Memristor(ProgrammableCell):
         return bool(written or drifts or self.read_noise or self.thermal_noise)
 
     @property
+    def cautions(self) -> tuple[str, ...]:
+        """What figures of these cells stand on, a sentence each."""
+        table = self.table
+        if table is None or max(table.error, table.state_error) <= POOR_TABLE:
+            return tuple(super().cautions)
+        return (
+            *super().cautions,
+            f"the table of sub-circuit {table.model.name} is off by up to {table.error:.2g} of a "
+            f"current and {table.state_error:.2g} of a conductance",
+        )
+
+    @property
     def curve(self) -> Curve | None:
         """Current over voltage; None is a straight line."""
+        if self.table is not None:
+            return self.table
         return None if self.sinh_voltage is None else Sinh(self.sinh_voltage)
+
+    @property
+    def live(self) -> LiveCells | None:
+        """What stands at the crossing points of flat decks; None is an element a cell."""
+        return self.table if self.cell_mode == "live" else None
+
+    @property
+    def frozen(self) -> Self:
+        """The same cells as elements with a curve."""
+        return self if self.live is None else dataclasses.replace(self, cell_mode="frozen")
+
+    @property
+    def set_when_used(self) -> bool:
+        """Whether cells are set for the voltages that they see with given right-hand sides."""
+        return self.table is not None and self.set_at == "operating"
+
+    def at_zero_bias(self, conductance: Array, voltage: Array | None = None) -> Array:
+        """Return what cells have at 0 V; see `Cell.at_zero_bias`."""
+        at: Any = voltage
+        if voltage is None:
+            at = 0.0 if self.set_at == "operating" else self.set_at
+        if self.table is None or not np.any(at):
+            return conductance
+        return self.table.zero_bias_of(conductance, at)
 
     def write_spread(self, aimed: Array) -> Any:
         """Return the standard deviation that writing leaves; see `Cell.write_spread`."""

@@ -88,6 +88,8 @@ class Response(Protocol):
         """Error of the rates at which outputs decay, as a fraction."""
         ...
 
+    # ``cells``, a `CellRecord`, is known of decks that hold cells as sub-circuits only.
+
 
 @dataclass(frozen=True)
 class Origin:

@@ -17,7 +17,7 @@ from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.network import Nodes
 from amcspice.reduction import PortModel, reduce_to_ports
 
-__all__ = ["Batch", "Drive", "have_equal_wiring"]
+__all__ = ["Batch", "Beyond", "Drive", "have_equal_wiring"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +100,36 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
+class Beyond:
+    """What cells that are no straight lines carry at rest beyond their conductances at 0 V.
+
+    It is not a number where that is not known.
+
+    Parameters
+    ----------
+    into : ndarray, shape (C, K, P)
+        What it amounts to at the ports [A].
+    local : ndarray, shape (C, K)
+        What sources deliver into it with all ports at 0 V [W].
+    voltage : ndarray, shape (C, K)
+        Largest voltage across a cell [V].
+    cell : ndarray of int, shape (C, K)
+        Which cell that is, in the order of the network.
+    """
+
+    into: Array
+    local: Array
+    voltage: Array
+    cell: NDArray[np.intp]
+
+    def take(self, rows: slice) -> Beyond:
+        """Return that of some of the right-hand sides of every circuit."""
+        return Beyond(
+            self.into[:, rows], self.local[:, rows], self.voltage[:, rows], self.cell[:, rows]
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class Drive:
     """What the sources of C circuits give, K right-hand sides each.
 
@@ -114,12 +144,15 @@ class Drive:
         The part of it that voltage sources send [A].
     local : ndarray, shape (C, K)
         What they deliver with all ports at 0 V [W].
+    beyond : Beyond, optional
+        What cells with a curve add to ``into`` and ``local``; None where there are none.
     """
 
     currents: tuple[Array, ...]
     into: Array
     driven: Array
     local: Array
+    beyond: Beyond | None = None
 
     @classmethod
     def of(cls, batch: Batch, currents: Sequence[Array]) -> Drive:
@@ -136,6 +169,21 @@ class Drive:
         """Return the number of right-hand sides of each circuit."""
         return int(self.into.shape[1])
 
+    @property
+    def signed(self) -> Array:
+        """Port currents of the sources alone, negative where a voltage sends them, (C, K, P) [A].
+
+        Port voltages times that is what the sources deliver beside their local power: a current
+        source works against the port, a voltage source is relieved by it.
+        """
+        signed = self.into - 2 * self.driven
+        return signed if self.beyond is None else signed - self.beyond.into
+
+    @property
+    def known(self) -> bool:
+        """Whether all is known that cells carry."""
+        return self.beyond is None or bool(np.isfinite(self.beyond.into).all())
+
     def take(self, rows: slice) -> Drive:
         """Return some of the right-hand sides of every circuit."""
         return Drive(
@@ -143,6 +191,7 @@ class Drive:
             self.into[:, rows],
             self.driven[:, rows],
             self.local[:, rows],
+            None if self.beyond is None else self.beyond.take(rows),
         )
 
 
@@ -167,5 +216,6 @@ def _equal_banks(first: Amplifiers, second: Amplifiers) -> bool:
     return (
         first.hold == second.hold
         and first.floor_at_ground == second.floor_at_ground
+        and first.clamp == second.clamp
         and all(np.array_equal(getattr(first, pin), getattr(second, pin)) for pin in pins)
     )

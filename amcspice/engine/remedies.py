@@ -141,7 +141,11 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
         value = getattr(of, name)
         for factor in SMALLER if value else ():
             less = float(f"{value * factor:.2g}")
-            if _is_stable(circuit, **{part: replace(of, **{name: less})}):
+            try:
+                smaller = replace(of, **{name: less})
+            except InputError:  # such as a g_max below g_min
+                break
+            if _is_stable(circuit, **{part: smaller}):
                 yield f"{name} of {less:g} {unit}"
                 break
     wire = circuit.wire
@@ -157,7 +161,7 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
 def _is_stable(circuit: Circuit, **changes: Any) -> bool:
     """Tell whether a circuit is stable with some of its fields changed."""
     try:
-        changed = replace(circuit, **changes)
+        changed = replace(circuit, zero_bias=None, **changes)
         return LinearModel.of(changed, reduce_to_ports(changed.schematic)).stable
     except (InputError, np.linalg.LinAlgError):
         return False

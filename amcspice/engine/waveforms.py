@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
+from amcspice.engine.cell_record import CellRecord
 
 if TYPE_CHECKING:
     import pandas
@@ -118,6 +119,8 @@ class Stream:
         What is known better than samples tell.
     rate_error : float
         Error of the rates at which outputs decay, as a fraction.
+    cells : CellRecord, optional
+        What cells saw that stand in the deck as sub-circuits.
     """
 
     timeless: ClassVar[bool] = False
@@ -129,6 +132,7 @@ class Stream:
     at_rest: NDArray[np.bool_]
     exact: Exact | None = None
     rate_error: float = 0.01
+    cells: CellRecord | None = None
 
     def __len__(self) -> int:
         return len(self.starts) - 1

@@ -14,6 +14,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.backend import Response
 from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.cell_record import SWITCHED, CellRecord
 from amcspice.engine.dc.stability import saddles
 from amcspice.measure.limits import below_floor, near_limits
 from amcspice.measure.power import energy, measure_power, source_power
@@ -68,6 +69,9 @@ class Measurement:
         Whether they stand at an equilibrium from which modes grow, only because nothing pushes.
     below_floor : ndarray of bool, shape (N,)
         Whether every output stands at a floor above ground, so that the answer cannot be read.
+    cell_voltage, conductance_drift : ndarray, shape (N,)
+        Largest voltage across a cell [V], and largest change of a cell's conductance as a
+        fraction; known of cells that stand in decks as sub-circuits, else nan.
     """
 
     outputs: Array
@@ -83,6 +87,8 @@ class Measurement:
     near_limit: NDArray[np.bool_]
     saddle: NDArray[np.bool_]
     below_floor: NDArray[np.bool_]
+    cell_voltage: Array
+    conductance_drift: Array
 
     def __len__(self) -> int:
         return len(self.settled)
@@ -94,7 +100,7 @@ class Measurement:
         never = np.zeros(count, bool)
         return cls(
             blank, blank, blank, blank, unknown, never, unknown, unknown, unknown,
-            {"total": unknown}, never, never, never,
+            {"total": unknown}, never, never, never, unknown, unknown,
         )  # fmt: skip
 
     @classmethod
@@ -133,6 +139,11 @@ class Measurement:
     def rests_near_limit(self) -> NDArray[np.bool_]:
         """Where an amplifier is near a limit for good, shape (N,): one that swings is not."""
         return self.near_limit & (self.settled | self.saddle)
+
+    @property
+    def switched(self) -> NDArray[np.bool_]:
+        """Where a cell became another one while it was used, shape (N,)."""
+        return self.conductance_drift > SWITCHED
 
     def take(self, rows: Any) -> Measurement:
         """Return some of the right-hand sides: a slice, or their numbers."""
@@ -240,9 +251,9 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         spent = energy(response.time, total, settling_time, response.starts)
         if adc is not None and adc.sample_time is not None:
             sampled = sample(response.time, waveforms, response.starts, adc.sample_time, settled)
-    if not batch.circuit.device.linear:
+    if batch.circuit.device.fluctuates:
         # Voltages inside the array, and so what the inputs deliver, are known from the reduced
-        # network only, which stands for linear cells.
+        # network only, whose cells do not fluctuate.
         unknown = np.full(len(final), np.nan)
         outside = ("supply", "amplifier_static")
         power = {name: part if name in outside else unknown for name, part in power.items()}
@@ -253,13 +264,14 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         settling_time, settling_error, spent = (
             np.where(nowhere, np.nan, figure) for figure in (settling_time, settling_error, spent)
         )
-    blank = np.full(outputs.shape, np.nan)
+    blank, unknown = np.full(outputs.shape, np.nan), np.full(len(outputs), np.nan)
+    cells: CellRecord | None = getattr(response, "cells", None)
     return Measurement(
         outputs=outputs,
         sampled=sampled,
         solution=blank,
         answer=blank,
-        relative_error=np.full(len(outputs), np.nan),
+        relative_error=unknown,
         settled=settled,
         settling_time=settling_time,
         settling_error=settling_error,
@@ -268,4 +280,6 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         near_limit=near_limits(batch, final, into),
         saddle=at_saddle,
         below_floor=below,
+        cell_voltage=unknown if cells is None else cells.voltage,
+        conductance_drift=unknown if cells is None else cells.drift,
     )

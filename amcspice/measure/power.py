@@ -67,7 +67,7 @@ def source_power(batch: Batch, response: Response, drive: Drive) -> Array:
         What the sources give in these.
     """
     counts = np.diff(response.starts)
-    into = np.repeat(_signed(drive), counts, axis=0)
+    into = np.repeat(_by_row(drive.signed), counts, axis=0)
     from_supply, arriving = _delivered(batch.circuit, response.voltages, response.supply, into)
     return from_supply + arriving + np.repeat(drive.local.ravel(), counts)
 
@@ -87,11 +87,10 @@ def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) ->
         The K right-hand sides of each circuit.
     """
     opamp, local = batch.circuit.opamp, drive.local.ravel()
-    from_supply, arriving = _delivered(batch.circuit, voltages, supply, _signed(drive))
+    from_supply, arriving = _delivered(batch.circuit, voltages, supply, _by_row(drive.signed))
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    driven = drive.driven.reshape(-1, voltages.shape[1])
-    taken_in = batch.into_network(voltages) - 2 * driven
+    taken_in = batch.into_network(voltages) + _by_row(drive.signed - drive.into)
     in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
     static = sum(
         len(bank.out)
@@ -110,14 +109,9 @@ def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) ->
     )
 
 
-def _signed(drive: Drive) -> Array:
-    """Return the port currents (N, P), negative where a voltage source sends them.
-
-    Port voltages times that is what the sources deliver beside their local power: a current
-    source works against the port, a voltage source is relieved by it.
-    """
-    signed = drive.into - 2 * drive.driven
-    return signed.reshape(-1, signed.shape[-1])
+def _by_row(currents: Array) -> Array:
+    """Return currents (C, K, P) of all right-hand sides in order, shape (C K, P)."""
+    return currents.reshape(-1, currents.shape[-1])
 
 
 def _delivered(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,11 @@ import numpy as np
 from amcspice.circuit.base import Amplifiers, Array
 from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.network import Network
-from amcspice.device import Cell, Compatibility, OpAmp
+from amcspice.device import Cell, CellModel, Compatibility, OpAmp, Subcircuit
+from amcspice.errors import UnsupportedError
 from amcspice.netlist.elements import held_stages, write_elements
 from amcspice.netlist.instances import amplifier_library, instances, model_library
+from amcspice.netlist.live_cells import CellInstances
 from amcspice.netlist.noise import excess_source, noise_sources
 from amcspice.netlist.testbench import Stimulus, Testbench, Transient
 
@@ -27,6 +29,10 @@ __all__ = ["SUPPLIES", "Deck", "Noise", "Stimulus", "Transient", "model_library"
 
 SUPPLIES = ("vvdd#branch", "vvss#branch")
 """Names of the supply currents in a simulator's result [A], positive into the source."""
+
+
+SWITCHING = " itl4=300"
+"""Iterations at a time point where cells may switch: the usual ten fail at their thresholds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,13 +64,16 @@ class Deck:
     stop_time : float
         Last time of the transient [s].
     compat : {"ps", "lt", "psa", "ltpsa"}, optional
-        Whose syntax the amplifier's sub-circuit has; the simulator must be told.
+        Whose syntax the sub-circuits of amplifier or cells have; the simulator must be told.
+    cells : CellInstances, optional
+        Cells that stand in it as sub-circuits.
     """
 
     text: str
     saved: tuple[str, ...]
     stop_time: float
     compat: Compatibility = None
+    cells: CellInstances | None = None
 
     @property
     def sha256(self) -> str:
@@ -95,7 +104,8 @@ def write_deck(
     transient : Transient
         Windows and accuracy.
     device : Cell, optional
-        Its current-voltage curve and its noise in time; None is linear cells without noise.
+        Its current-voltage curve and its noise in time, or its sub-circuit; None is linear cells
+        without noise.
     noise : Noise, optional
         Noise in series with the non-inverting inputs; needs supplies.
     with_supplies : bool
@@ -106,13 +116,15 @@ def write_deck(
     Raises
     ------
     InputError
-        If the file of the amplifier's sub-circuit cannot be used.
+        If the file of a sub-circuit cannot be used.
 
     Notes
     -----
     Macro-models start from 0 V everywhere.  The inner nodes of a sub-circuit of transistors must
-    not: with one, the transient starts from the operating point without input.
+    not: with one, the transient starts from the operating point without input.  Cells that stand
+    in the deck as sub-circuits start from their states in either case.
     """
+    live = None if device is None else device.live
     network, amplifiers, stimulus = testbench.network, testbench.amplifiers, testbench.stimulus
     nodes = tuple(network.names[node] for node in testbench.ports)
     stop = float(stimulus.edges(transient)[-1])
@@ -129,37 +141,59 @@ def write_deck(
         head, lines_of = [], write_elements(network, amplifiers, opamp)
         saved = nodes + held_stages(amplifiers)
         saving = [f"v({name})" for name in saved]
+    cells = None if live is None else CellInstances.of(network, live)
+    if cells is not None:
+        more = tuple(name for name in cells.saved if name not in set(saved))
+        saved, saving = saved + more, [*saving, *(f"v({name})" for name in more)]
     step = _number(transient.max_step)
     start = " uic" if opamp.subcircuit is None else ""
     lines = [
         f"* {title}",
         *head,
-        *_resistors(network),
-        *_excess(network, device),
+        *_resistors(network, with_cells=cells is None),
+        *(cells.lines() if cells is not None else _excess(network, device)),
         *_capacitors(network, testbench.capacitors),
         *_noise(network, device, stimulus, stop),
         *lines_of,
         *_sources(network, stimulus, transient),
-        f".options {transient.options}",
+        f".options {transient.options}{'' if cells is None else SWITCHING}",
         *_folded(".save", saving),
         f".tran {step} {_number(stop)} 0 {step}{start}",
         ".end",
     ]
-    compat = None if opamp.subcircuit is None or not with_supplies else opamp.subcircuit.compat
-    return Deck("\n".join(lines) + "\n", saved, stop, compat)
+    used = [opamp.subcircuit if with_supplies else None, None if live is None else live.model]
+    return Deck("\n".join(lines) + "\n", saved, stop, _syntax(used), cells)
+
+
+def _syntax(files: Iterable[Subcircuit | CellModel | None]) -> Compatibility:
+    """Return whose syntax a deck has.
+
+    Raises
+    ------
+    UnsupportedError
+        If its libraries are written for different simulators: ngspice reads a deck in one way.
+    """
+    given: list[Compatibility] = [f.compat for f in files if f is not None and f.compat]
+    if len(set(given)) > 1:
+        raise UnsupportedError(
+            f"the sub-circuits of amplifier and cells are of different syntax ({given[0]}, "
+            f"{given[1]}), but ngspice reads a deck in one way: give both the same (compat)"
+        )
+    return given[0] if given else None
 
 
 def _number(value: float) -> str:
     return repr(float(value))
 
 
-def _resistors(network: Network) -> Iterator[str]:
+def _resistors(network: Network, *, with_cells: bool) -> Iterator[str]:
     a, b, conductance = network.elements
-    names = network.names
+    names, shown = network.names, (with_cells | ~network.are_cells).tolist()
     for index, (at, to, ohm) in enumerate(
         zip(a.tolist(), b.tolist(), (1 / conductance).tolist(), strict=True)
     ):
-        yield f"R{index} {names[at]} {names[to]} {ohm!r}"
+        if shown[index]:
+            yield f"R{index} {names[at]} {names[to]} {ohm!r}"
 
 
 def _excess(network: Network, device: Cell | None) -> Iterator[str]:

@@ -22,13 +22,14 @@ proportion to the voltage across the cell, and no fixed port network has it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.network import GROUND, Network
 from amcspice.device import Cell
-from amcspice.device.curve import Polynomial
+from amcspice.device.curve import PowerSeries, Sinh
 from amcspice.device.draws import normals
 from amcspice.errors import InputError
 
@@ -64,13 +65,36 @@ def excess_source(index: int, a: str, b: str, conductance: float, device: Cell) 
     curve = device.curve
     if curve is None:
         return f"B{index} {a} {b} I={conductance!r}*v(noise{index})*{drop}"
-    if isinstance(curve, Polynomial):
-        second, third = (float(part) for part in curve.coefficients(np.asarray(conductance)))
-        near = f"max(min({drop},{curve.reach!r}),-{curve.reach!r})"
-        tangent = f"({drop}-{near})*({2 * second!r}+{3 * third!r}*{near})"
-        return f"B{index} {a} {b} I={near}*({near}*({second!r}+{third!r}*{near})+{tangent})"
-    scale = curve.voltage
-    return f"B{index} {a} {b} I={conductance!r}*({factor}{scale!r}*sinh({drop}/{scale!r})-{drop})"
+    if isinstance(curve, Sinh):
+        scale = curve.voltage
+        return (
+            f"B{index} {a} {b} I={conductance!r}*({factor}{scale!r}*sinh({drop}/{scale!r})-{drop})"
+        )
+    assert isinstance(curve, PowerSeries)
+    return f"B{index} {a} {b} I={_series(curve, conductance, drop)}"
+
+
+def _series(curve: PowerSeries, conductance: float, drop: str) -> str:
+    """Return what a cell carries beyond g v: a polynomial, and tangents at its ends."""
+    series = [float(part) for part in curve.coefficients(np.asarray(conductance))]
+    inside = repr(series[-1])
+    for part in series[-2::-1]:
+        inside = f"{part!r}+{drop}*({inside})"
+    ends = []
+    for end in (curve.reach, -curve.reach):
+        value, slope = (float(x) for x in _tangent(series, end))
+        ends.append(f"{value!r}+{slope!r}*({drop}-({end!r}))")
+    above, below = ends
+    return (
+        f"{drop}>{curve.reach!r} ? {above} : {drop}<{-curve.reach!r} ? {below} : "
+        f"{drop}*{drop}*({inside})"
+    )
+
+
+def _tangent(series: list[float], voltage: float) -> tuple[Any, Any]:
+    """Return the sum of a_k v^k from k = 2 on, and its slope."""
+    polynomial = np.polynomial.Polynomial([0.0, 0.0, *series])
+    return polynomial(voltage), polynomial.deriv()(voltage)
 
 
 def noise_sources(

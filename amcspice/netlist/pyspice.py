@@ -82,7 +82,7 @@ def to_pyspice(
         raise InputError(f"volts_per_unit = {volts_per_unit} must be positive")
     if not circuit.device.linear or circuit.device.thermal_noise:
         raise UnsupportedError(
-            "the export to PySpice has resistors only: no sinh I-V curve and no noise in time"
+            "the export to PySpice has resistors only: no I-V curve of cells and no noise in time"
         )
     subcircuit = circuit.opamp.subcircuit
     if subcircuit is not None and subcircuit.compat is not None:
@@ -90,7 +90,7 @@ def to_pyspice(
             f"the export to PySpice cannot say that sub-circuit {subcircuit.name} has the syntax "
             f"{subcircuit.compat}; use amcspice generate"
         )
-    schematic = circuit.schematic
+    schematic = circuit.in_range(volts_per_unit).schematic
     testbench = make_testbench(schematic, schematic.currents(vectors, volts_per_unit), model)
     m, n = circuit.matrix.shape
     return _build(f"amcspice {circuit.name} {m}x{n}", testbench, circuit.opamp, transient)

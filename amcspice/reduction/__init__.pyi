@@ -1,3 +1,4 @@
+from .interior import Interior as Interior
 from .mvm import CrossbarState, WiredCrossbar
 from .ports import PortModel, reduce_to_ports
 

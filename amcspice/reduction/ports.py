@@ -79,6 +79,18 @@ class PortModel:
         """Return the part of `port_currents` that voltage sources send, shape (K, P) [A]."""
         return currents[:, self.is_driven] @ self.transfer[self.is_driven]
 
+    def at_ports(self) -> PortModel:
+        """Return it with a current source at every port in the place of its own sources."""
+        ports = len(self.nodes)
+        return PortModel(
+            original=self.original,
+            nodes=self.nodes,
+            conductance=self.conductance,
+            transfer=np.eye(ports),
+            local_power=lambda currents: np.zeros(len(currents)),
+            is_driven=np.zeros(ports, bool),
+        )
+
     @cached_property
     def network(self) -> Network:
         """The same as a network of conductances between the ports and to ground."""

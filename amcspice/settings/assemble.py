@@ -26,6 +26,7 @@ from amcspice.engine import Analysis
 from amcspice.errors import InputError
 from amcspice.files import file_stamp
 from amcspice.schema import Parameter, Scalar, field_parameters
+from amcspice.settings.own_cells import own_cells
 from amcspice.settings.table import PARAMETERS
 from amcspice.system import Chip
 
@@ -59,7 +60,7 @@ def hardware_of(values: Values) -> Hardware:
     InputError
         If a preset is unknown, a file cannot be used, or values do not fit together.
     SimulationError
-        If ngspice fails while an amplifier of one's own is measured.
+        If ngspice fails while an amplifier or a cell of one's own is measured.
     """
     given = {
         name: value
@@ -67,7 +68,7 @@ def hardware_of(values: Values) -> Hardware:
         if name in PARAMETERS and PARAMETERS[name].group in _GROUPS and _is_said(name, value)
     }
     seed = values.get("seed") or 0
-    device = cell(given.pop("device", None) or "ideal")
+    device = own_cells(given) or cell(given.pop("device", None) or "ideal")
     if given.get("write_errors") is not None and isinstance(device, Memristor):
         device = dataclasses.replace(device, write_noise=0.0)
     opamp = _amplifier(given)

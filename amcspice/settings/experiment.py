@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,6 +15,7 @@ __all__ = [
     "SWEEP_WORDS",
     "ChipSettings",
     "OwnAmplifier",
+    "OwnCell",
     "Presets",
     "ProblemSettings",
     "RunSettings",
@@ -161,6 +162,66 @@ class OwnAmplifier:
             "ps and lt, of files that it includes alone; default: ngspice's own."
         ),
         Name("opamp_compat"),
+    ] = None
+
+
+@parameters
+class OwnCell:
+    """Cells of the user's own, a sub-circuit; it is measured first.  See `amcspice.CellModel`."""
+
+    lib: Annotated[
+        str | None,
+        Field(description="SPICE library, or compiled model (.osdi), with a cell of your own."),
+        Name("cell_lib", file=True),
+    ] = None
+    subckt: Annotated[
+        str | None,
+        Field(description="Its sub-circuit, with two pins and perhaps that of its state."),
+        Name("cell_subckt"),
+    ] = None
+    state: Annotated[
+        str | None,
+        Field(description="Parameter that sets its state at the beginning; default: x0."),
+        Name("cell_state"),
+    ] = None
+    low: Annotated[
+        float | None,
+        Field(description="Smallest value of the state; default: 0."),
+        Quantity(),
+        Name("cell_low"),
+    ] = None
+    high: Annotated[
+        float | None,
+        Field(description="Largest value of the state; default: 1."),
+        Quantity(),
+        Name("cell_high"),
+    ] = None
+    node: Annotated[
+        str | None,
+        Field(
+            description="Pin or inner node whose voltage is the state; default: x; - is a cell "
+            "without one."
+        ),
+        Name("cell_node"),
+    ] = None
+    polarity: Annotated[
+        Literal["word", "bit"] | None,
+        Field(description="Line at which its first pin stands; default: word."),
+        Name("cell_polarity"),
+    ] = None
+    compat: Annotated[
+        Compatibility,
+        Field(description="Whose syntax its file has: as opamp_compat."),
+        Name("cell_compat"),
+    ] = None
+    reach: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="Largest voltage that it is measured with; default: 0.3 V.",
+        ),
+        Quantity("V", (1e-3, 10)),
+        Name("cell_reach"),
     ] = None
 
 

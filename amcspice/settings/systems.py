@@ -15,6 +15,10 @@ from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
 from amcspice.workload.training.study import Training
+from amcspice.workload.wireless.estimation import EstimationStudy
+from amcspice.workload.wireless.latency import LatencyStudy
+from amcspice.workload.wireless.ofdm import OfdmStudy
+from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
 
@@ -34,7 +38,17 @@ SYSTEMS: Registry[type[System]] = Registry(
     "amcspice.systems",
     {
         system.name: system
-        for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy, Training)
+        for system in (
+            BlockSolver,
+            BlockForecast,
+            ProductSolver,
+            LowRankStudy,
+            BitErrorStudy,
+            LatencyStudy,
+            OfdmStudy,
+            EstimationStudy,
+            Training,
+        )
     },
     _fault,
 )

@@ -22,6 +22,7 @@ from amcspice.settings.experiment import (
     SWEEP_WORDS,
     ChipSettings,
     OwnAmplifier,
+    OwnCell,
     Presets,
     ProblemSettings,
     RunSettings,
@@ -136,7 +137,7 @@ def _all() -> Iterator[Parameter]:
     for parameter in field_parameters(ProblemSettings, "problem"):
         yield _with_choices(parameter)
     yield from field_parameters(RunSettings, "run")
-    for owner, group in ((Presets, ""), (OwnAmplifier, "amplifier")):
+    for owner, group in ((Presets, ""), (OwnCell, "device"), (OwnAmplifier, "amplifier")):
         for parameter in field_parameters(owner, group):
             yield _with_choices(replace(parameter, group=group or _GROUP_OF[parameter.name]))
     for topology in CIRCUITS.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from amcspice.circuit.base import Array, Swing
 from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
+from amcspice.simulation.cell_states import set_cells
 from amcspice.simulation.conversion import Inputs
 from amcspice.simulation.feedback import set_feedback
 from amcspice.simulation.result import Feedback
@@ -58,8 +59,14 @@ class Case:
         feedback = None
         if backend.simulates:
             circuit, feedback = set_feedback(circuit)
-        inputs = Inputs(circuit, vectors)
-        return cls(circuit, vectors, np.ndim(b) == 1, answers, inputs, feedback, predicted)
+        inputs, single = Inputs(circuit, vectors), np.ndim(b) == 1
+        case = cls(circuit, vectors, single, answers, inputs, feedback, predicted)
+        if not (backend.simulates and (circuit.range_sets_limits or circuit.device.set_when_used)):
+            return case
+        volts = case.volts_per_unit(backend.analysis)
+        ranged = circuit.in_range(volts)
+        inputs = Inputs(ranged, vectors)
+        return replace(case, circuit=set_cells(ranged, inputs.at(volts), volts), inputs=inputs)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
@@ -75,6 +82,8 @@ class Case:
         It is half as large, or as large as keeps above the floor what stands above it now: to trade
         a wrong answer for one that cannot be read is no gain.
         """
+        if self.circuit.range_sets_limits:  # another range is another circuit
+            return volts
         if self.predicted is not None:  # nothing is known of the outputs
             return volts / 2
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor

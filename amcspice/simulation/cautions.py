@@ -13,6 +13,7 @@ from amcspice.simulation.result import Judgement, Range
 __all__ = [
     "ambiguity",
     "below_floor",
+    "drift",
     "limit",
     "predistortion",
     "rest",
@@ -29,6 +30,10 @@ POOR = 0.02
 
 CELL_MARGIN = 1.05
 """A cell that sees more than the read voltage by this factor is told of."""
+
+
+DRIFT = 1e-3
+"""Change of a conductance from which on it is said."""
 
 
 def limit(measured: Measurement, scale: Range) -> str:
@@ -52,6 +57,21 @@ def voltage(scale: Range) -> str:
         f"cells see up to {seen:.3g} V, {seen / aimed:.3g} times the read voltage, {why}: do they "
         "bear it?"
     )
+
+
+def drift(measured: Measurement) -> str:
+    """Say that cells change while they are used."""
+    drifts = measured.conductance_drift
+    if not (drifts > DRIFT).any():
+        return ""
+    worst = int(np.nanargmax(drifts))
+    change = (
+        f"by {100 * drifts[worst]:.3g} % at the end of right-hand side {worst}, at up to "
+        f"{measured.cell_voltage[worst]:.3g} V across a cell"
+    )
+    if measured.switched.any():
+        return f"using the cells switches them: a conductance changes {change}, so that x is wrong"
+    return f"using the cells changes them: a conductance drifts {change}"
 
 
 def ambiguity(judgement: Judgement) -> str:

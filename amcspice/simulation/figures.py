@@ -55,6 +55,8 @@ class Figures:
         Whether the circuit is unstable and nothing holds it, which was allowed.
     feedback : Feedback, optional
         How that of an eigenvector circuit was set.
+    zero_bias : ndarray, optional
+        What the cells of the circuit were set to, see `Circuit`.
     notes : tuple of str
         What the figures alone do not say of the circuit.
     assumptions : callable
@@ -77,6 +79,7 @@ class Figures:
     conversion: Conversion | None = None
     runs_away: bool = False
     feedback: Feedback | None = None
+    zero_bias: Any = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
     assumptions: Callable[[], tuple[str, ...]] = field(default=tuple, repr=False)
 
@@ -138,6 +141,20 @@ class Figures:
     def below_floor(self) -> Any:
         """Whether every output stands at a floor above ground, shape (K,): x cannot be read."""
         return self._figure(self.measurement.below_floor)
+
+    @property
+    def cell_voltage(self) -> Any:
+        """Largest voltage across a cell, shape (K,) [V]; see `conductance_drift`."""
+        return self._figure(self.measurement.cell_voltage)
+
+    @property
+    def conductance_drift(self) -> Any:
+        """Largest change of a cell's conductance, shape (K,), as a fraction.
+
+        By the end of the right-hand side, from the start of its simulation on, which are cells as
+        they were programmed.  Known of cells whose sub-circuits stand in flat decks, else nan.
+        """
+        return self._figure(self.measurement.conductance_drift)
 
     @property
     def settling_time(self) -> Any:
@@ -219,7 +236,8 @@ class Figures:
         """
         measured = self.measurement
         wrong = cautions.limit(measured, self.range) if self.near_limit else ""
-        return _said(wrong, cautions.saddle(measured), cautions.rest(measured))
+        moved = cautions.drift(measured) if measured.switched.any() else ""
+        return _said(wrong, moved, cautions.saddle(measured), cautions.rest(measured))
 
     @functools.cached_property
     def cautions(self) -> tuple[str, ...]:
@@ -237,6 +255,7 @@ class Figures:
             cautions.unstable(self.runs_away),
             cautions.limit(measured, self.range),
             cautions.voltage(self.range),
+            cautions.drift(measured),
             cautions.predistortion(self.provenance),
             cautions.ambiguity(self._judgement),
             cautions.zero_reference(

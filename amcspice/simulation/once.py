@@ -43,7 +43,10 @@ class Outcome:
 
 
 def drive_of(
-    batch: Batch, vectors: Sequence[Array], volts_per_unit: Sequence[float | Array] | Array
+    batch: Batch,
+    vectors: Sequence[Array],
+    volts_per_unit: Sequence[float | Array] | Array,
+    prepared: Prepared | None = None,
 ) -> Drive:
     """Return what the sources of each circuit give for its right-hand sides.
 
@@ -54,14 +57,27 @@ def drive_of(
     vectors : sequence of ndarray, each shape (K, m)
     volts_per_unit : sequence of C floats, or of C ndarrays of shape (K,)
         The range of each circuit, or of each of its right-hand sides.
+    prepared : Prepared, optional
+        What runs them: a deck that holds every cell does without currents of cells that are not
+        found.
+
+    Raises
+    ------
+    SimulationError
+        If currents of cells with a curve come to no rest.
     """
-    return Drive.of(
+    drive = Drive.of(
         batch,
         [
             circuit.schematic.currents(rows, volts)
             for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
         ],
     )
+    if batch.circuit.device.curve is None:
+        return drive
+    from amcspice.engine.dc.curved import with_curves  # sparse factors: only who needs them waits
+
+    return with_curves(batch, drive, strict=not getattr(prepared, "holds_cells", False))
 
 
 def run_once(
@@ -90,7 +106,7 @@ def run_once(
     keep : bool
         Keep the waveforms.
     give_up : bool
-        Stop once an amplifier rests near a limit.
+        Stop once an amplifier rests near a limit, unless because cells switched.
     report : callable, optional
         Called with the number finished since the last call; while ngspice runs, with the fraction
         of a chunk that its simulated time is further.
@@ -117,7 +133,8 @@ def run_once(
             if report is not None:
                 report(len(response.at_rest) - told)
             first, told = first + count, 0
-            if give_up and measurement.rests_near_limit.any():
+            near = measurement.rests_near_limit.any()
+            if give_up and near and not measurement.switched.any():
                 break
     return Outcome.join(parts)
 

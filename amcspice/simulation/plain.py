@@ -47,6 +47,7 @@ def plain_run(run: Run) -> dict[str, Any]:
         "settling_error": measured.settling_error,
         "power_w": measured.power or {"total": np.full(len(run), np.nan)},
         "energy_j": measured.energy,
+        **_plain_cells(run),
         "amplifiers": run.amplifiers,
         "cells": run.cells,
         "range": {
@@ -64,6 +65,17 @@ def plain_run(run: Run) -> dict[str, Any]:
         **_plain_conversion(run.conversion),
         **plain_verification(run.verification),
         "provenance": run.provenance,
+    }
+
+
+def _plain_cells(run: Run) -> dict[str, Any]:
+    """Return what is known of cells that stand in the deck as sub-circuits."""
+    measured = run.measurement
+    if np.isnan(measured.cell_voltage).all():
+        return {}
+    return {
+        "cell_voltage_v": measured.cell_voltage,
+        "conductance_drift": measured.conductance_drift,
     }
 
 

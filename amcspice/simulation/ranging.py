@@ -28,6 +28,7 @@ from amcspice.pool import Pool
 from amcspice.problem import problem_of
 from amcspice.simulation.assumptions import assumptions, of_damping
 from amcspice.simulation.case import Case
+from amcspice.simulation.cell_states import cells_beyond
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.feedback import nothing_grew, nothing_pushed
 from amcspice.simulation.once import Outcome, drive_of, join_forecasts
@@ -47,6 +48,19 @@ LEAST_STEP = 0.95
 
 SMALLEST_USE = 1e-3
 """Largest output, as a fraction of what it can show, below which a range is said to be small."""
+
+
+SET = (
+    "cells are set for the voltages that they see with these right-hand sides, as only a "
+    "controller that knows them can"
+)
+"""What is said of cells whose states were chosen with right-hand sides."""
+
+OF_CURVES = (
+    "the way to the rest, and so settling times and energies, is that of cells with their "
+    "conductances at 0 V; flat fidelity follows their curves"
+)
+"""What is said of circuits whose network was reduced."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +91,7 @@ class Ranging:
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
-            drive = drive_of(batch, sent, volts)
+            drive = drive_of(batch, sent, volts, prepared)
             smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
             may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
             foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
@@ -93,7 +107,9 @@ class Ranging:
                 measured.near_limit.reshape(len(batch), -1),
                 measured.rests_near_limit.reshape(len(batch), -1),
             ).any(axis=1)
-            again = np.flatnonzero(near & may_shrink)
+            # Cells that switched are others from then on: a smaller range does not undo it.
+            switched = measured.switched.reshape(len(batch), -1).any(axis=1)
+            again = np.flatnonzero(near & may_shrink & ~switched)
             if not again.size or len(batch) > 1:
                 break
             volts, repeats = smaller, repeats + 1
@@ -111,7 +127,7 @@ class Ranging:
                     self.analysis.read_voltage,
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
-                away=bool(prepared.runs_away[k]),
+                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k, prepared),
             )
             for k, case in enumerate(cases)
             if k not in again
@@ -184,6 +200,20 @@ class Ranging:
             give_up=give_up and len(prepared.batch) == 1, report=report,
         )  # fmt: skip
 
+    def _of_cells(
+        self, case: Case, drive: Drive, number: int, prepared: Prepared
+    ) -> tuple[str, ...]:
+        """Say what is to be known of cells with a curve."""
+        beyond = drive.beyond
+        if beyond is None:
+            return ()
+        said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
+        if case.circuit.zero_bias is not None:
+            said = (*said, SET)
+        if self.backend.in_time and not getattr(prepared, "holds_cells", False):
+            said = (*said, OF_CURVES)
+        return said
+
     def _read_out(
         self,
         case: Case,
@@ -194,6 +224,7 @@ class Ranging:
         origin: dict[str, Any],
         *,
         away: bool,
+        cells: tuple[str, ...],
     ) -> Run:
         """Return the run of one case: its rows of what was measured, read out."""
         measurement, conversion = outcome.measurement.take(rows), None
@@ -215,6 +246,7 @@ class Ranging:
             near_noise_limit(case.circuit),
             nothing_grew(case.circuit, measurement),
             nothing_pushed(case.circuit, case.vectors, measurement),
+            *cells,
         )
         return _run_of(
             case, measurement, self.backend, scale, origin, waveforms=waveforms,
@@ -267,6 +299,7 @@ def _run_of(
         provenance=origin,
         judgement=functools.partial(judge, circuit, case.vectors, measurement, None),
         feedback=case.feedback,
+        zero_bias=case.circuit.zero_bias,
         assumptions=(
             functools.partial(assumptions, circuit, measurement, decks=backend.uses_ngspice)
             if backend.simulates

@@ -23,8 +23,12 @@ KIND = "amcspice run 1"
 
 _MEASURED = (
     "outputs", "sampled", "solution", "answer", "relative_error", "settled", "settling_time",
-    "settling_error", "energy", "near_limit", "saddle", "below_floor",
+    "settling_error", "energy", "near_limit", "saddle", "below_floor", "cell_voltage",
+    "conductance_drift",
 )  # fmt: skip
+_LATER = ("settling_error", "cell_voltage", "conductance_drift")
+"""Figures that files of earlier versions do not know."""
+
 _PLAIN = (
     "problem", "circuit", "fidelity", "single", "amplifiers", "cells", "provenance", "runs_away",
 )  # fmt: skip
@@ -75,9 +79,10 @@ def _put_together(arrays: dict[str, Any], values: dict[str, Any]) -> dict[str, A
     """Return what `write_run` took apart."""
     names = values.pop("power")
     arrays = dict.fromkeys(STATES, np.zeros(len(arrays["settled"]), bool)) | arrays
+    unknown = dict.fromkeys(_LATER, np.full_like(arrays["settling_time"], np.nan))
+    arrays = unknown | arrays
     measurement = Measurement(
-        **{name: arrays[name] for name in _MEASURED if name != "settling_error"},
-        settling_error=arrays.get("settling_error", np.full_like(arrays["settling_time"], np.nan)),
+        **{name: arrays[name] for name in _MEASURED},
         power={name: arrays[f"power_{name}"] for name in names},
     )
     rows = (lambda a: a[None]) if values["single"] else np.transpose

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, get_backend
 from amcspice.pool import Pool, Report
 from amcspice.simulation.once import Outcome, run_once
@@ -25,7 +24,7 @@ class _Part:
 
     circuit: Circuit
     analysis: Analysis
-    currents: Array
+    drive: Drive
     lead: int
     forecast: Forecast | None
     keep: bool
@@ -37,7 +36,7 @@ def _run_part(part: _Part, report: Report, prepared: Prepared | None = None) -> 
     prepared = prepared or get_backend(part.analysis).prepare(Batch.of([part.circuit]))
     return run_once(
         prepared,
-        Drive.of(prepared.batch, [part.currents]),
+        part.drive,
         part.analysis,
         lead=part.lead,
         forecast=part.forecast,
@@ -79,7 +78,7 @@ def run_shared(
     parts = [
         _Part(
             prepared.batch.circuit, analysis,
-            drive.currents[0][max(first - 1, 0) : first + size], min(first, 1),
+            drive.take(slice(max(first - 1, 0), first + size)), min(first, 1),
             _take_windows(forecast, slice(first // chunk, (first + size) // chunk)),
             keep, give_up,
         )

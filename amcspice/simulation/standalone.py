@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
-from amcspice.engine import Analysis, LinearModel, choose_transient, get_backend
+from amcspice.engine import Analysis, Batch, Drive, LinearModel, choose_transient, get_backend
 from amcspice.engine.ngspice.backends import Reduced
 from amcspice.engine.timing import STEPS_PER_WINDOW, damped_for_its_step
 from amcspice.errors import UnsupportedError
 from amcspice.netlist import Transient, make_testbench, write_deck
 from amcspice.netlist.listing import write_listing
 from amcspice.problem import problem_of
-from amcspice.reduction import reduce_to_ports
+from amcspice.simulation.cell_states import set_cells
 from amcspice.simulation.feedback import set_feedback
 
 __all__ = ["StandaloneDeck", "standalone_deck"]
@@ -83,7 +83,9 @@ def standalone_deck(
     if volts == "reference":
         answers = problem_of(circuit).answer(circuit, vectors)
         volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.read_voltage))
-    model = reduce_to_ports(circuit.schematic)
+    circuit = set_cells(circuit.in_range(volts), vectors, volts)
+    batch = Batch.of([circuit])
+    (model,) = batch.models
     linear = LinearModel.of(circuit, model)
     transient = choose_transient(
         circuit,
@@ -104,6 +106,11 @@ def standalone_deck(
     )
     transient = damped_for_its_step(transient, linear)
     currents = circuit.schematic.currents(vectors, volts)
+    if circuit.device.curve is not None and not backend.flat:
+        from amcspice.engine.dc.curved import with_curves
+
+        drive = with_curves(batch, Drive.of(batch, [currents]), strict=True)
+        model, currents = model.at_ports(), drive.into[0]
     m, n = circuit.matrix.shape
     deck = write_deck(
         f"amcspice {circuit.name} {m}x{n}, {backend.name}, {len(vectors)} right-hand side(s)",

@@ -34,6 +34,8 @@ def summary(run: Figures) -> list[str]:
             f"  relative error: infinite for {without.sum()} of {count}, whose reference is zero; "
             f"absolute error up to {most:.3g}"
         )
+    add("voltage across a cell, largest", measured.cell_voltage, "V")
+    add("change of a conductance, largest", measured.conductance_drift, "")
     add("settling time", measured.settling_time, "s")
     add("power at rest", measured.power.get("total", np.nan), "W")
     add("energy", measured.energy, "J")

@@ -79,8 +79,11 @@ class Operation:
         changes: dict[str, Any] = {}
         if run.feedback is not None and run.feedback.choice == "search":
             changes["eigenvalue"] = run.feedback.eigenvalue
+        if run.zero_bias is not None:
+            changes["zero_bias"] = run.zero_bias
         return cls(
-            circuit=dataclasses.replace(circuit, **changes),  # without what was worked out already
+            # A new one, without what was worked out already.
+            circuit=dataclasses.replace(circuit, **changes).in_range(run.volts_per_unit),
             vectors=vectors[max(at - 1, 0) : at + 1].copy(),
             volts_per_unit=run.volts_per_unit,
             solution=solutions[at].copy(),
@@ -110,7 +113,7 @@ class Operation:
     def _run(self, batch: Batch, analysis: Analysis) -> Measurement:
         """Run it again in the same range, from where its predecessor ends."""
         prepared = get_backend(analysis).prepare(batch)
-        drive = drive_of(batch, [self.vectors], np.array([self.volts_per_unit]))
+        drive = drive_of(batch, [self.vectors], np.array([self.volts_per_unit]), prepared)
         lead = len(self.vectors) - 1
         forecast = join_forecasts(list(prepared.forecast(drive, lead)))
         return run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement

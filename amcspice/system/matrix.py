@@ -365,6 +365,14 @@ class ProgrammedMatrix:
                 service.calibrate()
         return service
 
+    def release(self) -> None:
+        """Let go of what is ready to run, which takes memory: it is made again when it is needed.
+
+        What was written, its ranges and its account stay.
+        """
+        for service in self._services.values():
+            service.release()
+
     @property
     def services(self) -> Mapping[str, Service]:
         """The operations that were asked for so far, by problem."""

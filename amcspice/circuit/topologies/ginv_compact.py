@@ -169,6 +169,7 @@ class CompactGINV(LeastSquares):
             matrix=self.matrix[rows][:, columns],
             rows=None,
             pair=self.arrays.take(rows, columns),
+            zero_bias=None,
             **changes,
         )
 

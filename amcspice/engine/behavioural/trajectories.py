@@ -154,7 +154,7 @@ class Trajectories:
         shape (C, K).
         """
         opamp, k = self.batch.circuit.opamp, len(self._on_negative)
-        signed = drive.into - 2 * drive.driven
+        signed = drive.signed
         power = signed @ self._by_source
         power[..., k : 2 * k] -= opamp.supply_negative
         static = opamp.supply_positive * k - opamp.supply_negative * self._on_negative.sum()

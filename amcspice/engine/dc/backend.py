@@ -79,7 +79,7 @@ class PreparedRest:
     ) -> Iterator[Rest]:
         """See `Prepared.run`; what leads in changes nothing."""
         wanted = drive.take(slice(lead, None)) if lead else drive
-        if len(self.batch) == 1:
+        if len(self.batch) == 1 and wanted.beyond is None:
             yield self.solver.solve_sources(wanted.currents[0])
         else:
             yield self.solver.solve(wanted.into)

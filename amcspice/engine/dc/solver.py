@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.dc.codes import START, SUGGESTED
+from amcspice.engine.dc.codes import ABOVE, HIGHEST, START, SUGGESTED
 from amcspice.engine.dc.grown import followed_rest, grown_rest
+from amcspice.engine.dc.raised import RaisedSources
 from amcspice.engine.dc.rest import Injected, Rest
 from amcspice.engine.dc.several import MOST_HELD, has_one_rest, have_several_rests
 from amcspice.engine.dc.stability import growth, surely_decay
@@ -121,6 +122,16 @@ class RestSolver:
                 return sure
         return np.atleast_1d(self._modes.stable)
 
+    @cached_property
+    def _clamped_stable(self) -> NDArray[np.bool_]:
+        """Whether each circuit is stable with every clamped output at its limit, shape (C,)."""
+        clamped = self.ports.clamped
+        if not clamped.any():
+            return np.ones(len(self.rests), bool)
+        code = np.where(clamped, HIGHEST + ABOVE, START).astype(np.uint8)
+        each = (self.piecewise.of_circuit(k).arrays for k in range(len(self.rests)))
+        return np.array([growth(arrays, code) < 0 for arrays in each])
+
     def _make_linear(self) -> None:
         ports = self.ports
         system = np.diag(1 / ports.gain) - ports.by_source
@@ -195,6 +206,8 @@ class RestSolver:
         if rows.size:
             member, at = divmod(rows, per_circuit)
             codes, start = np.full((len(rows), k), SUGGESTED), sources[rows]
+            if self._chooses:
+                self._raise(codes, member, injected.rows(member, at))
             held[rows], at_rest[rows] = self._search(
                 codes, member, injected.rows(member, at), start
             )
@@ -205,11 +218,29 @@ class RestSolver:
                 if rest is not None:
                     codes[at] = pieces
                     sources[rows[at]], held[rows[at]], at_rest[rows[at]] = rest, 0.0, True
-        if circuit.non_negative and self._checks:
+        if circuit.bounded and not circuit.rail_limited and self._checks:
             self._check(codes, rows, at_rest, per_circuit)
         if not at_rest.all():
             sources[~at_rest], held[~at_rest] = np.nan, np.nan
         return Rest(sources, held, at_rest, circuit, self.ports, injected)
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether limits choose among columns that depend on each other, by an L1 term."""
+        ports, circuit = self.ports, self.circuit
+        if ports.hold.any() or not getattr(circuit, "lasso", 0.0):
+            return False
+        rows, columns = circuit.matrix.shape
+        return bool(ports.clamped.any() or (ports.constrained.any() and rows < columns))
+
+    def _raise(self, codes: Codes, member: NDArray[np.intp], injected: Array) -> None:
+        """Fill in the pieces that raised sources lead to."""
+        for number in np.unique(member):
+            raised, own = RaisedSources(self.ports, int(number)), np.flatnonzero(member == number)
+            for row, drive in zip(own, self.ports.drive(member[own], injected[own]), strict=True):
+                pieces = raised.pieces(drive)
+                if pieces is not None:
+                    codes[row] = pieces
 
     @cached_property
     def _one_rest(self) -> NDArray[np.bool_]:
@@ -295,8 +326,11 @@ class RestSolver:
     def _check(
         self, codes: Codes, rows: NDArray[np.intp], at_rest: NDArray[np.bool_], per_circuit: int
     ) -> None:
-        """Give up rests that are unstable, of circuits that are so with nothing at a limit."""
-        unstable = ~self._active_stable
+        """Give up rests that are unstable, of circuits that are so with nothing at a limit.
+
+        Or with everything clamped, which is where loops through clamped outputs are fastest.
+        """
+        unstable = ~(self._active_stable & self._clamped_stable)
         if not unstable.any():
             return
         every = np.full((len(at_rest), len(self.ports.gain)), START)

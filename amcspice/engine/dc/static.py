@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
@@ -44,6 +44,8 @@ class StaticPorts:
         none.
     constrained : ndarray of bool, shape (k,)
         Outputs that ground or a hold device keeps from being negative.
+    clamped : ndarray of bool, shape (k,)
+        Outputs that are meant to stop at both ends of their range.
     rout : float
         Output resistance [ohm].
     knee : float
@@ -66,6 +68,7 @@ class StaticPorts:
     lowest: Array
     highest: Array
     constrained: NDArray[np.bool_]
+    clamped: NDArray[np.bool_]
     rout: float
     knee: float
 
@@ -100,6 +103,7 @@ class StaticPorts:
         from_held = pins.into(np.where(hold > 0, pins.minus, -1), resistance)
         bias = resistance @ (-opamp.bias_current * pins.inputs)
         grounded = np.repeat([bank.floor_at_ground for bank in banks], counts)
+        lowest, highest = output_ranges(circuit, opamp)
         knee = np.inf
         if opamp.slew_rate is not None:
             knee = opamp.slew_rate / (2 * np.pi * opamp.gbw)
@@ -117,9 +121,10 @@ class StaticPorts:
             gain=opamp.gains(len(hold)),
             offset=opamp.offsets(len(hold)),
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             constrained=np.asarray(grounded | (hold > 0)),
+            clamped=np.repeat([bank.clamp is not None for bank in banks], counts),
             rout=rout,
             knee=knee,
         )

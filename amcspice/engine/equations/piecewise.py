@@ -18,7 +18,7 @@ from amcspice.circuit.base import Array
 from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.engine.equations.arrays import Equations
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.netlist.subcircuit import check_banks
 from amcspice.reduction import PortModel
@@ -46,7 +46,12 @@ def refuse_unknown_physics(circuit: Circuit, fidelity: str) -> None:
         If there are such.
     """
     check_banks(circuit.schematic.amplifiers, circuit.opamp)
-    circuit.device.refuse_unless_linear(fidelity)
+    circuit.device.refuse_fluctuations(fidelity)
+    if circuit.device.curve is not None and circuit.rail_limited:
+        raise UnsupportedError(
+            f"cells with {circuit.device.curve.words} in a circuit that grows to its rails: "
+            f"{fidelity} fidelity knows no rest of them; use flat fidelity"
+        )
     if circuit.device.thermal_noise:
         raise UnsupportedError(
             f"{fidelity} fidelity has no noise in time; use reduced or flat for thermal noise"
@@ -144,7 +149,7 @@ class PiecewiseLinear:
         hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
         held_pins = np.where(hold > 0, pins.minus, -1)  # nothing is held of other amplifiers
         bias = -opamp.bias_current * pins.inputs
-        grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
+        lowest, highest = output_ranges(circuit, opamp)
         difference, held = pins.across(resistance), pins.at(held_pins, resistance)
 
         def split_by_unknown(rows: Array, by_state: Array) -> tuple[Array, Array, Array]:
@@ -174,8 +179,8 @@ class PiecewiseLinear:
             charge_w=charge_parts[1],
             charge_q=charge_parts[2],
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             unity=unity,
             leak=unity / opamp.gains(len(hold)),
             slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,

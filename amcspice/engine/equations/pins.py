@@ -13,7 +13,7 @@ from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.reduction import PortModel
 
-__all__ = ["Pins"]
+__all__ = ["Pins", "output_ranges"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +99,21 @@ class Pins:
         at = np.flatnonzero(pins >= 0)
         matrix[at, pins[at]] = 1.0
         return matrix
+
+
+def output_ranges(circuit: Circuit, opamp: OpAmp) -> tuple[Array, Array]:
+    """Return the lowest and the highest output of every amplifier, shape (k,) [V].
+
+    Parameters
+    ----------
+    circuit : Circuit
+    opamp : OpAmp
+        Its own, or another one in the place of that.
+    """
+    banks = circuit.schematic.amplifiers
+    ranges = np.array([bank.output_range(opamp) for bank in banks])
+    lowest, highest = np.repeat(ranges, [len(bank.out) for bank in banks], axis=0).T.copy()
+    return lowest, highest
 
 
 def _ports(pins: Nodes, nodes: Nodes) -> Nodes:

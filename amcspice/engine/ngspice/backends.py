@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
+from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.backend import Backend, Forecast, Origin, Tolerance
 from amcspice.engine.batch import Batch, Drive
@@ -72,8 +73,17 @@ class Reduced(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
         check_banks(circuit.schematic.amplifiers, circuit.opamp)
-        if not self.flat:
-            circuit.device.refuse_unless_linear(self.name)
+        device = circuit.device
+        if self.flat:
+            if device.live is not None and device.fluctuates:
+                raise UnsupportedError(
+                    "noise in time of cells whose sub-circuit stands in the deck: what of it "
+                    "fluctuates is not known; leave noise_bandwidth out"
+                )
+            return
+        device.refuse_fluctuations(self.name)
+        if device.curve is not None:
+            refuse_unknown_physics(circuit, self.name)
 
     def check_installation(self) -> None:
         """Refuse a simulator that is not installed.
@@ -123,6 +133,7 @@ class PreparedDecks:
     def __init__(self, batch: Batch, analysis: Analysis, *, flat: bool, chunk: int) -> None:
         (self._circuit,) = batch.circuits
         self.batch, self.chunk, self._analysis = batch, chunk, analysis
+        self.holds_cells = flat
         self._equations = PiecewiseLinear.of(self._circuit, batch)
         linear = LinearModel.of_equations(self._equations)
         self._modes = linear.modes
@@ -142,9 +153,10 @@ class PreparedDecks:
         )
         transient = damped_for_its_step(transient, linear)
         integration = Integration(transient.max_step, transient.damping)
+        linear_cells = self._circuit.device.curve is None
         self.streamer = Streamer(
             circuit=self._circuit,
-            model=batch.models[0],
+            model=batch.models[0] if flat or linear_cells else batch.models[0].at_ports(),
             simulator=simulator,
             flat=flat,
             transient=transient,
@@ -191,7 +203,7 @@ class PreparedDecks:
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
         """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""
         integrator = self._integrator
-        if integrator is None:
+        if integrator is None or not drive.known:
             return
         for rows, before in chunks(len(drive), self.chunk, lead):
             block = drive.take(rows)
@@ -214,7 +226,12 @@ class PreparedDecks:
     ) -> Iterator[Stream]:
         """See `Prepared.run`."""
         windows = None if forecast is None else forecast.windows
-        return self.streamer.run(drive.currents[0], lead, windows)
+        return self.streamer.run(self._sent(drive), lead, windows)
+
+    def _sent(self, drive: Drive) -> Array:
+        """Return what sources of the deck give: where cells have curves, in all at the ports."""
+        reduced = drive.beyond is not None and not self.holds_cells
+        return drive.into[0] if reduced else drive.currents[0]
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`; the hash is of the first chunk's deck."""
@@ -222,7 +239,7 @@ class PreparedDecks:
         sha256 = streamer.deck_sha256
         if sha256 is None:  # other processes ran the decks
             windows = None if forecast is None else forecast.windows[0]
-            sha256 = streamer.deck(drive.currents[0][: self.chunk], windows).sha256
+            sha256 = streamer.deck(self._sent(drive)[: self.chunk], windows).sha256
         foretold = forecast is not None and self._analysis.window is None
         return [
             Origin(
@@ -238,5 +255,7 @@ class PreparedDecks:
 def _rest_tolerance(circuit: Circuit, analysis: Analysis) -> float:
     """Return the settling tolerance by whose tenth the last tenth of a window is judged."""
     device = circuit.device
+    if device.live is not None:  # their states move, little by little, as long as they are read
+        return analysis.settle_tolerance
     curved = device.curve is not None and not device.fluctuates
     return min(analysis.settle_tolerance, CURVED_REST if curved else 1.0)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,10 +51,29 @@ class Installation:
         return self.library is not None and self.version not in SHARED_MODE_BROKEN
 
     @property
+    def loads_compiled(self) -> bool:
+        """Whether it loads compiled models (``.osdi``)."""
+        return _loads_compiled(self)
+
+    @property
     def environment(self) -> dict[str, str]:
         """Environment of an ngspice process; one thread, because jobs are processes."""
         extra = {"SPICE_LIB_DIR": self.script_directory} if self.script_directory else {}
         return {**os.environ, **extra, "OMP_NUM_THREADS": "1"}
+
+
+@functools.cache
+def _loads_compiled(installation: Installation) -> bool:
+    """Ask ngspice itself: packages of one version are built with and without."""
+    with tempfile.TemporaryDirectory(prefix="amcspice-") as folder:
+        deck = Path(folder) / "deck.cir"
+        deck.write_text("* probe\n.control\npre_osdi none\n.endc\nR1 a 0 1\n.op\n.end\n")
+        process = subprocess.run(
+            [installation.executable, "-n", "-b", str(deck)],
+            capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL, check=False,
+            env=installation.environment, cwd=folder,
+        )  # fmt: skip
+    return "no such command" not in process.stdout + process.stderr
 
 
 def find_installation() -> Installation:

@@ -26,6 +26,11 @@ FAILURES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"undefined parameter \[(?P<what>[^\]]+)\]", "parameter not defined: {what}"),
         (r"could not find include file (?P<what>.+)", "include file not found: {what}"),
         (r"unknown parameter \((?P<what>[^)]+)\)", "parameter not known to the element: {what}"),
+        (
+            r"no such function (?P<what>'?(?:if|limit|stp|arctan|pwrs)\b\S*)",
+            "not available: {what}, a function of PSpice and LTspice: say whose syntax the file "
+            "has (compat: psa, ltpsa)",
+        ),
         (r"no such (?:function|vector) (?P<what>.+)", "not available: {what}"),
         (
             r"error on line(?: \d+ or its substitute)?: *\n *(?P<line>.+)\n *(?:error: *)?"

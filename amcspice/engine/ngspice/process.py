@@ -20,7 +20,13 @@ from amcspice.engine.headway import tell
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.log import tells_of_error
 from amcspice.engine.ngspice.rawfile import Plot, read_raw
-from amcspice.engine.ngspice.simulator import Vectors, batch_command, check_result, failure
+from amcspice.engine.ngspice.simulator import (
+    Vectors,
+    batch_command,
+    check_result,
+    failure,
+    refuse_compiled,
+)
 from amcspice.errors import SimulationError
 from amcspice.netlist.deck import Deck
 
@@ -80,7 +86,10 @@ class BatchSimulator:
         ------
         SimulationError
             If ngspice fails, hangs, tells of an error or leaves no complete raw file.
+        UnsupportedError
+            If it cannot load a compiled model.
         """
+        refuse_compiled(text, self.installation)
         failed = functools.partial(
             failure, text, installation=self.installation, folder=folder, compat=compat
         )

@@ -25,7 +25,7 @@ from amcspice.engine.headway import tell
 from amcspice.engine.interrupts import signals_deferred
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.rawfile import normalise
-from amcspice.engine.ngspice.simulator import Vectors, check_result, failure
+from amcspice.engine.ngspice.simulator import Vectors, check_result, failure, refuse_compiled
 from amcspice.errors import InputError, SimulationError
 from amcspice.netlist.deck import Deck
 
@@ -65,6 +65,7 @@ class SharedSimulator:
 
     def run(self, deck: Deck, timeout: float | None = None) -> Vectors:
         """Run a deck; see `amcspice.engine.ngspice.simulator.Simulator`."""
+        refuse_compiled(deck.text, self.installation)
         with self._lock, signals_deferred() as pending:
             self._spice.lines.clear()
             if deck.compat is not None:

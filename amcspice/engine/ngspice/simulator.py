@@ -19,11 +19,18 @@ from numpy.typing import NDArray
 from amcspice.device import Compatibility
 from amcspice.engine.ngspice.installation import Installation
 from amcspice.engine.ngspice.log import explain_failure
-from amcspice.errors import SimulationError
+from amcspice.errors import SimulationError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.netlist.deck import Deck
 
-__all__ = ["Simulator", "Vectors", "batch_command", "check_result", "failure"]
+__all__ = [
+    "Simulator",
+    "Vectors",
+    "batch_command",
+    "check_result",
+    "failure",
+    "refuse_compiled",
+]
 
 Vectors = dict[str, NDArray[np.float64]]
 
@@ -43,6 +50,22 @@ class Simulator(Protocol):
             If the run fails or takes longer than ``timeout`` seconds.
         """
         ...
+
+
+def refuse_compiled(deck_text: str, installation: Installation) -> None:
+    """Refuse a deck with compiled models where ngspice cannot load them.
+
+    Raises
+    ------
+    UnsupportedError
+        If it cannot.
+    """
+    if "\npre_osdi " in deck_text and not installation.loads_compiled:
+        raise UnsupportedError(
+            f"compiled models (.osdi) cannot be loaded by ngspice {installation.version} "
+            f"({installation.executable}), which was built without OSDI: use another one, such as "
+            "ngspice 46 of Debian's backports, or give the cell as a SPICE sub-circuit"
+        )
 
 
 def check_result(deck: Deck, vectors: Vectors) -> str | None:

@@ -14,14 +14,17 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.cell_record import SWITCHED, CellRecord
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.headway import translated, windows_done
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream, flat_tails
+from amcspice.errors import SimulationError
 from amcspice.netlist import Deck, Transient, make_testbench, write_deck
 from amcspice.netlist.deck import SUPPLIES
 from amcspice.netlist.elements import held_stages
@@ -32,6 +35,13 @@ __all__ = ["Streamer"]
 SHORTEST_WINDOW = 0.5
 """Shortest forecast window, as a fraction of the window without forecast: its last tenth still
 holds enough samples to be judged."""
+
+
+NOT_CONVERGED = "no convergence"
+"""What failures are called that are those of Newton's method."""
+
+TOLERANCE_OF_SWITCHING = 1e-3
+"""Relative tolerance at which cells that switch are followed where a finer one fails."""
 
 
 @dataclass(eq=False)
@@ -170,11 +180,14 @@ class Streamer:
             stream = self._simulate(block, self.transient, times, before)
             moving = np.flatnonzero(~stream.at_rest) if self.doublings else ()
             if len(moving):
-                segments, at_rest = list(stream), stream.at_rest.copy()
+                segments, at_rest, cells = list(stream), stream.at_rest.copy(), stream.cells
                 for index in moving:
                     longer = self._longer(currents, rows.start + before + int(index))
                     segments[index], at_rest[index] = longer[0], longer.at_rest[0]
-                stream = replace(Stream.join(segments, at_rest), rate_error=self.rate_error)
+                    if cells is not None and longer.cells is not None:
+                        cells = cells.replaced(int(index), longer.cells)
+                joined = Stream.join(segments, at_rest)
+                stream = replace(joined, rate_error=self.rate_error, cells=cells)
             yield stream
 
     def _longer(self, currents: Array, index: int) -> Stream:
@@ -192,11 +205,32 @@ class Streamer:
         deck = self.deck(currents, windows, transient)
         self.deck_sha256 = self.deck_sha256 or deck.sha256
         edges = np.concatenate([[0.0], np.cumsum(windows)])
+        try:
+            return self._run(deck, currents, transient, edges, lead)
+        except SimulationError as error:
+            if deck.cells is None or NOT_CONVERGED not in error.cause:
+                raise
+            failed = error
+        # Cells that switch turn the circuit over, where ngspice may fail.  Coarse tolerances show
+        # that they do, after which x is none in any case; they serve for nothing else.
+        coarse = replace(transient, relative_tolerance=TOLERANCE_OF_SWITCHING)
+        deck = self.deck(currents, windows, coarse)
+        stream = self._run(deck, currents, coarse, edges, lead)
+        if stream.cells is None or not (stream.cells.drift > SWITCHED).any():
+            raise failed
+        return stream
+
+    def _run(
+        self, deck: Deck, currents: Array, transient: Transient, edges: Array, lead: int
+    ) -> Stream:
         with translated(lambda fraction: windows_done(fraction * edges[-1], edges)):
             vectors = self.simulator.run(deck, self.timeout)
         voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
         supply = self._supply(vectors, voltages, currents, edges, transient.rise)
-        stream = _split(vectors["time"], voltages, supply, edges, transient.rise, lead)
+        cuts = _cuts(vectors["time"], edges, transient.rise)[lead:]
+        stream = _split(vectors["time"], voltages, supply, cuts, edges[lead:])
+        if deck.cells is not None:
+            stream = replace(stream, cells=CellRecord.of(deck.cells, vectors, cuts))
         flat = flat_tails(
             stream.time, stream.voltages[:, self._outputs], stream.starts, self.settle_tolerance
         )
@@ -220,7 +254,7 @@ class Streamer:
         supply: Array = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
         if share == 1:
             return supply
-        if not self.circuit.device.linear:
+        if self.flat and not self.circuit.device.linear:
             return np.full_like(supply, np.nan)
         taken = self._taken(vectors["time"], voltages, currents, edges, rise)
         banks = self.circuit.schematic.amplifiers
@@ -264,8 +298,15 @@ class Streamer:
         return current
 
 
+def _cuts(time: Array, edges: Array, rise: float) -> NDArray[np.intp]:
+    """Return the samples at which right-hand sides begin, and the last one."""
+    cuts = np.searchsorted(time, edges * (1 - 1e-12) - rise / 4)
+    cuts[-1] = len(time) - 1
+    return cuts
+
+
 def _split(
-    time: Array, voltages: Array, supply: Array, edges: Array, rise: float, lead: int
+    time: Array, voltages: Array, supply: Array, cuts: NDArray[np.intp], edges: Array
 ) -> Stream:
     """Cut a transient at the input steps; both ends of a window belong to its segment.
 
@@ -279,16 +320,11 @@ def _split(
         Voltages of the ports [V].
     supply : ndarray, shape (T, 2)
         Currents out of the supplies [A].
+    cuts : ndarray of int, shape (K + 1,)
+        Sample at each input step, and at the end.
     edges : ndarray, shape (K + 1,)
         Input steps and end [s].
-    rise : float
-        Duration of an input step [s].
-    lead : int
-        Number of segments at the beginning that are left out.
     """
-    cuts = np.searchsorted(time, edges * (1 - 1e-12) - rise / 4)
-    cuts[-1] = len(time) - 1
-    cuts, edges = cuts[lead:], edges[lead:]
     counts = np.diff(cuts) + 1
     starts = np.concatenate([[0], np.cumsum(counts)])
     # A sample at an input step stands at the end of one segment and at the start of the next.
