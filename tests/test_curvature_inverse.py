@@ -157,7 +157,7 @@ def test_what_is_unstable_is_written_again_and_counted():
     K = Equilibrated.of(M, m).matrix
     noise = 0.95 / np.linalg.norm(np.linalg.inv(K))
     found = {}
-    for seed in range(12):
+    for seed in range(6):
         chip = amc.Chip(write_noise=noise, seed=seed, opamp="onchip-1g")
         inverse = AnalogInverse(chip)
         for _ in range(3):
@@ -168,7 +168,7 @@ def test_what_is_unstable_is_written_again_and_counted():
         assert sum(row["count"] for row in writings) == 3 + inverse.unstable
         assert chip.ledger.unstable_writings == inverse.unstable
         assert inverse.arrays[0].cycle == 2 + inverse.unstable
-    assert 0 < sum(found.values()) < 36
+    assert 0 < sum(found.values()) < 18
 
 
 def test_damping_is_raised_where_no_draw_would_settle():

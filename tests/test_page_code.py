@@ -19,6 +19,7 @@ PAGES = {
     "docs/converters.md": "",
     "docs/cost.md": "",
     "docs/devices.md": "",
+    "docs/inverses.md": "",
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",

@@ -19,6 +19,7 @@ from amcspice.algorithm.curvature import (
     stated_factors,
     with_tiles,
 )
+from amcspice.algorithm.curvature import core as core_module
 from amcspice.system import Cost, Technology, Work
 from amcspice.view import second_order as view
 
@@ -97,11 +98,12 @@ def test_break_even_is_the_first_width_at_which_the_chip_wins():
     assert break_even_width(CORE, quick) < width
 
 
-def test_times_of_a_core_follow_powers_between_and_cubes_beyond():
+def test_times_of_a_core_follow_powers_between_and_cubes_beyond(monkeypatch):
     core = Core(1e11, {10: 1e-6, 100: 1e-4}, {10: 1e-5, 100: 1e-3})
     assert core.inverting(10) == pytest.approx(1e-6)
     assert core.inverting(np.sqrt(1000)) == pytest.approx(1e-5)
     assert core.inverting(1000) == pytest.approx(1e-1)
+    monkeypatch.setattr(core_module, "LONG_ENOUGH", 1e-3)
     measured = Core.measure((16, 48))
     assert measured.product_rate > 1e8
     assert 0 < measured.inversion[16] < measured.eigenvectors[48]
