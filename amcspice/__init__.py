@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Unconstrained,
         UnrolledBlockINV,
     )
+    from amcspice.design import ErrorBudget, error_budget, program_budget
     from amcspice.device import (
         ADC,
         DAC,
@@ -94,6 +95,7 @@ __all__ = [
     "CompensatedINV",
     "Cost",
     "Eigen",
+    "ErrorBudget",
     "Factorisation",
     "Hardware",
     "ImplausibleWarning",
@@ -125,12 +127,14 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "cell",
+    "error_budget",
     "make_circuit",
     "measured_opamp",
     "monte_carlo",
     "nmf",
     "noise_transient",
     "output_noise",
+    "program_budget",
     "simulate",
     "solve",
     "to_pyspice",
@@ -148,6 +152,7 @@ _ROOMS = (
     "simulation",
     "system",
     "algorithm",
+    "design",
     "characterise",
     "estimator",
 )

@@ -15,6 +15,7 @@ import amcspice as amc
 from amcspice.algorithm.block_solver import BlockSolver
 from amcspice.cli.block_options import solver_given, solver_options
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.error_budget import budget_circuit, budget_program, show_budget
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
@@ -63,6 +64,12 @@ _PROBLEM = tuple(item.name for item in _ASKED)
     metavar="N",
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )
+@click.option(
+    "--error-budget",
+    is_flag=True,
+    help="Say which effect has what part in the error at dc: levels, write noise, wires, gain, "
+    "...; --plot draws them.",
+)
 @waveform_options
 @solver_options
 @shared_options
@@ -70,6 +77,7 @@ def solve(
     problem: str,
     out: Path | None,
     trials: int | None,
+    error_budget: bool,
     waveforms: Path | None,
     plot: Path | None,
     settings: Settings,
@@ -83,7 +91,8 @@ def solve(
     asked = PROBLEMS.choose(problem)
     solver, of_solver = solver_given(problem, options)
     if solver is not None:
-        _check_files({"waveforms": waveforms, "plot": plot, "trials": trials})
+        drawn = None if error_budget else plot
+        _check_files({"waveforms": waveforms, "plot": drawn, "trials": trials})
     chosen = given(options, _PROBLEM)
     matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
     generated = matrix is None or not is_file(matrix)
@@ -101,8 +110,11 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
+    if trials is not None and error_budget:
+        raise UnsupportedError("--error-budget has draws of its own: leave --trials out")
     A, B = _problem(problem, chosen, settings)
-    if not get_backend(settings.analysis).in_time and (waveforms or plot) and trials is None:
+    curves = waveforms or (plot and not error_budget)
+    if not get_backend(settings.analysis).in_time and curves and trials is None:
         raise UnsupportedError(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
@@ -110,10 +122,14 @@ def solve(
     if solver is not None:
         settings.check_surroundings()
         settings.write_config(problem=problem, **chosen, **of_solver)
+        budget = budget_program(solver, A, np.asarray(B), settings) if error_budget else None
+        more = {} if budget is None else {"error_budget": budget.to_json()}
         if isinstance(solver, BlockSolver):
-            solution = solve_blocks(A, np.asarray(B), solver, settings)
+            solution = solve_blocks(A, np.asarray(B), solver, settings, more)
         else:
-            solution = solve_iterations(A, np.asarray(B), solver, settings)
+            solution = solve_iterations(A, np.asarray(B), solver, settings, more)
+        if budget is not None:
+            show_budget(budget, plot, settings)
         if out is not None:
             _write_solution(out, solution)
         return
@@ -129,7 +145,7 @@ def solve(
             posed.circuit,
             vectors,
             analysis=settings.analysis,
-            keep_waveforms=waveforms is not None or plot is not None,
+            keep_waveforms=bool(curves),
             progress=cumulative(advance),
             jobs=settings.jobs,
             verify=settings.verify,
@@ -141,8 +157,13 @@ def solve(
         click.echo(f"note: {sentence}", err=True)
     if out is not None:
         _write_solution(out, run.x)
-    _write_waveforms(run, waveforms, plot, settings)
-    settings.write_json(plain_run(run))
+    _write_waveforms(run, waveforms, None if error_budget else plot, settings)
+    content = plain_run(run)
+    if error_budget:
+        budget = budget_circuit(posed, settings)
+        show_budget(budget, plot, settings)
+        content["error_budget"] = budget.to_json()
+    settings.write_json(content)
     settings.confirm(run.verification)
 
 
