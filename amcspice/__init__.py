@@ -29,7 +29,13 @@ if TYPE_CHECKING:
         Unconstrained,
         UnrolledBlockINV,
     )
-    from amcspice.design import ErrorBudget, error_budget, program_budget
+    from amcspice.design import (
+        CircuitComparison,
+        ErrorBudget,
+        compare,
+        error_budget,
+        program_budget,
+    )
     from amcspice.device import (
         ADC,
         DAC,
@@ -90,6 +96,7 @@ __all__ = [
     "Cell",
     "Chip",
     "Circuit",
+    "CircuitComparison",
     "ClassicGINV",
     "CompactGINV",
     "CompensatedINV",
@@ -127,6 +134,7 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "cell",
+    "compare",
     "error_budget",
     "make_circuit",
     "measured_opamp",

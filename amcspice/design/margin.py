@@ -10,12 +10,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit
-from amcspice.device import OpAmp
 from amcspice.engine import DC, Analysis, Batch, PiecewiseLinear
 from amcspice.engine.dc.codes import ABOVE, CONDUCTS, HIGHEST, INSIDE, LOWEST, START
 from amcspice.engine.dc.stability import AT_LIMIT, piece_modes
@@ -25,13 +25,14 @@ from amcspice.simulation.once import drive_of
 
 __all__ = ["StabilityMargin", "stability_margin"]
 
-SMALLEST_CAPACITANCE, LARGEST_CAPACITANCE = 1e-17, 1e-9
-"""Extra capacitance that is tried [F]."""
+FARTHEST_CAPACITANCE = 1e3
+"""Extra capacitance that is tried: so many times what a full cell charges as fast as an amplifier
+by itself, g_max / (2 pi GBW), and its inverse."""
 
-FARTHEST_POLE = 1e3
+FARTHEST_POLE = 1e2
 """Second poles that are tried: so many times the gain-bandwidth product, and its inverse."""
 
-STRIDE, CLOSE = 10**0.25, 1.02
+STRIDE, CLOSE = 10**0.5, 1.02
 """Factor from one try to the next, and how closely the edge is found."""
 
 MOST_PIECES = 8
@@ -47,10 +48,10 @@ class StabilityMargin:
     damping : float
         Least damping ratio of the slowest modes at rest; 1 is no ringing.
     input_capacitance : float
-        What every amplifier input bears beside what is there [F]; infinite where up to 1 nF does
-        not make a mode grow.
+        What every amplifier input bears beside what is there [F]; infinite where nothing that was
+        tried makes a mode grow.
     second_pole : float
-        Lowest second pole that it bears [Hz]; 0 where none does.
+        Lowest second pole that it bears [Hz]; 0 where none that was tried makes a mode grow.
     """
 
     damping: float
@@ -83,22 +84,22 @@ def stability_margin(circuit: Circuit, b: ArrayLike, run: Run) -> StabilityMargi
 
     Notes
     -----
-    The edge is that of the linear equations around a rest, found by steps of a quarter decade and
+    The edge is that of the linear equations around a rest, found by steps of half a decade and
     bisection: the first one that is met on the way from a good amplifier to a bad one.
     """
     batch, opamp = Batch.of([circuit]), circuit.opamp
     pieces = _pieces(circuit, batch, b, run)
 
-    def grows(**changes: float) -> bool:
+    def grows(**changes: Any) -> bool:
         other = dataclasses.replace(opamp, **changes)
         eq = PiecewiseLinear.of(circuit, batch, other).arrays
         return any(float(piece_modes(eq, piece).growth) >= 0 for piece in pieces)
 
     eq = PiecewiseLinear.of(circuit, batch).arrays
-    own = opamp.input_capacitance
+    own, unit = opamp.input_capacitance, circuit.device.g_max / (2 * np.pi * opamp.gbw)
     capacitance = _edge(
         lambda farads: grows(input_capacitance=own + farads),
-        SMALLEST_CAPACITANCE, LARGEST_CAPACITANCE,
+        unit / FARTHEST_CAPACITANCE, unit * FARTHEST_CAPACITANCE,
     )  # fmt: skip
     best = FARTHEST_POLE * opamp.gbw
     if opamp.second_pole is not None:
@@ -132,9 +133,7 @@ def _edge(grows: Callable[[float], bool], good: float, bad: float) -> float | No
     return good
 
 
-def _pieces(
-    circuit: Circuit, batch: Batch, b: ArrayLike, run: Run
-) -> list[NDArray[np.uint8]]:
+def _pieces(circuit: Circuit, batch: Batch, b: ArrayLike, run: Run) -> list[NDArray[np.uint8]]:
     """Return the pieces of the equations in which right-hand sides rest, each shape (k,)."""
     eq = PiecewiseLinear.of(circuit, batch).arrays
     if not circuit.non_negative:

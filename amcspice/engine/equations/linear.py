@@ -74,9 +74,7 @@ class Modes:
     @property
     def _last(self) -> NDArray[np.bool_]:
         """Which modes last, within three of the slowest."""
-        last: NDArray[np.bool_] = (
-            np.abs(self.eigenvalues.real) <= LASTING / self.slowest[..., None]
-        )
+        last: NDArray[np.bool_] = np.abs(self.eigenvalues.real) <= LASTING / self.slowest[..., None]
         return last
 
     @property
