@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from amcspice.design import (
         CircuitComparison,
         ErrorBudget,
+        Requirements,
         compare,
         error_budget,
         program_budget,
+        require,
     )
     from amcspice.device import (
         ADC,
@@ -119,6 +121,7 @@ __all__ = [
     "Problem",
     "Programmed",
     "ProgrammedMatrix",
+    "Requirements",
     "Run",
     "SimulationError",
     "Subcircuit",
@@ -143,6 +146,7 @@ __all__ = [
     "noise_transient",
     "output_noise",
     "program_budget",
+    "require",
     "simulate",
     "solve",
     "to_pyspice",

@@ -130,6 +130,10 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
             "amcspice.cli.compare:compare_circuits",
             "Every circuit that takes a problem, side by side.",
         ),
+        "require": (
+            "amcspice.cli.require:require_parts",
+            "What cells, wires and amplifiers have to be for an error.",
+        ),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
         "forecast": ("amcspice.cli.forecast:forecast", "How refinement of a system will go."),
         "lowrank": (

@@ -8,12 +8,22 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, Formatter, LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    Formatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    PercentFormatter,
+)
 
 from amcspice.design import CircuitComparison
 from amcspice.view.style import COLOURS, MARKERS, styled
 
 __all__ = ["pareto_plot"]
+
+WIDE = 5.0
+"""Factor between the least and the largest value from which on an axis is logarithmic."""
 
 
 @styled
@@ -34,8 +44,12 @@ def pareto_plot(comparison: CircuitComparison) -> Figure:
     _points(left, comparison, [each.settling_time for each in circuits.values()])
     _points(right, comparison, [each.energy for each in circuits.values()])
     for axis, unit in ((left, "s"), (right, "J")):
-        _scale(axis.xaxis, EngFormatter(unit=unit))
-    _scale(left.yaxis, PercentFormatter(xmax=1.0))
+        if _wide(axis.get_xlim()):
+            axis.set_xscale("log")
+        _label(axis.xaxis, EngFormatter(unit=unit))
+    if _wide(left.get_ylim()):
+        left.set_yscale("log")
+    _label(left.yaxis, PercentFormatter(xmax=1.0))
     left.set_xlabel("settling time, longest right-hand side")
     right.set_xlabel("energy of a right-hand side, mean")
     left.set_ylabel("relative error, rms")
@@ -56,13 +70,18 @@ def _points(axis: Axes, comparison: CircuitComparison, values: Sequence[float]) 
             fmt=MARKERS[number % len(MARKERS)], color=colour, capsize=3, markersize=8,
             markerfacecolor=colour if on_front else "white", label=name,
         )  # fmt: skip
-    axis.set_xscale("log")
-    axis.set_yscale("log")
     axis.margins(0.15)
 
 
-def _scale(axis: Axis, formatter: Formatter) -> None:
-    """Label one, two and five of every decade."""
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axis.set_major_formatter(formatter)
+def _wide(limits: tuple[float, float]) -> bool:
+    """Whether values span more than `WIDE`."""
+    low, high = limits
+    return low > 0 and high > WIDE * low
+
+
+def _label(axis: Axis, formatter: Formatter) -> None:
+    """Label few values, one, two and five of every decade of logarithms."""
+    logarithmic = axis.get_scale() == "log"
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)) if logarithmic else MaxNLocator(4))
     axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(formatter)
