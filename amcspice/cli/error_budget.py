@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from amcspice.algorithm.block_solver import BlockSolver
-from amcspice.algorithm.product_solver import ProductSolver
+from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import progress
 from amcspice.design import ErrorBudget, error_budget, program_budget

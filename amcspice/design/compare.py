@@ -166,7 +166,7 @@ def compare(
     >>> A = np.random.default_rng(0).random((8, 3))
     >>> found = amc.compare("lstsq", A, A @ [0.5, 0.2, 0.1], write_noise="1 %", gain=1e4)
     >>> list(found.circuits)
-    ['ginv-classic', 'macro-ginv', 'ginv-compact']
+    ['ginv-classic', 'ginv-compact', 'macro-ginv']
     """
     asked = PROBLEMS.choose(problem)
     fields, parameters = split_options(options)
