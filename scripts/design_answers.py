@@ -280,9 +280,7 @@ def require_table() -> str:
     for problem, circuit, m, n, error, settle, given in QUESTIONS:
         problems = [generated(problem, m, n, seed) for seed in range(10)]
         started = time.process_time()
-        found = amc.require(
-            problem, problems, error=error, settle=settle, circuit=circuit, **given
-        )
+        found = amc.require(problem, problems, error=error, settle=settle, circuit=circuit, **given)
         spent = time.process_time() - started
         print(f"{found}\n  {spent:.1f} s CPU")
         fresh = [generated(problem, m, n, seed) for seed in range(100, 110)]

@@ -1,6 +1,8 @@
 """Error budgets: shares against closed forms, and what must hold of any."""
 
 import json
+from itertools import combinations
+from math import factorial
 
 import numpy as np
 import pytest
@@ -8,8 +10,9 @@ from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.algorithm import BlockInverse
-from amcspice.design.budget import ErrorBudget
+from amcspice.design.budget import ErrorBudget, Outermost
 from amcspice.design.effects import EFFECTS, hardware_with, occurring
+from amcspice.design.orders import Tried, parts_by_order
 from amcspice.device.selected_errors import CELL_ERRORS, COMPENSATION, SelectedErrors
 from amcspice.problem.generators import GeneratedProblem
 
@@ -74,7 +77,8 @@ def test_shares_add_up_where_nothing_is_linear(circuit):
     )  # fmt: skip
     made = amc.make_circuit("nnls", A, circuit=circuit, hardware=hardware)
     budget = amc.error_budget(made, problem.vectors(A))
-    assert abs(budget.unexplained) < 0.15
+    assert abs(budget.interaction) < 0.15
+    assert abs(budget.unexplained) < 0.05
     assert set(budget.shares) <= set(occurring(hardware))
     assert {"wires", "converters", "offset"} <= set(budget.shares)
 
@@ -146,16 +150,70 @@ def test_of_vectors_that_add_up_shares_are_exact():
     d = np.random.default_rng(1).standard_normal((3, 5, 4, 7))  # effects, draws, sides, entries
     size = lambda v: np.linalg.norm(v, axis=-1)  # noqa: E731
     every = d.sum(axis=0)
-    budget = ErrorBudget.of(
+    outermost = Outermost(
         size(every), np.zeros((5, 4)),
         {str(k): size(d[k]) for k in range(3)},
         {str(k): size(every - d[k]) for k in range(3)},
-        drawn=True, range_choice="fixed",
     )  # fmt: skip
+    budget = ErrorBudget.of(outermost, drawn=True, range_choice="fixed")
     exact = [(d[k] * every).sum() / (every**2).sum() for k in range(3)]
     assert [each.share for each in budget.shares.values()] == pytest.approx(exact)
     assert budget.unexplained == pytest.approx(0.0, abs=1e-12)
     assert budget.circuit == 0.0
+
+
+class Game:
+    """Runs no circuit: errors by a formula that does not superpose."""
+
+    effects = ("a", "b", "c", "d")
+
+    def drawn(self, kept):
+        return "d" in kept
+
+    def error(self, kept, seed):
+        there = [2.0 if name == "a" else 1.0 for name in kept]
+        rounding = (7 * seed + len(kept)) % 3 if "d" in kept else 0
+        return np.array([np.sqrt(min(sum(there) ** 2, 9.0) + rounding), len(kept) ** 0.7])
+
+    def run_whole(self, variants):
+        return [self.error(each.kept, each.seed) for each in variants]
+
+    run = run_whole
+
+
+def test_orders_give_the_value_of_shapley():
+    """Against the sum over all subsets, and to the last digit in their sum."""
+    game, seeds = Game(), range(400)
+    tried, names = Tried(game, seeds), game.effects
+    parts = parts_by_order(tried, names, 0)
+    tried.run_all([frozenset()])
+    whole = tried.errors(frozenset(names)) ** 2 - tried.errors(frozenset()) ** 2
+    np.testing.assert_allclose(sum(parts.values()), whole)
+
+    def mean(kept):
+        return np.mean([game.error(kept, seed if game.drawn(kept) else 0) ** 2 for seed in seeds])
+
+    for name in names:
+        others = [each for each in names if each != name]
+        exact = sum(
+            (mean({*kept, name}) - mean(kept)) * factorial(size) * factorial(3 - size) / 24
+            for size in range(4)
+            for kept in map(set, combinations(others, size))
+        )
+        assert parts[name].mean() == pytest.approx(exact, rel=0.1)
+
+
+def test_effects_that_do_not_superpose_say_so():
+    problem = GeneratedProblem("nnls", "uniform", 16, 5, right_hand_sides=4, zeros=0.4, noise=0.1)
+    A = problem.make()
+    circuit = amc.make_circuit(
+        "nnls", A, circuit="ginv-classic", levels=64, write_noise=0.005, wire_resistance=1.0,
+        gain=2e3, offset_sigma=1e-4, adc_bits=8, dac_bits=8,
+    )  # fmt: skip
+    budget = amc.error_budget(circuit, problem.vectors(A))
+    assert abs(budget.interaction) > 0.15
+    assert budget.unexplained == pytest.approx(0.0, abs=1e-9)
+    assert any("do not superpose" in sentence for sentence in budget.cautions)
 
 
 def test_a_circuit_at_its_limits_says_so():

@@ -6,10 +6,13 @@ their sum.  The part of effect k in the mean square is therefore
     share_k = <d_k, e> / <e, e>,    <d_k, e> = (alone_k^2 + all^2 - without_k^2) / 2
 
 with alone_k the size of the error where nothing but k occurs, without_k where everything but k
-does, and all where everything does: by the law of cosines, as without_k = e - d_k.  It is the value
-of L. S. Shapley (1953) where errors superpose, and half of each of its two outermost terms where
-they do not.  What a circuit has without any effect, none, is a part of its own, which alone_k does
-not count again.  All runs of a trial draw the same cells and amplifiers.
+does, and all where everything does: by the law of cosines, as without_k = e - d_k.  What a circuit
+has without any effect, none, is a part of its own, which alone_k does not count again.  All runs of
+a trial draw the same cells and amplifiers.
+
+What the shares leave open of one is the interaction of effects.  Where it is more than
+`SUPERPOSES`, shares are means of what effects add in different orders (`amcspice.design.orders`),
+of which the formula above takes the first and the last place alone.
 """
 
 from __future__ import annotations
@@ -28,11 +31,54 @@ Array = NDArray[np.float64]
 PRECISION = 0.1
 """Standard error of the error, as a fraction of it, for which seeds are counted."""
 
-UNEXPLAINED = 0.15
-"""Part of the mean square that shares may leave open, or claim twice."""
+INTERACTS = 0.15
+"""Interaction of effects that is told of."""
 
 FEWEST = 8
 """Trials below which shares of what is drawn are a guess."""
+
+
+SUPERPOSES = 0.05
+"""Interaction of effects up to which the law of cosines gives their shares."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outermost:
+    """Relative errors with every effect and with none, with one only and with all but one.
+
+    Parameters
+    ----------
+    every, none : ndarray, shape (S, K)
+        Of draws and right-hand sides.
+    alone, without : mapping of str to ndarray, each shape (S, K)
+        By effect.
+    """
+
+    every: Array
+    none: Array
+    alone: Mapping[str, Array]
+    without: Mapping[str, Array]
+
+    def part(self, name: str) -> Array:
+        """Return what an effect has in the square of the error, shape (S, K)."""
+        gain = self.alone[name] ** 2 - self.none**2
+        loss = self.every**2 - self.without[name] ** 2
+        part: Array = (gain + loss) / 2
+        return part
+
+    @property
+    def interaction(self) -> float:
+        """What the parts of all effects, and of the circuit, leave open of the mean square."""
+        parts = sum(self.part(name).mean() for name in self.alone) + np.mean(self.none**2)
+        total = np.mean(self.every**2)
+        return 1 - _ratio(float(parts), float(total)) if total else 0.0
+
+    def occurs(self, name: str) -> bool:
+        """Whether an effect changes anything, as compensation of some matrices does not."""
+        return not (
+            np.array_equal(self.alone[name], self.none)
+            and np.array_equal(self.without[name], self.every)
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +118,9 @@ class ErrorBudget:
     circuit : float
         Share that is left without any effect: of the circuit itself, as with a constraint that is
         not held exactly.
+    interaction : float
+        What is left of one where effects are alone and left out, as fraction of the mean square:
+        zero where they superpose.
     draws, right_hand_sides : int
         What the means are taken over.
     draws_needed : int, optional
@@ -85,6 +134,7 @@ class ErrorBudget:
     spread: float
     shares: Mapping[str, Share]
     circuit: float
+    interaction: float
     draws: int
     right_hand_sides: int
     draws_needed: int | None
@@ -93,69 +143,50 @@ class ErrorBudget:
 
     @classmethod
     def of(
-        cls, every: Array, none: Array, alone: Mapping[str, Array], without: Mapping[str, Array],
-        *, drawn: bool, range_choice: str, cautions: tuple[str, ...] = (),
+        cls, outermost: Outermost, parts: Mapping[str, Array] | None = None, *, drawn: bool,
+        range_choice: str, cautions: tuple[str, ...] = (),
     ) -> ErrorBudget:  # fmt: skip
-        """Return the budget of relative errors, each shape (S, K): draws and right-hand sides.
+        """Return the budget of errors.
 
         Parameters
         ----------
-        every, none : ndarray
-            With every effect, and without any.
-        alone, without : mapping of str to ndarray
-            With one effect only, and with all but that one, by effect.  An effect that changes
-            nothing, as compensation of a matrix that needs none, is left out.
+        outermost : Outermost
+        parts : mapping of str to ndarray, each shape (S, K), optional
+            What effects have in the square of the error; None takes what the outermost runs say.
         drawn : bool
             Whether draws differ at all.
         range_choice : str
         cautions : tuple of str
             What is to be said beside.
         """
-        square, base = _by_draw(every), _by_draw(none)
+        square, base = _by_draw(outermost.every**2), _by_draw(outermost.none**2)
         total, count = float(square.mean()), len(square)
         shares = {}
-        for name in alone:
-            if np.array_equal(alone[name], none) and np.array_equal(without[name], every):
-                continue
-            single, others = _by_draw(alone[name]), _by_draw(without[name])
-            part = (single - base + square - others) / 2
+        for name in filter(outermost.occurs, outermost.alone):
+            part = _by_draw(outermost.part(name) if parts is None else parts[name])
             share = _ratio(part.mean(), total)
             shares[name] = Share(
                 share, _ratio(_standard_error(part - share * square), total),
-                float(np.sqrt(single.mean())), float(np.sqrt(others.mean())),
+                *(float(np.sqrt(np.mean(each[name] ** 2)))
+                  for each in (outermost.alone, outermost.without)),
             )  # fmt: skip
         relative = _ratio(_standard_error(square), 2 * total) if drawn else 0.0
         needed = None
         if np.isfinite(relative):
             needed = max(1, int(np.ceil(count * (relative / PRECISION) ** 2)))
-        error = float(np.sqrt(total))
-        made = cls(
-            error=error, spread=relative * error, shares=shares,
-            circuit=_ratio(base.mean(), total), draws=count, right_hand_sides=every.shape[1],
+        error, circuit = float(np.sqrt(total)), _ratio(base.mean(), total)
+        sides = outermost.every.shape[1]
+        return cls(
+            error=error, spread=relative * error, shares=shares, circuit=circuit,
+            interaction=outermost.interaction, draws=count, right_hand_sides=sides,
             draws_needed=needed, range_choice=range_choice,
+            cautions=(*cautions, *_doubts(error, outermost.interaction, count * sides, drawn)),
         )  # fmt: skip
-        return cls(**{**vars(made), "cautions": (*cautions, *made._doubts(drawn))})
 
     @property
     def unexplained(self) -> float:
         """What the shares and that of the circuit leave open of one."""
         return 1.0 - self.circuit - sum(each.share for each in self.shares.values())
-
-    def _doubts(self, drawn: bool) -> list[str]:
-        """Return why the shares cannot be taken as they are."""
-        doubts = []
-        trials = self.draws * self.right_hand_sides
-        if drawn and trials < FEWEST:
-            doubts.append(f"shares of {trials} trials are a guess: take {FEWEST} seeds or more")
-        if self.error > 1:
-            doubts.append("the error is larger than the answer: shares of it say nothing")
-        if abs(self.unexplained) > UNEXPLAINED:
-            doubts.append(
-                f"shares leave {self.unexplained:.0%} of the mean square open: effects do not "
-                "superpose (rounding is drawn anew when its input moves, large errors are not "
-                "linear), or draws are too few"
-            )
-        return doubts
 
     def largest(self) -> str:
         """Return the name of the effect with the largest share; "circuit" if that has it."""
@@ -170,6 +201,7 @@ class ErrorBudget:
             "shares": {name: dict(vars(each)) for name, each in self.shares.items()},
             "circuit": self.circuit,
             "unexplained": self.unexplained,
+            "interaction": self.interaction,
             "seeds": self.draws,
             "right_hand_sides": self.right_hand_sides,
             "seeds_for_10_percent": self.draws_needed,
@@ -201,9 +233,25 @@ class ErrorBudget:
         return str(self)
 
 
-def _by_draw(errors: Array) -> Array:
-    """Return the mean square error of every draw, shape (S,)."""
-    means: Array = np.mean(errors**2, axis=1)
+def _doubts(error: float, interaction: float, trials: int, drawn: bool) -> list[str]:
+    """Return why shares cannot be taken as they are."""
+    doubts = []
+    if drawn and trials < FEWEST:
+        doubts.append(f"shares of {trials} trials are a guess: take {FEWEST} seeds or more")
+    if error > 1:
+        doubts.append("the error is larger than the answer: shares of it say nothing")
+    if abs(interaction) > INTERACTS:
+        doubts.append(
+            f"effects do not superpose: each alone and left out, they leave {interaction:.0%} of "
+            "the mean square open (rounding is drawn anew when its input moves, large errors are "
+            "not linear), so that shares are means over orders in which effects come"
+        )
+    return doubts
+
+
+def _by_draw(values: Array) -> Array:
+    """Return the mean of every draw, shape (S,)."""
+    means: Array = np.mean(values, axis=1)
     return means
 
 

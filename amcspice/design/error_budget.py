@@ -1,7 +1,8 @@
 """`error_budget`: what the error of a circuit is made of; `program_budget`: that of a program.
 
 Every effect is left out, and is left alone, with the same cells and amplifiers and in the range of
-the circuit with all of them.  What nothing is drawn of runs once.
+the circuit with all of them.  What nothing is drawn of runs once.  Where effects do not superpose,
+they come one after the other, too, in orders that are drawn.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
-from amcspice.circuit.base import Array
-from amcspice.design.budget import ErrorBudget
+from amcspice.design.budget import SUPERPOSES, ErrorBudget, Outermost
 from amcspice.design.effects import Effects
+from amcspice.design.orders import Tried, parts_by_order
 from amcspice.design.variants import (
     CircuitVariants,
     Program,
     ProgramVariants,
-    Variant,
     refuse_zero,
 )
 from amcspice.device import Hardware
@@ -153,33 +153,22 @@ def _budget(runner: CircuitVariants | ProgramVariants, seeds: int, seed: int | N
     if not isinstance(seeds, int | np.integer) or isinstance(seeds, bool) or seeds < 1:
         raise InputError(f"seeds = {seeds!r}: must be a whole number from 1")
     base = runner.seed if seed is None else seed
-    every = frozenset(runner.effects)
-    drawn = runner.drawn(every)
-    draws = [trial_seed(base, k) for k in range(int(seeds) if drawn else 1)]
-    sets = list(
-        dict.fromkeys(
-            [NO_EFFECT, *(frozenset({name}) for name in every), *(every - {name} for name in every)]
-        )
-    )
-    sets = [kept for kept in sets if kept != every]
-    first = [Variant(every, each) for each in draws]
-    others = [
-        Variant(kept, each)
-        for kept in sets
-        for each in (draws if runner.drawn(kept) else draws[:1])
-    ]
-    errors: dict[Effects, list[Array]] = {}
-    for variant, found in zip([*first, *others], runner.run(first, others), strict=True):
-        errors.setdefault(variant.kept, []).append(found)
-    # What nothing is drawn of is the same in every draw.
-    full = {
-        kept: np.stack(found * (len(draws) if len(found) == 1 else 1))
-        for kept, found in errors.items()
-    }
     names = runner.effects
+    every = frozenset(names)
+    drawn = runner.drawn(every)
+    tried = Tried(runner, [trial_seed(base, k) for k in range(int(seeds) if drawn else 1)])
+    alone = {name: frozenset({name}) for name in names}
+    without = {name: every - {name} for name in names}
+    tried.run_all([NO_EFFECT, *alone.values(), *without.values()])
+    outermost = Outermost(
+        every=tried.errors(every),
+        none=tried.errors(NO_EFFECT),
+        alone={name: tried.errors(kept) for name, kept in alone.items()},
+        without={name: tried.errors(kept) for name, kept in without.items()},
+    )
+    parts = None
+    if abs(outermost.interaction) > SUPERPOSES:
+        parts = parts_by_order(tried, names, base)
     return ErrorBudget.of(
-        full[every], full[NO_EFFECT],
-        {name: full[frozenset({name})] for name in names},
-        {name: full[every - {name}] for name in names},
-        drawn=drawn, range_choice=runner.range_choice, cautions=runner.cautions,
-    )  # fmt: skip
+        outermost, parts, drawn=drawn, range_choice=runner.range_choice, cautions=runner.cautions
+    )

@@ -19,7 +19,7 @@ from amcspice.engine import Analysis, get_backend
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm, relative_error
-from amcspice.simulation import simulate_many
+from amcspice.simulation import Run, simulate_many
 from amcspice.system import Chip
 
 __all__ = [
@@ -61,6 +61,7 @@ class CircuitVariants:
     form: CircuitForm | None
     seed: int
     progress: Callable[[float], None] | None
+    ranges: dict[int, float] = dataclasses.field(default_factory=dict)
     alarms: list[str] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -101,24 +102,26 @@ class CircuitVariants:
             parts["compensation"] = True
         return dataclasses.replace(circuit, **parts)
 
-    def run(self, first: Sequence[Variant], others: Sequence[Variant]) -> list[Array]:
-        """Return the errors (K,) of variants: the first choose ranges for the others, by seed."""
-        whole = simulate_many(
-            [self.variant(each) for each in first], [self.b] * len(first), self.analysis,
-            self._report,
-        )  # fmt: skip
-        ranges = {
-            each.seed: run.range.volts_per_unit for each, run in zip(first, whole, strict=True)
-        }
-        common = whole[0].range.volts_per_unit
-        runs = simulate_many(
-            [self.variant(each) for each in others], [self.b] * len(others), self.analysis,
-            self._report, volts=[ranges.get(each.seed, common) for each in others],
-        )  # fmt: skip
-        self.alarms.extend(dict.fromkeys(each for run in whole for each in run.alarms))
-        answers = whole[0].measurement.answer
+    def run_whole(self, variants: Sequence[Variant]) -> list[Array]:
+        """Return the errors (K,) of variants with every effect, which choose ranges by draw."""
+        runs = self._run(variants, None)
+        volts = (run.range.volts_per_unit for run in runs)
+        self.ranges.update(zip((each.seed for each in variants), volts, strict=True))
+        self.alarms.extend(dict.fromkeys(each for run in runs for each in run.alarms))
+        answers = runs[0].measurement.answer
         refuse_zero(answers if self.form is None else self.form.restore(answers))
-        return [measured_errors(run.measurement, self.form) for run in (*whole, *runs)]
+        return [measured_errors(run.measurement, self.form) for run in runs]
+
+    def run(self, variants: Sequence[Variant]) -> list[Array]:
+        """Return the errors (K,) of other variants, in the ranges of their draws."""
+        runs = self._run(variants, [self.ranges[each.seed] for each in variants])
+        return [measured_errors(run.measurement, self.form) for run in runs]
+
+    def _run(self, variants: Sequence[Variant], volts: Sequence[float] | None) -> list[Run]:
+        circuits = [self.variant(each) for each in variants]
+        return simulate_many(
+            circuits, [self.b] * len(circuits), self.analysis, self._report, volts=volts
+        )
 
     def _report(self, _count: float) -> None:
         if self.progress is not None:
@@ -160,9 +163,11 @@ class ProgramVariants:
         hardware = hardware_with(self.hardware, kept)
         return hardware.device.drawn or not hardware.opamp.matched
 
-    def run(self, first: Sequence[Variant], others: Sequence[Variant]) -> list[Array]:
+    def run(self, variants: Sequence[Variant]) -> list[Array]:
         """Return the errors (K,) of variants; a chip predicts its ranges by itself."""
-        return [self._errors(each) for each in (*first, *others)]
+        return [self._errors(each) for each in variants]
+
+    run_whole = run
 
     def _errors(self, variant: Variant) -> Array:
         hardware = hardware_with(seeded(self.hardware, variant.seed), variant.kept)
