@@ -103,18 +103,20 @@ class ProblemSet:
 
     def circuits(self, changes: Mapping[str, Any]) -> list[Circuit]:
         """Return the circuits of all problems, draw after draw, with parameters changed."""
-        circuit = self.posed[0].name, self.circuit
+        problem, parameters = self.posed[0].name, {**self.parameters, **changes}
         made = [
-            pose(circuit[0], A, b, circuit=circuit[1], parameters={**self.parameters, **changes})
+            pose(problem, A, b, circuit=self.circuit, parameters=parameters)
             for A, b in self.problems
         ]
         draws = self.seeds if made[0].circuit.drawn else 1
         return [
             dataclasses.replace(
                 each.circuit,
-                **seeded(each.circuit.hardware, trial_seed(self.seed, draw)).parts(),
+                **seeded(
+                    each.circuit.hardware, trial_seed(self.seed, number * draws + draw)
+                ).parts(),
             )
-            for each in made
+            for number, each in enumerate(made)
             for draw in range(draws)
         ]
 
