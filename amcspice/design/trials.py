@@ -102,21 +102,23 @@ class ProblemSet:
         return "reference" if self.at_rest.range == "reference" else "fixed"
 
     def circuits(self, changes: Mapping[str, Any]) -> list[Circuit]:
-        """Return the circuits of all problems, draw after draw, with parameters changed."""
-        problem, parameters = self.posed[0].name, {**self.parameters, **changes}
-        made = [
-            pose(problem, A, b, circuit=self.circuit, parameters=parameters)
-            for A, b in self.problems
-        ]
-        draws = self.seeds if made[0].circuit.drawn else 1
+        """Return the circuits of all problems, draw after draw, with hardware changed.
+
+        Raises
+        ------
+        InputError
+            If the hardware has no such parameter.
+        """
+        (A, b), parameters = self.problems[0], {**self.parameters, **changes}
+        first = pose(self.posed[0].name, A, b, circuit=self.circuit, parameters=parameters)
+        hardware = first.circuit.hardware
+        draws = self.seeds if first.circuit.drawn else 1
         return [
             dataclasses.replace(
                 each.circuit,
-                **seeded(
-                    each.circuit.hardware, trial_seed(self.seed, number * draws + draw)
-                ).parts(),
+                **seeded(hardware, trial_seed(self.seed, number * draws + draw)).parts(),
             )
-            for number, each in enumerate(made)
+            for number, each in enumerate(self.posed)
             for draw in range(draws)
         ]
 
