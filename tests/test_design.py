@@ -122,6 +122,8 @@ def test_every_circuit_that_takes_the_matrix_is_there():
 def test_what_no_circuit_takes_is_refused():
     with pytest.raises(amc.InputError, match="square"):
         amc.compare("inv", np.ones((3, 2)), np.ones(3))
+    with pytest.raises(amc.UnsupportedError, match="no time"):
+        amc.compare("lstsq", np.ones((3, 2)), np.ones(3), fidelity="dc")
     with pytest.raises(amc.InputError, match="did you mean"):
         amc.compare("lstsq", np.ones((3, 2)), np.ones(3), write_nose=0.1)
 

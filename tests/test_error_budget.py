@@ -235,6 +235,15 @@ def test_budget_of_a_block_inverse():
     assert budget.range_choice == "predicted"
 
 
+def test_what_comes_to_no_rest_has_no_budget():
+    class Restless(Game):
+        def error(self, kept, seed):
+            return np.array([1.0, np.nan])
+
+    with pytest.raises(amc.UnsupportedError, match="right-hand side 1 comes to no rest"):
+        Tried(Restless(), [0])
+
+
 def test_what_cannot_be_budgeted_is_refused():
     A, b = linear_system(4)
     with pytest.raises(amc.InputError, match="ideal answer is zero"):

@@ -17,6 +17,7 @@ PAGES = {
     "docs/complex.md": "",
     "docs/converters.md": "",
     "docs/cost.md": "",
+    "docs/design.md": "",
     "docs/devices.md": "",
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,13 @@ def compare_circuits(
     check_waveform_targets(None, plot)
     A, b = problem_input(problem, chosen, settings)
     settings.write_config(problem=problem, **chosen)
-    fields = dict(vars(settings.analysis))
     if "fidelity" not in settings.given:
-        fields |= {"fidelity": "behavioural", "simulator": None}
+        settings = settings.at("behavioural")
     settings.check_surroundings()
     with activity() as watch:
         found = compare(
             problem, A, b, seeds=seeds, seed=settings.seed, progress=watch,
-            **{**settings.parameters, **fields},
+            **settings.parameters, **vars(settings.analysis),
         )  # fmt: skip
     if str(settings.json) != "-":
         _show(found)
@@ -81,7 +81,9 @@ def compare_circuits(
         from amcspice.view.style import save
 
         save(pareto_plot(found), plot)
-    settings.write_json({**found.to_json(), "fidelity": fields["fidelity"], "seed": settings.seed})
+    settings.write_json(
+        {**found.to_json(), "fidelity": settings.analysis.fidelity, "seed": settings.seed}
+    )
 
 
 def _show(found: CircuitComparison) -> None:
@@ -98,33 +100,38 @@ def _show(found: CircuitComparison) -> None:
 
 def _figures(found: CircuitComparison) -> Table:
     rows, columns = found.shape
-    table = Table(title=f"{found.problem}, {rows} x {columns}", title_justify="left")
-    for name in ("circuit", "error", "settling", "power", "energy"):
-        table.add_column(name, justify="left" if name == "circuit" else "right", no_wrap=True)
+    names = ("circuit", "error", "settling", "power", "energy", "amplifiers", "cells")
+    table = _table(f"{found.problem}, {rows} x {columns}", names)
     for name, each in found.circuits.items():
         table.add_row(
             f"{name}{' *' if name in found.pareto else ''}", f"{each.budget.error:.2e}",
             si(each.settling_time, "s"), si(each.power, "W"), si(each.energy, "J"),
+            str(each.amplifiers), str(each.cells),
         )  # fmt: skip
     return table
 
 
 def _margins(found: CircuitComparison) -> Table:
-    table = Table(title="what it takes, and what its amplifiers may have", title_justify="left")
-    for name in ("circuit", "amplifiers", "cells", "damping", "input capacitance", "second pole"):
-        table.add_column(name, justify="left" if name == "circuit" else "right", no_wrap=True)
+    names = ("circuit", "damping", "extra input capacitance", "second pole")
+    table = _table("what its amplifiers may have", names)
     for name, each in found.circuits.items():
         margin = each.margin
-        takes = (name, str(each.amplifiers), str(each.cells))
         if margin is None:
-            table.add_row(*takes, "-", "-", "-")
+            table.add_row(name, "-", "-", "-")
             continue
         farads, hertz = margin.input_capacitance, margin.second_pole
         table.add_row(
-            *takes, f"{margin.damping:.2f}",
-            f"up to + {si(farads, 'F')}" if np.isfinite(farads) else "any",
+            name, f"{margin.damping:.2f}",
+            f"up to {si(farads, 'F')}" if np.isfinite(farads) else "any",
             f"from {si(hertz, 'Hz')}" if hertz else "any",
         )  # fmt: skip
+    return table
+
+
+def _table(title: str, names: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name == "circuit" else "right", no_wrap=True)
     return table
 
 

@@ -87,7 +87,7 @@ def require_parts(
     sets, seeds = _problems(problem, shape, problems, chosen, settings)
     seeds = requirement.pop("seeds", None) or seeds
     settings.write_config(problem=problem, **chosen)
-    settings.check_surroundings()
+    settings.at("dc").check_surroundings()
     fields = {name: value for name, value in vars(settings.analysis).items() if name != "fidelity"}
     with activity() as watch:
         found = require(

@@ -15,8 +15,8 @@ from amcspice.design.advice import Criteria, advice, pareto
 from amcspice.design.budget import ErrorBudget
 from amcspice.design.error_budget import SEEDS, error_budget
 from amcspice.design.margin import StabilityMargin, stability_margin
-from amcspice.engine import Analysis, split_options
-from amcspice.errors import InputError, SimulationError, UnstableError
+from amcspice.engine import Analysis, get_backend, split_options
+from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import simulate
 from amcspice.simulation.solve import PosedProblem, pose
@@ -171,6 +171,11 @@ def compare(
     asked = PROBLEMS.choose(problem)
     fields, parameters = split_options(options)
     analysis = Analysis(**{"fidelity": "behavioural", **fields})
+    if not get_backend(analysis).in_time:
+        raise UnsupportedError(
+            f"the {analysis.fidelity} fidelity has no time, and circuits are compared in settling "
+            "and energy, too: use behavioural, reduced or flat"
+        )
     posed, refused = _posed(asked.name, A, b, parameters)
     circuits: dict[str, Candidate] = {}
     for name, each in posed.items():

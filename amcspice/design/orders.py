@@ -16,6 +16,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.design.effects import Effects
 from amcspice.design.variants import CircuitVariants, ProgramVariants, Variant
+from amcspice.errors import UnstableError
 
 __all__ = ["Tried", "parts_by_order"]
 
@@ -37,7 +38,7 @@ class Tried:
         self.runner, self.seeds = runner, seeds
         self.every = frozenset(runner.effects)
         whole = [Variant(self.every, seed) for seed in seeds]
-        self._found = dict(zip(whole, runner.run_whole(whole), strict=True))
+        self._found = dict(zip(whole, _finite(runner.run_whole(whole)), strict=True))
 
     def __len__(self) -> int:
         """Return the number of draws."""
@@ -51,7 +52,7 @@ class Tried:
         """Run variants, of some draws, that did not run yet, all together."""
         wanted = dict.fromkeys(self._variant(kept, draw) for kept, draw in pairs)
         missing = [each for each in wanted if each not in self._found]
-        self._found |= zip(missing, self.runner.run(missing), strict=True)
+        self._found |= zip(missing, _finite(self.runner.run(missing)), strict=True)
 
     def run_all(self, sets: Iterable[Effects]) -> None:
         """Run variants of every draw."""
@@ -64,6 +65,22 @@ class Tried:
     def errors(self, kept: Effects) -> Array:
         """Return the errors of all draws, shape (S, K)."""
         return np.stack([self.error(kept, draw) for draw in range(len(self))])
+
+
+def _finite(errors: list[Array]) -> list[Array]:
+    """Return errors, all of which are numbers.
+
+    Raises
+    ------
+    UnstableError
+    """
+    for each in errors:
+        if not np.isfinite(each).all():
+            number = int(np.flatnonzero(~np.isfinite(each))[0])
+            raise UnstableError(
+                f"right-hand side {number} comes to no rest, so that its error is not known"
+            )
+    return errors
 
 
 def parts_by_order(tried: Tried, names: Sequence[str], seed: int) -> dict[str, Array]:
