@@ -27,7 +27,7 @@ SHOWN_SHARES = 3
 """Effects named beside an error, those with the largest shares."""
 
 NOTEWORTHY = 0.01
-"""Share of the circuit itself from which on it is named, too."""
+"""Share from which on it is named."""
 
 
 @click.command(
@@ -138,7 +138,11 @@ def _table(title: str, names: Sequence[str]) -> Table:
 def _shares(each: Candidate) -> str:
     """Return the largest shares of an error in words."""
     ranked = sorted(each.budget.shares.items(), key=lambda pair: -pair[1].share)[:SHOWN_SHARES]
-    parts = [f"{name.replace('_', ' ')} {share.share:.0%}" for name, share in ranked]
+    parts = [
+        f"{name.replace('_', ' ')} {share.share:.0%}"
+        for name, share in ranked
+        if abs(share.share) > NOTEWORTHY
+    ]
     if each.budget.circuit > NOTEWORTHY:
         parts.append(f"the circuit itself {each.budget.circuit:.0%}")
     return f"of the square of its error {', '.join(parts)}"

@@ -17,6 +17,9 @@ ALIKE = 0.05
 CLOSE_POLE = 10.0
 """A second pole is said that a circuit does not bear below so many times the gain-bandwidth."""
 
+WORTH_A_WORD = 0.9
+"""What another circuit takes is said below this part of it."""
+
 NEARLY_ALL = 0.95
 """A share from which on the figure says no more."""
 
@@ -134,7 +137,7 @@ def _trade(name: str, other: Criteria, chosen: Criteria) -> str:
             ("energy", other.energy / chosen.energy),
             ("settling time", other.settling_time / chosen.settling_time),
         )
-        if ratio < 1
+        if ratio < WORTH_A_WORD
     ]
     worse = f"{other.error / chosen.error:.2g} times the error"
     return f"{name} {' and '.join(saved)}, with {worse}" if saved else f"{name} has {worse}"
