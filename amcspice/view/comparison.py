@@ -40,19 +40,23 @@ def pareto_plot(comparison: CircuitComparison) -> Figure:
     """
     figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    circuits = comparison.circuits
-    _points(left, comparison, [each.settling_time for each in circuits.values()])
-    _points(right, comparison, [each.energy for each in circuits.values()])
-    for axis, unit in ((left, "s"), (right, "J")):
-        if _wide(axis.get_xlim()):
+    circuits = comparison.circuits.values()
+    times, energies = (
+        [getattr(each, name) for each in circuits] for name in ("settling_time", "energy")
+    )
+    for axis, values, unit in ((left, times, "s"), (right, energies, "J")):
+        _points(axis, comparison, values)
+        if _wide(values):
             axis.set_xscale("log")
+        axis.margins(0.15)
         _label(axis.xaxis, EngFormatter(unit=unit))
-    if _wide(left.get_ylim()):
+    if _wide([each.budget.error for each in circuits]):
         left.set_yscale("log")
     _label(left.yaxis, PercentFormatter(xmax=1.0))
     left.set_xlabel("settling time, longest right-hand side")
     right.set_xlabel("energy of a right-hand side, mean")
     left.set_ylabel("relative error, rms")
+    left.set_title("filled: no other is better in error, time and energy together", loc="left")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
@@ -70,13 +74,12 @@ def _points(axis: Axes, comparison: CircuitComparison, values: Sequence[float]) 
             fmt=MARKERS[number % len(MARKERS)], color=colour, capsize=3, markersize=8,
             markerfacecolor=colour if on_front else "white", label=name,
         )  # fmt: skip
-    axis.margins(0.15)
 
 
-def _wide(limits: tuple[float, float]) -> bool:
+def _wide(values: Sequence[float]) -> bool:
     """Whether values span more than `WIDE`."""
-    low, high = limits
-    return low > 0 and high > WIDE * low
+    finite = [value for value in values if np.isfinite(value)]
+    return bool(finite) and max(finite) > WIDE * min(finite)
 
 
 def _label(axis: Axis, formatter: Formatter) -> None:
