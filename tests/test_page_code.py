@@ -18,6 +18,7 @@ PAGES = {
     "docs/complex.md": "",
     "docs/converters.md": "",
     "docs/cost.md": "",
+    "docs/design.md": "",
     "docs/devices.md": "",
     "docs/inverses.md": "",
     "docs/iterations.md": "",

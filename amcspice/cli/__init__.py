@@ -126,6 +126,14 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "generate": ("amcspice.cli.generate:generate", "Write a SPICE deck of a circuit."),
         "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
+        "compare": (
+            "amcspice.cli.compare:compare_circuits",
+            "Every circuit that takes a problem, side by side.",
+        ),
+        "require": (
+            "amcspice.cli.require:require_parts",
+            "What cells, wires and amplifiers have to be for an error.",
+        ),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
         "forecast": ("amcspice.cli.forecast:forecast", "How refinement of a system will go."),
         "lowrank": (

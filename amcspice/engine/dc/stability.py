@@ -13,12 +13,12 @@ from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
 from amcspice.engine.dc.codes import ABOVE, CONDUCTS, HIGHEST, INSIDE, LOWEST, PLACE
 from amcspice.engine.equations.arrays import Equations
-from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.equations.linear import LinearModel, Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
 
-__all__ = ["CLAMP", "growth", "saddles", "surely_decay"]
+__all__ = ["CLAMP", "growth", "piece_modes", "saddles", "surely_decay"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
@@ -65,6 +65,14 @@ def surely_decay(by_source: Array, gain: Array) -> NDArray[np.bool_]:
 def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> float:
     """Return the largest rate of growth in a piece, negative where every mode decays [1/s].
 
+    Parameters are those of `piece_modes`.
+    """
+    return float(piece_modes(eq, code, tilt).growth)
+
+
+def piece_modes(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> Modes:
+    """Return the modes of a piece.
+
     States are the internal nodes, those of second poles and the port voltages that have a
     capacitance; where a stage is at a limit, so is its internal node.
 
@@ -100,7 +108,7 @@ def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) ->
         rate[last, inner] += eq.second * np.eye(k)
         rate[last, last] -= eq.second * np.eye(k)
     rate[ports] = eq.charge_a @ source + eq.charge_w @ current + eq.charge_q @ charged
-    return float(np.linalg.eigvals(rate).real.max())
+    return Modes(np.linalg.eigvals(rate))
 
 
 def saddles(
