@@ -56,12 +56,12 @@ def capacitance():
     for diagonal in ("fixed", "programmed"):
         for gbw in (1e9, 1e10):
             times = [
-                latency({"diagonal": diagonal}, channels=3, gbw=gbw, input_capacitance=farad)
+                latency({"diagonal": diagonal}, channels=2, gbw=gbw, input_capacitance=farad)
                 .from_rest.max()
                 for farad in (0.0, 2e-14, 1e-13, 2e-13)
             ]  # fmt: skip
-            line = latency({"diagonal": diagonal}, channels=3, gbw=gbw,
-                           row_capacitance=2e-15)  # fmt: skip
+            lumped = {"row_capacitance": 2e-15, "capacitance": "lumped"}
+            line = latency({"diagonal": diagonal}, channels=2, gbw=gbw, **lumped)
             times.append(line.from_rest.max())
             rows.append([diagonal, f"{gbw / 1e9:g} GHz", *(f"{1e9 * each:.2f}" for each in times)])
     head = ["diagonal", "GBW", "no capacitance [ns]", "20 fF", "100 fF", "200 fF",
