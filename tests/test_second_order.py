@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import amcspice as amc
 from amcspice.algorithm import AnalogInverse
 from amcspice.algorithm.curvature import (
     Core,
+    Gains,
     LayerStep,
     break_even_width,
     stated_factors,
     with_tiles,
 )
 from amcspice.algorithm.curvature import core as core_module
+from amcspice.cli import main
 from amcspice.system import Cost, Technology, Work
 from amcspice.view import second_order as view
 
@@ -125,6 +129,52 @@ def test_plots_say_what_they_are_given():
     lines = view.break_even([8, 16], {"core": [1e-6, 1e-5]}).axes[0].lines
     np.testing.assert_allclose(lines[0].get_ydata(), [1e-3, 1e-2])
     assert view.stability([0.5, 1.0], {"all": [0.0, 0.5]}).axes[0].lines[0].get_ydata()[1] == 50
+
+
+def test_gains_from_the_command_line_are_those_of_the_steps(tmp_path):
+    plot, told = tmp_path / "gain.png", tmp_path / "gain.json"
+    options = ["--widths", "64,2048", "--batches", "64,4096", "--every", "3"]
+    outcome = CliRunner().invoke(
+        main, ["train", "gain", *options, "--plot", str(plot), "--json", str(told)]
+    )
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(told.read_text())
+    assert plot.stat().st_size > 1000
+    core = Core(
+        found["core"]["product_rate"],
+        {int(n): t for n, t in found["core"]["inversion"].items()},
+        {int(n): t for n, t in found["core"]["eigenvectors"].items()},
+    )
+    step = LayerStep(2048, 64, 3)
+    assert found["counted"][0][1] == pytest.approx(step.gain(core, TYPICAL, applies=True))
+    assert found["limit"][0][1] == pytest.approx(step.limit(core, applies=True))
+    assert f"{found['counted'][0][1]:.2f} (" in outcome.output
+    assert found["break_even_width"] == break_even_width(core, TYPICAL)
+
+
+def test_gains_of_no_widths_are_refused():
+    for widths, batches in (([], [64]), ([64, 32], [64]), ([64], [0])):
+        with pytest.raises(amc.InputError, match="ascending"):
+            Gains.of(CORE, TYPICAL, widths, batches)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--widths", "8,4"], "ascending"),
+        (["--batches", "0,4"], "from 1"),
+        (["--widths", "x"], "whole numbers"),
+        (["--plot", "gain.txt"], "unknown type"),
+        (["--widths", "64", "--plot", "gain.png"], "two widths"),
+        (["--technology", "typcal"], "typical"),
+    ],
+)
+def test_what_gains_cannot_be_told_of_is_refused(options, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(main, ["train", "gain", *options])
+    assert outcome.exit_code == 2
+    assert message in outcome.output
+    assert not list(tmp_path.iterdir())
 
 
 # -- the pages ---------------------------------------------------------------------------------

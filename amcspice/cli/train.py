@@ -15,6 +15,7 @@ __all__ = ["train"]
         "letters": ("amcspice.cli.train_pictures:letters", "Train on handwritten letters."),
         "digits": ("amcspice.cli.train_pictures:digits", "Train on handwritten digits."),
         "noise": ("amcspice.cli.train_noise:noise", "Epochs against write noise."),
+        "gain": ("amcspice.cli.train_gain:gain", "Speed of a step over width and batch."),
     },
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: amcspice train digits --inverse exact,analog --levels 16 --write-noise 0.02",

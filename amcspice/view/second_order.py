@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from amcspice.circuit.base import Array
 from amcspice.system import Cost
 from amcspice.view.style import COLOURS, DASHES, MARKERS, prefix, styled
 
 __all__ = ["break_even", "gain_maps", "stability", "update_cost"]
+
+_plain = FuncFormatter(lambda value, _: f"{value:,g}")
 
 LEVELS = (1.0, 1.2, 1.5, 2.0, 3.0, 5.88, 10.0, 20.0)
 """Gains at which a map has lines; 5.88 is what was published."""
@@ -82,6 +85,8 @@ def gain_maps(
             axes.clabel(lines, fmt="%g", fontsize=8)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(_plain)
         axes.set_title(name)
         axes.set_xlabel("width of the layer")
         axes.grid(visible=False)
@@ -107,6 +112,8 @@ def break_even(widths: Sequence[int], times: Mapping[str, Sequence[float]]) -> F
     for number, (name, values) in enumerate(times.items()):
         axes.loglog(widths, 1e3 * np.asarray(values), color=COLOURS[number],
                     linestyle=DASHES[number % len(DASHES)], label=name)  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_plain)
     axes.set_xlabel("width of the factor")
     axes.set_ylabel("time of an inverse (ms)")
     axes.legend()

@@ -11,6 +11,7 @@ from amcspice.algorithm.curvature.analog import AnalogInverse
 from amcspice.algorithm.curvature.core import Core
 from amcspice.algorithm.curvature.equilibrated import Equilibrated
 from amcspice.algorithm.curvature.exact import CurvatureInverse, ExactInverse
+from amcspice.algorithm.curvature.gains import Gains
 from amcspice.algorithm.curvature.stability import SAFE, Outlook, outlook
 from amcspice.algorithm.curvature.step import (
     LayerStep,
@@ -26,6 +27,7 @@ __all__ = [
     "CurvatureInverse",
     "Equilibrated",
     "ExactInverse",
+    "Gains",
     "LayerStep",
     "Outlook",
     "break_even_width",
