@@ -45,7 +45,7 @@ def test_shares_add_up_on_the_page():
 
 def test_a_share_on_the_page_is_that_of_the_script(script):
     table = rows("closed")
-    _, seeds, *shares, off = next(row for row in table if row[1] == "10")
+    _, seeds, *shares, _ = next(row for row in table if row[1] == "10")
     A, b = script.linear_system(seed=0)
     circuit = amc.make_circuit("inv", A, circuit="inv", **script.LINEAR)
     found = amc.error_budget(circuit, b, seeds=int(seeds)).shares
