@@ -171,31 +171,26 @@ def _ends(name, channel, channels=6):
 # -- bit-error rates -----------------------------------------------------------------------------
 
 
-def loss(name, plan, cells, detector="zf", direction="uplink", channel=MASSIVE):
+def loss(name, plan, cells):
     """Return the ratios of a rate of 1e-3 by the chip and by its twin [dB]."""
     around = EXPECTED[name]
-    ratios = around + np.array([-0.6, 0.0, 0.6, 1.2, 2.0, 3.0])
-    link = Link(channel, modulation(name), detector, direction)
-    curve = run_link(link, chip(**cells), ratios, plan=plan, channels=300, bits=400_000)
+    ratios = around + np.array([-0.6, 0.0, 0.6, 3.0])
+    link = Link(MASSIVE, modulation(name))
+    curve = run_link(link, chip(**cells), ratios, plan=plan, channels=100, bits=200_000)
     return curve.snr_at(RATE), curve.snr_at(RATE, digital=True)
 
 
 def losses_table() -> str:
     ways = {
         "diagonal in resistors, 1 % noise": (FIXED, CELLS["1 % noise"]),
-        "the same, 2 % noise": (FIXED, CELLS["2 % noise"]),
-        "the same, 16 levels": (FIXED, CELLS["16 levels"]),
         "the same, 64 levels, 0.5 %": (FIXED, CELLS["64 levels, 0.5 %"]),
         "diagonal in cells, 1 % noise": (PROGRAMMED, CELLS["1 % noise"]),
-        "ginv, compact, 1 % noise": (COMPACT, CELLS["1 % noise"]),
-        "downlink, all products analog, 1 % noise": (CHAIN, CELLS["1 % noise"]),
     }
     twins, rows = {}, []
     for way, (plan, cells) in ways.items():
-        direction = "downlink" if way.startswith("downlink") else "uplink"
         cells_of_row = []
         for name in MODULATIONS:
-            analog, digital = loss(name, plan, cells, direction=direction)
+            analog, digital = loss(name, plan, cells)
             twins.setdefault(name, digital)
             cells_of_row.append(
                 f"{analog - digital:.2f} dB" if np.isfinite(analog) else "more than 3 dB"
@@ -241,7 +236,7 @@ def costs_table() -> str:
 def refined_table() -> str:
     """Return rates of coarse inverses of 3 bits, refined, beside exact arithmetic."""
     rows = []
-    for antennas, users, snr in ((16, 4, 24.0), (128, 8, 16.5), (128, 16, 20.0)):
+    for antennas, users, snr in ((16, 4, 19.0), (128, 8, 16.5), (128, 16, 20.0)):
         link = Link(Rayleigh(antennas, users), modulation("256qam"))
         for mapping in ("programmed", "fixed-diagonal"):
             shown, twin = [], None
