@@ -175,3 +175,13 @@ def test_growing_circuits_keep_their_cells_to_flat_decks():
     circuit = make_circuit("eig", np.array([[2.0, 0.5], [0.5, 1.0]]), device=SINH)
     with pytest.raises(amc.UnsupportedError, match="grows to its rails"):
         amc.simulate(circuit, [1.0, 0.5], fidelity="dc")
+
+
+def test_what_does_not_come_to_rest_is_told():
+    A, x = problem(16, 8)
+    for scale in (0.05, 0.02):
+        with pytest.raises(amc.SimulationError, match=r"come to no rest in .* smaller read_voltage"):
+            amc.solve(
+                "lstsq", A, A @ x, device=amc.Memristor(sinh_voltage=scale), fidelity="dc",
+                read_voltage=0.6,
+            )  # fmt: skip

@@ -34,6 +34,9 @@ MOST_ITERATIONS = 60
 REST = 1e-11
 """Change of the cells' currents that ends the iteration, as a fraction of the largest current."""
 
+ASTRAY = 1e6
+"""Change that ends it as hopeless, over the largest current of the linear circuit."""
+
 FIRST, LONGER = 1.5, 1.3
 """Voltages beyond this factor of the largest one of the linear circuit count as if they were that,
 and with each iteration beyond a larger one: a first step may go far astray."""
@@ -97,8 +100,8 @@ def _of_circuit(
     if lost.size and strict:
         raise SimulationError(
             f"right-hand side {lost[0]}: currents through cells with "
-            f"{solver.curve.words} come to no rest in {MOST_ITERATIONS} "
-            "iterations; take a smaller read_voltage, or flat fidelity"
+            f"{solver.curve.words} come to no rest in at most "
+            f"{MOST_ITERATIONS} iterations; take a smaller read_voltage, or flat fidelity"
         )
     excess[lost], voltage[lost] = np.nan, np.nan
     size = np.abs(voltage)
@@ -193,6 +196,7 @@ class CurvedRest:
         voltage = self._voltages(excess, injected, held, into)
         limit = FIRST * np.abs(voltage).max(axis=1, keepdims=True, initial=0.0)
         mixing, found = Anderson(), np.zeros(len(into), bool)
+        size = np.abs(self.conductance * voltage).max(initial=0.0)
         with np.errstate(all="ignore"):
             for _ in range(MOST_ITERATIONS):
                 image = self._excess(np.clip(voltage, -limit, limit))
@@ -200,7 +204,8 @@ class CurvedRest:
                 moved = np.abs(image - excess).max(axis=1, initial=0.0)
                 within = np.abs(voltage).max(axis=1, initial=0.0) <= limit[:, 0]
                 found = (moved <= REST * largest) & within
-                if found.all() or not np.isfinite(image).all():
+                astray = not np.isfinite(moved).all() or moved.max(initial=0.0) > ASTRAY * size
+                if found.all() or astray:
                     break
                 excess = mixing.next(excess, image)
                 voltage = self._voltages(excess, injected, held, into)
