@@ -104,8 +104,9 @@ def test_every_fidelity_finds_the_same_rest_with_constraints(hold):
         np.testing.assert_allclose(run.power["input"], runs["flat"].power["input"], rtol=1e-3)
     for fidelity in ("behavioural", "reduced"):
         np.testing.assert_allclose(
-            runs[fidelity].settling_time, runs["flat"].settling_time, rtol=0.2
+            runs[fidelity].settling_time, runs["flat"].settling_time, rtol=0.02
         )
+        np.testing.assert_allclose(runs[fidelity].energy, runs["flat"].energy, rtol=0.08)
 
 
 def test_batches_and_processes_change_nothing():
@@ -180,7 +181,9 @@ def test_growing_circuits_keep_their_cells_to_flat_decks():
 def test_what_does_not_come_to_rest_is_told():
     A, x = problem(16, 8)
     for scale in (0.05, 0.02):
-        with pytest.raises(amc.SimulationError, match=r"come to no rest in .* smaller read_voltage"):
+        with pytest.raises(
+            amc.SimulationError, match=r"come to no rest in .* smaller read_voltage"
+        ):
             amc.solve(
                 "lstsq", A, A @ x, device=amc.Memristor(sinh_voltage=scale), fidelity="dc",
                 read_voltage=0.6,
