@@ -105,15 +105,16 @@ def test_every_fidelity_finds_the_same_rest_with_constraints(hold):
     for fidelity in ("behavioural", "reduced"):  # slopes are means of all right-hand sides
         for figure in ("settling_time", "energy"):
             ours, theirs = (getattr(runs[each], figure) for each in (fidelity, "flat"))
-            np.testing.assert_allclose(ours, theirs, rtol=0.15)
+            np.testing.assert_allclose(ours, theirs, rtol=0.15, atol=0.01 * theirs.max())
 
 
 @pytest.mark.ngspice
 @pytest.mark.parametrize("fidelity", ["behavioural", "reduced"])
 def test_slopes_make_the_way_to_the_rest(fidelity):
-    A, x = problem(8, 4)
+    A, x = problem(4, 4)
+    A += 4 * np.eye(4)
     flat, ours = (
-        amc.solve("lstsq", A, A @ x[:, 0], device=SINH, fidelity=each, relative_tolerance=1e-5)
+        amc.solve("inv", A, A @ x[:, 0], device=SINH, fidelity=each, relative_tolerance=1e-5)
         for each in ("flat", fidelity)
     )
     assert ours.settling_time == pytest.approx(flat.settling_time, rel=0.01)
