@@ -233,5 +233,7 @@ def test_combinations_that_make_no_sense(parameters, message):
 def test_what_is_not_linear_says_so():
     Memristor(thermal_noise=True, noise_bandwidth=1e6).refuse_fluctuations("reduced")
     Memristor(sinh_voltage=0.3).refuse_fluctuations("reduced")
+    with pytest.raises(UnsupportedError, match="sinh"):
+        Memristor(sinh_voltage=0.3).refuse_unless_linear("nullor")
     with pytest.raises(UnsupportedError, match="fluctuate"):
         Memristor(read_noise=0.1, noise_bandwidth=1e6).refuse_fluctuations("reduced")

@@ -21,6 +21,7 @@ PAGES = {
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
+    "docs/own-cells.md": "",
     "docs/recommender.md": "",
     "docs/wires.md": "",
 }

@@ -25,6 +25,7 @@ from amcspice.cli.parameter_options import given
 from amcspice.cli.program import program
 from amcspice.cli.solve import solve
 from amcspice.device import DEVICES, SwitchingCell, WriteVerify
+from amcspice.model_files import models_folder
 from amcspice.problem.choice import make_circuit
 from amcspice.schema import Quantity, field_parameters, parameters
 from amcspice.settings.assemble import analysis_of, hardware_of, topology_options
@@ -38,7 +39,7 @@ PARTS = {
 NESTED = ("device", "wire", "opamp", "dac", "adc", "switches")
 """Fields of circuits that are parameter classes of their own, walked by themselves."""
 
-INTERNAL = ("matrix", "pair", "assumed")
+INTERNAL = ("matrix", "pair", "assumed", "zero_bias", "tangent")
 """What is no parameter: the problem itself, arrays that are programmed already, and which figures
 of a preset are assumed."""
 
@@ -93,8 +94,8 @@ def sample(parameter):
     if parameter.kind == "integer":
         value = int(max(parameter.lowest, 1)) + 2
         return str(value), value
-    if parameter.name in ("g_min", "range", "fidelity"):
-        return {"g_min": ("2 uS", 2e-6), "range": ("370 mV", 0.37),
+    if parameter.name in ("g_min", "range", "fidelity", "set_at"):
+        return {"g_min": ("2 uS", 2e-6), "range": ("370 mV", 0.37), "set_at": ("150 mV", 0.15),
                 "fidelity": ("behavioural", "behavioural")}[parameter.name]  # fmt: skip
     if parameter.kind == "number":
         value = 0.37 * (parameter.default or 1.0)
@@ -124,6 +125,10 @@ BESIDE = {
     "window": {"fidelity": "behavioural"}, "max_step": {"fidelity": "reduced"},
     "mismatch_seed": {"offset_sigma": 1e-3}, "hold_conductance": {"problem": "nnls"},
     "hold": {"problem": "nnls"}, "lasso": {"problem": "nnls"},
+    "cell_mode": {
+        "cell_lib": str(models_folder() / "cells.lib"), "cell_subckt": "amc_gap", "cell_low": 0.2,
+        "cell_high": 1.7, "fidelity": "flat",
+    },
 }  # fmt: skip
 """What else must be said where a parameter is."""
 

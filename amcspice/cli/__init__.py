@@ -139,6 +139,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
             "Quality against noise, levels and drift of the devices.",
         ),
         "program": ("amcspice.cli.program:program", "Program an array by write-verify."),
+        "cell": ("amcspice.cli.cell:cell", "Measure a sub-circuit as a cell."),
         "opamp": ("amcspice.cli.opamp:opamp", "Measure an amplifier and fit the macro-model."),
         "sweep": ("amcspice.cli.sweep:sweep", "Many experiments over axes; store, export, plots."),
         "report": ("amcspice.cli.report:report", "Write a sweep as one page to look at."),

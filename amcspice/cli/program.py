@@ -24,13 +24,15 @@ from amcspice.cli.parameter_options import (
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.quantity_type import QuantityType
-from amcspice.device import SwitchingCell, WriteVerify
+from amcspice.device import CellTable, SwitchingCell, WriteVerify
 from amcspice.device.draws import uniforms
 from amcspice.errors import InputError
 from amcspice.files import replacing
 from amcspice.pool import usable_cores
 from amcspice.programming import Programmed, write_verify
 from amcspice.schema import field_parameters
+from amcspice.settings.experiment import OwnCell
+from amcspice.settings.own_cells import own_table
 from amcspice.workload.matrix_file import read_matrix
 
 __all__ = ["program"]
@@ -42,9 +44,9 @@ LEVEL_SHARE = 2 / 3
 
 _OWN = {
     owner: tuple(parameter for parameter in field_parameters(owner) if parameter.name != "source")
-    for owner in (WriteVerify, SwitchingCell)
+    for owner in (WriteVerify, SwitchingCell, OwnCell)
 }
-"""Parameters of the schedule and of the cell."""
+"""Parameters of the schedule, of the cell, and of one of the user's own in its place."""
 
 
 @click.command(epilog="Example: amcspice program --size 32 32 --levels 16 --out G.npy --plot G.png")
@@ -84,7 +86,7 @@ _OWN = {
     help="Highest level.",
 )
 @decorate(config_options()[:1])
-@decorate([*map(ParameterOption, _OWN[WriteVerify]), *map(ParameterOption, _OWN[SwitchingCell])])
+@decorate([ParameterOption(of_it) for owner in _OWN for of_it in _OWN[owner]])
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -140,7 +142,10 @@ def program(
     json_file: Path | None,
     **options: Any,
 ) -> None:
-    """Program an array of 1T1R cells by write-verify: SET and RESET pulses, a read after each."""
+    """Program an array by write-verify: SET and RESET pulses, a read after each.
+
+    Cells are 1T1R, or those of a sub-circuit of your own (--cell-lib), without a selector.
+    """
     _check_files(out, errors, plot, json_file)
     refuse_overlap(
         {"target": target, "out": out, "errors": errors, "plot": plot, "json_file": json_file}
@@ -149,9 +154,10 @@ def program(
     schedule: Any
     cell: Any
     schedule, cell = (
-        owner(**given(options, [parameter.name for parameter in parameters]))
-        for owner, parameters in _OWN.items()
+        owner(**given(options, [parameter.name for parameter in _OWN[owner]]))
+        for owner in (WriteVerify, SwitchingCell)
     )
+    cell = _own_cell(options) or cell
     schedule = _fitted(schedule, half_level, said=options["tolerance"] is not None)
     with progress(int((targets > 0).sum()), "cells") as advance:
         programmed = write_verify(
@@ -173,6 +179,16 @@ def program(
     missed = int((~programmed.converged).sum())
     if missed:
         click.echo(f"note: {missed} cells ran out of pulses", err=True)
+
+
+def _own_cell(options: dict[str, Any]) -> CellTable | None:
+    """Return the table of a sub-circuit of the user's own; None without one."""
+    own = given(options, [parameter.name for parameter in _OWN[OwnCell]])
+    if not own:
+        return None
+    for name in given(options, [parameter.name for parameter in _OWN[SwitchingCell]]):
+        raise InputError(f"{name}: of the 1T1R cell, which the sub-circuit of cell_lib replaces")
+    return own_table(own)
 
 
 def _check_files(

@@ -229,6 +229,21 @@ class Cell(abc.ABC):
         """True if a cell is a constant conductance during a simulation."""
         return self.curve is None and self.live is None and not self.fluctuates
 
+    def refuse_unless_linear(self, fidelity: str) -> None:
+        """Refuse cells that are no constant conductances.
+
+        Raises
+        ------
+        UnsupportedError
+            If they are none; names ``fidelity`` and what to use.
+        """
+        self.refuse_fluctuations(fidelity)
+        if self.curve is not None:
+            raise UnsupportedError(
+                f"cells with {self.curve.words}: {fidelity} fidelity knows straight lines only; "
+                "use dc, behavioural, reduced or flat fidelity"
+            )
+
     def refuse_fluctuations(self, fidelity: str) -> None:
         """Refuse cells whose conductances change during a simulation.
 

@@ -95,8 +95,7 @@ class Memristor(ProgrammableCell):
         float | None,
         Field(
             gt=0,
-            description="v0 of the current-voltage curve g v0 sinh(v / v0): flat decks only; none "
-            "is linear.",
+            description="v0 of the current-voltage curve g v0 sinh(v / v0); none is linear.",
         ),
         Quantity("V", (0.01, 10)),
     ] = None

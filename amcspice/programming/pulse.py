@@ -1,8 +1,8 @@
 """One pulse and one verify read of many cells: the deck, and what its waveforms say.
 
-A selected 1T1R cell has a word line of its own kind (SET, RESET) and its own bit and source
-line; unselected cells are cut off by their selectors.  So the cells of a deck are independent
-circuits that share a time axis.
+What stands between the lines of a cell: `amcspice.programming.pulsed`.  A selected 1T1R cell has a
+word line of its own kind (SET, RESET) and its own bit and source line; unselected cells are cut off
+by their selectors.  So the cells of a deck are independent circuits that share a time axis.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.device import SwitchingCell, WriteVerify
+from amcspice.device import WriteVerify
 from amcspice.engine.ngspice.simulator import Vectors
-from amcspice.netlist.deck import Deck, model_library
+from amcspice.netlist.deck import Deck
+from amcspice.programming.pulsed import PulsedCells
 
 __all__ = ["Pulse", "PulseResult"]
 
@@ -55,7 +56,7 @@ class Pulse:
 
     Parameters
     ----------
-    cell : SwitchingCell
+    cells : PulsedCells
     schedule : WriteVerify
     amplitude : ndarray, shape (k,)
         Positive for SET, negative for RESET, zero for a read without a pulse [V].
@@ -65,7 +66,7 @@ class Pulse:
         Parameters of the sub-circuit that vary from cell to cell.
     """
 
-    cell: SwitchingCell
+    cells: PulsedCells
     schedule: WriteVerify
     amplitude: Array
     state: Array
@@ -88,13 +89,13 @@ class Pulse:
         saved: list[str] = []
         lines = [
             f"* amcspice write-verify, {len(self.state)} cells",
-            model_library("memristor").rstrip(),
+            self.cells.library,
             self._gate("wset", schedule.set_gate),
             self._gate("wreset", schedule.reset_gate),
         ]
         for k in range(len(self.state)):
             lines += self._cell(k)
-            saved += [f"x{k}", f"vb{k}#branch"]
+            saved += [self.cells.state_vector(k), f"vb{k}#branch"]
             saved += [f"vs{k}#branch"] if self.amplitude[k] < 0 else []
         vectors = [f"i({name[:-7]})" if "#" in name else f"v({name})" for name in saved]
         lines += [f".options {OPTIONS}", ".save"]
@@ -117,7 +118,7 @@ class Pulse:
                 source = -vectors[f"vs{k}#branch"]
                 power = power + np.interp(time, *np.transpose(self._source_line(k))) * source
             conductance[k] = np.interp(instant, time, bit) / schedule.read_voltage
-            state[k] = vectors[f"x{k}"][-1]
+            state[k] = vectors[self.cells.state_vector(k)][-1]
             energies[0, k] = np.trapezoid(power[pulse], time[pulse])
             energies[1, k] = np.trapezoid(power[~pulse], time[~pulse])
         return PulseResult(conductance, state, energies[0], energies[1])
@@ -131,19 +132,8 @@ class Pulse:
         return f"V{name} {name} 0 {_pwl(points)}"
 
     def _cell(self, k: int) -> Iterator[str]:
-        cell, down = self.cell, bool(self.amplitude[k] < 0)
-        values = {
-            "goff": cell.g_off,
-            "aset": cell.set_exponent,
-            "areset": cell.reset_exponent,
-            "p": cell.window,
-            "w": cell.selector_width,
-            "x0": self.state[k],
-            **{name: values[k] for name, values in self.drawn.items()},
-        }
-        text = " ".join(f"{name}={float(value)!r}" for name, value in values.items())
-        word, source = ("wreset", f"s{k}") if down else ("wset", "0")
-        yield f"X{k} b{k} {word} {source} x{k} amc_1t1r {text}"
+        down, drawn = bool(self.amplitude[k] < 0), {n: v[k] for n, v in self.drawn.items()}
+        yield from self.cells.instance(k, down=down, state=float(self.state[k]), drawn=drawn)
         yield f"Vb{k} b{k} 0 {_pwl(self._bit_line(k))}"
         if down:
             yield f"Vs{k} s{k} 0 {_pwl(self._source_line(k))}"

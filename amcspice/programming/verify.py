@@ -19,12 +19,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import as_matrix
-from amcspice.device import SwitchingCell, WriteVerify
+from amcspice.device import CellTable, SwitchingCell, WriteVerify
 from amcspice.device.draws import normals
 from amcspice.engine import Simulator, get_simulator
 from amcspice.errors import InputError
 from amcspice.pool import Report, map_tasks
 from amcspice.programming.pulse import Pulse, PulseResult
+from amcspice.programming.pulsed import PulsedCells, pulsed
 from amcspice.programming.result import Programmed
 
 __all__ = ["write_verify"]
@@ -41,7 +42,7 @@ REACH = 0.95
 def write_verify(
     target: ArrayLike,
     *,
-    cell: SwitchingCell | None = None,
+    cell: SwitchingCell | CellTable | None = None,
     schedule: WriteVerify | None = None,
     seed: int = 0,
     simulator: str | None = None,
@@ -49,15 +50,16 @@ def write_verify(
     timeout: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Programmed:
-    """Program an array of 1T1R cells by write-verify in ngspice.
+    """Program an array by write-verify in ngspice: of 1T1R cells, or of a sub-circuit of your own.
 
     Parameters
     ----------
     target : array_like, shape (m, n)
         Conductances aimed at; 0 is a cell that its selector switches off and that gets no
         pulse [S].
-    cell : SwitchingCell, optional
-        Default: `SwitchingCell` as it is.
+    cell : SwitchingCell or CellTable, optional
+        Default: `SwitchingCell` as it is.  A table is that of a sub-circuit,
+        `amcspice.characterise.measured_table`: pulses go to its pins, SET positive at the first.
     schedule : WriteVerify, optional
         Default: `WriteVerify` as it is.
     seed : int
@@ -96,26 +98,26 @@ def write_verify(
     True
     """
     started = time.perf_counter()
-    cell, schedule = cell or SwitchingCell(), schedule or WriteVerify()
+    cells, schedule = pulsed(cell), schedule or WriteVerify()
     targets = as_matrix(target, "target conductances")
-    _check_reach(targets, cell, schedule)
+    _check_reach(targets, cells, schedule)
     if not targets.any():
         raise InputError("target conductances: all are 0 (switched off); nothing to program")
-    cell_parameters = cell.draw((targets.shape[0], targets.shape[1]), seed)
+    cell_parameters = cells.draw((targets.shape[0], targets.shape[1]), seed)
     programmed_cells = np.flatnonzero(targets.ravel() > 0)
     groups = [
         programmed_cells[first : first + CHUNK] for first in range(0, len(programmed_cells), CHUNK)
     ]
     tasks = [
-        _Chunk(group, targets, cell, schedule, cell_parameters, seed, simulator, timeout)
+        _Chunk(group, targets, cells, schedule, cell_parameters, seed, simulator, timeout)
         for group in groups
     ]
     chunk_states = map_tasks(_program_chunk, tasks, jobs, progress)
-    columns = _assemble(targets, cell, programmed_cells, chunk_states)
+    columns = _assemble(targets, cells, programmed_cells, chunk_states)
     return Programmed(
         target=targets,
         **columns,
-        provenance=_provenance(cell, schedule, seed, simulator, chunk_states, started),
+        provenance=_provenance(cells, schedule, seed, simulator, chunk_states, started),
     )
 
 
@@ -123,9 +125,9 @@ def write_verify(
 class _Chunk:
     """Some cells of an array, by their flat indices, for a process of its own."""
 
-    cells: NDArray[np.intp]
+    at: NDArray[np.intp]
     target: Array
-    cell: SwitchingCell
+    cells: PulsedCells
     schedule: WriteVerify
     drawn: dict[str, Array]
     seed: int
@@ -169,8 +171,8 @@ class _ChunkState:
 def _program_chunk(chunk: _Chunk, report: Report) -> _ChunkState:
     """Run the rounds of one chunk; round 0 reads only."""
     simulator, schedule = get_simulator(chunk.simulator), chunk.schedule
-    target = chunk.target.ravel()[chunk.cells]
-    chunk_state = _ChunkState.start(len(target), chunk.cell.initial_state)
+    target = chunk.target.ravel()[chunk.at]
+    chunk_state = _ChunkState.start(len(target), chunk.cells.initial_state)
     active = np.arange(len(target))
     direction, train = np.zeros(len(target), int), np.zeros(len(target), int)
     for number in range(schedule.max_pulses + 1):
@@ -197,13 +199,13 @@ def _program_chunk(chunk: _Chunk, report: Report) -> _ChunkState:
 def _pulse(
     chunk: _Chunk, active: NDArray[np.intp], amplitude: Array, state: Array, number: int
 ) -> Pulse:
-    at = chunk.cells[active]
+    at = chunk.at[active]
     shape = (chunk.target.shape[0], chunk.target.shape[1])
-    factor = chunk.cell.pulse_factor(shape, chunk.seed, number).ravel()[at]
+    factor = chunk.cells.pulse_factor(shape, chunk.seed, number).ravel()[at]
     drawn = {name: values.ravel()[at] for name, values in chunk.drawn.items()}
-    for name in ("kset", "kreset"):
+    for name in drawn.keys() & {"kset", "kreset"}:
         drawn[name] = drawn[name] * factor
-    return Pulse(chunk.cell, chunk.schedule, amplitude, state, drawn)
+    return Pulse(chunk.cells, chunk.schedule, amplitude, state, drawn)
 
 
 def _run(
@@ -218,12 +220,12 @@ def _verify(chunk: _Chunk, conductance: Array, number: int) -> Array:
     """Return what the controller reads."""
     if not chunk.schedule.read_noise:
         return conductance
-    noise = normals(chunk.seed, "read", chunk.target.shape, number).ravel()[chunk.cells]
+    noise = normals(chunk.seed, "read", chunk.target.shape, number).ravel()[chunk.at]
     return conductance * (1 + chunk.schedule.read_noise * noise)
 
 
-def _check_reach(targets: Array, cell: SwitchingCell, schedule: WriteVerify) -> None:
-    lowest, highest = cell.read_conductance([0.0, 1.0], schedule.read_gate)
+def _check_reach(targets: Array, cells: PulsedCells, schedule: WriteVerify) -> None:
+    lowest, highest = cells.reach(schedule)
     lowest, highest = lowest / REACH, REACH * highest
     outside = (targets != 0) & ((targets < lowest) | (targets > highest))
     if outside.any():
@@ -236,12 +238,12 @@ def _check_reach(targets: Array, cell: SwitchingCell, schedule: WriteVerify) -> 
 
 def _assemble(
     targets: Array,
-    cell: SwitchingCell,
+    cells: PulsedCells,
     programmed_cells: NDArray[np.intp],
     chunk_states: list[_ChunkState],
 ) -> dict[str, Any]:
     """Return the fields of `Programmed` that the chunks hold, in the shape of the array."""
-    array_state = _ChunkState.start(targets.size, cell.initial_state)
+    array_state = _ChunkState.start(targets.size, cells.initial_state)
     array_state.converged[:] = True
     columns = {}
     for field in dataclasses.fields(_ChunkState):
@@ -256,7 +258,7 @@ def _assemble(
 
 
 def _provenance(
-    cell: SwitchingCell,
+    cells: PulsedCells,
     schedule: WriteVerify,
     seed: int,
     simulator: str | None,
@@ -271,7 +273,7 @@ def _provenance(
         "numpy": np.__version__,
         "simulator": backend.name,
         "deck_sha256": chunk_states[0].deck_sha256,
-        "cell": dataclasses.asdict(cell),
+        "cell": cells.summary(),
         "schedule": dataclasses.asdict(schedule),
         "seed": seed,
         "wall_time_s": time.perf_counter() - started,

@@ -68,7 +68,7 @@ def hardware_of(values: Values) -> Hardware:
         if name in PARAMETERS and PARAMETERS[name].group in _GROUPS and _is_said(name, value)
     }
     seed = values.get("seed") or 0
-    device = own_cells(given, values) or cell(given.pop("device", None) or "ideal")
+    device = own_cells(given) or cell(given.pop("device", None) or "ideal")
     if given.get("write_errors") is not None and isinstance(device, Memristor):
         device = dataclasses.replace(device, write_noise=0.0)
     opamp = _amplifier(given)

@@ -218,8 +218,7 @@ class OwnCell:
         float | None,
         Field(
             gt=0,
-            description="Largest voltage that it is measured with; default: 1.5 times "
-            "read_voltage.",
+            description="Largest voltage that it is measured with; default: 0.3 V.",
         ),
         Quantity("V", (1e-3, 10)),
         Name("cell_reach"),

@@ -6,21 +6,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from amcspice.device import CellModel, Memristor, cell
-from amcspice.engine import Analysis
+from amcspice.device import CellModel, CellTable, Memristor, cell
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
 from amcspice.settings.experiment import OwnCell
 
-__all__ = ["own_cells"]
+__all__ = ["own_cells", "own_table"]
 
-REACH = 1.5
-"""Largest voltage that is measured, over the read voltage."""
+REACH = 0.3
+"""Largest voltage that is measured unless another is asked for [V]."""
 
 _FIELDS = {parameter.name: parameter.fields[0][1] for parameter in field_parameters(OwnCell)}
 
 
-def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | None:
+def own_cells(given: dict[str, Any]) -> Memristor | None:
     """Return cells of a sub-circuit, measured; None if none is given.
 
     Parameters
@@ -28,8 +27,6 @@ def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | N
     given : dict
         Parameters of hardware; those of the sub-circuit, and the preset that it changes, are
         taken out.
-    values : mapping
-        All parameters.
 
     Raises
     ------
@@ -38,43 +35,47 @@ def own_cells(given: dict[str, Any], values: Mapping[str, Any]) -> Memristor | N
     SimulationError
         If ngspice fails.
     """
-    own = {field: given.pop(name) for name, field in _FIELDS.items() if given.get(name) is not None}
-    for name in _FIELDS:
-        given.pop(name, None)
-    if not own:
-        for name in ("cell_mode", "set_at"):
-            if given.get(name) is not None:
-                raise InputError(f"{name}: of the sub-circuit of cell_lib, which is not given")
+    own = {name: given.pop(name, None) for name in _FIELDS}
+    if all(value is None for value in own.values()):
         return None
-    if "lib" not in own or "subckt" not in own:
-        raise InputError("cell_lib, cell_subckt: give both, the file and the name in it")
     base = cell(given.pop("device", None) or "ideal")
     if not isinstance(base, Memristor):
         raise InputError(
             f"device: cells of the class {type(base).__name__} have laws of their own; cell_lib "
             "goes with ideal, hfo2-16 and parameters of memristors"
         )
-    read_voltage = values.get("read_voltage") or Analysis().read_voltage
-    reach = own.pop("reach", REACH * read_voltage)
-    return _measured(base, _model(own), reach)
+    table = own_table(own)
+    lowest, highest = table.settable
+    return dataclasses.replace(
+        base, table=table, g_min=max(base.g_min, lowest), g_max=min(base.g_max, highest)
+    )
 
 
-def _model(own: dict[str, Any]) -> CellModel:
-    polarity = {"word": 1, "bit": -1}[own.pop("polarity", "word")]
-    node = own.pop("node", "x")
-    named = {"file": own.pop("lib"), "name": own.pop("subckt")}
-    return CellModel(**named, **own, polarity=polarity, state_node=None if node == "-" else node)  # type: ignore[arg-type]
+def own_table(given: Mapping[str, Any]) -> CellTable:
+    """Return the table of a sub-circuit from parameters by name; None is not given.
 
-
-def _measured(base: Memristor, model: CellModel, reach: float) -> Memristor:
+    Raises
+    ------
+    InputError
+        If file or name is missing, or the sub-circuit is no cell.
+    SimulationError
+        If ngspice fails.
+    """
+    own = {_FIELDS[name]: value for name, value in given.items() if value is not None}
+    if "lib" not in own or "subckt" not in own:
+        raise InputError("cell_lib, cell_subckt: give both, the file and the name in it")
     # Measuring takes ngspice and scipy: only those who need it wait for them.
     from amcspice.characterise import measured_table
 
-    table = measured_table(model, reach)
-    lowest, highest = table.settable
-    return dataclasses.replace(
-        base,
-        table=table,
-        g_min=max(base.g_min, lowest),
-        g_max=min(base.g_max, highest),
+    reach = own.pop("reach", REACH)
+    return measured_table(_model(own), reach)
+
+
+def _model(own: dict[str, Any]) -> CellModel:
+    polarity, node = own.pop("polarity", "word"), own.pop("node", "x")
+    named: dict[str, Any] = {"file": own.pop("lib"), "name": own.pop("subckt"), **own}
+    return CellModel(
+        **named,
+        polarity=1 if polarity == "word" else -1,
+        state_node=None if node == "-" else node,
     )

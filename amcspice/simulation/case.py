@@ -15,7 +15,7 @@ from amcspice.circuit.base import Array, Swing
 from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
-from amcspice.simulation.cell_states import set_cells
+from amcspice.simulation.cell_states import set_cells, with_tangents
 from amcspice.simulation.conversion import Inputs
 from amcspice.simulation.feedback import set_feedback
 from amcspice.simulation.result import Feedback
@@ -61,10 +61,15 @@ class Case:
             circuit, feedback = set_feedback(circuit)
         inputs, single = Inputs(circuit, vectors), np.ndim(b) == 1
         case = cls(circuit, vectors, single, answers, inputs, feedback, predicted)
-        if not (backend.simulates and circuit.device.set_when_used):
+        if not backend.simulates or circuit.device.curve is None:
             return case
         volts = case.volts_per_unit(backend.analysis)
-        return replace(case, circuit=set_cells(circuit, inputs.at(volts), volts))
+        sent = inputs.at(volts)
+        circuit = set_cells(circuit, sent, volts)
+        if backend.in_time and not backend.holds_cells:
+            backend.check(circuit)
+            circuit = with_tangents(circuit, sent, volts)
+        return replace(case, circuit=circuit)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""

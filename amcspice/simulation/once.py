@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amcspice.circuit.base import Array
-from amcspice.engine import Analysis, Drive, Forecast, Prepared, Stream
-from amcspice.engine.dc.curved import with_curves
+from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, Stream
 from amcspice.engine.headway import heard_by
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
@@ -44,19 +43,29 @@ class Outcome:
 
 
 def drive_of(
-    prepared: Prepared, vectors: Sequence[Array], volts_per_unit: Sequence[float | Array] | Array
+    batch: Batch,
+    vectors: Sequence[Array],
+    volts_per_unit: Sequence[float | Array] | Array,
+    prepared: Prepared | None = None,
 ) -> Drive:
     """Return what the sources of each circuit give for its right-hand sides.
 
     Parameters
     ----------
-    prepared : Prepared
-        A batch of C circuits.
+    batch : Batch
+        Of C circuits.
     vectors : sequence of ndarray, each shape (K, m)
     volts_per_unit : sequence of C floats, or of C ndarrays of shape (K,)
         The range of each circuit, or of each of its right-hand sides.
+    prepared : Prepared, optional
+        What runs them: a deck that holds every cell does without currents of cells that are not
+        found.
+
+    Raises
+    ------
+    SimulationError
+        If currents of cells with a curve come to no rest.
     """
-    batch = prepared.batch
     drive = Drive.of(
         batch,
         [
@@ -64,6 +73,10 @@ def drive_of(
             for circuit, rows, volts in zip(batch.circuits, vectors, volts_per_unit, strict=True)
         ],
     )
+    if batch.circuit.device.curve is None:
+        return drive
+    from amcspice.engine.dc.curved import with_curves  # sparse factors: only who needs them waits
+
     return with_curves(batch, drive, strict=not getattr(prepared, "holds_cells", False))
 
 

@@ -57,8 +57,8 @@ SET = (
 """What is said of cells whose states were chosen with right-hand sides."""
 
 OF_CURVES = (
-    "the way to the rest, and so settling times and energies, is that of cells with their "
-    "conductances at 0 V; flat fidelity follows their curves"
+    "the way to the rest, and so settling times and energies, is that of cells with the slopes "
+    "that their curves have there; flat fidelity follows the curves"
 )
 """What is said of circuits whose network was reduced."""
 
@@ -91,7 +91,7 @@ class Ranging:
         fixed = prepared.runs_away | (self.analysis.range != "reference")
         while True:
             sent = [case.inputs.at(scale) for case, scale in zip(cases, volts, strict=True)]
-            drive = drive_of(prepared, sent, volts)
+            drive = drive_of(batch, sent, volts, prepared)
             smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
             may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
             foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
@@ -208,7 +208,7 @@ class Ranging:
         said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
         if case.circuit.zero_bias is not None:
             said = (*said, SET)
-        if self.backend.in_time and self.backend.name != "flat":
+        if case.circuit.tangent is not None:
             said = (*said, OF_CURVES)
         return said
 

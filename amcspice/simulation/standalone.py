@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
 from amcspice.engine import Analysis, Batch, Drive, LinearModel, choose_transient, get_backend
-from amcspice.engine.dc.curved import with_curves
 from amcspice.engine.ngspice.backends import Reduced
 from amcspice.engine.timing import STEPS_PER_WINDOW, damped_for_its_step
 from amcspice.errors import UnsupportedError
@@ -108,6 +107,8 @@ def standalone_deck(
     transient = damped_for_its_step(transient, linear)
     currents = circuit.schematic.currents(vectors, volts)
     if circuit.device.curve is not None and not backend.flat:
+        from amcspice.engine.dc.curved import with_curves
+
         drive = with_curves(batch, Drive.of(batch, [currents]), strict=True)
         model, currents = model.at_ports(), drive.into[0]
     m, n = circuit.matrix.shape

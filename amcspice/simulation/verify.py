@@ -112,7 +112,7 @@ class Operation:
     def _run(self, batch: Batch, analysis: Analysis) -> Measurement:
         """Run it again in the same range, from where its predecessor ends."""
         prepared = get_backend(analysis).prepare(batch)
-        drive = drive_of(prepared, [self.vectors], np.array([self.volts_per_unit]))
+        drive = drive_of(batch, [self.vectors], np.array([self.volts_per_unit]), prepared)
         lead = len(self.vectors) - 1
         forecast = join_forecasts(list(prepared.forecast(drive, lead)))
         return run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement

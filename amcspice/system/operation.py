@@ -340,7 +340,7 @@ class Mode:
             measurement = replace(Measurement.ideal(answers), outputs=outputs, sampled=outputs)
         else:
             prepared = self.prepared
-            drive = drive_of(prepared, [sent], [volts])
+            drive = drive_of(prepared.batch, [sent], [volts], prepared)
             forecast = join_forecasts(list(prepared.forecast(drive)))
             outcome = run_shared(prepared, drive, self.analysis, pool, forecast=forecast)
             measurement = outcome.measurement

@@ -56,7 +56,7 @@ class Drawn:
 
     def run(self, prepared: Prepared, analysis: Analysis) -> Measurement:
         """Run it again, on its circuit made ready."""
-        drive = drive_of(prepared, [self.sent], [self.volts])
+        drive = drive_of(prepared.batch, [self.sent], [self.volts], prepared)
         lead = len(self.sent) - 1
         forecast = join_forecasts(list(prepared.forecast(drive, lead)))
         return run_once(prepared, drive, analysis, lead=lead, forecast=forecast).measurement

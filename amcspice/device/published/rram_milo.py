@@ -39,7 +39,7 @@ class RRAMMilo2021(PublishedCell):
     g_min: SmallestConductance = 50e-6
     nonlinear: Annotated[
         bool,
-        Field(description="Cells have the published curve of current over voltage (flat decks)."),
+        Field(description="Cells have the published curve of current over voltage."),
     ] = False
 
     name: ClassVar[str] = "rram-milo-2021"
