@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from update_readme import fill
 
 import amcspice as amc
 from amcspice.characterise import measured_cell
