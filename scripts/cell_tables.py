@@ -73,9 +73,12 @@ def circuits():
                 row.append(f"{apart(frozen, straight):.0e}")
                 if at == "operating":
                     flat, _ = solved(kind, shape, device, "flat")
-                    row.append(f"{apart(frozen, flat):.0e}")
+                    quick, _ = solved(kind, shape, device, "behavioural")
+                    late = quick.settling_time / flat.settling_time - 1
+                    row += [f"{apart(frozen, flat):.0e}", f"{100 * late:+.1f} %"]
             rows.append(tuple(row))
-    head = ("cells", "circuit", "set where they are used", "dc beside flat", "set at 0 V")
+    head = ("cells", "circuit", "set where they are used", "dc beside flat",
+            "settling, behavioural beside flat", "set at 0 V")  # fmt: skip
     return table(head, rows)
 
 

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from update_readme import fill
 
 import amcspice as amc
 from amcspice.characterise import measured_cell
@@ -112,11 +113,11 @@ def times():
 
 def main() -> None:
     print("ngspice", find_installation().version)
-    for make in (switching, times):
+    for make in (live, switching, times):
         text = make()
         print(text)
         if find_installation().klu:
-            pass  # fill(PAGE, make.__name__, text)
+            fill(PAGE, make.__name__, text)
 
 
 if __name__ == "__main__":

@@ -70,12 +70,14 @@ def test_cells_stand_in_the_deck_in_the_place_of_resistors():
     cells = CellInstances.of(network, circuit.device)
     text = "\n".join(cells.lines())
     assert len(re.findall(r"^Xc_\d+ ", text, re.MULTILINE)) == len(cells)
-    assert len(cells) > np.count_nonzero(network.are_cells)  # compensation: several in parallel
+    assert len(cells) == np.count_nonzero(network.are_cells)
+    several = int(np.argmax(cells.parallel))  # compensation
+    assert f"\nFm_{several} r1 0 Vm_{several} {cells.parallel[several] - 1}\n" in text
     for k in (0, len(cells) - 1):
         assert f"\n.ic v(s_{k})={float(cells.states[k])!r}" in text
     names = (*cells.names, "0")
     total = np.zeros((len(network), len(network)))
-    conductance = circuit.device.conductances(cells.states)
+    conductance = circuit.device.conductances(cells.states) * cells.parallel
     place = {name: node for node, name in enumerate(network.names)}
     for word, bit, g in zip(cells.word, cells.bit, conductance, strict=True):
         total[place[names[word]], place[names[bit]]] += g

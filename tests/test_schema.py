@@ -39,7 +39,7 @@ PARTS = {
 NESTED = ("device", "wire", "opamp", "dac", "adc", "switches")
 """Fields of circuits that are parameter classes of their own, walked by themselves."""
 
-INTERNAL = ("matrix", "pair", "assumed", "zero_bias")
+INTERNAL = ("matrix", "pair", "assumed", "zero_bias", "tangent")
 """What is no parameter: the problem itself, arrays that are programmed already, and which figures
 of a preset are assumed."""
 

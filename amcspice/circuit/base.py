@@ -105,6 +105,9 @@ class Circuit(metaclass=_TakesHardware):
     zero_bias : ndarray, shape (E,), optional
         What cells have at 0 V where their conductances are those at other voltages, in the order
         of the network; empty: what was written; None: what the cells say [S].
+    tangent : ndarray, shape (E,), optional
+        Slopes of the curves of cells where they are used, by which a reduced network stands for
+        them; None: their conductances at 0 V [S].
 
     Raises
     ------
@@ -143,6 +146,7 @@ class Circuit(metaclass=_TakesHardware):
         ),
     ] = field(default=0, kw_only=True)
     zero_bias: Any = field(default=None, kw_only=True, repr=False)
+    tangent: Any = field(default=None, kw_only=True, repr=False)
 
     if TYPE_CHECKING:
         hardware: Hardware = field(default_factory=Hardware, kw_only=True)
@@ -269,6 +273,8 @@ class Circuit(metaclass=_TakesHardware):
     def schematic(self) -> Schematic:
         """The circuit wired up: network, amplifiers, inputs, outputs."""
         wired = self._wire_up().with_line_capacitance(self.wire)
+        if self.tangent is not None:
+            return wired.with_cells(lambda _: self.tangent)
         if self.zero_bias is None:
             return wired.with_cells(self.device.at_zero_bias)
         return wired.with_cells(lambda written: self.zero_bias if len(self.zero_bias) else written)
@@ -365,7 +371,7 @@ class Circuit(metaclass=_TakesHardware):
         return described
 
 
-_ARRAYS = ("matrix", "rows", "pair", "designed_for", "zero_bias")
+_ARRAYS = ("matrix", "rows", "pair", "designed_for", "zero_bias", "tangent")
 """Fields that hold arrays."""
 
 

@@ -229,6 +229,8 @@ class Backend(abc.ABC):
     in_time: ClassVar[bool] = True
     """Whether it knows settling time, energy and waveforms."""
     uses_ngspice: ClassVar[bool] = False
+    holds_cells: ClassVar[bool] = False
+    """Whether it knows every cell, with its curve, and not the reduced network alone."""
     largest_batch: ClassVar[int] = 1
     """Circuits that it takes at once."""
     largest_count: ClassVar[int | None] = None

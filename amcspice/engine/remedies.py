@@ -161,7 +161,7 @@ def _remedies(circuit: Circuit) -> Iterator[str]:
 def _is_stable(circuit: Circuit, **changes: Any) -> bool:
     """Tell whether a circuit is stable with some of its fields changed."""
     try:
-        changed = replace(circuit, zero_bias=None, **changes)
+        changed = replace(circuit, zero_bias=None, tangent=None, **changes)
         return LinearModel.of(changed, reduce_to_ports(changed.schematic)).stable
     except (InputError, np.linalg.LinAlgError):
         return False

@@ -1,7 +1,7 @@
 """Cells of a network as sub-circuits in its deck: their lines, and what a result must hold.
 
 A conductance that no single cell has, as those that compensate a line, is that of several equal
-cells in parallel.
+cells in parallel: one of them stands in the deck, and a source gives the current of the others.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class CellInstances:
         Place of a cell's node among the names; -1 is ground.
     states : ndarray, shape (cells,)
         At the beginning.
+    parallel : ndarray of int, shape (cells,)
+        Equal cells between the same two nodes.
     """
 
     cells: LiveCells
@@ -47,6 +49,7 @@ class CellInstances:
     word: NDArray[np.intp]
     bit: NDArray[np.intp]
     states: Array
+    parallel: NDArray[np.intp]
 
     @classmethod
     def of(cls, network: Network, cells: LiveCells) -> CellInstances:
@@ -62,15 +65,14 @@ class CellInstances:
         a, b, conductance = a[here], b[here], value[here]
         largest = cells.conductances(np.array([cells.model.low, cells.model.high])).max()
         parallel = np.ceil(conductance / largest * (1 - ROUNDING)).astype(int)
-        states = np.repeat(cells.states(np.minimum(conductance / parallel, largest)), parallel)
-        a, b = np.repeat(a, parallel), np.repeat(b, parallel)
+        states = cells.states(np.minimum(conductance / parallel, largest))
         nodes = np.unique(np.concatenate([a, b]))
         place = np.full(len(network), -1)
         place[nodes[nodes > 0]] = np.arange(np.count_nonzero(nodes))
         names = network.names
         return cls(
             cells, CellCircuit.of(cells.model), tuple(names[k] for k in nodes if k),
-            place[a], place[b], states,
+            place[a], place[b], states, parallel,
         )  # fmt: skip
 
     def __len__(self) -> int:
@@ -91,7 +93,13 @@ class CellInstances:
         """Yield the library and the cells."""
         yield from self.circuit.library
         names = (*self.names, "0")  # -1 is ground
-        for k, (word, bit, state) in enumerate(
-            zip(self.word.tolist(), self.bit.tolist(), self.states.tolist(), strict=True)
+        columns = (self.word, self.bit, self.states, self.parallel)
+        for k, (word, bit, state, count) in enumerate(
+            zip(*(column.tolist() for column in columns), strict=True)
         ):
-            yield from self.circuit.instance(str(k), names[word], names[bit], state)
+            at, to = names[word], names[bit]
+            if count > 1:
+                yield f"Vm_{k} {at} m_{k} 0"
+                yield f"Fm_{k} {at} {to} Vm_{k} {count - 1}"
+                at = f"m_{k}"
+            yield from self.circuit.instance(str(k), at, to, state)

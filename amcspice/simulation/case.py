@@ -15,7 +15,7 @@ from amcspice.circuit.base import Array, Swing
 from amcspice.engine import Analysis, Backend
 from amcspice.errors import AccuracyWarning, InputError
 from amcspice.problem import problem_of
-from amcspice.simulation.cell_states import set_cells
+from amcspice.simulation.cell_states import set_cells, with_tangents
 from amcspice.simulation.conversion import Inputs
 from amcspice.simulation.feedback import set_feedback
 from amcspice.simulation.result import Feedback
@@ -61,12 +61,18 @@ class Case:
             circuit, feedback = set_feedback(circuit)
         inputs, single = Inputs(circuit, vectors), np.ndim(b) == 1
         case = cls(circuit, vectors, single, answers, inputs, feedback, predicted)
-        if not (backend.simulates and (circuit.range_sets_limits or circuit.device.set_when_used)):
+        curved = circuit.device.curve is not None
+        if not (backend.simulates and (circuit.range_sets_limits or curved)):
             return case
         volts = case.volts_per_unit(backend.analysis)
-        ranged = circuit.in_range(volts)
-        inputs = Inputs(ranged, vectors)
-        return replace(case, circuit=set_cells(ranged, inputs.at(volts), volts), inputs=inputs)
+        circuit = circuit.in_range(volts)
+        inputs = Inputs(circuit, vectors)
+        sent = inputs.at(volts)
+        circuit = set_cells(circuit, sent, volts)
+        if curved and backend.in_time and not backend.holds_cells:
+            backend.check(circuit)
+            circuit = with_tangents(circuit, sent, volts)
+        return replace(case, circuit=circuit, inputs=inputs)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""

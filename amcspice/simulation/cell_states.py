@@ -7,6 +7,7 @@ so make of it; of several right-hand sides root mean squares, with the sign that
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from amcspice.circuit.base import Array
 from amcspice.engine import Batch
 from amcspice.errors import UnstableError, UnsupportedError
 
-__all__ = ["cells_beyond", "operating_voltages", "set_cells"]
+if TYPE_CHECKING:
+    from amcspice.engine.dc.curved import CurvedRest
+
+__all__ = ["cells_beyond", "operating_voltages", "set_cells", "with_tangents"]
 
 ROUNDING = 1e-6
 """By how much, as a fraction, a conductance may lie outside of what was measured."""
@@ -35,6 +39,26 @@ def set_cells(circuit: Circuit, vectors: Array, volts_per_unit: float) -> Circui
     return dataclasses.replace(circuit, zero_bias=held)
 
 
+def with_tangents(circuit: Circuit, vectors: Array, volts_per_unit: float) -> Circuit:
+    """Return a circuit whose reduced network has the slopes that its cells have at rest.
+
+    Of several right-hand sides their means.  What the network lacks of the cells' currents is a
+    source, so that rests stay what they are; the way to them is that of the slopes.
+    """
+    if circuit.device.curve is None or circuit.tangent is not None:
+        return circuit
+    rest, currents, into = _posed(circuit, vectors, volts_per_unit)
+    if rest is None:
+        return circuit
+    _, voltage, found = rest.solve(currents, into)
+    if not found.any():
+        return circuit
+    slopes = rest.slopes(voltage[found]).mean(axis=0)
+    if not (slopes > 0).all():
+        return circuit
+    return dataclasses.replace(circuit, tangent=slopes)
+
+
 def operating_voltages(circuit: Circuit, vectors: Array, volts_per_unit: float) -> Array | None:
     """Return what cells see in the circuit with straight lines, shape (E,) [V]; None without rest.
 
@@ -44,20 +68,30 @@ def operating_voltages(circuit: Circuit, vectors: Array, volts_per_unit: float) 
     vectors : ndarray, shape (K, m)
     volts_per_unit : float
     """
-    from amcspice.engine.dc.curved import CurvedRest  # sparse factors: only who needs them waits
-
-    batch = Batch.of([circuit])
-    currents = circuit.schematic.currents(vectors, volts_per_unit)
-    try:
-        rest = CurvedRest.of(batch)
-    except (UnsupportedError, UnstableError):
+    rest, currents, into = _posed(circuit, vectors, volts_per_unit)
+    if rest is None:
         return None
-    seen = rest.straight(currents, batch.models[0].port_currents(currents))
+    seen = rest.straight(currents, into)
     seen = seen[np.isfinite(seen).all(axis=1)]
     if not len(seen):
         return None
     voltage: Array = np.copysign(np.sqrt((seen**2).mean(axis=0)), (seen * np.abs(seen)).sum(axis=0))
     return voltage
+
+
+def _posed(
+    circuit: Circuit, vectors: Array, volts_per_unit: float
+) -> tuple[CurvedRest | None, Array, Array]:
+    """Return what finds the rest, what sources give, and what that is at the ports."""
+    from amcspice.engine.dc.curved import CurvedRest  # sparse factors: only who needs them waits
+
+    batch = Batch.of([circuit])
+    currents = circuit.schematic.currents(vectors, volts_per_unit)
+    into = batch.models[0].port_currents(currents)
+    try:
+        return (None if circuit.rail_limited else CurvedRest.of(batch)), currents, into
+    except (UnsupportedError, UnstableError):
+        return None, currents, into
 
 
 def cells_beyond(circuit: Circuit, voltage: Array, cell: Array) -> tuple[str, ...]:
@@ -69,7 +103,10 @@ def cells_beyond(circuit: Circuit, voltage: Array, cell: Array) -> tuple[str, ..
     voltage, cell : ndarray, shape (K,)
         Largest voltage across a cell [V], and which one that is.
     """
-    curve, network = circuit.device.curve, circuit.schematic.network
+    curve = circuit.device.curve
+    if circuit.tangent is not None:
+        circuit = dataclasses.replace(circuit, tangent=None)
+    network = circuit.schematic.network
     if curve is None:
         return ()
     said = []

@@ -57,8 +57,8 @@ SET = (
 """What is said of cells whose states were chosen with right-hand sides."""
 
 OF_CURVES = (
-    "the way to the rest, and so settling times and energies, is that of cells with their "
-    "conductances at 0 V; flat fidelity follows their curves"
+    "the way to the rest, and so settling times and energies, is that of cells with the slopes "
+    "that their curves have there; flat fidelity follows the curves"
 )
 """What is said of circuits whose network was reduced."""
 
@@ -127,7 +127,7 @@ class Ranging:
                     self.analysis.read_voltage,
                 ),
                 prepared, provenance(case.circuit, origins[k], started),
-                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k, prepared),
+                away=bool(prepared.runs_away[k]), cells=self._of_cells(case, drive, k),
             )
             for k, case in enumerate(cases)
             if k not in again
@@ -200,9 +200,7 @@ class Ranging:
             give_up=give_up and len(prepared.batch) == 1, report=report,
         )  # fmt: skip
 
-    def _of_cells(
-        self, case: Case, drive: Drive, number: int, prepared: Prepared
-    ) -> tuple[str, ...]:
+    def _of_cells(self, case: Case, drive: Drive, number: int) -> tuple[str, ...]:
         """Say what is to be known of cells with a curve."""
         beyond = drive.beyond
         if beyond is None:
@@ -210,7 +208,7 @@ class Ranging:
         said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
         if case.circuit.zero_bias is not None:
             said = (*said, SET)
-        if self.backend.in_time and not getattr(prepared, "holds_cells", False):
+        if case.circuit.tangent is not None:
             said = (*said, OF_CURVES)
         return said
 

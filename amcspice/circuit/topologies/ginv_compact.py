@@ -170,6 +170,7 @@ class CompactGINV(LeastSquares):
             rows=None,
             pair=self.arrays.take(rows, columns),
             zero_bias=None,
+            tangent=None,
             **changes,
         )
 

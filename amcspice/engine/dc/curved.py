@@ -34,9 +34,15 @@ MOST_ITERATIONS = 60
 REST = 1e-11
 """Change of the cells' currents that ends the iteration, as a fraction of the largest current."""
 
+ASTRAY = 1e6
+"""Change that ends it as hopeless, over the largest current of the linear circuit."""
+
 FIRST, LONGER = 1.5, 1.3
 """Voltages beyond this factor of the largest one of the linear circuit count as if they were that,
 and with each iteration beyond a larger one: a first step may go far astray."""
+
+SMALL = 1e-5
+"""Half of the voltage by which slopes are taken [V]."""
 
 MOST_NUMBERS = 2_000_000
 """Currents of cells that are iterated together."""
@@ -97,8 +103,8 @@ def _of_circuit(
     if lost.size and strict:
         raise SimulationError(
             f"right-hand side {lost[0]}: currents through cells with "
-            f"{solver.curve.words} come to no rest in {MOST_ITERATIONS} "
-            "iterations; take a smaller read_voltage, or flat fidelity"
+            f"{solver.curve.words} come to no rest in at most "
+            f"{MOST_ITERATIONS} iterations; take a smaller read_voltage, or flat fidelity"
         )
     excess[lost], voltage[lost] = np.nan, np.nan
     size = np.abs(voltage)
@@ -119,6 +125,8 @@ class CurvedRest:
     incidence : sparse array, shape (E, nodes)
         1 where a cell begins, -1 where it ends.
     conductance : ndarray, shape (E,)
+        Of the cells in the network: that at 0 V, or a slope of their curves [S].
+    zero_bias : ndarray, shape (E,)
         Of the cells at 0 V [S].
     curve : Curve
     """
@@ -128,6 +136,7 @@ class CurvedRest:
     interior: Interior
     incidence: Any
     conductance: Array
+    zero_bias: Array
     curve: Curve
 
     @classmethod
@@ -147,6 +156,9 @@ class CurvedRest:
         assert curve is not None
         if circuit.device.live is not None:
             circuit = dataclasses.replace(circuit, device=circuit.device.frozen)
+        held = schematic
+        if circuit.tangent is not None:
+            held = dataclasses.replace(circuit, tangent=None).schematic
         solver = RestSolver(circuit, batch, check_stability=False)
         network, cells = schematic.network, schematic.network.are_cells
         a, b, conductance = network.elements
@@ -155,11 +167,22 @@ class CurvedRest:
         ends = np.concatenate([a, b]), np.concatenate([number, number])
         signs = np.repeat([1.0, -1.0], len(a))
         incidence = sp.csr_array((signs, ends[::-1]), shape=(len(a), len(network)))
-        return cls(circuit, solver, Interior.of(schematic), incidence, conductance, curve)
+        own = held.network.elements[2][held.network.are_cells]
+        return cls(circuit, solver, Interior.of(schematic), incidence, conductance, own, curve)
 
     @functools.cached_property
     def _excess(self) -> Any:
-        return self.curve.excess(self.conductance)
+        beyond = self.curve.excess(self.zero_bias)
+        if self.zero_bias is self.conductance:
+            return beyond
+        more = self.zero_bias - self.conductance
+        return lambda voltage: beyond(voltage) + more * voltage
+
+    def slopes(self, voltage: Array) -> Array:
+        """Return the slopes of the curves at voltages (K, E), the same shape [S]."""
+        beyond = self._excess
+        rise: Array = (beyond(voltage + SMALL) - beyond(voltage - SMALL)) / (2 * SMALL)
+        return self.conductance + rise
 
     @functools.cached_property
     def _ports(self) -> Any:
@@ -193,6 +216,7 @@ class CurvedRest:
         voltage = self._voltages(excess, injected, held, into)
         limit = FIRST * np.abs(voltage).max(axis=1, keepdims=True, initial=0.0)
         mixing, found = Anderson(), np.zeros(len(into), bool)
+        size = np.abs(self.conductance * voltage).max(initial=0.0)
         with np.errstate(all="ignore"):
             for _ in range(MOST_ITERATIONS):
                 image = self._excess(np.clip(voltage, -limit, limit))
@@ -200,7 +224,8 @@ class CurvedRest:
                 moved = np.abs(image - excess).max(axis=1, initial=0.0)
                 within = np.abs(voltage).max(axis=1, initial=0.0) <= limit[:, 0]
                 found = (moved <= REST * largest) & within
-                if found.all() or not np.isfinite(image).all():
+                astray = not np.isfinite(moved).all() or moved.max(initial=0.0) > ASTRAY * size
+                if found.all() or astray:
                     break
                 excess = mixing.next(excess, image)
                 voltage = self._voltages(excess, injected, held, into)

@@ -112,6 +112,7 @@ class Flat(Reduced):
     name: ClassVar[str] = "flat"
     title: ClassVar[str] = "deck cell by cell"
     verified_by: ClassVar[str | None] = None
+    holds_cells: ClassVar[bool] = True
     flat: ClassVar[bool] = True
     chunk: ClassVar[int] = 8  # each takes long
 
