@@ -15,19 +15,32 @@ if TYPE_CHECKING:
     from amcspice.circuit import (
         CIRCUITS,
         INV,
+        LCA,
         MVM,
         Circuit,
         ClassicGINV,
         CompactGINV,
         CompensatedINV,
+        DetectorChain,
         Eigen,
         InverterINV,
         LeastSquares,
         Macro,
         NonNegative,
+        PrecoderChain,
+        ProjectorChain,
         Switches,
         Unconstrained,
         UnrolledBlockINV,
+    )
+    from amcspice.design import (
+        CircuitComparison,
+        ErrorBudget,
+        Requirements,
+        compare,
+        error_budget,
+        program_budget,
+        require,
     )
     from amcspice.device import (
         ADC,
@@ -70,6 +83,7 @@ if TYPE_CHECKING:
         solve,
     )
     from amcspice.system import Chip, Cost, Ledger, ProgrammedMatrix, Technology
+    from amcspice.workload import wireless
 
 __version__ = "0.1.0"
 
@@ -79,6 +93,7 @@ __all__ = [
     "CIRCUITS",
     "DAC",
     "INV",
+    "LCA",
     "MVM",
     "PROBLEMS",
     "AccuracyWarning",
@@ -91,11 +106,14 @@ __all__ = [
     "CellModel",
     "Chip",
     "Circuit",
+    "CircuitComparison",
     "ClassicGINV",
     "CompactGINV",
     "CompensatedINV",
     "Cost",
+    "DetectorChain",
     "Eigen",
+    "ErrorBudget",
     "Factorisation",
     "Hardware",
     "ImplausibleWarning",
@@ -109,9 +127,12 @@ __all__ = [
     "Memristor",
     "NonNegative",
     "OpAmp",
+    "PrecoderChain",
     "Problem",
     "Programmed",
     "ProgrammedMatrix",
+    "ProjectorChain",
+    "Requirements",
     "Run",
     "SimulationError",
     "Subcircuit",
@@ -127,6 +148,8 @@ __all__ = [
     "WriteErrors",
     "WriteVerify",
     "cell",
+    "compare",
+    "error_budget",
     "make_circuit",
     "measured_cell",
     "measured_opamp",
@@ -134,9 +157,12 @@ __all__ = [
     "nmf",
     "noise_transient",
     "output_noise",
+    "program_budget",
+    "require",
     "simulate",
     "solve",
     "to_pyspice",
+    "wireless",
     "write_verify",
 ]
 
@@ -151,13 +177,19 @@ _ROOMS = (
     "simulation",
     "system",
     "algorithm",
+    "design",
     "characterise",
     "estimator",
 )
 
 
+_MODULES = {"wireless": "amcspice.workload.wireless"}
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from the room that holds it."""
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
     if name in __all__:
         for room in _ROOMS:
             module = importlib.import_module(f"amcspice.{room}")

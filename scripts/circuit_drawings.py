@@ -195,6 +195,23 @@ def inv_blocks(d):
     terminal(d, 20.9, 0, "y")
 
 
+def chain(d):
+    """Draw a line for every vector, a box for every circuit, of all three in a row."""
+    for left, label in ((1.0, "z: A'"), (6.2, "(A'A)⁻¹"), (9.6, "A")):
+        right = left + 2.2
+        line(d, (left, 0.7), (right, 0.7), (right, -0.7), (left, -0.7), (left, 0.7))
+        d += elm.Label().at((left + 1.1, -0.12)).label(label, halign="center")
+    terminal(d, 0, 0, "b", left=True)
+    line(d, (0, 0), (1.0, 0))
+    line(d, (3.2, 0), (3.8, 0))
+    d += elm.RBox().at((3.8, 0)).to((5.6, 0)).scale(0.55)
+    d += elm.Label().at((4.7, 0.35)).label("g_in", fontsize=10)
+    line(d, (5.6, 0), (6.2, 0))
+    line(d, (8.4, 0), (9.6, 0))
+    line(d, (11.8, 0), (12.6, 0))
+    terminal(d, 12.6, 0, "x")
+
+
 def ginv_classic(d):
     rows = (0, -2.6)
     right = array(d, 0, 0, rows, ["x₁", "x₂"])
@@ -230,6 +247,70 @@ def ginv_compact(d):
         line(d, (x, 0), (x, drop), (start + PITCH + 1.6, drop))
         d += elm.Label().at((x + 0.3, -4.5)).label(name("u", j), fontsize=10)
         amplifier(d, start + PITCH + 1.6, drop, name("x", j))
+
+
+def lca(d):
+    """Draw both arrays with the integrators, and one soft threshold of the two."""
+    rows = (0, -2.6)
+    right = array(d, 0, 0, rows, ["x₁", "x₂"])
+    start = right + 5.4
+    for i, y in enumerate(rows):
+        injection(d, -1.3, y, "−" + name("b", i))
+        line(d, (right, y), (right + 0.9, y))
+        _, end = amplifier(d, right + 0.9, y, None, feedback="g_f")
+        d += elm.Label().at((end[0] + 0.2, end[1] + 0.25)).label(name("r", i))
+        line(d, end, (start - 2.0, end[1]), (start - 2.0, y), (start - 1.3, y))
+    array(d, start, 0, rows, [None, None], letter="A")
+    for j in range(2):
+        x, drop = start + j * PITCH, -4.4 - 2.4 * (1 - j)
+        at = start + PITCH + 3.4
+        line(d, (x, 0), (x, drop), (at, drop))
+        amp = elm.Opamp(leads=False).theta(0).scale(0.62)
+        d += amp.flip().anchor("in2").at((at, drop))
+        low = amp.in1
+        terminal(d, at - 2.4, low[1] - 0.35, name("c", j), left=True)
+        line(d, (at - 2.4, low[1] - 0.35), (at - 2.1, low[1] - 0.35))
+        d += elm.RBox().at((at - 2.1, low[1] - 0.35)).to((at - 0.9, low[1] - 0.35)).scale(0.55)
+        d += elm.Label().at((at - 1.5, low[1] - 0.95)).label("g_c", fontsize=10)
+        line(d, (at - 0.9, low[1] - 0.35), (at - 0.4, low[1] - 0.35), (at - 0.4, low[1]), low)
+        line(d, amp.out, (amp.out[0] + 0.5, amp.out[1]))
+        terminal(d, amp.out[0] + 0.5, amp.out[1], name("u", j))
+    soft_threshold(d, -0.8, -9.2)
+
+
+def soft_threshold(d, x, y):
+    """Draw a clamped buffer and a difference amplifier, from (x, y)."""
+    terminal(d, x, y, "u₁", left=True)
+    buffer = elm.Opamp(leads=False).theta(0).scale(0.62).flip()
+    line(d, (x, y), (x + 1.2, y))
+    d += buffer.anchor("in2").at((x + 1.2, y))
+    end = (buffer.out[0] + 0.5, buffer.out[1])
+    low = buffer.in1
+    line(d, buffer.out, end)
+    line(d, end, (end[0], low[1] - 0.7), (low[0] - 0.3, low[1] - 0.7), (low[0] - 0.3, low[1]), low)
+    d += elm.Label().at((x + 1.9, y + 0.45)).label("±V", fontsize=11)
+    d += elm.Dot(radius=0.05).at(end)
+    d += elm.Label().at((end[0] + 0.15, end[1] + 0.2)).label("c₁", halign="left")
+    left = end[0] + 1.2
+    difference = elm.Opamp(leads=False).theta(0).scale(0.62)
+    d += difference.anchor("in1").at((left + 2.0, end[1]))
+    minus, plus, out = difference.in1, difference.in2, difference.out
+    line(d, end, (left, end[1]))
+    d += elm.RBox().at((left, end[1])).to((left + 1.3, end[1])).scale(0.55)
+    line(d, (left + 1.3, end[1]), minus)
+    line(d, (minus[0] - 0.3, minus[1]), (minus[0] - 0.3, minus[1] + 0.8))
+    d += elm.Dot(radius=0.05).at((minus[0] - 0.3, minus[1]))
+    over = minus[1] + 0.8
+    d += elm.RBox().at((minus[0] - 0.3, over)).to((out[0] + 0.3, over)).scale(0.55)
+    line(d, (out[0] + 0.3, over), (out[0] + 0.3, out[1]))
+    line(d, out, (out[0] + 0.6, out[1]))
+    terminal(d, out[0] + 0.6, out[1], "x₁ = u₁ − c₁")
+    below = plus[1] - 1.1
+    line(d, (x + 0.5, y), (x + 0.5, below), (left, below))
+    d += elm.Dot(radius=0.05).at((x + 0.5, y))
+    d += elm.RBox().at((left, below)).to((left + 1.3, below)).scale(0.55)
+    line(d, (left + 1.3, below), (plus[0] - 0.3, below), (plus[0] - 0.3, plus[1]), plus)
+    grounded(d, plus[0] - 0.3, below, "g")
 
 
 def eigen(d):
@@ -332,8 +413,10 @@ DRAWINGS = {
     "inv-compensated": inv_compensated,
     "inv-inverters": inv_inverters,
     "inv-blocks": inv_blocks,
+    "chain": chain,
     "ginv-classic": ginv_classic,
     "ginv-compact": ginv_compact,
+    "lca": lca,
     "eigen": eigen,
     "macro": macro,
 }

@@ -29,7 +29,7 @@ WIRE = amc.Wire(row=1.0, column=1.5)
 FIDELITIES = tuple(amc.BACKENDS)
 OPTIONS = {
     "ridge": {"ridge": 0.1},
-    "L1 (nnls)": {"lasso": 0.1, "constraint": amc.NonNegative(hold=False)},
+    "L1": {"lasso": 0.1, "constraint": amc.NonNegative(hold=False)},
     "row mask": {"rows": np.array([True, True, True, False])},
     "`hold`": {"constraint": amc.NonNegative(hold=True)},
     "`column_load`": {"column_load": 0.5},
@@ -49,6 +49,8 @@ def works(name, matrix, **options):
     """Whether a circuit takes options and they can matter, by making it."""
     if "compensation" in options and not amc.CIRCUITS[name].signed:
         return False  # inherited by a mode of the macro, without effect there
+    if "lasso" in options and needed(name):
+        return True  # whatever the sign of x
     try:
         amc.CIRCUITS[name](matrix, **options).schematic  # noqa: B018
     except (AmcspiceError, TypeError):
@@ -59,12 +61,17 @@ def works(name, matrix, **options):
 def has_fidelity(name, fidelity):
     """Whether a circuit has a fidelity; decks are written, equations made."""
     kind = amc.CIRCUITS[name]
-    circuit = kind(ALWAYS)
+    circuit = kind(ALWAYS, **needed(name))
     if fidelity in ("flat", "reduced"):
         from amcspice.simulation.standalone import standalone_deck
 
         return bool(standalone_deck(circuit, np.ones(3), amc.Analysis(fidelity=fidelity)).text)
     return bool(amc.simulate(circuit, np.ones(3), fidelity=fidelity).all_settled)
+
+
+def needed(name):
+    """Return what a circuit is not what it is for without."""
+    return {"lasso": 0.1} if amc.CIRCUITS[name].problems == ("lasso",) else {}
 
 
 def amplifiers(name):
@@ -77,12 +84,13 @@ def amplifiers(name):
         if kind.signed:
             matrix[0, 1] -= 2
         matrix = matrix + matrix.T if kind.square else matrix
-        counts.append(kind(matrix).amplifier_count)
+        counts.append(kind(matrix, **needed(name)).amplifier_count)
     if kind.square:
         per = (counts[1] - counts[0]) / 2
         return "n" if per == 1 else f"{per:g} n"
     rows, columns = counts[1] - counts[0], counts[2] - counts[0]
-    return " + ".join(letter for letter, per in (("m", rows), ("n", columns)) if per)
+    parts = (("m", rows), ("n", columns))
+    return " + ".join(letter if per == 1 else f"{per} {letter}" for letter, per in parts if per)
 
 
 def support_matrix():
@@ -112,7 +120,8 @@ def support_matrix():
 
 def page(name):
     """Return the file of a circuit's page."""
-    return "macro.md" if name.startswith("macro") else f"{name}.md"
+    shared = next((each for each in ("macro", "chain") if name.startswith(each)), name)
+    return f"{shared}.md"
 
 
 def write_matrix():
@@ -136,9 +145,17 @@ def problem_of(name):
         A = draw.random((6, 6)) + 3 * np.eye(6)
         A = A - 0.5 * (1 - np.eye(6)) if kind.signed else A
         return kind(A, **common), draw.uniform(-1, 1, 6)
+    if name.startswith("chain"):
+        A = draw.uniform(-1, 1, (12, 4))
+        circuit = kind(A, **common)
+        return circuit, draw.uniform(-1, 1, circuit.input_size)
     if kind.problems == ("mvm",):
         A = draw.uniform(-1 if kind.signed else 0, 1, (6, 4))
         return kind(A, **common), draw.uniform(-1, 1, 4)
+    if kind.problems == ("lasso",):
+        A, x = draw.standard_normal((6, 10)), np.zeros(10)
+        x[[2, 5, 8]] = 0.8, -0.5, 0.3
+        return kind(A, **needed(name), **common), A @ x
     A = draw.random((12, 5))
     b = A @ [0.8, 0.3, -0.3, 0.6, 0.1] + 0.05 * draw.standard_normal(12)
     return kind(A, constraint=amc.NonNegative(), **common), b

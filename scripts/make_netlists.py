@@ -28,6 +28,9 @@ def problem_of(name):
         # The last entry of x is negative: a non-negative answer must hold it at zero.
         b = A @ np.array([[0.8, 0.2], [0.5, 0.9], [-0.4, -0.1]])
         return ("nnls" if "nnls" in problems else "lstsq"), A, b.round(3)
+    if problems == ("lasso",):
+        A = draw.normal(size=(4, 6)).round(2)
+        return "lasso", A, (A[:, [1, 4]] @ [[0.8, -0.5], [-0.4, 0.0]]).round(3)
     A = draw.random((4, 4)).round(2) + 2 * np.eye(4)
     if problems == ("eig",):
         return "eig", (A + A.T) / 2, draw.random((4, 1)).round(2)
@@ -39,14 +42,16 @@ def problem_of(name):
 def circuit_of(name):
     """Return the circuit, with wires; every parameter is written out in its deck."""
     problem, A, _ = problem_of(name)
-    switches = {"switches": amc.Switches(on=10.0)} if name.startswith("macro") else {}
+    more = {"switches": amc.Switches(on=10.0)} if name.startswith("macro") else {}
+    if problem == "lasso":
+        more = {"lasso": 0.1}
     return amc.make_circuit(
         problem,
         A,
         circuit=name,
         wire=amc.Wire(row=1.0, column=1.5),
         opamp=amc.OpAmp.preset("ideal", slew_rate=500e6, quiescent_current=1e-3),
-        **switches,
+        **more,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
+import sklearn.linear_model
 from oracles import dissipated
 
 import amcspice as amc
@@ -61,7 +62,7 @@ class Case:
     @property
     def linear(self):
         """Whether no output ends at a limit."""
-        return "constraint" not in self.more and "eigen" not in self.circuit
+        return not {"constraint", "lasso"} & set(self.more) and "eigen" not in self.circuit
 
 
 IDEAL_SWITCHES = {"switches": amc.Switches(on=None, off=None)}
@@ -84,6 +85,10 @@ CASES = [
     Case("inv-inverters", signed=True, more={"diagonal": "fixed"}),
     Case("inv-blocks"),
     Case("inv-blocks", signed=True),
+    Case("chain-detector", signed=True, bound=1e-3),
+    Case("chain-precoder", signed=True, bound=1e-3),
+    Case("chain-precoder", signed=True, bound=1e-3, more={"input_conductance": 1.0}),
+    Case("chain-projector", signed=True, bound=1e-3, more={"diagonal": "programmed"}),
     Case("ginv-classic"),
     Case("ginv-classic", more={"ridge": 0.5}),
     Case("ginv-classic", bound=1e-3, more={"constraint": FLOOR}),
@@ -98,6 +103,9 @@ CASES = [
     Case("ginv-compact", signed=True),
     Case("ginv-compact", signed=True, more={"ridge": 0.5}),
     Case("ginv-compact", signed=True, bound=0.1, more={"constraint": FLOOR}),
+    Case("lca", bound=3e-3, more={"lasso": 0.1}),
+    Case("lca", signed=True, bound=1e-3, more={"lasso": 0.1}),
+    Case("lca", signed=True),
     Case("eigen", bound=5e-2),
     Case("eigen", signed=True, bound=5e-2),
     Case("macro-mvm", more=IDEAL_SWITCHES),
@@ -276,6 +284,17 @@ def algebraic_answer(circuit, b):
         return np.linalg.inv(A) @ b
     if circuit.problem == "eig":
         return np.linalg.eigh(A)[1][:, -1:]
+    if circuit.name.startswith("chain"):
+        inner = np.linalg.inv(A.T @ A + circuit.ridge * np.eye(A.shape[1]))
+        filtered = b if circuit.problem == "precode" else A.T @ b
+        return inner @ filtered if circuit.problem == "lstsq" else A @ inner @ filtered
+    if circuit.problem == "lasso":
+        if not circuit.lasso:
+            return np.linalg.lstsq(A, b, rcond=None)[0]
+        peer = sklearn.linear_model.Lasso(
+            alpha=circuit.lasso / len(A), fit_intercept=False, tol=1e-14, max_iter=100_000
+        )
+        return peer.fit(A, b).coef_.T
     # |A x - b|^2 + ridge |x|^2 + 2 lasso sum(x), completed to a square.
     normal = A.T @ A + circuit.ridge * np.eye(A.shape[1])
     right = A.T @ b - circuit.lasso

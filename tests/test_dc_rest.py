@@ -82,7 +82,11 @@ def check_laws(circuit, rest, model, currents):
     hold = np.concatenate([np.full(len(b.out), b.hold or 0.0) for b in schematic.amplifiers])
     floor = np.concatenate([np.full(len(b.out), b.floor_at_ground) for b in schematic.amplifiers])
     low = np.where(floor, 0.0, opamp.supply_negative) + opamp.headroom_negative
-    high = opamp.supply_positive - opamp.headroom_positive
+    clamp = np.concatenate(
+        [np.full(len(b.out), np.inf if b.clamp is None else b.clamp) for b in schematic.amplifiers]
+    )
+    low = np.maximum(low, -clamp)
+    high = np.minimum(opamp.supply_positive - opamp.headroom_positive, clamp)
     gain, offset = opamp.gains(len(out)), opamp.offsets(len(out))
     for k in range(len(rest)):
         v, into = np.zeros(size), np.zeros(size)
@@ -142,9 +146,9 @@ def check_laws(circuit, rest, model, currents):
                     assert c - stage < slack
             else:
                 assert w == 0
-            assert low[i] - slack <= stage <= high + slack
-            if stage > high - 1e-12:
-                assert along[i] > needs(high) - slack
+            assert low[i] - slack <= stage <= high[i] + slack
+            if stage > high[i] - 1e-12:
+                assert along[i] > needs(high[i]) - slack
             elif stage < low[i] + 1e-12:
                 assert along[i] < needs(low[i]) + slack
             else:

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import pkgutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ def modules():
     names = [m.name for m in pkgutil.walk_packages(amcspice.__path__, "amcspice.")]
     # A processor cannot run the code of another one.
     foreign = {f"amcspice.native.{level}" for level in set(LEVELS) - set(supported_levels())}
+    if importlib.util.find_spec("torch") is None:
+        foreign.add("amcspice.torch")
     return ["amcspice", *(name for name in names if name not in foreign)]
 
 

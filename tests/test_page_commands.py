@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import letters
 import numpy as np
 import pytest
 import skimage.data
@@ -42,8 +43,14 @@ REPLACED = {
     "robustness image FILE": "robustness image photo.png --seeds 1 --iterations 1 "
     "--vary levels=4 --out study",
     "nmf image FILE": "nmf image photo.png --iterations 2",
+    "train letters FILE": "train letters letters.mat --epochs 1 --overwrite",
+    "--write-noise 0.02 --seeds 8": "--write-noise 0.02 --seeds 1",
+    "0.01,0.02,0.04,0.05,0.06,0.08": "0.02",
+    "train digits": "train digits --epochs 1 --overwrite",
+    "train noise": "train noise --letters letters.mat --epochs 1 --seeds 1 --overwrite",
     "nmf matrix FILE": "nmf matrix A.npy --rank 2 --out matrix",
     "nmf ratings TRAIN --test TEST": "nmf ratings u1.base --test u1.test --fidelity dc --overwrite",
+    "--modulation qpsk,16qam,64qam,256qam": "--channels 3 --modulation qpsk,16qam",
     "--trials 100": "--trials 3",
     "--seeds 5": "--seeds 1 --iterations 1 --rank 2 --vary levels=4",
     "--vary write_noise=0,0.05,0.2 --vary levels=4,16,64": "--vary write_noise=0.1 --tile 16",
@@ -130,6 +137,7 @@ def folder(tmp_path, monkeypatch):
     skimage.io.imsave(tmp_path / "photo.png", skimage.data.astronaut()[:64, :64])
     for name, table in zip(("u1.base", "u1.test"), generated(30, 20), strict=True):
         write(tmp_path / name, table)
+    letters.write(tmp_path / "letters.mat")
     titles = "".join(f"{item}|Film {item}\n" for item in range(1, 500))
     (tmp_path / "u.item").write_text(titles)
     (tmp_path / "sweeps").mkdir()

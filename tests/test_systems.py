@@ -160,7 +160,7 @@ def test_iterations_are_chosen_by_their_method():
     )
     for changes, message in (
         ({"stages": 1}, "stages: of inv, forecast; problem is inv with iterate"),
-        ({"iterate": None}, "residual: of iterate; problem is inv"),
+        ({"iterate": None}, "residual: of iterate, ber; problem is inv"),
         ({"problem": "iterate", "iterate": None}, "iterate: give the method: cg"),
         ({"problem": "lstsq"}, "iterate: of iterate; problem is lstsq"),
         ({"iterate": "gmres"}, "iterate = 'gmres'"),

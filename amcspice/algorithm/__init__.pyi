@@ -10,6 +10,7 @@ from .alternating import (
 )
 from .block_inverse import BlockInverse, BlockPhase, Comparison, Counts, Schedule
 from .block_solver import BlockForecast, BlockSolver
+from .curvature import AnalogInverse, CurvatureInverse, ExactInverse
 from .iterations import Iterated, ProductSolver, iterate
 from .low_rank import LowRank, LowRankPlan
 from .refinement import (
@@ -33,6 +34,7 @@ from .sparse import (
 from .system import Point, System
 
 __all__ = [
+    "AnalogInverse",
     "AnalogPreconditioner",
     "BlockForecast",
     "BlockInverse",
@@ -42,7 +44,9 @@ __all__ = [
     "Comparison",
     "CompensatedProduct",
     "Counts",
+    "CurvatureInverse",
     "DenseData",
+    "ExactInverse",
     "ExactProduct",
     "Factorisation",
     "FactorisationTask",

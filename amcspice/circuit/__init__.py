@@ -6,10 +6,12 @@ from amcspice.circuit.base import Amplifiers, Circuit, Schematic, as_matrix, as_
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.constraint import Constraint, NonNegative, Unconstrained
 from amcspice.circuit.parts.switches import Switches
+from amcspice.circuit.topologies.chain import DetectorChain, PrecoderChain, ProjectorChain
 from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.ginv_compact import CompactGINV
 from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
+from amcspice.circuit.topologies.lca import LCA
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.circuit.topologies.macro import Macro, MacroEigen, MacroGINV, MacroINV, MacroMVM
 from amcspice.circuit.topologies.mvm import MVM
@@ -34,8 +36,12 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
             CompensatedINV,
             InverterINV,
             UnrolledBlockINV,
+            DetectorChain,
+            PrecoderChain,
+            ProjectorChain,
             ClassicGINV,
             CompactGINV,
+            LCA,
             Eigen,
             MacroMVM,
             MacroINV,
@@ -54,6 +60,7 @@ __all__ = [
     "CIRCUITS",
     "GROUND",
     "INV",
+    "LCA",
     "MVM",
     "Amplifiers",
     "Circuit",
@@ -61,6 +68,7 @@ __all__ = [
     "CompactGINV",
     "CompensatedINV",
     "Constraint",
+    "DetectorChain",
     "Eigen",
     "InverterINV",
     "LeastSquares",
@@ -71,6 +79,8 @@ __all__ = [
     "MacroMVM",
     "Network",
     "NonNegative",
+    "PrecoderChain",
+    "ProjectorChain",
     "Schematic",
     "Switches",
     "Unconstrained",

@@ -127,6 +127,8 @@ class Circuit(metaclass=_TakesHardware):
     """Whether outputs end at the rails by design."""
     predistorts: ClassVar[bool] = False
     """Whether it can correct conductances for the wires of its arrays."""
+    range_sets_limits: ClassVar[bool] = False
+    """Whether voltages at which outputs stop by design belong to a range; see `in_range`."""
     outputs_drive_cells: ClassVar[bool] = True
     """Whether the voltages that solutions are read from stand across cells."""
 
@@ -317,6 +319,21 @@ class Circuit(metaclass=_TakesHardware):
             return by_cells
         return min(by_cells, OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0))
 
+    @property
+    def open_range(self) -> bool:
+        """Whether voltages at which outputs stop by design wait for a range."""
+        return False
+
+    def in_range(self, volts_per_unit: float) -> Circuit:
+        """Return the circuit as it is set for a range; most are the same in every one.
+
+        Raises
+        ------
+        InputError
+            If it is set for another one.
+        """
+        return self
+
     def cell_voltage(self, swing: Swing, volts_per_unit: float) -> float:
         """Return the largest voltage across a cell in a range [V]."""
         return swing.cells * volts_per_unit
@@ -324,6 +341,11 @@ class Circuit(metaclass=_TakesHardware):
     def volts_per_unit(self, vectors: Array, solutions: Array, read_voltage: float) -> float:
         """Return the range of right-hand sides; see `swing` and `range_of`."""
         return self.range_of(self.swing(vectors, solutions), read_voltage)
+
+    @property
+    def slowest_clamped(self) -> float:
+        """Time constant with outputs clamped that linear modes do not show [s]; zero: none."""
+        return 0.0
 
     @property
     def floor(self) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from amcspice.circuit.capacitance import Capacitors, distributed, lumped, without
 from amcspice.circuit.crossbar import Crossbar, Crossings, emit
 from amcspice.circuit.network import GROUND, Network, Nodes
-from amcspice.device import Wire
+from amcspice.device import OpAmp, Wire
 from amcspice.errors import InputError
 
 __all__ = ["Amplifiers", "Array", "Schematic"]
@@ -44,6 +44,9 @@ class Amplifiers:
     hold : float, optional
         The output passes a rectifier whose one-way device of this conductance [S] holds the
         inverting node at virtual ground.
+    clamp : float, optional
+        Outputs stop at plus and minus this voltage, within the supplies: clamp amplifiers, whose
+        reference pins draw no current [V].
     """
 
     name: str
@@ -52,6 +55,15 @@ class Amplifiers:
     out: Nodes
     floor_at_ground: bool = False
     hold: float | None = None
+    clamp: float | None = None
+
+    def output_range(self, opamp: OpAmp) -> tuple[float, float]:
+        """Return between which voltages outputs stop [V]."""
+        lowest = opamp.headroom_negative if self.floor_at_ground else opamp.lowest_output
+        highest = opamp.highest_output
+        if self.clamp is None:
+            return lowest, highest
+        return max(lowest, -self.clamp), min(highest, self.clamp)
 
 
 @dataclass(frozen=True, eq=False)

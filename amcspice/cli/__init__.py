@@ -126,13 +126,24 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
         "generate": ("amcspice.cli.generate:generate", "Write a SPICE deck of a circuit."),
         "simulate": ("amcspice.cli.simulate:simulate", "Run a SPICE deck and measure settling."),
         "solve": ("amcspice.cli.solve:solve", "Solve a matrix problem on a circuit."),
+        "compare": (
+            "amcspice.cli.compare:compare_circuits",
+            "Every circuit that takes a problem, side by side.",
+        ),
+        "require": (
+            "amcspice.cli.require:require_parts",
+            "What cells, wires and amplifiers have to be for an error.",
+        ),
         "nmf": ("amcspice.cli.nmf:nmf", "Factorise a picture, a matrix or ratings on a circuit."),
         "forecast": ("amcspice.cli.forecast:forecast", "How refinement of a system will go."),
         "lowrank": (
             "amcspice.cli.lowrank:lowrank",
             "Whether a product in two steps of low rank helps.",
         ),
+        "mimo": ("amcspice.cli.mimo:mimo", "Wireless links with many antennas."),
+        "ofdm": ("amcspice.cli.ofdm:ofdm", "OFDM with Fourier transforms in arrays."),
         "cost": ("amcspice.cli.cost:cost", "What a workload takes on a chip, writing counted."),
+        "train": ("amcspice.cli.train:train", "Train small networks, K-FAC with analog inverses."),
         "recommend": ("amcspice.cli.recommend:recommend", "Best items for a user."),
         "robustness": (
             "amcspice.cli.robustness:study",

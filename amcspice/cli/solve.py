@@ -15,8 +15,10 @@ import amcspice as amc
 from amcspice.algorithm.block_solver import BlockSolver
 from amcspice.cli.block_options import solver_given, solver_options
 from amcspice.cli.common import Settings, shared_options
+from amcspice.cli.error_budget import budget_circuit, budget_program, show_budget
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
+from amcspice.cli.problem_input import PROBLEM_NAMES, problem_input, problem_parameters
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.solve_blocks import solve_blocks
@@ -29,19 +31,13 @@ from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
 from amcspice.pool import cumulative
 from amcspice.problem import PROBLEMS
-from amcspice.problem.generators import is_file
-from amcspice.settings.table import PARAMETERS
 from amcspice.simulation import Conversion, Run
 from amcspice.simulation.plain import plain_run
-from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["solve"]
 
 MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
-
-_ASKED = [item for item in PARAMETERS.of_group("problem") if item.name != "problem"]
-_PROBLEM = tuple(item.name for item in _ASKED)
 
 
 @click.command(
@@ -50,7 +46,7 @@ _PROBLEM = tuple(item.name for item in _ASKED)
     "--wire-resistance '1 ohm' --json result.json",
 )
 @click.argument("problem")
-@decorate(parameter_options(_ASKED))
+@decorate(parameter_options(problem_parameters()))
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -63,6 +59,12 @@ _PROBLEM = tuple(item.name for item in _ASKED)
     metavar="N",
     help="Draw cells and amplifiers anew N times and report distributions; --plot draws them.",
 )
+@click.option(
+    "--error-budget",
+    is_flag=True,
+    help="Say which effect has what part in the error at dc: levels, write noise, wires, gain, "
+    "...; --plot draws them.",
+)
 @waveform_options
 @solver_options
 @shared_options
@@ -70,6 +72,7 @@ def solve(
     problem: str,
     out: Path | None,
     trials: int | None,
+    error_budget: bool,
     waveforms: Path | None,
     plot: Path | None,
     settings: Settings,
@@ -80,20 +83,12 @@ def solve(
     PROBLEM is mvm (A B), inv (A X = B), lstsq, nnls (non-negative least squares), lasso (least
     squares with an L1 term) or eig (dominant eigenvector).
     """
-    asked = PROBLEMS.choose(problem)
+    PROBLEMS.choose(problem)
     solver, of_solver = solver_given(problem, options)
     if solver is not None:
-        _check_files({"waveforms": waveforms, "plot": plot, "trials": trials})
-    chosen = given(options, _PROBLEM)
-    matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
-    generated = matrix is None or not is_file(matrix)
-    if matrix is None and not any(name in chosen for name in ("columns", "rows")):
-        raise InputError(
-            "--matrix: give a file, or a generator, or --columns for a generated matrix of the "
-            f"usual kind ({asked.generator})"
-        )
-    if rhs is None and not (generated or asked.has_default_input):
-        raise InputError(f"problem {problem} needs right-hand sides: --rhs FILE")
+        drawn = None if error_budget else plot
+        _check_files({"waveforms": waveforms, "plot": drawn, "trials": trials})
+    chosen = given(options, PROBLEM_NAMES)
     check_waveform_targets(waveforms, plot)
     if out is not None:
         _check_solution_file(out, trials)
@@ -101,8 +96,11 @@ def solve(
         raise UnsupportedError(
             "waveforms of trials are not kept: leave --waveforms or --trials out"
         )
-    A, B = _problem(problem, chosen, settings)
-    if not get_backend(settings.analysis).in_time and (waveforms or plot) and trials is None:
+    if trials is not None and error_budget:
+        raise UnsupportedError("--error-budget has draws of its own: leave --trials out")
+    A, B = problem_input(problem, chosen, settings)
+    curves = waveforms or (plot and not error_budget)
+    if not get_backend(settings.analysis).in_time and curves and trials is None:
         raise UnsupportedError(
             f"the {settings.analysis.fidelity} fidelity has no waveforms; use behavioural, reduced "
             "or flat"
@@ -110,10 +108,14 @@ def solve(
     if solver is not None:
         settings.check_surroundings()
         settings.write_config(problem=problem, **chosen, **of_solver)
+        budget = budget_program(solver, A, np.asarray(B), settings) if error_budget else None
+        more = {} if budget is None else {"error_budget": budget.to_json()}
         if isinstance(solver, BlockSolver):
-            solution = solve_blocks(A, np.asarray(B), solver, settings)
+            solution = solve_blocks(A, np.asarray(B), solver, settings, more)
         else:
-            solution = solve_iterations(A, np.asarray(B), solver, settings)
+            solution = solve_iterations(A, np.asarray(B), solver, settings, more)
+        if budget is not None:
+            show_budget(budget, plot, settings)
         if out is not None:
             _write_solution(out, solution)
         return
@@ -129,7 +131,7 @@ def solve(
             posed.circuit,
             vectors,
             analysis=settings.analysis,
-            keep_waveforms=waveforms is not None or plot is not None,
+            keep_waveforms=bool(curves),
             progress=cumulative(advance),
             jobs=settings.jobs,
             verify=settings.verify,
@@ -141,8 +143,13 @@ def solve(
         click.echo(f"note: {sentence}", err=True)
     if out is not None:
         _write_solution(out, run.x)
-    _write_waveforms(run, waveforms, plot, settings)
-    settings.write_json(plain_run(run))
+    _write_waveforms(run, waveforms, None if error_budget else plot, settings)
+    content = plain_run(run)
+    if error_budget:
+        budget = budget_circuit(posed, settings)
+        show_budget(budget, plot, settings)
+        content["error_budget"] = budget.to_json()
+    settings.write_json(content)
     settings.confirm(run.verification)
 
 
@@ -151,22 +158,6 @@ def _check_files(files: Mapping[str, Any]) -> None:
     named = [f"--{name}" for name, value in files.items() if value is not None]
     if named:
         raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks or by iterations")
-
-
-def _problem(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
-    """Return matrix and right-hand sides, from files or generated."""
-    matrix, rhs = chosen.get("matrix"), chosen.get("rhs")
-    if matrix is not None and is_file(matrix):
-        extra = sorted(chosen.keys() - {"matrix", "rhs"})
-        if extra:
-            name = extra[0].replace("_", "-")
-            raise InputError(f"--{name}: of generated problems, but the matrix is a file")
-        return read_numbers(matrix), None if rhs is None else read_numbers(rhs)
-    from amcspice.sweep.spec.experiment import Experiment
-
-    point = Experiment.of({**settings.given, **chosen, "problem": problem})
-    made = point.matrix()
-    return made, point.vectors(made)
 
 
 def _check_solution_file(path: Path, trials: int | None) -> None:

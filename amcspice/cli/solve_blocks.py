@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -30,8 +31,10 @@ SHOWN = 24
 """Phases in the table."""
 
 
-def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -> Any:
-    """Solve, print, write the JSON, and return the solution (n, K).
+def solve_blocks(
+    matrix: Any, b: Any, solver: BlockSolver, settings: Settings, more: Mapping[str, Any]
+) -> Any:
+    """Solve, print, write the JSON with what there is more, and return the solution (n, K).
 
     Where refinement diverges there is none: the command leaves with exit code 1.
     """
@@ -62,7 +65,7 @@ def solve_blocks(matrix: Any, b: Any, solver: BlockSolver, settings: Settings) -
     notes = (*made.cautions, schedule.caution, comparison.caution if comparison else "")
     for sentence in filter(None, notes):
         click.echo(f"note: {sentence}", err=True)
-    settings.write_json(content)
+    settings.write_json({**content, **more})
     settings.confirm(verification)
     if refined is not None and refined.failed:
         click.get_current_context().exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -24,8 +25,10 @@ SHOWN = 24
 """Iterations in the table, the last ones."""
 
 
-def solve_iterations(matrix: Any, b: Any, solver: ProductSolver, settings: Settings) -> Any:
-    """Solve, print, write the JSON, and return the solution (n, K).
+def solve_iterations(
+    matrix: Any, b: Any, solver: ProductSolver, settings: Settings, more: Mapping[str, Any]
+) -> Any:
+    """Solve, print, write the JSON with what there is more, and return the solution (n, K).
 
     Where the iteration fails there is none: the command leaves with exit code 1.
     """
@@ -62,7 +65,7 @@ def solve_iterations(matrix: Any, b: Any, solver: ProductSolver, settings: Setti
         click.echo(f"note: {sentence}", err=True)
     if made.caution:
         caution(made.caution)
-    settings.write_json(content)
+    settings.write_json({**content, **more})
     settings.confirm(verification)
     if made.failed:
         click.get_current_context().exit(1)

@@ -197,6 +197,11 @@ class Cell(abc.ABC):
         """Return such cells without what is known of single ones, which fits one matrix only."""
         return self
 
+    @property
+    def compensating(self) -> Cell:
+        """Cells that make the totals of lines equal: such as these, unless a model says so."""
+        return self
+
     # -- what follows ------------------------------------------------------------------------
 
     def program(self, target: Array, array: int = 0, cycle: int = 0) -> Array:

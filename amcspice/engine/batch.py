@@ -216,5 +216,6 @@ def _equal_banks(first: Amplifiers, second: Amplifiers) -> bool:
     return (
         first.hold == second.hold
         and first.floor_at_ground == second.floor_at_ground
+        and first.clamp == second.clamp
         and all(np.array_equal(getattr(first, pin), getattr(second, pin)) for pin in pins)
     )

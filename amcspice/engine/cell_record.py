@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from amcspice.errors import SimulationError
 from amcspice.netlist.live_cells import CellInstances
 
-__all__ = ["CellRecord"]
+__all__ = ["SWITCHED", "CellRecord"]
 
 Array = NDArray[np.float64]
+
+SWITCHED = 0.1
+"""Change of a conductance from which on it is not that of the cell that was programmed."""
 
 STATE_ERROR = 1e-6
 """What a state at t = 0 may be off by, as a fraction of the range of states."""

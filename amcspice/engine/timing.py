@@ -93,7 +93,7 @@ def _slowest(circuit: Circuit, modes: Modes, allow_unstable: bool) -> Array:
     if not (circuit.bounded or allow_unstable):
         refuse_growth(float(growth.max()))
     alone = circuit.opamp.gain / (2 * np.pi * circuit.opamp.gbw)
-    slowest = np.atleast_1d(modes.slowest)
+    slowest = np.maximum(np.atleast_1d(modes.slowest), circuit.slowest_clamped)
     may_grow = (growth >= 0) | circuit.bounded
     return np.where(may_grow, np.minimum(slowest, alone), slowest)
 

@@ -14,7 +14,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
 from amcspice.engine.backend import Response
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.cell_record import CellRecord
+from amcspice.engine.cell_record import SWITCHED, CellRecord
 from amcspice.engine.dc.stability import saddles
 from amcspice.measure.limits import below_floor, near_limits
 from amcspice.measure.power import energy, measure_power, source_power
@@ -26,9 +26,6 @@ __all__ = ["Measurement", "measure"]
 
 BAND_ERROR = 0.02
 """Part of the settling band by which peaks of sampled waveforms may be off."""
-
-SWITCHED = 0.1
-"""Change of a conductance from which on it is not that of the cell that was programmed."""
 
 EXACT = 1e-6
 """What a settling time is worth that was found on the trajectory itself."""

@@ -59,14 +59,14 @@ def write_elements(
     count = sum(len(bank.out) for bank in amplifiers)
     mismatch = iter(zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True))
     for bank in amplifiers:
-        lowest = opamp.headroom_negative if bank.floor_at_ground else opamp.lowest_output
+        span = bank.output_range(opamp)
         for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
             label = f"{bank.name}{index}"
             plus, minus, out = (names[pin] for pin in pins)
             yield from _inputs(label, plus, minus, opamp)
-            yield from _gain(label, plus, minus, opamp, lowest, *next(mismatch))
+            yield from _gain(label, plus, minus, opamp, span, *next(mismatch))
             inner = f"i_{label}" if opamp.second_pole is None else f"z_{label}"
-            limited = f"max(min(v({inner}),{_text(opamp.highest_output)}),{_text(lowest)})"
+            limited = f"max(min(v({inner}),{_text(span[1])}),{_text(span[0])})"
             if bank.hold is None:
                 yield from _output(f"o_{label}", limited, out, opamp)
                 continue
@@ -89,7 +89,13 @@ def _inputs(label: str, plus: str, minus: str, opamp: OpAmp) -> Iterator[str]:
 
 
 def _gain(
-    label: str, plus: str, minus: str, opamp: OpAmp, lowest: float, offset: float, gain: float
+    label: str,
+    plus: str,
+    minus: str,
+    opamp: OpAmp,
+    span: tuple[float, float],
+    offset: float,
+    gain: float,
 ) -> Iterator[str]:
     node, gm = f"i_{label}", TRANSCONDUCTANCE
     capacitance = gm / (2 * np.pi * opamp.gbw)
@@ -105,7 +111,7 @@ def _gain(
         yield f"Bi_{label} 0 {node} I={_text(most)}*tanh({_text(gm / most)}*({drive}))"
     yield f"Ry_{label} {node} 0 {_text(gain / gm)}"
     yield f"Cy_{label} {node} 0 {_text(capacitance)}"
-    high, low = _text(opamp.highest_output), _text(lowest)
+    low, high = map(_text, span)
     yield f"Bc_{label} {node} 0 I={_text(CLAMP)}*(v({node})-max(min(v({node}),{high}),{low}))"
     if opamp.second_pole is not None:
         yield f"Gz_{label} 0 z_{label} {node} 0 {_text(gm)}"

@@ -113,10 +113,16 @@ def instances(
             label = f"{bank.name}{index}"
             stage = f"y_{out}" if bank.hold is not None else out
             parameters, series = values, 0.0
+            if bank.clamp is not None:
+                parameters = {**values, **_headrooms(bank, opamp)}
             if opamp.subcircuit is not None:
                 series = float(offsets[number] - opamp.offset)
             elif not opamp.matched:
-                parameters = {**values, "a0": float(gains[number]), "vos": float(offsets[number])}
+                parameters = {
+                    **parameters,
+                    "a0": float(gains[number]),
+                    "vos": float(offsets[number]),
+                }
             yield Instance(
                 label, (plus, minus, stage, "vdd", negative), model, parameters, series, number
             )
@@ -124,6 +130,12 @@ def instances(
                 nodes = (stage, minus, out, "vdd", negative)
                 yield Instance(f"h{label}", nodes, "amc_rectifier", _rectifier(opamp, bank.hold))
             number += 1
+
+
+def _headrooms(bank: Amplifiers, opamp: OpAmp) -> dict[str, float]:
+    """Return the headroom that stops the outputs of a bank where they are clamped."""
+    lowest, highest = bank.output_range(opamp)
+    return {"hi": opamp.supply_positive - highest, "lo": lowest - opamp.supply_negative}
 
 
 def _rectifier(opamp: OpAmp, hold: float) -> dict[str, float]:

@@ -90,7 +90,7 @@ def to_pyspice(
             f"the export to PySpice cannot say that sub-circuit {subcircuit.name} has the syntax "
             f"{subcircuit.compat}; use amcspice generate"
         )
-    schematic = circuit.schematic
+    schematic = circuit.in_range(volts_per_unit).schematic
     testbench = make_testbench(schematic, schematic.currents(vectors, volts_per_unit), model)
     m, n = circuit.matrix.shape
     return _build(f"amcspice {circuit.name} {m}x{n}", testbench, circuit.opamp, transient)

@@ -73,8 +73,13 @@ def check_banks(banks: Iterable[Amplifiers], opamp: OpAmp) -> None:
     Raises
     ------
     UnsupportedError
-        If a bank grounds the negative supply: transistors do not work so.
+        If a bank grounds the negative supply or clamps its outputs: transistors do not work so.
     """
+    if opamp.subcircuit is not None and any(bank.clamp is not None for bank in banks):
+        raise UnsupportedError(
+            f"sub-circuit {opamp.subcircuit.name}: outputs that a threshold clamps need an "
+            "amplifier with clamp pins, which none of five pins has; use the macro-model"
+        )
     if opamp.subcircuit is not None and any(bank.floor_at_ground for bank in banks):
         raise UnsupportedError(
             f"sub-circuit {opamp.subcircuit.name}: non-negative outputs by the rail alone need a "

@@ -125,6 +125,12 @@ class Problem(abc.ABC):
         """Return whether each ideal answer is the only one, shape (K,)."""
         return np.ones(len(vectors), bool)
 
+    def direct_form(
+        self, A: ArrayLike, b: ArrayLike | None, parameters: Mapping[str, Any]
+    ) -> CircuitForm:
+        """Return the problem as a circuit made for it is asked it; see `circuit_form`."""
+        return self.circuit_form(A, b, parameters)
+
     def circuit_form(
         self, A: ArrayLike, b: ArrayLike | None, parameters: Mapping[str, Any]
     ) -> CircuitForm:

@@ -19,9 +19,10 @@ from amcspice.problem.inv import LinearSystem
 from amcspice.problem.lasso import Lasso
 from amcspice.problem.least_squares import LeastSquaresProblem, NonNegativeLeastSquares
 from amcspice.problem.mvm import MatrixProduct
+from amcspice.problem.precoding import Precoding, Projection
 from amcspice.registry import Registry
 
-__all__ = ["PROBLEMS", "circuit_of", "make_circuit", "problem_of"]
+__all__ = ["PROBLEMS", "circuit_of", "form_of", "make_circuit", "problem_of"]
 
 
 def _fault(entry: Any) -> str | None:
@@ -35,7 +36,7 @@ PROBLEMS: Registry[Problem] = Registry(
         problem.name: problem
         for problem in (
             MatrixProduct(), LinearSystem(), LeastSquaresProblem(), NonNegativeLeastSquares(),
-            Lasso(), DominantEigenvector(),
+            Lasso(), DominantEigenvector(), Precoding(), Projection(),
         )
     },
     _fault,
@@ -56,7 +57,8 @@ def make_circuit(
     Parameters
     ----------
     problem : str
-        A name of ``amcspice.PROBLEMS``: ``mvm``, ``inv``, ``lstsq``, ``nnls``, ``lasso``, ``eig``.
+        A name of ``amcspice.PROBLEMS``: ``mvm``, ``inv``, ``lstsq``, ``nnls``, ``lasso``, ``eig``,
+        ``precode``, ``project``.
     matrix : array_like, shape (m, n)
         Of the problem; what the circuit holds follows from it (lasso: [A, -A]).
     circuit : str, optional
@@ -74,7 +76,31 @@ def make_circuit(
         If the circuit does not support what is asked for.
     """
     asked = PROBLEMS.choose(problem)
-    return circuit_of(asked, asked.circuit_form(matrix, None, parameters), circuit, parameters)
+    return circuit_of(asked, form_of(asked, matrix, None, circuit, parameters), circuit, parameters)
+
+
+def form_of(
+    problem: Problem,
+    A: ArrayLike,
+    b: ArrayLike | None,
+    circuit: str | None,
+    parameters: Mapping[str, Any],
+) -> CircuitForm:
+    """Return a problem as circuits are asked it: directly where the one that was chosen solves it.
+
+    Parameters
+    ----------
+    problem : Problem
+    A, b
+        See `Problem.circuit_form`.
+    circuit : str, optional
+        Name of a topology; None is the default of the problem.
+    parameters : mapping
+        Of the circuit.
+    """
+    if circuit is not None and problem.name in CIRCUITS.choose(circuit).problems:
+        return problem.direct_form(A, b, parameters)
+    return problem.circuit_form(A, b, parameters)
 
 
 def circuit_of(

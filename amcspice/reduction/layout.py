@@ -23,7 +23,7 @@ class Place:
     columns : tuple of ndarray
         Index of the bit lines' part of the conductance matrix.
     distinct : bool
-        Whether no two bit lines end at one port.
+        Whether no two bit lines, and none of the word lines with them, end at one port.
     row_ends : tuple of ndarray, optional
         The same of word lines and bit lines, where the word lines end at ports.
     rows : ndarray of int
@@ -108,13 +108,13 @@ def _layout(size: int, *nodes: bytes) -> Layout | None:
 
 def _place(position: Nodes, injected: Nodes, rows: Nodes, columns: Nodes, count: int) -> Place:
     at, word_ends = position[columns], position[rows]
-    row_ends = None
+    row_ends, terminals = None, np.concatenate([word_ends, at])
     if (word_ends < count).all():
-        terminals = np.concatenate([word_ends, at])
         row_ends = np.ix_(terminals, terminals)
     # Which source stands at which word line.
     row_of = np.full(len(position), -1)
     row_of[rows] = np.arange(len(rows))
     here = np.flatnonzero(row_of[injected] >= 0)
-    distinct = len(np.unique(at)) == len(at)
+    ends = at if row_ends is None else terminals
+    distinct = len(np.unique(ends)) == len(ends)
     return Place(np.ix_(at, at), distinct, row_ends, row_of[injected[here]], here, np.ix_(here, at))

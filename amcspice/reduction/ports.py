@@ -181,12 +181,9 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
     for crossbar, place in zip(schematic.crossbars, layout.places, strict=True):
         reduction = CrossbarReduction(crossbar)
         if place.row_ends is not None:
-            np.add.at(conductance, place.row_ends, reduction.all_terminals)
+            _add(conductance, place.row_ends, reduction.all_terminals, place.distinct)
             continue
-        if place.distinct:
-            conductance[place.columns] += reduction.conductance
-        else:
-            np.add.at(conductance, place.columns, reduction.conductance)
+        _add(conductance, place.columns, reduction.conductance, place.distinct)
         transfer[place.into] = reduction.transfer[place.rows]
         members.append((reduction, place))
 
@@ -199,6 +196,14 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
         return power
 
     return _model(schematic, ports, conductance, transfer, local_power)
+
+
+def _add(conductance: Array, place: Any, part: Array, distinct: bool) -> None:
+    """Add a part at its place, where some ports may stand twice."""
+    if distinct:
+        conductance[place] += part
+    else:
+        np.add.at(conductance, place, part)
 
 
 def _reduce_by_lu(schematic: Schematic, ports: Nodes) -> PortModel:

@@ -14,6 +14,11 @@ from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
+from amcspice.workload.training.study import Training
+from amcspice.workload.wireless.estimation import EstimationStudy
+from amcspice.workload.wireless.latency import LatencyStudy
+from amcspice.workload.wireless.ofdm import OfdmStudy
+from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
 
@@ -31,7 +36,20 @@ def _fault(entry: Any) -> str | None:
 SYSTEMS: Registry[type[System]] = Registry(
     "system",
     "amcspice.systems",
-    {system.name: system for system in (BlockSolver, BlockForecast, ProductSolver, LowRankStudy)},
+    {
+        system.name: system
+        for system in (
+            BlockSolver,
+            BlockForecast,
+            ProductSolver,
+            LowRankStudy,
+            BitErrorStudy,
+            LatencyStudy,
+            OfdmStudy,
+            EstimationStudy,
+            Training,
+        )
+    },
     _fault,
 )
 """Every system by the name that it has as a problem of sweeps."""

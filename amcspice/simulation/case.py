@@ -61,15 +61,18 @@ class Case:
             circuit, feedback = set_feedback(circuit)
         inputs, single = Inputs(circuit, vectors), np.ndim(b) == 1
         case = cls(circuit, vectors, single, answers, inputs, feedback, predicted)
-        if not backend.simulates or circuit.device.curve is None:
+        curved = circuit.device.curve is not None
+        if not (backend.simulates and (circuit.range_sets_limits or curved)):
             return case
         volts = case.volts_per_unit(backend.analysis)
+        circuit = circuit.in_range(volts)
+        inputs = Inputs(circuit, vectors)
         sent = inputs.at(volts)
         circuit = set_cells(circuit, sent, volts)
-        if backend.in_time and not backend.holds_cells:
+        if curved and backend.in_time and not backend.holds_cells:
             backend.check(circuit)
             circuit = with_tangents(circuit, sent, volts)
-        return replace(case, circuit=circuit)
+        return replace(case, circuit=circuit, inputs=inputs)
 
     def volts_per_unit(self, analysis: Analysis) -> float:
         """Return the first range that is tried."""
@@ -85,6 +88,8 @@ class Case:
         It is half as large, or as large as keeps above the floor what stands above it now: to trade
         a wrong answer for one that cannot be read is no gain.
         """
+        if self.circuit.range_sets_limits:  # another range is another circuit
+            return volts
         if self.predicted is not None:  # nothing is known of the outputs
             return volts / 2
         outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor

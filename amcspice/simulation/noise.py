@@ -110,6 +110,7 @@ def noise_transient(
         raise InputError("the amplifier has no noise: give OpAmp(input_noise=...)")
     if not (np.isfinite(duration) and duration > 0):
         raise InputError(f"duration = {duration} must be positive")
+    circuit = circuit.in_range(volts_per_unit)
     vectors = as_vectors(vector, len(circuit.matrix))
     if len(vectors) != 1:
         raise InputError(f"{len(vectors)} right-hand sides: noise is simulated for one")

@@ -14,7 +14,7 @@ from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, choose_analysis, split_options
 from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS, CircuitForm
-from amcspice.problem.choice import circuit_of
+from amcspice.problem.choice import circuit_of, form_of
 from amcspice.simulation.path import simulate
 from amcspice.simulation.result import judge
 from amcspice.simulation.run import Run
@@ -82,7 +82,7 @@ def pose(
         If something cannot be used, or right-hand sides are missing.
     """
     asked = PROBLEMS.choose(problem)
-    form = asked.circuit_form(A, b, parameters)
+    form = form_of(asked, A, b, circuit, parameters)
     made = circuit_of(asked, form, circuit, parameters)
     vectors = form.vectors
     if vectors is None:

@@ -83,7 +83,7 @@ def standalone_deck(
     if volts == "reference":
         answers = problem_of(circuit).answer(circuit, vectors)
         volts = _rounded(circuit.volts_per_unit(vectors, answers, analysis.read_voltage))
-    circuit = set_cells(circuit, vectors, volts)
+    circuit = set_cells(circuit.in_range(volts), vectors, volts)
     batch = Batch.of([circuit])
     (model,) = batch.models
     linear = LinearModel.of(circuit, model)

@@ -82,7 +82,8 @@ class Operation:
         if run.zero_bias is not None:
             changes["zero_bias"] = run.zero_bias
         return cls(
-            circuit=dataclasses.replace(circuit, **changes),  # without what was worked out already
+            # A new one, without what was worked out already.
+            circuit=dataclasses.replace(circuit, **changes).in_range(run.volts_per_unit),
             vectors=vectors[max(at - 1, 0) : at + 1].copy(),
             volts_per_unit=run.volts_per_unit,
             solution=solutions[at].copy(),

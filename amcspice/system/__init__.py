@@ -5,7 +5,7 @@ from amcspice.system.chip import Chip
 from amcspice.system.cost import Bar, Cost
 from amcspice.system.digital import Digital, digital_peer, measure_digital
 from amcspice.system.ledger import Activity, Ledger
-from amcspice.system.matrix import ProgrammedMatrix
+from amcspice.system.matrix import Mend, ProgrammedMatrix
 from amcspice.system.schedule import Phase, schedule
 from amcspice.system.technology import Technology
 from amcspice.system.work import Estimate, Work
@@ -19,6 +19,7 @@ __all__ = [
     "Digital",
     "Estimate",
     "Ledger",
+    "Mend",
     "Phase",
     "ProgrammedMatrix",
     "Technology",

@@ -14,7 +14,7 @@ from amcspice.circuit.base import Array, are_complex
 from amcspice.device import Cell, Hardware
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.problem import PROBLEMS, CircuitForm
-from amcspice.problem.choice import circuit_of
+from amcspice.problem.choice import circuit_of, form_of
 from amcspice.system.macro import MACRO, macro_circuit
 
 __all__ = ["Arrays", "Lines", "lines_of"]
@@ -89,7 +89,7 @@ class Arrays:
         if self.problem == MACRO and are_complex(matrix):
             raise UnsupportedError("the macro holds non-negative matrices only, no complex ones")
         asked = PROBLEMS.choose(self.first)
-        return asked.circuit_form(matrix, None, self.parameters)
+        return form_of(asked, matrix, None, self.topology, self.parameters)
 
     @property
     def first(self) -> str:
@@ -110,7 +110,8 @@ class Arrays:
         """Return right-hand sides as a circuit takes them, shape (K, m)."""
         if are_complex(self.matrix):
             asked = PROBLEMS.choose(self.problem)
-            b = asked.circuit_form(self.matrix, b, self.parameters).vectors  # type: ignore[assignment]
+            form = form_of(asked, self.matrix, b, self.topology, self.parameters)
+            b = form.vectors  # type: ignore[assignment]
         elif are_complex(b):
             raise UnsupportedError(
                 "the matrix is real: program it as a complex one for complex right-hand sides"
@@ -146,6 +147,11 @@ class Arrays:
         asked = PROBLEMS.choose(problem)
         given = {**self.parameters, **options}
         made = circuit_of(asked, self.form(problem), self.topology, given)
+        if made.open_range:
+            raise InputError(
+                f"{made.name} on a chip needs a threshold_voltage: the range, the same for "
+                "every right-hand side, follows from it"
+            )
         if self.lines is None:
             return made
         rows, columns, changes = self.lines

@@ -20,7 +20,7 @@ from amcspice.system.cost import Cost
 from amcspice.system.digital import digital_peer
 from amcspice.system.ledger import CALIBRATION, Activity
 from amcspice.system.macro import MACRO
-from amcspice.system.matrix import ProgrammedMatrix, cells_of
+from amcspice.system.matrix import Mend, ProgrammedMatrix, cells_of
 from amcspice.system.sampling import Drawn, estimate
 from amcspice.system.saving import load_chip, save_chip
 from amcspice.system.schedule import Phase, account, schedule
@@ -89,6 +89,7 @@ class Chip(ChipState):
         circuit: str | None = None,
         calibration: ArrayLike | None = None,
         label: str | None = None,
+        mend: Mend | None = None,
         **parameters: Any,
     ) -> ProgrammedMatrix:
         """Write a matrix into arrays of its own, with the copies and compensation of its circuit.
@@ -107,6 +108,11 @@ class Chip(ChipState):
             zero, which are run now.  None takes generic ones.
         label : str, optional
             What the ledger calls it.
+        mend : callable, optional
+            Is asked where the circuit does not settle with the cells as they came out: takes the
+            matrix and the error, and returns the one to write next into the same cells, the same
+            or another; or raises the error.  Every writing is entered.  None refuses such cells,
+            and enters nothing.
         **parameters
             Of the circuit, such as ``ridge``, ``lasso``, ``hold``.
 
@@ -120,6 +126,8 @@ class Chip(ChipState):
             If something cannot be used; nothing is written then.
         UnsupportedError
             If the circuit does not support what is asked for.
+        UnstableError
+            If it does not settle.
         """
         if operation is None and circuit != MACRO:
             raise InputError(
@@ -144,7 +152,7 @@ class Chip(ChipState):
         )  # fmt: skip
         place = Place(label or f"matrix {number}", len(self.matrices))
         made = ProgrammedMatrix(self, place, arrays, number)
-        made.write(arrays)
+        made.write(arrays, mend=mend)
         self.matrices.append(made)
         return made
 

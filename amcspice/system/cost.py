@@ -23,7 +23,15 @@ from amcspice.system.digital import Digital
 from amcspice.system.technology import Technology
 from amcspice.system.work import Operated, Work
 
-__all__ = ["Bar", "Cost", "Totals"]
+__all__ = ["GROUPS", "Bar", "Cost", "Totals"]
+
+GROUPS = {
+    "writing": ("write", "write_pulses", "write_verify", "write_idle", "calibrate", "prepare"),
+    "operations": ("dac", "settle", "adc", "amplifiers", "array"),
+    "digital": ("digital",),
+    "memory": ("wait_for_memory", "buffer", "memory"),
+}
+"""Parts of time and energy that belong together."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,29 @@ class Cost:
             "prepare": work.prepared * of["flop_energy"],
             "digital": work.flops * of["flop_energy"],
         }
+
+    @property
+    def groups(self) -> dict[str, Totals]:
+        """Writing with what prepares it, operations, digital work, memory: the whole cost."""
+        return {
+            name: Totals(
+                sum(self.time.get(part, 0.0) for part in parts),
+                sum(self.energy.get(part, 0.0) for part in parts),
+            )
+            for name, parts in GROUPS.items()
+        }
+
+    @property
+    def writing_over_operations(self) -> tuple[float, float]:
+        """Time and energy of all writing, over those of all operations; nan where there are none.
+
+        Operations are those without digital work and memory.
+        """
+        writing, made = self.groups["writing"], self.groups["operations"]
+        return (
+            writing.time / made.time if made.time else math.nan,
+            writing.energy / made.energy if made.energy else math.nan,
+        )
 
     def _operating_time(self, made: Operated) -> dict[str, float]:
         of = self.technology

@@ -50,10 +50,10 @@ PHASE = np.dtype(
 """A phase: some entries of one activity that follow each other.
 
 Counts: operations asked for, goes that were repeated in half the range, operations that saturate in
-the end, goes that did not settle, goes that were run without time, conversions, cells and word
-lines written.  Sums: settling [s], energy of amplifiers (quiescent) and of all else until settled
-[J], digital operations and bytes, waiting [s].  Extremes: slowest settling [s], ranges [V], largest
-voltage across a cell [V].
+the end, goes that did not settle (of writings: those with whose cells the circuit does not), goes
+that were run without time, conversions, cells and word lines written.  Sums: settling [s], energy
+of amplifiers (quiescent) and of all else until settled [J], digital operations and bytes, waiting
+[s].  Extremes: slowest settling [s], ranges [V], largest voltage across a cell [V].
 """
 
 MOST_PHASES = 100_000
@@ -180,11 +180,21 @@ class Ledger:
             self.activities.append(activity)
         return number
 
-    def write(self, activity: int, count: int = 1) -> None:
-        """Enter the writing of all cells of an activity's circuit, once or several times."""
+    def write(self, activity: int, count: int = 1, *, unstable: int = 0) -> None:
+        """Enter the writing of all cells of an activity's circuit, once or several times.
+
+        Parameters
+        ----------
+        activity : int
+        count : int
+            How often.
+        unstable : int
+            After how many of them the circuit does not settle: they have to be written again.
+        """
         held = self.activities[activity]
         cells, rows = count * held.array_cells, count * held.word_lines
-        self._enter(activity, "writing", {"count": count, "cells": cells, "rows": rows})
+        figures = {"count": count, "cells": cells, "rows": rows, "unsettled": unstable}
+        self._enter(activity, "writing", figures)
 
     def wait(self, activity: int, seconds: float) -> None:
         """Enter that time passes."""
@@ -358,6 +368,11 @@ class Ledger:
     def operations(self) -> int:
         """How many operations were answered, those of calibrations too."""
         return int(sum(row["count"] for _, row in self.sums("operation")))
+
+    @property
+    def unstable_writings(self) -> int:
+        """How many writings left a circuit that does not settle."""
+        return int(sum(row["unsettled"] for _, row in self.sums("writing")))
 
     def sums(self, kind: str) -> Iterator[tuple[Activity, Any]]:
         """Yield the activities of a kind with their sums, a row of `PHASE` each."""

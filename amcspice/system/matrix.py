@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.device import Cell
-from amcspice.errors import InputError, UnsupportedError, caution
+from amcspice.errors import InputError, UnstableError, UnsupportedError, caution
 from amcspice.problem import PROBLEMS
 from amcspice.simulation.sample import Sample
 from amcspice.system.answers import Answers
@@ -23,7 +23,10 @@ from amcspice.system.sampling import Drawn, keep
 from amcspice.system.service import Place, Service, number_of
 from amcspice.system.state import ChipState
 
-__all__ = ["ProgrammedMatrix", "cells_of"]
+__all__ = ["Mend", "ProgrammedMatrix", "cells_of"]
+
+Mend = Callable[[NDArray[Any], UnstableError], ArrayLike]
+"""Takes the matrix whose circuit does not settle, and why; returns what is written next."""
 
 SAME_RESISTORS = 1e-9
 """Relative difference of fixed resistors that is nothing but rounding."""
@@ -108,7 +111,9 @@ class ProgrammedMatrix:
         """Whether it is some lines of another matrix."""
         return self.whole is not None
 
-    def write(self, arrays: Arrays, *, like: Circuit | None = None) -> None:
+    def write(
+        self, arrays: Arrays, *, like: Circuit | None = None, mend: Mend | None = None
+    ) -> None:
         """Write arrays and enter it, with the calibration of ranges; or nothing, if it fails.
 
         Parameters
@@ -116,7 +121,28 @@ class ProgrammedMatrix:
         arrays : Arrays
         like : Circuit, optional
             That of `Arrays.first` must need arrays like those of this one.
+        mend : callable, optional
+            See `Chip.program`.
         """
+        while True:
+            try:
+                return self._write(arrays, like)
+            except UnstableError as error:
+                if mend is None:
+                    raise
+                self._keep_unstable(arrays)
+                matrix = mend(arrays.matrix, error)
+            arrays = arrays.again(matrix, arrays.calibration, self.chip.now)
+
+    def _keep_unstable(self, arrays: Arrays) -> None:
+        """Enter the writing of cells with which the circuit does not settle; they stay so."""
+        chip = self.chip
+        whole = arrays.written(self._wired(arrays), chip.hardware)
+        activity = Activity.of(self.label, "writing", whole, matrix=self.ident)
+        chip.ledger.write(chip.ledger.activity(activity), unstable=1)
+        self._arrays, self._services = arrays, {}
+
+    def _write(self, arrays: Arrays, like: Circuit | None) -> None:
         chip = self.chip
         if chip.watch is not None:
             chip.watch(f"{self.label}, writing")
@@ -138,13 +164,20 @@ class ProgrammedMatrix:
         """Write the same matrix again: the next cycle of the same cells."""
         self.program(self.matrix, calibration=self.arrays.calibration)
 
-    def program(self, matrix: ArrayLike, *, calibration: ArrayLike | None = None) -> None:
+    def program(
+        self,
+        matrix: ArrayLike,
+        *,
+        calibration: ArrayLike | None = None,
+        mend: Mend | None = None,
+    ) -> None:
         """Write another matrix of the same shape into these arrays.
 
         Parameters
         ----------
         matrix : array_like
         calibration : array_like, optional
+        mend : callable, optional
             See `Chip.program`.
 
         Raises
@@ -159,8 +192,24 @@ class ProgrammedMatrix:
                 f"{self.label} has arrays for a matrix of {self.matrix.shape}, not of "
                 f"{np.shape(matrix)}: program another one with chip.program"
             )
-        like = self._service(self.arrays.first).circuit
-        self.write(self.arrays.again(matrix, calibration, self.chip.now), like=like)
+        again = self.arrays.again(matrix, calibration, self.chip.now)
+        self.write(again, like=self._wired(self.arrays), mend=mend)
+
+    def takes(self, matrix: ArrayLike) -> bool:
+        """Return whether these arrays are such as a matrix needs."""
+        try:
+            again = self.arrays.again(matrix, None, self.chip.now)
+            _check_alike(self.label, self._wired(again), self._wired(self.arrays))
+        except InputError:
+            return False
+        return True
+
+    def _wired(self, arrays: Arrays) -> Circuit:
+        """Return the circuit of arrays, whether it settles or not."""
+        chip, service = self.chip, self._services.get(arrays.first)
+        if service is not None and service.arrays is arrays:
+            return service.circuit
+        return arrays.circuit(arrays.first, chip.hardware, chip.now, chip.temperature)
 
     def select(self, rows: Any, columns: Any = slice(None), **changes: Any) -> ProgrammedMatrix:
         """Return the matrix with these lines connected and all others off; nothing is written.
@@ -315,6 +364,14 @@ class ProgrammedMatrix:
             with self.chip.entering():
                 service.calibrate()
         return service
+
+    def release(self) -> None:
+        """Let go of what is ready to run, which takes memory: it is made again when it is needed.
+
+        What was written, its ranges and its account stay.
+        """
+        for service in self._services.values():
+            service.release()
 
     @property
     def services(self) -> Mapping[str, Service]:

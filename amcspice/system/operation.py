@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Batch, Prepared, get_backend
+from amcspice.engine.dc.backend import PreparedRest
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool
@@ -205,7 +206,11 @@ class Mode:
     @cached_property
     def prepared(self) -> Prepared:
         """Reduced to its ports and checked."""
-        return get_backend(self.analysis).prepare(Batch.of([self.circuit]))
+        made = get_backend(self.analysis).prepare(Batch.of([self.circuit]))
+        if isinstance(made, PreparedRest) and not self.circuit.bounded:
+            # Where exactly outputs stand at their rails is nothing that a range depends on.
+            made.solver.follows = False
+        return made
 
     @property
     def in_time(self) -> bool:
@@ -350,7 +355,8 @@ class Mode:
         # A solution that is held at zero and reads a little below has not saturated.
         if steps is not None:
             beyond &= np.abs(read_volts) >= (1 - 1e-9) * steps.full_scale
-        saturated = beyond.sum(axis=1) + measurement.near_limit
+        lost = np.isnan(measurement.sampled).any(axis=1)  # somewhere at the rails
+        saturated = beyond.sum(axis=1) + (measurement.near_limit | lost)
         scale = volts[:, None]
         solutions = circuit.read_out(read_volts, scale)
         swing = circuit.swing(vectors * scale, solutions * scale)  # in volts both: one for all

@@ -133,6 +133,8 @@ def calibrate(
     read_voltage : float
         Largest voltage across a cell that is aimed at [V].
     """
+    if circuit.range_sets_limits:  # a threshold was given, and there is no other range
+        return Prediction(0.0, 1 / first_range(circuit, vectors[:1], read_voltage), 0)
     if circuit.rail_limited:  # outputs end at a rail by design, whatever the size of the start
         ones = np.ones((1, len(circuit.matrix)))
         return Prediction(0.0, 1 / circuit.volts_per_unit(ones, ones, read_voltage), 0)

@@ -70,6 +70,10 @@ class Service:
             self._mode, self._made_at = Mode.of(circuit, self.chip.analysis, seed), moment
         return self._mode
 
+    def release(self) -> None:
+        """Let go of the circuit made ready; it is made again, the same, when it is asked for."""
+        self._mode = None
+
     @property
     def circuit(self) -> Circuit:
         """Its circuit."""
@@ -126,7 +130,9 @@ class Service:
         mode = self.mode
         assert self.prediction is not None
         volts = chip.volts(mode.circuit, vectors, self.prediction)
-        repeat = chip.may_repeat and not mode.circuit.rail_limited
+        repeat = chip.may_repeat and not (
+            mode.circuit.rail_limited or mode.circuit.range_sets_limits
+        )
         return mode.run(
             vectors, volts, repeat=repeat, note=note, pool=chip.pool,
             full_scale=self.prediction.full_scale,

@@ -122,6 +122,7 @@ class ChipState:
     def volts(self, circuit: Circuit, vectors: Array, prediction: Prediction) -> Array:
         """Return the range in which each right-hand side is tried first, shape (K,)."""
         if not isinstance(self.range, str):
+            circuit.in_range(float(self.range))  # refused where it is set for another one
             return np.full(len(vectors), float(self.range))
         if self.range == "predicted":
             return prediction.volts(vectors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from amcspice.errors import InputError, UnstableError
 from amcspice.measure import Measurement
 from amcspice.problem.complex_form import as_complex_matrix, complex_form, join_parts
 from amcspice.schema.quantity import MOST
-from amcspice.system import Answers, Chip, ProgrammedMatrix
+from amcspice.system import Answers, Chip, Mend, ProgrammedMatrix
 from amcspice.system.prediction import CALIBRATIONS
 from amcspice.system.work import Estimates
 
@@ -49,6 +49,11 @@ class BlockInverse:
         that is known; the best one at every level, which takes more digital work; or one by name.
     calibration : array_like, shape (n, K), optional
         Right-hand sides like those to come, see `amcspice.Chip.program`.
+    held : sequence of ProgrammedMatrix
+        ``arrays`` of another one on this chip, of a matrix that is needed no more: what fits is
+        written into them.
+    mend : callable, optional
+        For blocks that do not settle once they are written, see `amcspice.Chip.program`.
     **parameters
         Of the inverting circuits, such as ``diagonal="fixed"``; those of hardware, such as
         ``predistort``, of all circuits.
@@ -92,6 +97,8 @@ class BlockInverse:
         own_scale: bool = False,
         order: str = "auto",
         calibration: ArrayLike | None = None,
+        held: Sequence[ProgrammedMatrix] = (),
+        mend: Mend | None = None,
         **parameters: Any,
     ) -> None:
         self.chip = chip
@@ -119,7 +126,7 @@ class BlockInverse:
         )
         alone = own_scale or len(values) <= self._size
         largest_entry = 0.0 if alone else _largest_in_cells(values, parameters)
-        programmer = Programmer(chip, self._size, largest_entry, parameters)
+        programmer = Programmer(chip, self._size, largest_entry, parameters, held, mend)
         self._root = programmer.program(self.partition.root, vectors)
         self._enter_digital()
 

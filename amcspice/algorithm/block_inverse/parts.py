@@ -14,9 +14,12 @@ from amcspice.circuit.base import Array
 from amcspice.circuit.parts.order import Order
 from amcspice.device.hardware import hardware_names
 from amcspice.errors import InputError, UnstableError
-from amcspice.system import Chip, ProgrammedMatrix
+from amcspice.system import Chip, Mend, ProgrammedMatrix
 
 __all__ = ["Ask", "Part", "Programmer"]
+
+NOTHING = 1e-100
+"""Largest entry of a vector that no circuit can tell from zero."""
 
 Ask = Callable[[ProgrammedMatrix, Array], Array]
 """Runs operations of a matrix on vectors (m, K); returns solutions (n, K)."""
@@ -50,7 +53,7 @@ class Leaf(Part):
     size: int
 
     def solve(self, vectors: Array, ask: Ask) -> Array:
-        return self.order.back(ask(self.arrays, self.order.sent(vectors)))
+        return self.order.back(ask(self.arrays, _sent(self.order.sent(vectors))))
 
     def programmed(self) -> Iterator[ProgrammedMatrix]:
         yield self.arrays
@@ -95,8 +98,15 @@ class Node(Part):
         return self.size + max(self.first.held, self.schur.held - self.first.size)
 
 
+def _sent(vectors: Array) -> Array:
+    """Return vectors (m, K) with columns that are nothing but the rest of a decay set to zero."""
+    none = np.abs(vectors).max(axis=0, initial=0.0) < NOTHING
+    return np.where(none, 0.0, vectors) if none.any() else vectors
+
+
 def _product(arrays: Sequence[ProgrammedMatrix], vectors: Array, ask: Ask) -> Array:
     """Return the product with matrices that stand one above the other, in turn."""
+    vectors = _sent(vectors)
     return np.concatenate([ask(each, vectors) for each in arrays])
 
 
@@ -119,12 +129,18 @@ class Programmer:
         Entry that g_max stands for; 0 is that of each block.
     parameters : mapping
         Of the inverting circuits; those of hardware, of all circuits.
+    held : sequence of ProgrammedMatrix
+        Arrays that blocks are written into where they have them already.
+    mend : callable, optional
+        See `amcspice.Chip.program`; of the inverses.
     """
 
     chip: Chip
     size: int
     largest_entry: float
     parameters: Mapping[str, Any]
+    held: Sequence[ProgrammedMatrix] = ()
+    mend: Mend | None = None
 
     def program(self, block: Whole | Halves, vectors: Array) -> Part:
         """Program a block, calibrated by right-hand sides (n, K).
@@ -153,10 +169,9 @@ class Programmer:
 
     def _leaf(self, block: Whole, vectors: Array) -> Leaf:
         try:
-            arrays = self.chip.program(
-                block.matrix, "inv", calibration=vectors, label=block.name,
-                largest_entry=self.largest_entry, **self.parameters,
-            )  # fmt: skip
+            arrays = self._write(
+                block.matrix, "inv", vectors, block.name, self.parameters, self.mend
+            )
         except UnstableError as error:
             raise UnstableError(f"block {block.name}: {error}") from None
         except InputError as error:
@@ -170,10 +185,29 @@ class Programmer:
             name: self.parameters[name] for name in hardware_names() & self.parameters.keys()
         }
         return tuple(
-            self.chip.program(
-                block[first : first + self.size], "mvm", calibration=vectors,
-                label=name if len(firsts) == 1 else f"{name}[{number}]",
-                largest_entry=self.largest_entry, **hardware,
+            self._write(
+                block[first : first + self.size], "mvm", vectors,
+                name if len(firsts) == 1 else f"{name}[{number}]", hardware,
             )
             for number, first in enumerate(firsts)
         )  # fmt: skip
+
+    def _write(
+        self,
+        matrix: Array,
+        problem: str,
+        vectors: Array,
+        label: str,
+        parameters: Mapping[str, Any],
+        mend: Mend | None = None,
+    ) -> ProgrammedMatrix:
+        """Write a matrix into the arrays that hold its like, or into new ones."""
+        options = {"largest_entry": self.largest_entry, **parameters}
+        for each in self.held:
+            alike = (each.problem, each.label, each.matrix.shape) == (problem, label, matrix.shape)
+            if alike and each.arrays.parameters == options and each.takes(matrix):
+                each.program(matrix, calibration=vectors, mend=mend)
+                return each
+        return self.chip.program(
+            matrix, problem, calibration=vectors, label=label, mend=mend, **options
+        )

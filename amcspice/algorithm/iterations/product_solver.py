@@ -80,7 +80,8 @@ class ProductSolver(System):
         Field(
             gt=0,
             lt=1,
-            description="Of iterations on products, relative, that is aimed at; default: 1e-6.",
+            description="Of iterations on products, relative, that is aimed at; default: 1e-6, of "
+            "links 1e-4.",
         ),
         Quantity(),
     ] = None

@@ -140,4 +140,4 @@ def compensating_cells(
     """
     parts = max(1, int(np.ceil(wanted.max() / device.g_max * (1 - 1e-12))))
     filled = np.clip(wanted[:, None] - device.g_max * np.arange(parts), 0.0, device.g_max)
-    return device.program(filled, array, cycle).sum(axis=1), parts
+    return device.compensating.program(filled, array, cycle).sum(axis=1), parts

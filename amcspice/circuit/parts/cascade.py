@@ -3,7 +3,8 @@
 A circuit that takes voltages (`MVM`) is wired to the outputs of one before it.  One that takes
 currents (`INV`) gets them through conductances, so what it solves for is a sum: of outputs of
 others, and of sources.  These conductances are its ``input_conductance`` shared out, so that what
-compensation counts, and the loops of its amplifiers, are those of the circuit alone.
+compensation counts, and the loops of its amplifiers, are those of the circuit alone.  The first
+circuit may be given its right-hand side as currents, as it would be alone.
 
 Every circuit inverts.  A `Signal` has a sign, therefore: that of the volts for one of its units.
 Where a sum needs both signs of one voltage it is refused, since an inverter would be needed;
@@ -20,6 +21,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -95,6 +97,7 @@ class Cascade:
     def __init__(self) -> None:
         self._network = Network()
         self._sources: list[Signal] = []
+        self._injected: dict[str, Any] = {}
         self._crossbars: list[Crossbar] = []
         self._amplifiers: list[Amplifiers] = []
         self.stages: dict[str, Stage] = {}
@@ -110,6 +113,7 @@ class Cascade:
         volts : float
             For one unit, in units of the volts per unit of the whole; negative ones invert.
         """
+        self._refuse_injected(name)
         signal = Signal(self._network.nodes(name, size), np.full(size, float(volts)))
         self._sources.append(signal)
         return signal
@@ -159,6 +163,43 @@ class Cascade:
         self.stages[name] = stage
         return Signal(place[wired.outputs], stage.volts / circuit.output_scale)
 
+    def inject(self, name: str, circuit: Circuit) -> Signal:
+        """Add a circuit that takes the right-hand side as currents; return its solution.
+
+        Parameters
+        ----------
+        name : str
+            Prefix of its nodes and amplifiers.
+        circuit : Circuit
+            One that takes currents; a unit of its solution stands as one volt per unit.
+
+        Raises
+        ------
+        InputError
+            If it takes voltages, or the right-hand side is taken already.
+        """
+        wired = circuit.schematic
+        self._refuse_injected(name)
+        if wired.driven or self._sources:
+            raise InputError(
+                f"{name}: currents into {circuit.name} must be the whole right-hand side"
+            )
+        place = self._network.include(wired.peripheral, f"{name}_", {})
+        self._injected = {
+            "inputs": place[wired.inputs],
+            "input_gain": wired.input_gain,
+            "source_conductance": wired.source_conductance,
+        }
+        self._take(name, wired, place)
+        self.stages[name] = Stage(circuit, 1.0)
+        return Signal(place[wired.outputs], 1.0 / circuit.output_scale)
+
+    def _refuse_injected(self, name: str) -> None:
+        if self._injected:
+            raise InputError(
+                f"{name}: the right-hand side is currents into another circuit already"
+            )
+
     def _take(self, name: str, wired: Schematic, place: Nodes) -> None:
         """Take over the arrays and the amplifiers of a circuit."""
         self._crossbars += [
@@ -183,15 +224,18 @@ class Cascade:
 
     def schematic(self, *outputs: Signal) -> Schematic:
         """Return the whole, whose solution is made of signals."""
+        inputs = self._injected or {
+            "inputs": np.concatenate([source.nodes for source in self._sources]),
+            "input_gain": np.concatenate([source.volts for source in self._sources]),
+        }
         return Schematic(
             peripheral=self._network,
             crossbars=tuple(self._crossbars),
             amplifiers=tuple(self._amplifiers),
-            inputs=np.concatenate([source.nodes for source in self._sources]),
-            input_gain=np.concatenate([source.volts for source in self._sources]),
             outputs=np.concatenate([signal.nodes for signal in outputs]),
             cells=sum(stage.circuit.schematic.cells for stage in self.stages.values()),
-            driven=True,
+            driven=not self._injected,
+            **inputs,
         )
 
     def swing(self, questions: Mapping[str, Question]) -> Swing:

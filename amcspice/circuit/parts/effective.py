@@ -156,10 +156,13 @@ class SensedColumns(Arrays):
         Whether both bit lines of a column carry the same.
     switch : float
         Resistance in series with every line [ohm].
+    extra : float
+        What else hangs on every bit line [S].
     """
 
     compensation: bool = True
     switch: float = 0.0
+    extra: float = 0.0
 
     def lines(self, target: Array) -> tuple[int, int]:
         """Return the word lines and bit lines; see `Arrays`."""
@@ -186,6 +189,7 @@ class SensedColumns(Arrays):
         columns = np.arange(m, len(conductance))
         if signed and self.compensation:
             conductance[columns, columns] += column_compensation(positive, negative)
+        conductance[columns, columns] += self.extra
         return (_between(conductance, columns.reshape(-1, n), np.arange(m)).T,)
 
 

@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
+import scipy.linalg
 from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
@@ -43,6 +44,24 @@ __all__ = ["INV", "CompensatedINV", "InverterINV"]
 
 SINGULAR = 1e12
 """Condition number from which on a matrix counts as singular."""
+
+DOUBTFUL = 10.0
+"""What LAPACK's estimate of a condition number may be too small by; seldom more than 3."""
+
+
+def is_singular(matrix: Array) -> bool:
+    """Return whether the condition number of a square matrix is above `SINGULAR`.
+
+    The number in the 1-norm, which an LU decomposition tells, is at most n times smaller; only
+    where that leaves it open are singular values worked out.
+    """
+    factor, _, fault = scipy.linalg.lapack.dgetrf(matrix)
+    if not fault:
+        size = float(np.abs(matrix).sum(axis=0).max())
+        reciprocal, _ = scipy.linalg.lapack.dgecon(factor, size)
+        if reciprocal * SINGULAR > DOUBTFUL * len(matrix):
+            return False
+    return bool(np.linalg.cond(matrix) > SINGULAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +89,7 @@ class INV(Circuit):
     def __post_init__(self) -> None:
         """Validate."""
         super().__post_init__()
-        if np.linalg.cond(self.matrix) > SINGULAR:
+        if is_singular(self.matrix):
             raise InputError("matrix: it is singular; there is no solution to settle to")
         if self._fixed is None and self.diagonal_mismatch:
             raise InputError(
@@ -128,10 +147,14 @@ class INV(Circuit):
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the rows: where they rest, and what injected currents alone raise them to."""
-        target = self.mapping.target
-        totals = np.abs(target).sum(axis=1) + self.fixed_conductance
-        rows = float((np.abs(vectors) * self.mapping.scale / totals).max())
+        rows = float((np.abs(vectors) * self.mapping.scale / self._row_totals).max())
         return max(across(scaled, self._plus_lines(scaled)), rows)
+
+    @cached_property
+    def _row_totals(self) -> Array:
+        """What cells and resistors load each row by, shape (m,) [S]."""
+        totals: Array = np.abs(self.mapping.target).sum(axis=1) + self.fixed_conductance
+        return totals
 
     def _plus_lines(self, scaled: Array) -> Array | None:
         """Return where the lines of a row rest, shape (K, m); None: at ground."""
@@ -232,10 +255,15 @@ class CompensatedINV(INV):
 
     def _plus_lines(self, scaled: Array) -> Array | None:
         """Return where both lines of a row rest, shape (K, m)."""
+        return passive_lines(scaled, *self._plus_cells)
+
+    @cached_property
+    def _plus_cells(self) -> tuple[Array, Array]:
+        """Cells at the other lines of the rows, shape (m, n), and their totals, shape (m,) [S]."""
         positive, negative = parts(self.mapping.target)
         totals = line_totals(positive, negative, self._source, compensation=self.compensation)
         matched = self.fixed_conductance if self.compensation else 0.0
-        return passive_lines(scaled, negative, totals + matched)
+        return negative, totals + matched
 
 
 @dataclass(frozen=True, eq=False)

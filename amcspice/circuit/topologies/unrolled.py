@@ -28,8 +28,9 @@ import scipy
 from numpy.typing import NDArray
 from pydantic import Field
 
-from amcspice.circuit.base import OUTPUT_USE, Array, Circuit, Schematic, Swing, as_vectors
+from amcspice.circuit.base import Array, Circuit, Schematic, as_vectors
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
+from amcspice.circuit.parts.cascaded import CascadedCircuit
 from amcspice.circuit.parts.halves import schur_flops
 from amcspice.circuit.parts.order import dominant, fitness, given
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
@@ -45,7 +46,7 @@ GENERIC = 16
 
 
 @dataclass(frozen=True, eq=False)
-class UnrolledBlockINV(Circuit):
+class UnrolledBlockINV(CascadedCircuit):
     """Linear system in 2 x 2 blocks, one circuit a phase; see `Circuit` for the other parameters.
 
     Raises
@@ -57,8 +58,6 @@ class UnrolledBlockINV(Circuit):
     name: ClassVar[str] = "inv-blocks"
     problems: ClassVar[tuple[str, ...]] = ("inv",)
     square: ClassVar[bool] = True
-    signed: ClassVar[bool] = True
-    predistorts: ClassVar[bool] = True
 
     shared_scale: Annotated[
         bool,
@@ -128,11 +127,6 @@ class UnrolledBlockINV(Circuit):
         return map_matrix(self.matrix, self.device.g_max)
 
     @property
-    def _mappings(self) -> tuple[Mapping, ...]:
-        """How the blocks stand in their arrays."""
-        return tuple(stage.circuit.mapping for stage in self._cascade[0].stages.values())
-
-    @property
     def digital_work(self) -> dict[str, float]:
         """Beside pre-distortion, what forms the Schur complement: see `amcspice.BlockInverse`."""
         flops = schur_flops(self.half, len(self.matrix) - self.half)
@@ -151,27 +145,10 @@ class UnrolledBlockINV(Circuit):
 
     def describe(self) -> dict[str, Any]:
         """Return every parameter but the matrix, and how the circuits were designed."""
-        circuits = {
-            name: {
-                "volts": stage.volts,
-                **{
-                    key: getattr(stage.circuit, key)
-                    for key in ("input_conductance", "feedback")
-                    if hasattr(stage.circuit, key)
-                },
-            }
-            for name, stage in self._cascade[0].stages.items()
-        }
-        return {**super().describe(), "order": self.order.tolist(), "circuits": circuits}
+        return {**super().describe(), "order": self.order.tolist()}
 
     def questions(self, vectors: Array, solutions: Array) -> dict[str, Question]:
-        """Return what each circuit is asked, and its answer, for expected solutions.
-
-        Parameters
-        ----------
-        vectors, solutions : ndarray, shape (K, n)
-            Of the whole.
-        """
+        """Return what each circuit is asked, and its answer; see `CascadedCircuit.questions`."""
         blocks, half = self.blocks, self.half
         vectors, solutions = vectors[:, self.order], solutions[:, self.order]
         f, g = vectors[:, :half], vectors[:, half:]
@@ -180,15 +157,6 @@ class UnrolledBlockINV(Circuit):
         p = y + scipy.linalg.solve(blocks["A1"], q.T).T
         w = p @ blocks["A3"].T
         return {"p": (f, p), "w": (p, w), "z": (g - w, z), "q": (z, q), "y": (f - q, y)}
-
-    def swing(self, vectors: Array, solutions: Array) -> Swing:
-        """Return the largest voltages of all circuits; see `Circuit.swing`."""
-        return self._cascade[0].swing(self.questions(vectors, solutions))
-
-    def range_of(self, swing: Swing, read_voltage: float) -> float:
-        """Leave room for the outputs of products, too, which no cell sees."""
-        room = OUTPUT_USE * self.opamp.highest_output / (swing.outputs or 1.0)
-        return min(super().range_of(swing, read_voltage), room)
 
     def _wire_up(self) -> Schematic:
         cascade, outputs = self._cascade

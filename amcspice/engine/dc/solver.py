@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.dc.codes import START, SUGGESTED
+from amcspice.engine.dc.codes import ABOVE, HIGHEST, START, SUGGESTED
 from amcspice.engine.dc.grown import followed_rest, grown_rest
+from amcspice.engine.dc.raised import RaisedSources
 from amcspice.engine.dc.rest import Injected, Rest
 from amcspice.engine.dc.several import MOST_HELD, has_one_rest, have_several_rests
-from amcspice.engine.dc.stability import growth
+from amcspice.engine.dc.stability import growth, surely_decay
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.equations.linear import LinearModel, Modes, refuse_growth
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
@@ -65,6 +66,9 @@ class RestSolver:
     ----------
     rests : ndarray of bool, shape (C,)
         False: the circuit is unstable and nothing holds it.
+    follows : bool
+        Whether right-hand sides for which the active set does not end are followed in time, which
+        takes long with many amplifiers; if not, no rest is known of them.
 
     Raises
     ------
@@ -85,12 +89,13 @@ class RestSolver:
         refuse_unknown_physics(circuit, "dc")
         self.circuit, self.model = circuit, model
         self._piecewise = piecewise
+        self.follows = True
         self.ports = StaticPorts.of(circuit, model)
         self._checks = check_stability or not circuit.non_negative
         self.rests = np.ones(len(self.ports.resistance), bool)
         if not circuit.bounded:
             self.rests = self._active_stable
-            if len(self.rests) == 1:
+            if not self.rests.all() and len(self.rests) == 1:
                 refuse_growth(float(np.max(self._modes.growth)))
         self._make_linear()
 
@@ -107,10 +112,25 @@ class RestSolver:
     def _modes(self) -> Modes:
         return self._linear.modes
 
-    @property
+    @cached_property
     def _active_stable(self) -> NDArray[np.bool_]:
         """Whether each circuit is stable with nothing at a limit, shape (C,)."""
+        opamp, charged = self.circuit.opamp, self.circuit.schematic.capacitors[0]
+        if not (opamp.second_pole or opamp.input_capacitance or len(charged)):
+            sure = surely_decay(self.ports.by_source, self.ports.gain)
+            if sure.all():
+                return sure
         return np.atleast_1d(self._modes.stable)
+
+    @cached_property
+    def _clamped_stable(self) -> NDArray[np.bool_]:
+        """Whether each circuit is stable with every clamped output at its limit, shape (C,)."""
+        clamped = self.ports.clamped
+        if not clamped.any():
+            return np.ones(len(self.rests), bool)
+        code = np.where(clamped, HIGHEST + ABOVE, START).astype(np.uint8)
+        each = (self.piecewise.of_circuit(k).arrays for k in range(len(self.rests)))
+        return np.array([growth(arrays, code) < 0 for arrays in each])
 
     def _make_linear(self) -> None:
         ports = self.ports
@@ -186,20 +206,41 @@ class RestSolver:
         if rows.size:
             member, at = divmod(rows, per_circuit)
             codes, start = np.full((len(rows), k), SUGGESTED), sources[rows]
+            if self._chooses:
+                self._raise(codes, member, injected.rows(member, at))
             held[rows], at_rest[rows] = self._search(
                 codes, member, injected.rows(member, at), start
             )
             sources[rows] = start
-            for at in np.flatnonzero(~at_rest[rows] | several[rows]):
+            lost = ~at_rest[rows] & self.follows
+            for at in np.flatnonzero(lost | several[rows]):
                 rest, pieces = self._from_zero(int(rows[at]), per_circuit, injected, followed_rest)
                 if rest is not None:
                     codes[at] = pieces
                     sources[rows[at]], held[rows[at]], at_rest[rows[at]] = rest, 0.0, True
-        if circuit.non_negative and self._checks:
+        if circuit.bounded and not circuit.rail_limited and self._checks:
             self._check(codes, rows, at_rest, per_circuit)
         if not at_rest.all():
             sources[~at_rest], held[~at_rest] = np.nan, np.nan
         return Rest(sources, held, at_rest, circuit, self.ports, injected)
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether limits choose among columns that depend on each other, by an L1 term."""
+        ports, circuit = self.ports, self.circuit
+        if ports.hold.any() or not getattr(circuit, "lasso", 0.0):
+            return False
+        rows, columns = circuit.matrix.shape
+        return bool(ports.clamped.any() or (ports.constrained.any() and rows < columns))
+
+    def _raise(self, codes: Codes, member: NDArray[np.intp], injected: Array) -> None:
+        """Fill in the pieces that raised sources lead to."""
+        for number in np.unique(member):
+            raised, own = RaisedSources(self.ports, int(number)), np.flatnonzero(member == number)
+            for row, drive in zip(own, self.ports.drive(member[own], injected[own]), strict=True):
+                pieces = raised.pieces(drive)
+                if pieces is not None:
+                    codes[row] = pieces
 
     @cached_property
     def _one_rest(self) -> NDArray[np.bool_]:
@@ -285,8 +326,11 @@ class RestSolver:
     def _check(
         self, codes: Codes, rows: NDArray[np.intp], at_rest: NDArray[np.bool_], per_circuit: int
     ) -> None:
-        """Give up rests that are unstable, of circuits that are so with nothing at a limit."""
-        unstable = ~self._active_stable
+        """Give up rests that are unstable, of circuits that are so with nothing at a limit.
+
+        Or with everything clamped, which is where loops through clamped outputs are fastest.
+        """
+        unstable = ~(self._active_stable & self._clamped_stable)
         if not unstable.any():
             return
         every = np.full((len(at_rest), len(self.ports.gain)), START)

@@ -13,12 +13,12 @@ from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
 from amcspice.engine.dc.codes import ABOVE, CONDUCTS, HIGHEST, INSIDE, LOWEST, PLACE
 from amcspice.engine.equations.arrays import Equations
-from amcspice.engine.equations.linear import LinearModel
+from amcspice.engine.equations.linear import LinearModel, Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.equations.pins import Pins
 from amcspice.errors import UnsupportedError
 
-__all__ = ["CLAMP", "growth", "saddles"]
+__all__ = ["CLAMP", "growth", "piece_modes", "saddles", "surely_decay"]
 
 CLAMP = 100.0
 """Conductance that limits the internal node, over the input transconductance; ``opamp.lib``."""
@@ -31,8 +31,47 @@ STANDS_STILL = 1e-9
 one, stands still."""
 
 
+def surely_decay(by_source: Array, gain: Array) -> NDArray[np.bool_]:
+    """Tell of which circuits it is certain that all modes decay, at a fraction of the eigenvalues.
+
+    With single-pole amplifiers and no charged ports ``dy/dt = w_u (F - 1/A0) y``.  Where the
+    symmetric part of ``D (F - 1/A0)`` is negative definite for some positive diagonal D, ``y'D y``
+    falls (A. Lyapunov).  D makes the diagonal one, as the totals of the rows of an inverse do.
+
+    Parameters
+    ----------
+    by_source : ndarray, shape (C, k, k)
+        F: input differences for one volt behind the output resistances.
+    gain : ndarray, shape (k,)
+        A0.
+
+    Returns
+    -------
+    ndarray of bool, shape (C,)
+        False where it is not certain.
+    """
+    rate = by_source - np.diag(1 / gain)
+    own = -np.einsum("ckk->ck", rate)
+    sure = (own > 0).all(axis=1)
+    for number in np.flatnonzero(sure):
+        scaled = -rate[number] / own[number][:, None]
+        try:
+            np.linalg.cholesky(scaled + scaled.T)
+        except np.linalg.LinAlgError:
+            sure[number] = False
+    return np.asarray(sure)
+
+
 def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> float:
     """Return the largest rate of growth in a piece, negative where every mode decays [1/s].
+
+    Parameters are those of `piece_modes`.
+    """
+    return float(piece_modes(eq, code, tilt).growth)
+
+
+def piece_modes(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) -> Modes:
+    """Return the modes of a piece.
 
     States are the internal nodes, those of second poles and the port voltages that have a
     capacitance; where a stage is at a limit, so is its internal node.
@@ -69,7 +108,7 @@ def growth(eq: Equations, code: NDArray[np.uint8], tilt: Array | float = 1.0) ->
         rate[last, inner] += eq.second * np.eye(k)
         rate[last, last] -= eq.second * np.eye(k)
     rate[ports] = eq.charge_a @ source + eq.charge_w @ current + eq.charge_q @ charged
-    return float(np.linalg.eigvals(rate).real.max())
+    return Modes(np.linalg.eigvals(rate))
 
 
 def saddles(

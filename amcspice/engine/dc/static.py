@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.reduction import PortModel
 
@@ -44,6 +44,8 @@ class StaticPorts:
         none.
     constrained : ndarray of bool, shape (k,)
         Outputs that ground or a hold device keeps from being negative.
+    clamped : ndarray of bool, shape (k,)
+        Outputs that are meant to stop at both ends of their range.
     rout : float
         Output resistance [ohm].
     knee : float
@@ -66,6 +68,7 @@ class StaticPorts:
     lowest: Array
     highest: Array
     constrained: NDArray[np.bool_]
+    clamped: NDArray[np.bool_]
     rout: float
     knee: float
 
@@ -89,37 +92,39 @@ class StaticPorts:
         counts = [len(bank.out) for bank in banks]
         devices = [0.0 if bank.hold is None else 1 / (1 / bank.hold + rout) for bank in banks]
         hold = np.repeat(devices, counts)
-        if pins.plus[hold > 0].any():
+        if (pins.plus[hold > 0] >= 0).any():
             raise UnsupportedError(
                 "the rest is known of hold devices at virtual ground only: the non-inverting "
                 "input of their amplifiers must be at ground"
             )
-        loaded = pins.loaded.reshape(-1, *pins.loaded.shape[-2:])
-        resistance: Array = np.asarray(np.linalg.inv(loaded))
-        from_sources = resistance @ pins.out.T / rout
-        from_held = resistance @ (pins.minus * (hold > 0)[:, None]).T
+        whole = pins.resistance
+        resistance = whole.reshape(-1, *whole.shape[-2:])
+        from_sources = pins.into(pins.out, resistance) / rout
+        from_held = pins.into(np.where(hold > 0, pins.minus, -1), resistance)
         bias = resistance @ (-opamp.bias_current * pins.inputs)
         grounded = np.repeat([bank.floor_at_ground for bank in banks], counts)
+        lowest, highest = output_ranges(circuit, opamp)
         knee = np.inf
         if opamp.slew_rate is not None:
             knee = opamp.slew_rate / (2 * np.pi * opamp.gbw)
-        difference = pins.difference
+        along = pins.across(resistance)
         return cls(
             resistance=resistance,
             from_sources=from_sources,
             from_held=from_held,
             bias=bias,
-            along=difference @ resistance,
-            by_source=difference @ from_sources,
-            by_hold=difference @ from_held,
-            along_bias=bias @ difference.T,
-            out=np.concatenate([np.searchsorted(model.nodes, bank.out) for bank in banks]),
+            along=along,
+            by_source=np.ascontiguousarray(pins.into(pins.out, along) / rout),
+            by_hold=np.ascontiguousarray(pins.across(from_held)),
+            along_bias=pins.across(bias[..., None])[..., 0],
+            out=pins.out,
             gain=opamp.gains(len(hold)),
             offset=opamp.offsets(len(hold)),
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             constrained=np.asarray(grounded | (hold > 0)),
+            clamped=np.repeat([bank.clamp is not None for bank in banks], counts),
             rout=rout,
             knee=knee,
         )

@@ -25,6 +25,10 @@ from amcspice.reduction import PortModel
 __all__ = ["LinearModel", "Modes", "refuse_growth"]
 
 
+LASTING = 3.0
+"""Modes that decay no faster than so many times the slowest one last."""
+
+
 @dataclass(frozen=True, eq=False)
 class Modes:
     """The modes of one circuit, or of many.
@@ -59,9 +63,19 @@ class Modes:
     @property
     def oscillation(self) -> Array:
         """Largest angular frequency of the modes that last, within three of the slowest [1/s]."""
-        values = self.eigenvalues
-        lasting = np.abs(values.real) <= 3 / self.slowest[..., None]
-        return np.asarray(np.where(lasting, np.abs(values.imag), 0.0).max(axis=-1))
+        return np.asarray(np.where(self._last, np.abs(self.eigenvalues.imag), 0.0).max(axis=-1))
+
+    @property
+    def damping(self) -> Array:
+        """Least damping ratio of the modes that last: 1 is no ringing, 0 is none, shape (...)."""
+        ratio = -self.eigenvalues.real / np.abs(self.eigenvalues)
+        return np.asarray(np.where(self._last, ratio, 1.0).min(axis=-1))
+
+    @property
+    def _last(self) -> NDArray[np.bool_]:
+        """Which modes last, within three of the slowest."""
+        last: NDArray[np.bool_] = np.abs(self.eigenvalues.real) <= LASTING / self.slowest[..., None]
+        return last
 
     @property
     def fastest(self) -> Array:

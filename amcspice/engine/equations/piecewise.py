@@ -18,7 +18,7 @@ from amcspice.circuit.base import Array
 from amcspice.device import OpAmp
 from amcspice.engine.batch import Batch
 from amcspice.engine.equations.arrays import Equations
-from amcspice.engine.equations.pins import Pins
+from amcspice.engine.equations.pins import Pins, output_ranges
 from amcspice.errors import UnsupportedError
 from amcspice.netlist.subcircuit import check_banks
 from amcspice.reduction import PortModel
@@ -127,7 +127,7 @@ class PiecewiseLinear:
         opamp, banks = opamp or circuit.opamp, circuit.schematic.amplifiers
         ports, rout = len(model.nodes), opamp.output_resistance
         pins = Pins.of(circuit, model, opamp)
-        loaded, difference = pins.loaded, pins.difference
+        loaded = pins.loaded
         capacitance = opamp.input_capacitance * pins.inputs
         nodes, farads = circuit.schematic.capacitors
         np.add.at(capacitance, np.searchsorted(model.nodes, nodes), farads)
@@ -135,29 +135,39 @@ class PiecewiseLinear:
         states = (capacitance > 0) & ~_at_once(loaded, capacitance, unity)
         kept, free = np.flatnonzero(states), np.flatnonzero(~states)
         # Without states a port follows at once: free ports are eliminated, states are given.
-        inside = (..., free[:, None], free)
-        resistance = np.zeros_like(loaded)
-        resistance[inside] = np.linalg.inv(loaded[inside])
+        if kept.size:
+            inside = (..., free[:, None], free)
+            resistance = np.zeros_like(loaded)
+            resistance[inside] = np.linalg.inv(loaded[inside])
+        else:
+            resistance = pins.resistance
         from_states = -resistance @ loaded[..., kept]
         from_states[..., kept, :] += np.eye(len(kept))
         # Current into the states' ports for one ampere into each port.
         into = np.eye(ports)[kept] - loaded[..., kept, :] @ resistance
         rate = into / capacitance[kept][:, None]
         hold = np.concatenate([np.full(len(b.out), _series(b.hold, rout)) for b in banks])
-        held = pins.minus * (hold > 0)[:, None]
-        source, bias = pins.out.T / rout, -opamp.bias_current * pins.inputs
-        grounded = np.repeat([b.floor_at_ground for b in banks], [len(b.out) for b in banks])
+        held_pins = np.where(hold > 0, pins.minus, -1)  # nothing is held of other amplifiers
+        bias = -opamp.bias_current * pins.inputs
+        lowest, highest = output_ranges(circuit, opamp)
+        difference, held = pins.across(resistance), pins.at(held_pins, resistance)
 
-        def split_by_unknown(rows: Array) -> tuple[Array, Array, Array]:
+        def split_by_unknown(rows: Array, by_state: Array) -> tuple[Array, Array, Array]:
             """Return the parts by sources, hold currents and states, in C order for the kernel."""
-            parts = rows @ resistance @ source, -rows @ resistance @ held.T, rows @ from_states
-            by_source, by_hold, by_state = map(np.ascontiguousarray, parts)
-            return by_source, by_hold, by_state
+            parts = pins.into(pins.out, rows) / rout, -pins.into(held_pins, rows), by_state
+            by_source, by_hold, by_states = map(np.ascontiguousarray, parts)
+            return by_source, by_hold, by_states
 
-        difference_parts, held_parts = split_by_unknown(difference), split_by_unknown(held)
+        difference_parts = split_by_unknown(difference, pins.across(from_states))
+        held_parts = split_by_unknown(held, pins.at(held_pins, from_states))
+        charge_parts = split_by_unknown(
+            rate, -(loaded[..., kept, :] @ from_states) / capacitance[kept, None]
+        )
         # What stands at free ports is charged as fast as these move; the outputs deliver it.
         charged = np.where(states, 0.0, capacitance)
-        charging = np.concatenate(split_by_unknown(pins.out @ resistance * charged / rout), axis=-1)
+        moves = resistance[..., pins.out, :] * charged / rout
+        moved = moves @ resistance if charged.any() else moves
+        charging = np.concatenate(split_by_unknown(moved, moves @ from_states), axis=-1)
         arrays = Equations(
             difference_a=difference_parts[0],
             difference_w=difference_parts[1],
@@ -165,14 +175,12 @@ class PiecewiseLinear:
             held_a=held_parts[0],
             held_w=held_parts[1],
             held_q=held_parts[2],
-            charge_a=np.ascontiguousarray(rate @ source),
-            charge_w=np.ascontiguousarray(-rate @ held.T),
-            charge_q=np.ascontiguousarray(
-                -(loaded[..., kept, :] @ from_states) / capacitance[kept, None]
-            ),
+            charge_a=charge_parts[0],
+            charge_w=charge_parts[1],
+            charge_q=charge_parts[2],
             hold=hold,
-            lowest=np.where(grounded, 0.0, opamp.supply_negative) + opamp.headroom_negative,
-            highest=np.full(len(hold), opamp.highest_output),
+            lowest=lowest,
+            highest=highest,
             unity=unity,
             leak=unity / opamp.gains(len(hold)),
             slew=np.inf if opamp.slew_rate is None else opamp.slew_rate,
@@ -181,19 +189,19 @@ class PiecewiseLinear:
         )
         return cls(
             arrays=arrays,
-            from_sources=resistance @ source,
-            from_held=resistance @ held.T,
+            from_sources=pins.into(pins.out, resistance) / rout,
+            from_held=pins.into(held_pins, resistance),
             from_states=from_states,
             local=resistance,
             bias=resistance @ bias,
             charging=charging,
-            difference=difference @ resistance,
-            held=held @ resistance,
+            difference=difference,
+            held=held,
             charge=rate,
-            difference_0=difference @ resistance @ bias + opamp.offsets(len(hold)),
-            held_0=held @ resistance @ bias,
+            difference_0=difference @ bias + opamp.offsets(len(hold)),
+            held_0=held @ bias,
             charge_0=rate @ bias,
-            out=np.concatenate([np.searchsorted(model.nodes, b.out) for b in banks]),
+            out=pins.out,
         )
 
     @property

@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
-from amcspice.engine.cell_record import CellRecord
+from amcspice.engine.cell_record import SWITCHED, CellRecord
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.headway import translated, windows_done
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream, flat_tails
+from amcspice.errors import SimulationError
 from amcspice.netlist import Deck, Transient, make_testbench, write_deck
 from amcspice.netlist.deck import SUPPLIES
 from amcspice.netlist.elements import held_stages
@@ -34,6 +35,13 @@ __all__ = ["Streamer"]
 SHORTEST_WINDOW = 0.5
 """Shortest forecast window, as a fraction of the window without forecast: its last tenth still
 holds enough samples to be judged."""
+
+
+NOT_CONVERGED = "no convergence"
+"""What failures are called that are those of Newton's method."""
+
+TOLERANCE_OF_SWITCHING = 1e-3
+"""Relative tolerance at which cells that switch are followed where a finer one fails."""
 
 
 @dataclass(eq=False)
@@ -197,6 +205,24 @@ class Streamer:
         deck = self.deck(currents, windows, transient)
         self.deck_sha256 = self.deck_sha256 or deck.sha256
         edges = np.concatenate([[0.0], np.cumsum(windows)])
+        try:
+            return self._run(deck, currents, transient, edges, lead)
+        except SimulationError as error:
+            if deck.cells is None or NOT_CONVERGED not in error.cause:
+                raise
+            failed = error
+        # Cells that switch turn the circuit over, where ngspice may fail.  Coarse tolerances show
+        # that they do, after which x is none in any case; they serve for nothing else.
+        coarse = replace(transient, relative_tolerance=TOLERANCE_OF_SWITCHING)
+        deck = self.deck(currents, windows, coarse)
+        stream = self._run(deck, currents, coarse, edges, lead)
+        if stream.cells is None or not (stream.cells.drift > SWITCHED).any():
+            raise failed
+        return stream
+
+    def _run(
+        self, deck: Deck, currents: Array, transient: Transient, edges: Array, lead: int
+    ) -> Stream:
         with translated(lambda fraction: windows_done(fraction * edges[-1], edges)):
             vectors = self.simulator.run(deck, self.timeout)
         voltages = np.stack([vectors[name] for name in self.model.names], axis=1)

@@ -1,0 +1,5 @@
+"""Wireless links: modulation, channels, detection and precoding by analog matrix operations."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,523 @@
+"""Detection and precoding on a chip: bit-error rates, what hardware adds, what has no answer."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from cli_helpers import refused, run
+
+import amcspice as amc
+from amcspice.algorithm import iterate
+from amcspice.workload.wireless import (
+    BitErrorStudy,
+    FileChannel,
+    Kronecker,
+    Link,
+    Plan,
+    Rayleigh,
+    SolverOptions,
+    as_equalizer,
+    closed_form,
+    evm,
+    gram_solver,
+    leakage_beams,
+    modulation,
+    noise_variance,
+    precoder,
+    receiver,
+    run_link,
+    spread_powers,
+)
+from amcspice.workload.wireless.channel import gaussian
+
+USERS, ANTENNAS = 16, 128
+MASSIVE = Rayleigh(ANTENNAS, USERS)
+IDEAL = {"fidelity": "dc", "gain": 1e9, "cost_sample": 0}
+
+
+def chip(**options):
+    return amc.Chip(**{"gain": 1e6, "seed": 1, "cost_sample": 0, **options})
+
+
+def symbols(number, count=40, users=USERS):
+    return gaussian((users, count), 5, "test", number)
+
+
+def scaled_gram(H):
+    G = H.conj().T @ H
+    d = 1 / np.sqrt(np.diag(G).real)
+    A = d[:, None] * G * d
+    A[np.diag_indices(len(A))] = 1.0
+    return A
+
+
+# -- without hardware ----------------------------------------------------------------------------
+
+
+def test_rates_without_hardware_are_those_of_the_closed_form():
+    """Zero forcing leaves every user Gaussian noise: within 5 % above 1e-2."""
+    for name in ("qpsk", "16qam", "64qam", "256qam"):
+        link = Link(MASSIVE, modulation(name))
+        ratios = [snr for snr in (-3.0, 1.0, 6.0, 10.0) if closed_form(link, snr) > 1e-2]
+        curve = run_link(link, chip(), ratios, plan=Plan("digital"), channels=100)
+        for point in curve.points:
+            assert point.digital.rate == pytest.approx(closed_form(link, point.snr_db), rel=0.05)
+            assert point.analog.rate == point.digital.rate
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "expected"), [("qpsk", 1.4), ("16qam", 8.15), ("64qam", 14.15), ("256qam", 20.0)]
+)
+def test_ratio_of_one_error_in_a_thousand_bits(name, expected, measured):
+    link = Link(MASSIVE, modulation(name))
+    ratios = expected + np.array([-0.6, 0.0, 0.6])
+    curve = run_link(link, chip(), ratios, plan=Plan("digital"), channels=400, bits=1_000_000)
+    found = curve.snr_at(1e-3)
+    measured(f"SNR of {name} at BER 1e-3 [dB]", found)
+    assert found == pytest.approx(expected, abs=0.15)
+
+
+def test_powers_of_users_move_their_rates_as_the_closed_form_says():
+    """A user with the power p has p times the signal-to-noise ratio."""
+    link = Link(Rayleigh(64, 4), modulation("16qam"), spread=9.0)
+    powers = spread_powers(4, 9.0)
+    errors, snr = np.zeros(4), 2.0
+    for number in range(60):
+        H, x = link.channel.draw(number) * np.sqrt(powers), np.zeros((4, 100), complex)
+        bits = np.random.default_rng(number).integers(0, 2, (4, 100, 4))
+        x = link.modulation.modulate(bits)
+        noise = np.sqrt(noise_variance(snr, 4)) * gaussian((64, 100), number, "noise")
+        found = receiver(chip(), H, 0.0, Plan("digital")).detect(H @ x + noise)
+        errors += (link.modulation.demodulate(found) != bits).mean(axis=(1, 2)) / 60
+    ratio = 10 ** (snr / 10) * (64 - 4 + 1) / 4 * powers
+    np.testing.assert_allclose(errors, link.modulation.bit_error_rate(ratio), rtol=0.25)
+
+
+def test_mmse_is_the_linear_estimate_of_least_error():
+    H, variance = Rayleigh(8, 6).draw(3), 2.0
+    y = H @ symbols(0, 4000, 6) + np.sqrt(variance) * gaussian((8, 4000), 0, "noise")
+    found = receiver(chip(), H, variance, Plan("digital")).detect(y)
+    covariance = H @ H.conj().T + variance * np.eye(8)
+    np.testing.assert_allclose(found, H.conj().T @ np.linalg.solve(covariance, y), atol=1e-10)
+    plain = receiver(chip(), H, 0.0, Plan("digital")).detect(y)
+    assert evm(found, symbols(0, 4000, 6)) < evm(plain, symbols(0, 4000, 6))
+
+
+def test_an_estimated_channel_costs_what_its_error_is():
+    """An error of variance e adds e K p to the noise at every antenna: closed form at that SNR."""
+    snr, error = 6.0, 0.02
+    link = Link(MASSIVE, modulation("16qam"), channel_error=error)
+    curve = run_link(link, chip(), [snr], plan=Plan("digital"), channels=100)
+    worse = 10 * np.log10(1 / (10 ** (-snr / 10) + error))
+    expected = closed_form(Link(MASSIVE, modulation("16qam")), worse)
+    assert curve.points[0].analog.rate == pytest.approx(expected, rel=0.15)
+
+
+# -- downlink ------------------------------------------------------------------------------------
+
+
+def test_precoding_leaves_no_interference_and_sends_the_power_of_one():
+    H = Rayleigh(12, 4).draw(0)
+    made = precoder(chip(), H, 0.0, Plan("digital"))
+    W = made.send(np.eye(4, dtype=complex))
+    arriving = H.conj().T @ W
+    np.testing.assert_allclose(arriving, arriving[0, 0] * np.eye(4), atol=1e-12)
+    assert np.linalg.norm(W) == pytest.approx(1)
+
+
+def test_slnr_has_the_directions_of_leakage_by_eigenvectors():
+    """Of max w'A w / w'B w, user by user, by a generalised eigenvalue problem."""
+    from scipy.linalg import eigh
+
+    H, load = Rayleigh(6, 3).draw(1), 0.7
+    W = precoder(chip(), H, load, Plan("digital"), equal_powers=True).send(np.eye(3) + 0j)
+    for user in range(3):
+        h = H[:, [user]]
+        others = np.delete(H, user, axis=1)
+        leakage = others @ others.conj().T + load * np.eye(6)
+        best = eigh(h @ h.conj().T, leakage)[1][:, -1]
+        cosine = abs(best.conj() @ W[:, user]) / np.linalg.norm(best) / np.linalg.norm(W[:, user])
+        assert cosine == pytest.approx(1, abs=1e-12)
+        assert np.linalg.norm(W[:, user]) ** 2 == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("solver", ["digital", "inv"])
+def test_beams_of_users_with_several_antennas_leak_least(solver):
+    """The ratio is the largest generalised eigenvalue, user by user."""
+    from scipy.linalg import eigh
+
+    channels = np.array([Rayleigh(12, 2).draw(user) for user in range(3)])
+    beams = leakage_beams(chip(gain=1e9), channels, 0.5, Plan(solver))
+    for user, w in enumerate(beams.T):
+        wanted = channels[user] @ channels[user].conj().T
+        leakage = 0.5 * np.eye(12) + sum(
+            H @ H.conj().T for k, H in enumerate(channels) if k != user
+        )
+        ratio = (w.conj() @ wanted @ w / (w.conj() @ leakage @ w)).real
+        best = eigh(wanted, leakage, eigvals_only=True)[-1]
+        assert ratio == pytest.approx(best, rel=1e-10 if solver == "digital" else 1e-5)
+    with pytest.raises(amc.InputError, match="no more antennas"):
+        leakage_beams(chip(), channels[:, :4], 0.5)
+    with pytest.raises(amc.InputError, match="above zero"):
+        leakage_beams(chip(), channels, 0.0)
+
+
+def test_both_directions_have_nearly_the_same_rates():
+    rates = {}
+    for direction in ("uplink", "downlink"):
+        link = Link(MASSIVE, modulation("64qam"), "mmse", direction)
+        curve = run_link(link, chip(), [9.0], plan=Plan("digital"), channels=60)
+        rates[direction] = curve.points[0].analog.rate
+    assert rates["downlink"] == pytest.approx(rates["uplink"], rel=0.05)
+
+
+# -- what hardware adds --------------------------------------------------------------------------
+
+
+def hardware_evm(plan, channel=MASSIVE, channels=10, powers=1.0, **options):
+    """Return the EVM of each user without noise, root mean square of the channels."""
+    device, errors = chip(**options), 0.0
+    for number in range(channels):
+        H, x = channel.draw(number) * np.sqrt(powers), symbols(number)
+        errors = errors + np.mean(abs(receiver(device, H, 0.0, plan).detect(H @ x) - x) ** 2, 1)
+    return np.sqrt(errors / channels)
+
+
+def mean_square(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def test_fixed_diagonal_and_programmed_one(measured):
+    fixed = mean_square(hardware_evm(Plan(), write_noise=0.01))
+    programmed = mean_square(
+        hardware_evm(Plan(options=SolverOptions("programmed")), write_noise=0.01)
+    )
+    measured("EVM, diagonal in resistors, 1 %", fixed)
+    measured("EVM, diagonal in cells, 1 %", programmed)
+    assert fixed <= 0.015
+    assert 0.06 < programmed < 0.085
+    # d sqrt(2 tr A^-2), d = sigma r.
+    expected = [
+        0.01 * np.linalg.norm(np.linalg.inv(A)) * np.sqrt(2)
+        * max(abs((A - np.eye(USERS)).real).max(), abs(A.imag).max()) / np.sqrt(USERS) * 4
+        for A in (scaled_gram(MASSIVE.draw(number)) for number in range(10))
+    ]  # fmt: skip
+    assert fixed == pytest.approx(mean_square(expected) / 4 * np.sqrt(USERS), rel=0.1)
+
+
+def test_a_weak_user_has_the_error_of_all_over_its_own_power(measured):
+    """EVM_0 sqrt(mean p / p_i); no cell on the diagonal, so what disturbs is all other power."""
+    powers = spread_powers(USERS, 30.0)
+    alike = mean_square(hardware_evm(Plan(), channels=40, write_noise=0.005))
+    spread = hardware_evm(Plan(), channels=40, powers=powers, write_noise=0.005)
+    measured("EVM of users alike, 0.5 %", alike)
+    measured("EVM of the weakest of 30 dB, 0.5 %", spread[0])
+    law = alike / np.sqrt(powers)
+    assert spread[0] <= 0.1
+    np.testing.assert_allclose(spread[:-2], law[:-2], rtol=0.1)
+    others = np.sqrt((1 - powers / USERS) / (1 - 1 / USERS))
+    np.testing.assert_allclose(spread, law * others, rtol=0.1)
+    programmed = hardware_evm(
+        Plan(options=SolverOptions("programmed")), powers=powers, write_noise=0.005
+    )
+    measured("the same, programmed diagonal", programmed[0])
+    assert programmed[0] > 4 * spread[0]
+
+
+def test_without_power_control_a_spread_is_unstable_or_useless():
+    link = Link(MASSIVE, modulation("qpsk"), spread=30.0)
+    curve = run_link(link, chip(write_noise=0.01), [9.0], plan=Plan(equalise=False), channels=5)
+    assert curve.points[0].failures == {"unstable": 5}
+    assert curve.cautions[0] == "no answer for 5 channels: the programmed circuit is unstable"
+    assert curve.to_json()["ber"] == [None]
+
+
+@pytest.mark.parametrize("method", ["cg", "chebyshev", "richardson", "jacobi"])
+def test_iterations_end_at_the_inverse_of_the_same_cells(method):
+    for rho in (0.0, 0.7) if method != "jacobi" else (0.0,):
+        A, device = scaled_gram(Kronecker(ANTENNAS, USERS, rho).draw(0)), chip(write_noise=0.01)
+        x = symbols(0)
+        solver = gram_solver(method, device, A)
+        held = solver.product.remainder.look(np.eye(2 * USERS)) + np.eye(2 * USERS)
+        real, imaginary = np.split(
+            np.linalg.solve(held, np.vstack([(A @ x).real, (A @ x).imag])), 2
+        )
+        expected = evm(real + 1j * imaginary, x)
+        assert expected > 0.005
+        assert evm(solver.solve(A @ x), x) == pytest.approx(expected, rel=0.01)
+        assert not solver.ended
+
+
+def test_iterations_that_diverge_are_no_rate():
+    channel = Kronecker(ANTENNAS, USERS, 0.7)
+    A = scaled_gram(channel.draw(0))
+    assert abs(1 - np.linalg.eigvalsh(A)).max() > 1  # of Jacobi's iteration, ideal cells
+    made = iterate(None, np.block([[A.real, -A.imag], [A.imag, A.real]]), np.ones(32), method="cg")
+    assert made.reason == "reached"
+    link = Link(channel, modulation("qpsk"))
+    curve = run_link(link, chip(), [6.0, 9.0], plan=Plan("jacobi"), channels=2, vectors=5)
+    assert [point.failures for point in curve.points] == [{"diverges": 2}] * 2
+    assert curve.to_json()["ber"] == [None, None]
+    assert "no answer for 2 channels: the iteration diverges" in curve.cautions
+
+
+def test_iterations_that_are_cut_short_are_told():
+    plan = Plan("cg", options=SolverOptions(iterations=2))
+    curve = run_link(Link(MASSIVE, modulation("qpsk")), chip(), [6.0], plan=plan, channels=2)
+    assert curve.points[0].short == 2
+    assert not curve.points[0].failed
+    assert any("did not get there" in said for said in curve.cautions)
+    assert 0.03 < curve.points[0].evm("hardware") < 0.2
+
+
+@pytest.mark.parametrize("circuit", ["ginv-compact", "ginv-classic"])
+def test_least_squares_with_the_channel_in_cells(circuit):
+    """d sqrt(2 tr (H'H)^-1) of the classic circuit; the compact one has compensation cells, too."""
+    channel = Rayleigh(32, 4)
+    plan = Plan("ginv", options=SolverOptions(circuit={"circuit": circuit}))
+    found, expected = [], []
+    for number in range(6):
+        H, x = channel.draw(number), symbols(number, users=4)
+        unit = H / np.sqrt(np.mean(abs(H) ** 2, axis=0))
+        largest = max(abs(unit.real).max(), abs(unit.imag).max())
+        step = 0.01 * largest * np.sqrt(2 * np.trace(np.linalg.inv(unit.conj().T @ unit)).real)
+        expected.append(step)
+        made = receiver(chip(write_noise=0.01), H, 0.0, plan)
+        found.append(evm(made.detect(H @ x), x))
+    ratio = mean_square(found) / mean_square(expected)
+    assert 0.8 < ratio < (1.25 if circuit == "ginv-classic" else 2.0)
+
+
+def test_least_squares_with_a_load_is_mmse():
+    H, device = Rayleigh(10, 3).draw(0), chip(gain=1e9)
+    y = gaussian((10, 5), 0, "y")
+    expected = np.linalg.solve(H.conj().T @ H + 0.5 * np.eye(3), H.conj().T @ y)
+    np.testing.assert_allclose(
+        receiver(device, H, 0.5, Plan("ginv")).detect(y), expected, atol=1e-5
+    )
+    with pytest.raises(amc.UnsupportedError, match="ginv detects, it does not precode"):
+        precoder(device, H, 0.0, Plan("ginv"))
+
+
+def test_a_refined_inverse_has_the_bits_that_it_was_asked_for():
+    plan = Plan("refined", options=SolverOptions(bits=14.0))
+    found = mean_square(hardware_evm(plan, channels=3, levels=8, write_noise=0.01))
+    assert found < 2.0**-13
+
+
+def test_products_on_the_chip_add_their_errors():
+    """Matched filter and inverse err independently: EVM adds in squares, and is more than one."""
+    alone = mean_square(hardware_evm(Plan(), channels=6, write_noise=0.01))
+    chain = mean_square(hardware_evm(Plan(products="analog"), channels=6, write_noise=0.01))
+    assert 1.2 * alone < chain < 2.5 * alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "around", "cells", "most"),
+    [
+        ("64qam", 14.25, {"write_noise": 0.01}, 0.2),
+        ("256qam", 20.2, {"levels": 64, "write_noise": 0.005}, 0.4),
+    ],
+)
+def test_loss_at_one_error_in_a_thousand(name, around, cells, most, measured):
+    link = Link(MASSIVE, modulation(name))
+    curve = run_link(
+        link, chip(**cells), around + np.array([-0.5, 0.0, 0.5]), channels=300, bits=400_000
+    )
+    loss = curve.snr_at(1e-3) - curve.snr_at(1e-3, digital=True)
+    measured(f"loss of {name} at BER 1e-3 [dB]", loss)
+    assert 0 < loss <= most
+
+
+# -- the command, sweeps, other simulators -------------------------------------------------------
+
+SMALL = ["mimo", "ber", "--users", "4", "--antennas", "24", "--channels", "6", "--gain", "1e5"]
+
+
+def test_command_writes_what_it_promises(tmp_path):
+    target = tmp_path / "ber.json"
+    made = run(
+        *SMALL, "--modulation", "16qam", "--snr", "0:8:4", "--write-noise", "2%", "--vectors", "50",
+        "--verify", "4", "--json", str(target), "--plot", str(tmp_path / "ber.png"),
+    )  # fmt: skip
+    assert made.exit_code == 0, made.output
+    content = json.loads(target.read_text())
+    assert content["snr_db"] == [0.0, 4.0, 8.0]
+    assert all(
+        low < rate < high
+        for low, rate, high in np.transpose([content[n] for n in ("ber_low", "ber", "ber_high")])
+    )
+    assert content["ber"] == sorted(content["ber"], reverse=True)
+    assert content["bits"] == [6 * 50 * 4 * 4] * 3
+    assert 0.005 < content["evm_hardware"][0] < content["evm"][0]
+    assert len(content["digital"]["ber"]) == 3
+    assert content["verification"]["passed"]
+    writing = content["writing"]
+    # A 4 x 4 complex matrix is 8 x 8 real, with two arrays, and compensation.
+    assert writing["writings"] == 6
+    assert writing["cells"] >= 2 * 64
+    assert writing["energy_per_bit_j"]["counted"] > writing["energy_per_bit_j"]["ignored"] > 0
+    assert (tmp_path / "ber.png").stat().st_size > 1000
+    assert "16 antennas" not in made.output
+    assert "uplink, 4 users, 24 antennas, 16qam, zf" in made.output
+
+
+def test_several_modulations_are_curves_of_one_file(tmp_path):
+    target = tmp_path / "ber.json"
+    made = run(*SMALL, "--modulation", "qpsk,64qam", "--snr", "4", "--vectors", "5",
+               "--solver", "digital", "--json", str(target))  # fmt: skip
+    assert made.exit_code == 0, made.output
+    content = json.loads(target.read_text())
+    assert list(content["curves"]) == ["qpsk", "64qam"]
+    assert content["curves"]["qpsk"]["ber"] == content["curves"]["qpsk"]["digital"]["ber"]
+    assert content["curves"]["qpsk"]["writing"]["writings"] == 0
+
+
+def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
+    target = tmp_path / "ber.json"
+    made = run("mimo", "ber", "--channels", "1", "--vectors", "2", "--snr", "3", "--solver",
+               "jacobi", "--channel", "kronecker", "--json", str(target))  # fmt: skip
+    assert made.exit_code == 1
+    assert json.loads(target.read_text())["ber"] == [None]
+    assert "the iteration diverges" in made.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--snr", "0:5"], "--snr 0:5: give low:high:step"),
+        (["--snr", "5:0:1"], "give low:high:step"),
+        (["--snr", "a,b"], "give low:high:step"),
+        (["--modulation", "8psk"], "modulation"),
+        (["--detector", "slnr"], "detector slnr precodes"),
+        (["--rho", "0.5"], "rho: of channel kronecker"),
+        (["--users", "30"], "30 users, 24 antennas"),
+        (["--refine", "8"], "refine: of solver refined"),
+        (["--residual", "0.1"], "residual: of iterations on products; solver is inv"),
+        (["--iterations", "4"], "iterations: solver inv has none"),
+        (["--diagonal", "fixed"], "diagonal: mapping says where it stands"),
+        (["--ridge", "1"], "ridge: the detector says"),
+        (["--solver", "cg", "--diagonal-mismatch", "0.01"], "solver cg has no circuit with it"),
+        (["--channel-file", "none.npy"], "the matrices of channel_file say it"),
+        (["--solver", "ginv", "--direction", "downlink"], "ginv detects"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, message, tmp_path):
+    target = tmp_path / "ber.json"
+    refused(run(*SMALL, *options, "--json", str(target)), message)
+    assert not target.exists()
+
+
+def test_channels_from_a_file(tmp_path):
+    H = np.array([Rayleigh(16, 2).draw(number) for number in range(2)])
+    np.save(tmp_path / "H.npy", H)
+    study = BitErrorStudy(channel_file=str(tmp_path / "H.npy"), modulation="qpsk", channels=4)
+    assert isinstance(study.source(), FileChannel)
+    curve = study.curve(chip(), [0.0])
+    assert curve.link.channel.antennas == 16
+    # The same channels come twice.
+    first = curve.points[0].analog
+    assert len(first.bits) == 4
+
+
+def test_enough_errors_end_a_point():
+    study = BitErrorStudy(users=2, antennas=8, modulation="qpsk", channels=60, symbol_vectors=20,
+                          bit_errors=30, solver="digital")  # fmt: skip
+    noisy, clear = study.curve(chip(), [-9.0, 6.0]).points
+    assert len(noisy.analog.bits) == 20
+    assert sum(noisy.analog.errors) >= 30
+    assert len(clear.analog.bits) == 60
+
+
+def test_a_point_of_a_sweep_is_a_point_of_the_curve():
+    from amcspice.sweep.point import run_point
+
+    chosen = {"users": 3, "antennas": 16, "channels": 5, "modulation": "16qam", "write_noise": 0.02}
+    found = run_point(
+        {"problem": "ber", "snr": 4.0, "seed": 3, "gain": 1e5, "fidelity": "dc", **chosen}
+    ).metrics
+    study = BitErrorStudy(**{k: v for k, v in chosen.items() if k != "write_noise"})
+    point = study.curve(amc.Chip(write_noise=0.02, seed=3, gain=1e5), [0.0, 4.0], seed=3).points[1]
+    assert found["ber"] == point.analog.rate
+    assert found["evm_hardware"] == pytest.approx(point.evm("hardware"))
+    assert (found["answered"], found["link_bits"]) == (1.0, sum(point.analog.bits))
+
+
+class Tensor:
+    """What an equaliser uses of a tensor of torch."""
+
+    def __init__(self, values):
+        self.values = np.asarray(values)
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        return self
+
+    def numpy(self):
+        return self.values
+
+    @property
+    def real(self):
+        return Tensor(self.values.real)
+
+    def new_tensor(self, values):
+        return Tensor(np.asarray(values, self.values.dtype))
+
+
+@pytest.mark.parametrize("detector", ["zf", "mmse"])
+def test_equaliser_stands_where_sionna_calls_its_own(detector):
+    """Symbols without bias, and their noise: of the linear estimate, written out."""
+    batch, antennas, users = (2, 3), 6, 2
+    h = gaussian((*batch, antennas, users), 0, "h")
+    h[:, 1] = h[:, 0]  # neighbours that share a channel
+    root = gaussian((antennas, antennas), 0, "s")
+    s = 0.1 * np.eye(antennas) + 0.02 * root @ root.conj().T
+    y = gaussian((*batch, antennas), 0, "y")
+    device = chip(gain=1e9)
+    covariance = np.broadcast_to(s, (*batch, antennas, antennas))
+    symbols, noise = as_equalizer(device, detector)(Tensor(y), Tensor(h), Tensor(covariance))
+    assert symbols.values.dtype == complex
+    assert noise.values.dtype == float
+    inverse = np.linalg.inv(s)
+    for at in np.ndindex(*batch):
+        H = h[at]
+        gram = H.conj().T @ inverse @ H + (np.eye(users) if detector == "mmse" else 0)
+        W = np.linalg.solve(gram, H.conj().T @ inverse)
+        gains = np.diag(W @ H)
+        W = W / gains[:, None]
+        np.testing.assert_allclose(symbols.values[at], W @ y[at], atol=1e-5)
+        # Interference and noise that are left beside the symbol.
+        left = W @ H - np.eye(users)
+        variance = np.diag(left @ left.conj().T + W @ s @ W.conj().T).real
+        np.testing.assert_allclose(noise.values[at], variance, rtol=1e-4)
+    assert len(device.matrices) == 4
+    with pytest.raises(amc.InputError, match="need"):
+        as_equalizer(device)(y, h[..., :3, :], s)
+    with pytest.raises(amc.InputError, match="zf or mmse"):
+        as_equalizer(device, "ml")
+
+
+def test_what_is_released_answers_as_before():
+    device = chip(write_noise=0.02)
+    made = device.program(scaled_gram(Rayleigh(8, 2).draw(0)), "inv", diagonal="fixed")
+    b = symbols(0, 3, 2)
+    before, operations = made.solve(b), device.ledger.operations
+    made.release()
+    np.testing.assert_array_equal(made.solve(b), before)
+    assert device.ledger.operations == operations + 3  # nothing is calibrated again
+
+
+def test_digital_work_stands_in_the_ledger():
+    """Gram matrix, matched filter, solution: flops counted by hand."""
+    H, device = Rayleigh(8, 2).draw(0), chip()
+    receiver(device, H, 0.0, Plan("digital")).detect(H @ symbols(0, 5, 2))
+    flops = {held.label: row["flops"] for held, row in device.ledger.sums("digital")}
+    assert flops["matched filter"] == 8 * 8 * 2 * 5
+    assert flops["Gram matrix"] == 8 * 8 * 3 + 4 * 4
+    assert flops["solution"] == 8 * (2**3 / 3 + 2 * 2**2 * 5)
