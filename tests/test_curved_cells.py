@@ -117,8 +117,8 @@ def test_slopes_make_the_way_to_the_rest(fidelity):
         amc.solve("inv", A, A @ x[:, 0], device=SINH, fidelity=each, relative_tolerance=1e-5)
         for each in ("flat", fidelity)
     )
-    assert ours.settling_time == pytest.approx(flat.settling_time, rel=0.01)
-    assert ours.energy == pytest.approx(flat.energy, rel=0.01)
+    assert ours.settling_time == pytest.approx(flat.settling_time, rel=0.03)
+    assert ours.energy == pytest.approx(flat.energy, rel=0.03)
     assert any("slopes that their curves have" in each for each in ours.cautions)
     assert not any("slopes that their curves have" in each for each in flat.cautions)
 
