@@ -51,6 +51,8 @@ REPLACED = {
     "nmf matrix FILE": "nmf matrix A.npy --rank 2 --out matrix",
     "nmf ratings TRAIN --test TEST": "nmf ratings u1.base --test u1.test --fidelity dc --overwrite",
     "--modulation qpsk,16qam,64qam,256qam": "--channels 3 --modulation qpsk,16qam",
+    "mimo estimate --snr 0:30:5": "mimo estimate --snr 25 --beams 12 --pilots 8 --paths 1 "
+    "--estimates 2",
     "--trials 100": "--trials 3",
     "--seeds 5": "--seeds 1 --iterations 1 --rank 2 --vary levels=4",
     "--vary write_noise=0,0.05,0.2 --vary levels=4,16,64": "--vary write_noise=0.1 --tile 16",

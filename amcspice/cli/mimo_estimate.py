@@ -53,6 +53,8 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
     settings.write_config(problem=EstimationStudy.name, snr=snr, **chosen)
     settings = settings if "fidelity" in settings.given else settings.at("dc")
     chip, figures, cautions = settings.chip(), [], []
+    # In time one estimate of 64 beams takes as long as dozens at rest.
+    chip.cost_sample = max(1, settings.verify.count)
     own = {} if settings.circuit is None else {"circuit": settings.circuit}
     with progress(len(ratios), "ratios") as advance:
         for ratio in ratios:

@@ -89,7 +89,8 @@ class Arrays:
         if self.problem == MACRO and are_complex(matrix):
             raise UnsupportedError("the macro holds non-negative matrices only, no complex ones")
         asked = PROBLEMS.choose(self.first)
-        return form_of(asked, matrix, None, self.topology, self.parameters)
+        topology = None if self.problem == MACRO else self.topology
+        return form_of(asked, matrix, None, topology, self.parameters)
 
     @property
     def first(self) -> str:
