@@ -60,7 +60,7 @@ def capacitance():
                 .from_rest.max()
                 for farad in (0.0, 2e-14, 1e-13, 2e-13)
             ]  # fmt: skip
-            lumped = {"row_capacitance": 2e-15, "capacitance": "lumped"}
+            lumped = {"row_capacitance": 2e-15, "line_capacitance": "lumped"}
             line = latency({"diagonal": diagonal}, channels=2, gbw=gbw, **lumped)
             times.append(line.from_rest.max())
             rows.append([diagonal, f"{gbw / 1e9:g} GHz", *(f"{1e9 * each:.2f}" for each in times)])

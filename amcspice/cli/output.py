@@ -42,7 +42,21 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def as_json(content: Mapping[str, Any]) -> bytes:
     """Return JSON: numbers that are not finite as null, complex ones as pairs."""
-    return orjson.dumps(content, default=_plain, option=_OPTIONS)
+    try:
+        return orjson.dumps(content, default=_plain, option=_OPTIONS)
+    except orjson.JSONEncodeError:  # holds integers beyond 64 bits
+        return orjson.dumps(_spelled(content), default=_plain, option=_OPTIONS)
+
+
+def _spelled(value: Any) -> Any:
+    """Return a value with its integers as text that is a number in JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): _spelled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(item) for item in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return orjson.Fragment(str(value).encode())
+    return value
 
 
 def _plain(value: Any) -> Any:

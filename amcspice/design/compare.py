@@ -165,8 +165,8 @@ def compare(
     >>> import numpy as np, amcspice as amc
     >>> A = np.random.default_rng(0).random((8, 3))
     >>> found = amc.compare("lstsq", A, A @ [0.5, 0.2, 0.1], write_noise="1 %", gain=1e4)
-    >>> list(found.circuits)
-    ['ginv-classic', 'ginv-compact', 'macro-ginv']
+    >>> [name for name in found.circuits if name.startswith("ginv")]
+    ['ginv-classic', 'ginv-compact']
     """
     asked = PROBLEMS.choose(problem)
     fields, parameters = split_options(options)

@@ -1,21 +1,5 @@
 """Sparse systems by a preconditioned Krylov method, and sparse vectors from few equations."""
 
-from amcspice.algorithm.sparse.preconditioner import AnalogPreconditioner, Coarse
-from amcspice.algorithm.sparse.recovery import (
-    debiased,
-    fista,
-    least_squares_on,
-    matching_pursuit,
-)
-from amcspice.algorithm.sparse.sparse_solution import SparseSolution, solve_sparse
+import lazy_loader
 
-__all__ = [
-    "AnalogPreconditioner",
-    "Coarse",
-    "SparseSolution",
-    "debiased",
-    "fista",
-    "least_squares_on",
-    "matching_pursuit",
-    "solve_sparse",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
