@@ -242,7 +242,7 @@ def test_description_is_plain(circuit_type):
     assert told["constraint"]["type"] == "NonNegative"
     assert set(told) == {"name", "shape"} | {
         field.name for field in dataclasses.fields(circuit_type)
-    } - {"matrix", "rows", "pair"}
+    } - {"matrix", "rows", "pair", "zero_bias", "tangent"}
 
 
 def test_vectors_are_columns():

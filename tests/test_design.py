@@ -103,7 +103,7 @@ def test_damping_is_that_of_two_poles():
 def test_every_circuit_that_takes_the_matrix_is_there():
     A, b = problem(signed=True)
     found = amc.compare("lstsq", A, b, seeds=3, write_noise=0.02, gbw=50e6)
-    assert set(found.circuits) == {"ginv-classic", "ginv-compact"}
+    assert set(found.circuits) == {"ginv-classic", "ginv-compact", "chain-detector"}
     assert set(found.circuits) | set(found.refused) == set(amc.CIRCUITS)
     assert "non-negative matrices only" in found.refused["macro-ginv"]
     assert "does not solve lstsq" in found.refused["mvm"]

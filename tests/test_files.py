@@ -196,6 +196,7 @@ def test_a_substituted_process_is_written_to(tmp_path):
 ELSEWHERE = {
     "files.py": "this is the place",
     "engine/ngspice/process.py": "a deck in a temporary folder",
+    "engine/ngspice/installation.py": "a deck in a temporary folder",
     "engine/waveform_file.py": "its writers get the temporary path",
 }
 

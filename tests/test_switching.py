@@ -8,6 +8,7 @@ import scipy.optimize
 import amcspice as amc
 from amcspice.errors import InputError
 from amcspice.programming.pulse import Pulse
+from amcspice.programming.pulsed import SelectedCells
 
 CELL = amc.SwitchingCell()
 SCHEDULE = amc.WriteVerify()
@@ -18,7 +19,7 @@ KP, VTO, GAMMA, PHI, LAMBDA = 200e-6, 0.5, 0.4, 0.7, 0.02
 def pulse(amplitude, state, cell=CELL, schedule=SCHEDULE):
     count = len(amplitude)
     drawn = {name: np.full(count, value) for name, value in NOMINAL.items()}
-    return Pulse(cell, schedule, np.asarray(amplitude, float), np.asarray(state, float), drawn)
+    return Pulse(SelectedCells(cell), schedule, np.asarray(amplitude, float), np.asarray(state, float), drawn)
 
 
 def run(pulse, simulator):
@@ -121,7 +122,7 @@ def test_energy_of_a_pulse_is_that_of_a_resistor(batch):
     still = amc.SwitchingCell(selector_width=1e5, set_rate=1e-3, reset_rate=1e-3)
     drawn = {name: np.full(2, value) for name, value in NOMINAL.items()}
     drawn["kset"] = drawn["kreset"] = np.full(2, 1e-3)
-    pulse_and_read = Pulse(still, SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn)
+    pulse_and_read = Pulse(SelectedCells(still), SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn)
     result = run(pulse_and_read, batch)
     conductance = still.g_off + 0.5 * (still.g_on - still.g_off)
     expected = conductance * 1.2**2 * (SCHEDULE.set_width + 2 * SCHEDULE.edge / 3)

@@ -64,6 +64,11 @@ class Pins:
         return self._incidence(self.plus) - self._incidence(self.minus)
 
     @property
+    def outputs(self) -> Array:
+        """Which port each amplifier drives, shape (k, P)."""
+        return self._incidence(self.out)
+
+    @property
     def inputs(self) -> Array:
         """Number of amplifier inputs at each port, shape (P,)."""
         pins = np.concatenate([self.plus, self.minus])

@@ -36,7 +36,7 @@ class PreparedNullor:
         self.batch, self.runs_away = batch, np.zeros(1, bool)
         pins = Pins.of(batch.circuit, batch.models[0])
         zero = np.zeros((len(pins.out), len(pins.out)))
-        self.system = np.block([[batch.conductance[0], -pins.out.T], [pins.difference, zero]])
+        self.system = np.block([[batch.conductance[0], -pins.outputs.T], [pins.difference, zero]])
 
     def run(self, drive, lead=0, forecast=None, *, waveforms=True):
         into = drive.into[0, lead:]
