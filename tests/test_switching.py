@@ -19,7 +19,9 @@ KP, VTO, GAMMA, PHI, LAMBDA = 200e-6, 0.5, 0.4, 0.7, 0.02
 def pulse(amplitude, state, cell=CELL, schedule=SCHEDULE):
     count = len(amplitude)
     drawn = {name: np.full(count, value) for name, value in NOMINAL.items()}
-    return Pulse(SelectedCells(cell), schedule, np.asarray(amplitude, float), np.asarray(state, float), drawn)
+    return Pulse(
+        SelectedCells(cell), schedule, np.asarray(amplitude, float), np.asarray(state, float), drawn
+    )
 
 
 def run(pulse, simulator):
@@ -122,7 +124,9 @@ def test_energy_of_a_pulse_is_that_of_a_resistor(batch):
     still = amc.SwitchingCell(selector_width=1e5, set_rate=1e-3, reset_rate=1e-3)
     drawn = {name: np.full(2, value) for name, value in NOMINAL.items()}
     drawn["kset"] = drawn["kreset"] = np.full(2, 1e-3)
-    pulse_and_read = Pulse(SelectedCells(still), SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn)
+    pulse_and_read = Pulse(
+        SelectedCells(still), SCHEDULE, np.array([1.2, -1.2]), np.full(2, 0.5), drawn
+    )
     result = run(pulse_and_read, batch)
     conductance = still.g_off + 0.5 * (still.g_on - still.g_off)
     expected = conductance * 1.2**2 * (SCHEDULE.set_width + 2 * SCHEDULE.edge / 3)
