@@ -138,7 +138,7 @@ class ProblemSet:
         analysis = self.in_time if in_time else self.at_rest
         try:
             runs = simulate_many(circuits, [each.vectors for each in posed], analysis)
-        except (UnstableError, SimulationError) as error:
+        except (UnstableError, SimulationError, InputError) as error:  # also lines left bare
             none = np.full(count, np.inf)
             return Outcome(none, none, f"a circuit has no answer: {error}")
         squares, times = np.zeros((count, draws)), np.zeros((count, draws))
