@@ -383,9 +383,9 @@ def stability_figure():
 def update_figure():
     return view.update_cost(
         {
-            "typical,\n1 step": updated("typical", 1),
-            "typical,\n12 steps": updated("typical", 12),
-            "best,\n1 step": updated("best", 1),
+            "typical,\n1 step": updated("typical", 1).groups,
+            "typical,\n12 steps": updated("typical", 12).groups,
+            "best,\n1 step": updated("best", 1).groups,
         },
         title="one update of the factors of the network on letters",
     )

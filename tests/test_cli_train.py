@@ -63,7 +63,10 @@ def test_a_comparison_writes_what_it_promises(tmp_path):
     assert content["writing"]["energy_j"] > 0
     assert content["writing"]["energy_over_solving"] > 1
     assert json.loads((out / "training.json").read_text())["saving"] == content["saving"]
-    assert {"learning.png", "run.json", "training.json"} <= set(files(out))
+    assert {"learning.png", "cost.png", "run.json", "training.json"} <= set(files(out))
+    (took,) = content["cost"].values()
+    energy = content["writing"]["energy_j"] + content["writing"]["solving_energy_j"]
+    assert sum(each["energy_j"] for each in took.values()) == pytest.approx(energy, rel=1e-9)
     assert "kfac saves" in done.stdout
     assert "writing over solving" in done.stdout
     # The same again, resumed from what was kept, and another run refused.

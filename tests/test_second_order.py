@@ -119,7 +119,7 @@ def test_times_of_a_core_follow_powers_between_and_cubes_beyond(monkeypatch):
 
 def test_plots_say_what_they_are_given():
     cost = Cost(stated_factors(32, 2, 64), TYPICAL)
-    figure = view.update_cost({"typical": cost})
+    figure = view.update_cost({"typical": cost.groups})
     told = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
     assert f"{cost.writing_over_operations[0]:.3g} x" in told
     heights = sum(bar.get_height() for bar in figure.axes[0].patches)

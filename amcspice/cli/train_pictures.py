@@ -45,7 +45,9 @@ __all__ = ["digits", "letters"]
 USUAL = "-usual"
 """What names of entrants end with that take what libraries do."""
 
-FILES = ("training.json", "learning.png", "training.checkpoint.npz", "tuning.checkpoint.npz")
+FILES = (
+    "training.json", "learning.png", "cost.png", "training.checkpoint.npz", "tuning.checkpoint.npz",
+)  # fmt: skip
 
 
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +90,7 @@ def letters(file: Path, **options: Any) -> None:
     said of K-FAC, where it is among them; the others have the best of their grids.  Arrays are
     simulated at dc unless --fidelity says otherwise.
 
-    Writes to DIR: training.json, learning.png and run.json.
+    Writes to DIR: training.json, learning.png, with arrays cost.png, and run.json.
     """
     _compare(read_letters(file), "train letters", **options)
 
@@ -142,7 +144,8 @@ def _compare(
         tuple(entrants), outcomes, numbers, study.target_loss, study.target_accuracy
     )
     result = {
-        "problem": problem, **comparison.to_json(), "seed": settings.seed, "settings": inputs,
+        "problem": problem, **comparison.to_json(), "cost": _cost(comparison),
+        "seed": settings.seed, "settings": inputs,
         "provenance": {"wall_time_s": time.perf_counter() - started},
     }  # fmt: skip
     write_json(path / "training.json", result)
@@ -193,11 +196,24 @@ def _tuned(
     return replace(entrant, optimiser=best_setting(entrant.optimiser.name, grid, tried, target))
 
 
+def _cost(comparison: Comparison) -> dict[str, Any]:
+    """Return what inverses of a training took, by entrant with arrays and by group."""
+    return {
+        name: {group: total.to_json() for group, total in groups.items()}
+        for name, groups in comparison.groups().items()
+    }
+
+
 def _draw(comparison: Comparison, path: Path) -> None:
     from amcspice.view import save
+    from amcspice.view.second_order import update_cost
     from amcspice.view.training import learning
 
     save(learning(comparison), path / "learning.png")
+    groups = comparison.groups()
+    if groups:
+        title = "inverses of a training on the chip"
+        save(update_cost(groups, title=title), path / "cost.png")
 
 
 def _show(comparison: Comparison, path: Path, *, stderr: bool) -> None:

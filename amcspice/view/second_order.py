@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from amcspice.circuit.base import Array
-from amcspice.system import Cost
+from amcspice.system.cost import Totals
 from amcspice.view.style import COLOURS, DASHES, MARKERS, prefix, styled
 
 __all__ = ["break_even", "gain_maps", "stability", "update_cost"]
@@ -21,18 +22,17 @@ LEVELS = (1.0, 1.2, 1.5, 2.0, 3.0, 5.88, 10.0, 20.0)
 
 
 @styled
-def update_cost(costs: Mapping[str, Cost], *, title: str = "") -> Figure:
+def update_cost(groups: Mapping[str, Mapping[str, Totals]], *, title: str = "") -> Figure:
     """Stack writing, operations, digital work and memory of updates, in time and in energy.
 
     Parameters
     ----------
-    costs : mapping
-        Costs by name.
+    groups : mapping
+        ``Cost.groups`` by name.
     title : str
     """
-    figure = Figure(figsize=(4.0 + 1.4 * len(costs), 4.2), layout="constrained")
+    figure = Figure(figsize=(4.0 + 1.4 * len(groups), 4.2), layout="constrained")
     figure.suptitle(title or "an update of all factors")
-    groups = {name: cost.groups for name, cost in costs.items()}
     for axes, (what, unit) in zip(
         figure.subplots(1, 2), (("time", "s"), ("energy", "J")), strict=True
     ):
@@ -44,8 +44,9 @@ def update_cost(costs: Mapping[str, Cost], *, title: str = "") -> Figure:
             axes.bar(list(groups), heights, bottom=bottom, width=0.6, label=part,
                      color=COLOURS[number])  # fmt: skip
             bottom += heights
-        for place, (cost, total) in enumerate(zip(costs.values(), totals, strict=True)):
-            ratio = cost.writing_over_operations[0 if what == "time" else 1]
+        for place, (made, total) in enumerate(zip(groups.values(), totals, strict=True)):
+            writing, operations = (getattr(made[name], what) for name in ("writing", "operations"))
+            ratio = writing / operations if operations else math.nan
             axes.annotate(f"writing\n{ratio:.3g} x\noperations", (place, factor * total),
                           ha="center", va="bottom", fontsize=8)  # fmt: skip
         axes.set_ylabel(f"{what} ({letter}{unit})")

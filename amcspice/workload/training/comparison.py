@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit.base import Array
+from amcspice.system.cost import Totals
 from amcspice.workload.training.trial import Entrant, Outcome
 
 __all__ = ["Comparison", "Saving", "spread"]
@@ -190,6 +191,24 @@ class Comparison:
             "time_over_solving": _ratio(time, solving),
             "energy_over_solving": _ratio(energy, joules),
         }  # fmt: skip
+
+    def groups(self) -> dict[str, dict[str, Totals]]:
+        """Return what inverses took, by entrant with arrays and by group, mean of its trainings."""
+        accounts = {
+            name: [each.account for each in several if each.account is not None]
+            for name, several in self.outcomes.items()
+        }
+        return {
+            name: {
+                group: Totals(
+                    float(np.mean([each.groups[group].time for each in several])),
+                    float(np.mean([each.groups[group].energy for each in several])),
+                )
+                for group in several[0].groups
+            }
+            for name, several in accounts.items()
+            if several
+        }
 
 
 def _ratio(part: float, whole: float) -> float:

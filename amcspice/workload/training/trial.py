@@ -15,6 +15,7 @@ from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.algorithm.curvature import AnalogInverse, ExactInverse
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.system import Chip
+from amcspice.system.cost import Totals
 from amcspice.workload.training.course import Course, train
 from amcspice.workload.training.optimisers import Optimiser
 from amcspice.workload.training.pictures import Pictures
@@ -83,6 +84,8 @@ class Account:
         Right-hand sides.
     writing_time, writing_energy, solving_time, solving_energy : float
         Of all of them [s], [J]; solving as long as it is known.
+    groups : mapping of str to Totals
+        The same by what took it, see `amcspice.system.Cost`.
     """
 
     writings: int
@@ -93,6 +96,13 @@ class Account:
     writing_energy: float
     solving_time: float
     solving_energy: float
+    groups: Mapping[str, Totals]
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Account:
+        """Return what `dataclasses.asdict` made plain."""
+        groups = {name: Totals(**totals) for name, totals in values["groups"].items()}
+        return cls(**{**values, "groups": groups})
 
     @classmethod
     def of(cls, chip: Chip, inverses: Sequence[AnalogInverse]) -> Account:
@@ -108,6 +118,7 @@ class Account:
             whole.energy - rest.energy,
             rest.time,
             rest.energy,
+            cost.groups,
         )
 
 
@@ -142,7 +153,7 @@ class Outcome:
         loss = np.array([float(each) for each in values["loss"]])
         course = Course(loss, np.array(values["accuracy"]), values["failure"])
         account = values["account"]
-        return cls(course, None if account is None else Account(**account))
+        return cls(course, None if account is None else Account.from_json(account))
 
 
 @dataclass(frozen=True, eq=False)
