@@ -53,7 +53,8 @@ def update_cost(groups: Mapping[str, Mapping[str, Totals]], *, title: str = "") 
         axes.set_ylim(top=1.3 * factor * max(totals, default=1.0))
         axes.grid(visible=False, axis="x")
         axes.tick_params(axis="x", rotation=20 if len(groups) > 2 else 0)
-    axes.legend(loc="upper right")
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
 
 
