@@ -142,6 +142,7 @@ def folder(tmp_path, monkeypatch):
     letters.write(tmp_path / "letters.mat")
     titles = "".join(f"{item}|Film {item}\n" for item in range(1, 500))
     (tmp_path / "u.item").write_text(titles)
+    (tmp_path / "models").symlink_to(ROOT / "models")
     (tmp_path / "sweeps").mkdir()
     for path in (ROOT / "sweeps").glob("*.toml"):
         (tmp_path / "sweeps" / path.name).write_text(small(path.read_text()))
