@@ -318,6 +318,16 @@ def test_cells_without_a_parameter_say_so():
     assert "no such parameter" in found.answers["write_noise"].reason
 
 
+def test_what_comes_to_no_rest_cannot_be_met():
+    """Errors that are not known are no errors of zero, and not a matter of settling."""
+    problems = [problem("nnls", 6, 2, seed) for seed in range(10)]
+    found = amc.require("nnls", problems, error="2 %", stuck_off=0.2)
+    for answer in found.answers.values():
+        assert not answer.reachable
+        assert answer.error == np.inf
+        assert "comes to no rest" in answer.reason
+
+
 def test_require_refuses():
     problems = [problem("mvm", 4, 4)]
     with pytest.raises(amc.InputError, match="error"):
