@@ -328,6 +328,20 @@ def test_what_comes_to_no_rest_cannot_be_met():
         assert "comes to no rest" in answer.reason
 
 
+def test_one_problem_has_no_spread():
+    found = amc.require("mvm", [problem("mvm", 4, 4)], error="2 %")
+    assert all(np.isnan(answer.spread) for answer in found.answers.values())
+    assert "+-" not in str(found)
+
+
+def test_problems_that_do_not_differ_have_a_spread_of_zero():
+    found = bisect(
+        lambda value: Outcome(np.full(8, (value / 3) ** 2), np.zeros(8)),
+        Bound((0.0,), 1e-6, 1e3), Limit(0.05),
+    )  # fmt: skip
+    assert found.spread == 0.0
+
+
 def test_require_refuses():
     problems = [problem("mvm", 4, 4)]
     with pytest.raises(amc.InputError, match="error"):
