@@ -128,6 +128,15 @@ def test_what_no_circuit_takes_is_refused():
         amc.compare("lstsq", np.ones((3, 2)), np.ones(3), write_nose=0.1)
 
 
+def test_lines_left_bare_refuse_one_circuit_not_all():
+    A, b = problem(m=12, n=2)
+    found = amc.compare("lstsq", A, b, stuck_off=0.4, seeds=10, seed=0)
+    assert "chain-detector" in found.circuits
+    assert "connected to nothing" in found.refused["ginv-compact"]
+    with pytest.raises(amc.InputError, match=r"^seeds = 0"):
+        amc.compare("lstsq", A, b, seeds=0)
+
+
 def criteria(error=0.1, settling=1e-6, energy=1e-9, amplifiers=10, pole=0.0, spread=0.0):
     return Criteria(error, spread, settling, energy, amplifiers, pole, "write_noise", 0.6)
 
