@@ -128,6 +128,15 @@ def test_what_no_circuit_takes_is_refused():
         amc.compare("lstsq", np.ones((3, 2)), np.ones(3), write_nose=0.1)
 
 
+def test_lines_left_bare_refuse_one_circuit_not_all():
+    A, b = problem(m=12, n=2)
+    found = amc.compare("lstsq", A, b, stuck_off=0.4, seeds=10, seed=0)
+    assert "chain-detector" in found.circuits
+    assert "connected to nothing" in found.refused["ginv-compact"]
+    with pytest.raises(amc.InputError, match=r"^seeds = 0"):
+        amc.compare("lstsq", A, b, seeds=0)
+
+
 def criteria(error=0.1, settling=1e-6, energy=1e-9, amplifiers=10, pole=0.0, spread=0.0):
     return Criteria(error, spread, settling, energy, amplifiers, pole, "write_noise", 0.6)
 
@@ -235,8 +244,8 @@ def test_settling_counts_beside_the_error():
     assert 8.0 <= found.value <= 8.0 * 1.03
 
 
-def test_scan_does_not_believe_one_lucky_number():
-    errors = {None: 0.0, 2: 0.5, 3: 0.05, 4: 0.3, 5: 0.2, 6: 0.09, 7: 0.08, 8: 0.07, 9: 0.01}
+def test_scan_does_not_believe_two_lucky_numbers():
+    errors = {None: 0.0, 2: 0.5, 3: 0.05, 4: 0.06, 5: 0.2, 6: 0.09, 7: 0.08, 8: 0.07, 9: 0.01}
     found = scan(
         lambda value: Outcome(np.full(4, errors[value] ** 2), np.zeros(4)),
         [2, 3, 4, 5, 6, 7, 8, 9], Limit(0.1),
@@ -318,6 +327,30 @@ def test_cells_without_a_parameter_say_so():
     assert "no such parameter" in found.answers["write_noise"].reason
 
 
+def test_what_comes_to_no_rest_cannot_be_met():
+    """Errors that are not known are no errors of zero, and not a matter of settling."""
+    problems = [problem("nnls", 6, 2, seed) for seed in range(10)]
+    found = amc.require("nnls", problems, error="2 %", stuck_off=0.2)
+    for answer in found.answers.values():
+        assert not answer.reachable
+        assert answer.error == np.inf
+        assert "comes to no rest" in answer.reason
+
+
+def test_one_problem_has_no_spread():
+    found = amc.require("mvm", [problem("mvm", 4, 4)], error="2 %")
+    assert all(np.isnan(answer.spread) for answer in found.answers.values())
+    assert "+-" not in str(found)
+
+
+def test_problems_that_do_not_differ_have_a_spread_of_zero():
+    found = bisect(
+        lambda value: Outcome(np.full(8, (value / 3) ** 2), np.zeros(8)),
+        Bound((0.0,), 1e-6, 1e3), Limit(0.05),
+    )  # fmt: skip
+    assert found.spread == 0.0
+
+
 def test_require_refuses():
     problems = [problem("mvm", 4, 4)]
     with pytest.raises(amc.InputError, match="error"):
@@ -338,6 +371,15 @@ def test_command_require():
     assert content["problems"] == 3
     assert {"value", "spread", "reachable"} <= set(content["answers"]["write_noise"])
     assert content["answers"]["levels"]["value"] >= 2
+
+
+def test_command_require_draws_problems_from_the_seed():
+    asked = ("require", "mvm", "--shape", "4x4", "--problems", "2", "--error", "3 %")
+    gains = [
+        json.loads(run(*asked, "--seed", seed, "--json", "-").stdout)["answers"]["gain"]
+        for seed in ("0", "1")
+    ]
+    assert gains[0]["relative_error"] != pytest.approx(gains[1]["relative_error"], rel=1e-6)
 
 
 def test_command_require_refuses(tmp_path):

@@ -162,6 +162,18 @@ def test_of_vectors_that_add_up_shares_are_exact():
     assert budget.circuit == 0.0
 
 
+def test_spread_of_an_error_is_that_of_its_draws():
+    """Of draws close to each other: the standard error of their mean."""
+    every = 0.1 * (1 + 1e-3 * np.random.default_rng(0).standard_normal((50, 1)))
+    none = np.zeros_like(every)
+    outermost = Outermost(every, none, {"wires": every}, {"wires": none})
+    budget = ErrorBudget.of(outermost, drawn=True, range_choice="fixed")
+    assert budget.spread == pytest.approx(every.std(ddof=1) / 50**0.5, rel=1e-2)
+    scattered = Outermost(np.array([[0.1], [0.3]]), none[:2], {}, {})
+    needed = ErrorBudget.of(scattered, drawn=True, range_choice="fixed").draws_needed
+    assert needed == 32  # mean square 0.05 +- 0.04: 40 % of the error by two draws
+
+
 class Game:
     """Runs no circuit: errors by a formula that does not superpose."""
 

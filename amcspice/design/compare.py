@@ -16,7 +16,7 @@ from amcspice.design.budget import ErrorBudget
 from amcspice.design.error_budget import SEEDS, error_budget
 from amcspice.design.margin import StabilityMargin, stability_margin
 from amcspice.engine import Analysis, get_backend, split_options
-from amcspice.errors import InputError, SimulationError, UnstableError, UnsupportedError
+from amcspice.errors import InputError, SimulationError, UnsupportedError
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import simulate
 from amcspice.simulation.solve import PosedProblem, pose
@@ -183,11 +183,14 @@ def compare(
             progress(name)
         try:
             circuits[name] = _candidate(each, analysis, seeds, seed)
-        except (UnstableError, SimulationError) as error:
+        except (InputError, SimulationError) as error:  # also lines left bare by bad cells
             refused[name] = str(error)
     if not circuits:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
-        raise InputError(f"no circuit takes this problem: {reasons}")
+        reasons = list(dict.fromkeys(refused[name] for name in posed))
+        if len(reasons) == 1:
+            raise InputError(reasons[0])
+        told = "; ".join(f"{name}: {refused[name]}" for name in posed)
+        raise InputError(f"no circuit takes this problem: {told}")
     ranked = dict(sorted(circuits.items(), key=lambda pair: pair[1].budget.error))
     criteria = {name: each.criteria() for name, each in ranked.items()}
     gbw = next(iter(posed.values())).circuit.opamp.gbw

@@ -25,6 +25,9 @@ CLOSE = 1.03
 RESAMPLED = 200
 """Sets of problems that the spread of an answer is taken over."""
 
+ROUNDING = 1e-9
+"""Relative differences up to here are those of arithmetic."""
+
 IN_A_ROW = 3
 """Numbers of levels, one after the other, that must all meet the limit."""
 
@@ -165,13 +168,14 @@ def _spread_of_crossing(tried: dict[Value, Outcome], limit: Limit) -> float:
     values = np.array(sorted(value for value in tried if value), dtype=float)
     outcomes = [tried[value] for value in values]
     usable = [k for k, each in enumerate(outcomes) if np.isfinite(limit.use(each))]
-    if len(usable) < 2:
+    if len(usable) < 2 or len(outcomes[0].squares) < 2:
         return float("nan")
     crossings = []
     for problems in _resampled(len(outcomes[0].squares)):
         uses = np.log([max(limit.use(outcomes[k], problems), 1e-12) for k in usable])
         crossings.append(_crossing(np.log(values[usable]), uses))
-    return float(np.std(np.exp(crossings)))
+    found = np.exp(crossings)
+    return float(np.std(found)) if np.ptp(found) > ROUNDING * found.max() else 0.0
 
 
 def _crossing(values: Array, uses: Array) -> float:
@@ -213,7 +217,8 @@ def scan(evaluate: Callable[[Value], Outcome], ladder: Sequence[int], limit: Lim
         for problems in _resampled(len(tried[None].squares))
     ]
     answers = [_first_in_a_row(numbers, each) for each in uses]
-    return Worst(found, True, found == ladder[0], float(np.std(answers)), tried)
+    spread = float(np.std(answers)) if len(tried[None].squares) > 1 else float("nan")
+    return Worst(found, True, found == ladder[0], spread, tried)
 
 
 def _first_in_a_row(numbers: Sequence[int], uses: Sequence[float]) -> int:

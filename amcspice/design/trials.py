@@ -146,6 +146,9 @@ class ProblemSet:
             place, measured = divmod(number, draws), run.measurement
             refuse_zero(each.form.restore(measured.answer))
             squares[place] = np.mean(measured_errors(measured, each.form) ** 2)
+            if np.isnan(squares[place]):
+                none = np.full(count, np.inf)
+                return Outcome(none, none, "a right-hand side comes to no rest")
             if in_time:
                 settled = np.where(np.isnan(measured.settling_time), np.inf, measured.settling_time)
                 times[place] = settled.max()
