@@ -137,6 +137,11 @@ BAD = {
     "nan": ({"fea": np.full((24, 320), np.nan)}, "picture 0 holds nan at row 0, column 0"),
     "one class": ({"classes": 1}, "1 class in 8 pictures; training needs two or more"),
     "empty split": ({"each": 1}, "leaves 1 to train on and 0 held out: both need one at least"),
+    "no label": ({"gnd": np.where(np.arange(24) == 5, np.nan, 11.0)}, "label 5 of gnd is nan"),
+    "half a label": ({"gnd": np.full((24, 1), 11.5)}, "label 0 of gnd is 11.5: all must be whole"),
+    "endless": ({"gnd": np.full((24, 1), np.inf)}, "label 0 of gnd is inf: all must be whole"),
+    "huge": ({"fea": np.eye(24, 320) * 1e200}, "the largest pixel, 1e+200"),
+    "tiny": ({"fea": np.eye(24, 320) * 1e-200}, "the largest pixel, 1e-200"),
     "text": ({"gnd": np.array(["A"] * 24)}, "fea and gnd must hold numbers"),
 }
 
