@@ -279,7 +279,35 @@ def test_what_cannot_be_used_is_refused():
         ExactInverse().program([[1.0, 2.0], [2.0, 1.0]])
     with pytest.raises(amc.InputError, match="refine = -1"):
         AnalogInverse(amc.Chip(), refine=-1)
+    for size in ("8", 0, True):
+        with pytest.raises(amc.InputError, match=r"array_size = .*: must be a whole number from 1"):
+            AnalogInverse(amc.Chip(), array_size=size)
     inverse = AnalogInverse(amc.Chip())
     inverse.program(np.eye(3))
     with pytest.raises(amc.InputError, match="2 rows"):
         inverse.solve([1.0, 2.0])
+
+
+@pytest.mark.parametrize("foresee", [False, True])
+@pytest.mark.parametrize(
+    ("matrix", "mean"), [([[1.0, 2.0], [2.0, 1.0]], None), ([[4.0, 1.0], [1.0, 2.0]], [1.9, -1.3])]
+)
+def test_what_is_not_definite_is_refused_and_not_damped(matrix, mean, foresee):
+    inverse = AnalogInverse(amc.Chip(), "A1", foresee=foresee)
+    with pytest.raises(amc.InputError, match=r"A1: .* not positive definite: damp it more"):
+        inverse.program(matrix, mean)
+    assert inverse.damped == 0
+
+
+def test_nothing_is_solved_with_what_was_not_written_to_the_end(monkeypatch):
+    inverse = AnalogInverse(amc.Chip())
+    inverse.program(np.eye(2))
+    with pytest.raises(amc.InputError, match="finite"):  # nothing was written
+        inverse.program(np.full((2, 2), np.nan))
+    assert inverse.solve([1.0, 0.0]) == pytest.approx([1, 0], abs=1e-4)
+    with monkeypatch.context() as patch:
+        patch.setattr(inverse, "_ask", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            inverse.program([[4.0, 1.0], [1.0, 2.0]], [0.5, 0.5])
+    with pytest.raises(amc.InputError, match="program it first"):
+        inverse.solve([1.0, 0.0])
