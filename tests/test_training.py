@@ -325,6 +325,9 @@ def test_noise_is_studied_beside_exact_inverses_and_the_limit_that_is_foretold()
     lost = replace(study, exact=np.array([np.nan]))
     assert np.isnan(lost.lost("mean kept digital"))
     assert "do not come to a loss of 0.5 within 4 epochs" in lost.cautions[0]
+    assert not replace(study, exact=np.array([2.6])).cautions
+    short = replace(study, exact=np.array([2.8])).cautions
+    assert "4 epochs are fewer than 1.5 times those of exact inverses, 4.20" in short[0]
     # Without the mean the array is far better conditioned, and bears more.
     raw, kept = study.limits.values()
     assert kept[1] > raw[1]
