@@ -152,6 +152,13 @@ def test_gains_from_the_command_line_are_those_of_the_steps(tmp_path):
     assert found["break_even_width"] == break_even_width(core, TYPICAL)
 
 
+def test_a_break_even_below_what_was_measured_is_told_as_one():
+    outcome = CliRunner().invoke(
+        main, ["train", "gain", "--technology", "best", "--widths", "64", "--batches", "64"]
+    )
+    assert "on the chip from 16 rows on, or fewer, writing counted" in outcome.output
+
+
 def test_gains_of_no_widths_are_refused():
     for widths, batches in (([], [64]), ([64, 32], [64]), ([64], [0])):
         with pytest.raises(amc.InputError, match="ascending"):
