@@ -195,3 +195,17 @@ def test_a_training_is_a_problem_of_sweeps(tmp_path):
     exact = run_point({**point, "inverse": "exact"}).metrics
     assert exact["epochs_to_target"] == pytest.approx(metrics["epochs_to_target"], rel=0.1)
     assert np.isnan(exact["writings"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--write-noise", 0.1], "--write-noise: --noises say it"),
+        (["--keep-mean"], "--keep-mean: both are run"),
+        (["--noises", "0,0.1"], "numbers above 0 and below 1"),
+    ],
+)
+def test_what_a_study_of_noise_does_not_take_is_refused(words, message, tmp_path):
+    words = ["--epochs", 1, "--seeds", 1, "--jobs", 1, "--out", tmp_path / "out", *words]
+    refused(run("train", "noise", *words), message)
+    assert not (tmp_path / "out").exists()
