@@ -43,6 +43,9 @@ def test_a_split_takes_from_every_class_and_nothing_twice():
     np.testing.assert_array_equal(np.bincount(both), np.bincount(held.labels))
     expected = np.round(0.25 * np.bincount(held.labels))
     np.testing.assert_array_equal(np.bincount(examples.held_out_labels), expected)
+    # What is held out has no part in the scale.
+    assert examples.inputs.mean() == pytest.approx(0, abs=1e-12)
+    assert examples.inputs.std() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_comparison_writes_what_it_promises(tmp_path):

@@ -9,6 +9,7 @@ import scipy.linalg
 import amcspice as amc
 from amcspice.algorithm import AnalogInverse, ExactInverse
 from amcspice.algorithm.curvature import SAFE, Equilibrated, outlook
+from amcspice.algorithm.curvature.stability import damping_for
 from amcspice.errors import UnstableError
 
 SHARP = {"gain": 1e9, "opamp": "onchip-1g"}
@@ -186,6 +187,14 @@ def test_damping_is_raised_where_no_draw_would_settle():
     foreseen = AnalogInverse(amc.Chip(write_noise=0.12, seed=1, opamp="onchip-1g"), foresee=True)
     foreseen.program(M)
     assert (foreseen.unstable, foreseen.damping) == (0, inverse.damping)
+
+
+def test_damping_is_of_the_size_of_the_diagonal():
+    device = amc.Memristor(write_noise=0.1)
+    M = np.eye(8) + 0.95 * (np.ones((8, 8)) - np.eye(8))
+    unit, ten = damping_for(M, device)[0], damping_for(10 * M, device)[0]
+    assert ten == pytest.approx(10 * unit)
+    assert outlook(10 * M + ten * np.eye(8), device).safe
 
 
 def test_what_no_damping_helps_is_refused_and_told():

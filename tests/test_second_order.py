@@ -64,6 +64,13 @@ def test_a_chip_of_no_time_gives_the_limit_and_writing_takes_from_it():
     once, seldom = LayerStep(200, 64), LayerStep(200, 64, 10)
     parts = [step.analog(CORE, TYPICAL)["writing"] for step in (once, seldom)]
     assert parts[0] == pytest.approx(10 * parts[1])
+    for step in (once, seldom):  # J of what writing adds, a step
+        groups = Cost(stated_factors(200, 2, 400), TYPICAL).groups
+        core = TYPICAL["core_power"] * sum(step.digital(CORE).values())
+        more, less = (
+            core / step.energy_gain(CORE, TYPICAL, writing=writing) for writing in (True, False)
+        )
+        assert more - less == pytest.approx(groups["writing"].energy / step.every)
 
 
 def test_stated_work_is_what_the_ledger_of_an_inverse_says():

@@ -106,6 +106,19 @@ def test_direction_inverts_the_kronecker_product():
     np.testing.assert_allclose(layer.mean / layer.mean[-1], a.mean(axis=(0, 1)), atol=1e-12)
 
 
+def test_curvature_is_made_with_drawn_labels_and_not_with_those_of_the_data():
+    draw = np.random.default_rng(0)
+    net = NETWORKS["mlp"]((3, 2, 1), 3)
+    weights, labels = net.start(draw), np.zeros(40, int)
+    trace = net.forward(weights, net.rows(draw.standard_normal((40, 3, 2, 1))))
+    drawn = trace.signals(trace.sample(np.random.default_rng(1)))
+    at_work = KFAC().begin(net, ExactInverse, np.random.default_rng(1))
+    at_work.step(weights, trace, labels)
+    for layer, g in zip(at_work.layers, drawn, strict=True):
+        g = g.reshape(-1, g.shape[-1])
+        np.testing.assert_allclose(layer.G, g.T @ g / len(g), atol=1e-15)
+
+
 def test_factors_are_a_plain_mean_first_and_forget_later():
     draw = np.random.default_rng(0)
     layer, squares = LayerCurvature("layer", ExactInverse, 0.75), draw.random(12)
