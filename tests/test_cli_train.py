@@ -43,6 +43,9 @@ def test_a_split_takes_from_every_class_and_nothing_twice():
     np.testing.assert_array_equal(np.bincount(both), np.bincount(held.labels))
     expected = np.round(0.25 * np.bincount(held.labels))
     np.testing.assert_array_equal(np.bincount(examples.held_out_labels), expected)
+    # What is held out has no part in the scale.
+    assert examples.inputs.mean() == pytest.approx(0, abs=1e-12)
+    assert examples.inputs.std() == pytest.approx(1, abs=1e-12)
 
 
 def test_a_comparison_writes_what_it_promises(tmp_path):
@@ -140,6 +143,11 @@ BAD = {
     "nan": ({"fea": np.full((24, 320), np.nan)}, "picture 0 holds nan at row 0, column 0"),
     "one class": ({"classes": 1}, "1 class in 8 pictures; training needs two or more"),
     "empty split": ({"each": 1}, "leaves 1 to train on and 0 held out: both need one at least"),
+    "no label": ({"gnd": np.where(np.arange(24) == 5, np.nan, 11.0)}, "label 5 of gnd is nan"),
+    "half a label": ({"gnd": np.full((24, 1), 11.5)}, "label 0 of gnd is 11.5: all must be whole"),
+    "endless": ({"gnd": np.full((24, 1), np.inf)}, "label 0 of gnd is inf: all must be whole"),
+    "huge": ({"fea": np.eye(24, 320) * 1e200}, "the largest pixel, 1e+200"),
+    "tiny": ({"fea": np.eye(24, 320) * 1e-200}, "the largest pixel, 1e-200"),
     "text": ({"gnd": np.array(["A"] * 24)}, "fea and gnd must hold numbers"),
 }
 
@@ -168,6 +176,9 @@ def test_what_is_no_file_of_letters_is_refused_and_nothing_written(name, tmp_pat
         (["--optimizer", "sgdm,adam", "--learning-rate", 0.1], "--learning-rate: of which one?"),
         (["--tune", "--damping", 0.1], "--damping: --tune finds what is best"),
         (["--levels", 16], "--levels: of arrays, which --inverse analog alone has"),
+        (["--no-keep-mean"], "--keep-mean: of arrays, which --inverse analog alone has"),
+        (["--array-size", 8], "--array-size: of arrays, which --inverse analog alone has"),
+        (["--refinement-steps", 1], "--refinement-steps: of arrays"),
         (["--circuit", "inv", "--inverse", "analog"], "factors stand in inv-compensated"),
         (["--verify", 3, "--inverse", "analog"], "trainings verify nothing"),
         (["--held-out", 1], "must be below 1"),
@@ -190,3 +201,17 @@ def test_a_training_is_a_problem_of_sweeps(tmp_path):
     exact = run_point({**point, "inverse": "exact"}).metrics
     assert exact["epochs_to_target"] == pytest.approx(metrics["epochs_to_target"], rel=0.1)
     assert np.isnan(exact["writings"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--write-noise", 0.1], "--write-noise: --noises say it"),
+        (["--keep-mean"], "--keep-mean: both are run"),
+        (["--noises", "0,0.1"], "numbers above 0 and below 1"),
+    ],
+)
+def test_what_a_study_of_noise_does_not_take_is_refused(words, message, tmp_path):
+    words = ["--epochs", 1, "--seeds", 1, "--jobs", 1, "--out", tmp_path / "out", *words]
+    refused(run("train", "noise", *words), message)
+    assert not (tmp_path / "out").exists()

@@ -9,6 +9,7 @@ import scipy.linalg
 import amcspice as amc
 from amcspice.algorithm import AnalogInverse, ExactInverse
 from amcspice.algorithm.curvature import SAFE, Equilibrated, outlook
+from amcspice.algorithm.curvature.stability import damping_for
 from amcspice.errors import UnstableError
 
 SHARP = {"gain": 1e9, "opamp": "onchip-1g"}
@@ -188,6 +189,14 @@ def test_damping_is_raised_where_no_draw_would_settle():
     assert (foreseen.unstable, foreseen.damping) == (0, inverse.damping)
 
 
+def test_damping_is_of_the_size_of_the_diagonal():
+    device = amc.Memristor(write_noise=0.1)
+    M = np.eye(8) + 0.95 * (np.ones((8, 8)) - np.eye(8))
+    unit, ten = damping_for(M, device)[0], damping_for(10 * M, device)[0]
+    assert ten == pytest.approx(10 * unit)
+    assert outlook(10 * M + ten * np.eye(8), device).safe
+
+
 def test_what_no_damping_helps_is_refused_and_told():
     M, m = rectified(80)
     chip = amc.Chip(write_noise=0.3, seed=1, opamp="onchip-1g")
@@ -279,7 +288,35 @@ def test_what_cannot_be_used_is_refused():
         ExactInverse().program([[1.0, 2.0], [2.0, 1.0]])
     with pytest.raises(amc.InputError, match="refine = -1"):
         AnalogInverse(amc.Chip(), refine=-1)
+    for size in ("8", 0, True):
+        with pytest.raises(amc.InputError, match=r"array_size = .*: must be a whole number from 1"):
+            AnalogInverse(amc.Chip(), array_size=size)
     inverse = AnalogInverse(amc.Chip())
     inverse.program(np.eye(3))
     with pytest.raises(amc.InputError, match="2 rows"):
         inverse.solve([1.0, 2.0])
+
+
+@pytest.mark.parametrize("foresee", [False, True])
+@pytest.mark.parametrize(
+    ("matrix", "mean"), [([[1.0, 2.0], [2.0, 1.0]], None), ([[4.0, 1.0], [1.0, 2.0]], [1.9, -1.3])]
+)
+def test_what_is_not_definite_is_refused_and_not_damped(matrix, mean, foresee):
+    inverse = AnalogInverse(amc.Chip(), "A1", foresee=foresee)
+    with pytest.raises(amc.InputError, match=r"A1: .* not positive definite: damp it more"):
+        inverse.program(matrix, mean)
+    assert inverse.damped == 0
+
+
+def test_nothing_is_solved_with_what_was_not_written_to_the_end(monkeypatch):
+    inverse = AnalogInverse(amc.Chip())
+    inverse.program(np.eye(2))
+    with pytest.raises(amc.InputError, match="finite"):  # nothing was written
+        inverse.program(np.full((2, 2), np.nan))
+    assert inverse.solve([1.0, 0.0]) == pytest.approx([1, 0], abs=1e-4)
+    with monkeypatch.context() as patch:
+        patch.setattr(inverse, "_ask", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            inverse.program([[4.0, 1.0], [1.0, 2.0]], [0.5, 0.5])
+    with pytest.raises(amc.InputError, match="program it first"):
+        inverse.solve([1.0, 0.0])

@@ -64,6 +64,13 @@ def test_a_chip_of_no_time_gives_the_limit_and_writing_takes_from_it():
     once, seldom = LayerStep(200, 64), LayerStep(200, 64, 10)
     parts = [step.analog(CORE, TYPICAL)["writing"] for step in (once, seldom)]
     assert parts[0] == pytest.approx(10 * parts[1])
+    for step in (once, seldom):  # J of what writing adds, a step
+        groups = Cost(stated_factors(200, 2, 400), TYPICAL).groups
+        core = TYPICAL["core_power"] * sum(step.digital(CORE).values())
+        more, less = (
+            core / step.energy_gain(CORE, TYPICAL, writing=writing) for writing in (True, False)
+        )
+        assert more - less == pytest.approx(groups["writing"].energy / step.every)
 
 
 def test_stated_work_is_what_the_ledger_of_an_inverse_says():
@@ -150,6 +157,13 @@ def test_gains_from_the_command_line_are_those_of_the_steps(tmp_path):
     assert found["limit"][0][1] == pytest.approx(step.limit(core, applies=True))
     assert f"{found['counted'][0][1]:.2f} (" in outcome.output
     assert found["break_even_width"] == break_even_width(core, TYPICAL)
+
+
+def test_a_break_even_below_what_was_measured_is_told_as_one():
+    outcome = CliRunner().invoke(
+        main, ["train", "gain", "--technology", "best", "--widths", "64", "--batches", "64"]
+    )
+    assert "on the chip from 16 rows on, or fewer, writing counted" in outcome.output
 
 
 def test_gains_of_no_widths_are_refused():

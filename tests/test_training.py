@@ -106,6 +106,19 @@ def test_direction_inverts_the_kronecker_product():
     np.testing.assert_allclose(layer.mean / layer.mean[-1], a.mean(axis=(0, 1)), atol=1e-12)
 
 
+def test_curvature_is_made_with_drawn_labels_and_not_with_those_of_the_data():
+    draw = np.random.default_rng(0)
+    net = NETWORKS["mlp"]((3, 2, 1), 3)
+    weights, labels = net.start(draw), np.zeros(40, int)
+    trace = net.forward(weights, net.rows(draw.standard_normal((40, 3, 2, 1))))
+    drawn = trace.signals(trace.sample(np.random.default_rng(1)))
+    at_work = KFAC().begin(net, ExactInverse, np.random.default_rng(1))
+    at_work.step(weights, trace, labels)
+    for layer, g in zip(at_work.layers, drawn, strict=True):
+        g = g.reshape(-1, g.shape[-1])
+        np.testing.assert_allclose(layer.G, g.T @ g / len(g), atol=1e-15)
+
+
 def test_factors_are_a_plain_mean_first_and_forget_later():
     draw = np.random.default_rng(0)
     layer, squares = LayerCurvature("layer", ExactInverse, 0.75), draw.random(12)
@@ -325,6 +338,9 @@ def test_noise_is_studied_beside_exact_inverses_and_the_limit_that_is_foretold()
     lost = replace(study, exact=np.array([np.nan]))
     assert np.isnan(lost.lost("mean kept digital"))
     assert "do not come to a loss of 0.5 within 4 epochs" in lost.cautions[0]
+    assert not replace(study, exact=np.array([2.6])).cautions
+    short = replace(study, exact=np.array([2.8])).cautions
+    assert "4 epochs are fewer than 1.5 times those of exact inverses, 4.20" in short[0]
     # Without the mean the array is far better conditioned, and bears more.
     raw, kept = study.limits.values()
     assert kept[1] > raw[1]

@@ -85,7 +85,11 @@ def gain(
     console = Console(stderr=str(json_file) == "-", markup=False)
     console.print(table)
     found = "at no width" if made.break_even is None else f"from {made.break_even:,} rows on"
-    console.print(f"an inverse takes less time on the chip {found}, writing counted")
+    if made.break_even == min(MEASURED):
+        found += ", or fewer"
+    console.print(
+        f"an inverse takes less time on the chip {found}, writing counted", soft_wrap=True
+    )
     if plot is not None:
         from amcspice.view import save
         from amcspice.view.second_order import gain_maps

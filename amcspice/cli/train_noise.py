@@ -71,6 +71,8 @@ def noise(
     started = time.perf_counter()
     if options.pop("keep_mean", None) is not None:
         raise InputError("--keep-mean: both are run")
+    if "write_noise" in settings.given:
+        raise InputError("--write-noise: --noises say it")
     study = study_of(options, ["kfac"])
     pictures = digits() if letters is None else read_letters(letters)
     values = _numbers(noises)

@@ -35,6 +35,9 @@ __all__ = [
 CHOSEN = ("letters", "optimizer", "inverse")
 """Fields of the study that commands have an argument or several values for."""
 
+OF_ARRAYS = ("keep_mean", "refinement_steps", "array_size")
+"""Fields of the study that say how arrays are used."""
+
 COST_SAMPLE = 4
 """Operations of each factor that are run in time where there is none."""
 
@@ -58,16 +61,24 @@ def training_options(seeds: int) -> Callable[[Callable[..., Any]], Callable[...,
     return add
 
 
-def study_of(options: dict[str, Any], optimisers: Sequence[str], *, tune: bool = False) -> Training:
+def study_of(
+    options: dict[str, Any], optimisers: Sequence[str], *, analog: bool = True, tune: bool = False
+) -> Training:
     """Return the study; what is said of an optimiser is said of K-FAC, where it is among them.
 
     Raises
     ------
     InputError
-        If something does not fit, or it is not clear which optimiser it is said of.
+        If something does not fit, is said of arrays where there are none, or it is not clear which
+        optimiser it is said of.
     """
     subject: Any = "kfac" if "kfac" in optimisers else optimisers[0]
-    study = Training(optimizer=subject, **given(options, NAMES))
+    values = given(options, NAMES)
+    unused = [name for name in OF_ARRAYS if name in values]
+    if unused and not analog:
+        dashed = unused[0].replace("_", "-")
+        raise InputError(f"--{dashed}: of arrays, which --inverse analog alone has")
+    study = Training(optimizer=subject, **values)
     said = [f"--{name.replace('_', '-')}" for name in study.said]
     if said and tune:
         raise InputError(f"{', '.join(said)}: --tune finds what is best; leave it out")

@@ -121,7 +121,7 @@ def _compare(
     started = time.perf_counter()
     names = names_of(optimizer, list(OPTIMISERS), "--optimizer")
     inverses = names_of(inverse, ["exact", "analog"], "--inverse")
-    study = study_of(options, names, tune=tune)
+    study = study_of(options, names, analog="analog" in inverses, tune=tune)
     entrants = _entrants(study, names, inverses, settings, with_usual=usual)
     check(settings, analog="analog" in inverses)
     numbers = seed_range(settings, seeds)

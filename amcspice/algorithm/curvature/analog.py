@@ -82,6 +82,9 @@ class AnalogInverse:
         for name, count in (("refine", refine), ("retries", retries)):
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise InputError(f"{name} = {count!r}: must be a whole number, not negative")
+        size = array_size
+        if size is not None and (not isinstance(size, int) or isinstance(size, bool) or size < 1):
+            raise InputError(f"array_size = {size!r}: must be a whole number from 1")
         self.chip, self.label = chip, label
         self.keep_mean, self.refine, self.array_size = keep_mean, refine, array_size
         self.retries, self.foresee = retries, foresee
@@ -113,17 +116,19 @@ class AnalogInverse:
             If no writing settles, with its reason.
         """
         factor = Equilibrated.of(matrix, mean if self.keep_mean else None)
+        self._factor = None  # nothing can be asked of what is half written
         self._compute("equilibration", factor.flops, prepares=True)
         self.damping, self._tries = 0.0, 0
         aimed = self._damp(factor.matrix, SAFE) if self.foresee else factor.matrix
         self._write(aimed)
-        self._factor, self._whole, self._by_mean = factor, factor.whole, None
+        self._by_mean = None
         if factor.mean is not None:
             self._by_mean = self._ask(factor.mean[:, None], calibrates=True)[:, 0]
+        self._factor, self._whole = factor, factor.whole
 
     def _write(self, matrix: Array) -> None:
         arrays, n = self._arrays, len(matrix)
-        if self.array_size is not None and n > self.array_size:
+        if self._in_blocks(n):
             self._arrays = BlockInverse(
                 self.chip, matrix, array_size=self.array_size, held=self.arrays, mend=self._mend,
                 **self._parameters,
@@ -135,6 +140,9 @@ class AnalogInverse:
                 matrix, "inv", circuit="inv-compensated", label=self.label, mend=self._mend,
                 **self._parameters,
             )  # fmt: skip
+
+    def _in_blocks(self, n: int) -> bool:
+        return self.array_size is not None and n > self.array_size
 
     def outlook(self, matrix: ArrayLike, mean: ArrayLike | None = None) -> Outlook:
         """Return what is foretold of a factor: sigma ||M~^-1||_F, before anything is written."""
@@ -156,6 +164,11 @@ class AnalogInverse:
         self._compute("outlook on stability", made.flops, prepares=True)
         if made.share <= most:
             return matrix
+        if not self._in_blocks(len(matrix)) and not _is_definite(matrix):
+            raise InputError(
+                f"{self.label}: what is to stand in the array is not positive definite: "
+                "damp it more, or take less off for the mean"
+            )
         damping, flops = damping_for(matrix, device)
         self._compute("outlook on stability", flops, prepares=True)
         if damping is None:
@@ -242,6 +255,14 @@ class AnalogInverse:
         if isinstance(self._arrays, BlockInverse):
             return self._arrays.arrays
         return () if self._arrays is None else (self._arrays,)
+
+
+def _is_definite(matrix: Array) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def _writings(count: int) -> str:

@@ -26,6 +26,9 @@ VARIANTS: Mapping[str, bool] = {"whole factor in the array": False, "mean kept d
 PROBE = 0.01
 """Write noise at which shares of the limit are worked out: they are proportional to it."""
 
+MORE = 0.5
+"""Epochs beyond those of exact inverses, relative to them, with which the advantage is gone."""
+
 Limits = tuple[float, float, float]
 
 
@@ -57,7 +60,7 @@ class NoiseStudy:
     limits: Mapping[str, Limits]
     failures: Mapping[str, Mapping[float, list[str]]]
 
-    def lost(self, name: str, more: float = 0.5) -> float:
+    def lost(self, name: str, more: float = MORE) -> float:
         """Return the least write noise at which the advantage is gone; nan if it never is.
 
         Nothing is known of it, and nan, where exact inverses do not come to the target either.
@@ -81,6 +84,13 @@ class NoiseStudy:
     def cautions(self) -> tuple[str, ...]:
         """What the figures do not say by themselves, in sentences."""
         missed = int(np.isnan(self.exact).sum())
+        enough = (1 + MORE) * spread(self.exact)[0]
+        if not missed and self.epochs_at_most < enough:
+            return (
+                f"the {self.epochs_at_most:g} epochs are fewer than {1 + MORE:g} times those of "
+                f"exact inverses, {enough:.2f}: what does not come to a loss of "
+                f"{self.target_loss:g} might soon; train longer",
+            )
         if not missed:
             return ()
         return (

@@ -26,6 +26,9 @@ FIRST_LETTER = 11
 HEIGHT, WIDTH = 20, 16
 """Of the pictures there [pixels]; a row of ``fea`` holds one column after the other."""
 
+LARGEST = 1e100
+"""Size of a pixel at most; that of the largest one is its inverse at least."""
+
 
 @dataclass(frozen=True, eq=False)
 class Examples:
@@ -63,7 +66,8 @@ class Pictures:
     Raises
     ------
     InputError
-        If there are fewer than two classes, or pixels are not finite or all equal.
+        If there are fewer than two classes, or pixels are not finite, too large or small to
+        be squared, or all equal.
     """
 
     name: str
@@ -83,6 +87,12 @@ class Pictures:
             raise InputError(
                 f"{self.name}: {len(self.classes)} class in {len(self.labels)} pictures; training "
                 "needs two or more"
+            )
+        largest = np.abs(self.images).max()
+        if largest and not 1 / LARGEST <= largest <= LARGEST:
+            raise InputError(
+                f"{self.name}: the largest pixel, {largest:g}, must be from {1 / LARGEST:g} to "
+                f"{LARGEST:g} in size, since squares are formed: choose another unit"
             )
         if np.ptp(self.images) == 0:
             raise InputError(f"{self.name}: all pixels are {self.images.flat[0]:g}: nothing to see")
@@ -156,6 +166,13 @@ def read_letters(path: Path | str) -> Pictures:
         raise InputError(
             f"{path}: fea is {pixels.shape}, gnd {labels.shape}; needed are N rows of "
             f"{HEIGHT * WIDTH} pixels ({HEIGHT} x {WIDTH}) and N labels"
+        )
+    with np.errstate(invalid="ignore"):  # infinite labels have no remainder
+        odd = np.flatnonzero(~(labels.ravel() % 1 == 0))
+    if odd.size:
+        first = int(odd[0])
+        raise InputError(
+            f"{path}: label {first} of gnd is {labels.ravel()[first]:g}: all must be whole numbers"
         )
     letter = labels.ravel().astype(int) - FIRST_LETTER
     chosen = (letter >= 0) & (letter < 26)
