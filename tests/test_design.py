@@ -355,6 +355,9 @@ def test_require_refuses():
     problems = [problem("mvm", 4, 4)]
     with pytest.raises(amc.InputError, match="error"):
         amc.require("mvm", problems, error=0.0)
+    for odd in (problems[0], [(problems[0][0],)], None):
+        with pytest.raises(amc.InputError, match="pairs"):
+            amc.require("mvm", odd, error=0.1)
     with pytest.raises(amc.InputError, match="there is none"):
         amc.require("mvm", [], error=0.1)
     with pytest.raises(amc.InputError, match="2 shapes"):

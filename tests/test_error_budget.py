@@ -262,6 +262,9 @@ def test_what_cannot_be_budgeted_is_refused():
         amc.error_budget(amc.INV(A), np.zeros(4))
     with pytest.raises(amc.InputError, match="seeds = 0"):
         amc.error_budget(amc.INV(A), b, seeds=0)
+    for seed in (-1, "x", 1.5):
+        with pytest.raises(amc.InputError, match=r"seed = .*whole number"):
+            amc.error_budget(amc.INV(A, write_noise=0.01), b, seed=seed)
     with pytest.raises(amc.UnsupportedError, match="no errors"):
         amc.error_budget(amc.INV(A), b, fidelity="ideal")
     with pytest.raises(amc.InputError, match="the program returns"):

@@ -66,7 +66,11 @@ class ProblemSet:
         InputError
             If there are none, they differ in shape, or something cannot be used.
         """
-        if not len(problems):
+        if not isinstance(problems, Sequence) or any(
+            not isinstance(each, tuple | list) or len(each) != 2 for each in problems
+        ):
+            raise InputError("problems: give a sequence of pairs (A, b)")
+        if not problems:
             raise InputError("problems: there is none")
         if {"fidelity"} & fields.keys():
             raise InputError("fidelity: errors are at dc and settling is behavioural: leave it out")

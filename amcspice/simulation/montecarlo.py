@@ -122,6 +122,8 @@ def monte_carlo(
 
 def trial_seed(seed: int, trial: int) -> int:
     """Return the seed of a trial: below 2^53, so that every reader of JSON keeps it."""
+    if not isinstance(seed, int | np.integer) or seed < 0:
+        raise InputError(f"seed = {seed!r}: must be a whole number from 0")
     sequence = np.random.SeedSequence(seed, spawn_key=(trial,))
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(11))
 
