@@ -21,6 +21,7 @@ __all__ = [
     "InputError",
     "NotCompiledError",
     "SimulationError",
+    "UnconnectedError",
     "UnstableError",
     "UnsupportedError",
     "WaitingWarning",
@@ -52,6 +53,10 @@ class UnsupportedError(InputError):
 
 class UnstableError(UnsupportedError):
     """A circuit, with the cells it was given, has no stable answer."""
+
+
+class UnconnectedError(InputError):
+    """A node that is connected to nothing, such as a line whose cells are all off."""
 
 
 class NotCompiledError(AmcspiceError, ImportError):

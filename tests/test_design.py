@@ -390,3 +390,12 @@ def test_command_require_refuses(tmp_path):
     refused(run("require", "mvm", "--error", "0.1"), "--shape")
     refused(run("require", "inv", "--shape", "4x3", "--error", "0.1"), "square")
     refused(run("require", "mvm", "--shape", "4", "--error", "0.1"), "ROWSxCOLUMNS")
+
+
+def test_a_wrong_file_is_no_answer_but_bare_lines_are(tmp_path):
+    np.savetxt(tmp_path / "cells.csv", np.full((2, 3), 5e-5), delimiter=",")
+    pairs = [problem(m=6, n=2, seed=seed) for seed in range(3)]
+    with pytest.raises(amc.InputError, match=r"\(2, 3\)"):
+        amc.require("lstsq", pairs, error=0.02, measured=str(tmp_path / "cells.csv"))
+    found = amc.require("lstsq", pairs, error=0.02, stuck_off=0.9, circuit="ginv-classic")
+    assert all(not answer.reachable for answer in found.answers.values())

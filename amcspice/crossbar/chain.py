@@ -18,7 +18,7 @@ import scipy
 
 from amcspice.crossbar.structure import Array, Crossbar
 from amcspice.crossbar.tiles import panels
-from amcspice.errors import InputError
+from amcspice.errors import UnconnectedError
 
 __all__ = ["Chain"]
 
@@ -203,7 +203,7 @@ def _without_words(
 def _inverse(matrix: Array) -> Array:
     factor, failed = scipy.linalg.lapack.dpotrf(matrix.T, lower=1)
     if failed:
-        raise InputError("a bit line is connected to nothing: its voltage is undetermined")
+        raise UnconnectedError("a bit line is connected to nothing: its voltage is undetermined")
     lower, _ = scipy.linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     inverse: Array = np.tril(lower) + np.tril(lower, -1).T
     return inverse

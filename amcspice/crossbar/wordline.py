@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.crossbar.structure import Array, Crossbar
-from amcspice.errors import InputError
+from amcspice.errors import UnconnectedError
 
 __all__ = ["WordLines", "check_connected"]
 
@@ -104,7 +104,7 @@ def check_connected(crossbar: Crossbar) -> Array:
     total: Array = crossbar.row_ground + crossbar.cells.sum(axis=1)
     if not total.all():
         floating = np.flatnonzero(total == 0)[0]
-        raise InputError(
+        raise UnconnectedError(
             f"word line {floating} of array {crossbar.name or 'pair'} is connected to "
             "nothing: all its cells are off; leave the row out or use compensation"
         )

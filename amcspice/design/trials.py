@@ -14,7 +14,7 @@ from amcspice.circuit import Circuit
 from amcspice.design.search import Outcome
 from amcspice.design.variants import measured_errors, refuse_zero, seeded
 from amcspice.engine import Analysis
-from amcspice.errors import InputError, SimulationError, UnstableError
+from amcspice.errors import InputError, SimulationError, UnconnectedError, UnstableError
 from amcspice.simulation import simulate_many
 from amcspice.simulation.montecarlo import trial_seed
 from amcspice.simulation.solve import PosedProblem, pose
@@ -142,7 +142,7 @@ class ProblemSet:
         analysis = self.in_time if in_time else self.at_rest
         try:
             runs = simulate_many(circuits, [each.vectors for each in posed], analysis)
-        except (UnstableError, SimulationError, InputError) as error:  # also lines left bare
+        except (UnconnectedError, UnstableError, SimulationError) as error:
             none = np.full(count, np.inf)
             return Outcome(none, none, f"a circuit has no answer: {error}")
         squares, times = np.zeros((count, draws)), np.zeros((count, draws))

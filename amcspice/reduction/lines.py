@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 from amcspice.circuit.base import Array
-from amcspice.errors import InputError
+from amcspice.errors import UnconnectedError
 
 __all__ = ["diagonal", "factorise", "slow_modes", "solve_lines", "transposed"]
 
@@ -74,11 +74,11 @@ def factorise(cells: Array, segment: float, *, first: float, last: float) -> tup
     links[:, -1] = 0.0
     if whole.size == 1:  # LAPACK knows no links of a single unknown
         if whole.item() <= 0:
-            raise InputError("a line of the crossbar is connected to nothing")
+            raise UnconnectedError("a line of the crossbar is connected to nothing")
         return whole.ravel(), np.empty(0)
     factor, multipliers, failed = scipy.linalg.lapack.dpttrf(whole.ravel(), links.ravel()[:-1])
     if failed:
-        raise InputError("a line of the crossbar is connected to nothing")
+        raise UnconnectedError("a line of the crossbar is connected to nothing")
     return factor, multipliers
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.crossbar import CrossbarReduction
-from amcspice.errors import InputError
+from amcspice.errors import InputError, UnconnectedError
 from amcspice.reduction.layout import Layout
 
 __all__ = ["PortModel", "reduce_to_ports"]
@@ -143,7 +143,7 @@ def reduce_to_ports(
     alone = (model.conductance.diagonal() <= 0) & ~np.isin(model.nodes, driven)
     floating = np.flatnonzero(alone)
     if floating.size:
-        raise InputError(
+        raise UnconnectedError(
             f"node {model.names[floating[0]]} is connected to nothing: after programming all "
             "cells of a line are off; use more levels, column scaling or a larger g_max"
         )
@@ -260,7 +260,7 @@ def _model(
 def _factorise(matrix: scipy.sparse.csc_array, network: Network, interior: Nodes) -> Any:
     floating = np.flatnonzero(matrix.diagonal() == 0)
     if floating.size:
-        raise InputError(
+        raise UnconnectedError(
             f"node {network.names[interior[floating[0]]]} is connected to nothing: a word line "
             "has no conductance (all its cells are off); leave the row out or use compensation"
         )
