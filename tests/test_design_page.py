@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 
+import design_script
 import pytest
 
 import amcspice as amc
@@ -17,11 +17,7 @@ TEXT = (ROOT / "docs" / "design.md").read_text()
 @pytest.fixture(scope="module")
 def script():
     """Return scripts/design_answers.py as a module."""
-    path = ROOT / "scripts" / "design_answers.py"
-    specification = importlib.util.spec_from_file_location("design_answers", path)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    return design_script.load()
 
 
 def rows(name):

@@ -4,6 +4,7 @@ import json
 from itertools import combinations
 from math import factorial
 
+import design_script
 import numpy as np
 import pytest
 from cli_helpers import refused, run
@@ -22,36 +23,8 @@ HARDWARE = amc.Hardware(
 )
 
 
-def linear_system(size=12, seed=0):
-    """Return a system of both signs without small entries, which levels would switch off."""
-    made = GeneratedProblem("inv", "dominant", size, size, setting=1.2, seed=seed)
-    matrix = made.make() + 0.05
-    return matrix, np.random.default_rng(seed).uniform(-1, 1, (size, 6))
-
-
-def closed_form(circuit, b, volts):
-    """Return shares of an inverse circuit to first order, from Kirchhoff's law of its rows.
-
-    sum_j G_ij (V_j - v_i) = g_in v_i + I_i with v_i = offset_i - V_i / gain.
-    """
-    A, device, opamp = circuit.matrix, circuit.device, circuit.opamp
-    top = abs(A).max()
-    x, inverse = np.linalg.solve(A, b), np.linalg.inv(A)
-    step = top / (device.levels - 1)
-    by_levels = -inverse @ (step * np.rint(A / step) - A) @ x
-    totals = (A.sum(axis=1) + circuit.input_conductance * top)[:, None]
-    by_gain = -inverse @ (totals * x) / opamp.gain
-    size = (x**2).sum(axis=0)
-    squares = {
-        "quantisation": (by_levels * (by_levels + by_gain)).sum(axis=0),
-        "gain": (by_gain * (by_levels + by_gain)).sum(axis=0),
-        "write_noise": (device.write_noise * top) ** 2 * (inverse**2).sum() * size,
-        "offset": np.full(
-            len(size), (opamp.offset_sigma / volts) ** 2 * ((inverse * totals.T) ** 2).sum()
-        ),
-    }
-    relative = {name: float((square / size).mean()) for name, square in squares.items()}
-    return {name: square / sum(relative.values()) for name, square in relative.items()}
+SCRIPT = design_script.load()
+linear_system, closed_form = SCRIPT.linear_system, SCRIPT.closed_form
 
 
 def test_shares_are_those_of_the_closed_form():

@@ -27,6 +27,7 @@ from pydantic import Field
 from amcspice.circuit.base import Array, Schematic
 from amcspice.circuit.parts.cascade import Cascade, Question, Signal, own_cells
 from amcspice.circuit.parts.cascaded import CascadedCircuit
+from amcspice.circuit.parts.feedback import Feedback
 from amcspice.circuit.parts.fixed_diagonal import Diagonal, ResistorMismatch
 from amcspice.circuit.topologies.inverse import SINGULAR, CompensatedINV
 from amcspice.circuit.topologies.mvm import MVM
@@ -62,14 +63,7 @@ class Chain(CascadedCircuit):
     multiplies: ClassVar[bool]
     """Whether it ends with the product with A."""
 
-    feedback: Annotated[
-        float,
-        Field(
-            gt=0,
-            description="Conductance of every transimpedance amplifier, as a multiple of g_max.",
-        ),
-        Quantity("", (1e-4, 1e4)),
-    ] = field(default=4.0, kw_only=True)
+    feedback: Feedback = field(default=4.0, kw_only=True)
     input_conductance: InputConductance = field(default=1.0, kw_only=True)
     ridge: Annotated[
         float,

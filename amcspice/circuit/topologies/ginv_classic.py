@@ -33,11 +33,11 @@ from amcspice.circuit.parts.differential import (
     parts,
 )
 from amcspice.circuit.parts.effective import DrivenColumns, SensedColumns
+from amcspice.circuit.parts.feedback import Feedback
 from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.circuit.topologies.least_squares import LeastSquares
 from amcspice.device import Mapping, map_matrix
 from amcspice.errors import UnsupportedError
-from amcspice.schema import Quantity
 
 __all__ = ["ClassicGINV"]
 
@@ -51,14 +51,7 @@ class ClassicGINV(LeastSquares):
 
     signed: ClassVar[bool] = True
 
-    feedback: Annotated[
-        float,
-        Field(
-            gt=0,
-            description="Conductance of every transimpedance amplifier, as a multiple of g_max.",
-        ),
-        Quantity("", (1e-4, 1e4)),
-    ] = field(default=1.0, kw_only=True)
+    feedback: Feedback = field(default=1.0, kw_only=True)
     compensation: Annotated[
         bool,
         Field(

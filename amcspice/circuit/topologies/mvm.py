@@ -23,9 +23,9 @@ from amcspice.circuit.network import Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
 from amcspice.circuit.parts.effective import DrivenColumns
+from amcspice.circuit.parts.feedback import Feedback
 from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.device import LargestEntry, Mapping, map_matrix
-from amcspice.schema import Quantity
 
 __all__ = ["MVM"]
 
@@ -42,14 +42,7 @@ class MVM(Circuit):
     signed: ClassVar[bool] = True
     outputs_drive_cells: ClassVar[bool] = False
 
-    feedback: Annotated[
-        float,
-        Field(
-            gt=0,
-            description="Conductance of every transimpedance amplifier, as a multiple of g_max.",
-        ),
-        Quantity("", (1e-4, 1e4)),
-    ] = field(default=1.0, kw_only=True)
+    feedback: Feedback = field(default=1.0, kw_only=True)
     largest_entry: LargestEntry = field(default=0.0, kw_only=True)
     row_gain: Annotated[
         RowGain,

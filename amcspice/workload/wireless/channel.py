@@ -17,19 +17,22 @@ from __future__ import annotations
 import abc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from amcspice.errors import InputError, brief
 
 __all__ = [
+    "Antennas",
     "Channel",
     "Complex",
     "FileChannel",
     "Kronecker",
     "Rayleigh",
+    "Users",
     "estimated",
     "gaussian",
     "noise_variance",
@@ -37,6 +40,9 @@ __all__ = [
 ]
 
 Complex = NDArray[np.complex128]
+
+Users = Annotated[int | None, Field(ge=1, description="Users with an antenna each; default: 16.")]
+Antennas = Annotated[int | None, Field(ge=1, description="Of the base station; default: 128.")]
 
 
 class Channel(abc.ABC):

@@ -23,7 +23,14 @@ from amcspice.errors import InputError, UnsupportedError
 from amcspice.reduction import reduce_to_ports
 from amcspice.schema import Name, Quantity, parameters
 from amcspice.system import Chip, Cost
-from amcspice.workload.wireless.channel import Channel, Complex, Kronecker, Rayleigh
+from amcspice.workload.wireless.channel import (
+    Antennas,
+    Channel,
+    Complex,
+    Kronecker,
+    Rayleigh,
+    Users,
+)
 from amcspice.workload.wireless.qam import Modulation, ModulationName, modulation
 
 __all__ = ["Latency", "LatencyStudy"]
@@ -156,15 +163,9 @@ class LatencyStudy(System):
     """From rest, median and largest of all channels; ``streamed``: of the slowest vector each."""
     higher_is_better: ClassVar[tuple[str, ...]] = ("least_damping",)
 
-    users: Annotated[
-        int | None, Field(ge=1, description="Users with an antenna each; default: 16.")
-    ] = None
-    antennas: Annotated[
-        int | None, Field(ge=1, description="Of the base station; default: 128.")
-    ] = None
-    modulation: Annotated[ModulationName, Field(description="Gray QAM of 3GPP TS 38.211.")] = (
-        "64qam"
-    )
+    users: Users = None
+    antennas: Antennas = None
+    modulation: ModulationName = "64qam"
     rho: Annotated[
         float | None,
         Field(ge=0, lt=1, description="Correlation of neighbouring antennas; default: none."),

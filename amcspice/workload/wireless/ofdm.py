@@ -148,9 +148,7 @@ class OfdmStudy(System):
         Literal["dft", "idft", "both"],
         Field(description="What the chip does: the receiver's DFT, the sender's inverse, or both."),
     ] = "dft"
-    modulation: Annotated[ModulationName, Field(description="Gray QAM of 3GPP TS 38.211.")] = (
-        "64qam"
-    )
+    modulation: ModulationName = "64qam"
     ofdm_symbols: Annotated[int, Field(ge=1, description="OFDM symbols with data.")] = 32
     pilots: Annotated[
         int, Field(ge=1, description="OFDM symbols before them that the equaliser learns from.")

@@ -11,17 +11,21 @@ and the others are longer or shorter in the same way.  Symbols have the mean pow
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
 
 from amcspice.errors import InputError, did_you_mean
 
 __all__ = ["MODULATIONS", "Modulation", "ModulationName", "modulation"]
 
-ModulationName = Literal["qpsk", "16qam", "64qam", "256qam"]
+ModulationName = Annotated[
+    Literal["qpsk", "16qam", "64qam", "256qam"],
+    Field(description="Gray QAM of 3GPP TS 38.211."),
+]
 
 
 @dataclass(frozen=True)

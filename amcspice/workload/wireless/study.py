@@ -16,7 +16,14 @@ from amcspice.errors import InputError, UnsupportedError
 from amcspice.schema import Name, Quantity, parameters
 from amcspice.system import Chip
 from amcspice.workload.wireless.bit_errors import run_link
-from amcspice.workload.wireless.channel import Channel, FileChannel, Kronecker, Rayleigh
+from amcspice.workload.wireless.channel import (
+    Antennas,
+    Channel,
+    FileChannel,
+    Kronecker,
+    Rayleigh,
+    Users,
+)
 from amcspice.workload.wireless.curve import Curve
 from amcspice.workload.wireless.link import DetectorName, Link
 from amcspice.workload.wireless.processing import Plan
@@ -74,15 +81,9 @@ class BitErrorStudy(System):
     """
     higher_is_better: ClassVar[tuple[str, ...]] = ("answered",)
 
-    users: Annotated[
-        int | None, Field(ge=1, description="Users with an antenna each; default: 16.")
-    ] = None
-    antennas: Annotated[
-        int | None, Field(ge=1, description="Of the base station; default: 128.")
-    ] = None
-    modulation: Annotated[ModulationName, Field(description="Gray QAM of 3GPP TS 38.211.")] = (
-        "64qam"
-    )
+    users: Users = None
+    antennas: Antennas = None
+    modulation: ModulationName = "64qam"
     detector: Annotated[
         DetectorName,
         Field(
