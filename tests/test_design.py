@@ -399,3 +399,17 @@ def test_a_wrong_file_is_no_answer_but_bare_lines_are(tmp_path):
         amc.require("lstsq", pairs, error=0.02, measured=str(tmp_path / "cells.csv"))
     found = amc.require("lstsq", pairs, error=0.02, stuck_off=0.9, circuit="ginv-classic")
     assert all(not answer.reachable for answer in found.answers.values())
+
+
+def test_writing_and_converters_stand_beside_settling():
+    A, b = problem(signed=False)
+    hardware = {"write_noise": 0.02, "gbw": 50e6}
+    found = amc.compare("lstsq", A, b, seeds=2, **hardware).circuits["ginv-classic"]
+    chip = amc.Chip(fidelity="behavioural", **hardware)
+    chip.program(A, "lstsq", circuit="ginv-classic").run(b)
+    cost = chip.cost("typical")
+    assert found.writing.time == pytest.approx(cost.time["write"], rel=1e-9)
+    pulses = cost.energy["write_pulses"] + cost.energy["write_verify"]
+    assert found.writing.energy == pytest.approx(pulses, rel=1e-6)
+    assert found.operation.energy > found.energy
+    assert found.to_json()["writing"]["time_s"] == found.writing.time

@@ -88,7 +88,7 @@ def compare_circuits(
 
 def _show(found: CircuitComparison) -> None:
     console = Console(highlight=False, markup=False)
-    for table in (_figures(found), _margins(found)):
+    for table in (_figures(found), _on_a_chip(found), _margins(found)):
         console.print(table)
     click.echo("* no other is better in error, settling time and energy together")
     for name, each in found.circuits.items():
@@ -108,6 +108,17 @@ def _figures(found: CircuitComparison) -> Table:
             si(each.settling_time, "s"), si(each.power, "W"), si(each.energy, "J"),
             str(each.amplifiers), str(each.cells),
         )  # fmt: skip
+    return table
+
+
+def _on_a_chip(found: CircuitComparison) -> Table:
+    names = ("circuit", "a writing", "its energy", "a vector, converters counted", "its energy")
+    table = _table(f"on a chip, technology {found.technology}", names)
+    for name, each in found.circuits.items():
+        figures = (each.writing, each.operation)
+        units = [si(value, unit) for of in figures
+                 for value, unit in ((of.time, "s"), (of.energy, "J"))]  # fmt: skip
+        table.add_row(name, *units)
     return table
 
 

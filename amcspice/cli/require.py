@@ -118,7 +118,8 @@ def _problems(
         size = {"columns": columns}
     else:
         size = {"rows": rows, "columns": columns}
+    first = settings.seed * count  # no problem belongs to two seeds
     return [
-        problem_input(problem, {**chosen, **size, "problem_seed": settings.seed + number}, settings)
+        problem_input(problem, {**chosen, **size, "problem_seed": first + number}, settings)
         for number in range(count)
     ], Requirement.__dataclass_fields__["seeds"].default

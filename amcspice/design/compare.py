@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import CIRCUITS
+from amcspice.circuit import CIRCUITS, Circuit
 from amcspice.design.advice import Criteria, advice, pareto
 from amcspice.design.budget import ErrorBudget
 from amcspice.design.error_budget import SEEDS, error_budget
 from amcspice.design.margin import StabilityMargin, stability_margin
 from amcspice.engine import Analysis, get_backend, split_options
 from amcspice.errors import InputError, SimulationError, UnsupportedError
+from amcspice.measure import Measurement
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import simulate
 from amcspice.simulation.solve import PosedProblem, pose
+from amcspice.system import Cost, Ledger, Technology, Work
+from amcspice.system.cost import Totals
+from amcspice.system.ledger import Activity
 
 __all__ = ["Candidate", "CircuitComparison", "compare"]
+
+TECHNOLOGY = "typical"
+"""In which writing and converters are counted."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,9 @@ class Candidate:
     amplifiers, cells : int
     margin : StabilityMargin, optional
         None of circuits that grow to a rail by design.
+    writing, operation : Totals
+        On a chip, in a technology: of writing the matrix once, with what prepares it, and of one
+        right-hand side with converters; nan where one does not settle.
     cautions : tuple of str
     """
 
@@ -51,6 +61,8 @@ class Candidate:
     amplifiers: int
     cells: int
     margin: StabilityMargin | None
+    writing: Totals
+    operation: Totals
     cautions: tuple[str, ...]
 
     def criteria(self) -> Criteria:
@@ -75,6 +87,8 @@ class Candidate:
             "amplifiers": self.amplifiers,
             "cells": self.cells,
             "stability_margin": None if self.margin is None else self.margin.to_json(),
+            "writing": self.writing.to_json(),
+            "operation": self.operation.to_json(),
             "cautions": list(self.cautions),
         }
 
@@ -96,6 +110,8 @@ class CircuitComparison:
         Those to which no other is better in error, settling time and energy together.
     advice : str
         Which one to take, and the reason.
+    technology : str
+        In which writing and converters are counted.
     """
 
     problem: str
@@ -104,6 +120,7 @@ class CircuitComparison:
     refused: Mapping[str, str]
     pareto: tuple[str, ...]
     advice: str
+    technology: str
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
@@ -114,6 +131,7 @@ class CircuitComparison:
             "refused": dict(self.refused),
             "pareto": list(self.pareto),
             "advice": self.advice,
+            "technology": self.technology,
         }
 
     def __repr__(self) -> str:
@@ -197,7 +215,7 @@ def compare(
     rows, columns = np.shape(A)
     return CircuitComparison(
         asked.name, (int(rows), int(columns)), ranked, refused, pareto(criteria),
-        advice(criteria, gbw),
+        advice(criteria, gbw), TECHNOLOGY,
     )  # fmt: skip
 
 
@@ -232,6 +250,7 @@ def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | 
     margin = None if circuit.rail_limited else stability_margin(circuit, b, run)
     measured = run.measurement
     settles = bool(np.isfinite(measured.settling_time).all())
+    writing, operation = _on_a_chip(circuit, measured, settles=settles)
     return Candidate(
         budget=budget,
         settling_time=float(measured.settling_time.max()) if settles else np.nan,
@@ -240,5 +259,21 @@ def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | 
         amplifiers=run.amplifiers,
         cells=run.cells,
         margin=margin,
+        writing=writing,
+        operation=operation,
         cautions=tuple(dict.fromkeys((*run.cautions, *budget.cautions))),
     )
+
+
+def _on_a_chip(circuit: Circuit, measured: Measurement, *, settles: bool) -> tuple[Totals, Totals]:
+    """Return what a writing takes, and a right-hand side with converters."""
+    ledger = Ledger()
+    activity = ledger.activity(Activity.of("A", circuit.problem, circuit))
+    for label, flops in circuit.digital_work.items():
+        ledger.compute(label, flops, prepares=True)
+    ledger.write(activity)
+    ledger.operate(activity, measured)
+    groups = Cost(Work.of(ledger), Technology.load(TECHNOLOGY)).groups
+    made, count = groups["operations"], len(measured)
+    operation = Totals(made.time / count, made.energy / count)
+    return groups["writing"], operation if settles else Totals(np.nan, np.nan)
