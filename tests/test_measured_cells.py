@@ -241,6 +241,13 @@ def test_a_chip_sets_cells_at_a_given_voltage():
     np.testing.assert_allclose(answer, solved.x, rtol=1e-9)
 
 
+def test_a_chip_says_that_it_does_not_know_what_cells_will_see():
+    A, _ = problem(4, 2)
+    chip = amc.Chip(amc.Hardware(device=amc.measured_cell(MEMDIODE)), fidelity="dc", range=0.2)
+    with pytest.warns(amc.CautionWarning, match="cells are set at 0 V.*set_at"):
+        chip.program(A, "lstsq")
+
+
 def test_write_verify_programs_a_sub_circuit():
     """Pulses at its pins, without a selector: the state that is left says what is read."""
     model = amc.CellModel(file=models_folder() / "memristor.lib", name="amc_memristor")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import InputError, UnsupportedError, caution
 from amcspice.problem import PROBLEMS
 from amcspice.schema import to_number
 from amcspice.simulation.standalone import StandaloneDeck, standalone_deck
@@ -120,6 +120,11 @@ class Chip(ChipState):
         -------
         ProgrammedMatrix
 
+        Warns
+        -----
+        CautionWarning
+            If cells ask to be set for what they will see, which nobody knows yet.
+
         Raises
         ------
         InputError
@@ -154,6 +159,11 @@ class Chip(ChipState):
         made = ProgrammedMatrix(self, place, arrays, number)
         made.write(arrays, mend=mend)
         self.matrices.append(made)
+        if self.hardware.device.set_when_used:
+            caution(
+                "cells are set at 0 V: they are written before it is known what they will see; "
+                "set_at takes the voltage at which they are to have their conductances"
+            )
         return made
 
     def wait(self, duration: float | str, temperature: float | None = None) -> None:
