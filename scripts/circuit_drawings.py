@@ -212,15 +212,18 @@ def chain(d):
     terminal(d, 12.6, 0, "x")
 
 
-def ginv_classic(d):
-    rows = (0, -2.6)
-    right = array(d, 0, 0, rows, ["x₁", "x₂"])
+def ginv_classic(d, entered="rows"):
+    """Draw both arrays; b enters the rows, or the columns of the second one (ginv-right)."""
+    rows, by_rows = (0, -2.6), entered == "rows"
+    right = array(d, 0, 0, rows, ["x₁", "x₂"] if by_rows else ["y₁", "y₂"])
     start = right + 5.4
     for i, y in enumerate(rows):
-        injection(d, -1.3, y, "−" + name("b", i))
+        if by_rows:
+            injection(d, -1.3, y, "−" + name("b", i))
         line(d, (right, y), (right + 0.9, y))
         _, end = amplifier(d, right + 0.9, y, None, feedback="g_f")
-        d += elm.Label().at((end[0] + 0.2, end[1] + 0.25)).label(name("r", i))
+        label = name("r" if by_rows else "x", i)
+        d += elm.Label().at((end[0] + 0.2, end[1] + 0.25)).label(label)
         line(d, end, (start - 2.0, end[1]), (start - 2.0, y), (start - 1.3, y))
     array(d, start, 0, rows, [None, None], letter="A")
     for j in range(2):
@@ -228,7 +231,10 @@ def ginv_classic(d):
         line(d, (x, 0), (x, -4.4))
         drop = -4.4 - 1.7 * (1 - j)
         line(d, (x, -4.4), (x, drop), (start + PITCH + 1.2, drop))
-        amplifier(d, start + PITCH + 1.2, drop, name("x", j), into_plus=True)
+        if not by_rows:
+            injection(d, start, drop, "−" + name("b", j))
+            line(d, (start, drop), (x, drop))
+        amplifier(d, start + PITCH + 1.2, drop, name("x" if by_rows else "y", j), into_plus=True)
 
 
 def ginv_compact(d):
@@ -416,6 +422,7 @@ DRAWINGS = {
     "chain": chain,
     "ginv-classic": ginv_classic,
     "ginv-compact": ginv_compact,
+    "ginv-right": partial(ginv_classic, entered="columns"),
     "lca": lca,
     "eigen": eigen,
     "macro": macro,

@@ -145,7 +145,7 @@ def problem_of(name):
         A = draw.random((6, 6)) + 3 * np.eye(6)
         A = A - 0.5 * (1 - np.eye(6)) if kind.signed else A
         return kind(A, **common), draw.uniform(-1, 1, 6)
-    if name.startswith("chain"):
+    if name.startswith("chain") or kind.problems == ("precode",):
         A = draw.uniform(-1, 1, (12, 4))
         circuit = kind(A, **common)
         return circuit, draw.uniform(-1, 1, circuit.input_size)

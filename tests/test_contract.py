@@ -54,7 +54,7 @@ class Case:
             A = draw.uniform(-1 if self.signed else 0, 1, (9, 4))
         circuit = kind(A, **{"wire": wire, "opamp": OPAMP, **self.more, **changes})
         count = 1 if kind.rail_limited else 3
-        if "ginv" in self.circuit:
+        if "ginv" in self.circuit and self.circuit != "ginv-right":
             x = draw.uniform(-0.5, 1.0, (4, count))
             return circuit, A @ np.maximum(x, 0.0) + 0.1 * draw.standard_normal((9, count))
         return circuit, draw.uniform(-1, 1, (circuit.input_size, count))
@@ -103,6 +103,9 @@ CASES = [
     Case("ginv-compact", signed=True),
     Case("ginv-compact", signed=True, more={"ridge": 0.5}),
     Case("ginv-compact", signed=True, bound=0.1, more={"constraint": FLOOR}),
+    Case("ginv-right"),
+    Case("ginv-right", signed=True),
+    Case("ginv-right", signed=True, more={"ridge": 0.5, "scaling": "columns"}),
     Case("lca", bound=3e-3, more={"lasso": 0.1}),
     Case("lca", signed=True, bound=1e-3, more={"lasso": 0.1}),
     Case("lca", signed=True),
@@ -284,7 +287,7 @@ def algebraic_answer(circuit, b):
         return np.linalg.inv(A) @ b
     if circuit.problem == "eig":
         return np.linalg.eigh(A)[1][:, -1:]
-    if circuit.name.startswith("chain"):
+    if circuit.name.startswith("chain") or circuit.problem == "precode":
         inner = np.linalg.inv(A.T @ A + circuit.ridge * np.eye(A.shape[1]))
         filtered = b if circuit.problem == "precode" else A.T @ b
         return inner @ filtered if circuit.problem == "lstsq" else A @ inner @ filtered

@@ -298,8 +298,32 @@ def test_least_squares_with_a_load_is_mmse():
     np.testing.assert_allclose(
         receiver(device, H, 0.5, Plan("ginv")).detect(y), expected, atol=1e-5
     )
-    with pytest.raises(amc.UnsupportedError, match="ginv detects, it does not precode"):
-        precoder(device, H, 0.0, Plan("ginv"))
+
+
+@pytest.mark.parametrize("load", [0.0, 0.5])
+def test_right_inverses_precode_as_formulas_do(load):
+    """Zero forcing and RZF with H in the cells, and power one over all symbols."""
+    H, device = Rayleigh(10, 3).draw(0), chip(gain=1e9)
+    made = precoder(device, H, load, Plan("ginv"))
+    W = H @ np.linalg.inv(H.conj().T @ H + load * np.eye(3))
+    W /= np.sqrt((abs(W) ** 2).sum())
+    np.testing.assert_allclose(made.send(np.eye(3) + 0j), W, atol=1e-5 * abs(W).max())
+    assert len(device.matrices) == 1
+
+
+def test_right_inverses_do_not_square_the_condition():
+    """Errors of cells reach users through H alone: sqrt(2) d |W|, d the noise of a cell."""
+    found, expected = [], []
+    for number in range(6):
+        H, x = Rayleigh(32, 4).draw(number), symbols(number, users=4)
+        made = precoder(chip(write_noise=0.01), H, 0.0, Plan("ginv"))
+        gains = np.diag(H.conj().T @ made.send(np.eye(4) + 0j))
+        found.append(evm(H.conj().T @ made.send(x) / gains[:, None], x))
+        unit = H / np.sqrt(np.mean(abs(H) ** 2, axis=0))
+        largest = max(abs(unit.real).max(), abs(unit.imag).max())
+        step = 0.01 * largest * np.sqrt(2 * np.trace(np.linalg.inv(unit.conj().T @ unit)).real)
+        expected.append(step)
+    assert 0.7 < mean_square(found) / mean_square(expected) < 1.3
 
 
 def test_a_refined_inverse_has_the_bits_that_it_was_asked_for():
@@ -403,7 +427,6 @@ def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
         (["--ridge", "1"], "ridge: the detector says"),
         (["--solver", "cg", "--diagonal-mismatch", "0.01"], "solver cg has no circuit with it"),
         (["--channel-file", "none.npy"], "the matrices of channel_file say it"),
-        (["--solver", "ginv", "--direction", "downlink"], "ginv detects"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, message, tmp_path):

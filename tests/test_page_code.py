@@ -15,6 +15,7 @@ PAGES = {
     "docs/cell-circuits.md": "",
     "docs/cells.md": "",
     "docs/circuits/chain.md": "",
+    "docs/circuits/ginv-right.md": "",
     "docs/circuits/inv-blocks.md": "",
     "docs/circuits/lca.md": "",
     "docs/complex.md": "",

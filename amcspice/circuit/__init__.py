@@ -10,6 +10,7 @@ from amcspice.circuit.topologies.chain import DetectorChain, PrecoderChain, Proj
 from amcspice.circuit.topologies.eigen import Eigen
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.circuit.topologies.ginv_compact import CompactGINV
+from amcspice.circuit.topologies.ginv_right import RightGINV
 from amcspice.circuit.topologies.inverse import INV, CompensatedINV, InverterINV
 from amcspice.circuit.topologies.lca import LCA
 from amcspice.circuit.topologies.least_squares import LeastSquares
@@ -41,6 +42,7 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
             ProjectorChain,
             ClassicGINV,
             CompactGINV,
+            RightGINV,
             LCA,
             Eigen,
             MacroMVM,
@@ -81,6 +83,7 @@ __all__ = [
     "NonNegative",
     "PrecoderChain",
     "ProjectorChain",
+    "RightGINV",
     "Schematic",
     "Switches",
     "Unconstrained",

@@ -121,11 +121,15 @@ class ClassicGINV(LeastSquares):
         return entries
 
     def _wire_up(self) -> Schematic:
+        return self.wired("x", "r")
+
+    def wired(self, columns_from: str, rows_to: str) -> Schematic:
+        """Return the circuit, with names for what drives the columns and for what rows give."""
         target = self._first.target
         m, n = self.matrix.shape
         rows = np.append(self.rows, np.ones(len(target) - m, bool))
         network, feedback = Network(), self.feedback * self.device.g_max
-        x, sense = network.nodes("x", n), network.nodes("c", n)
+        x, sense = network.nodes(columns_from, n), network.nodes("c", n)
         lines = DifferentialLines.of(
             network,
             ("s", "p"),
@@ -136,7 +140,7 @@ class ClassicGINV(LeastSquares):
             extra=feedback,
             compensation=self.compensation,
         )
-        residual = network.nodes("r", len(target))
+        residual = network.nodes(rows_to, len(target))
         second, opposite, used = self._second_array(network, sense)
         wire, on = self.wire, rows[:, None]
         signed = len(lines.lines) > len(target)
@@ -167,9 +171,13 @@ class ClassicGINV(LeastSquares):
             peripheral=network,
             crossbars=crossbars,
             amplifiers=(
-                Amplifiers("r", plus=lines.plus, minus=lines.minus, out=residual),
+                Amplifiers(rows_to, plus=lines.plus, minus=lines.minus, out=residual),
                 Amplifiers(
-                    "x", plus=sense, minus=opposite, out=x, floor_at_ground=self.floor_at_ground
+                    columns_from,
+                    plus=sense,
+                    minus=opposite,
+                    out=x,
+                    floor_at_ground=self.floor_at_ground,
                 ),
             ),
             inputs=lines.minus[:m],

@@ -19,7 +19,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.errors import UnsupportedError
 from amcspice.system import Chip, ProgrammedMatrix
 from amcspice.workload.wireless.channel import Complex
 from amcspice.workload.wireless.solvers import (
@@ -152,10 +151,7 @@ class GinvReceiver:
     def __init__(
         self, chip: Chip, channel: Complex, load: float, *, equalise: bool = True, **circuit: Any
     ) -> None:
-        self.chip, self.scale = chip, np.ones((channel.shape[1], 1))
-        if equalise and not load:
-            self.scale = 1 / np.sqrt(np.mean(np.abs(channel) ** 2, axis=0))[:, None]
-            chip.ledger.compute("scale", 6.0 * channel.size, prepares=True)
+        self.chip, self.scale = chip, _equal_columns(chip, channel, load, equalise=equalise)
         if load:
             circuit["ridge"] = load
         self.matrix: ProgrammedMatrix = chip.program(
@@ -168,8 +164,57 @@ class GinvReceiver:
         return self.scale * self.matrix.solve(y)
 
 
+class GramBeams:
+    """Antenna signals by the Gram matrix and a product with H; see `precoder`."""
+
+    def __init__(self, chip: Chip, channel: Complex, load: float, plan: Plan) -> None:
+        self.gram = _Gram(chip, channel, load, plan)
+        self.beams = _product(chip, channel, plan, "beams")
+
+    @property
+    def ended(self) -> str:
+        """See `Receiver.ended`."""
+        return getattr(self.gram.solver, "ended", "")
+
+    def send(self, symbols: Any) -> Any:
+        """Return H (H'H + l I)^-1 times symbols (K, N), shape (M, N)."""
+        return self.beams @ self.gram.solve(symbols)
+
+
+class GinvBeams:
+    """Antenna signals in one step, with H in the cells; parameters are those of `GinvReceiver`."""
+
+    ended = ""
+
+    def __init__(
+        self, chip: Chip, channel: Complex, load: float, *, equalise: bool = True, **circuit: Any
+    ) -> None:
+        self.chip, self.scale = chip, _equal_columns(chip, channel, load, equalise=equalise)
+        self.matrix: ProgrammedMatrix = chip.program(
+            channel * self.scale.T,
+            "precode",
+            label="channel",
+            **{"circuit": "ginv-right", "ridge": load, **circuit},
+        )
+
+    def send(self, symbols: Any) -> Any:
+        """Return what `GramBeams.send` does."""
+        self.chip.ledger.compute("scale", 2.0 * np.size(symbols))
+        return self.matrix.solve(self.scale * symbols)
+
+
 class Precoder:
     """Downlink precoding; see `precoder`.
+
+    Parameters
+    ----------
+    chip : Chip
+    channel : ndarray, shape (M, K)
+        As it is known.
+    beams : GramBeams or GinvBeams
+        What makes antenna signals of symbols.
+    equal_powers : bool
+        See `precoder`.
 
     Attributes
     ----------
@@ -178,11 +223,15 @@ class Precoder:
     """
 
     def __init__(
-        self, chip: Chip, channel: Complex, load: float, plan: Plan, *, equal_powers: bool
+        self,
+        chip: Chip,
+        channel: Complex,
+        beams: GramBeams | GinvBeams,
+        *,
+        equal_powers: bool,
     ) -> None:
         users = channel.shape[1]
-        self.gram = _Gram(chip, channel, load, plan)
-        self.beams = _product(chip, channel, plan, "beams")
+        self.beams = beams
         self.powers: NDArray[np.float64] = np.ones((users, 1))
         # Pilots tell what is sent for a symbol of each user, imperfections included.
         sent = np.sum(np.abs(self.send(np.eye(users, dtype=complex))) ** 2, axis=0)
@@ -192,11 +241,19 @@ class Precoder:
     @property
     def ended(self) -> str:
         """See `Receiver.ended`."""
-        return getattr(self.gram.solver, "ended", "")
+        return self.beams.ended
 
     def send(self, symbols: Any) -> Any:
         """Return what antennas send, (M, N), for symbols (K, N)."""
-        return self.beams @ self.gram.solve(self.powers * symbols)
+        return self.beams.send(self.powers * symbols)
+
+
+def _equal_columns(chip: Chip, channel: Complex, load: float, *, equalise: bool) -> Any:
+    """Return factors, shape (K, 1), that give columns one length; ones where there is a load."""
+    if load or not equalise:
+        return np.ones((channel.shape[1], 1))
+    chip.ledger.compute("scale", 6.0 * channel.size, prepares=True)
+    return 1 / np.sqrt(np.mean(np.abs(channel) ** 2, axis=0))[:, None]
 
 
 def receiver(chip: Chip, channel: Complex, load: float = 0.0, plan: Plan | None = None) -> Any:
@@ -252,15 +309,17 @@ def precoder(
 
     Raises
     ------
-    UnsupportedError
-        With ``ginv``, whose circuit has no transposed form.
+    InputError
+        If something cannot be programmed.
     """
     plan = plan or Plan()
+    beams: GramBeams | GinvBeams
     if plan.solver == "ginv":
-        raise UnsupportedError(
-            "solver ginv detects, it does not precode: its circuit solves least squares; take inv"
-        )
-    return Precoder(chip, channel, load, plan, equal_powers=equal_powers)
+        circuit = dict(plan.options.circuit or {})
+        beams = GinvBeams(chip, channel, load, equalise=plan.equalise, **circuit)
+    else:
+        beams = GramBeams(chip, channel, load, plan)
+    return Precoder(chip, channel, beams, equal_powers=equal_powers)
 
 
 def _product(chip: Chip, matrix: Complex, plan: Plan, what: str) -> Any:
