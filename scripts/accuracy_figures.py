@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 import amcspice as amc
 from amcspice import view
 from amcspice.pool import usable_cores
-from amcspice.view.style import COLOURS, DASHES, styled
+from amcspice.view.style import COLOURS, DASHES, legend, styled
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 
@@ -80,7 +80,7 @@ def draw_shares(bits, by_bits, times, by_time):
     left.set_xlabel("bits of both converters, outputs read at rest")
     left.set_ylabel("relative error (median)")
     right.set_xlabel("sample time / settling time (1 %), 10 bits")
-    right.legend()
+    legend(figure, columns=5)
     return figure
 
 

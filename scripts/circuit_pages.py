@@ -10,14 +10,16 @@ import argparse
 import re
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, LogFormatter
 
 import amcspice as amc
 from amcspice.engine import LinearModel
 from amcspice.errors import AmcspiceError
 from amcspice.measure import measure_settling
 from amcspice.reduction import reduce_to_ports
+from amcspice.view.style import COLOURS, DASHES, legend, save, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "circuits" / "README.md"
@@ -161,6 +163,7 @@ def problem_of(name):
     return kind(A, constraint=amc.NonNegative(), **common), b
 
 
+@styled
 def settling_plot(name):
     """Plot the outputs of one run, in units of the problem, with the ideal answers."""
     circuit, b = problem_of(name)
@@ -171,18 +174,22 @@ def settling_plot(name):
     reference = run.reference
     if circuit.rail_limited:
         reference = reference * np.linalg.norm(values[-1])
-    figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+    axes = figure.subplots()
     until = min(segment.time[-1], 2.5 * run.settling_time)
     for j in range(values.shape[1]):
-        (drawn,) = axes.plot(segment.time * 1e9, values[:, j])
+        (drawn,) = axes.plot(
+            segment.time * 1e9, values[:, j], DASHES[j // len(COLOURS) % len(DASHES)],
+            color=COLOURS[j % len(COLOURS)],
+        )  # fmt: skip
         axes.plot(until * 1e9, reference[j], "o", color=drawn.get_color(), clip_on=False)
     axes.axvline(run.settling_time * 1e9, color="0.6", lw=0.8)
     axes.set_xlim(0, until * 1e9)
     shown = values[segment.time <= until]
     low, high = min(shown.min(), reference.min()), max(shown.max(), reference.max())
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
-    axes.set_xlabel("time [ns]")
-    axes.set_ylabel("outputs [units of x]")
+    axes.set_xlabel("time (ns)")
+    axes.set_ylabel("outputs (units of x)")
     axes.set_title(
         f"{name}, {' x '.join(map(str, circuit.matrix.shape))}: settled after "
         f"{run.settling_time * 1e9:.3g} ns, error {run.relative_error:.1e}",
@@ -191,23 +198,25 @@ def settling_plot(name):
     return figure
 
 
+@styled
 def capacitance_plot():
     """Plot stability and settling against line capacitance and input capacitance."""
     draw = np.random.default_rng(SEED)
     A = draw.random((12, 5))
     b = A @ [0.8, 0.3, -0.3, 0.6, 0.1]
     farads = np.geomspace(1e-17, 1e-12, 26)
-    figure, panels = plt.subplots(2, 2, figsize=(8.6, 5.6), sharex="col", layout="constrained")
+    figure = Figure(figsize=(8.6, 5.6), layout="constrained")
+    panels = figure.subplots(2, 2, sharex="col")
     for column, (what, of) in enumerate(
         [
-            ("line capacitance, a crossing [F]",
+            ("line capacitance, a crossing",
              lambda c: {"wire": amc.Wire(row_capacitance=c, column_capacitance=c)}),
-            ("input capacitance of an amplifier [F]",
+            ("input capacitance of an amplifier",
              lambda c: {"opamp": amc.OpAmp(gain=1e5, gbw=100e6, input_capacitance=c)}),
         ]
     ):  # fmt: skip
         at = farads * (1 if column == 0 else 30)
-        for kind, colour in ((amc.ClassicGINV, "C0"), (amc.CompactGINV, "C1")):
+        for kind, colour in ((amc.ClassicGINV, COLOURS[0]), (amc.CompactGINV, COLOURS[1])):
             rates, settling = [], []
             for farad in at:
                 circuit = kind(A, **{"opamp": OPAMP, **of(farad)})
@@ -222,9 +231,15 @@ def capacitance_plot():
         panels[1, column].set_xlabel(what)
         panels[1, column].set_yscale("log")
         panels[1, column].set_xscale("log")
-    panels[0, 0].set_ylabel("largest Re of eigenvalues [1/µs]\nunstable above 0")
-    panels[1, 0].set_ylabel("settling to 1 % [ns]")
-    panels[0, 0].legend(frameon=False)
+        panels[1, column].xaxis.set_major_formatter(EngFormatter("F"))
+        for each in (
+            panels[1, column].yaxis.set_major_formatter,
+            panels[1, column].yaxis.set_minor_formatter,
+        ):
+            each(LogFormatter(minor_thresholds=(2, 0.5)))
+    panels[0, 0].set_ylabel("largest Re of eigenvalues (1/µs)\nunstable above 0")
+    panels[1, 0].set_ylabel("settling to 1 % (ns)")
+    legend(figure, panels[0, 0])
     return figure
 
 
@@ -245,9 +260,8 @@ def main(arguments=None):
         return
     for name in amc.CIRCUITS:
         figure = settling_plot(name)
-        figure.savefig(IMAGES / f"run-{name}.png", dpi=90)
-        plt.close(figure)
-    capacitance_plot().savefig(IMAGES / "line-capacitance.png", dpi=90)
+        save(figure, IMAGES / f"run-{name}.png")
+    save(capacitance_plot(), IMAGES / "line-capacitance.png")
 
 
 if __name__ == "__main__":

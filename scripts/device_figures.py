@@ -19,7 +19,7 @@ from amcspice.netlist.deck import Deck, model_library
 from amcspice.pool import usable_cores
 from amcspice.programming.pulse import Pulse
 from amcspice.view.programming import programming
-from amcspice.view.style import COLOURS, save, styled
+from amcspice.view.style import COLOURS, legend, save, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE, IMAGES = ROOT / "docs" / "devices.md", ROOT / "docs" / "images"
@@ -55,7 +55,6 @@ def switching():
         )  # fmt: skip
     loop.set_xlabel("bit line − source line (V)")
     loop.set_ylabel("current (µA)")
-    loop.legend()
     cell, schedule = amc.SwitchingCell(), amc.WriteVerify()
     nominal = {"gon": cell.g_on, "vset": cell.set_threshold, "vreset": cell.reset_threshold,
                "kset": cell.set_rate, "kreset": cell.reset_rate}  # fmt: skip
@@ -71,12 +70,12 @@ def switching():
             state = after.state
             conductance.append(after.conductance[0] * 1e6)
         trains.plot(np.arange(1, 51), conductance, ".-", color=COLOURS[index], markersize=4,
-                    label=f"{width * 1e9:g} ns")  # fmt: skip
+                    label=f"{width * 1e9:g} ns wide")  # fmt: skip
     trains.axvline(25.5, color="0.6")
     trains.set_title("SET, 0.9 V + 20 mV a pulse | RESET, the same", loc="left")
     trains.set_xlabel("pulse")
     trains.set_ylabel("conductance read (µS)")
-    trains.legend(title="pulse width")
+    legend(figure, place="under each")
     save(figure, IMAGES / "switching-cell.png")
 
 
@@ -161,7 +160,7 @@ def drift():
     axis.set_xlabel("time since programming, t / t0")
     axis.set_ylabel("median relative error")
     axis.set_ylim(0)
-    axis.legend(title="drift exponent")
+    legend(figure, title="drift exponent")
     save(figure, IMAGES / "drift.png")
 
 

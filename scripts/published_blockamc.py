@@ -23,7 +23,7 @@ from amcspice.algorithm import BlockInverse
 from amcspice.algorithm.block_inverse import Counts
 from amcspice.errors import UnstableError
 from amcspice.system import Technology
-from amcspice.view.style import COLOURS, DASHES, MARKERS, save, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, legend, save, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "published" / "blockamc.md"
@@ -307,7 +307,7 @@ def conditions_table() -> str:
 @styled
 def errors_figure() -> Figure:
     """Draw errors over size by effect, and energy ratios over the condition number."""
-    figure = Figure(figsize=(10.5, 3.8), layout="constrained")
+    figure = Figure(figsize=(10.5, 4.6), layout="constrained")
     panels = figure.subplots(1, 3)
     shown = (("wires, 1 ohm", "Toeplitz 1/(1+k)"), ("write noise, 5 % of g", "Toeplitz 1/(1+k)"))
     for axes, (effect, matrix) in zip(panels, shown, strict=False):
@@ -322,7 +322,6 @@ def errors_figure() -> Figure:
     panels[0].set_ylabel("relative error")
     panels[1].set_ylim(0.03, 0.5)
     panels[1].set_yticks((0.03, 0.1, 0.3), ("0.03", "0.1", "0.3"))
-    panels[1].legend(loc="lower left")
     axes = panels[2]
     for k, matrix in enumerate(SETTLED):
         points = [energies(matrix, n, "100 MHz, one pole") for n in (16, 64)]
@@ -342,7 +341,7 @@ def errors_figure() -> Figure:
     axes.set_title("energy of one stage over one array")
     axes.set_yticks((0.1, 0.3, 1, 2), ("0.1", "0.3", "1", "2"))
     axes.minorticks_off()
-    axes.legend(fontsize=7, loc="lower left")
+    legend(figure, place="under each", columns=1)
     return figure
 
 

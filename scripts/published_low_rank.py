@@ -16,7 +16,7 @@ from update_readme import fill, table
 
 import amcspice as amc
 from amcspice.algorithm.low_rank import Cells, PaperModel, WhiteNoise, array_error
-from amcspice.view.style import COLOURS, DASHES, MARKERS, save, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, legend, save, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "published" / "low-rank.md"
@@ -200,7 +200,7 @@ def figure() -> Figure:
     first.set_ylabel("relative error of A x")
     first.set_yticks([0.05, 0.1, 0.2, 0.5, 1], ["0.05", "0.1", "0.2", "0.5", "1"])
     first.set_yticks([], minor=True)
-    first.legend(loc="upper left")
+    legend(drawn)
     return drawn
 
 

@@ -23,7 +23,7 @@ from amcspice.algorithm import (
     refine,
 )
 from amcspice.errors import InputError, UnstableError
-from amcspice.view.style import COLOURS, MARKERS, save, styled
+from amcspice.view.style import COLOURS, MARKERS, legend, save, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "published" / "refinement.md"
@@ -455,10 +455,10 @@ def draw() -> Figure:
         right_axis.axhline(-floor, linestyle=":", color=COLOURS[index])
     for axis in (left, right_axis):
         axis.set_xlabel("iteration")
-        axis.legend()
     left.set_ylabel("log2 of the relative error of x")
     left.set_title("exact product")
     right_axis.set_title("slices of rounded digits, GCR; floors dotted")
+    legend(figure, place="under each", columns=2)
     return figure
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from update_readme import fill, table
 
 import amcspice as amc
-from amcspice.view.style import COLOURS, DASHES, MARKERS, save, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, legend, save, styled
 from amcspice.workload.wireless import BeamChannel, EstimationStudy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +93,7 @@ def figure() -> Figure:
         )  # fmt: skip
     axis.set_xlabel("signal-to-noise ratio of a pilot (dB)")
     axis.set_ylabel("mean squared error of channels (dB)")
-    axis.legend()
+    legend(drawn, columns=3)
     return drawn
 
 

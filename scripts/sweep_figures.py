@@ -31,7 +31,7 @@ from amcspice.sweep.spec.specification import read_spec
 from amcspice.sweep.store.store import Store
 from amcspice.view.choice import choose
 from amcspice.view.points import Points, engineering
-from amcspice.view.style import COLOURS, MARKERS, save, styled
+from amcspice.view.style import COLOURS, MARKERS, legend, save, styled
 from amcspice.view.sweep_curves import PowerLaw
 from amcspice.view.sweep_plots import sweep_plot
 
@@ -313,7 +313,7 @@ def theory_figure(both):
         axis.annotate(f"{factor:.2g} τ", (ends[1], factor * ends[1]), color="0.4", fontsize=8)
     axis.set_xlabel("slowest time constant from the matrix, times 2π GBW")
     axis.set_ylabel("settling time in the simulation, times 2π GBW")
-    axis.legend(fontsize=7)
+    legend(drawing, columns=3)
     return drawing
 
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amcspice.characterise import Characteristics, Fit, Step
-from amcspice.view.style import ANALOG, DIGITAL, prefix, styled
+from amcspice.view.style import ANALOG, DIGITAL, legend, prefix, styled
 
 __all__ = ["amplifier"]
 
@@ -44,10 +44,9 @@ def amplifier(fit: Fit, *, title: str = "") -> Figure:
     axes[0, 0].set_title(f"load {conditions.load_resistance:g} Ω")
     axes[1, 0].set_ylabel("phase (degrees)")
     axes[1, 0].set_xlabel("frequency (Hz)")
-    axes[0, 0].legend()
     for axis, word in ((axes[0, 1], "large step"), (axes[1, 1], "small step")):
         axis.set_title(word)
-        axis.legend(loc="lower right")
+    legend(figure, axes[0, 0])
     return figure
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from amcspice.view.style import COLOURS, MARKERS, styled
+from amcspice.view.style import COLOURS, MARKERS, legend, styled
 from amcspice.workload.wireless import Curve
 
 __all__ = ["bit_error_curves"]
@@ -52,5 +52,5 @@ def bit_error_curves(curves: Mapping[str, Curve]) -> Figure:
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("signal-to-noise ratio of all users at one antenna (dB)")
     axis.set_ylabel("bit-error rate")
-    axis.legend()
+    legend(figure, columns=3)
     return figure

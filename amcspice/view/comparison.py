@@ -18,7 +18,7 @@ from matplotlib.ticker import (
 )
 
 from amcspice.design import CircuitComparison
-from amcspice.view.style import COLOURS, MARKERS, styled
+from amcspice.view.style import COLOURS, MARKERS, legend, styled
 
 __all__ = ["pareto_plot"]
 
@@ -57,7 +57,7 @@ def pareto_plot(comparison: CircuitComparison) -> Figure:
     right.set_xlabel("energy of a right-hand side, mean")
     left.set_ylabel("relative error, rms")
     left.set_title("filled: no other is better in error, time and energy together", loc="left")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    legend(figure, left)
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from amcspice.system import Bar, Cost, Phase
 from amcspice.system.ledger import CALIBRATION
-from amcspice.view.style import COLOURS, prefix, styled
+from amcspice.view.style import COLOURS, legend, prefix, styled
 
 __all__ = ["cost", "timeline"]
 
@@ -55,6 +55,7 @@ def cost(made: Cost, *, title: str = "") -> Figure:
         bars = [bar for bar in made.tornado(name) if bar.span > LEAST_SPAN * total]
         _draw_parts(row[0], parts, name, unit)
         _draw_tornado(row[1], bars[:MOST_BARS], total, name, unit)
+    legend(figure, axes[0, 1])
     return figure
 
 
@@ -107,7 +108,6 @@ def _draw_tornado(axes: Axes, bars: list[Bar], total: float, name: str, unit: st
     axes.set_xlabel(f"{name} over {factor * total:.3g} {letter}{unit}, writing counted")
     for colour, label in ((COLOURS[5], "low end"), (COLOURS[4], "high end")):
         axes.bar(0, 0, color=colour, label=label)
-    axes.legend(loc="lower right")
 
 
 @styled
@@ -146,7 +146,7 @@ def timeline(phases: Sequence[Phase], *, title: str = "") -> Figure:
     axes.set_xlabel(f"time ({letter}s)")
     left = f", the first {len(drawn)} of {len(phases)} phases" if len(drawn) < len(phases) else ""
     axes.set_title(f"{title or 'phases'}{left}")
-    figure.legend(loc="outside right upper")
+    legend(figure, place="beside")
     return figure
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from amcspice.errors import InputError
 from amcspice.measure import Settling, measure_settling
 from amcspice.simulation import Run
-from amcspice.view.style import ANALOG, COLOURS, DASHES, DIGITAL, prefix, styled
+from amcspice.view.style import ANALOG, COLOURS, DASHES, DIGITAL, legend, prefix, styled
 
 __all__ = ["convergence", "settling"]
 
@@ -66,7 +66,7 @@ def convergence(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlabel("iteration")
     axis.set_ylabel(what)
-    axis.legend()
+    legend(figure)
     return figure
 
 
@@ -117,7 +117,7 @@ def settling(run: Run, index: int = 0, *, tolerance: float = 0.01) -> Figure:
     axis.set_xlabel(f"time after the input step ({time_prefix}s)")
     axis.set_ylabel(f"amplifier output ({volt_prefix}V)")
     if len(names) <= MOST_LABELLED:
-        figure.legend(loc="outside right center", title="output")
+        legend(figure, place="beside", title="output")
     return figure
 
 

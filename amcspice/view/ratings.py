@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from amcspice.view.style import ANALOG, DIGITAL, prefix, styled
+from amcspice.view.style import ANALOG, DIGITAL, legend, prefix, styled
 from amcspice.workload.factorise_ratings import ErrorByCount
 
 __all__ = ["error_by_count", "histogram", "learning_curve"]
@@ -60,7 +60,7 @@ def learning_curve(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_xlabel("iteration")
     axis.set_ylabel("RMSE (rating)")
-    axis.legend()
+    legend(figure, columns=2)
     return figure
 
 
@@ -80,7 +80,7 @@ def error_by_count(
         _panel(axis, analog[name], digital[name])
         axis.set_xlabel(f"training ratings of the {name}\n(held-out ratings in brackets)")
     figure.axes[0].set_ylabel("RMSE of held-out ratings")
-    figure.axes[0].legend()
+    legend(figure, figure.axes[0])
     return figure
 
 

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from amcspice.view.style import ANALOG, DIGITAL, styled
+from amcspice.view.style import ANALOG, DIGITAL, legend, styled
 
 __all__ = ["robustness"]
 
@@ -41,8 +41,7 @@ def robustness(summary: Mapping[str, Mapping[str, Any]], *, what: str) -> Figure
     for axis, (field, curve) in zip(axes, summary.items(), strict=True):
         _panel(axis, field, curve)
     axes[0].set_ylabel(what)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(2, len(summary)))
+    legend(figure, axes[0], columns=min(2, len(summary)))
     return figure
 
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from amcspice.circuit.base import Array
 from amcspice.system.cost import Totals
-from amcspice.view.style import COLOURS, DASHES, MARKERS, prefix, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, legend, prefix, styled
 
 __all__ = ["break_even", "gain_maps", "stability", "update_cost"]
 
@@ -53,8 +53,7 @@ def update_cost(groups: Mapping[str, Mapping[str, Totals]], *, title: str = "") 
         axes.set_ylim(top=1.3 * factor * max(totals, default=1.0))
         axes.grid(visible=False, axis="x")
         axes.tick_params(axis="x", rotation=20 if len(groups) > 2 else 0)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend(figure, axes)
     return figure
 
 
@@ -118,7 +117,7 @@ def break_even(widths: Sequence[int], times: Mapping[str, Sequence[float]]) -> F
         axis.set_major_formatter(_plain)
     axes.set_xlabel("width of the factor")
     axes.set_ylabel("time of an inverse (ms)")
-    axes.legend()
+    legend(figure)
     return figure
 
 
@@ -142,5 +141,5 @@ def stability(shares: Sequence[float], unstable: Mapping[str, Sequence[float]]) 
     axes.axvline(1.0, color="0.3", linewidth=1, linestyle=":")
     axes.set_xlabel("foretold share of the limit, σ ‖M⁻¹‖")
     axes.set_ylabel("unstable writings (%)")
-    axes.legend(fontsize=8)
+    legend(figure)
     return figure

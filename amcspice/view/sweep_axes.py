@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
+from amcspice.view import style
 from amcspice.view.choice import Choice
 from amcspice.view.points import Points, engineering, label, spacing
 from amcspice.view.style import COLOURS, DASHES, MARKERS
@@ -150,14 +151,4 @@ def outer_labels(grid: list[Axes], panels: Sequence[Any], text: str) -> None:
 
 def legend(figure: Figure, by: str | None, grid: list[Axes]) -> None:
     """One legend for all panels, beside them."""
-    handles: dict[Any, Any] = {}
-    for axis in grid:
-        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
-    figure.legend(
-        list(handles.values()),
-        list(handles),
-        title=label(by) if by else None,
-        loc="outside right upper",
-        alignment="left",
-    )
+    style.legend(figure, grid, place="beside", title=label(by) if by else None)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from amcspice.view.style import COLOURS, styled
+from amcspice.view.style import COLOURS, legend, styled
 from amcspice.workload.training.comparison import Comparison
 from amcspice.workload.training.noise import NoiseStudy
 
@@ -46,8 +46,7 @@ def learning(comparison: Comparison) -> Figure:
         axis.axhline(target, color="0.4", linestyle=":", linewidth=1.2)
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = loss.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+    legend(figure, loss)
     return figure
 
 
@@ -101,8 +100,7 @@ def epochs_against_noise(study: NoiseStudy) -> Figure:
     axis.set_ylim(0, 1.12 * top)
     axis.set_xlabel("write noise (% of g_max)")
     axis.set_ylabel(f"epochs to a training loss of {study.target_loss:g}")
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2)
+    legend(figure, axis, columns=2)
     return figure
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from amcspice.view.style import COLOURS, DASHES, prefix, styled
+from amcspice.view.style import COLOURS, DASHES, legend, prefix, styled
 
 __all__ = ["transient"]
 
@@ -53,7 +53,7 @@ def transient(
     )
     axis.set_title(title)
     if len(voltages) <= MOST_LABELLED:
-        figure.legend(loc="outside right upper")
+        legend(figure, place="beside")
     return figure
 
 
