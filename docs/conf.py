@@ -52,6 +52,7 @@ nb_merge_streams = True
 
 default_role = "py:obj"
 autosummary_generate = True
+autosummary_context = {"with_figures_of_its_base": ("Run", "Trials")}
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False

@@ -15,7 +15,7 @@ import amcspice as amc
 
 sizes = [8, 16, 32, 64]
 lines = {"as they are": 0, "corrected once": 1, "corrected twice": 2}
-figure, axes = plt.subplots()
+figure, axes = plt.subplots(layout="constrained")
 for label, steps in lines.items():
     errors = []
     for size in sizes:
@@ -29,5 +29,4 @@ axes.set_xlabel("lines of the array")
 axes.set_ylabel("relative error")
 axes.set_xticks(sizes, sizes)
 axes.minorticks_off()
-axes.legend(title="conductances", loc="center left", bbox_to_anchor=(1, 0.5))
-figure.tight_layout()
+figure.legend(title="conductances", loc="outside right upper")
