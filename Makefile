@@ -15,6 +15,7 @@ CPP := $(shell find amcspice -name CMakeFiles -prune -o -name '*.[ch]pp' -print)
 TEST_ENV := AMCSPICE_REQUIRE_NGSPICE=1 MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n auto
 PYTEST_ARGS ?=
+DOCS_ENV := MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 # Shell text that sets $$python to a Python 3.11 or later, or stops with one message.
 # `make PYTHON=/path/to/python3.12 setup` overrides the search.
@@ -35,7 +36,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup ngspice demo test test-slow test-all-versions lint format lock notebooks netlists clean
+.PHONY: help setup ngspice demo test test-slow test-all-versions lint format lock docs notebooks netlists clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -98,6 +99,10 @@ format: setup ## let ruff format the code and sort the imports
 lock: ## rewrite requirements-dev.lock from pyproject.toml
 	@$(FIND_PYTHON); PYTHON="$$python" bash scripts/lock.sh
 
+docs: setup ## build the documentation site into docs/_build/html and check its links
+	$(DOCS_ENV) $(BIN)/python -m sphinx -j 1 -W --keep-going -q -d docs/_build/doctrees docs docs/_build/html
+	$(BIN)/python scripts/check_site.py docs/_build/html
+
 netlists: setup ## write the decks under netlists/ again
 	$(BIN)/python scripts/make_netlists.py
 
@@ -105,6 +110,7 @@ notebooks: setup ## run the notebooks; copies with their output go to out/notebo
 	$(BIN)/python scripts/run_notebooks.py
 
 clean: ## remove .venv, caches and downloads
+	rm -rf docs/_build docs/api docs/commands docs/gallery docs/notebooks docs/top
 	rm -rf $(VENV) .ngspice build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find $(NATIVE) -mindepth 1 -maxdepth 1 ! -name '*.[ch]pp' ! -name '*.py*' ! -name CMakeLists.txt -exec rm -rf {} +
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -36,19 +36,49 @@ LONGEST = 300
 
 
 class AmcspiceError(Exception):
-    """Base of all errors of amcspice."""
+    """Base of all errors of amcspice.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> try:
+    ...     amc.solve("inv", [[1.0, 2.0]], [1.0], fidelity="dc")
+    ... except amc.AmcspiceError as error:
+    ...     print(type(error).__name__, error.exit_code)
+    InputError 2
+    """
 
     exit_code = 1
 
 
 class InputError(AmcspiceError, ValueError):
-    """The input cannot be used as it is; nothing has been run or written."""
+    """The input cannot be used as it is; nothing has been run or written.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> try:
+    ...     amc.OpAmp(gain="high")
+    ... except amc.InputError as error:
+    ...     print(error)
+    OpAmp.gain = 'high': neither a number nor a quantity in V/V
+    """
 
     exit_code = 2
 
 
 class UnsupportedError(InputError):
-    """A combination that the support matrix excludes."""
+    """A combination that the support matrix excludes.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> try:
+    ...     amc.INV([[1.0, -2.0], [2.0, 1.0]])
+    ... except amc.UnsupportedError as error:
+    ...     print(error)
+    inv holds non-negative matrices only, but entry (0, 1) is -2
+    """
 
 
 class UnstableError(UnsupportedError):
@@ -64,15 +94,47 @@ class NotCompiledError(AmcspiceError, ImportError):
 
 
 class AccuracyWarning(UserWarning):
-    """A circuit that runs, but is not able to show the solution; says what is."""
+    """A circuit that runs, but is not able to show the solution; says what is.
+
+    Examples
+    --------
+    >>> import warnings, amcspice as amc
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", amc.AccuracyWarning)
+    ...     try:
+    ...         amc.Wire(row=1e12)
+    ...     except amc.AccuracyWarning as warning:
+    ...         print(type(warning).__name__)
+    ImplausibleWarning
+    """
 
 
 class CautionWarning(AccuracyWarning):
-    """A run whose figures cannot be taken as they are; says why."""
+    """A run whose figures cannot be taken as they are; says why.
+
+    Examples
+    --------
+    >>> import warnings, amcspice as amc
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", amc.CautionWarning)  # such a run is then an error
+    ...     run = amc.solve("inv", [[2.0, 1.0], [1.0, 3.0]], [3.0, 5.0], fidelity="dc")
+    >>> run.cautions
+    ()
+    """
 
 
 class ImplausibleWarning(AccuracyWarning):
-    """A value that no real part has, such as a cell of 100 S: most often a wrong unit."""
+    """A value that no real part has, such as a cell of 100 S: most often a wrong unit.
+
+    Examples
+    --------
+    >>> import warnings, amcspice as amc
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     device = amc.Memristor(g_max=100)
+    >>> print(caught[0].message)
+    Memristor.g_max: 100 S is not plausible: 1e-09 to 0.1 S are; is the unit right?
+    """
 
 
 class WaitingWarning(UserWarning):
@@ -92,6 +154,15 @@ class SimulationError(AmcspiceError, RuntimeError):
         The shell command that runs the deck again.
     log : str, optional
         The simulator's complete output.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> error = amc.SimulationError("no convergence", deck="d.cir", command="ngspice -b d.cir")
+    >>> print(error)
+    simulation failed: no convergence
+      deck kept: d.cir
+      run again: ngspice -b d.cir
     """
 
     def __init__(

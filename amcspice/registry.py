@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
@@ -35,6 +36,8 @@ class Registry(Mapping[str, T]):
         The built-in ones.
     check : callable, optional
         Takes an entry; returns what is wrong with it, or None.
+    doc : str, optional
+        Documentation of this registry, in place of that of all.
     """
 
     def __init__(
@@ -43,8 +46,11 @@ class Registry(Mapping[str, T]):
         group: str,
         entries: Mapping[str, T],
         check: Callable[[Any], str | None] | None = None,
+        doc: str | None = None,
     ) -> None:
         self.what, self.group, self._check = what, group, check
+        if doc is not None:
+            self.__doc__ = inspect.cleandoc(doc)
         self._entries = dict(entries)
         self._built_in = tuple(entries)
         self.revision = 0

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Write requirements-dev.lock again: every package of the dev environment, pinned
+# Write requirements-dev.lock again: every package for development and documentation, pinned
 # by version and hash, for all supported Python versions at once. The file names
 # no package index, so pip takes the packages from wherever it is set up to look.
 set -euo pipefail
@@ -15,7 +15,7 @@ trap 'rm -rf "$scratch"' EXIT
 upgrade=()
 if [ -n "${UPGRADE:-}" ]; then upgrade=(--upgrade); fi
 if [ -f requirements-dev.lock ]; then cp requirements-dev.lock "$scratch/requirements-dev.lock"; fi
-"$scratch/venv/bin/uv" pip compile pyproject.toml --extra dev --quiet \
+"$scratch/venv/bin/uv" pip compile pyproject.toml --extra dev --extra docs --quiet \
     --universal --python-version 3.11 --generate-hashes "${upgrade[@]}" \
     --no-header --no-emit-index-url --no-emit-find-links \
     --output-file "$scratch/requirements-dev.lock" >/dev/null

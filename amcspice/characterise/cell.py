@@ -108,6 +108,13 @@ def measured_cell(model: CellModel, reach: float = REACH, **fields: Any) -> Memr
         See `measured_table`; or if conductances are outside of the sub-circuit's.
     SimulationError
         If ngspice fails.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> cells = amc.measured_cell(amc.CellModel(file="models/cells.lib", name="amc_gap"))
+    >>> isinstance(cells, amc.Memristor), 0 < cells.g_min < cells.g_max
+    (True, True)
     """
     table = measured_table(model, reach)
     lowest, highest = table.settable

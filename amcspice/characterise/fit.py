@@ -162,6 +162,13 @@ def measured_opamp(
         If the file cannot be used, or the sub-circuit is no amplifier.
     SimulationError
         If ngspice fails.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> opamp = amc.measured_opamp("models/miller.lib", "amc_miller")
+    >>> opamp.gain > 1e3, opamp.gbw > 1e6
+    (True, True)
     """
     subcircuit = Subcircuit.of(file, name, pins, compat)
     fixture = AmplifierFixture.of_subcircuit(subcircuit, conditions or Conditions())

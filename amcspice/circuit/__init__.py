@@ -52,10 +52,17 @@ CIRCUITS: Registry[type[Circuit]] = Registry(
         )
     },
     _fault,
-)
-"""Every topology by its name on the command line."""
+    doc="""Every topology by its name on the command line, a mapping to subclasses of `Circuit`.
 
-for _circuit in CIRCUITS.built_in:
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> amc.CIRCUITS["inv-compensated"]([[2.0, -1.0], [-1.0, 3.0]]).amplifier_count
+    2
+    """,
+)
+
+for _circuit in (*CIRCUITS.built_in, LeastSquares):
     document(_circuit)
 
 __all__ = [

@@ -115,6 +115,13 @@ class Circuit(metaclass=_TakesHardware):
         If the matrix has a wrong shape or bad values.
     UnsupportedError
         If the circuit does not support what is asked for.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.make_circuit("inv", [[2.0, 1.0], [1.0, 3.0]], wire_resistance="1 ohm")
+    >>> isinstance(circuit, amc.Circuit), circuit.name, circuit.amplifier_count
+    (True, 'inv', 2)
     """
 
     name: ClassVar[str]

@@ -105,6 +105,13 @@ class Requirements:
         By parameter.
     range_choice : str
         How volts per unit were chosen: ``reference`` is with the ideal answer, an oracle.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> needed = amc.require("inv", [([[2.0, 1.0], [1.0, 3.0]], np.eye(2))], error="2 %")
+    >>> isinstance(needed, amc.Requirements), "gain" in needed.answers
+    (True, True)
     """
 
     problem: str

@@ -128,6 +128,14 @@ class ErrorBudget:
     range_choice : str
         How volts per unit were chosen: ``reference`` is with the ideal answer, an oracle.
     cautions : tuple of str
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]], write_noise=0.02, gain=1e4)
+    >>> budget = amc.error_budget(circuit, np.eye(2), seeds=4)
+    >>> budget.largest()
+    'write_noise'
     """
 
     error: float

@@ -112,6 +112,13 @@ class CircuitComparison:
         Which one to take, and the reason.
     technology : str
         In which writing and converters are counted.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> comparison = amc.compare("inv", [[2.0, 1.0], [1.0, 3.0]], np.eye(2), write_noise="1 %")
+    >>> "inv" in comparison.circuits, set(comparison.pareto) <= set(comparison.circuits)
+    (True, True)
     """
 
     problem: str

@@ -68,6 +68,13 @@ class CellModel:
     ------
     InputError
         If the file cannot be read, or a value does not fit.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> model = amc.CellModel(file="models/cells.lib", name="amc_gap")
+    >>> model.state, model.low, model.high
+    ('x0', 0.0, 1.0)
     """
 
     file: Annotated[str, BeforeValidator(_as_path)]

@@ -40,6 +40,13 @@ class Cell(abc.ABC):
 
     A model of its own is a subclass with the decorator `amcspice.schema.parameters`; it has to
     say `quantise`, `write` and `read`.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> pcm = amc.cell("pcm-joshi-2020")
+    >>> isinstance(pcm, amc.Cell), pcm.g_max
+    (True, 2.5e-05)
     """
 
     g_max: LargestConductance = 100e-6

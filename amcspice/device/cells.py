@@ -157,6 +157,14 @@ class WriteErrors:
         Conductances aimed at, ascending [S].
     errors : tuple of tuple of float
         For each level the errors found: conductance minus level, at least one [S].
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> errors = amc.WriteErrors(levels=(0.0, 100e-6), errors=((0.0,), (-3e-6,)))
+    >>> device = amc.Memristor(write_errors=errors)
+    >>> amc.solve("mvm", [[0.0, 1.0]], [1.0, 1.0], fidelity="dc", device=device).x.round(3)
+    array([0.97])
     """
 
     levels: Annotated[tuple[float, ...], Field(min_length=1)]

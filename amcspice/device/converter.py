@@ -67,7 +67,15 @@ _OFFSET = Quantity("", (0, 1000))
 
 @parameters
 class DAC:
-    """Digital to analog converters, one an input."""
+    """Digital to analog converters, one an input.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[2.0, 1.0], [1.0, 3.0]], [3.0, 5.0]
+    >>> amc.solve("inv", A, b, fidelity="dc", dac=amc.DAC(bits=4)).x.round(3)
+    array([0.8, 1.4])
+    """
 
     bits: Annotated[
         int,
@@ -105,7 +113,15 @@ class DAC:
 
 @parameters
 class ADC:
-    """Analog to digital converters, one an output."""
+    """Analog to digital converters, one an output.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[2.0, 1.0], [1.0, 3.0]], [3.0, 5.0]
+    >>> [amc.solve("inv", A, b, fidelity="dc", adc=amc.ADC(bits=n)).x.round(3) for n in (6, 12)]
+    [array([0.813, 1.355]), array([0.8  , 1.399])]
+    """
 
     bits: Annotated[
         int | None,

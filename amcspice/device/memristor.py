@@ -36,7 +36,15 @@ POOR_TABLE = 1e-4
 
 @parameters
 class Memristor(ProgrammableCell):
-    """A programmable conductance with an optional selector (1T1R)."""
+    """A programmable conductance with an optional selector (1T1R).
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> device = amc.Memristor(g_max="50 uS", levels=16, write_noise="2 %", seed=1)
+    >>> amc.solve("mvm", [[0.5, 1.0]], [1.0, 1.0], fidelity="dc", device=device).x.round(2)
+    array([1.49])
+    """
 
     write_noise: Annotated[
         float,
@@ -317,5 +325,13 @@ def cell(name: str, **changes: Any) -> Any:
     ------
     InputError
         If there are no cells of that name, or a value does not fit.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> pcm = amc.cell("pcm-joshi-2020", seed=3)
+    >>> run = amc.solve("mvm", [[0.2, 0.4], [0.6, 0.8]], [1.0, 1.0], fidelity="dc", device=pcm)
+    >>> run.x.shape, bool(run.relative_error < 0.2)
+    ((2,), True)
     """
     return Memristor.preset(name, **changes)

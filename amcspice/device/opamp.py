@@ -64,6 +64,13 @@ class Subcircuit:
     compat : {"ps", "lt", "psa", "ltpsa"}, optional
         Whose syntax the file has: PSpice's (``psa``), LTspice's and PSpice's (``ltpsa``); without
         the a only files that it includes do.  None is ngspice's own.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> opamp = amc.measured_opamp("models/miller.lib", "amc_miller")
+    >>> isinstance(opamp.subcircuit, amc.Subcircuit), opamp.subcircuit.name
+    (True, 'amc_miller')
     """
 
     file: str
@@ -132,7 +139,19 @@ def _sha256(content: bytes) -> str:
 
 @parameters
 class OpAmp:
-    """An operational amplifier: gain, bandwidth, limits, consumption and mismatch."""
+    """An operational amplifier: gain, bandwidth, limits, consumption and mismatch.
+
+    ``assumed`` names the figures of a real part that were not read in its data sheet.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> opamp = amc.OpAmp.preset("onchip-1g", gbw="2 GHz")
+    >>> opamp.gbw, opamp.gain
+    (2000000000.0, 10000.0)
+    >>> amc.OpAmp(gain=1e5, offset="0.2 mV").offset
+    0.0002
+    """
 
     gain: Annotated[
         float, Field(gt=1, description="Open-loop DC gain A0."), Quantity("V/V", (2, 1e10))

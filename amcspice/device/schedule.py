@@ -23,6 +23,14 @@ class WriteVerify:
     train has the start voltage, each further one of the same polarity a step more, up to the
     largest; a change of polarity starts a new train.  A cell is left alone once it reads within
     the tolerance.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> schedule = amc.WriteVerify(tolerance="2 uS", max_pulses=50)
+    >>> array = amc.write_verify([[20e-6, 60e-6]], schedule=schedule)
+    >>> bool(abs(array.conductance - array.target).max() < 3e-6)
+    True
     """
 
     set_voltage: Annotated[

@@ -32,7 +32,16 @@ _SMALLEST = 0.1
 
 @parameters
 class SwitchingCell:
-    """A 1T1R cell with a threshold-type voltage-controlled memristor."""
+    """A 1T1R cell with a threshold-type voltage-controlled memristor.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> cell = amc.SwitchingCell(g_on="100 uS", threshold_spread=0.0)
+    >>> array = amc.write_verify([[20e-6, 60e-6]], cell=cell)
+    >>> bool(array.converged.all())
+    True
+    """
 
     g_on: Annotated[
         float,

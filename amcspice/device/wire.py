@@ -25,6 +25,13 @@ class Wire:
     """Resistances and capacitances of the lines of an array, and what is done against them.
 
     ``None`` and zero are an ideal connection, or no capacitance.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]], wire=amc.Wire(row="10 ohm", column="10 ohm"))
+    >>> amc.simulate(circuit, [3.0, 5.0], fidelity="dc").x.round(3)
+    array([0.8  , 1.407])
     """
 
     row: Annotated[

@@ -22,7 +22,16 @@ def _known_fidelity(name: str) -> str:
 
 @parameters
 class Analysis:
-    """How a circuit is simulated and measured."""
+    """How a circuit is simulated and measured.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]])
+    >>> analysis = amc.Analysis(fidelity="behavioural", settle_tolerance="0.1 %")
+    >>> amc.simulate(circuit, [3.0, 5.0], analysis=analysis).x.round(3)
+    array([0.8, 1.4])
+    """
 
     MOVED: ClassVar[Mapping[str, str]] = {
         "full_scale": "it is read_voltage now, the largest voltage across a cell [V]",

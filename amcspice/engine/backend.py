@@ -217,6 +217,13 @@ class Backend(abc.ABC):
     Parameters
     ----------
     analysis : Analysis
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> backend = amc.BACKENDS["dc"]
+    >>> issubclass(backend, amc.Backend), backend.in_time, backend.verified_by
+    (True, False, 'behavioural')
     """
 
     name: ClassVar[str]

@@ -15,5 +15,17 @@ def _fault(entry: Any) -> str | None:
     return None if is_backend else "it is no subclass of amcspice.Backend"
 
 
-BACKENDS: Registry[Any] = Registry("fidelity", "amcspice.backends", {}, _fault)
-"""Every fidelity by its name."""
+BACKENDS: Registry[Any] = Registry(
+    "fidelity",
+    "amcspice.backends",
+    {},
+    _fault,
+    doc="""Every fidelity by its name, a mapping to subclasses of `Backend`.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> {name: amc.BACKENDS[name].verified_by for name in ("reduced", "behavioural", "dc")}
+    {'reduced': 'flat', 'behavioural': 'reduced', 'dc': 'behavioural'}
+    """,
+)

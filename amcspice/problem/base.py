@@ -26,6 +26,13 @@ class Problem(abc.ABC):
     A subclass sets ``name``, ``title`` and ``circuit`` and says in `answer` what the ideal answer
     is; everything else has a default.  Only `answer` knows the ideal answer: it chooses ranges
     where an analysis asks for that, and is what errors are measured against.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> problem = amc.PROBLEMS["lstsq"]
+    >>> isinstance(problem, amc.Problem), problem.circuit
+    (True, 'ginv-compact')
     """
 
     name: ClassVar[str]

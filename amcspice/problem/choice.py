@@ -40,8 +40,15 @@ PROBLEMS: Registry[Problem] = Registry(
         )
     },
     _fault,
+    doc="""Every problem by its name on the command line, a mapping to instances of `Problem`.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> amc.PROBLEMS["nnls"].title
+    'non-negative least squares'
+    """,
 )  # fmt: skip
-"""Every problem by its name on the command line."""
 
 
 def problem_of(circuit: Circuit) -> Problem:
@@ -74,6 +81,14 @@ def make_circuit(
         If problem or circuit are unknown.
     UnsupportedError
         If the circuit does not support what is asked for.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A = [[1.0, 0.5], [0.2, 1.0]]
+    >>> circuit = amc.make_circuit("nnls", A, circuit="ginv-compact", levels=16)
+    >>> type(circuit).__name__, circuit.device.levels
+    ('CompactGINV', 16)
     """
     asked = PROBLEMS.choose(problem)
     return circuit_of(asked, form_of(asked, matrix, None, circuit, parameters), circuit, parameters)

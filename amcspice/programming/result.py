@@ -37,6 +37,13 @@ class Programmed:
         Delivered by bit and source lines in all pulses, and in all verify reads [J].
     provenance : dict
         What is needed to repeat it.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> array = amc.write_verify([[20e-6, 60e-6]])
+    >>> isinstance(array, amc.Programmed), bool(array.converged.all())
+    (True, True)
     """
 
     target: Array

@@ -104,6 +104,16 @@ def noise_transient(
     The sources are piecewise linear between normal samples of variance e_n^2 / (2 step), drawn
     here: ngspice's own ``trnoise`` takes no seed from a deck (39 and 46), so that its runs could
     not be repeated.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]], input_noise=1e-8)
+    >>> time, outputs = amc.noise_transient(
+    ...     circuit, [3.0, 5.0], volts_per_unit=0.1, duration=1e-6, seed=0
+    ... )
+    >>> outputs.shape[1], (outputs[-1] / 0.1).round(1)
+    (2, array([0.8, 1.4]))
     """
     opamp = circuit.opamp
     if not opamp.input_noise:

@@ -24,6 +24,15 @@ class Run(Figures):
 
     Its figures, such as ``x``, ``relative_error``, ``settling_time`` and ``power``, are those of
     `Figures`; of a single right-hand side, given as a vector, they are scalars.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> run = amc.solve("inv", [[2.0, 1.0], [1.0, 3.0]], [3.0, 5.0], fidelity="behavioural")
+    >>> run.x.round(3), run.reference, bool(run.settled)
+    (array([0.8, 1.4]), array([0.8, 1.4]), True)
+    >>> f"{run.settling_time * 1e9:.0f} ns", f"{run.energy * 1e12:.1f} pJ"
+    ('12 ns', '2.3 pJ')
     """
 
     def __repr__(self) -> str:

@@ -75,6 +75,14 @@ class Trials:
         If some were run again at a higher fidelity.
     form : CircuitForm, optional
         Where the circuit solved another form of the problem.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]], write_noise=0.02)
+    >>> trials = amc.monte_carlo(circuit, [3.0, 5.0], trials=20, fidelity="dc")
+    >>> trials.relative_error.shape
+    (20, 1)
     """
 
     measurement: Measurement

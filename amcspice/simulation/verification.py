@@ -47,6 +47,15 @@ class Verify:
     ------
     InputError
         If the count is negative, or a limit is not above zero or of no known figure.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]])
+    >>> verify = amc.Verify(count=2, fidelity="behavioural")
+    >>> run = amc.simulate(circuit, np.eye(2), fidelity="dc", verify=verify)
+    >>> run.verification.passed
+    True
     """
 
     count: int = 0

@@ -162,6 +162,14 @@ class Ledger:
     Attributes
     ----------
     activities : list of Activity
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> chip = amc.Chip(seed=0)
+    >>> x = chip.program([[2.0, 1.0], [1.0, 3.0]], "inv").solve(np.ones((2, 4)))
+    >>> isinstance(chip.ledger, amc.Ledger), len(chip.ledger.timeline())
+    (True, 3)
     """
 
     def __init__(self) -> None:

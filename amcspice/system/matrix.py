@@ -45,6 +45,14 @@ class ProgrammedMatrix:
         Of the arrays: no two draw alike.
     whole : ProgrammedMatrix, optional
         That it is some lines of.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> chip = amc.Chip(seed=0)
+    >>> G = chip.program([[2.0, 1.0], [1.0, 3.0]], "inv")
+    >>> isinstance(G, amc.ProgrammedMatrix), G.solve([3.0, 5.0]).round(2)
+    (True, array([0.8, 1.4]))
     """
 
     def __init__(

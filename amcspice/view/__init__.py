@@ -1,5 +1,7 @@
 """Plots, as Matplotlib figures; nothing is computed here."""
 
+from amcspice.view.budget import budget_bars
+from amcspice.view.comparison import pareto_plot
 from amcspice.view.cost import cost, timeline
 from amcspice.view.curves import convergence, settling
 from amcspice.view.picture import reconstruction
@@ -7,5 +9,13 @@ from amcspice.view.style import save
 from amcspice.view.trials import distributions
 
 __all__ = [
-    "convergence", "cost", "distributions", "reconstruction", "save", "settling", "timeline",
-]  # fmt: skip
+    "budget_bars",
+    "convergence",
+    "cost",
+    "distributions",
+    "pareto_plot",
+    "reconstruction",
+    "save",
+    "settling",
+    "timeline",
+]

@@ -114,6 +114,14 @@ class Factorisation:
         What the scoring function gave after each iteration, where there is one.
     ledger : Ledger
         Every writing and operation, without the digital twin.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> V = np.outer([1.0, 2.0, 3.0], [1.0, 0.5, 0.25, 1.0])
+    >>> found = amc.nmf(V, rank=1, iterations=2, fidelity="dc")
+    >>> (found.W @ found.H).round(2)[1], found.history[-1].regressions
+    (array([2. , 1. , 0.5, 2. ]), 7)
     """
 
     W: Array

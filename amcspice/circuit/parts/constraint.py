@@ -13,12 +13,32 @@ __all__ = ["Constraint", "NonNegative", "Unconstrained"]
 
 @parameters
 class Unconstrained:
-    """Least squares without constraint."""
+    """Least squares without constraint.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [1.0, 0.0, -1.0]
+    >>> circuit = amc.CompactGINV(A, constraint=amc.Unconstrained())
+    >>> amc.simulate(circuit, b, fidelity="dc").x.round(2)
+    array([ 1., -1.])
+    """
 
 
 @parameters
 class NonNegative:
-    """Solution held at or above zero by the output range of the amplifiers."""
+    """Solution held at or above zero by the output range of the amplifiers.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [1.0, 0.0, -1.0]
+    >>> for constraint in (amc.Unconstrained(), amc.NonNegative()):
+    ...     circuit = amc.ClassicGINV(A, constraint=constraint)
+    ...     print(amc.simulate(circuit, b, fidelity="dc").x.round(3) + 0)
+    [ 1. -1.]
+    [0.5 0. ]
+    """
 
     hold: Annotated[
         bool | None,

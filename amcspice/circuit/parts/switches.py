@@ -18,7 +18,15 @@ _OHM = Quantity("ohm", (1e-3, 1e18))
 
 @parameters
 class Switches:
-    """Resistances of the switches of a macro."""
+    """Resistances of the switches of a macro.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> macro = amc.Macro([[1.0, 0.2], [0.3, 0.8]], switch_on="50 ohm", switch_off="1 Gohm")
+    >>> macro.circuit("inv").switches == amc.Switches(on=50.0, off=1e9)
+    True
+    """
 
     on: Annotated[
         float | None,

@@ -200,7 +200,16 @@ class Chain(CascadedCircuit):
 
 @dataclass(frozen=True, eq=False)
 class DetectorChain(Chain):
-    """Matched filter and inverse, x = (A'A)^-1 A'b; see `Chain` for the other parameters."""
+    """Matched filter and inverse, x = (A'A)^-1 A'b; see `Chain` for the other parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2], [0.1, 1.0], [0.4, -0.3]])
+    >>> run = amc.simulate(amc.DetectorChain(A), A @ [1.0, -1.0], fidelity="dc")
+    >>> run.x.round(3)
+    array([ 1., -1.])
+    """
 
     name: ClassVar[str] = "chain-detector"
     problems: ClassVar[tuple[str, ...]] = ("lstsq",)
@@ -210,7 +219,16 @@ class DetectorChain(Chain):
 
 @dataclass(frozen=True, eq=False)
 class PrecoderChain(Chain):
-    """Inverse and product, x = A (A'A)^-1 b; see `Chain` for the other parameters."""
+    """Inverse and product, x = A (A'A)^-1 b; see `Chain` for the other parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2], [0.1, 1.0], [0.4, -0.3]])
+    >>> run = amc.simulate(amc.PrecoderChain(A), [1.0, -1.0], fidelity="dc")
+    >>> (A.T @ run.x).round(3)
+    array([ 1., -1.])
+    """
 
     name: ClassVar[str] = "chain-precoder"
     problems: ClassVar[tuple[str, ...]] = ("precode",)
@@ -223,7 +241,16 @@ class PrecoderChain(Chain):
 
 @dataclass(frozen=True, eq=False)
 class ProjectorChain(Chain):
-    """Matched filter, inverse and product, x = A (A'A)^-1 A'b; see `Chain` for the others."""
+    """Matched filter, inverse and product, x = A (A'A)^-1 A'b; see `Chain` for the others.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2], [0.1, 1.0], [0.4, -0.3]])
+    >>> run = amc.simulate(amc.ProjectorChain(A), A @ [1.0, -1.0], fidelity="dc")
+    >>> np.allclose(run.x, A @ [1.0, -1.0], atol=1e-3)
+    True
+    """
 
     name: ClassVar[str] = "chain-projector"
     problems: ClassVar[tuple[str, ...]] = ("project",)

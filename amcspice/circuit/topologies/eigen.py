@@ -52,6 +52,13 @@ class Eigen(Circuit):
 
     Right-hand sides are start vectors: what noise or offset give in hardware.  They choose the
     sign.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> run = amc.simulate(amc.Eigen([[2.0, 1.0], [1.0, 2.0]]), [1.0, 0.0], fidelity="dc")
+    >>> run.x.round(2)
+    array([0.71, 0.71])
     """
 
     name: ClassVar[str] = "eigen"

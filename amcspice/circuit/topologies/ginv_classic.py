@@ -44,7 +44,16 @@ __all__ = ["ClassicGINV"]
 
 @dataclass(frozen=True, eq=False)
 class ClassicGINV(LeastSquares):
-    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others."""
+    """Classic two-array generalised-inverse circuit; see `LeastSquares` for the others.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [1.0, 1.5, 0.5]
+    >>> circuit = amc.ClassicGINV(A, constraint=amc.NonNegative())
+    >>> amc.simulate(circuit, b, fidelity="dc").x.round(3)
+    array([1. , 0.5])
+    """
 
     name: ClassVar[str] = "ginv-classic"
     predistorts: ClassVar[bool] = True

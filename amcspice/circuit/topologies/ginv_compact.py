@@ -49,7 +49,16 @@ __all__ = ["CompactGINV"]
 
 @dataclass(frozen=True, eq=False)
 class CompactGINV(LeastSquares):
-    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others."""
+    """Compact two-array generalised-inverse circuit; see `LeastSquares` for the others.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [1.0, 1.5, 0.5]
+    >>> circuit = amc.CompactGINV(A, constraint=amc.NonNegative(hold=True))
+    >>> amc.simulate(circuit, b, fidelity="dc").x.round(3)
+    array([1. , 0.5])
+    """
 
     name: ClassVar[str] = "ginv-compact"
     predistorts: ClassVar[bool] = True

@@ -66,7 +66,16 @@ def is_singular(matrix: Array) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class INV(Circuit):
-    """Linear system of a non-negative matrix; see `Circuit` for the other parameters."""
+    """Linear system of a non-negative matrix; see `Circuit` for the other parameters.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.INV([[2.0, 1.0], [1.0, 3.0]], opamp=amc.OpAmp(gain=1e5))
+    >>> run = amc.simulate(circuit, [3.0, 5.0], fidelity="dc")
+    >>> run.x.round(3), f"{run.relative_error:.0e}"
+    (array([0.8, 1.4]), '1e-05')
+    """
 
     name: ClassVar[str] = "inv"
     problems: ClassVar[tuple[str, ...]] = ("inv",)
@@ -236,7 +245,15 @@ class INV(Circuit):
 
 @dataclass(frozen=True, eq=False)
 class CompensatedINV(INV):
-    """Linear system of a signed matrix with n amplifiers; see `INV` for the other parameters."""
+    """Linear system of a signed matrix with n amplifiers; see `INV` for the other parameters.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.CompensatedINV([[2.0, -1.0], [-1.0, 3.0]])
+    >>> amc.simulate(circuit, [1.0, 2.0], fidelity="dc").x.round(3)
+    array([1., 1.])
+    """
 
     name: ClassVar[str] = "inv-compensated"
     signed: ClassVar[bool] = True
@@ -271,6 +288,13 @@ class InverterINV(INV):
     """Linear system of a signed matrix with 2 n amplifiers; see `INV` for the parameters.
 
     An inverter for every output drives the columns of the negative part.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.InverterINV([[2.0, -1.0], [-1.0, 3.0]])
+    >>> circuit.amplifier_count, amc.simulate(circuit, [1.0, 2.0], fidelity="dc").x.round(3)
+    (4, array([1., 1.]))
     """
 
     name: ClassVar[str] = "inv-inverters"

@@ -56,7 +56,16 @@ SAME_RANGE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class LCA(Circuit):
-    """Least squares with an L1 term, by soft thresholds; see `Circuit` for other parameters."""
+    """Least squares with an L1 term, by soft thresholds; see `Circuit` for other parameters.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2, 0.0], [0.0, 1.0, 0.3]])
+    >>> run = amc.simulate(amc.LCA(A, lasso=0.1), [0.5, 1.0], fidelity="dc")
+    >>> run.x[:2].round(2), bool(abs(run.x[2]) < 1e-3)
+    (array([0.22, 0.92]), True)
+    """
 
     name: ClassVar[str] = "lca"
     problems: ClassVar[tuple[str, ...]] = ("lasso",)

@@ -21,7 +21,17 @@ __all__ = ["LeastSquares"]
 
 @dataclass(frozen=True, eq=False)
 class LeastSquares(Circuit):
-    """A circuit that minimises |A x - b|; see `Circuit` for the other parameters."""
+    """A circuit that minimises |A x - b|; see `Circuit` for the other parameters.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> A, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]], [1.0, 1.0, 1.0]
+    >>> isinstance(amc.ClassicGINV(A), amc.LeastSquares)
+    True
+    >>> amc.simulate(amc.ClassicGINV(A, ridge=0.5), b, fidelity="dc").x.round(3)
+    array([0.571, 0.571])
+    """
 
     problems: ClassVar[tuple[str, ...]] = ("lstsq", "nnls")
 

@@ -34,7 +34,15 @@ RowGain = Literal["one", "read-out", "feedback"]
 
 @dataclass(frozen=True, eq=False)
 class MVM(Circuit):
-    """Matrix-vector product y = A x; see `Circuit` for the other parameters."""
+    """Matrix-vector product y = A x; see `Circuit` for the other parameters.
+
+    Examples
+    --------
+    >>> import amcspice as amc
+    >>> circuit = amc.MVM([[1.0, -2.0], [0.5, 1.0]])
+    >>> amc.simulate(circuit, [1.0, 0.25], fidelity="dc").x.round(3)
+    array([0.5 , 0.75])
+    """
 
     name: ClassVar[str] = "mvm"
     problems: ClassVar[tuple[str, ...]] = ("mvm",)

@@ -53,6 +53,14 @@ class UnrolledBlockINV(CascadedCircuit):
     ------
     InputError
         If in no order of rows that was tried circuits can invert A1 and S; names the block.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = 3 * np.eye(4) + np.ones((4, 4))
+    >>> circuit = amc.UnrolledBlockINV(A)
+    >>> amc.simulate(circuit, A.sum(axis=1), fidelity="dc").x.round(3)
+    array([1., 1., 1., 1.])
     """
 
     name: ClassVar[str] = "inv-blocks"

@@ -1,4 +1,11 @@
-"""Wireless links: modulation, channels, detection and precoding by analog matrix operations."""
+"""Wireless links: modulation, channels, detection and precoding by analog matrix operations.
+
+Examples
+--------
+>>> import amcspice as amc
+>>> set(amc.wireless.__all__) >= {"BitErrorStudy", "Channel"}
+True
+"""
 
 import lazy_loader
 
