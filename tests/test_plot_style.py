@@ -6,6 +6,8 @@ import ast
 import itertools
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -83,14 +85,22 @@ def test_colours_are_those_of_the_palette_and_greys(name):
             assert to_hex(colour).upper() in COLOURS or len(set(colour)) == 1
 
 
+def test_pyplot_takes_the_style_by_its_name():
+    with plt.style.context("amcspice.view.amcspice"):
+        cycle = mpl.rcParams["axes.prop_cycle"].by_key()["color"]
+        assert tuple(to_hex(colour).upper() for colour in cycle) == COLOURS
+        assert not mpl.rcParams["legend.frameon"]
+
+
 def test_figures_and_scripts_leave_legends_to_the_style():
     files = [*(ROOT / "amcspice" / "view").glob("*.py"), *(ROOT / "scripts").glob("*.py")]
     found = set()
     for path in files:
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                if node.func.attr == "legend" and ast.unparse(node.func.value) != "style":
-                    found.add(path.relative_to(ROOT).as_posix())
+            called = node.func if isinstance(node, ast.Call) else None
+            method = isinstance(called, ast.Attribute) and called.attr == "legend"
+            if method and ast.unparse(called.value) != "style":
+                found.add(path.relative_to(ROOT).as_posix())
     assert found == OWN_LEGENDS
 
 

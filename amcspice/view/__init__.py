@@ -5,7 +5,7 @@ from amcspice.view.comparison import pareto_plot
 from amcspice.view.cost import cost, timeline
 from amcspice.view.curves import convergence, settling
 from amcspice.view.picture import reconstruction
-from amcspice.view.style import save
+from amcspice.view.style import legend, save, styled
 from amcspice.view.trials import distributions
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "convergence",
     "cost",
     "distributions",
+    "legend",
     "pareto_plot",
     "reconstruction",
     "save",
     "settling",
+    "styled",
     "timeline",
 ]

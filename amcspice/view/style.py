@@ -2,7 +2,8 @@
 
 Figures are made without pyplot: no window, no global state.  Colours are those of Okabe and
 Ito, which people with any colour vision can tell apart; lines differ in their dashes as well.
-Legends stand outside of the data, and say which curves lie on others.
+Legends stand outside of the data, and say which curves lie on others.  The parameters of
+Matplotlib are in ``amcspice.mplstyle``, which pyplot takes by the name ``amcspice.view.amcspice``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
@@ -28,36 +30,16 @@ __all__ = [
 P = ParamSpec("P")
 R = TypeVar("R")
 
-COLOURS = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#000000",
-    "#8C6D31",
+_STYLE: Any = mpl.rc_params_from_file(
+    Path(__file__).with_name("amcspice.mplstyle"), use_default_template=False
+)
+
+COLOURS: tuple[str, ...] = tuple(
+    to_hex(colour).upper() for colour in _STYLE["axes.prop_cycle"].by_key()["color"]
 )
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 ANALOG, DIGITAL = COLOURS[0], COLOURS[1]
-
-_STYLE: Any = {
-    "figure.facecolor": "white",
-    "font.size": 10,
-    "axes.titlesize": 10,
-    "axes.labelsize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "0.9",
-    "grid.linewidth": 0.8,
-    "axes.axisbelow": True,
-    "legend.frameon": False,
-    "legend.fontsize": 9,
-    "lines.linewidth": 1.5,
-    "svg.hashsalt": "amcspice",
-}
 
 BELOW_LABEL = 34
 """From the lower end of axes to a legend under their label [pt]."""

@@ -15,7 +15,8 @@ import amcspice as amc
 
 sizes = [8, 16, 32, 64]
 lines = {"as they are": 0, "corrected once": 1, "corrected twice": 2}
-figure, axes = plt.subplots(layout="constrained")
+plt.style.use("amcspice.view.amcspice")
+figure, axes = plt.subplots()
 for label, steps in lines.items():
     errors = []
     for size in sizes:

@@ -15,7 +15,8 @@ import amcspice as amc
 rng = np.random.default_rng(0)
 V = rng.random((40, 4)) @ rng.random((4, 30))
 
-figure, axes = plt.subplots(layout="constrained")
+plt.style.use("amcspice.view.amcspice")
+figure, axes = plt.subplots()
 for levels in (8, 32, 128):
     found = amc.nmf(
         V,
