@@ -18,6 +18,7 @@ from amcspice.engine import get_simulator
 from amcspice.netlist.deck import Deck, model_library
 from amcspice.pool import usable_cores
 from amcspice.programming.pulse import Pulse
+from amcspice.programming.pulsed import SelectedCells
 from amcspice.view.programming import programming
 from amcspice.view.style import COLOURS, legend, save, styled
 
@@ -65,7 +66,7 @@ def switching():
         train = np.arange(25)
         for amplitude in np.concatenate([timed.amplitude(s * np.ones(25), train) for s in (1, -1)]):
             drawn = {name: np.array([value]) for name, value in nominal.items()}
-            pulse = Pulse(cell, timed, np.array([amplitude]), state, drawn)
+            pulse = Pulse(SelectedCells(cell), timed, np.array([amplitude]), state, drawn)
             after = pulse.evaluate(get_simulator().run(pulse.deck()))
             state = after.state
             conductance.append(after.conductance[0] * 1e6)
