@@ -26,6 +26,7 @@ from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream, flat_tails
 from amcspice.errors import SimulationError
 from amcspice.netlist import Deck, Transient, make_testbench, write_deck
+from amcspice.netlist.core import Core
 from amcspice.netlist.deck import SUPPLIES
 from amcspice.netlist.elements import held_stages
 from amcspice.reduction import PortModel
@@ -93,7 +94,12 @@ class Streamer:
         self._outputs = np.searchsorted(self.model.nodes, self.circuit.schematic.outputs)
 
     def deck(
-        self, currents: Array, windows: Array | None = None, transient: Transient | None = None
+        self,
+        currents: Array,
+        windows: Array | None = None,
+        transient: Transient | None = None,
+        *,
+        whole: bool = False,
     ) -> Deck:
         """Return the deck that streams right-hand sides.
 
@@ -105,13 +111,16 @@ class Streamer:
             Time for each [s]; None is that of the transient.
         transient : Transient, optional
             None is the streamer's own.
+        whole : bool
+            With the outputs of amplifiers and all of their limits, also where a `Core` would do.
         """
         transient = transient or self.transient
         if windows is None:
             windows = np.full(len(currents), transient.window)
         m, n = self.circuit.matrix.shape
         content = "flat" if self.flat else "reduced"
-        model = None if self.flat else self.model
+        core = None if whole else self._core
+        model = core or (None if self.flat else self.model)
         return write_deck(
             f"amcspice {self.circuit.name} {m}x{n}, {content}, {len(currents)} inputs",
             make_testbench(self.circuit.schematic, currents, model, windows),
@@ -119,7 +128,16 @@ class Streamer:
             transient,
             self.circuit.device,
             with_supplies=self.with_supplies,
+            core=core,
         )
+
+    @cached_property
+    def _core(self) -> Core | None:
+        """What decks hold without outputs and limits; None: it is of no use here."""
+        circuit = self.circuit
+        if self.flat or self.with_supplies or circuit.rail_limited:
+            return None
+        return Core.of(circuit.schematic, circuit.opamp, self.model)
 
     @property
     def with_supplies(self) -> bool:
@@ -225,8 +243,17 @@ class Streamer:
     ) -> Stream:
         with translated(lambda fraction: windows_done(fraction * edges[-1], edges)):
             vectors = self.simulator.run(deck, self.timeout)
-        voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
-        supply = self._supply(vectors, voltages, currents, edges, transient.rise)
+            core = self._core
+            if core is not None and not core.met_no_limit(vectors):
+                core = None
+                deck = self.deck(currents, np.diff(edges), transient, whole=True)
+                vectors = self.simulator.run(deck, self.timeout)
+        injected = self._injected(vectors["time"], currents, edges, transient.rise)
+        if core is None:
+            voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
+        else:
+            voltages = core.voltages(vectors, injected)
+        supply = self._supply(vectors, voltages, injected)
         cuts = _cuts(vectors["time"], edges, transient.rise)[lead:]
         stream = _split(vectors["time"], voltages, supply, cuts, edges[lead:])
         if deck.cells is not None:
@@ -236,9 +263,7 @@ class Streamer:
         )
         return replace(stream, at_rest=flat, rate_error=self.rate_error)
 
-    def _supply(
-        self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
-    ) -> Array:
+    def _supply(self, vectors: Vectors, voltages: Array, injected: Array) -> Array:
         """Return the supply currents, shape (T, 2) [A]: measured, or worked out of the outputs.
 
         To those of a sub-circuit whose output stage stands on ground, as in most macro-models of
@@ -247,7 +272,7 @@ class Streamer:
         subcircuit = self.circuit.opamp.subcircuit
         share = 1.0 if subcircuit is None else subcircuit.supply_share
         if not self.with_supplies:
-            taken = self._taken(vectors["time"], voltages, currents, edges, rise)
+            taken = self.model.into_network(voltages) - injected
             return supply_currents(
                 self.circuit, self._at(taken, "out"), self._held(vectors, voltages)
             )
@@ -256,7 +281,7 @@ class Streamer:
             return supply
         if self.flat and not self.circuit.device.linear:
             return np.full_like(supply, np.nan)
-        taken = self._taken(vectors["time"], voltages, currents, edges, rise)
+        taken = self.model.into_network(voltages) - injected
         banks = self.circuit.schematic.amplifiers
         # Where there is a hold device it stands between, and draws from the supplies itself.
         followed = np.repeat([bank.hold is not None for bank in banks], [len(b.out) for b in banks])
@@ -266,17 +291,14 @@ class Streamer:
         drawn = supply_currents(self.circuit, delivered, held)
         return supply + (1 - share) * (drawn - supply_currents(self.circuit, none, none))
 
-    def _taken(
-        self, time: Array, voltages: Array, currents: Array, edges: Array, rise: float
-    ) -> Array:
-        """Return what the network takes in at every port beside the inputs, shape (T, P) [A]."""
+    def _injected(self, time: Array, currents: Array, edges: Array, rise: float) -> Array:
+        """Return what the inputs amount to at the ports, shape (T, P) [A]."""
         into = self.model.port_currents(currents)
         steps = np.vstack([np.zeros_like(into[:1]), into])
         number = np.clip(np.searchsorted(edges, time, "right") - 1, 0, len(into) - 1)
         risen = np.clip((time - edges[number]) / rise, 0.0, 1.0)[:, None]
-        arriving = steps[number] + risen * (steps[number + 1] - steps[number])
-        taken: Array = voltages @ self.model.conductance - arriving
-        return taken
+        injected: Array = steps[number] + risen * (steps[number + 1] - steps[number])
+        return injected
 
     def _at(self, ports: Array, pin: str) -> Array:
         """Return the columns of a pin of every amplifier that is not at ground, else zeros."""
