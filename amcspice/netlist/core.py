@@ -123,10 +123,11 @@ class Core:
         """See `PortNetwork`."""
         return self.ports.nodes[self.kept]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """See `PortNetwork`."""
-        return tuple(self.ports.names[port] for port in self.kept)
+        names = self.ports.names
+        return tuple(names[port] for port in self.kept)
 
     @cached_property
     def network(self) -> Network:
