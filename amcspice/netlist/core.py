@@ -20,12 +20,12 @@ output resistance where it is not one of these.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.network import GROUND, Network, Nodes
@@ -48,31 +48,31 @@ CLOSED = 1e-12
 """Resistance of a switch that ties a voltage to another [ohm]."""
 
 NEGLIGIBLE = 1e-12
-"""Of the largest conductance; what is smaller is rounding."""
+"""Of the largest current that an output stage sends into a node; less is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """What is left of a network of P ports and its A amplifiers without K' = P - K outputs.
+    """What is left of a network of P ports and its A amplifiers: K ports that are no mere outputs.
 
     It takes the place of the network in a testbench, see `PortNetwork`.
 
     Parameters
     ----------
     ports : PortNetwork
-        What it was made of.
+        The network.
     amplifiers : tuple of Amplifiers
-        Pins are nodes of the network that was reduced.
     opamp : OpAmp
+        Amplifier with its mismatch.
     kept : ndarray of int, shape (K,)
         Ports that are nodes of the core, in order.
     conductance : ndarray, shape (K, K)
         Between these [S].
     transfer : ndarray, shape (P, K)
-        Share of a current into a port that arrives at each of them; as well the voltage of each
-        port for one volt of theirs.
+        Voltages of the ports for one volt of each of them; as well the share of a current into a
+        port that arrives there.
     resistance : ndarray, shape (P, P)
-        Voltages of the ports for one ampere into each, with the nodes of the core at 0 V [ohm].
+        Voltages of the ports for one ampere into each, with those of the core at 0 V [ohm].
     delivered : ndarray, shape (P, A)
         Current into each port for one volt of each output stage [S].
     """
@@ -88,7 +88,7 @@ class Core:
 
     @classmethod
     def of(cls, schematic: Schematic, opamp: OpAmp, ports: PortNetwork) -> Core | None:
-        """Eliminate the outputs that nothing but the network looks at; None if limits forbid it.
+        """Return the core of a circuit; None if its amplifiers have kinks that no switch makes.
 
         Parameters
         ----------
@@ -96,23 +96,24 @@ class Core:
         opamp : OpAmp
             Amplifier with its mismatch.
         ports : PortNetwork
-            The network reduced to the ports of the schematic.
+            The network, reduced to the ports of the schematic.
         """
         banks = schematic.amplifiers
         curved = opamp.slew_rate is not None or opamp.output_current_limit is not None
         if curved or any(bank.clamp is not None for bank in banks):
             return None
-        seen = [schematic.capacitors[0], *(pin for bank in banks for pin in (bank.plus, bank.minus))]
-        is_kept = np.isin(ports.nodes, np.concatenate(seen))
+        inputs = [pin for bank in banks for pin in (bank.plus, bank.minus)]
+        is_kept = np.isin(ports.nodes, np.concatenate([schematic.capacitors[0], *inputs]))
         place = np.searchsorted(ports.nodes, np.concatenate([bank.out for bank in banks]))
         delivered = np.zeros((len(is_kept), len(place)))
         delivered[place, np.arange(len(place))] = 1 / opamp.output_resistance
-        loaded = ports.conductance + np.diag(np.where(is_kept, 0.0, delivered.sum(axis=1)))
         kept, left = np.flatnonzero(is_kept), np.flatnonzero(~is_kept)
-        transfer, resistance = np.eye(len(is_kept))[:, kept], np.zeros_like(loaded)
-        resistance[np.ix_(left, left)] = np.linalg.inv(loaded[np.ix_(left, left)])
-        transfer -= resistance @ loaded[:, kept]
-        conductance = loaded[kept] @ transfer
+        loaded = ports.conductance[left[:, None], left] + np.diag(delivered[left].sum(axis=1))
+        transfer, resistance = np.zeros((len(is_kept), len(kept))), np.zeros((len(is_kept),) * 2)
+        resistance[left[:, None], left] = np.linalg.inv(loaded)
+        transfer[kept, np.arange(len(kept))] = 1.0
+        transfer -= resistance @ ports.conductance[:, kept]
+        conductance = ports.conductance[kept] @ transfer
         return cls(
             ports, banks, opamp, kept, (conductance + conductance.T) / 2, transfer, resistance,
             delivered,
@@ -131,7 +132,7 @@ class Core:
 
     @cached_property
     def network(self) -> Network:
-        """See `PortNetwork`; outputs that are kept have their output resistance in it."""
+        """See `PortNetwork`; with the output resistances at outputs that are kept."""
         network = Network.between(self.names, self.conductance)
         load = self.delivered[self.kept].sum(axis=1)
         network.connect(np.arange(1, len(network)), GROUND, load)
@@ -141,12 +142,10 @@ class Core:
         """See `PortNetwork`."""
         return self.ports.port_currents(currents) @ self.transfer
 
-    @cached_property
+    @property
     def saved(self) -> tuple[str, ...]:
-        """Nodes that a result must hold, beside those of the network."""
-        inner = [f"i_{label}" for _, label in self._each]
-        last = [last_node(label, self.opamp) for _, label in self._each]
-        return tuple(dict.fromkeys([*inner, *last, *self._stages]))
+        """Nodes beside those of the network that a result must hold."""
+        return tuple(dict.fromkeys([*chain(*self._inner), *self._held]))
 
     def lines(self, amplifiers: tuple[Amplifiers, ...]) -> Iterator[str]:
         """Yield the lines of all amplifiers and of what they send into the core.
@@ -158,9 +157,9 @@ class Core:
         """
         names, opamp, count = self.network.names, self.opamp, self.delivered.shape[1]
         mismatch = zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True)
-        sources = []
+        stages = []
         for bank in amplifiers:
-            yield from _switches(bank, opamp)
+            yield from _shared(bank, opamp)
             for index, pins in enumerate(zip(bank.plus, bank.minus, strict=True)):
                 label = f"{bank.name}{index}"
                 plus, minus = (names[pin] for pin in pins)
@@ -168,23 +167,22 @@ class Core:
                 yield from gain_stage(label, plus, minus, opamp, *next(mismatch))
                 yield from second_pole(label, opamp)
                 yield from _output_stage(bank, label, minus, opamp)
-                limited = bank.hold is not None or bank.floor_at_ground
-                sources.append(f"a_{label}" if limited else last_node(label, opamp))
+                bent = bank.hold is not None or bank.floor_at_ground
+                stages.append(f"a_{label}" if bent else last_node(label, opamp))
         sent = self.transfer.T @ self.delivered
         sent[np.abs(sent) < NEGLIGIBLE * np.abs(sent).max(axis=0)] = 0.0
-        for node, stage in np.argwhere(sent).tolist():
-            value = _text(sent[node, stage])
-            yield f"Gs{node}_{stage} 0 {self.names[node]} {sources[stage]} 0 {value}"
+        for name, row in zip(self.names, sent.tolist(), strict=True):
+            for stage, siemens in zip(stages, row, strict=True):
+                if siemens:
+                    yield f"G_{name}_{stage} 0 {name} {stage} 0 {siemens!r}"
 
     def met_no_limit(self, vectors: Mapping[str, Array]) -> bool:
         """Tell whether amplifiers stayed within the limits that are left out."""
-        inner = np.stack([vectors[f"i_{label}"] for _, label in self._each])
-        spans = np.array([bank.output_range(self.opamp) for bank, _ in self._each])
-        floored = np.array([_is_floored(bank) for bank, _ in self._each])
-        lowest = np.where(floored, -np.inf, spans[:, 0])
-        return bool(
-            (inner.min(axis=1) >= lowest).all() and (inner.max(axis=1) <= spans[:, 1]).all()
-        )
+        inner = np.array([[vectors[name] for name in nodes] for nodes in self._inner])
+        lowest, highest = self._each(lambda bank: bank.output_range(self.opamp)).T
+        lowest = np.where(self._each(_is_floored), -np.inf, lowest)
+        inside = (inner.min(axis=(0, 2)) >= lowest) & (inner.max(axis=(0, 2)) <= highest)
+        return bool(inside.all())
 
     def voltages(self, vectors: Mapping[str, Array], injected: Array) -> Array:
         """Return the voltages of all ports, those of outputs worked out, shape (T, P) [V].
@@ -192,75 +190,85 @@ class Core:
         Parameters
         ----------
         vectors : mapping of str to ndarray, each shape (T,)
+            Result of a deck.
         injected : ndarray, shape (T, P)
             What sources inject into the ports [A].
         """
         nodes = np.stack([vectors[name] for name in self.names], axis=1)
-        stages = np.stack([vectors[name] for name in self._stages], axis=1)
-        behind = np.maximum(stages, [self._lowest(bank) for bank, _ in self._each])
-        return nodes @ self.transfer.T + (injected + behind @ self.delivered.T) @ self.resistance
+        stages = np.stack([vectors[name] for name in self._held], axis=1)
+        stages = np.maximum(stages, self._each(lambda bank: _lowest(bank, self.opamp)))
+        sent = injected + stages @ self.delivered.T
+        voltages: Array = nodes @ self.transfer.T + sent @ self.resistance
+        return voltages
+
+    def _each(self, of_bank: Callable[[Amplifiers], object]) -> Array:
+        """Return something of its bank for every amplifier."""
+        counts = [len(bank.out) for bank in self.amplifiers]
+        return np.repeat(np.array([of_bank(bank) for bank in self.amplifiers]), counts, axis=0)
 
     @cached_property
-    def _each(self) -> list[tuple[Amplifiers, str]]:
-        """Bank and label of every amplifier."""
+    def _labels(self) -> tuple[str, ...]:
         banks = self.amplifiers
-        return [(bank, f"{bank.name}{index}") for bank in banks for index in range(len(bank.out))]
+        return tuple(f"{bank.name}{index}" for bank in banks for index in range(len(bank.out)))
 
     @cached_property
-    def _stages(self) -> list[str]:
-        """Nodes of the output stages, as they are without rectifiers and floors."""
-        return [
-            last_node(label, self.opamp) if bank.hold is None else f"y_{label}"
-            for bank, label in self._each
-        ]
+    def _inner(self) -> tuple[tuple[str, ...], ...]:
+        """Inner nodes of all amplifiers, pole by pole."""
+        poles = "i" if self.opamp.second_pole is None else "iz"
+        return tuple(tuple(f"{pole}_{label}" for label in self._labels) for pole in poles)
 
-    def _lowest(self, bank: Amplifiers) -> float:
-        """Return where output stages stop by design [V]."""
-        if bank.hold is not None:
-            return 0.0
-        return bank.output_range(self.opamp)[0] if bank.floor_at_ground else -np.inf
+    @cached_property
+    def _held(self) -> tuple[str, ...]:
+        """Nodes whose voltages the output stages have, but for rectifiers and floors."""
+        held = self._each(lambda bank: bank.hold is not None)
+        return tuple(
+            f"y_{label}" if is_held else last_node(label, self.opamp)
+            for label, is_held in zip(self._labels, held, strict=True)
+        )
 
 
 def _is_floored(bank: Amplifiers) -> bool:
-    """Tell whether outputs of a bank come to rest at the lower end of their range by design."""
+    """Tell whether the lower end of the output range is where outputs may rest by design."""
     return bank.floor_at_ground and bank.hold is None
 
 
-def _switches(bank: Amplifiers, opamp: OpAmp) -> Iterator[str]:
-    """Write what output stages of a bank share: ideal switches, and the floor if it is no ground."""
-    ohms = {}
+def _lowest(bank: Amplifiers, opamp: OpAmp) -> float:
+    """Return below which voltage output stages do not follow [V]."""
     if bank.hold is not None:
-        ohms = {"hold": 1 / bank.hold, "tie": CLOSED}
-    elif bank.floor_at_ground:
-        ohms = {"stop": 1 / CLAMP, "tie": CLOSED}
-        if _floor(bank, opamp) != "0":
-            yield f"V{bank.name} {_floor(bank, opamp)} 0 {_text(bank.output_range(opamp)[0])}"
-    for use, closed in ohms.items():
-        yield f".model {use}_{bank.name} sw(vt=0 vh=0 ron={_text(closed)} roff={_text(OPEN)})"
+        return 0.0
+    return bank.output_range(opamp)[0] if _is_floored(bank) else -np.inf
 
 
 def _floor(bank: Amplifiers, opamp: OpAmp) -> str:
-    return "0" if bank.output_range(opamp)[0] == 0 else f"floor_{bank.name}"
+    return "0" if _lowest(bank, opamp) == 0 else f"floor_{bank.name}"
+
+
+def _shared(bank: Amplifiers, opamp: OpAmp) -> Iterator[str]:
+    """Write what the output stages of a bank share: switches, and a floor that is not ground."""
+    closed = {}
+    if bank.hold is not None:
+        closed = {"hold": 1 / bank.hold, "tie": CLOSED}
+    elif _is_floored(bank):
+        closed = {"stop": 1 / CLAMP, "tie": CLOSED}
+        if _floor(bank, opamp) != "0":
+            yield f"V_{bank.name} {_floor(bank, opamp)} 0 {_lowest(bank, opamp)!r}"
+    for use, ohms in closed.items():
+        yield f".model {use}_{bank.name} sw(vt=0 vh=0 ron={ohms!r} roff={OPEN!r})"
 
 
 def _output_stage(bank: Amplifiers, label: str, minus: str, opamp: OpAmp) -> Iterator[str]:
     """Write what is between the last inner node and the output resistance, if anything is."""
-    last, stage = last_node(label, opamp), f"a_{label}"
+    last, ohms, floor = last_node(label, opamp), opamp.output_resistance, _floor(bank, opamp)
     if bank.hold is not None:
-        ohms = opamp.output_resistance
-        held, floor = f"y_{label}", "0"
-        yield f"Go_{label} 0 {held} {last} 0 {_text(1 / ohms)}"
-        yield f"Ro_{label} {held} 0 {_text(ohms)}"
-        yield f"Sh_{label} {minus} {held} {minus} {held} hold_{bank.name}"
-    elif bank.floor_at_ground:
-        held, floor = last, _floor(bank, opamp)
+        source = f"y_{label}"
+        yield f"Go_{label} 0 {source} {last} 0 {1 / ohms!r}"
+        yield f"Ro_{label} {source} 0 {ohms!r}"
+        yield f"Sh_{label} {minus} {source} {minus} {source} hold_{bank.name}"
+    elif _is_floored(bank):
+        source = last
         yield f"Sc_{label} i_{label} {floor} {floor} i_{label} stop_{bank.name}"
     else:
         return
-    yield f"Ga_{label} 0 {stage} {held} 0 1"
-    yield f"Ra_{label} {stage} 0 1"
-    yield f"Sa_{label} {stage} {floor} {floor} {held} tie_{bank.name}"
-
-
-def _text(value: float) -> str:
-    return repr(float(value))
+    yield f"Ga_{label} 0 a_{label} {source} 0 1"
+    yield f"Ra_{label} a_{label} 0 1"
+    yield f"Sa_{label} a_{label} {floor} {floor} {source} tie_{bank.name}"

@@ -20,7 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array, Schematic
-from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.network import Network, Nodes
 from amcspice.crossbar import CrossbarReduction
 from amcspice.errors import InputError, UnconnectedError
 from amcspice.reduction.layout import Layout
