@@ -98,9 +98,9 @@ def test_right_hand_sides_go_by_in_parts(simulator):
         "nnls", A, A @ rng.random((3, 70)), fidelity="reduced", simulator=simulator,
         max_step="0.5 ns", keep_waveforms=False, progress=finished.append,
     )  # fmt: skip
-    assert any(0 < count < 64 for count in finished)  # within the first chunk
+    assert any(0 < count < 32 for count in finished)  # within the first chunk
     assert np.all(np.diff(finished) >= 0)
-    assert 64 in finished
+    assert 32 in finished
     assert finished[-1] == 70
 
 

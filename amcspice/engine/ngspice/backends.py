@@ -58,7 +58,7 @@ class Reduced(Backend):
     verified_by: ClassVar[str | None] = "flat"
     uses_ngspice: ClassVar[bool] = True
     flat: ClassVar[bool] = False
-    chunk: ClassVar[int] = 64
+    chunk: ClassVar[int] = 32  # ngspice seeks the place in a source from its first input, each time
 
     @property
     def tolerance(self) -> Tolerance:
