@@ -96,7 +96,7 @@ def test_right_hand_sides_go_by_in_parts(simulator):
     finished = []
     amc.solve(
         "nnls", A, A @ rng.random((3, 70)), fidelity="reduced", simulator=simulator,
-        max_step="0.5 ns", keep_waveforms=False, progress=finished.append,
+        max_step="0.1 ns", keep_waveforms=False, progress=finished.append,
     )  # fmt: skip
     assert any(0 < count < 32 for count in finished)  # within the first chunk
     assert np.all(np.diff(finished) >= 0)
