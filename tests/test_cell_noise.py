@@ -10,7 +10,7 @@ import scipy.optimize
 import amcspice as amc
 from amcspice import netlist
 from amcspice.circuit.network import GROUND, Network
-from amcspice.engine import Streamer
+from amcspice.engine import Decks, Streamer
 from amcspice.netlist import Deck, Stimulus, Transient, write_deck
 from amcspice.netlist.noise import BOLTZMANN, noise_sources, thermal_currents
 from amcspice.reduction import reduce_to_ports
@@ -126,10 +126,8 @@ def streamed(circuit, fidelity, window):
     """Return time and output voltages of one window, however much they still move."""
     model = reduce_to_ports(circuit.schematic)
     streamer = Streamer(
-        circuit=circuit,
-        model=model,
+        decks=Decks(circuit, model, flat=fidelity == "flat"),
         simulator=amc.engine.get_simulator("batch"),
-        flat=fidelity == "flat",
         transient=Transient(window=window, max_step=5e-8, rise=1e-9, relative_tolerance=1e-5),
         doublings=0,
         timeout=60,

@@ -10,6 +10,7 @@ from oracles import random_problem
 
 import amcspice as amc
 from amcspice.engine import (
+    Decks,
     LinearModel,
     Streamer,
     choose_transient,
@@ -148,10 +149,8 @@ def test_chunks_and_windows_do_not_show():
 
     def stream(chunk):
         streamer = Streamer(
-            circuit=circuit,
-            model=model,
+            decks=Decks(circuit, model),
             simulator=get_simulator(),
-            flat=False,
             transient=transient,
             doublings=0,
             chunk=chunk,
@@ -190,7 +189,7 @@ def test_a_window_that_is_too_short_is_doubled_until_at_rest():
     good = amc.simulate(circuit, vectors)
     model, window = reduce_to_ports(circuit.schematic), chosen(circuit).window / 8
     streamer = Streamer(
-        circuit=circuit, model=model, simulator=get_simulator(), flat=False,
+        decks=Decks(circuit, model), simulator=get_simulator(),
         transient=chosen(circuit).with_changes(window=window),
     )  # fmt: skip
     (stream,) = streamer.run(circuit.schematic.currents(vectors.T, good.volts_per_unit))
@@ -236,6 +235,15 @@ def test_klu_is_chosen_where_it_gains():
     assert choose[True, "flat"] == "klu"
     assert choose[True, "reduced"] == "sparse"
     assert choose[False, "flat"] == choose[False, "reduced"] == "sparse"
+    large = amc.CompactGINV(np.eye(20))
+    decks = Decks(large, reduce_to_ports(large.schematic))
+    assert decks.nodes == 20
+    linear = LinearModel.of(large, decks.model)
+    solvers = [
+        choose_transient(large, linear, klu=True, flat=False, nodes=nodes).solver
+        for nodes in (decks.nodes, None)
+    ]
+    assert solvers == ["sparse", "klu"]
 
 
 @pytest.mark.ngspice

@@ -7,7 +7,7 @@ its Laplacian is all that reduction and state-space models need.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import scipy
@@ -30,6 +30,34 @@ class Network:
         self._names: list[str] = []
         self._parts: list[tuple[Nodes, Nodes, NDArray[np.float64]]] = []
         self._cells: list[bool] = []
+
+    @classmethod
+    def between(cls, names: Sequence[str], conductance: NDArray[np.float64]) -> Network:
+        """Return the network that has a conductance matrix; its nodes are 1, 2, ... in order.
+
+        Parameters
+        ----------
+        names : sequence of str, length P
+        conductance : ndarray, shape (P, P)
+            Symmetric [S].
+
+        Raises
+        ------
+        InputError
+            If it would take a negative conductance.
+        """
+        network = cls()
+        ports = np.array([network.nodes(name) for name in names], dtype=np.intp).ravel()
+        first, second = np.triu_indices(len(ports), 1)
+        # Where nothing should be, rounding leaves 1e-14 to 1e-12 of the diagonal, of either sign.
+        scale = conductance.diagonal().max()
+        coupling = -conductance[first, second]
+        to_ground = conductance.sum(axis=1)
+        for values in (coupling, to_ground):
+            values[(values < 1e-12 * scale) & (values > -1e-9 * scale)] = 0.0
+        network.connect(ports[first], ports[second], coupling)
+        network.connect(ports, GROUND, to_ground)
+        return network
 
     def copy(self) -> Network:
         """Return a network that can be extended on its own."""

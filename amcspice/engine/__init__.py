@@ -13,6 +13,7 @@ from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.engine.equations.pins import Pins
 from amcspice.engine.fidelities import BACKENDS
 from amcspice.engine.ngspice.choice import get_simulator
+from amcspice.engine.ngspice.decks import Decks
 from amcspice.engine.ngspice.installation import Installation, find_installation
 from amcspice.engine.ngspice.process import BatchSimulator
 from amcspice.engine.ngspice.shared import SharedSimulator
@@ -30,6 +31,7 @@ __all__ = [
     "Batch",
     "BatchSimulator",
     "Behavioural",
+    "Decks",
     "Drive",
     "Forecast",
     "Installation",

@@ -43,8 +43,8 @@ that start at 0 V drowns in rounding errors, and steps chosen by a smaller one s
 GROWTH_STEPS = 3
 """Finer by this where outputs grow to a rail: Gear's method, which that needs, is less accurate."""
 
-SOLVER_CROSSOVER = 16
-"""Columns above which KLU is the faster solver of a reduced deck; flat decks always gain."""
+SOLVER_CROSSOVER = 24
+"""Nodes of its network above which KLU is the faster solver of a deck; flat ones always gain."""
 
 DOUBLINGS, RUNAWAY_DOUBLINGS = 4, 1
 """How often a window may be doubled, and that of a circuit that may never rest."""
@@ -122,6 +122,7 @@ def choose_transient(
     *,
     klu: bool,
     flat: bool,
+    nodes: int | None = None,
     relative_tolerance: float = TOLERANCE,
     allow_unstable: bool = False,
 ) -> Transient:
@@ -137,6 +138,8 @@ def choose_transient(
         Whether the simulator has KLU.
     flat : bool
         Whether the deck holds every cell, or the network reduced to its ports.
+    nodes : int, optional
+        Nodes of the reduced network in the deck; None: every port.
     relative_tolerance : float
         Of the simulator.
     allow_unstable : bool
@@ -149,7 +152,7 @@ def choose_transient(
     """
     slowest = float(_slowest(circuit, linear.modes, allow_unstable)[0])
     window = float(_window(circuit, np.array([slowest]))[0])
-    large = flat or len(circuit.schematic.outputs) > SOLVER_CROSSOVER
+    nodes = len(circuit.schematic.ports) if nodes is None else nodes
     integration = choose_integration(
         linear.eigenvalues, window / STEPS_PER_WINDOW, allowed_error(relative_tolerance)
     )
@@ -165,7 +168,7 @@ def choose_transient(
         max_step=step,
         rise=min(slowest / 1000, max(linear.fastest / 10, shortest)),
         relative_tolerance=relative_tolerance,
-        solver="klu" if klu and large else "sparse",
+        solver="klu" if klu and (flat or nodes > SOLVER_CROSSOVER) else "sparse",
         charge_tolerance=LINE_CHARGE if charged else 1e-16,
         damping=integration.damping,
         damped=circuit.rail_limited,

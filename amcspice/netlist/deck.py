@@ -19,6 +19,7 @@ from amcspice.circuit.capacitance import Capacitors
 from amcspice.circuit.network import Network
 from amcspice.device import Cell, CellModel, Compatibility, OpAmp, Subcircuit
 from amcspice.errors import UnsupportedError
+from amcspice.netlist.core import Core
 from amcspice.netlist.elements import held_stages, write_elements
 from amcspice.netlist.instances import amplifier_library, instances, model_library
 from amcspice.netlist.live_cells import CellInstances
@@ -90,6 +91,7 @@ def write_deck(
     noise: Noise | None = None,
     *,
     with_supplies: bool = True,
+    core: Core | None = None,
 ) -> Deck:
     """Return the deck of one streamed transient.
 
@@ -112,6 +114,9 @@ def write_deck(
         Amplifiers are sub-circuits on two supplies whose currents are kept.  Without them they
         are single elements, see `amcspice.netlist.elements`, and the nodes that their hold
         devices sink into are kept instead.
+    core : Core, optional
+        What the network of the testbench is, where outputs were eliminated from it; takes the
+        place of supplies.
 
     Raises
     ------
@@ -128,7 +133,13 @@ def write_deck(
     network, amplifiers, stimulus = testbench.network, testbench.amplifiers, testbench.stimulus
     nodes = tuple(network.names[node] for node in testbench.ports)
     stop = float(stimulus.edges(transient)[-1])
-    if with_supplies:
+    step = _number(transient.rise)
+    if core is not None:
+        head, lines_of = [], core.lines(amplifiers)
+        saved = nodes + core.saved
+        saving = [f"v({name})" for name in saved]
+    elif with_supplies:
+        step = _number(transient.max_step)
         supplies = [
             f"Vvdd vdd 0 {_number(opamp.supply_positive)}",
             f"Vvss vss 0 {_number(opamp.supply_negative)}",
@@ -145,7 +156,6 @@ def write_deck(
     if cells is not None:
         more = tuple(name for name in cells.saved if name not in set(saved))
         saved, saving = saved + more, [*saving, *(f"v({name})" for name in more)]
-    step = _number(transient.max_step)
     start = " uic" if opamp.subcircuit is None else ""
     lines = [
         f"* {title}",
@@ -158,7 +168,7 @@ def write_deck(
         *_sources(network, stimulus, transient),
         f".options {transient.options}{'' if cells is None else SWITCHING}",
         *_folded(".save", saving),
-        f".tran {step} {_number(stop)} 0 {step}{start}",
+        f".tran {step} {_number(stop)} 0 {_number(transient.max_step)}{start}",
         ".end",
     ]
     used = [opamp.subcircuit if with_supplies else None, None if live is None else live.model]

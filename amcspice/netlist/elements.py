@@ -20,7 +20,15 @@ from amcspice.circuit.base import Amplifiers
 from amcspice.circuit.network import Network
 from amcspice.device import OpAmp
 
-__all__ = ["held_stages", "write_elements"]
+__all__ = [
+    "CLAMP",
+    "gain_stage",
+    "held_stages",
+    "input_stage",
+    "last_node",
+    "second_pole",
+    "write_elements",
+]
 
 TRANSCONDUCTANCE = 1e-3
 """Transconductance of the input stage [S]; only its ratio to the capacitance matters."""
@@ -63,10 +71,11 @@ def write_elements(
         for index, pins in enumerate(zip(bank.plus, bank.minus, bank.out, strict=True)):
             label = f"{bank.name}{index}"
             plus, minus, out = (names[pin] for pin in pins)
-            yield from _inputs(label, plus, minus, opamp)
-            yield from _gain(label, plus, minus, opamp, span, *next(mismatch))
-            inner = f"i_{label}" if opamp.second_pole is None else f"z_{label}"
-            limited = f"max(min(v({inner}),{_text(span[1])}),{_text(span[0])})"
+            yield from input_stage(label, plus, minus, opamp)
+            yield from gain_stage(label, plus, minus, opamp, *next(mismatch))
+            yield _clamp(f"i_{label}", span)
+            yield from second_pole(label, opamp)
+            limited = _limited(last_node(label, opamp), span)
             if bank.hold is None:
                 yield from _output(f"o_{label}", limited, out, opamp)
                 continue
@@ -76,7 +85,8 @@ def write_elements(
             yield from _output(f"r_{label}", f"max(v({stage}),0)", out, opamp)
 
 
-def _inputs(label: str, plus: str, minus: str, opamp: OpAmp) -> Iterator[str]:
+def input_stage(label: str, plus: str, minus: str, opamp: OpAmp) -> Iterator[str]:
+    """Write what an amplifier's inputs load the network by."""
     if opamp.input_resistance is not None and plus != minus:
         yield f"Ri_{label} {plus} {minus} {_text(opamp.input_resistance)}"
     for name, pin in (("p", plus), ("n", minus)):
@@ -88,15 +98,10 @@ def _inputs(label: str, plus: str, minus: str, opamp: OpAmp) -> Iterator[str]:
             yield f"C{name}_{label} {pin} 0 {_text(opamp.input_capacitance)}"
 
 
-def _gain(
-    label: str,
-    plus: str,
-    minus: str,
-    opamp: OpAmp,
-    span: tuple[float, float],
-    offset: float,
-    gain: float,
+def gain_stage(
+    label: str, plus: str, minus: str, opamp: OpAmp, offset: float, gain: float
 ) -> Iterator[str]:
+    """Write the inner node of an amplifier, without limits."""
     node, gm = f"i_{label}", TRANSCONDUCTANCE
     capacitance = gm / (2 * np.pi * opamp.gbw)
     if opamp.slew_rate is None:
@@ -111,12 +116,29 @@ def _gain(
         yield f"Bi_{label} 0 {node} I={_text(most)}*tanh({_text(gm / most)}*({drive}))"
     yield f"Ry_{label} {node} 0 {_text(gain / gm)}"
     yield f"Cy_{label} {node} 0 {_text(capacitance)}"
-    low, high = map(_text, span)
-    yield f"Bc_{label} {node} 0 I={_text(CLAMP)}*(v({node})-max(min(v({node}),{high}),{low}))"
+
+
+def second_pole(label: str, opamp: OpAmp) -> Iterator[str]:
+    """Write the node of the second pole, if there is one."""
     if opamp.second_pole is not None:
-        yield f"Gz_{label} 0 z_{label} {node} 0 {_text(gm)}"
+        gm = TRANSCONDUCTANCE
+        yield f"Gz_{label} 0 z_{label} i_{label} 0 {_text(gm)}"
         yield f"Rz_{label} z_{label} 0 {_text(1 / gm)}"
         yield f"Cz_{label} z_{label} 0 {_text(gm / (2 * np.pi * opamp.second_pole))}"
+
+
+def last_node(label: str, opamp: OpAmp) -> str:
+    """Return the node whose voltage the output has, but for its limits."""
+    return f"i_{label}" if opamp.second_pole is None else f"z_{label}"
+
+
+def _clamp(node: str, span: tuple[float, float]) -> str:
+    label, limited = node.removeprefix("i_"), _limited(node, span)
+    return f"Bc_{label} {node} 0 I={_text(CLAMP)}*(v({node})-{limited})"
+
+
+def _limited(node: str, span: tuple[float, float]) -> str:
+    return f"max(min(v({node}),{_text(span[1])}),{_text(span[0])})"
 
 
 def _output(label: str, source: str, out: str, opamp: OpAmp) -> Iterator[str]:

@@ -112,7 +112,17 @@ class Stimulus:
 
 
 class PortNetwork(Protocol):
-    """A network reduced to its ports, such as `amcspice.reduction.PortModel`."""
+    """A network reduced to its ports: `amcspice.reduction.PortModel`, or what a `Core` leaves."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the ports."""
+        ...
+
+    @property
+    def conductance(self) -> Array:
+        """Conductance matrix of the ports, symmetric [S]."""
+        ...
 
     @property
     def nodes(self) -> Nodes:
@@ -168,7 +178,8 @@ def make_testbench(
     currents : ndarray, shape (K, q)
         Injected, see `Schematic.currents` [A].
     model : PortNetwork, optional
-        Takes the place of the network; None draws every cell.
+        Takes the place of the network; None draws every cell.  Outputs that are none of its nodes
+        stand at ground.
     windows : ndarray, shape (K,), optional
         See `Stimulus`.
     """
@@ -181,7 +192,7 @@ def make_testbench(
             capacitors=schematic.flat_capacitors or schematic.capacitors,
         )
     ports = np.arange(1, len(model.network))
-    place = np.zeros(model.nodes.max() + 1, dtype=np.intp)
+    place = np.zeros(schematic.ports.max() + 1, dtype=np.intp)
     place[model.nodes] = ports
     nodes, farads = schematic.capacitors
     return Testbench(

@@ -20,7 +20,7 @@ import scipy
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array, Schematic
-from amcspice.circuit.network import GROUND, Network, Nodes
+from amcspice.circuit.network import Network, Nodes
 from amcspice.crossbar import CrossbarReduction
 from amcspice.errors import InputError, UnconnectedError
 from amcspice.reduction.layout import Layout
@@ -94,18 +94,7 @@ class PortModel:
     @cached_property
     def network(self) -> Network:
         """The same as a network of conductances between the ports and to ground."""
-        network = Network()
-        ports = np.array([network.nodes(name) for name in self.names], dtype=np.intp).ravel()
-        first, second = np.triu_indices(len(ports), 1)
-        # Where nothing should be, rounding leaves 1e-14 to 1e-12 of the diagonal, of either sign.
-        scale = self.conductance.diagonal().max()
-        coupling = -self.conductance[first, second]
-        to_ground = self.conductance.sum(axis=1)
-        for values in (coupling, to_ground):
-            values[(values < 1e-12 * scale) & (values > -1e-9 * scale)] = 0.0
-        network.connect(ports[first], ports[second], coupling)
-        network.connect(ports, GROUND, to_ground)
-        return network
+        return Network.between(self.names, self.conductance)
 
 
 def reduce_to_ports(

@@ -20,6 +20,7 @@ from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
 from amcspice.engine.integration import RATE_ERROR, Integration, allowed_error
 from amcspice.engine.ngspice.choice import get_simulator
+from amcspice.engine.ngspice.decks import Decks
 from amcspice.engine.ngspice.installation import find_installation
 from amcspice.engine.ngspice.simulator import Simulator
 from amcspice.engine.ngspice.streamer import Streamer
@@ -57,7 +58,7 @@ class Reduced(Backend):
     verified_by: ClassVar[str | None] = "flat"
     uses_ngspice: ClassVar[bool] = True
     flat: ClassVar[bool] = False
-    chunk: ClassVar[int] = 64
+    chunk: ClassVar[int] = 32  # ngspice seeks the place in a source from its first input, each time
 
     @property
     def tolerance(self) -> Tolerance:
@@ -140,11 +141,19 @@ class PreparedDecks:
         self._modes = linear.modes
         self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, linear.modes)
         simulator: Simulator = get_simulator(analysis.simulator)
+        linear_cells = self._circuit.device.curve is None
+        decks = Decks(
+            circuit=self._circuit,
+            model=batch.models[0] if flat or linear_cells else batch.models[0].at_ports(),
+            flat=flat,
+            amplifiers=analysis.amplifiers,
+        )
         transient = choose_transient(
             self._circuit,
             linear,
             klu=simulator.installation.klu,
             flat=flat,
+            nodes=decks.nodes,
             relative_tolerance=analysis.relative_tolerance,
             allow_unstable=analysis.allow_unstable,
         )
@@ -154,16 +163,12 @@ class PreparedDecks:
         )
         transient = damped_for_its_step(transient, linear)
         integration = Integration(transient.max_step, transient.damping)
-        linear_cells = self._circuit.device.curve is None
         self.streamer = Streamer(
-            circuit=self._circuit,
-            model=batch.models[0] if flat or linear_cells else batch.models[0].at_ports(),
+            decks=decks,
             simulator=simulator,
-            flat=flat,
             transient=transient,
             settle_tolerance=_rest_tolerance(self._circuit, analysis),
             timeout=analysis.timeout,
-            amplifiers=analysis.amplifiers,
             chunk=chunk,
             doublings=self._doublings,
             rate_error=max(

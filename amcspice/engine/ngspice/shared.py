@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import logging
 import os
 import re
@@ -72,7 +73,7 @@ class SharedSimulator:
                 self._spice.exec_command(f"set ngbehavior={deck.compat}")
             try:
                 problem = self._start_and_wait(deck, timeout, pending)
-                vectors = {} if problem else self._copy_vectors()
+                vectors = {} if problem else self._spice.copied_vectors()
             finally:
                 log = "\n".join(self._spice.lines)
                 self._clean_up()
@@ -85,9 +86,7 @@ class SharedSimulator:
 
     def _start_and_wait(self, deck: Deck, timeout: float | None, pending: list[int]) -> str | None:
         spice = self._spice
-        try:
-            spice.load_circuit(deck.text)
-        except NameError:
+        if not spice.load(deck.text):
             return "ngspice could not load the deck"
         spice.finished.clear()
         spice.fraction = 0.0
@@ -117,14 +116,6 @@ class SharedSimulator:
         self._spice.exec_command("bg_halt")
         if not self._spice.finished.wait(_HALT_PATIENCE):
             raise SimulationError("libngspice does not stop; restart the program")
-
-    def _copy_vectors(self) -> Vectors:
-        spice = self._spice
-        names = [name for name in spice.plot_names if name.startswith("tran")]
-        if not names:
-            return {}
-        plot = spice.plot(None, names[0])
-        return {normalise(name): np.array(vector._data) for name, vector in plot.items()}
 
     def _clean_up(self) -> None:
         for command in ("destroy all", "remcirc"):
@@ -176,6 +167,29 @@ def _load(installation: Installation) -> Any:
                 pyspice_shared.ffi.from_handle(user_data).finished.set()
             return 0
 
+        def load(self, deck_text: str) -> bool:
+            """Hand a deck over, all lines in one piece of memory; return whether it was taken."""
+            ffi, lines = pyspice_shared.ffi, [*filter(None, deck_text.split("\n")), ""]
+            encoded = [line.encode() + b"\0" for line in lines]
+            text = ffi.new("char[]", b"".join(encoded))
+            begins = itertools.accumulate(map(len, encoded[:-1]), initial=0)
+            pointers = ffi.new("char *[]", [*(text + at for at in begins), ffi.NULL])
+            return bool(self._ngspice_shared.ngSpice_Circ(pointers) == 0)
+
+        def copied_vectors(self) -> Vectors:
+            """Return copies of the vectors of the last transient; PySpice's own are slow."""
+            library, ffi = self._ngspice_shared, pyspice_shared.ffi
+            plot = next((name for name in self.plot_names if name.startswith("tran")), None)
+            if plot is None:
+                return {}
+            names, vectors = library.ngSpice_AllVecs(plot.encode()), {}
+            for name in itertools.takewhile(bool, map(names.__getitem__, itertools.count())):
+                label = ffi.string(name)
+                vector = library.ngGet_Vec_Info(plot.encode() + b"." + label)
+                values = ffi.buffer(vector.v_realdata, 8 * vector.v_length)
+                vectors[normalise(label.decode())] = np.frombuffer(values).copy()
+            return vectors
+
         def forget_history(self) -> None:
             self._ngspice_shared.ngSpice_Command(pyspice_shared.FFI.NULL)
 
@@ -184,11 +198,14 @@ def _load(installation: Installation) -> Any:
     logger.addFilter(harmless)
     try:
         with _without_start_up_file():
-            return CollectingShared()
+            shared = CollectingShared()
     except OSError as error:
         raise InputError(f"libngspice cannot be loaded: {error}") from None
     finally:
         logger.removeFilter(harmless)
+    # It would open and read /proc/meminfo at every time point.
+    shared.exec_command("set no_mem_check")
+    return shared
 
 
 @contextlib.contextmanager

@@ -10,25 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.circuit import GROUND, Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.cell_record import SWITCHED, CellRecord
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.headway import translated, windows_done
+from amcspice.engine.ngspice.decks import Decks
 from amcspice.engine.ngspice.simulator import Simulator, Vectors
-from amcspice.engine.supply import supply_currents
 from amcspice.engine.waveforms import Stream, flat_tails
 from amcspice.errors import SimulationError
-from amcspice.netlist import Deck, Transient, make_testbench, write_deck
-from amcspice.netlist.deck import SUPPLIES
-from amcspice.netlist.elements import held_stages
-from amcspice.reduction import PortModel
+from amcspice.netlist import Deck, Transient
 
 __all__ = ["Streamer"]
 
@@ -50,19 +44,13 @@ class Streamer:
 
     Parameters
     ----------
-    circuit : Circuit
-    model : PortModel
-        Its network, reduced.
+    decks : Decks
     simulator : Simulator
-    flat : bool
-        Whether decks hold every cell, or the network reduced to its ports.
     transient : Transient
     settle_tolerance : float
         What is flat to a tenth of this in the last tenth of its window is at rest.
     timeout : float, optional
         Longest duration of one simulation [s].
-    amplifiers : {"elements", "subcircuits"}
-        What they are in the deck.
     chunk : int
         Right-hand sides in one simulation.
     doublings : int
@@ -74,14 +62,11 @@ class Streamer:
         Hash of the first deck that ran.
     """
 
-    circuit: Circuit
-    model: PortModel
+    decks: Decks
     simulator: Simulator
-    flat: bool
     transient: Transient
     settle_tolerance: float = 0.01
     timeout: float | None = None
-    amplifiers: Literal["elements", "subcircuits"] = "elements"
     chunk: int = 64
     doublings: int = 4
     rate_error: float = 0.01
@@ -90,12 +75,11 @@ class Streamer:
         """Validate."""
         check_chunk(self.chunk)
         self.deck_sha256: str | None = None
-        self._outputs = np.searchsorted(self.model.nodes, self.circuit.schematic.outputs)
+        decks = self.decks
+        self._outputs = np.searchsorted(decks.model.nodes, decks.circuit.schematic.outputs)
 
-    def deck(
-        self, currents: Array, windows: Array | None = None, transient: Transient | None = None
-    ) -> Deck:
-        """Return the deck that streams right-hand sides.
+    def deck(self, currents: Array, windows: Array | None = None) -> Deck:
+        """Return the deck that streams right-hand sides in the streamer's own transient.
 
         Parameters
         ----------
@@ -103,43 +87,10 @@ class Streamer:
             Currents [A] or voltages [V] of the sources.
         windows : ndarray, shape (K,), optional
             Time for each [s]; None is that of the transient.
-        transient : Transient, optional
-            None is the streamer's own.
         """
-        transient = transient or self.transient
         if windows is None:
-            windows = np.full(len(currents), transient.window)
-        m, n = self.circuit.matrix.shape
-        content = "flat" if self.flat else "reduced"
-        model = None if self.flat else self.model
-        return write_deck(
-            f"amcspice {self.circuit.name} {m}x{n}, {content}, {len(currents)} inputs",
-            make_testbench(self.circuit.schematic, currents, model, windows),
-            self.circuit.opamp,
-            transient,
-            self.circuit.device,
-            with_supplies=self.with_supplies,
-        )
-
-    @property
-    def with_supplies(self) -> bool:
-        """Whether decks hold supplies: asked for, or needed.
-
-        What supplies deliver follows from the outputs only where the network is the linear one
-        that was reduced, no capacitor stands at an output, and the amplifiers are the macro-model.
-        """
-        opamp, device = self.circuit.opamp, self.circuit.device
-        linear = device.linear and not device.thermal_noise
-        special = opamp.subcircuit is not None or not linear or self._charges_capacitors
-        return self.amplifiers == "subcircuits" or special
-
-    @cached_property
-    def _charges_capacitors(self) -> bool:
-        """Whether outputs drive capacitors directly, or others than the reduced network has."""
-        schematic = self.circuit.schematic
-        out = np.concatenate([bank.out for bank in schematic.amplifiers])
-        others = self.flat and schematic.flat_capacitors is not None
-        return others or bool(np.isin(schematic.capacitors[0], out).any())
+            windows = np.full(len(currents), self.transient.window)
+        return self.decks.write(currents, windows, self.transient)
 
     def options(self, *, foretold: bool) -> str:
         """Return what chose steps and windows, for the provenance."""
@@ -202,7 +153,7 @@ class Streamer:
         return stream
 
     def _simulate(self, currents: Array, transient: Transient, windows: Array, lead: int) -> Stream:
-        deck = self.deck(currents, windows, transient)
+        deck = self.decks.write(currents, windows, transient)
         self.deck_sha256 = self.deck_sha256 or deck.sha256
         edges = np.concatenate([[0.0], np.cumsum(windows)])
         try:
@@ -214,7 +165,7 @@ class Streamer:
         # Cells that switch turn the circuit over, where ngspice may fail.  Coarse tolerances show
         # that they do, after which x is none in any case; they serve for nothing else.
         coarse = replace(transient, relative_tolerance=TOLERANCE_OF_SWITCHING)
-        deck = self.deck(currents, windows, coarse)
+        deck = self.decks.write(currents, windows, coarse)
         stream = self._run(deck, currents, coarse, edges, lead)
         if stream.cells is None or not (stream.cells.drift > SWITCHED).any():
             raise failed
@@ -224,9 +175,13 @@ class Streamer:
         self, deck: Deck, currents: Array, transient: Transient, edges: Array, lead: int
     ) -> Stream:
         with translated(lambda fraction: windows_done(fraction * edges[-1], edges)):
-            vectors = self.simulator.run(deck, self.timeout)
-        voltages = np.stack([vectors[name] for name in self.model.names], axis=1)
-        supply = self._supply(vectors, voltages, currents, edges, transient.rise)
+            vectors = self._run_core(deck)
+            whole = vectors is None
+            if vectors is None:
+                if self.decks.core is not None:
+                    deck = self.decks.write(currents, np.diff(edges), transient, whole=True)
+                vectors = self.simulator.run(deck, self.timeout)
+        voltages, supply = self.decks.read(vectors, currents, edges, transient.rise, whole=whole)
         cuts = _cuts(vectors["time"], edges, transient.rise)[lead:]
         stream = _split(vectors["time"], voltages, supply, cuts, edges[lead:])
         if deck.cells is not None:
@@ -236,66 +191,18 @@ class Streamer:
         )
         return replace(stream, at_rest=flat, rate_error=self.rate_error)
 
-    def _supply(
-        self, vectors: Vectors, voltages: Array, currents: Array, edges: Array, rise: float
-    ) -> Array:
-        """Return the supply currents, shape (T, 2) [A]: measured, or worked out of the outputs.
-
-        To those of a sub-circuit whose output stage stands on ground, as in most macro-models of
-        vendors, is added what its output would draw.
-        """
-        subcircuit = self.circuit.opamp.subcircuit
-        share = 1.0 if subcircuit is None else subcircuit.supply_share
-        if not self.with_supplies:
-            taken = self._taken(vectors["time"], voltages, currents, edges, rise)
-            return supply_currents(
-                self.circuit, self._at(taken, "out"), self._held(vectors, voltages)
-            )
-        supply: Array = -np.stack([vectors[name] for name in SUPPLIES], axis=1)
-        if share == 1:
-            return supply
-        if self.flat and not self.circuit.device.linear:
-            return np.full_like(supply, np.nan)
-        taken = self._taken(vectors["time"], voltages, currents, edges, rise)
-        banks = self.circuit.schematic.amplifiers
-        # Where there is a hold device it stands between, and draws from the supplies itself.
-        followed = np.repeat([bank.hold is not None for bank in banks], [len(b.out) for b in banks])
-        delivered = np.where(followed, 0.0, self._at(taken, "out"))
-        held = np.where(followed, np.maximum(-self._at(taken, "minus"), 0.0), 0.0)
-        none = np.zeros_like(delivered)
-        drawn = supply_currents(self.circuit, delivered, held)
-        return supply + (1 - share) * (drawn - supply_currents(self.circuit, none, none))
-
-    def _taken(
-        self, time: Array, voltages: Array, currents: Array, edges: Array, rise: float
-    ) -> Array:
-        """Return what the network takes in at every port beside the inputs, shape (T, P) [A]."""
-        into = self.model.port_currents(currents)
-        steps = np.vstack([np.zeros_like(into[:1]), into])
-        number = np.clip(np.searchsorted(edges, time, "right") - 1, 0, len(into) - 1)
-        risen = np.clip((time - edges[number]) / rise, 0.0, 1.0)[:, None]
-        arriving = steps[number] + risen * (steps[number + 1] - steps[number])
-        taken: Array = voltages @ self.model.conductance - arriving
-        return taken
-
-    def _at(self, ports: Array, pin: str) -> Array:
-        """Return the columns of a pin of every amplifier that is not at ground, else zeros."""
-        banks = self.circuit.schematic.amplifiers
-        nodes = np.concatenate([getattr(bank, pin) for bank in banks])
-        number = np.minimum(np.searchsorted(self.model.nodes, nodes), len(self.model.nodes) - 1)
-        return np.where(nodes == GROUND, 0.0, ports[:, number])
-
-    def _held(self, vectors: Vectors, voltages: Array) -> Array:
-        """Return the currents through the hold devices of a deck without supplies [A]."""
-        hold_banks = [bank for bank in self.circuit.schematic.amplifiers if bank.hold is not None]
-        if not hold_banks:
-            return np.empty((len(voltages), 0))
-        minus = np.searchsorted(self.model.nodes, np.concatenate([b.minus for b in hold_banks]))
-        hold = np.repeat([b.hold for b in hold_banks], [len(b.minus) for b in hold_banks])
-        names = held_stages(self.circuit.schematic.amplifiers)
-        stage = np.stack([vectors[name] for name in names], axis=1)
-        current: Array = hold * np.maximum(voltages[:, minus] - stage, 0.0)
-        return current
+    def _run_core(self, deck: Deck) -> Vectors | None:
+        """Return the result of a deck that holds just a core; None if that is not enough."""
+        core = self.decks.core
+        if core is None:
+            return None
+        try:
+            vectors = self.simulator.run(deck, self.timeout)
+        except SimulationError as error:
+            if NOT_CONVERGED not in error.cause:
+                raise
+            return None
+        return vectors if core.met_no_limit(vectors) else None
 
 
 def _cuts(time: Array, edges: Array, rise: float) -> NDArray[np.intp]:
