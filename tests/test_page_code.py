@@ -34,6 +34,7 @@ PAGES = {
     "docs/tutorial.md": "",
     "docs/wireless.md": "",
     "docs/sparse.md": "",
+    "docs/start.md": "",
     "docs/wires.md": "",
 }
 """Pages, and what is made less of."""
