@@ -15,7 +15,8 @@ CPP := $(shell find amcspice -name CMakeFiles -prune -o -name '*.[ch]pp' -print)
 TEST_ENV := AMCSPICE_REQUIRE_NGSPICE=1 MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := $(TEST_ENV) $(BIN)/python -m pytest -n auto
 PYTEST_ARGS ?=
-DOCS_ENV := MPLBACKEND=Agg OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Fonts are looked up anew, whatever an older Matplotlib has left.
+DOCS_ENV := MPLCONFIGDIR="$(CURDIR)/docs/_build/matplotlib" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 # Shell text that sets $$python to a Python 3.11 or later, or stops with one message.
 # `make PYTHON=/path/to/python3.12 setup` overrides the search.

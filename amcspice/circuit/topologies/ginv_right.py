@@ -44,6 +44,14 @@ class RightGINV(Circuit):
     ------
     InputError
         If the columns of the matrix depend on each other and there is no ridge.
+
+    Examples
+    --------
+    >>> import numpy as np, amcspice as amc
+    >>> A = np.array([[1.0, 0.2], [0.1, 1.0], [0.4, -0.3]])
+    >>> run = amc.simulate(amc.RightGINV(A), [1.0, -1.0], fidelity="dc")
+    >>> (A.T @ run.x).round(3)
+    array([ 1., -1.])
     """
 
     name: ClassVar[str] = "ginv-right"
