@@ -12,6 +12,7 @@ KERNEL = PACKAGE / "engine" / "behavioural" / "kernel"
 
 def test_files_and_tests_that_the_page_names_exist():
     places = [PACKAGE, KERNEL, ROOT, ROOT / "tests", PACKAGE / "native", PACKAGE / "engine" / "dc"]
+    places.append(PACKAGE / "reduction")
     named = re.findall(r"`([\w/.]+\.(?:py|pyi|txt|[ch]pp))`", TEXT)
     assert len(named) > 30
     for name in named:

@@ -62,7 +62,7 @@ def test_voltages_and_currents_agree_with_sparse_lu(wire, shape):
 @pytest.mark.parametrize("shape", [(60, 60), (240, 240), (60, 480)])
 def test_the_number_of_steps_does_not_grow_with_the_size(shape, monkeypatch):
     """Wires as bad as these let word and bit lines float together over long distances."""
-    monkeypatch.setattr("amcspice.reduction.mvm.MAX_ITERATIONS", 22)
+    monkeypatch.setattr("amcspice.reduction.conjugate_gradients.MAX_ITERATIONS", 22)
     draw = np.random.default_rng(5)
     conductance = np.where(draw.random(shape) < 0.5, 1e-3, 1e-5)
     crossbar, v = WiredCrossbar(conductance, amc.Wire(row=10.0, column=10.0)), draw.random(shape[0])

@@ -44,6 +44,37 @@ def surely_unique(
     tied: _Marks,
 ) -> None: ...
 
+# amcspice/reduction/crossbar_sweeps.cpp
+CROSSBAR_LANES: int
+
+class CrossbarSweeps:
+    def __init__(
+        self,
+        cells: _Doubles,
+        across: _Doubles,
+        row: float,
+        column: float,
+        driver: float,
+        sense: float,
+    ) -> None: ...
+    def precondition(
+        self,
+        step: _Doubles,
+        residual: _Doubles,
+        image: _Doubles,
+        squares: _Doubles,
+        along: _Doubles,
+        amplitudes: _Doubles,
+    ) -> None: ...
+    def eliminate(
+        self, before: _Doubles, amplitudes: _Doubles, direction: _Doubles, image: _Doubles
+    ) -> None: ...
+    def apply(self, direction: _Doubles, image: _Doubles, along: _Doubles) -> None: ...
+    def substitute(self, image: _Doubles) -> None: ...
+    def end_resistance(self) -> _Doubles: ...
+
+def add(direction: _Doubles, step: _Doubles, words: _Doubles) -> None: ...
+
 # amcspice/engine/dc/active_set.cpp
 def find_rests(
     by_source: _Doubles,

@@ -4,12 +4,14 @@
 #include "engine/behavioural/kernel/bindings.hpp"
 #include "engine/dc/active_set.hpp"
 #include "problem/block_pivoting.hpp"
+#include "reduction/crossbar_sweeps.hpp"
 
 namespace nb = nanobind;
 
 NB_MODULE(AMC_LEVEL, module) {
   module.doc() = "Compiled code of amcspice; compiled.pyi says what it is.";
   amc::bind_block_pivoting(module);
+  amc::bind_crossbar_sweeps(module);
   amc::bind_active_set(module);
   amc::bind_stepping(module);
   amc::bind_trajectories(module);
