@@ -35,6 +35,15 @@ B1 te be I=1e-4*x0*v(te,be)*exp(-8*v(te,be)^2)
 .subckt hill te be params: x0=0.5
 B1 te be I=1e-4*(0.1+x0*(1-x0))*v(te,be)
 .ends
+.subckt charged te be params: x0=0.5 c=1e-15
+B1 te be I=1e-4*x0*(v(te,be)+0.5*v(te,be)*v(te,be)+2*x0*v(te,be)*v(te,be)*v(te,be))
+C1 te be {c}
+.ends
+.subckt behind te be params: x0=0.5 c=1e-15
+R1 te d 100
+B1 d be I=1e-4*x0*v(d,be)
+C1 d be {c}
+.ends
 .subckt open te be params: x0=0.5
 B1 te be I=0*x0*v(te,be)
 .ends
@@ -91,6 +100,24 @@ def test_disturb_is_the_rate_of_the_state():
     table = measured_table(MEMDIODE)
     assert table.disturb == pytest.approx(0.018, rel=0.2)
     assert measured_table(GAP).disturb > 1000 * table.disturb
+
+
+@pytest.mark.parametrize("capacitance", [1e-18, 1e-15, 1e-14])
+def test_currents_into_capacitances_are_no_part_of_a_curve(own, capacitance):
+    values = {"c": capacitance}
+    table = measured_table(
+        amc.CellModel(file=own, name="charged", state_node=None, low=0.01, values=values)
+    )
+    g, volts = np.full(9, 4e-5), np.linspace(-0.3, 0.3, 9)
+    expected = g * (volts + 0.5 * volts**2 + 0.8 * volts**3)
+    np.testing.assert_allclose(table.current(g, volts), expected, rtol=1e-5, atol=1e-15)
+    assert table.error < 3e-5
+    assert table.disturb < 1e-3
+    behind = measured_table(
+        amc.CellModel(file=own, name="behind", state_node=None, low=0.01, values=values)
+    )
+    assert behind.highest == pytest.approx(1 / (100 + 1e4), rel=1e-5)
+    np.testing.assert_allclose(behind.current(g, volts), g * volts, rtol=1e-5, atol=1e-15)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.characterise.cell_fixture import HOLD, CellFixture, Ramp
+from amcspice.characterise.cell_fixture import CellFixture, Ramp
 from amcspice.device import CellModel, CellTable, Memristor
 from amcspice.errors import InputError
 
@@ -292,8 +292,7 @@ def _finished(fixture: CellFixture, table: CellTable) -> CellTable:
     states = np.array(table.state)[:: max(1, len(table.state) // 16)]
     rates = []
     for voltage in (table.reach, -table.reach):
-        before, after = fixture.held(states, voltage)
-        rates.append(np.abs(after - before).max() / abs(voltage) / table.highest / HOLD)
+        rates.append(np.abs(fixture.held(states, voltage)).max() / abs(voltage) / table.highest)
     shape = np.array(table.shape)
     terms = max(1, int(np.flatnonzero(np.abs(shape).max(axis=0) > ROUNDING).max(initial=-1)) + 1)
     rows: Any = shape[:, :terms].tolist()
