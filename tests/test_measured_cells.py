@@ -95,6 +95,41 @@ def test_a_cell_that_is_not_odd_keeps_its_side(own):
     np.testing.assert_allclose(table.current(held, np.full(9, -0.3)), chord * -0.3, rtol=1e-10)
 
 
+@pytest.mark.parametrize("at", [-0.5, -0.3, 0.0, 0.2, 0.5, 1.2])
+def test_cells_have_their_conductances_where_they_are_set_beyond_the_reach_too(at):
+    table = measured_table(MEMDIODE)
+    chord = np.array([2e-5, 1e-4, 0.0])
+    held = table.zero_bias_of(chord, at)
+    np.testing.assert_allclose(table.current(held, at), chord * at, rtol=1e-10)
+    said = any(
+        "beyond, they go on" in each for each in amc.measured_cell(MEMDIODE, set_at=at).cautions
+    )
+    assert said == (abs(at) > table.reach)
+
+
+@pytest.mark.parametrize(
+    "noise", [{"thermal_noise": True}, {"read_noise": 1e-7}], ids=["thermal", "read"]
+)
+def test_noise_in_time_leaves_states_where_they_are_used(noise):
+    A, b = problem(3, 3)
+    A += 2 * np.eye(3)
+    quiet, noisy = (
+        amc.solve("inv", A, b, device=amc.measured_cell(MEMDIODE, **each), fidelity="flat")
+        for each in ({}, {**noise, "noise_bandwidth": 1e6})
+    )
+    assert np.linalg.norm(noisy.x - quiet.x) < 2e-3 * np.linalg.norm(quiet.x)
+    for each in (quiet, noisy):
+        assert any("cells are set for the voltages" in said for said in each.cautions)
+    at_zero = amc.solve("inv", A, b, device=amc.measured_cell(MEMDIODE, set_at=0), fidelity="flat")
+    assert np.linalg.norm(at_zero.x - quiet.x) > 2e-2 * np.linalg.norm(quiet.x)
+
+
+def test_where_no_voltage_is_known_a_run_says_so():
+    A = 3 * np.eye(3) + problem(3, 3)[0] + problem(3, 3)[0].T
+    run = amc.solve("eig", A, device=amc.measured_cell(MEMDIODE), fidelity="flat")
+    assert any("at 0 V, not where they are used" in said for said in run.cautions)
+
+
 def test_disturb_is_the_rate_of_the_state():
     """Of the memdiode at state 1: dx/dt = -1/tr at the lowest voltage, g'(x) from its formula."""
     table = measured_table(MEMDIODE)

@@ -150,8 +150,7 @@ class CellTable(PowerSeries):
         chord, volts = np.broadcast_arrays(chord, voltage)
         guess = chord.astype(float)
         for _ in range(ITERATIONS):
-            on = np.where(guess > 0, guess, 1.0)
-            ratio = 1 + self._excess_share(on, volts)
+            ratio = 1 + self._excess_share(np.where(guess > 0, guess, 1.0), volts)
             following = chord / ratio
             moved = np.abs(following - guess) <= CLOSE * chord
             guess = following
@@ -160,12 +159,9 @@ class CellTable(PowerSeries):
         return np.where(chord > 0, guess, 0.0)
 
     def _excess_share(self, conductance: Array, voltage: Array) -> Array:
-        """Return the current beyond g v over g v, its limit where v is 0."""
-        from numpy.polynomial.polynomial import polyval
-
-        series = np.moveaxis(self.coefficients(conductance), -1, 0)
-        near = np.clip(voltage, -self.reach, self.reach)
-        share: Array = polyval(near, [np.zeros_like(near), *series], tensor=False) / conductance
+        """Return the current beyond g v over g v, 0 where v is 0."""
+        straight = conductance * np.where(voltage != 0, voltage, 1.0)
+        share: Array = self.excess(conductance)(voltage) / straight
         return share
 
 
