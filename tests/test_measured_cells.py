@@ -44,6 +44,9 @@ R1 te d 100
 B1 d be I=1e-4*x0*v(d,be)
 C1 d be {c}
 .ends
+.subckt narrow te be params: x0=0.5
+B1 te be I=1e-5*(1+0.05*x0)*(v(te,be)+v(te,be)*v(te,be))
+.ends
 .subckt open te be params: x0=0.5
 B1 te be I=0*x0*v(te,be)
 .ends
@@ -184,6 +187,23 @@ def test_conductances_that_no_state_has_are_refused():
         amc.Memristor(cell_mode="live")
     with pytest.raises(amc.InputError, match="rise"):
         CellTable(model=MEMDIODE, reach=0.3, state=(0, 1), zero_bias=(2, 1), shape=((0.0,), (0.0,)))
+
+
+def test_curves_that_bend_more_than_states_differ_need_limits(own):
+    cell = ["--cell-lib", own, "--cell-subckt", "narrow", "--cell-node", "-"]
+    solve = ["solve", "inv", "--columns", 2, "--fidelity", "dc", "--no-selector", *cell]
+    message = "narrow has no conductance at every voltage up to 0.3 V"
+    refused(run(*solve), message)
+    model = amc.CellModel(file=own, name="narrow", state_node=None)
+    with pytest.raises(amc.InputError, match=message):
+        amc.measured_cell(model, g_min=1.01e-5)
+    limits = {"g_min": 1.01e-5, "g_max": 1.04e-5}
+    assert amc.measured_cell(model, **limits).g_max == 1.04e-5
+    given = ["--g-min", "10.1 uS", "--g-max", "10.4 uS", "--set-at", 0]
+    assert run(*solve, *given).exit_code == 0
+    assert run(*solve, "--cell-reach", 0.01).exit_code == 0
+    shown = run("cell", own, "--subckt", "narrow", "--cell-node", "-")
+    assert "conductances at every voltage: none" in shown.output
 
 
 def test_the_same_file_is_measured_once(own, monkeypatch):

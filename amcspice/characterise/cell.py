@@ -117,9 +117,9 @@ def measured_cell(model: CellModel, reach: float = REACH, **fields: Any) -> Memr
     (True, True)
     """
     table = measured_table(model, reach)
-    lowest, highest = table.settable
-    limits = {"g_min": lowest, "g_max": min(highest, Memristor().g_max)}
-    return Memristor(**{**limits, **fields, "table": table})
+    lowest, highest = table.limits(fields.get("g_min"), fields.get("g_max"))
+    limits = {"g_min": lowest, "g_max": fields.get("g_max", min(highest, Memristor().g_max))}
+    return Memristor(**{**fields, **limits, "table": table})
 
 
 @functools.lru_cache(maxsize=16)

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from amcspice.device.cell_circuit import CellModel
 from amcspice.device.curve import PowerSeries
+from amcspice.errors import InputError
 from amcspice.schema import parameters
 
 __all__ = ["CellTable"]
@@ -86,6 +87,23 @@ class CellTable(PowerSeries):
         ends = np.array([[self.lowest], [self.highest]])
         chords = self.current(ends, volts) / volts
         return float(chords[0].max()), float(chords[1].min())
+
+    def limits(self, g_min: Any = None, g_max: Any = None) -> tuple[Any, Any]:
+        """Return g_min and g_max, those that are not given so that every voltage has them [S].
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        lowest, highest = self.settable
+        if lowest >= highest and (g_min is None or g_max is None):
+            raise InputError(
+                f"sub-circuit {self.model.name} has no conductance at every voltage up to "
+                f"{self.reach:g} V: its curves bend more than its states differ; measure it up to "
+                "a smaller voltage (cell_reach), or give g_min and g_max"
+            )
+        return lowest if g_min is None else g_min, highest if g_max is None else g_max
 
     @property
     def summary(self) -> dict[str, Any]:
