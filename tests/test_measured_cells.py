@@ -361,6 +361,7 @@ def test_programming_takes_a_cell_on_the_command_line(tmp_path):
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "p.json").read_text())["converged"] == 2
     refused(run(*options, "--g-on", "100 uS"), "which the sub-circuit of cell_lib replaces")
+    refused(run(*options, "--set-gate", "2 V"), "set_gate: of a selector, which the sub-circuit")
 
 
 def test_a_cell_is_measured_on_the_command_line(tmp_path):
