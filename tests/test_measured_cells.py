@@ -12,6 +12,7 @@ from amcspice.characterise.cell import CellFixture
 from amcspice.device import CellTable
 from amcspice.device.plain import cell_from_plain, cell_to_plain
 from amcspice.model_files import models_folder
+from amcspice.simulation.cell_states import operating_voltages
 from amcspice.sweep.spec.experiment import Experiment
 
 pytestmark = pytest.mark.ngspice
@@ -125,6 +126,19 @@ def test_noise_in_time_leaves_states_where_they_are_used(noise):
         assert any("cells are set for the voltages" in said for said in each.cautions)
     at_zero = amc.solve("inv", A, b, device=amc.measured_cell(MEMDIODE, set_at=0), fidelity="flat")
     assert np.linalg.norm(at_zero.x - quiet.x) > 2e-2 * np.linalg.norm(quiet.x)
+
+
+def test_of_several_right_hand_sides_most_and_their_root_mean_square_count():
+    A = problem(3, 3)[0] + 2 * np.eye(3)
+    circuit = amc.CIRCUITS["inv"](A, device=amc.measured_cell(MEMDIODE), zero_bias=())
+    vectors = np.array([[0.6, -0.7, 0.4], [0.6, -0.7, -0.9], [-1.0, 1.1, 0.3]])
+    seen = np.array([operating_voltages(circuit, vector[None], 0.1) for vector in vectors])
+    together = operating_voltages(circuit, vectors, 0.1)
+    np.testing.assert_allclose(np.abs(together), np.sqrt((seen**2).mean(axis=0)), rtol=1e-9)
+    sign = np.sign((seen**2 * np.sign(seen)).sum(axis=0))
+    assert (sign != np.sign(seen[0])).any()
+    assert (sign != np.sign(seen.sum(axis=0))).any()
+    np.testing.assert_array_equal(np.sign(together), sign)
 
 
 def test_where_no_voltage_is_known_a_run_says_so():
