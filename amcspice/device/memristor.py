@@ -289,7 +289,10 @@ class Memristor(ProgrammableCell):
 
 
 def _fault(entry: Any) -> str | None:
-    if isinstance(entry, Mapping) or (isinstance(entry, type) and issubclass(entry, Cell)):
+    if isinstance(entry, type) and issubclass(entry, Cell):
+        lacking = sorted(getattr(entry, "__abstractmethods__", ()))
+        return f"the class {entry.__name__} lacks {', '.join(lacking)}" if lacking else None
+    if isinstance(entry, Mapping):
         return None
     return "it is neither a mapping of fields of amcspice.Memristor nor a subclass of amcspice.Cell"
 
