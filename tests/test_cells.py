@@ -321,8 +321,6 @@ def test_a_class_without_all_of_a_cell_is_refused():
         def read(self, written, array=0, cycle=0):
             return written
 
-    with pytest.raises(
-        amc.InputError, match="the class Unwritten lacks quantise, write"
-    ):
+    with pytest.raises(amc.InputError, match="the class Unwritten lacks quantise, write"):
         DEVICES.add("unwritten", Unwritten)
     assert "unwritten" not in DEVICES

@@ -190,6 +190,15 @@ def test_what_is_no_cell_is_refused(own, name, changes, message):
         measured_table(amc.CellModel(file=own, name=name, **fields), reach)
 
 
+def test_a_reach_is_a_voltage_and_a_model_a_model():
+    assert measured_table(GAP, "300 mV") is measured_table(GAP)
+    for reach in (0, -1, np.nan, np.inf, "3 s", None):
+        with pytest.raises(amc.InputError, match="reach: "):
+            amc.measured_cell(GAP, reach)
+    with pytest.raises(amc.InputError, match=r"model: 'cells.lib' is no amcspice.CellModel"):
+        amc.measured_cell("cells.lib")
+
+
 def test_conductances_that_no_state_has_are_refused():
     for limits in ({"g_max": 5e-3}, {"g_min": 1e-6}, {"g_min": 0.0, "levels": 100}):
         with pytest.raises(amc.InputError, match=r"has conductances from 5\.397e-06 to 0\.0021"):
