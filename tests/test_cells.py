@@ -314,3 +314,13 @@ def test_every_command_says_what_is_assumed_once(tmp_path):
         assert result.stderr.count("assumed: nothing drifts") == 1
         said = json.loads((tmp_path / "r.json").read_text())["cautions"]
         assert len([each for each in said if "assumed: nothing drifts" in each]) == 1
+
+
+def test_a_class_without_all_of_a_cell_is_refused():
+    class Unwritten(amc.Cell):
+        def read(self, written, array=0, cycle=0):
+            return written
+
+    with pytest.raises(amc.InputError, match="the class Unwritten lacks quantise, write"):
+        DEVICES.add("unwritten", Unwritten)
+    assert "unwritten" not in DEVICES

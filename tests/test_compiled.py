@@ -38,6 +38,34 @@ def test_a_file_says_what_is_in_it(compiled):
     }
 
 
+LATER = """
+#define OSDI_DESCRIPTORS plain
+#define OSDI_VERSION_MINOR plain_minor
+#define OSDI_NUM_DESCRIPTORS plain_number
+#include "{source}"
+#undef OSDI_DESCRIPTORS
+#undef OSDI_VERSION_MINOR
+#undef OSDI_NUM_DESCRIPTORS
+struct {{ Descriptor known; char more[48]; }} OSDI_DESCRIPTORS[2];
+uint32_t OSDI_VERSION_MINOR = 4, OSDI_NUM_DESCRIPTORS = 2;
+uint32_t OSDI_DESCRIPTOR_SIZE = sizeof OSDI_DESCRIPTORS[0];
+__attribute__((constructor)) static void fill(void) {{
+  for (int k = 0; k < 2; k++) OSDI_DESCRIPTORS[k].known = plain[0];
+  OSDI_DESCRIPTORS[1].known.name = "second";
+}}
+"""
+"""A file of version 0.4, whose descriptors are longer, with two modules."""
+
+
+def test_later_versions_have_longer_descriptors(tmp_path):
+    source, path = tmp_path / "later.c", tmp_path / "later.osdi"
+    source.write_text(LATER.format(source=SOURCE))
+    command = [os.environ.get("CC", "gcc"), "-shared", "-fPIC", "-O1", "-o", path, source]
+    subprocess.run(command, check=True, timeout=60)
+    module = Module(("te", "be"), ("mfactor", "x0"), ("gon", "goff"))
+    assert read_modules(path) == {"osdi_cell": module, "second": module}
+
+
 def test_it_stands_in_a_deck_with_one_thread(compiled):
     cell = CellCircuit.of(model(compiled, values={"gon": 1e-4}, polarity=-1))
     assert cell.library == (

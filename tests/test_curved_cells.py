@@ -172,7 +172,7 @@ def test_mixing_finds_fixed_points_that_iteration_leaves():
 
 
 def test_a_conductance_beyond_the_largest_is_several_cells():
-    curve = Polynomial((2e-4,), (3e-4,), 10e-6, 100e-6, 0.5)
+    curve = Polynomial((1e-4, 7e-4), (2e-4, 1.3e-3), 10e-6, 100e-6, 0.5)
     volts = np.linspace(-0.6, 0.6, 7)
     many = curve.current(np.full(7, 350e-6), volts)
     np.testing.assert_allclose(many, 4 * curve.current(np.full(7, 87.5e-6), volts), rtol=1e-12)

@@ -12,6 +12,7 @@ from amcspice.characterise.cell import CellFixture
 from amcspice.device import CellTable
 from amcspice.device.plain import cell_from_plain, cell_to_plain
 from amcspice.model_files import models_folder
+from amcspice.simulation.cell_states import operating_voltages
 from amcspice.sweep.spec.experiment import Experiment
 
 pytestmark = pytest.mark.ngspice
@@ -34,6 +35,18 @@ B1 te be I=1e-4*x0*v(te,be)*exp(-8*v(te,be)^2)
 .ends
 .subckt hill te be params: x0=0.5
 B1 te be I=1e-4*(0.1+x0*(1-x0))*v(te,be)
+.ends
+.subckt charged te be params: x0=0.5 c=1e-15
+B1 te be I=1e-4*x0*(v(te,be)+0.5*v(te,be)*v(te,be)+2*x0*v(te,be)*v(te,be)*v(te,be))
+C1 te be {c}
+.ends
+.subckt behind te be params: x0=0.5 c=1e-15
+R1 te d 100
+B1 d be I=1e-4*x0*v(d,be)
+C1 d be {c}
+.ends
+.subckt narrow te be params: x0=0.5
+B1 te be I=1e-5*(1+0.05*x0)*(v(te,be)+v(te,be)*v(te,be))
 .ends
 .subckt open te be params: x0=0.5
 B1 te be I=0*x0*v(te,be)
@@ -86,11 +99,77 @@ def test_a_cell_that_is_not_odd_keeps_its_side(own):
     np.testing.assert_allclose(table.current(held, np.full(9, -0.3)), chord * -0.3, rtol=1e-10)
 
 
+@pytest.mark.parametrize("at", [-0.5, -0.3, 0.0, 0.2, 0.5, 1.2])
+def test_cells_have_their_conductances_where_they_are_set_beyond_the_reach_too(at):
+    table = measured_table(MEMDIODE)
+    chord = np.array([2e-5, 1e-4, 0.0])
+    held = table.zero_bias_of(chord, at)
+    np.testing.assert_allclose(table.current(held, at), chord * at, rtol=1e-10)
+    said = any(
+        "beyond, they go on" in each for each in amc.measured_cell(MEMDIODE, set_at=at).cautions
+    )
+    assert said == (abs(at) > table.reach)
+
+
+@pytest.mark.parametrize(
+    "noise", [{"thermal_noise": True}, {"read_noise": 1e-7}], ids=["thermal", "read"]
+)
+def test_noise_in_time_leaves_states_where_they_are_used(noise):
+    A, b = problem(3, 3)
+    A += 2 * np.eye(3)
+    quiet, noisy = (
+        amc.solve("inv", A, b, device=amc.measured_cell(MEMDIODE, **each), fidelity="flat")
+        for each in ({}, {**noise, "noise_bandwidth": 1e6})
+    )
+    assert np.linalg.norm(noisy.x - quiet.x) < 2e-3 * np.linalg.norm(quiet.x)
+    for each in (quiet, noisy):
+        assert any("cells are set for the voltages" in said for said in each.cautions)
+    at_zero = amc.solve("inv", A, b, device=amc.measured_cell(MEMDIODE, set_at=0), fidelity="flat")
+    assert np.linalg.norm(at_zero.x - quiet.x) > 2e-2 * np.linalg.norm(quiet.x)
+
+
+def test_of_several_right_hand_sides_most_and_their_root_mean_square_count():
+    A = problem(3, 3)[0] + 2 * np.eye(3)
+    circuit = amc.CIRCUITS["inv"](A, device=amc.measured_cell(MEMDIODE), zero_bias=())
+    vectors = np.array([[0.6, -0.7, 0.4], [0.6, -0.7, -0.9], [-1.0, 1.1, 0.3]])
+    seen = np.array([operating_voltages(circuit, vector[None], 0.1) for vector in vectors])
+    together = operating_voltages(circuit, vectors, 0.1)
+    np.testing.assert_allclose(np.abs(together), np.sqrt((seen**2).mean(axis=0)), rtol=1e-9)
+    sign = np.sign((seen**2 * np.sign(seen)).sum(axis=0))
+    assert (sign != np.sign(seen[0])).any()
+    assert (sign != np.sign(seen.sum(axis=0))).any()
+    np.testing.assert_array_equal(np.sign(together), sign)
+
+
+def test_where_no_voltage_is_known_a_run_says_so():
+    A = 3 * np.eye(3) + problem(3, 3)[0] + problem(3, 3)[0].T
+    run = amc.solve("eig", A, device=amc.measured_cell(MEMDIODE), fidelity="flat")
+    assert any("at 0 V, not where they are used" in said for said in run.cautions)
+
+
 def test_disturb_is_the_rate_of_the_state():
     """Of the memdiode at state 1: dx/dt = -1/tr at the lowest voltage, g'(x) from its formula."""
     table = measured_table(MEMDIODE)
     assert table.disturb == pytest.approx(0.018, rel=0.2)
     assert measured_table(GAP).disturb > 1000 * table.disturb
+
+
+@pytest.mark.parametrize("capacitance", [1e-18, 1e-15, 1e-14])
+def test_currents_into_capacitances_are_no_part_of_a_curve(own, capacitance):
+    values = {"c": capacitance}
+    table = measured_table(
+        amc.CellModel(file=own, name="charged", state_node=None, low=0.01, values=values)
+    )
+    g, volts = np.full(9, 4e-5), np.linspace(-0.3, 0.3, 9)
+    expected = g * (volts + 0.5 * volts**2 + 0.8 * volts**3)
+    np.testing.assert_allclose(table.current(g, volts), expected, rtol=1e-5, atol=1e-15)
+    assert table.error < 3e-5
+    assert table.disturb < 1e-3
+    behind = measured_table(
+        amc.CellModel(file=own, name="behind", state_node=None, low=0.01, values=values)
+    )
+    assert behind.highest == pytest.approx(1 / (100 + 1e4), rel=1e-5)
+    np.testing.assert_allclose(behind.current(g, volts), g * volts, rtol=1e-5, atol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -111,6 +190,15 @@ def test_what_is_no_cell_is_refused(own, name, changes, message):
         measured_table(amc.CellModel(file=own, name=name, **fields), reach)
 
 
+def test_a_reach_is_a_voltage_and_a_model_a_model():
+    assert measured_table(GAP, "300 mV") is measured_table(GAP)
+    for reach in (0, -1, np.nan, np.inf, "3 s", None):
+        with pytest.raises(amc.InputError, match="reach: "):
+            amc.measured_cell(GAP, reach)
+    with pytest.raises(amc.InputError, match=r"model: 'cells.lib' is no amcspice.CellModel"):
+        amc.measured_cell("cells.lib")
+
+
 def test_conductances_that_no_state_has_are_refused():
     for limits in ({"g_max": 5e-3}, {"g_min": 1e-6}, {"g_min": 0.0, "levels": 100}):
         with pytest.raises(amc.InputError, match=r"has conductances from 5\.397e-06 to 0\.0021"):
@@ -122,6 +210,23 @@ def test_conductances_that_no_state_has_are_refused():
         amc.Memristor(cell_mode="live")
     with pytest.raises(amc.InputError, match="rise"):
         CellTable(model=MEMDIODE, reach=0.3, state=(0, 1), zero_bias=(2, 1), shape=((0.0,), (0.0,)))
+
+
+def test_curves_that_bend_more_than_states_differ_need_limits(own):
+    cell = ["--cell-lib", own, "--cell-subckt", "narrow", "--cell-node", "-"]
+    solve = ["solve", "inv", "--columns", 2, "--fidelity", "dc", "--no-selector", *cell]
+    message = "narrow has no conductance at every voltage up to 0.3 V"
+    refused(run(*solve), message)
+    model = amc.CellModel(file=own, name="narrow", state_node=None)
+    with pytest.raises(amc.InputError, match=message):
+        amc.measured_cell(model, g_min=1.01e-5)
+    limits = {"g_min": 1.01e-5, "g_max": 1.04e-5}
+    assert amc.measured_cell(model, **limits).g_max == 1.04e-5
+    given = ["--g-min", "10.1 uS", "--g-max", "10.4 uS", "--set-at", 0]
+    assert run(*solve, *given).exit_code == 0
+    assert run(*solve, "--cell-reach", 0.01).exit_code == 0
+    shown = run("cell", own, "--subckt", "narrow", "--cell-node", "-")
+    assert "conductances at every voltage: none" in shown.output
 
 
 def test_the_same_file_is_measured_once(own, monkeypatch):
@@ -279,6 +384,7 @@ def test_programming_takes_a_cell_on_the_command_line(tmp_path):
     assert result.exit_code == 0, result.output
     assert json.loads((tmp_path / "p.json").read_text())["converged"] == 2
     refused(run(*options, "--g-on", "100 uS"), "which the sub-circuit of cell_lib replaces")
+    refused(run(*options, "--set-gate", "2 V"), "set_gate: of a selector, which the sub-circuit")
 
 
 def test_a_cell_is_measured_on_the_command_line(tmp_path):

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.characterise.cell_fixture import HOLD, CellFixture, Ramp
+from amcspice.characterise.cell_fixture import CellFixture, Ramp
 from amcspice.device import CellModel, CellTable, Memristor
 from amcspice.errors import InputError
+from amcspice.schema import to_number
 
 __all__ = ["measured_cell", "measured_table"]
 
@@ -50,7 +51,7 @@ ACTIVE = 1e-6
 """Current against the voltage, over the largest one at it, that is no rounding."""
 
 
-def measured_table(model: CellModel, reach: float = REACH) -> CellTable:
+def measured_table(model: CellModel, reach: float | str = REACH) -> CellTable:
     """Measure a cell's sub-circuit with ngspice.
 
     The same model, by its content, is measured once.
@@ -58,7 +59,7 @@ def measured_table(model: CellModel, reach: float = REACH) -> CellTable:
     Parameters
     ----------
     model : CellModel
-    reach : float
+    reach : float or str
         Largest voltage, of both signs [V].
 
     Returns
@@ -82,16 +83,24 @@ def measured_table(model: CellModel, reach: float = REACH) -> CellTable:
     >>> table.error < 1e-4, round(1e6 * table.lowest, 1)
     (True, 5.4)
     """
-    return _measured(model, float(reach))
+    if not isinstance(model, CellModel):
+        raise InputError(f"model: {model!r} is no amcspice.CellModel")
+    try:
+        volts = to_number(reach, "V") if isinstance(reach, str) else float(reach)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"reach: {error}") from None
+    if not 0 < volts < np.inf:
+        raise InputError(f"reach: {volts:g} V must be above 0 V")
+    return _measured(model, volts)
 
 
-def measured_cell(model: CellModel, reach: float = REACH, **fields: Any) -> Memristor:
+def measured_cell(model: CellModel, reach: float | str = REACH, **fields: Any) -> Memristor:
     """Return cells with the curve of a sub-circuit, measured with ngspice.
 
     Parameters
     ----------
     model : CellModel
-    reach : float
+    reach : float or str
         Largest voltage, of both signs, that is measured [V].
     **fields
         Of `amcspice.Memristor`; ``g_min`` is the smallest conductance that the sub-circuit
@@ -117,9 +126,9 @@ def measured_cell(model: CellModel, reach: float = REACH, **fields: Any) -> Memr
     (True, True)
     """
     table = measured_table(model, reach)
-    lowest, highest = table.settable
-    limits = {"g_min": lowest, "g_max": min(highest, Memristor().g_max)}
-    return Memristor(**{**limits, **fields, "table": table})
+    lowest, highest = table.limits(fields.get("g_min"), fields.get("g_max"))
+    limits = {"g_min": lowest, "g_max": fields.get("g_max", min(highest, Memristor().g_max))}
+    return Memristor(**{**fields, **limits, "table": table})
 
 
 @functools.lru_cache(maxsize=16)
@@ -292,8 +301,7 @@ def _finished(fixture: CellFixture, table: CellTable) -> CellTable:
     states = np.array(table.state)[:: max(1, len(table.state) // 16)]
     rates = []
     for voltage in (table.reach, -table.reach):
-        before, after = fixture.held(states, voltage)
-        rates.append(np.abs(after - before).max() / abs(voltage) / table.highest / HOLD)
+        rates.append(np.abs(fixture.held(states, voltage)).max() / abs(voltage) / table.highest)
     shape = np.array(table.shape)
     terms = max(1, int(np.flatnonzero(np.abs(shape).max(axis=0) > ROUNDING).max(initial=-1)) + 1)
     rows: Any = shape[:, :terms].tolist()

@@ -27,12 +27,31 @@ HOLD = 1e-6
 TIMEOUT = 120.0
 """Seconds for one deck."""
 
-OPTIONS = ".options reltol=1e-6 abstol=1e-16 vntol=1e-9 chgtol=1e-20"
+SETTLED = 1e-3
+"""Share of a hold after which currents into capacitances have ended."""
+
+DEGREE, OF_WAY = 14, 6
+"""Of the polynomials over voltage that are fitted to currents, and to what has the sign of the way:
+near a turn, only one of both ways is left."""
+
+ROUNDING = 1e-6
+"""Current into capacitances, over the largest of its cell, that is none."""
+
+CHARGED, SLOWER = 1e-3, 100
+"""Current into capacitances, over the largest of its cell, from which on the triangle takes longer
+by the factor: nodes inside the cell have to follow."""
+
+TURN = 0.02
+"""Share of a quarter after a turn in which nodes inside the cell may lag behind."""
+
+OPTIONS = ".options reltol=1e-6 abstol=1e-16 vntol=1e-9 chgtol=1e-20 method=gear"
 
 
 @dataclass(frozen=True, eq=False)
 class Ramp:
-    """Currents of cells in S states, down from the reach and up again.
+    """Currents through cells in S states, down from the reach and up again.
+
+    Those into capacitances, which have the other sign on the other way, are taken off.
 
     Parameters
     ----------
@@ -71,8 +90,8 @@ class CellFixture:
     def ramp(self, states: Array, reach: float) -> Ramp:
         """Return the currents of cells over a triangle of voltage.
 
-        On the way down and up again the current into capacitances has both signs, so that it is
-        no part of a curve fitted to both.
+        On the way down and up again the current into capacitances has both signs: what is
+        different on both ways is no part of the result.
 
         Parameters
         ----------
@@ -85,14 +104,29 @@ class CellFixture:
         SimulationError
             If ngspice fails.
         """
-        times = np.array([0, 1, 3, 5]) * QUARTER
-        volts = np.array([0, 1, -1, 1]) * reach
-        time, current = self._currents(states, times, volts, QUARTER / STEPS)
-        kept = time >= QUARTER
-        return Ramp(np.interp(time[kept], times, volts), current[kept])
+        voltage, current, part = self._triangle(states, reach, QUARTER)
+        if (np.abs(part).max(axis=0) > CHARGED * np.abs(current).max(axis=0)).any():
+            voltage, current, part = self._triangle(states, reach, SLOWER * QUARTER)
+        return Ramp(voltage, current - part)
 
-    def held(self, states: Array, voltage: float) -> tuple[Array, Array]:
-        """Return the currents of cells at the beginning and at the end of `HOLD`, both (S,) [A].
+    def _triangle(self, states: Array, reach: float, quarter: float) -> tuple[Array, Array, Array]:
+        """Return voltages (T,), currents, and what of them goes into capacitances, both (T, S)."""
+        times = np.array([0, 1, 3, 5]) * quarter
+        volts = np.array([0, 1, -1, 1]) * reach
+        time, current = self._currents(states, times, volts, quarter / STEPS)
+        kept = time >= quarter
+        time, current = time[kept], current[kept]
+        voltage = np.interp(time, times, volts)
+        # A sample belongs to the way that leads to it: the first one to that up before.
+        corners = times[1:3] * (1 + 1e-9)
+        way = np.where((time > corners[0]) & (time <= corners[1]), -1.0, 1.0)
+        since = time[:, None] - corners
+        follows = ((since <= 0) | (since > TURN * quarter)).all(axis=1)
+        voltage, way, current = voltage[follows], way[follows], current[follows]
+        return voltage, current, _into_capacitances(voltage / reach, way, current)
+
+    def held(self, states: Array, voltage: float) -> Array:
+        """Return how fast the currents of cells change in a `HOLD`, from its begin on (S,) [A/s].
 
         Raises
         ------
@@ -101,8 +135,9 @@ class CellFixture:
         """
         times = np.array([0, QUARTER, QUARTER + HOLD])
         time, current = self._currents(states, times, np.array([0, voltage, voltage]), HOLD / STEPS)
-        first = int(np.searchsorted(time, QUARTER * (1 - 1e-9)))
-        return current[first], current[-1]
+        first = int(np.searchsorted(time, QUARTER + SETTLED * HOLD))
+        change: Array = (current[-1] - current[first]) / (time[-1] - time[first])
+        return change
 
     def _currents(
         self, states: Array, times: Array, volts: Array, step: float
@@ -122,3 +157,23 @@ class CellFixture:
         )
         vectors = plots[-1].vectors
         return vectors["time"], np.stack([vectors[name] for name in names], axis=1)
+
+
+def _into_capacitances(share: Array, way: Array, current: Array) -> Array:
+    """Return the part of currents (T, S) that has the sign of the way [A].
+
+    Parameters
+    ----------
+    share : ndarray, shape (T,)
+        Of the reach, from -1 to 1.
+    way : ndarray, shape (T,)
+        1 up, -1 down.
+    current : ndarray, shape (T, S)
+        [A].
+    """
+    powers = np.polynomial.chebyshev.chebvander(share, DEGREE)
+    on_way = way[:, None] * powers[:, : OF_WAY + 1]
+    fit = np.linalg.lstsq(np.hstack([powers, on_way]), current, rcond=None)[0]
+    part = on_way @ fit[powers.shape[1] :]
+    noticed = np.abs(part).max(axis=0) > ROUNDING * np.abs(current).max(axis=0)
+    return np.where(noticed, part, 0.0)

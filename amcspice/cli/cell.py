@@ -67,8 +67,9 @@ def _show(table: CellTable) -> None:
         shown.add_row(f"{state:.4g}", *(to_text(chord, "S") for chord in (float(g), *chords)))
     console.print(shown)
     lowest, highest = table.settable
+    some = f"{to_text(lowest, 'S')} to {to_text(highest, 'S')}" if lowest < highest else "none"
     console.print(
-        f"conductances at every voltage: {to_text(lowest, 'S')} to {to_text(highest, 'S')}\n"
+        f"conductances at every voltage: {some}\n"
         f"current at one sign over that at the other, up to: {1 + table.asymmetry:.3g}\n"
         f"change in a second at {to_text(table.reach, 'V')}, over the highest conductance: "
         f"{table.disturb:.2g}\n"

@@ -188,6 +188,8 @@ def _own_cell(options: dict[str, Any]) -> CellTable | None:
         return None
     for name in given(options, [parameter.name for parameter in _OWN[SwitchingCell]]):
         raise InputError(f"{name}: of the 1T1R cell, which the sub-circuit of cell_lib replaces")
+    for name in given(options, ["set_gate", "reset_gate", "read_gate"]):
+        raise InputError(f"{name}: of a selector, which the sub-circuit of cell_lib stands without")
     return own_table(own)
 
 

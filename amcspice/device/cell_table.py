@@ -15,6 +15,7 @@ from pydantic import Field
 
 from amcspice.device.cell_circuit import CellModel
 from amcspice.device.curve import PowerSeries
+from amcspice.errors import InputError
 from amcspice.schema import parameters
 
 __all__ = ["CellTable"]
@@ -87,6 +88,23 @@ class CellTable(PowerSeries):
         chords = self.current(ends, volts) / volts
         return float(chords[0].max()), float(chords[1].min())
 
+    def limits(self, g_min: Any = None, g_max: Any = None) -> tuple[Any, Any]:
+        """Return g_min and g_max, those that are not given so that every voltage has them [S].
+
+        Raises
+        ------
+        InputError
+            If there are none.
+        """
+        lowest, highest = self.settable
+        if lowest >= highest and (g_min is None or g_max is None):
+            raise InputError(
+                f"sub-circuit {self.model.name} has no conductance at every voltage up to "
+                f"{self.reach:g} V: its curves bend more than its states differ; measure it up to "
+                "a smaller voltage (cell_reach), or give g_min and g_max"
+            )
+        return lowest if g_min is None else g_min, highest if g_max is None else g_max
+
     @property
     def summary(self) -> dict[str, Any]:
         """What it is, without its numbers, for the provenance."""
@@ -150,8 +168,7 @@ class CellTable(PowerSeries):
         chord, volts = np.broadcast_arrays(chord, voltage)
         guess = chord.astype(float)
         for _ in range(ITERATIONS):
-            on = np.where(guess > 0, guess, 1.0)
-            ratio = 1 + self._excess_share(on, volts)
+            ratio = 1 + self._excess_share(np.where(guess > 0, guess, 1.0), volts)
             following = chord / ratio
             moved = np.abs(following - guess) <= CLOSE * chord
             guess = following
@@ -160,12 +177,9 @@ class CellTable(PowerSeries):
         return np.where(chord > 0, guess, 0.0)
 
     def _excess_share(self, conductance: Array, voltage: Array) -> Array:
-        """Return the current beyond g v over g v, its limit where v is 0."""
-        from numpy.polynomial.polynomial import polyval
-
-        series = np.moveaxis(self.coefficients(conductance), -1, 0)
-        near = np.clip(voltage, -self.reach, self.reach)
-        share: Array = polyval(near, [np.zeros_like(near), *series], tensor=False) / conductance
+        """Return the current beyond g v over g v, 0 where v is 0."""
+        straight = conductance * np.where(voltage != 0, voltage, 1.0)
+        share: Array = self.excess(conductance)(voltage) / straight
         return share
 
 

@@ -195,14 +195,20 @@ class Memristor(ProgrammableCell):
     @property
     def cautions(self) -> tuple[str, ...]:
         """What figures of these cells stand on, a sentence each."""
-        table = self.table
-        if table is None or max(table.error, table.state_error) <= POOR_TABLE:
-            return tuple(super().cautions)
-        return (
-            *super().cautions,
-            f"the table of sub-circuit {table.model.name} is off by up to {table.error:.2g} of a "
-            f"current and {table.state_error:.2g} of a conductance",
-        )
+        table, said = self.table, list(super().cautions)
+        if table is None:
+            return tuple(said)
+        if max(table.error, table.state_error) > POOR_TABLE:
+            said.append(
+                f"the table of sub-circuit {table.model.name} is off by up to {table.error:.2g} of "
+                f"a current and {table.state_error:.2g} of a conductance"
+            )
+        if self.set_at != "operating" and abs(self.set_at) > table.reach:
+            said.append(
+                f"cells have their conductances at {self.set_at:g} V, but curves are known up to "
+                f"{table.reach:g} V: beyond, they go on as their tangents"
+            )
+        return tuple(said)
 
     @property
     def curve(self) -> Curve | None:
@@ -283,7 +289,10 @@ class Memristor(ProgrammableCell):
 
 
 def _fault(entry: Any) -> str | None:
-    if isinstance(entry, Mapping) or (isinstance(entry, type) and issubclass(entry, Cell)):
+    if isinstance(entry, type) and issubclass(entry, Cell):
+        lacking = sorted(getattr(entry, "__abstractmethods__", ()))
+        return f"the class {entry.__name__} lacks {', '.join(lacking)}" if lacking else None
+    if isinstance(entry, Mapping):
         return None
     return "it is neither a mapping of fields of amcspice.Memristor nor a subclass of amcspice.Cell"
 

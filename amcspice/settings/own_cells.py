@@ -45,10 +45,13 @@ def own_cells(given: dict[str, Any]) -> Memristor | None:
             "goes with ideal, hfo2-16 and parameters of memristors"
         )
     table = own_table(own)
-    lowest, highest = table.settable
-    return dataclasses.replace(
-        base, table=table, g_min=max(base.g_min, lowest), g_max=min(base.g_max, highest)
-    )
+    asked = given.get("g_min"), given.get("g_max")
+    lowest, highest = table.limits(*asked)
+    limits = {
+        "g_min": max(base.g_min, lowest) if asked[0] is None else asked[0],
+        "g_max": min(base.g_max, highest) if asked[1] is None else asked[1],
+    }
+    return dataclasses.replace(base, table=table, **limits)
 
 
 def own_table(given: Mapping[str, Any]) -> CellTable:

@@ -7,7 +7,7 @@ so make of it; of several right-hand sides root mean squares, with the sign that
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +29,11 @@ def set_cells(circuit: Circuit, vectors: Array, volts_per_unit: float) -> Circui
     """Return a circuit whose cells are set for right-hand sides (K, m), if they ask for that."""
     if not circuit.device.set_when_used or circuit.zero_bias is not None:
         return circuit
-    straight = dataclasses.replace(circuit, zero_bias=(), device=circuit.device.frozen)
+    quiet: dict[str, Any] = {"read_noise": 0.0, "thermal_noise": False, "noise_bandwidth": None}
+    device = circuit.device.frozen
+    if device.thermal_noise or device.fluctuates:  # no noise in time is known beforehand
+        device = dataclasses.replace(device, **quiet)
+    straight = dataclasses.replace(circuit, zero_bias=(), device=device)
     voltage = operating_voltages(straight, vectors, volts_per_unit)
     if voltage is None:
         return circuit

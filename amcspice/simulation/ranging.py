@@ -56,6 +56,12 @@ SET = (
 )
 """What is said of cells whose states were chosen with right-hand sides."""
 
+SET_AT_ZERO = (
+    "cells have their conductances at 0 V, not where they are used: the circuit grows to its "
+    "rails, and what cells see on the way is not known before"
+)
+"""What is said of cells that ask for the voltages that they see where nothing tells these."""
+
 OF_CURVES = (
     "the way to the rest, and so settling times and energies, is that of cells with the slopes "
     "that their curves have there; flat fidelity follows the curves"
@@ -202,12 +208,14 @@ class Ranging:
 
     def _of_cells(self, case: Case, drive: Drive, number: int) -> tuple[str, ...]:
         """Say what is to be known of cells with a curve."""
+        said: tuple[str, ...] = ()
         beyond = drive.beyond
-        if beyond is None:
-            return ()
-        said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
+        if beyond is not None:  # of cells with noise in time, rests are not looked for
+            said = cells_beyond(case.circuit, beyond.voltage[number], beyond.cell[number])
         if case.circuit.zero_bias is not None:
             said = (*said, SET)
+        elif case.circuit.device.set_when_used and case.circuit.rail_limited:
+            said = (*said, SET_AT_ZERO)
         if case.circuit.tangent is not None:
             said = (*said, OF_CURVES)
         return said
