@@ -456,6 +456,15 @@ def test_enough_errors_end_a_point():
     assert len(clear.analog.bits) == 60
 
 
+def test_command_ends_points_with_enough_errors(tmp_path):
+    target = tmp_path / "ber.json"
+    made = run("mimo", "ber", "--users", "2", "--antennas", "8", "--modulation", "qpsk", "--snr",
+               "-9,6", "--channels", "30", "--vectors", "20", "--errors", "30", "--solver",
+               "digital", "--json", str(target))  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert json.loads(target.read_text())["channels"] == [20, 30]
+
+
 def test_a_point_of_a_sweep_is_a_point_of_the_curve():
     from amcspice.sweep.point import run_point
 

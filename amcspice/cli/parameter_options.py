@@ -245,8 +245,8 @@ def refuse_overlap(values: Mapping[str, Any]) -> None:
     written: set[Path] = set()
     for name in _WRITTEN:
         target = values.get(name)
-        if target is None or str(target) == "-":
-            continue
+        if not isinstance(target, str | Path) or str(target) == "-":
+            continue  # of mimo ber, errors is a number
         place = Path(target).resolve()
         if place.exists() and not place.is_file():
             continue  # a device or a pipe keeps nothing
