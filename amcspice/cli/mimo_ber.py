@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
 from amcspice.settings.table import PARAMETERS
@@ -24,6 +24,7 @@ from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
 from amcspice.simulation.verification import Verification
 from amcspice.workload.wireless import BitErrorStudy, Curve, link_costs
+from amcspice.workload.wireless import modulation as named_modulation
 
 __all__ = ["ber", "read_ratios"]
 
@@ -66,7 +67,7 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
     ratios, chosen = read_ratios(snr), given(options, NAMES)
     named = {FIELDS[name]: value for name, value in chosen.items()}
     studies = {
-        name: BitErrorStudy(modulation=name, **named)  # type: ignore[arg-type]
+        name: BitErrorStudy(modulation=named_modulation(name).name, **named)  # type: ignore[arg-type]
         for name in dict.fromkeys(word.strip() for word in modulation.split(","))
     }
     _check(studies, plot, settings)
@@ -129,8 +130,7 @@ def _check(studies: Mapping[str, BitErrorStudy], plot: Path | None, settings: Se
     for study in studies.values():
         study.link()
         study.plan(_circuit(settings))
-    if plot is not None:
-        check_target(plot)
+    check_waveform_targets(None, plot)
     settings.check_surroundings()
 
 
