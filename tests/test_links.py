@@ -449,6 +449,20 @@ def test_channels_from_a_file(tmp_path):
     assert len(first.bits) == 4
 
 
+@pytest.mark.parametrize(
+    ("solver", "direction"),
+    [(name, "uplink") for name in ("inv", "ginv", "cg", "refined", "digital")]
+    + [("inv", "downlink")],
+)
+def test_users_whom_nothing_tells_apart_are_refused(solver, direction, tmp_path):
+    H = Rayleigh(8, 2).draw(0)
+    np.save(tmp_path / "H.npy", np.stack([H, H[:, [0, 0]]]))
+    study = BitErrorStudy(channel_file=str(tmp_path / "H.npy"), channels=2, solver=solver,
+                          direction=direction, symbol_vectors=2)  # fmt: skip
+    with pytest.raises(amc.errors.InputError, match="channel 1: columns of its users depend"):
+        study.curve(chip(), [10.0])
+
+
 def test_enough_errors_end_a_point():
     study = BitErrorStudy(users=2, antennas=8, modulation="qpsk", channels=60, symbol_vectors=20,
                           bit_errors=30, solver="digital")  # fmt: skip

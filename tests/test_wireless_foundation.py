@@ -128,6 +128,12 @@ def test_a_file_holds_one_channel_or_many(tmp_path):
     for name, match in (("wide", "more users"), ("none", "no such file")):
         with pytest.raises(amc.InputError, match=match):
             FileChannel.read(tmp_path / f"{name}.npy")
+    np.save(tmp_path / "large.npy", 1e200 * H)  # whose squares no number holds
+    np.testing.assert_allclose(FileChannel.read(tmp_path / "large.npy").draw(2), H[2] / scale)
+    H[1, :, 0] = 0
+    np.save(tmp_path / "silent.npy", H)
+    with pytest.raises(amc.InputError, match="user 0 of channel 1 has zeros only"):
+        FileChannel.read(tmp_path / "silent.npy")
     (tmp_path / "text.npy").write_text("no array")
     with pytest.raises(amc.InputError, match="no array of numpy"):
         FileChannel.read(tmp_path / "text.npy")
