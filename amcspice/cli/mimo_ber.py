@@ -36,6 +36,8 @@ MOST_RATIOS = 1000
 
 @click.command(
     cls=GroupedCommand,
+    problem=BitErrorStudy.name,
+    several=("snr", "modulation"),
     epilog="Example: amcspice mimo ber --modulation qpsk,16qam --snr 0:12:3 --write-noise 0.01 "
     "--plot ber.png",
 )

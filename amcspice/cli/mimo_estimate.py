@@ -28,10 +28,14 @@ NAMES = tuple(name for name in FIELDS if name != "pilot_snr")
 
 @click.command(
     cls=GroupedCommand,
+    problem=EstimationStudy.name,
+    several=("snr", "pilot_snr"),
     epilog="Example: amcspice mimo estimate --snr 10,25 --levels 16 --write-noise 0.02 --gain 1e6",
 )
 @click.option(
     "--snr",
+    "--pilot-snr",
+    "snr",
     default="25",
     show_default=True,
     metavar="LOW:HIGH:STEP",
@@ -50,7 +54,7 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
     ratios, chosen = read_ratios(snr), given(options, NAMES)
     study = EstimationStudy(**{FIELDS[name]: value for name, value in chosen.items()})
     settings.check_surroundings()
-    settings.write_config(problem=EstimationStudy.name, snr=snr, **chosen)
+    settings.write_config(problem=EstimationStudy.name, pilot_snr=snr, **chosen)
     settings = settings if "fidelity" in settings.given else settings.at("dc")
     chip, figures, cautions = settings.chip(), [], []
     # In time one estimate of 64 beams takes as long as dozens at rest.

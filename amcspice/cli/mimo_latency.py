@@ -32,6 +32,7 @@ KMH = 1 / 3.6
 
 @click.command(
     cls=GroupedCommand,
+    problem=LatencyStudy.name,
     epilog="Example: amcspice mimo latency --channels 5 --opamp onchip-1g --speeds 3,30,120",
 )
 @decorate(parameter_options(PARAMETERS))
