@@ -437,6 +437,12 @@ def test_what_does_not_fit_is_refused(options, message, tmp_path):
     assert not target.exists()
 
 
+def test_help_says_what_options_are_of_this_command():
+    shown = " ".join(run("mimo", "ber", "--help").output.split())
+    assert "Of iterations on products; default: 1e-4." in shown
+    assert shown.index("--detector") < shown.index("Circuit:")
+
+
 def test_channels_from_a_file(tmp_path):
     H = np.array([Rayleigh(16, 2).draw(number) for number in range(2)])
     np.save(tmp_path / "H.npy", H)

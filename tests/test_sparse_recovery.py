@@ -112,6 +112,11 @@ def test_least_squares_on_the_paths_takes_levels_and_noise_of_cells_out():
     assert "debiasing" in json.dumps(chip.ledger.to_json())
 
 
+def test_help_says_what_pilots_are_here():
+    shown = " ".join(run("mimo", "estimate", "--help").output.split())
+    assert "--pilots N Equations that pilots give of them. [default: 24]" in shown
+
+
 def test_command_writes_what_it_shows(tmp_path):
     file = tmp_path / "e.json"
     result = run(

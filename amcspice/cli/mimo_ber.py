@@ -19,7 +19,6 @@ from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
-from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
 from amcspice.simulation.verification import Verification
@@ -28,8 +27,8 @@ from amcspice.workload.wireless import modulation as named_modulation
 
 __all__ = ["ber", "read_ratios"]
 
-FIELDS = {each.name: each.fields[0][1] for each in field_parameters(BitErrorStudy)}
-NAMES = tuple(name for name in FIELDS if name not in ("snr", "modulation"))
+OWN = [each for each in field_parameters(BitErrorStudy) if each.name not in ("snr", "modulation")]
+FIELDS = {each.name: each.fields[0][1] for each in OWN}
 
 MOST_RATIOS = 1000
 
@@ -57,7 +56,7 @@ MOST_RATIOS = 1000
     help="Gray QAM of 3GPP TS 38.211: qpsk, 16qam, 64qam, 256qam, or several with commas.",
 )
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the curves.")
-@decorate(parameter_options(PARAMETERS[name] for name in NAMES))
+@decorate(parameter_options(OWN))
 @shared_options
 def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **options: Any) -> None:
     """Count bit errors of many antennas, beside those of the digital twin.
@@ -66,7 +65,7 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
     unless --fidelity says otherwise.  Rates have intervals of 95 %.
     """
     started = time.perf_counter()
-    ratios, chosen = read_ratios(snr), given(options, NAMES)
+    ratios, chosen = read_ratios(snr), given(options, FIELDS)
     named = {FIELDS[name]: value for name, value in chosen.items()}
     studies = {
         name: BitErrorStudy(modulation=named_modulation(name).name, **named)  # type: ignore[arg-type]
