@@ -153,6 +153,10 @@ def test_figures_of_a_study():
     study = LatencyStudy(channels=2, users=2, antennas=8, symbol_vectors=3)
     made = study.run_on(amc.Chip(opamp="onchip-1g", fidelity="behavioural"), seed=1)
     assert made.settling.shape == (2, 3)
+    np.testing.assert_array_equal(made.streamed, made.settling.max(axis=1))
+    single = LatencyStudy(channels=1, users=2, antennas=8, symbol_vectors=1)
+    alone = single.run_on(amc.Chip(opamp="onchip-1g", fidelity="behavioural"), seed=1)
+    np.testing.assert_array_equal(alone.streamed, alone.from_rest)
     assert made.damping == pytest.approx(1.0, abs=1e-3)
     assert made.bits == 2 * 6
     assert made.amplifiers == 4 + 16

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from cli_helpers import refused, run
+from scipy.special import erfc
 
 import amcspice as amc
 from amcspice.algorithm import iterate
@@ -65,6 +66,12 @@ def test_rates_without_hardware_are_those_of_the_closed_form():
         for point in curve.points:
             assert point.digital.rate == pytest.approx(closed_form(link, point.snr_db), rel=0.05)
             assert point.analog.rate == point.digital.rate
+
+
+def test_closed_form_is_that_of_the_ratio_after_zero_forcing():
+    """SNR (M - K + 1) / K of a user: as many users as antennas have a K-th of it."""
+    rate = 0.5 * erfc(np.sqrt(10**0.6 / 4 / 2))
+    assert closed_form(Link(Rayleigh(4, 4), modulation("qpsk")), 6.0) == pytest.approx(rate)
 
 
 @pytest.mark.slow
@@ -126,6 +133,20 @@ def test_precoding_leaves_no_interference_and_sends_the_power_of_one():
     arriving = H.conj().T @ W
     np.testing.assert_allclose(arriving, arriving[0, 0] * np.eye(4), atol=1e-12)
     assert np.linalg.norm(W) == pytest.approx(1)
+
+
+def test_rzf_has_the_load_of_least_error_at_the_users():
+    """Of what all users receive together, after one gain that they share."""
+    H, snr = Rayleigh(6, 4).draw(2), 3.0
+    load = Link(Rayleigh(6, 4), modulation("qpsk"), "rzf", "downlink").load(snr)
+
+    def error(factor):
+        W = precoder(chip(), H, factor * load, Plan("digital")).send(np.eye(4, dtype=complex))
+        arriving, noise = H.conj().T @ W, 4 * 10 ** (-snr / 10)
+        gain = np.trace(arriving).real / (np.linalg.norm(arriving) ** 2 + noise)
+        return np.linalg.norm(np.eye(4) - gain * arriving) ** 2 + noise * gain**2
+
+    assert error(1.0) < min(error(0.8), error(1.25))
 
 
 def test_slnr_has_the_directions_of_leakage_by_eigenvectors():

@@ -89,6 +89,8 @@ def test_channels_are_as_they_are_said_to_be():
     assert_allclose(np.mean(np.sum(np.abs(drawn) ** 2, axis=0)), 1, atol=0.05)
     power = np.mean(np.abs(pilots @ drawn) ** 2)
     assert_allclose(power / channel.deviation(13.0) ** 2, 10**1.3, rtol=0.15)
+    largest = channel.deviation(13.0) * np.sqrt(np.log(2 * 32))
+    assert channel.penalty(13.0) == pytest.approx(0.75 * largest)
     with pytest.raises(amc.InputError, match="no more paths than pilots"):
         BeamChannel(8, 4, 5)
 

@@ -182,3 +182,11 @@ def test_errors_that_come_together_widen_the_interval():
         inside[False].append(low <= 0.02 <= high)
     assert np.mean(inside[True]) > 0.92
     assert np.mean(inside[False]) < 0.6
+
+
+def test_design_effect_is_the_variance_over_that_of_independent_bits():
+    """Of n bits with one of two rates each: 1 + (n - 1) var(rate) / (p (1 - p))."""
+    draw, count = np.random.default_rng(2), ErrorCount()
+    for rate in draw.choice([0.3, 0.5], 3000):
+        count.add(draw.binomial(50, rate), 50)
+    assert count.design_effect == pytest.approx(1 + 49 * 0.01 / 0.24, rel=0.1)
