@@ -24,6 +24,7 @@ from amcspice.workload.wireless import (
     evm,
     gram_solver,
     leakage_beams,
+    link_costs,
     modulation,
     noise_variance,
     precoder,
@@ -586,6 +587,18 @@ def test_what_is_released_answers_as_before():
     made.release()
     np.testing.assert_array_equal(made.solve(b), before)
     assert device.ledger.operations == operations + 3  # nothing is calibrated again
+
+
+def test_pulses_of_a_writing_are_those_of_the_technology():
+    study = BitErrorStudy(users=2, antennas=8, channels=2, symbol_vectors=2)
+    device = amc.Chip(seed=1)
+    curve = study.curve(device)
+    for name in ("typical", "best"):
+        cost = device.cost(name)
+        mean = cost.technology.writing.mean_pulses * cost.technology["pulse_factor"]
+        written = link_costs(curve, cost)
+        assert written["pulses"] == pytest.approx(written["cells"] * mean)
+    assert cost.technology["pulse_factor"] != 1
 
 
 def test_digital_work_stands_in_the_ledger():
