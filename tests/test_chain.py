@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from cli_helpers import run
+from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.circuit.parts.cascade import Cascade
@@ -183,3 +183,5 @@ def test_command(tmp_path):
     assert content["median_s"] <= content["largest_s"]
     assert [row["fits"] for row in content["updates"]] == [True, False]
     assert run("mimo", "latency", "--speeds", "fast").exit_code == 2
+    refused(run("mimo", "latency", "--ageing-evm", "300 %", "--antennas", "1000"), "less than")
+    refused(run("mimo", "latency", "--users", "4", "--antennas", "4"), "fewer users")
