@@ -125,6 +125,11 @@ def test_equaliser_takes_out_what_is_common_to_a_subcarrier():
     assert np.sqrt(np.mean(made.by_subcarrier**2)) == pytest.approx(made.evm_equalised, rel=0.2)
 
 
+def test_subcarriers_that_nothing_arrives_of_are_refused():
+    with pytest.raises(InputError, match="nothing arrives of 4 subcarriers"):
+        OfdmStudy(points=4).run_on(amc.Chip(stuck_off=1.0))
+
+
 def test_both_transforms_add_their_squares():
     alone, both = (
         OfdmStudy(points=64, transform=name).run_on(amc.Chip(write_noise=0.01, seed=4))
