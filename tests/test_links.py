@@ -451,6 +451,9 @@ def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
         (["--ridge", "1"], "ridge: the detector says"),
         (["--solver", "cg", "--diagonal-mismatch", "0.01"], "solver cg has no circuit with it"),
         (["--channel-file", "none.npy"], "the matrices of channel_file say it"),
+        (["--solver", "ginv", "--products", "analog"], "products: solver ginv has none"),
+        (["--solver", "ginv", "--mapping", "programmed"], "mapping: solver ginv has no Gram"),
+        (["--solver", "digital", "--mapping", "programmed"], "mapping: solver digital has no"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, message, tmp_path):
