@@ -582,6 +582,18 @@ def test_equaliser_stands_where_sionna_calls_its_own(detector):
         as_equalizer(device, "ml")
 
 
+def test_equaliser_refuses_what_is_no_covariance_or_batch():
+    equalise, H = as_equalizer(chip()), Rayleigh(8, 2).draw(0)
+    for noise in (np.zeros((8, 8)), -np.eye(8)):
+        with pytest.raises(amc.errors.InputError, match="must be positive definite"):
+            equalise(np.ones(8), H, noise)
+    with pytest.raises(amc.errors.InputError, match="do not fit together"):
+        equalise(np.ones((3, 8)), np.stack([H, H]), np.eye(8))
+    for programmed in (receiver, precoder):
+        with pytest.raises(amc.errors.InputError, match="load = -1"):
+            programmed(chip(), H, -1.0)
+
+
 def test_what_is_released_answers_as_before():
     device = chip(write_noise=0.02)
     made = device.program(scaled_gram(Rayleigh(8, 2).draw(0)), "inv", diagonal="fixed")

@@ -94,6 +94,9 @@ def test_error_rate_in_noise_is_that_of_all_decisions(qam):
 def test_what_is_no_symbol_is_refused(qam):
     with pytest.raises(amc.InputError, match="the last axis must hold"):
         qam.modulate(np.zeros((3, qam.bits + 1)))
+    for bit in (2, -1, 0.5, np.nan):
+        with pytest.raises(amc.InputError, match="each must be 0 or 1"):
+            qam.modulate(np.full(qam.bits, bit))
     with pytest.raises(amc.InputError, match="modulation = '32qam'"):
         modulation("32qam")
 
