@@ -483,7 +483,7 @@ def test_channels_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ("solver", "direction"),
     [(name, "uplink") for name in ("inv", "ginv", "cg", "refined", "digital")]
-    + [("inv", "downlink")],
+    + [("inv", "downlink"), ("ginv", "downlink")],
 )
 def test_users_whom_nothing_tells_apart_are_refused(solver, direction, tmp_path):
     H = Rayleigh(8, 2).draw(0)
