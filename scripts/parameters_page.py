@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from update_readme import fill
@@ -44,11 +45,26 @@ def table(head, rows):
     return "".join("| " + " | ".join(line) + " |\n" for line in escaped)
 
 
+def variants(parameter):
+    """Return a parameter as the systems have it that mean something of their own by its name."""
+    if parameter.group != "system":
+        return [parameter]
+    found = {}
+    for owner, field in parameter.fields:
+        (own,) = (each for each in field_parameters(owner) if each.name == parameter.name)
+        key = own.default, own.description
+        made = found.setdefault(key, replace(parameter, default=own.default, fields=(),
+                                             description=own.description))  # fmt: skip
+        found[key] = replace(made, fields=(*made.fields, (owner, field)))
+    return list(found.values())
+
+
 def section(group):
     rows = [
         [f"`{parameter.name}`", parameter.unit, value(parameter.default), parameter.limits,
          python_names(parameter), parameter.description]
-        for parameter in PARAMETERS.of_group(group)
+        for each in PARAMETERS.of_group(group)
+        for parameter in variants(each)
     ]  # fmt: skip
     head = ["parameter", "unit", "default", "values", "in Python", "description"]
     return f"### {group.capitalize()}\n\n{table(head, rows)}"

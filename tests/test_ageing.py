@@ -66,6 +66,9 @@ def test_what_never_happens_is_refused():
         update_interval(100.0, 0.5, 16, 128)
     with pytest.raises(InputError, match="fewer users"):
         ageing_evm(100.0, 1e-3, 16, 16)
+    for shift in (0.0, -3.0):
+        with pytest.raises(InputError, match="never ages"):
+            update_interval(shift, 0.03, 16, 128)
 
 
 def test_rows_follow_from_the_cost_of_a_chip():

@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from cli_helpers import run
+from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.circuit.parts.cascade import Cascade
@@ -153,6 +153,10 @@ def test_figures_of_a_study():
     study = LatencyStudy(channels=2, users=2, antennas=8, symbol_vectors=3)
     made = study.run_on(amc.Chip(opamp="onchip-1g", fidelity="behavioural"), seed=1)
     assert made.settling.shape == (2, 3)
+    np.testing.assert_array_equal(made.streamed, made.settling.max(axis=1))
+    single = LatencyStudy(channels=1, users=2, antennas=8, symbol_vectors=1)
+    alone = single.run_on(amc.Chip(opamp="onchip-1g", fidelity="behavioural"), seed=1)
+    np.testing.assert_array_equal(alone.streamed, alone.from_rest)
     assert made.damping == pytest.approx(1.0, abs=1e-3)
     assert made.bits == 2 * 6
     assert made.amplifiers == 4 + 16
@@ -179,3 +183,5 @@ def test_command(tmp_path):
     assert content["median_s"] <= content["largest_s"]
     assert [row["fits"] for row in content["updates"]] == [True, False]
     assert run("mimo", "latency", "--speeds", "fast").exit_code == 2
+    refused(run("mimo", "latency", "--ageing-evm", "300 %", "--antennas", "1000"), "less than")
+    refused(run("mimo", "latency", "--users", "4", "--antennas", "4"), "fewer users")

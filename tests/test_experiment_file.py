@@ -186,3 +186,40 @@ def test_a_parameter_with_dash_and_underscore_is_given_twice(tmp_path):
         path.write_text(f"{first} = 0.01\n{second} = 0.02\n")
         with pytest.raises(amc.InputError, match=f"{second} is given twice"):
             read_experiment(path)
+
+
+LINK = ("--users", "2", "--antennas", "8", "--channels", "2")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("mimo", "ber", *LINK, "--vectors", "5", "--modulation", "qpsk,16qam", "--snr", "0:4:4"),
+        ("mimo", "latency", *LINK, "--vectors", "1"),
+        ("mimo", "estimate", "--beams", "8", "--pilots", "4", "--paths", "1", "--snr", "10,20"),
+        ("ofdm", "evm", "--points", "4"),
+    ],
+)
+def test_commands_of_systems_read_what_they_wrote(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = run(
+        *command, "--write-noise", "0.01", "--write-config", "e.toml", "--json", "typed.json"
+    )
+    assert typed.exit_code == 0, typed.output
+    read = run(*command[:2], "--config", "e.toml", "--json", "read.json")
+    assert read.exit_code == 0, read.output
+    first, again = (
+        json.loads((tmp_path / f"{name}.json").read_text()) for name in ("typed", "read")
+    )
+    for content in (first, again):
+        content.pop("provenance")
+    assert first == again
+
+
+def test_one_value_of_several_is_a_point_of_a_sweep(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = run("mimo", "estimate", "--beams", "8", "--pilots", "4", "--paths", "1", "--estimates",
+               "2", "--snr", "20", "--write-config", "e.toml")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    values = read_experiment("e.toml")
+    assert (values["problem"], values["pilot_snr"]) == ("estimate", 20.0)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from cli_helpers import refused, run
+from scipy.special import erfc
 
 import amcspice as amc
 from amcspice.algorithm import iterate
@@ -23,6 +24,7 @@ from amcspice.workload.wireless import (
     evm,
     gram_solver,
     leakage_beams,
+    link_costs,
     modulation,
     noise_variance,
     precoder,
@@ -65,6 +67,12 @@ def test_rates_without_hardware_are_those_of_the_closed_form():
         for point in curve.points:
             assert point.digital.rate == pytest.approx(closed_form(link, point.snr_db), rel=0.05)
             assert point.analog.rate == point.digital.rate
+
+
+def test_closed_form_is_that_of_the_ratio_after_zero_forcing():
+    """SNR (M - K + 1) / K of a user: as many users as antennas have a K-th of it."""
+    rate = 0.5 * erfc(np.sqrt(10**0.6 / 4 / 2))
+    assert closed_form(Link(Rayleigh(4, 4), modulation("qpsk")), 6.0) == pytest.approx(rate)
 
 
 @pytest.mark.slow
@@ -126,6 +134,20 @@ def test_precoding_leaves_no_interference_and_sends_the_power_of_one():
     arriving = H.conj().T @ W
     np.testing.assert_allclose(arriving, arriving[0, 0] * np.eye(4), atol=1e-12)
     assert np.linalg.norm(W) == pytest.approx(1)
+
+
+def test_rzf_has_the_load_of_least_error_at_the_users():
+    """Of what all users receive together, after one gain that they share."""
+    H, snr = Rayleigh(6, 4).draw(2), 3.0
+    load = Link(Rayleigh(6, 4), modulation("qpsk"), "rzf", "downlink").load(snr)
+
+    def error(factor):
+        W = precoder(chip(), H, factor * load, Plan("digital")).send(np.eye(4, dtype=complex))
+        arriving, noise = H.conj().T @ W, 4 * 10 ** (-snr / 10)
+        gain = np.trace(arriving).real / (np.linalg.norm(arriving) ** 2 + noise)
+        return np.linalg.norm(np.eye(4) - gain * arriving) ** 2 + noise * gain**2
+
+    assert error(1.0) < min(error(0.8), error(1.25))
 
 
 def test_slnr_has_the_directions_of_leakage_by_eigenvectors():
@@ -416,7 +438,9 @@ def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
         (["--snr", "0:5"], "--snr 0:5: give low:high:step"),
         (["--snr", "5:0:1"], "give low:high:step"),
         (["--snr", "a,b"], "give low:high:step"),
-        (["--modulation", "8psk"], "modulation"),
+        (["--modulation", "8psk"], "modulation = '8psk': did you mean qpsk?"),
+        (["--modulation", "QPSK"], "modulation = 'QPSK': choose from qpsk"),
+        (["--plot", "ber.xyz"], "ber.xyz: unknown type '.xyz'"),
         (["--detector", "slnr"], "detector slnr precodes"),
         (["--rho", "0.5"], "rho: of channel kronecker"),
         (["--users", "30"], "30 users, 24 antennas"),
@@ -427,12 +451,21 @@ def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
         (["--ridge", "1"], "ridge: the detector says"),
         (["--solver", "cg", "--diagonal-mismatch", "0.01"], "solver cg has no circuit with it"),
         (["--channel-file", "none.npy"], "the matrices of channel_file say it"),
+        (["--solver", "ginv", "--products", "analog"], "products: solver ginv has none"),
+        (["--solver", "ginv", "--mapping", "programmed"], "mapping: solver ginv has no Gram"),
+        (["--solver", "digital", "--mapping", "programmed"], "mapping: solver digital has no"),
     ],
 )
 def test_what_does_not_fit_is_refused(options, message, tmp_path):
     target = tmp_path / "ber.json"
     refused(run(*SMALL, *options, "--json", str(target)), message)
     assert not target.exists()
+
+
+def test_help_says_what_options_are_of_this_command():
+    shown = " ".join(run("mimo", "ber", "--help").output.split())
+    assert "Of iterations on products; default: 1e-4." in shown
+    assert shown.index("--detector") < shown.index("Circuit:")
 
 
 def test_channels_from_a_file(tmp_path):
@@ -447,6 +480,20 @@ def test_channels_from_a_file(tmp_path):
     assert len(first.bits) == 4
 
 
+@pytest.mark.parametrize(
+    ("solver", "direction"),
+    [(name, "uplink") for name in ("inv", "ginv", "cg", "refined", "digital")]
+    + [("inv", "downlink"), ("ginv", "downlink")],
+)
+def test_users_whom_nothing_tells_apart_are_refused(solver, direction, tmp_path):
+    H = Rayleigh(8, 2).draw(0)
+    np.save(tmp_path / "H.npy", np.stack([H, H[:, [0, 0]]]))
+    study = BitErrorStudy(channel_file=str(tmp_path / "H.npy"), channels=2, solver=solver,
+                          direction=direction, symbol_vectors=2)  # fmt: skip
+    with pytest.raises(amc.errors.InputError, match="channel 1: columns of its users depend"):
+        study.curve(chip(), [10.0])
+
+
 def test_enough_errors_end_a_point():
     study = BitErrorStudy(users=2, antennas=8, modulation="qpsk", channels=60, symbol_vectors=20,
                           bit_errors=30, solver="digital")  # fmt: skip
@@ -454,6 +501,15 @@ def test_enough_errors_end_a_point():
     assert len(noisy.analog.bits) == 20
     assert sum(noisy.analog.errors) >= 30
     assert len(clear.analog.bits) == 60
+
+
+def test_command_ends_points_with_enough_errors(tmp_path):
+    target = tmp_path / "ber.json"
+    made = run("mimo", "ber", "--users", "2", "--antennas", "8", "--modulation", "qpsk", "--snr",
+               "-9,6", "--channels", "30", "--vectors", "20", "--errors", "30", "--solver",
+               "digital", "--json", str(target))  # fmt: skip
+    assert made.exit_code == 0, made.output
+    assert json.loads(target.read_text())["channels"] == [20, 30]
 
 
 def test_a_point_of_a_sweep_is_a_point_of_the_curve():
@@ -526,6 +582,18 @@ def test_equaliser_stands_where_sionna_calls_its_own(detector):
         as_equalizer(device, "ml")
 
 
+def test_equaliser_refuses_what_is_no_covariance_or_batch():
+    equalise, H = as_equalizer(chip()), Rayleigh(8, 2).draw(0)
+    for noise in (np.zeros((8, 8)), -np.eye(8)):
+        with pytest.raises(amc.errors.InputError, match="must be positive definite"):
+            equalise(np.ones(8), H, noise)
+    with pytest.raises(amc.errors.InputError, match="do not fit together"):
+        equalise(np.ones((3, 8)), np.stack([H, H]), np.eye(8))
+    for programmed in (receiver, precoder):
+        with pytest.raises(amc.errors.InputError, match="load = -1"):
+            programmed(chip(), H, -1.0)
+
+
 def test_what_is_released_answers_as_before():
     device = chip(write_noise=0.02)
     made = device.program(scaled_gram(Rayleigh(8, 2).draw(0)), "inv", diagonal="fixed")
@@ -534,6 +602,18 @@ def test_what_is_released_answers_as_before():
     made.release()
     np.testing.assert_array_equal(made.solve(b), before)
     assert device.ledger.operations == operations + 3  # nothing is calibrated again
+
+
+def test_pulses_of_a_writing_are_those_of_the_technology():
+    study = BitErrorStudy(users=2, antennas=8, channels=2, symbol_vectors=2)
+    device = amc.Chip(seed=1)
+    curve = study.curve(device)
+    for name in ("typical", "best"):
+        cost = device.cost(name)
+        mean = cost.technology.writing.mean_pulses * cost.technology["pulse_factor"]
+        written = link_costs(curve, cost)
+        assert written["pulses"] == pytest.approx(written["cells"] * mean)
+    assert cost.technology["pulse_factor"] != 1
 
 
 def test_digital_work_stands_in_the_ledger():

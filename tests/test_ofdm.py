@@ -121,6 +121,13 @@ def test_equaliser_takes_out_what_is_common_to_a_subcarrier():
     made = study.run_on(amc.Chip(gain=300.0, gbw=1e9))
     assert made.evm > 0.01  # the error of finite gain, the same for a row
     assert made.evm_equalised < 0.05 * made.evm
+    assert made.by_subcarrier.shape == (32,)
+    assert np.sqrt(np.mean(made.by_subcarrier**2)) == pytest.approx(made.evm_equalised, rel=0.2)
+
+
+def test_subcarriers_that_nothing_arrives_of_are_refused():
+    with pytest.raises(InputError, match="nothing arrives of 4 subcarriers"):
+        OfdmStudy(points=4).run_on(amc.Chip(stuck_off=1.0))
 
 
 def test_both_transforms_add_their_squares():
@@ -154,6 +161,7 @@ def test_command(tmp_path):
     content = json.loads(target.read_text())
     assert content["evm"] == pytest.approx(content["law"]["levels"], rel=0.5)
     assert content["limits"]["qpsk"] == {"evm": 0.175, "met": True}
+    assert content["writing"]["symbols"] == 40  # pilots too
     assert content["writing"]["energy_per_bit_j"]["counted"] > 0
     refused = run("ofdm", "evm", "--points", "64", "--radix", "8x7")
     assert refused.exit_code == 2

@@ -89,6 +89,8 @@ def test_channels_are_as_they_are_said_to_be():
     assert_allclose(np.mean(np.sum(np.abs(drawn) ** 2, axis=0)), 1, atol=0.05)
     power = np.mean(np.abs(pilots @ drawn) ** 2)
     assert_allclose(power / channel.deviation(13.0) ** 2, 10**1.3, rtol=0.15)
+    largest = channel.deviation(13.0) * np.sqrt(np.log(2 * 32))
+    assert channel.penalty(13.0) == pytest.approx(0.75 * largest)
     with pytest.raises(amc.InputError, match="no more paths than pilots"):
         BeamChannel(8, 4, 5)
 
@@ -110,6 +112,11 @@ def test_least_squares_on_the_paths_takes_levels_and_noise_of_cells_out():
     assert_allclose(made.nmse_db(made.debiased), made.nmse_db(made.peers["oracle"]), atol=1e-9)
     assert made.nmse_db(made.found) > made.nmse_db(made.debiased) + 6
     assert "debiasing" in json.dumps(chip.ledger.to_json())
+
+
+def test_help_says_what_pilots_are_here():
+    shown = " ".join(run("mimo", "estimate", "--help").output.split())
+    assert "--pilots N Equations that pilots give of them. [default: 24]" in shown
 
 
 def test_command_writes_what_it_shows(tmp_path):

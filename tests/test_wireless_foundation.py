@@ -94,6 +94,9 @@ def test_error_rate_in_noise_is_that_of_all_decisions(qam):
 def test_what_is_no_symbol_is_refused(qam):
     with pytest.raises(amc.InputError, match="the last axis must hold"):
         qam.modulate(np.zeros((3, qam.bits + 1)))
+    for bit in (2, -1, 0.5, np.nan):
+        with pytest.raises(amc.InputError, match="each must be 0 or 1"):
+            qam.modulate(np.full(qam.bits, bit))
     with pytest.raises(amc.InputError, match="modulation = '32qam'"):
         modulation("32qam")
 
@@ -128,6 +131,12 @@ def test_a_file_holds_one_channel_or_many(tmp_path):
     for name, match in (("wide", "more users"), ("none", "no such file")):
         with pytest.raises(amc.InputError, match=match):
             FileChannel.read(tmp_path / f"{name}.npy")
+    np.save(tmp_path / "large.npy", 1e200 * H)  # whose squares no number holds
+    np.testing.assert_allclose(FileChannel.read(tmp_path / "large.npy").draw(2), H[2] / scale)
+    H[1, :, 0] = 0
+    np.save(tmp_path / "silent.npy", H)
+    with pytest.raises(amc.InputError, match="user 0 of channel 1 has zeros only"):
+        FileChannel.read(tmp_path / "silent.npy")
     (tmp_path / "text.npy").write_text("no array")
     with pytest.raises(amc.InputError, match="no array of numpy"):
         FileChannel.read(tmp_path / "text.npy")
@@ -176,3 +185,11 @@ def test_errors_that_come_together_widen_the_interval():
         inside[False].append(low <= 0.02 <= high)
     assert np.mean(inside[True]) > 0.92
     assert np.mean(inside[False]) < 0.6
+
+
+def test_design_effect_is_the_variance_over_that_of_independent_bits():
+    """Of n bits with one of two rates each: 1 + (n - 1) var(rate) / (p (1 - p))."""
+    draw, count = np.random.default_rng(2), ErrorCount()
+    for rate in draw.choice([0.3, 0.5], 3000):
+        count.add(draw.binomial(50, rate), 50)
+    assert count.design_effect == pytest.approx(1 + 49 * 0.01 / 0.24, rel=0.1)

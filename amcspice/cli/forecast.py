@@ -26,6 +26,7 @@ FIDELITY = "dc"
 
 @click.command(
     cls=GroupedCommand,
+    problem=BlockForecast.name,
     epilog="Example: amcspice forecast --matrix A.npy --stages 1 --refine 24 --levels 8",
 )
 @click.option(

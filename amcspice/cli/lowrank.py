@@ -29,6 +29,7 @@ NAMES = tuple(parameter.name for parameter in field_parameters(LowRankStudy))
 
 @click.command(
     cls=GroupedCommand,
+    problem=LowRankStudy.name,
     epilog="Example: amcspice lowrank A.npy --write-noise 0.05 --simulate",
 )
 @click.argument("matrix", type=click.Path(path_type=Path))

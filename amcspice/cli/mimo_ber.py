@@ -13,28 +13,30 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
-from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
 from amcspice.simulation.verification import Verification
 from amcspice.workload.wireless import BitErrorStudy, Curve, link_costs
+from amcspice.workload.wireless import modulation as named_modulation
 
 __all__ = ["ber", "read_ratios"]
 
-FIELDS = {each.name: each.fields[0][1] for each in field_parameters(BitErrorStudy)}
-NAMES = tuple(name for name in FIELDS if name not in ("snr", "modulation"))
+OWN = [each for each in field_parameters(BitErrorStudy) if each.name not in ("snr", "modulation")]
+FIELDS = {each.name: each.fields[0][1] for each in OWN}
 
 MOST_RATIOS = 1000
 
 
 @click.command(
     cls=GroupedCommand,
+    problem=BitErrorStudy.name,
+    several=("snr", "modulation"),
     epilog="Example: amcspice mimo ber --modulation qpsk,16qam --snr 0:12:3 --write-noise 0.01 "
     "--plot ber.png",
 )
@@ -54,7 +56,7 @@ MOST_RATIOS = 1000
     help="Gray QAM of 3GPP TS 38.211: qpsk, 16qam, 64qam, 256qam, or several with commas.",
 )
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the curves.")
-@decorate(parameter_options(PARAMETERS[name] for name in NAMES))
+@decorate(parameter_options(OWN))
 @shared_options
 def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **options: Any) -> None:
     """Count bit errors of many antennas, beside those of the digital twin.
@@ -63,10 +65,10 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
     unless --fidelity says otherwise.  Rates have intervals of 95 %.
     """
     started = time.perf_counter()
-    ratios, chosen = read_ratios(snr), given(options, NAMES)
+    ratios, chosen = read_ratios(snr), given(options, FIELDS)
     named = {FIELDS[name]: value for name, value in chosen.items()}
     studies = {
-        name: BitErrorStudy(modulation=name, **named)  # type: ignore[arg-type]
+        name: BitErrorStudy(modulation=named_modulation(name).name, **named)  # type: ignore[arg-type]
         for name in dict.fromkeys(word.strip() for word in modulation.split(","))
     }
     _check(studies, plot, settings)
@@ -129,8 +131,7 @@ def _check(studies: Mapping[str, BitErrorStudy], plot: Path | None, settings: Se
     for study in studies.values():
         study.link()
         study.plan(_circuit(settings))
-    if plot is not None:
-        check_target(plot)
+    check_waveform_targets(None, plot)
     settings.check_surroundings()
 
 

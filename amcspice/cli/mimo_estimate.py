@@ -15,29 +15,32 @@ from amcspice.cli.parameter_options import GroupedCommand, decorate, given, para
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.schema import field_parameters
-from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.provenance import versions_at
 from amcspice.workload.wireless.estimation import EstimationStudy
 from amcspice.workload.wireless.sparse_channel import PEERS
 
 __all__ = ["estimate"]
 
-FIELDS = {each.name: each.fields[0][1] for each in field_parameters(EstimationStudy)}
-NAMES = tuple(name for name in FIELDS if name != "pilot_snr")
+OWN = [each for each in field_parameters(EstimationStudy) if each.name != "pilot_snr"]
+FIELDS = {each.name: each.fields[0][1] for each in OWN}
 
 
 @click.command(
     cls=GroupedCommand,
+    problem=EstimationStudy.name,
+    several=("snr", "pilot_snr"),
     epilog="Example: amcspice mimo estimate --snr 10,25 --levels 16 --write-noise 0.02 --gain 1e6",
 )
 @click.option(
     "--snr",
+    "--pilot-snr",
+    "snr",
     default="25",
     show_default=True,
     metavar="LOW:HIGH:STEP",
     help="Signal-to-noise ratios of a received pilot in dB, or several with commas.",
 )
-@decorate(parameter_options(PARAMETERS[name] for name in NAMES))
+@decorate(parameter_options(OWN))
 @shared_options
 def estimate(snr: str, settings: Settings, **options: Any) -> None:
     """Estimate channels of few paths from fewer pilots than beams, beside digital peers.
@@ -47,10 +50,10 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
     run at dc unless --fidelity says otherwise.
     """
     started = time.perf_counter()
-    ratios, chosen = read_ratios(snr), given(options, NAMES)
+    ratios, chosen = read_ratios(snr), given(options, FIELDS)
     study = EstimationStudy(**{FIELDS[name]: value for name, value in chosen.items()})
     settings.check_surroundings()
-    settings.write_config(problem=EstimationStudy.name, snr=snr, **chosen)
+    settings.write_config(problem=EstimationStudy.name, pilot_snr=snr, **chosen)
     settings = settings if "fidelity" in settings.given else settings.at("dc")
     chip, figures, cautions = settings.chip(), [], []
     # In time one estimate of 64 beams takes as long as dozens at rest.

@@ -20,7 +20,7 @@ from amcspice.schema import field_parameters
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
 from amcspice.workload.wireless import Latency, LatencyStudy, Update, updates
-from amcspice.workload.wireless.ageing import Aged
+from amcspice.workload.wireless.ageing import Aged, doppler, update_interval
 
 __all__ = ["latency"]
 
@@ -32,6 +32,7 @@ KMH = 1 / 3.6
 
 @click.command(
     cls=GroupedCommand,
+    problem=LatencyStudy.name,
     epilog="Example: amcspice mimo latency --channels 5 --opamp onchip-1g --speeds 3,30,120",
 )
 @decorate(parameter_options(PARAMETERS))
@@ -83,6 +84,8 @@ def latency(
     if "fidelity" not in settings.given:
         settings = settings.at("behavioural")
     source, chip = study.source(), settings.chip()
+    for speed in moving:  # whether ageing ever has that EVM
+        update_interval(doppler(speed, carrier), ageing_evm, source.users, source.antennas, aged)
     with progress(study.channels, "channels") as advance:
         made = study.run_on(
             chip, circuit=settings.circuit_options, seed=settings.seed, progress=advance

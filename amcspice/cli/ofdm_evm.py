@@ -25,6 +25,7 @@ FIELDS = {each.name: each.fields[0][1] for each in PARAMETERS}
 
 @click.command(
     cls=GroupedCommand,
+    problem=OfdmStudy.name,
     epilog="Example: amcspice ofdm evm --points 1024 --radix 32x32 --write-noise 0.01",
 )
 @decorate(parameter_options(PARAMETERS))

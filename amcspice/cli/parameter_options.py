@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,23 @@ def _help(parameter: Parameter) -> str:
 
 
 class GroupedCommand(click.Command):
-    """A command whose help lists options by what they belong to."""
+    """A command whose help lists options by what they belong to.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Of `click.Command`.
+    problem : str
+        What its experiment files say as their problem, where no option does.
+    several : collection of str
+        Parameters of which its options take more than one value, as text.
+    """
+
+    def __init__(
+        self, *args: Any, problem: str = "", several: Collection[str] = (), **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.problem, self.several = problem, several
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options first, then the groups."""
@@ -187,12 +203,17 @@ def _read_config(ctx: click.Context, _option: click.Parameter, path: Path | None
         return
     ctx.meta[CONFIG] = path
     own = {
-        max(option.opts, key=len).lstrip("-").replace("-", "_"): option
+        name.lstrip("-").replace("-", "_"): option
         for option in ctx.command.params
         if not option.is_eager and option.name != "write_config"
+        for name in option.opts
     }
+    problem = getattr(ctx.command, "problem", "")
+    several = getattr(ctx.command, "several", ())
     values: dict[str, Any] = {}
-    for name, value in read_experiment(path, own).items():
+    for name, value in read_experiment(path, own, several).items():
+        if problem and (name, value) == ("problem", problem):
+            continue
         if name not in own:
             raise InputError(f"{path}: {name} is no parameter of {ctx.command_path}")
         option = own[name]
@@ -245,8 +266,8 @@ def refuse_overlap(values: Mapping[str, Any]) -> None:
     written: set[Path] = set()
     for name in _WRITTEN:
         target = values.get(name)
-        if target is None or str(target) == "-":
-            continue
+        if not isinstance(target, str | Path) or str(target) == "-":
+            continue  # of mimo ber, errors is a number
         place = Path(target).resolve()
         if place.exists() and not place.is_file():
             continue  # a device or a pipe keeps nothing

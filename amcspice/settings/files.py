@@ -23,7 +23,9 @@ MOST_BYTES = 1 << 20
 """Largest size of an experiment file."""
 
 
-def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, Any]:
+def read_experiment(
+    path: str | Path, more: Collection[str] = (), several: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the parameters that a file gives, in SI units.
 
     Parameters
@@ -32,6 +34,8 @@ def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, A
         TOML, or JSON where the name ends in ``.json``.
     more : collection of str
         Names that are allowed beside those of `PARAMETERS`; their values are not looked at.
+    several : collection of str
+        Those of which more than one value may be given, in text; it is not looked at either.
 
     Raises
     ------
@@ -63,6 +67,9 @@ def read_experiment(path: str | Path, more: Collection[str] = ()) -> dict[str, A
                     f"{place}: unknown parameter {name!r}; "
                     f"{did_you_mean(known, [*PARAMETERS, *more])}"
                 )
+            values[known] = raw
+            continue
+        if known in several and isinstance(raw, str):
             values[known] = raw
             continue
         try:

@@ -299,7 +299,7 @@ class Cost:
             return ()
         return (
             f"assumed figures of technology {self.technology.name} move time or energy by a fifth "
-            f"or more: {', '.join(named)}; --tornado shows by how much",
+            f"or more: {', '.join(named)}; amcspice cost --tornado shows by how much",
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -287,10 +287,11 @@ class Work:
                 f"{made.unsettled} operations did not settle: their time and energy are left out"
             )
         if made.sampled:
+            energy = made.amplifiers + made.array
             said.append(
                 f"time and energy come from {made.sampled} of the operations, run in time: "
-                f"settling {made.settling:.3g} +- {made.settling_error:.2g} s, energy "
-                f"{made.amplifiers + made.array:.3g} +- {made.energy_error:.2g} J"
+                f"settling {_with_error(made.settling, made.settling_error)} s, energy "
+                f"{_with_error(energy, made.energy_error)} J"
             )
         if self.oracle:
             said.append("ranges were chosen with the ideal answers, which no chip knows")
@@ -301,6 +302,11 @@ class Work:
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
         return asdict(self)
+
+
+def _with_error(value: float, error: float) -> str:
+    """Return a figure with its standard error, which a single sample of a matrix has none of."""
+    return f"{value:.3g} " + (f"+- {error:.2g}" if math.isfinite(error) else "(by one sample)")
 
 
 def _flops(ledger: Ledger, *, prepares: bool) -> float:

@@ -67,10 +67,13 @@ def update_interval(
     Raises
     ------
     InputError
-        If ageing never has that EVM, or there are not fewer users than antennas.
+        If ageing never has that EVM, the shift is not above zero, or there are not fewer users
+        than antennas.
     """
     from scipy.optimize import brentq  # here: whoever needs it waits for it
 
+    if not shift > 0:
+        raise InputError(f"shift = {shift:g} Hz: who does not move has a channel that never ages")
     gain = _gain(users, antennas, aged)
     if not 0 < evm**2 < gain:
         raise InputError(

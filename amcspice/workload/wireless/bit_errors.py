@@ -14,7 +14,7 @@ import numpy as np
 
 from amcspice.errors import InputError, UnstableError
 from amcspice.system import Chip
-from amcspice.workload.wireless.channel import noise_variance
+from amcspice.workload.wireless.channel import Complex, noise_variance
 from amcspice.workload.wireless.curve import Curve, PointFigures
 from amcspice.workload.wireless.link import Link, Sent
 from amcspice.workload.wireless.processing import Plan, precoder, receiver
@@ -95,6 +95,15 @@ def run_link(
     return Curve(link, tuple(points), chip, vectors)
 
 
+def _check(known: Complex, load: float, number: int) -> None:
+    """Refuse users whom zero forcing cannot tell apart, digitally neither."""
+    if not load and np.linalg.matrix_rank(known) < known.shape[1]:
+        raise InputError(
+            f"channel {number}: columns of its users depend on each other, so that zero forcing "
+            "has no answer: take detector mmse, or leave users out"
+        )
+
+
 def _by_load(link: Link, points: Sequence[PointFigures]) -> Mapping[float, list[PointFigures]]:
     groups: dict[float, list[PointFigures]] = {}
     for point in points:
@@ -107,6 +116,7 @@ def _uplink(
     number: int, seed: int,
 ) -> None:  # fmt: skip
     true, known = link.drawn(number, seed)
+    _check(known, load, number)
     made = receiver(chip, known, load, plan)
     clean = true @ sent.symbols
     variances = [noise_variance(point.snr_db, link.channel.users) for point in points]
@@ -126,6 +136,7 @@ def _downlink(
     number: int, seed: int,
 ) -> None:  # fmt: skip
     true, known = link.drawn(number, seed)
+    _check(known, load, number)
     equal = link.detector == "slnr"
     made = precoder(chip, known, load, plan, equal_powers=equal)
     twin = precoder(chip_of_twin(), known, load, Plan("digital"), equal_powers=equal)

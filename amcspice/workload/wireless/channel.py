@@ -170,10 +170,15 @@ class FileChannel(Channel):
                 f"{path}: shape {shape}: needs (antennas, users) or (channels, antennas, users), "
                 "with no more users than antennas"
             )
-        power = float(np.mean(np.abs(values) ** 2))
-        if not (np.isfinite(power) and power > 0):
+        largest = float(np.abs(values).max())
+        if not (np.isfinite(largest) and largest > 0):
             raise InputError(f"{path}: entries must be finite, and not all zero")
-        return cls(values.reshape(-1, *shape[-2:]) / np.sqrt(power))
+        matrices = values.reshape(-1, *shape[-2:]) / largest
+        silent = np.argwhere(~matrices.any(axis=1))
+        if len(silent):
+            number, user = silent[0].tolist()
+            raise InputError(f"{path}: user {user} of channel {number} has zeros only")
+        return cls(matrices / np.sqrt(np.mean(np.abs(matrices) ** 2)))
 
     def draw(self, number: int, seed: int = 0) -> Complex:
         """See `Channel.draw`; the seed changes nothing."""

@@ -25,6 +25,7 @@ def link_costs(curve: Curve, cost: Cost) -> dict[str, Any]:
         ``time_s`` and ``energy_j`` are those of one writing, ranges calibrated; ``operation`` those
         of one right-hand side.  ``counted`` has writing in it, ``ignored`` does not.
     """
+    pulses = cost.technology.writing.mean_pulses * cost.technology["pulse_factor"]
     work, bits = cost.work, sum(sum(point.analog.bits) for point in curve.points)
     written = max(work.programmings, 1)
     ways = {"counted": cost.counted, "ignored": cost.ignored}
@@ -32,7 +33,7 @@ def link_costs(curve: Curve, cost: Cost) -> dict[str, Any]:
         **cost.writing.to_json(),
         "writings": work.programmings,
         "cells": work.cells / written,
-        "pulses": work.cells / written * cost.technology.writing.mean_pulses,
+        "pulses": work.cells / written * pulses,
         "operations_a_writing": work.operated.count / written,
         "bits_a_writing": bits / written,
         "operation": cost.operation.to_json(),

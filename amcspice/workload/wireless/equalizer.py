@@ -65,13 +65,17 @@ def as_equalizer(
 
     def equalise(y: Any, h: Any, s: Any) -> tuple[Any, Any]:
         received, channels, noise = (_as_array(each) for each in (y, h, s))
-        antennas = received.shape[-1]
+        antennas = received.shape[-1] if received.ndim else 0
         if channels.shape[-2:-1] != (antennas,) or noise.shape[-2:] != (antennas, antennas):
             raise InputError(
                 f"y {received.shape}, h {channels.shape}, s {noise.shape}: need (..., M), "
                 "(..., M, K) and (..., M, M)"
             )
-        batch = np.broadcast_shapes(received.shape[:-1], channels.shape[:-2], noise.shape[:-2])
+        leading = received.shape[:-1], channels.shape[:-2], noise.shape[:-2]
+        try:
+            batch = np.broadcast_shapes(*leading)
+        except ValueError:
+            raise InputError(f"batches of y, h, s: {leading} do not fit together") from None
         users, count = channels.shape[-1], int(np.prod(batch))
         vectors = np.broadcast_to(received, (*batch, antennas)).reshape(count, antennas)
         matrices = np.broadcast_to(channels, (*batch, antennas, users)).reshape(count, antennas, -1)
@@ -91,7 +95,11 @@ def _detect(
     chip: Chip, y: Any, h: Any, s: Any, load: float, plan: Plan | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return symbols (N, K) of vectors (N, M) that share a channel, and noise variances (K,)."""
-    whitened = np.linalg.solve(np.linalg.cholesky(s), np.hstack([h, y.T]))
+    try:
+        root = np.linalg.cholesky(s)
+    except np.linalg.LinAlgError:
+        raise InputError("s: a covariance of noise must be positive definite") from None
+    whitened = np.linalg.solve(root, np.hstack([h, y.T]))
     chip.ledger.compute("whitening", 8 * (len(s) ** 3 / 6 + len(s) ** 2 * whitened.shape[1] / 2))
     channel, vectors = np.split(whitened, [h.shape[1]], axis=1)
     made = receiver(chip, channel, load, plan)

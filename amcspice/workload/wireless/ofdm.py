@@ -185,6 +185,8 @@ class OfdmStudy(System):
         whole = self._transforms(chip, radices, dict(circuit or {}), sent)
         received = whole[1](whole[0](sent))
         gain = best_gain(received[:, : self.pilots], sent[:, : self.pilots], axis=1)
+        if not np.all(gain):
+            raise InputError(f"nothing arrives of {np.sum(gain == 0)} subcarriers: no cell is on")
         data, wanted = received[:, self.pilots :], sent[:, self.pilots :]
         equalised = data / gain[:, None]
         arrays = radices * (2 if self.transform == "both" else 1)

@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.errors import InputError
 from amcspice.system import Chip, ProgrammedMatrix
 from amcspice.workload.wireless.channel import Complex
 from amcspice.workload.wireless.solvers import (
@@ -278,6 +279,7 @@ def receiver(chip: Chip, channel: Complex, load: float = 0.0, plan: Plan | None 
     InputError
         If something cannot be programmed.
     """
+    _check_load(load)
     plan = plan or Plan()
     if plan.solver != "ginv":
         return Receiver(chip, channel, load, plan)
@@ -310,8 +312,9 @@ def precoder(
     Raises
     ------
     InputError
-        If something cannot be programmed.
+        If the load is negative, or something cannot be programmed.
     """
+    _check_load(load)
     plan = plan or Plan()
     beams: GramBeams | GinvBeams
     if plan.solver == "ginv":
@@ -320,6 +323,11 @@ def precoder(
     else:
         beams = GramBeams(chip, channel, load, plan)
     return Precoder(chip, channel, beams, equal_powers=equal_powers)
+
+
+def _check_load(load: float) -> None:
+    if not load >= 0:
+        raise InputError(f"load = {load}: a variance of noise is not negative")
 
 
 def _product(chip: Chip, matrix: Complex, plan: Plan, what: str) -> Any:

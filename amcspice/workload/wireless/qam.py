@@ -83,6 +83,8 @@ class Modulation:
                 f"bits: shape {given.shape}: a symbol of {self.name} has {self.bits} bits, which "
                 "the last axis must hold"
             )
+        if not np.isin(given, (0, 1)).all():
+            raise InputError("bits: each must be 0 or 1")
         signs = 1.0 - 2.0 * given
         symbols: NDArray[np.complex128] = _level(signs[..., ::2]) + 1j * _level(signs[..., 1::2])
         return self.spacing * symbols

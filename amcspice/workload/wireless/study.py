@@ -201,6 +201,10 @@ class BitErrorStudy(System):
             raise InputError(f"residual: of iterations on products; solver is {self.solver}")
         if self.iterations is not None and not (iterates or self.solver == "refined"):
             raise InputError(f"iterations: solver {self.solver} has none")
+        if self.products == "analog" and self.solver == "ginv":
+            raise InputError("products: solver ginv has none, its cells hold the channel")
+        if self.mapping == "programmed" and self.solver in ("ginv", "digital"):
+            raise InputError(f"mapping: solver {self.solver} has no Gram matrix in cells")
         if self.refine is not None and self.solver != "refined":
             raise InputError(f"refine: of solver refined; solver is {self.solver}")
 
