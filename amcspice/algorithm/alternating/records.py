@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.selected_rows import LOT, record_width
-from amcspice.algorithm.alternating.selection import Lines, ProgrammedFactor
+from amcspice.algorithm.alternating.selection import FACTOR, Lines, ProgrammedFactor
 from amcspice.circuit import CompactGINV
 from amcspice.circuit.base import Array
 from amcspice.device import Wire
 from amcspice.engine import Analysis
 from amcspice.errors import InputError, UnsupportedError
 from amcspice.files import replacing
+from amcspice.problem import make_circuit
+from amcspice.system.ledger import Activity
 
 __all__ = ["FactorRecords", "refuse_unrecorded"]
 
@@ -85,6 +87,41 @@ class FactorRecords:
         # It is never simulated: regressions bring a ridge of their own.
         one = circuit.select([row], ridge=1.0)
         return cls(one, dataclasses.replace(programmed, circuit=None), exponent, records)
+
+    @classmethod
+    def program(
+        cls,
+        factor: Array,
+        cycle: int,
+        circuit: str | None,
+        parameters: Mapping[str, Any],
+        path: Path | None = None,
+    ) -> FactorRecords | None:
+        """Program a factor; see `ProgrammedFactor.of`, and `FactorRecords.of`.
+
+        The circuit of the whole is never wired up.
+
+        Returns
+        -------
+        FactorRecords or None
+            None if there is no entry.
+        """
+        columns = np.flatnonzero(factor.any(axis=0))
+        if not columns.size:
+            return None
+        options = {"scaling": "columns", "cycle": cycle, **parameters}
+        made = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
+        records = cls.of(ProgrammedFactor(made, columns, factor.shape[1]), path)
+        pair = records.circuit.arrays
+        activity = dataclasses.replace(
+            Activity.of(FACTOR, "nnls", records.circuit, matrix=cycle % 2),
+            shape=tuple(made.matrix.shape),
+            inputs=len(made.matrix),
+            array_cells=pair.count,
+            word_lines=pair.height,
+        )
+        programmed = dataclasses.replace(records.programmed, activity=activity)
+        return dataclasses.replace(records, programmed=programmed)
 
     @property
     def width(self) -> int:

@@ -8,7 +8,7 @@ dependent that the exact answer needs another method, go the way of whole circui
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,17 @@ from amcspice.algorithm.alternating.records import FactorRecords
 from amcspice.algorithm.alternating.regression import AnalogSolver, Share
 from amcspice.algorithm.alternating.selected_rows import Known, SelectedRows, reduce_rows
 from amcspice.algorithm.alternating.selection import rows_of
-from amcspice.circuit.base import Array
-from amcspice.engine import Analysis, get_backend
+from amcspice.engine import BACKENDS, Analysis, get_backend
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.single import SingleRests
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
 from amcspice.reduction import PortModel, reduce_to_ports
-from amcspice.simulation.ranging import LEAST_STEP, MAX_REPEATS, SWINGING_REPEATS
+from amcspice.simulation.ranging import MAX_REPEATS, SWINGING_REPEATS
+from amcspice.system.ledger import CALIBRATION, Ledger
+from amcspice.system.prediction import Prediction, middle_of
 
-__all__ = ["ReducedSolver", "Solved"]
+__all__ = ["ReducedSolver", "Solved", "calibrated"]
 
 AT_DC = 1024
 """Regressions at a time, at dc."""
@@ -60,6 +61,10 @@ class Solved:
     cell_voltage: Doubles
     current: Doubles
 
+    def figures(self) -> Solved:
+        """Return it without the rows of the factor."""
+        return replace(self, values=np.empty((len(self.volts), 0)))
+
     @classmethod
     def join(cls, parts: list[Solved]) -> Solved:
         """Return those of consecutive regressions as one."""
@@ -83,7 +88,11 @@ class ReducedSolver:
     analysis: Analysis
 
     def solve(
-        self, factor: FactorRecords, known: Known, ridge: float, report: Report | None = None
+        self,
+        factor: FactorRecords,
+        known: Known,
+        ridge: float,
+        report: Report | None = None,
     ) -> Solved:
         """Solve regressions; none depends on the others.
 
@@ -139,7 +148,6 @@ class ReducedSolver:
                 break
             todo, repeats = todo[near], repeats + 1
             volts[todo] *= 0.5
-        assert LEAST_STEP > 0.5
         values = np.zeros((count, group.factor.programmed.width))
         values[:, group.factor.programmed.columns] = group.rows_of(measured, volts)
         return Solved(values, measured.figures(), volts, group.swing * volts, currents)
@@ -217,8 +225,7 @@ class _Group:
             return np.full(count, float(analysis.range))
         if prediction is not None:
             return prediction.volts_of(np.sqrt(self.reduced.size))
-        by_cells = min(analysis.read_voltage, self.factor.circuit.opamp.highest_output)
-        return np.asarray(by_cells / np.where(self.swing > 0, self.swing, 1.0))
+        return _volts(self.factor, analysis, self.swing)
 
     def batch(self, rows: NDArray[np.intp]) -> Batch:
         """Return some regressions as a batch of circuits."""
@@ -241,6 +248,12 @@ class _Group:
         return rows_of(self.factor.circuit, measured.solution, volts[:, None])
 
 
+def _volts(factor: FactorRecords, analysis: Analysis, swing: Doubles) -> Doubles:
+    """Return ranges in which cells see the read voltage at most; see `Circuit.range_of`."""
+    by_cells = min(analysis.read_voltage, factor.circuit.opamp.highest_output)
+    return np.asarray(by_cells / np.where(swing > 0, swing, 1.0))
+
+
 def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Measurement:
     """Return a measurement with that of some rows in their places."""
     arrays: dict[str, Any] = {}
@@ -252,3 +265,61 @@ def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Me
     power = np.array(whole.power["total"])
     power[rows] = part.power["total"]
     return Measurement(**arrays, power={"total": power})
+
+
+def calibrated(
+    factor: FactorRecords, known: Known, ridge: float, analysis: Analysis
+) -> tuple[FactorRecords, Ledger]:
+    """Predict ranges from some regressions, which are run for that, without their answers.
+
+    Parameters
+    ----------
+    factor : FactorRecords
+    known : Known
+        The first regressions.
+    ridge : float
+        For each entry.
+    analysis : Analysis
+
+    Returns
+    -------
+    factor : FactorRecords
+        With the prediction.
+    ledger : Ledger
+        What that took.
+    """
+    needed: list[float] = []
+    parts: list[Solved] = []
+    nothing = np.zeros(factor.programmed.width)
+    for each in (known.part(k, k + 1) for k in range(len(known.counts))):
+        size = float(np.linalg.norm(each.values))
+        # In the range in which injected currents alone leave room.
+        first = _volts(factor, analysis, _swing_at(factor, each, nothing))
+        start = Prediction(0.0, 1 / float(first), 0)
+        programmed = replace(factor.programmed, prediction=start)
+        ready = replace(factor, programmed=programmed)
+        parts.append(ReducedSolver(analysis).solve(ready, each, ridge))
+        if size:
+            swing = _swing_at(factor, each, parts[-1].values[0])
+            needed.append(1 / float(_volts(factor, analysis, swing)) / size)
+    solved = Solved.join(parts)
+    ledger, activity = Ledger(), factor.programmed.activity
+    if activity is not None:
+        kind = replace(activity, kind=CALIBRATION + activity.kind, range="predicted")
+        ledger.operate(
+            ledger.activity(kind), solved.measured, solved.volts, sent=len(known.indices),
+            cell_voltage=float(np.nanmax(solved.cell_voltage)),
+            in_time=BACKENDS[analysis.fidelity].in_time,
+        )  # fmt: skip
+    prediction = middle_of(needed)
+    programmed = replace(factor.programmed, prediction=prediction)
+    return replace(factor, programmed=programmed), ledger
+
+
+def _swing_at(factor: FactorRecords, known: Known, row: Doubles) -> Doubles:
+    """Return the largest voltage across a cell for a solution that was read, at 1 V per unit."""
+    circuit = factor.part(known.indices.astype(np.intp)).circuit
+    solution = row[None, factor.programmed.columns]
+    if circuit is None:  # nothing on these lines
+        return np.zeros(())
+    return np.asarray(circuit.swing(known.values[None], solution).cells)

@@ -1,4 +1,4 @@
-"""Regressions on selected rows of a programmed pair of arrays; the code is in ``selected_rows.cpp``.
+"""Regressions on selected rows of a programmed pair of arrays; see ``selected_rows.cpp``.
 
 With ideal wires a row is one node.  Of its cells g to driven lines x and h to sensed lines c, its
 compensation and an injected current J it is at ``(g'x + h'c + J)/S``, with S the total of all that
@@ -26,10 +26,15 @@ from numpy.typing import NDArray
 from amcspice.circuit.base import Array
 from amcspice.native import compiled
 
-
 __all__ = [
-    "LOT", "Known", "SelectedRows", "record_width", "padded_rows", "reduce_rows",
-    "solve_known", "squared_errors",
+    "LOT",
+    "Known",
+    "SelectedRows",
+    "padded_rows",
+    "record_width",
+    "reduce_rows",
+    "solve_known",
+    "squared_errors",
 ]  # fmt: skip
 
 Marks = NDArray[np.bool_]

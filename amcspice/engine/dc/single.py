@@ -20,8 +20,8 @@ from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.active_set import NUMBERS
 from amcspice.engine.dc.codes import CONDUCTS, INSIDE, START
-from amcspice.engine.equations.pins import output_ranges
 from amcspice.engine.equations.piecewise import refuse_unknown_physics
+from amcspice.engine.equations.pins import output_ranges
 from amcspice.engine.supply import supply_currents
 from amcspice.errors import UnsupportedError
 from amcspice.native import compiled

@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.selected_rows import Known
 from amcspice.errors import InputError
-from amcspice.workload.rating_store import ORDERS
-from amcspice.workload.rating_table import Ids, RatingTable
+from amcspice.workload.rating_store import ORDERS, write_rating_store
+from amcspice.workload.rating_table import Ids, Ratings, RatingTable
 
-__all__ = ["HELD_OUT", "Figures", "StoredRatings"]
+__all__ = ["HELD_OUT", "Figures", "StoredRatings", "store_ratings"]
 
 HELD_OUT, NAMES = "held_out.npz", "ids.npz"
+
+USERS_AT_ONCE = 1 << 14
+"""Users that are written at a time."""
 
 ENTRIES_AT_ONCE = 1 << 22
 """Ratings that are in memory at a time where all are gone through."""
@@ -162,6 +165,30 @@ class StoredRatings:
         if len(values) != last - first:
             raise InputError(f"{self._path(order, part)}: the file ends too early")
         return values if part == "data" else values.astype(np.int64)
+
+
+def store_ratings(
+    folder: Path, ratings: Ratings, held_out: RatingTable | None = None
+) -> StoredRatings:
+    """Write ratings that are in memory to a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists.
+    ratings : Ratings
+    held_out : RatingTable, optional
+    """
+    matrix = ratings.matrix
+    cuts = range(0, matrix.shape[0], USERS_AT_ONCE)
+    blocks = (matrix[first : first + USERS_AT_ONCE] for first in cuts)
+    write_rating_store(folder, blocks, matrix.shape)
+    np.savez(folder / NAMES, users=ratings.users, items=ratings.items)
+    (folder / HELD_OUT).unlink(missing_ok=True)
+    if held_out is not None:
+        users, items = ratings.places(held_out)
+        np.savez(folder / HELD_OUT, users=users, items=items, values=held_out.values)
+    return StoredRatings(folder)
 
 
 def _header(stream: Any) -> tuple[int, np.dtype[Any]]:
