@@ -98,7 +98,7 @@ class DaskPool:
                 f"the Dask scheduler at {self._scheduler} has had no workers for "
                 f"{WORKERS_WANTED:g} s: start some with dask worker {self._scheduler}"
             ) from None
-        return max(sum(self._client.nthreads().values()), 1)
+        return max(int(sum(self._client.nthreads().values())), 1)
 
     def map(
         self,
@@ -131,7 +131,7 @@ class DaskPool:
         number_of = {future.key: number for number, future in enumerate(futures)}
         results: list[Any] = [None] * len(queue)
         try:
-            for future in distributed.as_completed(futures):
+            for future in distributed.as_completed(futures, loop=self._client.loop):
                 number = number_of[future.key]
                 results[number], reported = self._result(future)
                 futures[number] = None  # what was fetched may go

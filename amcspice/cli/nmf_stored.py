@@ -112,9 +112,7 @@ def factorise_folder(
     ridge = settings.parameters.get("ridge", 0.0)
     _check(settings, parameters)
     Technology.load(technology)
-    source = StoredRatings(train.resolve()) if table is None else None
-    shape = source.shape if source is not None else table[0].matrix.shape  # type: ignore[index]
-    count = source.count if source is not None else table[0].matrix.nnz  # type: ignore[index]
+    shape, count, data = _size(train, table)
     if not 1 <= rank <= min(shape):
         raise InputError(f"rank = {rank} must be from 1 to {min(shape)} ({shape[0]} users, "
                          f"{shape[1]} items)")  # fmt: skip
@@ -124,18 +122,15 @@ def factorise_folder(
         "technology": technology, "predict_range": predict_range, "sample": sharing.sample,
         "jobs": settings.jobs,
     }  # fmt: skip
-    data = []
-    if table is not None:
-        data = [table[0].matrix.data, table[0].matrix.indices, table[0].matrix.indptr]
     path = folder.claim("nmf ratings, shared out", settings.record(inputs, *data), FILES)
     settings.write_config()
     checkpoint = writable_folder(path / "checkpoint") / "ratings.npz"
     if not folder.resume:
         checkpoint.unlink(missing_ok=True)
     with threadpool_limits(1):
+        ratings = StoredRatings(train.resolve())
         if table is not None:
-            source = store_ratings(writable_folder(path / "ratings").resolve(), *table)
-        ratings = source
+            ratings = store_ratings(writable_folder(path / "ratings").resolve(), *table)
         known = ratings.figures
         task = StoredTask(
             ratings=ratings, rank=rank, iterations=iterations, tolerance=tolerance,
@@ -165,6 +160,17 @@ def factorise_folder(
         click.echo(line, err=to_stderr)
     for sentence in metrics["cautions"]:
         click.echo(f"note: {sentence}", err=True)
+
+
+def _size(
+    train: Path, table: tuple[Ratings, RatingTable | None] | None
+) -> tuple[tuple[int, int], int, list[Any]]:
+    """Return the shape, the number of ratings, and what tells a table from others."""
+    if table is None:
+        source = StoredRatings(train.resolve())
+        return source.shape, source.count, []
+    matrix = table[0].matrix
+    return matrix.shape, matrix.nnz, [matrix.data, matrix.indices, matrix.indptr]
 
 
 def _check(settings: Settings, parameters: dict[str, Any]) -> None:

@@ -159,7 +159,7 @@ class _Draw:
         for _ in range(60):
             middle = (low + high) / 2
             low, high = (middle, high) if at(middle).sum() <= shape.ratings else (low, middle)
-        counts = at(low)
+        counts: NDArray[np.int64] = at(low)
         missing = shape.ratings - int(counts.sum())
         room = np.flatnonzero(counts < most)
         counts[draw.choice(room, missing, replace=False)] += 1
@@ -170,7 +170,10 @@ class _Draw:
         """Parts of `PARTS` that each item has, about; none is without, shape (items,)."""
         draw = np.random.default_rng([self.seed, 2])
         size = np.exp(self.shape.item_sigma * draw.standard_normal(self.shape.items))
-        return np.maximum(np.rint(PARTS * size / size.sum()), 1).astype(np.int64)
+        parts: NDArray[np.int64] = np.maximum(np.rint(PARTS * size / size.sum()), 1).astype(
+            np.int64
+        )
+        return parts
 
     @cached_property
     def _table(self) -> NDArray[np.int32]:
@@ -179,7 +182,8 @@ class _Draw:
     @cached_property
     def _truth(self) -> NDArray[np.float32]:
         draw = np.random.default_rng([self.seed, 3])
-        return draw.gamma(1.0, size=(self.shape.items, RANK)).astype(np.float32)
+        truth: NDArray[np.float32] = draw.gamma(1.0, size=(self.shape.items, RANK)).astype("f4")
+        return truth
 
     def _pairs(self, counts: NDArray[np.int64], draw: np.random.Generator) -> tuple[Any, Any]:
         """Return who rates what, users ascending and items of each: all different."""

@@ -123,19 +123,23 @@ class ReducedSolver:
         ridges = np.ldexp(ridge * known.counts, -2 * factor.exponent)
         with np.errstate(invalid="ignore"):
             reduced = reduce_rows(factor.array, factor.width, known, ridges)
-        group = _Group(factor, reduced, ridge * known.counts)
+        group = _Group(factor, reduced, ridge * known.counts.astype(float))
         solved = self._run(group, np.flatnonzero(~reduced.left))
-        for number in np.flatnonzero(~solved.measured.settled | reduced.left):
-            if self.analysis.fidelity == "dc" or reduced.left[number]:
-                self._as_whole_circuit(
-                    factor, known.part(number, number + 1), ridge, solved, number
-                )
+        lost = reduced.left.copy()
+        if self.analysis.fidelity == "dc":
+            lost |= ~solved.measured.settled
+        for number in np.flatnonzero(lost).tolist():
+            own = known.part(number, number + 1)
+            self._as_whole_circuit(factor, own, ridge, solved, number)
         return solved
 
     def _run(self, group: _Group, todo: NDArray[np.intp]) -> Solved:
         """Run regressions in ranges in which no amplifier comes near a limit."""
         count, n = len(group.reduced.left), group.factor.width
-        measured, currents = Measurement.blank(count, n), np.full(count, np.nan)
+        # Each figure in an array of its own: what goes the way of whole circuits is put there.
+        nothing = np.zeros(0, np.intp)
+        measured = _placed(Measurement.blank(count, n), Measurement.blank(0, n), nothing)
+        currents = np.full(count, np.nan)
         volts = np.full(count, np.nan)
         repeats = 0
         fixed = self.analysis.range != "reference"

@@ -133,7 +133,8 @@ def reduce_rows(records: Array, n: int, known: Known, ridges: Array) -> Selected
     figures, answers = np.empty((count, 5)), np.zeros((count, n))
     left = np.empty(count, bool)
     compiled.reduce_rows(records, n, *known, ridges, conductance, into, figures, answers, left)
-    return SelectedRows(conductance, into, *np.ascontiguousarray(figures.T), answers, left)
+    square, size, largest, least, most = np.ascontiguousarray(figures.T)
+    return SelectedRows(conductance, into, square, size, largest, least, most, answers, left)
 
 
 def padded_rows(matrix: Array) -> Array:
@@ -178,5 +179,8 @@ def squared_errors(
         Of products as they are, and of products cut to the scale.
     """
     errors = np.empty((len(solutions), 2))
-    compiled.squared_errors(factor, *known, solutions, *map(float, scale), errors)
+    lowest, highest = scale
+    compiled.squared_errors(
+        factor, known.starts, known.indices, known.values, solutions, lowest, highest, errors
+    )
     return errors

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.dc.active_set import NUMBERS
+from amcspice.engine.dc.active_set import NUMBERS, Stages
 from amcspice.engine.dc.codes import CONDUCTS, INSIDE, START
 from amcspice.engine.equations.piecewise import refuse_unknown_physics
 from amcspice.engine.equations.pins import output_ranges
@@ -95,14 +95,16 @@ class SingleRests:
         knee = np.inf
         if opamp.slew_rate is not None:
             knee = opamp.slew_rate / (2 * np.pi * opamp.gbw)
-        device = np.full(k, 1 / (1 / bank.hold + opamp.output_resistance))
-        stages = opamp.gains(k), opamp.offsets(k), device, lowest, highest
         rin = opamp.input_resistance
-        self._stages: Any = (
-            *stages,
-            opamp.output_resistance,
-            knee,
-            0.0 if rin is None else 1 / rin,
+        self._input = 0.0 if rin is None else 1 / rin
+        self._stages = Stages(
+            gain=opamp.gains(k),
+            offset=opamp.offsets(k),
+            hold=np.full(k, 1 / (1 / bank.hold + opamp.output_resistance)),
+            lowest=lowest,
+            highest=highest,
+            rout=opamp.output_resistance,
+            knee=knee,
         )
         self._bias = np.repeat([0.0, opamp.bias_current], k)
 
@@ -114,8 +116,8 @@ class SingleRests:
         into = drive.into[:, 0] - self._bias
         voltages, at_rest = np.empty(into.shape), np.empty(len(into), bool)
         compiled.find_single_rests(
-            self.batch.conductance, into, *self._stages, NUMBERS, codes, sources, held, voltages,
-            at_rest,
+            self.batch.conductance, into, *self._stages, self._input, NUMBERS, codes, sources,
+            held, voltages, at_rest,
         )  # fmt: skip
         for found in (sources, held, voltages):
             found[~at_rest] = np.nan

@@ -209,7 +209,7 @@ class DigitalBlock:
             factor, block.factor.rank, known, np.ldexp(ridges, -2 * exponent)
         )
         values = np.ldexp(values, -exponent)
-        for number in np.flatnonzero(left):
+        for number in np.flatnonzero(left).tolist():
             own = known.part(number, number + 1)
             matrix = np.ldexp(factor[own.indices, : block.factor.rank], exponent)
             values[number] = nonnegative_least_squares(

@@ -319,8 +319,8 @@ def _ledger(
     ledger.merge(calibration)
     entries = float(np.prod(held.shape))
     ledger.compute("scaling", 2.0 * entries + side.count * task.rank)
-    choice = "predicted" if task.predicted else task.analysis.range
-    choice = choice if isinstance(choice, str) else "fixed"
+    choice = "reference" if task.analysis.range == "reference" else "fixed"
+    choice = "predicted" if task.predicted else choice
     ledger.operate(
         ledger.activity(dataclasses.replace(held, range=choice)),
         solved.measured,
