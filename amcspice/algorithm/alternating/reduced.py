@@ -19,7 +19,7 @@ from amcspice.algorithm.alternating.records import FactorRecords
 from amcspice.algorithm.alternating.regression import AnalogSolver, Share
 from amcspice.algorithm.alternating.selected_rows import Known, SelectedRows, reduce_rows
 from amcspice.algorithm.alternating.selection import rows_of
-from amcspice.engine import BACKENDS, Analysis, get_backend
+from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.single import SingleRests
 from amcspice.measure import Measurement, measure
@@ -107,7 +107,7 @@ class ReducedSolver:
             Called with the number of regressions finished since the last call.
         """
         count, parts = len(known.counts), []
-        at_once = AT_DC if self.analysis.fidelity == "dc" else self._backend.largest_batch
+        at_once = self._backend.largest_batch if self._in_time else AT_DC
         for first in range(0, count, at_once):
             last = min(first + at_once, count)
             parts.append(self._solve(factor, known.part(first, last), ridge))
@@ -116,8 +116,12 @@ class ReducedSolver:
         return Solved.join(parts)
 
     @property
-    def _backend(self) -> Any:
+    def _backend(self) -> Backend:
         return get_backend(self.analysis)
+
+    @property
+    def _in_time(self) -> bool:
+        return BACKENDS[self.analysis.fidelity].in_time
 
     def _solve(self, factor: FactorRecords, known: Known, ridge: float) -> Solved:
         ridges = np.ldexp(ridge * known.counts, -2 * factor.exponent)
@@ -126,7 +130,7 @@ class ReducedSolver:
         group = _Group(factor, reduced, ridge * known.counts.astype(float))
         solved = self._run(group, np.flatnonzero(~reduced.left))
         lost = reduced.left.copy()
-        if self.analysis.fidelity == "dc":
+        if not self._in_time:
             lost |= ~solved.measured.settled
         for number in np.flatnonzero(lost).tolist():
             own = known.part(number, number + 1)
@@ -161,10 +165,10 @@ class ReducedSolver:
     ) -> tuple[Measurement, Doubles]:
         """Run some regressions in given ranges; return what was measured, and output currents."""
         batch, drive = group.batch(rows), group.drive(rows, volts)
-        if self.analysis.fidelity == "dc":
-            prepared: Any = SingleRests(batch, group.reduced.answers[rows] > 0)
+        if self._in_time:
+            prepared: Any = self._backend.prepare(batch)
         else:
-            prepared = self._backend.prepare(batch)
+            prepared = SingleRests(batch, group.reduced.answers[rows] > 0)
         (response,) = prepared.run(drive)
         measured = measure(batch, response, drive, self.analysis)
         exact = response.exact
