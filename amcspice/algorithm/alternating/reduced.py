@@ -121,7 +121,7 @@ class ReducedSolver:
 
     @property
     def _in_time(self) -> bool:
-        return BACKENDS[self.analysis.fidelity].in_time
+        return bool(BACKENDS[self.analysis.fidelity].in_time)
 
     def _solve(self, factor: FactorRecords, known: Known, ridge: float) -> Solved:
         ridges = np.ldexp(ridge * known.counts, -2 * factor.exponent)
