@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import sweep_points
 
+from amcspice import cluster as cluster_of_tasks
 from amcspice.errors import AmcspiceError, InputError
 from amcspice.sweep.execute import cluster as dask_cluster
 from amcspice.sweep.execute.cluster import Dask
@@ -187,7 +188,7 @@ def test_a_cluster_without_workers_is_not_waited_for_forever(store, tmp_path, mo
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(dask_cluster, "CONNECT_PATIENCE", 1.0)
+    monkeypatch.setattr(cluster_of_tasks, "CONNECT_PATIENCE", 1.0)
     for address in ("tcp://127.0.0.1:9", "nonsense://x"):
         with pytest.raises(InputError, match="no Dask scheduler answers"):
             Dask(sweep_points.trivial, address)

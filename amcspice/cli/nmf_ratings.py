@@ -33,7 +33,7 @@ from amcspice.workload.factorise_ratings import (
     factorise_ratings,
     rating_regressions,
 )
-from amcspice.workload.ratings import Ratings, read_ratings
+from amcspice.workload.ratings import Ratings, RatingTable, read_ratings
 
 __all__ = ["ratings"]
 
@@ -62,6 +62,22 @@ FILES = (
     help="Lowest and highest rating; others are refused [default: those of TRAIN].",
 )  # fmt: skip
 @names_option
+@click.option(
+    "--executor", type=click.Choice(["local", "dask"]),
+    help="Share regressions out over processes here, or over a Dask cluster, block by block, with "
+    "ratings and factors in files; a folder of ratings always is.",
+)  # fmt: skip
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Of the Dask cluster, such as tcp://host:8786."
+)
+@click.option(
+    "--blocks", default=64, show_default=True, type=click.IntRange(min=1),
+    help="Tasks of a half-step that is shared out; changes no result.",
+)  # fmt: skip
+@click.option(
+    "--sample", default=2000, show_default=True, type=click.IntRange(min=0),
+    help="Regressions of a half-step that are run in time where all others are shared out at dc.",
+)  # fmt: skip
 @iteration_options(iterations=8, tolerance=0.0)
 @shared_options
 def ratings(
@@ -70,6 +86,10 @@ def ratings(
     rank: int,
     scale: tuple[float, float] | None,
     names: tuple[str, ...],
+    executor: str | None,
+    scheduler: str | None,
+    blocks: int,
+    sample: int,
     iterations: int,
     tolerance: float,
     folder: ResultFolder,
@@ -79,7 +99,8 @@ def ratings(
 ) -> None:
     """Factorise the ratings in TRAIN: lines of user, item, rating[, time], or MatrixMarket.
 
-    A header says which column is which; quotes, semicolons and gzip are fine.
+    A header says which column is which; quotes, semicolons and gzip are fine.  TRAIN may be a
+    folder of stored ratings, too.
     What was not rated is left out of every regression.  The ridge (default here: 0.1) counts
     for each rating of a regression.  Predictions are clipped to the scale; users and items that
     TRAIN does not hold are predicted by damped means.
@@ -90,6 +111,18 @@ def ratings(
     started = time.perf_counter()
     if scale is not None and not 0 <= scale[0] < scale[1]:
         raise InputError(f"--scale {scale[0]:g} {scale[1]:g}: must be 0 <= LOW < HIGH")
+    if train.is_dir() or executor is not None or scheduler is not None:
+        from amcspice.cli.nmf_stored import Sharing, factorise_folder
+
+        sharing = Sharing(executor or "local", scheduler, blocks, sample)
+        if not 0 <= tolerance < 1:
+            raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
+        factorise_folder(
+            train, _tables(train, test, scale, names), rank=rank, iterations=iterations,
+            tolerance=tolerance, scale=scale, folder=folder, technology=technology,
+            predict_range=predict_range, settings=settings, sharing=sharing,
+        )  # fmt: skip
+        return
     table = read_ratings(train, scale, names=names)
     held_out = None if test is None else read_ratings(test, scale, like=table)
     trained = Ratings.of(table, scale)
@@ -136,6 +169,21 @@ def ratings(
     verification = result.factorisation.verification
     print_table(metrics, path, verification, stderr=str(settings.json) == "-")
     settings.confirm(verification)
+
+
+def _tables(
+    train: Path, test: Path | None, scale: tuple[float, float] | None, names: tuple[str, ...]
+) -> tuple[Ratings, RatingTable | None] | None:
+    """Return what files hold; None of a folder, which holds everything."""
+    if train.is_dir():
+        if test is not None or names:
+            raise InputError(
+                "--test and --names are not for a folder of ratings, which holds what is held out"
+            )
+        return None
+    table = read_ratings(train, scale, names=names)
+    held_out = None if test is None else read_ratings(test, scale, like=table)
+    return Ratings.of(table, scale), held_out
 
 
 def _check(trained: Ratings, rank: int, tolerance: float) -> None:

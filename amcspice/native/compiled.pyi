@@ -96,6 +96,61 @@ def find_rests(
     at_rest: _Marks,
 ) -> None: ...
 
+# amcspice/engine/dc/single.cpp
+def find_single_rests(
+    conductance: _Doubles,
+    into: _Doubles,
+    gain: _Doubles,
+    offset: _Doubles,
+    hold: _Doubles,
+    lowest: _Doubles,
+    highest: _Doubles,
+    rout: float,
+    knee: float,
+    input: float,
+    numbers: tuple[int, int, int, int, int, int, int],
+    codes: NDArray[np.uint8],
+    sources: _Doubles,
+    held: _Doubles,
+    voltages: _Doubles,
+    at_rest: _Marks,
+) -> None: ...
+
+# amcspice/algorithm/alternating/selected_rows.cpp
+def reduce_rows(
+    records: _Doubles,
+    n: int,
+    starts: _Integers,
+    indices: _Integers,
+    values: _Doubles,
+    ridges: _Doubles,
+    conductance: _Doubles,
+    into: _Doubles,
+    figures: _Doubles,
+    answers: _Doubles,
+    left: _Marks,
+) -> None: ...
+def solve_known(
+    matrix: _Doubles,
+    n: int,
+    starts: _Integers,
+    indices: _Integers,
+    values: _Doubles,
+    ridges: _Doubles,
+    answers: _Doubles,
+    left: _Marks,
+) -> None: ...
+def squared_errors(
+    factor: _Doubles,
+    starts: _Integers,
+    indices: _Integers,
+    values: _Doubles,
+    solutions: _Doubles,
+    lowest: float,
+    highest: float,
+    errors: _Doubles,
+) -> None: ...
+
 # amcspice/engine/behavioural/kernel/trajectories_binding.cpp
 class Trajectories:
     def __init__(

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "native/arrays.hpp"
+#include "problem/pivoting.hpp"
 
 namespace amc {
 namespace {
@@ -38,42 +39,7 @@ constexpr double TIED = 1e-9;
 // Smallest pivot, as for CONDITION, of columns that are independent without a closer look.
 constexpr double INDEPENDENT = 1e-10;
 
-// Rows of a matrix that count, ascending.
-struct Rows {
-  Matrix matrix;
-  const std::int64_t *index;
-  std::size_t count;
-
-  const double *operator[](std::size_t i) const { return matrix[index[i]]; }
-};
-
-// The Gram matrix of some rows, with ridge, and the lengths of its columns.
-class Gram {
- public:
-  explicit Gram(std::size_t n)
-      : n(n), sizes(n), members(n), values(n * n), factor(n * n) {}
-
-  void accumulate(const Rows &rows, double ridge);
-
-  // Eliminate the variables that are members; tell whether no pivot was too small over its
-  // diagonal entry.
-  bool eliminate(double smallest);
-
-  // Solve the system that `eliminate` has prepared, in place.
-  void substitute(double *part) const;
-
-  const double *operator[](std::size_t j) const { return &values[j * n]; }
-
-  const std::size_t n;
-  std::vector<double> sizes;
-  std::vector<std::size_t> members;  // the first `count` are variables to solve for
-  std::size_t count = 0;
-
- private:
-  std::vector<double> values;
-  // U with L U = Gram and L_ba = U_ab / U_aa; on its diagonal are the reciprocals.
-  std::vector<double> factor;
-};
+}  // namespace
 
 void Gram::accumulate(const Rows &rows, double ridge) {
   std::fill(values.begin(), values.end(), 0.0);
@@ -98,6 +64,15 @@ void Gram::accumulate(const Rows &rows, double ridge) {
       for (std::size_t k = 0; k < n; ++k) sums[k] += row[j] * row[k];
     }
   }
+  regularise(ridge);
+}
+
+void Gram::take(const double *sums, double ridge) {
+  std::copy_n(sums, n * n, values.begin());
+  regularise(ridge);
+}
+
+void Gram::regularise(double ridge) {
   for (std::size_t j = 0; j < n; ++j) {
     values[j * n + j] += ridge;
     sizes[j] = std::sqrt(values[j * n + j]);
@@ -138,9 +113,7 @@ void Gram::substitute(double *__restrict part) const {
   }
 }
 
-struct Penalty {
-  double ridge, lasso;
-};
+namespace {
 
 // Fill in the negative gradient at x, from the residual of the matrix itself.
 void descend(const Rows &rows, const double *vector, const double *x, std::size_t n,
@@ -154,42 +127,32 @@ void descend(const Rows &rows, const double *vector, const double *x, std::size_
   }
 }
 
-// Regressions one after the other, in the same memory.
-class Solver {
- public:
-  explicit Solver(std::size_t n)
-      : gram(n), n_(n), linear_(n), slack_(n), slope_(n), part_(n), passive_(n) {}
+}  // namespace
 
-  // Solve one regression into x, which is zero before; tell whether that went well.
-  bool solve(const Rows &rows, const double *vector, Penalty penalty, double *__restrict x);
-
-  Gram gram;
-
- private:
-  void begin(const Rows &rows, const double *vector, double lasso);
-  bool correct(const Rows &rows, const double *vector, Penalty penalty, double *x);
-  bool pivot();
-  bool try_passive();
-  bool is_wrong(std::size_t j) const {
-    return passive_[j] ? slope_[j] < 0 : slope_[j] > slack_[j];
-  }
-
-  std::size_t n_;
-  // Negative gradient at zero, and how much of it is rounding.
-  std::vector<double> linear_, slack_;
-  // Negative gradient, of passive variables the value; the solution of these alone.
-  std::vector<double> slope_, part_;
-  std::vector<std::uint8_t> passive_;
-};
-
-bool Solver::solve(const Rows &rows, const double *vector, Penalty penalty, double *__restrict x) {
+bool Pivoting::solve(const Rows &rows, const double *vector, Penalty penalty,
+                     double *__restrict x) {
   begin(rows, vector, penalty.lasso);
-  if (!pivot()) return false;
-  for (std::size_t a = 0; a < gram.count; ++a) x[gram.members[a]] = part_[a];
-  return correct(rows, vector, penalty, x);
+  if (!answer(x)) return false;
+  descend(rows, vector, x, n_, penalty, slope_.data());
+  return correct(slope_.data(), x);
 }
 
-void Solver::begin(const Rows &rows, const double *vector, double lasso) {
+bool Pivoting::solve_sums(const double *products, double length, Penalty penalty,
+                          double *__restrict x) {
+  for (std::size_t j = 0; j < n_; ++j) {
+    linear_[j] = products[j] - penalty.lasso;
+    slack_[j] = ROUNDING * gram.sizes[j] * length;
+  }
+  return answer(x);
+}
+
+bool Pivoting::answer(double *x) {
+  if (!pivot()) return false;
+  for (std::size_t a = 0; a < gram.count; ++a) x[gram.members[a]] = part_[a];
+  return true;
+}
+
+void Pivoting::begin(const Rows &rows, const double *vector, double lasso) {
   double *__restrict linear = linear_.data();
   double length = 0.0;
   for (std::size_t j = 0; j < n_; ++j) linear[j] = -lasso;
@@ -201,10 +164,7 @@ void Solver::begin(const Rows &rows, const double *vector, double lasso) {
   for (std::size_t j = 0; j < n_; ++j) slack_[j] = ROUNDING * gram.sizes[j] * length;
 }
 
-// Correct an answer once with the residual of the matrix itself; tell whether it is optimal.
-bool Solver::correct(const Rows &rows, const double *vector, Penalty penalty, double *x) {
-  double *__restrict slope = slope_.data();
-  descend(rows, vector, x, n_, penalty, slope);
+bool Pivoting::correct(double *__restrict slope, double *__restrict x) {
   for (std::size_t a = 0; a < gram.count; ++a) part_[a] = slope[gram.members[a]];
   gram.substitute(part_.data());
   for (std::size_t a = 0; a < gram.count; ++a) {
@@ -222,7 +182,7 @@ bool Solver::correct(const Rows &rows, const double *vector, Penalty penalty, do
 
 // Find the passive set and its solution; false if the Gram matrix is ill-conditioned or there is
 // no end.
-bool Solver::pivot() {
+bool Pivoting::pivot() {
   for (std::size_t j = 0; j < n_; ++j) {  // what the first exchange makes of x = 0
     passive_[j] = linear_[j] > slack_[j];
   }
@@ -252,7 +212,7 @@ bool Solver::pivot() {
 }
 
 // Solve for the passive variables and fill in the slopes; false if they are nearly dependent.
-bool Solver::try_passive() {
+bool Pivoting::try_passive() {
   double *__restrict slope = slope_.data();
   gram.count = 0;
   for (std::size_t j = 0; j < n_; ++j) {
@@ -274,6 +234,8 @@ bool Solver::try_passive() {
   return true;
 }
 
+namespace {
+
 using Doubles = Input<double, 2>;
 using Integers = Input<std::int64_t, 1>;
 using Solutions = nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
@@ -284,7 +246,7 @@ void solve_shared(const Doubles &matrix, const Integers &rows, const Doubles &ve
                   double ridge, double lasso, const Solutions &solutions, const Marks &left) {
   const std::size_t n = matrix.shape(1);
   const Rows every{view(matrix), rows.data(), rows.shape(0)};
-  Solver solver(n);
+  Pivoting solver(n);
   solver.gram.accumulate(every, ridge);
   for (std::size_t k = 0; k < vectors.shape(0); ++k) {
     double *x = solutions.data() + k * n;
@@ -296,7 +258,7 @@ void solve_rows(const Doubles &matrix, const Integers &starts, const Integers &i
                 const Input<double, 1> &values, const Input<double, 1> &ridges, double lasso,
                 const Solutions &solutions, const Marks &left) {
   const std::size_t n = matrix.shape(1);
-  Solver solver(n);
+  Pivoting solver(n);
   for (std::size_t k = 0; k < solutions.shape(0); ++k) {
     const std::int64_t first = starts.data()[k], last = starts.data()[k + 1];
     const Rows rows{view(matrix), indices.data() + first, std::size_t(last - first)};

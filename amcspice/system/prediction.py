@@ -73,7 +73,10 @@ class Prediction:
 
     def volts(self, vectors: Array) -> Array:
         """Return the volts per unit of each right-hand side (K, m), shape (K,)."""
-        size = np.sqrt(np.einsum("km,km->k", vectors, vectors))
+        return self.volts_of(np.sqrt(np.einsum("km,km->k", vectors, vectors)))
+
+    def volts_of(self, size: Array) -> Array:
+        """Return the volts per unit of right-hand sides by their lengths, shape (K,)."""
         needed = np.maximum(self.by_size * size, self.least)
         return 1 / np.where(needed > 0, needed, 1.0)
 

@@ -1,12 +1,12 @@
 """Ratings on disk, by user and by item, for tables that do not fit into memory.
 
-A folder holds both orders as compressed sparse rows in NumPy files, which are mapped into memory:
-a half-step reads them batch after batch, and what was read can be dropped again.
+A folder holds both orders as compressed sparse rows in NumPy files: a half-step reads them batch
+after batch, and what was read can be dropped again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,13 @@ from numpy.typing import NDArray
 
 from amcspice.errors import InputError
 
-__all__ = ["open_rating_store", "write_rating_store"]
+__all__ = ["ORDERS", "open_rating_store", "write_rating_store"]
 
 PARTS = ("data", "indices", "indptr")
 ORDERS = ("by_user", "by_item")
+
+SHARE = 1 << 23
+"""Ratings that are put in order of items at a time."""
 
 
 def write_rating_store(
@@ -32,8 +35,7 @@ def write_rating_store(
     folder : Path
         Exists.
     blocks : iterable of csr_array, shape (k, n)
-        Rows of consecutive users.  It is gone through twice: give a sequence, or an object that
-        can be iterated anew.
+        Rows of consecutive users, gone through once.
     shape : tuple of int
         Users and items.
 
@@ -44,53 +46,112 @@ def write_rating_store(
     """
     users, items = shape
     per_user, per_item = np.zeros(users, np.int64), np.zeros(items, np.int64)
+    target = folder / ORDERS[0]
+    target.mkdir(exist_ok=True)
+    loose = {name: target / f"{name}.part" for name in ("data", "indices")}
+    index = np.int32 if max(users, items) < 2**31 else np.int64
     first = 0
-    for block in blocks:
-        last = first + block.shape[0]
-        if last > users or block.shape[1] != items:
-            raise InputError(f"a block of shape {block.shape} does not fit into {shape} ratings")
-        per_user[first:last] = np.diff(block.indptr)
-        per_item += np.bincount(block.indices, minlength=items)
-        first = last
-    if first != users:
-        raise InputError(f"the blocks hold {first} users, not {users}")
-    by_user = _create(folder / ORDERS[0], per_user)
-    by_item = _create(folder / ORDERS[1], per_item)
-    place = by_item["indptr"][:-1].astype(np.int64)
-    first = at = 0
-    for block in blocks:
-        end = at + block.nnz
-        by_user["data"][at:end], by_user["indices"][at:end] = block.data, block.indices
-        rows = first + np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
-        # Users of one item follow one another, so each item's share keeps their order.
-        order = np.argsort(block.indices, kind="stable")
-        counts = np.bincount(block.indices, minlength=items)
-        within = np.arange(block.nnz) - np.repeat(np.cumsum(counts) - counts, counts)
-        target = np.repeat(place, counts) + within
-        by_item["data"][target], by_item["indices"][target] = block.data[order], rows[order]
+    try:
+        with loose["data"].open("wb") as data, loose["indices"].open("wb") as indices:
+            for block in blocks:
+                last = first + block.shape[0]
+                if last > users or block.shape[1] != items:
+                    raise InputError(
+                        f"a block of shape {block.shape} does not fit into {shape} ratings"
+                    )
+                per_user[first:last] = np.diff(block.indptr)
+                per_item += np.bincount(block.indices, minlength=items)
+                np.asarray(block.data, np.float32).tofile(data)
+                np.asarray(block.indices, index).tofile(indices)
+                first = last
+        if first != users:
+            raise InputError(f"the blocks hold {first} users, not {users}")
+        _write(target / "data.npy", np.float32, int(per_user.sum()), _pieces(loose["data"], 4))
+        size = np.dtype(index).itemsize
+        _write(target / "indices.npy", index, int(per_user.sum()), _pieces(loose["indices"], size))
+    finally:
+        for path in loose.values():
+            path.unlink(missing_ok=True)
+    _write_starts(target, per_user)
+    _write_by_item(folder, per_user, per_item)
+
+
+def _write_by_item(folder: Path, per_user: NDArray[np.int64], per_item: NDArray[np.int64]) -> None:
+    """Write the other order: some items after others, each time through all users."""
+    target = folder / ORDERS[1]
+    target.mkdir(exist_ok=True)
+    kind = np.load(folder / ORDERS[0] / "indices.npy", mmap_mode="r").dtype
+    starts, total = np.concatenate([[0], np.cumsum(per_item)]), int(per_item.sum())
+    with (target / "data.npy").open("wb") as data, (target / "indices.npy").open("wb") as indices:
+        _write_header(data, np.float32, total)
+        _write_header(indices, kind, total)
+        first = 0
+        while first < len(per_item):
+            last = int(np.searchsorted(starts, starts[first] + SHARE, side="right")) - 1
+            last = min(max(last, first + 1), len(per_item))
+            values, users = _of_items(folder, per_user, starts, first, last)
+            values.tofile(data)
+            users.astype(kind).tofile(indices)
+            first = last
+    _write_starts(target, per_item)
+
+
+def _of_items(
+    folder: Path, per_user: NDArray[np.int64], starts: NDArray[np.int64], first: int, last: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return ratings and users of some items, item after item; users of one item ascend."""
+    count = int(starts[last] - starts[first])
+    values, users = np.empty(count, np.float32), np.empty(count, np.int64)
+    place = starts[first:last] - starts[first]
+    edges = np.concatenate([[0], np.cumsum(per_user)])
+    source = folder / ORDERS[0]
+    begin = 0
+    while begin < len(per_user):
+        end = int(np.searchsorted(edges, edges[begin] + SHARE, side="right")) - 1
+        end = min(max(end, begin + 1), len(per_user))
+        # Mapped anew each time, so that what was read may go.
+        data, indices = (
+            np.load(source / f"{name}.npy", mmap_mode="r")[edges[begin] : edges[end]]
+            for name in ("data", "indices")
+        )
+        chosen = np.flatnonzero((indices >= first) & (indices < last))
+        items = indices[chosen] - first
+        owners = np.repeat(np.arange(begin, end), per_user[begin:end])[chosen]
+        order = np.argsort(items, kind="stable")
+        counts = np.bincount(items, minlength=last - first)
+        within = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts)
+        at = np.repeat(place, counts) + within
+        values[at], users[at] = data[chosen[order]], owners[order]
         place += counts
-        first, at = first + block.shape[0], end
-    for part in (*by_user.values(), *by_item.values()):
-        part.flush()
+        begin = end
+    return values, users
 
 
-def _create(folder: Path, counts: NDArray[np.int64]) -> dict[str, Any]:
-    """Create the files of one order; ``indptr`` is complete, the rest is to be filled in."""
-    folder.mkdir(exist_ok=True)
+def _pieces(path: Path, size: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the bytes of a file, a bounded number at a time."""
+    with path.open("rb") as stream:
+        while len(piece := np.fromfile(stream, np.uint8, SHARE * size)):
+            yield piece
+
+
+def _write(path: Path, kind: Any, count: int, pieces: Iterable[NDArray[Any]]) -> None:
+    with path.open("wb") as stream:
+        _write_header(stream, kind, count)
+        for piece in pieces:
+            piece.tofile(stream)
+
+
+def _write_header(stream: Any, kind: Any, count: int) -> None:
+    descr = np.lib.format.dtype_to_descr(np.dtype(kind))
+    header = {"descr": descr, "fortran_order": False, "shape": (count,)}
+    np.lib.format.write_array_header_1_0(stream, header)
+
+
+def _write_starts(folder: Path, counts: NDArray[np.int64]) -> None:
     total = int(counts.sum())
     index = np.int32 if max(total, len(counts)) < 2**31 else np.int64
-    sizes = {
-        "data": (np.float32, total),
-        "indices": (index, total),
-        "indptr": (index, len(counts) + 1),
-    }
-    files = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype=kind, shape=(size,))
-        for name, (kind, size) in sizes.items()
-    }
-    files["indptr"][0] = 0
-    files["indptr"][1:] = np.cumsum(counts)
-    return files
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(index)
+    _write(folder / "indptr.npy", index, len(starts), [starts])
 
 
 def open_rating_store(folder: Path) -> tuple[scipy.sparse.csr_array, scipy.sparse.csr_array]:

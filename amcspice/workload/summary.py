@@ -12,7 +12,7 @@ from amcspice.algorithm import Factorisation, Iteration
 from amcspice.engine import BACKENDS
 from amcspice.system import Cost, Ledger, Technology, Work, digital_peer
 
-__all__ = ["History", "history", "summarise"]
+__all__ = ["History", "history", "regression_figures", "summarise"]
 
 Values = NDArray[np.float64]
 History = tuple[Values, Values]
@@ -70,6 +70,14 @@ def summarise(
         limit of an amplifier spoils; ``below_floor``, those whose outputs all stand at a floor
         above ground, which times and energies leave out.
     """
+    return {
+        **regression_figures(factorisations, fidelity),
+        **_account(factorisations, fidelity, technology),
+    }
+
+
+def regression_figures(factorisations: Sequence[Factorisation], fidelity: str) -> dict[str, Any]:
+    """Return what is known of single regressions; see `summarise`."""
     steps = [step for item in factorisations for step in item.history]
     regressions = sum(step.regressions for step in steps)
     below_floor = sum(step.below_floor for step in steps)
@@ -95,7 +103,6 @@ def summarise(
             "median": _reduce(np.median, steps, "error_median"),
             "max": _reduce(np.max, steps, "error_max"),
         },
-        **_account(factorisations, fidelity, technology),
     }
 
 

@@ -29,7 +29,15 @@ from amcspice.simulation import Run
 from amcspice.system.ledger import Activity, Ledger
 from amcspice.system.prediction import Prediction
 
-__all__ = ["FACTOR", "DigitalFactor", "ProgrammedFactor", "Selected", "check_selection", "read_out"]
+__all__ = [
+    "FACTOR",
+    "DigitalFactor",
+    "ProgrammedFactor",
+    "Selected",
+    "check_selection",
+    "read_out",
+    "rows_of",
+]
 
 Lines = NDArray[np.intp]
 
@@ -194,11 +202,19 @@ def read_out(circuit: Circuit, run: Run) -> Array:
     What an offset, or a drop over the output resistance, leaves there is no component: taken
     for one, it would be scaled up to the full range in the next half-step.
     """
-    solutions: Array = np.maximum(run.measurement.solution, 0.0)
     if not BACKENDS[run.fidelity].simulates:
-        return solutions
-    volts = solutions / circuit.mapping.column_scale * run.volts_per_unit
-    return np.where(volts < RESOLUTION * circuit.opamp.highest_output, 0.0, solutions)
+        return np.maximum(run.measurement.solution, 0.0)
+    return rows_of(circuit, run.measurement.solution, run.volts_per_unit)
+
+
+def rows_of(circuit: Circuit, solutions: Array, volts_per_unit: float | Array) -> Array:
+    """Return rows of a factor (K, n) for solutions that were simulated; see `read_out`.
+
+    A range is that of all, or has a row for each, shape (K, 1).
+    """
+    rows: Array = np.maximum(solutions, 0.0)
+    volts = rows / circuit.mapping.column_scale * volts_per_unit
+    return np.where(volts < RESOLUTION * circuit.opamp.highest_output, 0.0, rows)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,6 @@ import concurrent.futures
 import contextlib
 import importlib
 import itertools
-import logging
 import multiprocessing.util
 import queue
 import threading
@@ -18,6 +17,7 @@ import time
 import uuid
 from typing import Any
 
+from amcspice.cluster import WORKERS_WANTED, connect
 from amcspice.errors import AmcspiceError, InputError
 from amcspice.sweep.execute.executors import (
     BatchResult,
@@ -31,12 +31,6 @@ from amcspice.sweep.execute.worker import Function
 from amcspice.sweep.outcome import surroundings
 
 __all__ = ["Dask", "run_in_process"]
-
-CONNECT_PATIENCE = 10.0
-"""Seconds to wait for a scheduler."""
-
-WORKERS_WANTED = 60.0
-"""Seconds to wait for the first worker of a cluster."""
 
 COUNT_EVERY = 1.0
 """Seconds between questions how large a cluster is."""
@@ -62,24 +56,8 @@ class Dask:
     """
 
     def __init__(self, function: Function, scheduler: str) -> None:
-        try:
-            distributed: Any = importlib.import_module("distributed")
-        except ImportError:
-            raise InputError(
-                "dask is not installed: pip install 'amcspice[dask]', here and on the workers"
-            ) from None
         self._function, self._scheduler = function, scheduler
-        try:
-            self._client: Any = distributed.Client(
-                scheduler, timeout=CONNECT_PATIENCE, set_as_default=False
-            )
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"no Dask scheduler answers at {scheduler} ({error}): start one with "
-                "dask scheduler, and workers with dask worker ADDRESS"
-            ) from None
-        for name in ("distributed", "distributed.client"):  # what matters is said by our errors
-            logging.getLogger(name).setLevel(logging.CRITICAL)
+        self._client: Any = connect(scheduler)
         self._names = (f"amcspice-{uuid.uuid4()}-{number}" for number in itertools.count())
         self._futures: dict[str, tuple[PointBatch, Any]] = {}
         self._results: queue.SimpleQueue[str] = queue.SimpleQueue()

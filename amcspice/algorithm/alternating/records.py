@@ -1,0 +1,237 @@
+"""A programmed factor as records: what its arrays hold, row after row, in memory or in a file.
+
+A record is all that a regression needs of a row (`amcspice.algorithm.alternating.selected_rows`),
+so whoever solves some regressions maps the file and reads the rows that they select.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from amcspice.algorithm.alternating.selected_rows import LOT, record_width
+from amcspice.algorithm.alternating.selection import FACTOR, Lines, ProgrammedFactor
+from amcspice.circuit import CompactGINV
+from amcspice.circuit.base import Array
+from amcspice.device import Wire
+from amcspice.engine import Analysis
+from amcspice.errors import InputError, UnsupportedError
+from amcspice.files import replacing
+from amcspice.problem import make_circuit
+from amcspice.system.ledger import Activity
+
+__all__ = ["FactorRecords", "refuse_unrecorded"]
+
+ROWS_AT_ONCE = 1 << 14
+"""Rows that are made into records at a time."""
+
+S, INVERSE, NOMINAL_INVERSE, COMPENSATION = range(4)
+"""Numbers of the last lot of a record."""
+
+FIDELITIES = ("dc", "behavioural")
+
+
+@dataclass(frozen=True, eq=False)
+class FactorRecords:
+    """A factor in the arrays of a compact circuit.
+
+    Parameters
+    ----------
+    circuit : CompactGINV
+        One row of it, which has all that rows have in common.
+    programmed : ProgrammedFactor
+        Without its circuit.
+    exponent : int
+        Matrices stand in records over two to this power, so that no square is lost.
+    records : ndarray, shape (m, record_width(n)), or Path
+        Or the ``.npy`` file that holds them.
+    """
+
+    circuit: CompactGINV
+    programmed: ProgrammedFactor
+    exponent: int
+    records: Array | Path
+
+    @classmethod
+    def of(cls, programmed: ProgrammedFactor, path: Path | None = None) -> FactorRecords:
+        """Make records of a programmed factor.
+
+        Parameters
+        ----------
+        programmed : ProgrammedFactor
+            In a circuit that `refuse_unrecorded` lets pass.
+        path : Path, optional
+            File that they are written to, a part after the other; None: they stay in memory.
+        """
+        circuit = programmed.circuit
+        assert isinstance(circuit, CompactGINV)
+        # The row with the largest entry: every circuit needs one.
+        row = int(circuit.matrix.max(axis=1).argmax())
+        exponent = int(np.frexp(circuit.matrix.max())[1])
+        parts = _records(circuit, exponent)
+        records: Array | Path
+        if path is None:
+            records = np.concatenate(list(parts))
+        else:
+            records = path
+            shape = (len(circuit.matrix), record_width(circuit.matrix.shape[1]))
+            _write(path, shape, parts)
+        # It is never simulated: regressions bring a ridge of their own.
+        one = circuit.select([row], ridge=1.0)
+        return cls(one, dataclasses.replace(programmed, circuit=None), exponent, records)
+
+    @classmethod
+    def program(
+        cls,
+        factor: Array,
+        cycle: int,
+        circuit: str | None,
+        parameters: Mapping[str, Any],
+        path: Path | None = None,
+    ) -> FactorRecords | None:
+        """Program a factor; see `ProgrammedFactor.of`, and `FactorRecords.of`.
+
+        The circuit of the whole is never wired up.
+
+        Returns
+        -------
+        FactorRecords or None
+            None if there is no entry.
+        """
+        columns = np.flatnonzero(factor.any(axis=0))
+        if not columns.size:
+            return None
+        options = {"scaling": "columns", "cycle": cycle, **parameters}
+        made = make_circuit("nnls", factor[:, columns], circuit=circuit, **options)
+        records = cls.of(ProgrammedFactor(made, columns, factor.shape[1]), path)
+        pair = records.circuit.arrays
+        activity = dataclasses.replace(
+            Activity.of(FACTOR, "nnls", records.circuit, matrix=cycle % 2),
+            shape=tuple(made.matrix.shape),
+            inputs=len(made.matrix),
+            array_cells=pair.count,
+            word_lines=pair.height,
+        )
+        programmed = dataclasses.replace(records.programmed, activity=activity)
+        return dataclasses.replace(records, programmed=programmed)
+
+    @property
+    def width(self) -> int:
+        """Columns that the arrays hold."""
+        return int(self.circuit.matrix.shape[1])
+
+    @property
+    def array(self) -> Array:
+        """The records; those of a file stay mapped, as long as the next one is not asked for."""
+        return _mapped(self.records) if isinstance(self.records, Path) else self.records
+
+    def part(self, lines: Lines) -> ProgrammedFactor:
+        """Return some word lines, as programmed, for whatever runs them one by one."""
+        records, n, pair = self.array[lines], self.width, self.circuit.pair
+        assert pair is not None
+        width = (record_width(n) - LOT) // 3
+        matrix = np.ldexp(records[:, 2 * width : 2 * width + n], self.exponent)
+        if not matrix.any():
+            return dataclasses.replace(self.programmed, lines=lines)
+        mapping = dataclasses.replace(
+            pair.mapping, target=matrix * pair.mapping.column_scale * pair.mapping.scale
+        )
+        held = dataclasses.replace(
+            pair,
+            mapping=mapping,
+            cells=np.hstack([records[:, :n], records[:, width : width + n]]),
+            compensation=records[:, 3 * width + COMPENSATION],
+            positions=lines,
+        )
+        circuit = dataclasses.replace(self.circuit, matrix=matrix, rows=None, pair=held)
+        return dataclasses.replace(self.programmed, circuit=circuit, lines=lines)
+
+
+def refuse_unrecorded(circuit: Any, analysis: Analysis) -> None:
+    """Refuse circuits whose regressions are not known from sums over rows.
+
+    Parameters
+    ----------
+    circuit : Circuit
+        Such as that of a single row.
+    analysis : Analysis
+
+    Raises
+    ------
+    UnsupportedError
+        That says what stands in the way.
+    """
+    if analysis.fidelity not in FIDELITIES:
+        raise UnsupportedError(
+            f"regressions that are shared out run at {' or '.join(FIDELITIES)}, not "
+            f"{analysis.fidelity}"
+        )
+    obstacle = None
+    if not isinstance(circuit, CompactGINV):
+        obstacle = f"{circuit.name}: use ginv-compact"
+    elif circuit.floor_at_ground or not circuit.non_negative:
+        obstacle = "outputs without hold devices: leave hold as it is"
+    elif circuit.wire != Wire():
+        obstacle = "wires: leave their resistances and capacitances out"
+    elif circuit.lasso:
+        obstacle = "lasso: leave it out"
+    elif circuit.converts:
+        obstacle = "converters: leave dac and adc out"
+    elif not circuit.device.linear:
+        obstacle = "cells that are no constant conductances: use linear ones"
+    if obstacle is not None:
+        raise UnsupportedError(f"regressions that are shared out do not know {obstacle}")
+
+
+def _records(circuit: CompactGINV, exponent: int) -> Iterator[Array]:
+    """Yield the records of a circuit's rows, a bounded number at a time."""
+    pair, n = circuit.arrays, circuit.matrix.shape[1]
+    width = (record_width(n) - LOT) // 3
+    for first in range(0, len(circuit.matrix), ROWS_AT_ONCE):
+        rows = slice(first, first + ROWS_AT_ONCE)
+        cells, compensation = pair.cells[rows], pair.compensation[rows]
+        part = np.zeros((len(cells), record_width(n)))
+        part[:, :n], part[:, width : width + n] = cells[:, :n], cells[:, n:]
+        part[:, 2 * width : 2 * width + n] = np.ldexp(circuit.matrix[rows], -exponent)
+        total = cells.sum(axis=1) + compensation
+        nominal = np.full(len(cells), pair.largest)
+        if not circuit.compensation:
+            own = 2 * pair.mapping.target[rows].sum(axis=1)
+            nominal = np.where(own > 0, own, 1.0)
+        last = part[:, 3 * width :]
+        last[:, S], last[:, COMPENSATION] = total, compensation
+        # Where nothing hangs on a row nothing is known of it.
+        last[:, INVERSE] = 1 / np.where(total > 0, total, np.nan)
+        last[:, NOMINAL_INVERSE] = 1 / nominal
+        yield part
+
+
+def _write(path: Path, shape: tuple[int, int], parts: Iterator[Array]) -> None:
+    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            part.astype("<f8", copy=False).tofile(stream)
+
+
+def _mapped(path: Path) -> Array:
+    try:
+        return _map(path, os.stat(path).st_mtime_ns)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: the programmed factor cannot be read ({error}); every process that solves "
+            "regressions has to see the folder of the run under the same name"
+        ) from None
+
+
+@functools.lru_cache(maxsize=1)
+def _map(path: Path, _changed: int) -> NDArray[np.float64]:
+    return np.asarray(np.load(path, mmap_mode="r"))

@@ -1,0 +1,1 @@
+"""Ratings on disk, and their factorisation shared out over processes and machines."""

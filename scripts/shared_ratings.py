@@ -1,0 +1,155 @@
+"""One iteration on stored ratings, here and on a Dask cluster of two workers on this machine.
+
+Runs `amcspice nmf ratings FOLDER` at dc in one process; on two workers; on two workers in other
+blocks, one of which is killed (SIGKILL) on the way.  Prints what each took, and whether the factors
+are equal to the last bit.  `scripts/rating_shape.py` writes the folder.
+
+    scripts/shared_ratings.py --folder ratings --out runs
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+FIXED = [
+    "--fidelity", "dc", "--gain", "1e4", "--write-noise", "1 %", "--levels", "256",
+]  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", type=Path, required=True, help="of the ratings")
+    parser.add_argument("--out", type=Path, required=True, help="for the runs")
+    parser.add_argument("--iterations", type=int, default=1)
+    parser.add_argument("--rank", type=int, default=8)
+    parser.add_argument("--sample", type=int, default=2000)
+    parser.add_argument("--runs", default="local,dask,killed", help="some of local,dask,killed")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    # Every process works on its own, with one thread.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    for name in options.runs.split(","):
+        print(json.dumps({"run": name, **globals()[f"run_{name}"](options)}), flush=True)
+
+
+def run_local(options: argparse.Namespace) -> dict[str, Any]:
+    return _run(options, "local", "--executor", "local", "--jobs", "1")
+
+
+def run_dask(options: argparse.Namespace) -> dict[str, Any]:
+    with cluster(options.out) as (address, _):
+        return _run(options, "dask", "--executor", "dask", "--scheduler", address)
+
+
+def run_killed(options: argparse.Namespace) -> dict[str, Any]:
+    with cluster(options.out) as (address, worker):
+        killed: list[float] = []
+        checkpoint = options.out / "killed" / "checkpoint"
+        stop = threading.Event()
+        watcher = threading.Thread(target=_kill, args=(worker, checkpoint, killed, stop))
+        watcher.start()
+        made = _run(
+            options, "killed", "--executor", "dask", "--scheduler", address, "--blocks", "23"
+        )
+        stop.set()
+        watcher.join()
+        return {**made, "killed": len(killed)}
+
+
+def _kill(
+    worker: subprocess.Popen[bytes], folder: Path, killed: list[float], stop: threading.Event
+) -> None:
+    """Kill the process that works for a nanny, once the programmed factor lies there."""
+    while not stop.wait(0.05):
+        busy = [child for child in psutil.Process(worker.pid).children(recursive=True)
+                if child.cpu_times().user > 1.0]  # fmt: skip
+        if busy and any(folder.glob("cells-*.npy")):
+            time.sleep(1.0)
+            busy[-1].send_signal(signal.SIGKILL)
+            killed.append(time.monotonic())
+            return
+
+
+def _run(options: argparse.Namespace, name: str, *more: str) -> dict[str, Any]:
+    """Run the command; return its figures, and a hash of the factors."""
+    out = options.out / name
+    command = [
+        str(Path(sys.executable).with_name("amcspice")), "nmf", "ratings", str(options.folder),
+        *FIXED, "--iterations", str(options.iterations), "--rank", str(options.rank),
+        "--sample", str(options.sample), "--out", str(out), "--overwrite", *more,
+    ]  # fmt: skip
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr}")
+    wall, metrics = time.perf_counter() - began, json.loads((out / "metrics.json").read_text())
+    digest = hashlib.sha256()
+    with np.load(out / "factors.npz") as factors:
+        for part in ("W", "H", "digital_W", "digital_H"):
+            digest.update(np.ascontiguousarray(factors[part]).tobytes())
+    halves = metrics["half_steps"]
+    return {
+        "sha256": digest.hexdigest()[:16],
+        "wall_s": wall,
+        "cpu_s": {
+            part: sum(each["cpu_s"][part] for each in halves)
+            for part in ("circuit", "digital", "sample", "here")
+        },
+        "wall_of_half_steps_s": [each["wall_s"]["total"] for each in halves],
+        "memory_of_a_worker_gb": max(each["memory_b"] for each in halves) / 1e9,
+        "memory_here_gb": metrics["provenance"]["memory_b"] / 1e9,
+        "rmse_test": [metrics["rmse_test"], metrics["digital"]["rmse_test"]],
+        "beyond_outputs": [each["output_current_a"]["share_beyond"] for each in halves[-2:]],
+    }
+
+
+@contextlib.contextmanager
+def cluster(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Yield the address of a scheduler with two workers, and the nanny of one of them."""
+    log = folder / "dask.log"
+    log.write_text("")
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(what: str, *more: str) -> subprocess.Popen[bytes]:
+        with log.open("ab") as stream:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.dask_{what}", *more, "--no-dashboard"],
+                stdout=stream, stderr=stream, start_new_session=True,
+            )  # fmt: skip
+        running.append(process)
+        return process
+
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0")
+        address = None
+        while address is None:
+            time.sleep(0.1)
+            address = re.search(r"Scheduler at: +(tcp://\S+)", log.read_text())
+        space = ["--local-directory", str(folder), "--nthreads", "1", "--memory-limit", "2GB"]
+        workers = [start("worker", address[1], *space) for _ in range(2)]
+        yield address[1], workers[0]
+    finally:
+        for process in reversed(running):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()
