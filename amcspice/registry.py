@@ -115,9 +115,7 @@ class Registry(Mapping[str, T]):
         return name in self._built_in or name in self._entries or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:
-        return iter(
-            dict.fromkeys([*self._built_in, *self._entries, *sorted(self._entry_points)])
-        )
+        return iter(dict.fromkeys([*self._built_in, *self._entries, *sorted(self._entry_points)]))
 
     def __len__(self) -> int:
         return len({*self._built_in, *self._entries, *self._entry_points})

@@ -184,7 +184,7 @@ def _write_waveforms(
 
 
 def _show(run: Run) -> None:
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     n, count = run.x.shape
     table = Table(
         title=f"{run.problem} on {run.circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "
