@@ -36,6 +36,9 @@ GZIP = b"\x1f\x8b"
 COPIES = 2
 """Times that what is read must fit into memory: as it is, and as what is made of it."""
 
+SMALL = 1e7
+"""Bytes that a process has which has come as far as reading."""
+
 PART = 1 << 24
 """Bytes that are unpacked at a time."""
 
@@ -205,6 +208,8 @@ def check_memory(size: float, what: str) -> None:
     InputError
         If twice the size is more than the memory that is free.
     """
+    if size < SMALL:
+        return
     import psutil
 
     free = psutil.virtual_memory().available

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -36,6 +37,8 @@ class Registry(Mapping[str, T]):
         The built-in ones.
     check : callable, optional
         Takes an entry; returns what is wrong with it, or None.
+    places : mapping of str to str, optional
+        Built-in ones that are imported when they are used, as ``module:object``.
     doc : str, optional
         Documentation of this registry, in place of that of all.
     """
@@ -46,13 +49,14 @@ class Registry(Mapping[str, T]):
         group: str,
         entries: Mapping[str, T],
         check: Callable[[Any], str | None] | None = None,
+        places: Mapping[str, str] | None = None,
         doc: str | None = None,
     ) -> None:
         self.what, self.group, self._check = what, group, check
         if doc is not None:
             self.__doc__ = inspect.cleandoc(doc)
-        self._entries = dict(entries)
-        self._built_in = tuple(entries)
+        self._entries, self._places = dict(entries), dict(places or {})
+        self._built_in = (*self._entries, *self._places)
         self.revision = 0
         """How often an entry was added."""
 
@@ -66,7 +70,7 @@ class Registry(Mapping[str, T]):
         """
         if not isinstance(name, str) or not name:
             raise InputError(f"{self.what} {name!r}: the name must be a text that is not empty")
-        if name in self._entries or name in self._entry_points:
+        if name in self:
             raise InputError(f"{self.what} {name!r} is there already: choose another name")
         self._entries[name] = self._checked(name, entry)
         self.revision += 1
@@ -94,18 +98,27 @@ class Registry(Mapping[str, T]):
     @property
     def built_in(self) -> list[T]:
         """The entries that are no other package's."""
-        return [self._entries[name] for name in self._built_in]
+        return [self[name] for name in self._built_in]
 
     def __getitem__(self, name: str) -> T:
-        if name not in self._entries:
-            self._entries[name] = self._load(self._entry_points[name])
-        return self._entries[name]
+        if name in self._entries:
+            return self._entries[name]
+        if name in self._places:
+            module, _, attribute = self._places[name].partition(":")
+            entry: T = getattr(importlib.import_module(module), attribute)
+        else:
+            entry = self._load(self._entry_points[name])
+        return self._entries.setdefault(name, entry)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a name; what it stands for is not loaded."""
+        return name in self._built_in or name in self._entries or name in self._entry_points
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._entries, *sorted(self._entry_points)]))
+        return iter(dict.fromkeys([*self._built_in, *self._entries, *sorted(self._entry_points)]))
 
     def __len__(self) -> int:
-        return len(self._entries.keys() | self._entry_points.keys())
+        return len({*self._built_in, *self._entries, *self._entry_points})
 
     def source_hash(self, name: str) -> str | None:
         """Return a hash of what adds a name from outside; None of any other name.

@@ -33,13 +33,42 @@ def test_heavy_packages_are_not_imported():
     assert done.stderr == ""
 
 
-def test_a_command_loads_what_it_uses():
-    unused = ["matplotlib", "skimage", "PIL", "pandas", "scipy.optimize", "scipy.sparse.linalg"]
-    program = f"import sys, amcspice.cli.solve; print([n for n in {unused} if n in sys.modules])"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+UNUSED = {
+    "behavioural": [
+        "matplotlib", "skimage", "PIL", "pandas", "psutil", "PySpice", "numpy.f2py",
+        "scipy.linalg", "scipy.optimize", "scipy.sparse", "amcspice.system.chip", "amcspice.design",
+        "amcspice.sweep", "amcspice.view", "amcspice.programming.verify",
+        "amcspice.algorithm.block_inverse", "amcspice.algorithm.iterations", "amcspice.bench",
+        "amcspice.workload.wireless", "amcspice.workload.training", "amcspice.engine.dc.solver",
+        "amcspice.engine.ngspice.backends", "amcspice.cli.block_options",
+    ],
+    "reduced": [
+        "matplotlib", "skimage", "PIL", "pandas", "psutil", "numpy.f2py", "scipy.optimize",
+        "amcspice.system.chip", "amcspice.design", "amcspice.algorithm.block_inverse",
+        "amcspice.workload.wireless", "amcspice.workload.training", "amcspice.cli.block_options",
+    ],
+}  # fmt: skip
+"""What a single circuit is solved without, by the fidelity."""
+
+
+@pytest.mark.parametrize(
+    "fidelity", ["behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
+)
+def test_a_command_loads_what_it_uses(fidelity, tmp_path):
+    (tmp_path / "A.csv").write_text("2,0.5\n0.5,1\n")
+    (tmp_path / "b.csv").write_text("1\n0.5\n")
+    program = (
+        "import sys; from amcspice.cli import main\n"
+        "try: main()\n"
+        f"finally: print([n for n in {UNUSED[fidelity]} if n in sys.modules], file=sys.stderr)"
     )
-    assert done.stdout.strip() == "[]"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "solve", "nnls", "--matrix", "A.csv", "--rhs", "b.csv",
+         "--hold", "--fidelity", fidelity, "--json", "run.json"],
+        capture_output=True, text=True, cwd=tmp_path, check=True,
+    )  # fmt: skip
+    assert done.stderr.splitlines()[-1] == "[]"
+    assert (tmp_path / "run.json").exists()
 
 
 def test_no_ngspice_is_needed_to_import():

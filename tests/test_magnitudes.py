@@ -13,7 +13,7 @@ from amcspice.cli.solve import solve
 
 OPTIONS = [
     option.opts[0]
-    for option in solve.params
+    for option in solve.complete().params
     if isinstance(option, click.Option) and not option.is_flag
     and not isinstance(option.type, click.Path)
 ]  # fmt: skip

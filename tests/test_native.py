@@ -120,6 +120,19 @@ def test_loading_takes_no_time(measured):
     assert min(seconds) < 0.05
 
 
+def test_functions_of_lapack_are_those_of_scipy_without_the_package_around_them():
+    program = (
+        "import sys; from amcspice.native.offered import offered\n"
+        "lapack, blas = (offered(f'scipy.linalg.cython_{name}') for name in ('lapack', 'blas'))\n"
+        "assert 'scipy.linalg' not in sys.modules\n"
+        "from scipy.linalg import cython_blas, cython_lapack, eigvals\n"
+        "assert lapack['dgeev'] is cython_lapack.__pyx_capi__['dgeev']\n"
+        "assert blas['dgemm'] is cython_blas.__pyx_capi__['dgemm']\n"
+        "assert sorted(eigvals([[2, 1], [1, 2]]).real.round(9)) == [1, 3]\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_the_stub_lists_what_is_there():
     text = (ROOT / "native" / "compiled.pyi").read_text()
     names = set(

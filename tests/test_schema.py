@@ -21,7 +21,7 @@ from amcspice.algorithm import BlockSolver, Slicing
 from amcspice.characterise import Conditions
 from amcspice.circuit import CIRCUITS
 from amcspice.cli.opamp import opamp as opamp_command
-from amcspice.cli.parameter_options import given
+from amcspice.cli.parameter_options import GroupedCommand, given
 from amcspice.cli.program import program
 from amcspice.cli.solve import solve
 from amcspice.device import DEVICES, SwitchingCell, WriteVerify
@@ -52,6 +52,8 @@ def walked():
 
 
 def options_of(command):
+    if isinstance(command, GroupedCommand):
+        command.complete()
     return {name: option for option in command.params for name in option.opts}
 
 
@@ -371,6 +373,7 @@ def test_docstrings_say_what_fields_say():
 def test_options_are_one_list():
     """No command has an option of its own where a parameter of that name is."""
     for command in (solve, program, opamp_command):
+        options_of(command)
         names = [name for option in command.params for name in option.opts]
         assert len(names) == len(set(names))
         assert all(isinstance(option, click.Parameter) for option in command.params)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from amcspice.circuit.base import Array
 from amcspice.device import Hardware
-from amcspice.system import Chip
+
+if TYPE_CHECKING:
+    from amcspice.system import Chip
 
 __all__ = ["Figures", "Point", "System"]
 

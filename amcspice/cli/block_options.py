@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import click
+
 from amcspice.algorithm.block_solver import BlockSolver, ProgrammedBlocks
 from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.cli.common import Settings
@@ -30,8 +32,10 @@ OF_BOTH = tuple(dict.fromkeys((*NAMES, *OF_PRODUCTS)))
 block_options = decorate(parameter_options(PARAMETERS[name] for name in NAMES))
 """Adds the options to a command, which receives them by their names."""
 
-solver_options = decorate(parameter_options(PARAMETERS[name] for name in OF_BOTH))
-"""The same with those of iterations on products."""
+
+def solver_options() -> list[click.Option]:
+    """Return these options with those of iterations on products."""
+    return parameter_options(PARAMETERS[name] for name in OF_BOTH)
 
 
 def blocks_given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,19 +43,20 @@ def blocks_given(options: Mapping[str, Any]) -> dict[str, Any]:
     return given(options, NAMES)
 
 
-def solver_given(
-    problem: str, options: Mapping[str, Any]
-) -> tuple[BlockSolver | ProductSolver | None, dict[str, Any]]:
-    """Return the solver that options ask for, None for a single circuit, and what was given of it.
+def solver_given(problem: str, chosen: Mapping[str, Any]) -> BlockSolver | ProductSolver:
+    """Return the solver that parameters ask for.
+
+    Parameters
+    ----------
+    problem : str
+    chosen : mapping
+        What was given of solvers, at least one.
 
     Raises
     ------
     InputError, UnsupportedError
-        If options do not fit together, or to the problem.
+        If parameters do not fit together, or to the problem.
     """
-    chosen = given(options, OF_BOTH)
-    if not chosen:
-        return None, chosen
     iterates = chosen.get("iterate") is not None
     if not iterates and chosen.get("residual") is not None:
         raise InputError("--residual: of iterations on products; give --iterate, too")
@@ -65,7 +70,7 @@ def solver_given(
             f"--{extra[0].replace('_', '-')}: of blocks and refinement; leave it or --iterate out"
         )
     fields = {name: value for name, value in chosen.items() if name in names}
-    return (ProductSolver(**fields) if iterates else BlockSolver(**fields)), chosen
+    return ProductSolver(**fields) if iterates else BlockSolver(**fields)
 
 
 def make_chip(settings: Settings, watch: Callable[[str], None]) -> Chip:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,7 +34,9 @@ from amcspice.settings.assemble import analysis_of, chip_of, hardware_of, topolo
 from amcspice.settings.table import PARAMETERS
 from amcspice.simulation.solve import PosedProblem, pose
 from amcspice.simulation.verification import FIGURES, Verification, Verify
-from amcspice.system import Chip
+
+if TYPE_CHECKING:
+    from amcspice.system import Chip
 
 __all__ = [
     "SHARED",
@@ -280,7 +282,7 @@ def _verify(count: int, fidelity: str | None, limits: Sequence[str]) -> Verify:
 
 
 def _settings(**values: Any) -> Settings:
-    chosen = given(values)
+    chosen = given(values, [item.name for item in PARAMETERS.of_group(*SHARED)])
     return Settings(
         circuit=chosen.get("circuit"),
         parameters={**hardware_of(chosen).parts(), **topology_options(chosen)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import click
 
@@ -121,13 +121,41 @@ class GroupedCommand(click.Command):
         What its experiment files say as their problem, where no option does.
     several : collection of str
         Parameters of which its options take more than one value, as text.
+    later : callable, optional
+        Returns further options, of programs that take long to import: they join the others once
+        an argument may be one of them, help is asked for or a file is to give options.
     """
 
     def __init__(
-        self, *args: Any, problem: str = "", several: Collection[str] = (), **kwargs: Any
+        self,
+        *args: Any,
+        problem: str = "",
+        several: Collection[str] = (),
+        later: Callable[[], Iterable[click.Option]] | None = None,
+        **kwargs: Any,
     ) -> None:
+        self._later = later
         super().__init__(*args, **kwargs)
         self.problem, self.several = problem, several
+
+    def complete(self) -> Self:
+        """Add the further options, if they are not there yet; return the command."""
+        if self._later is not None:
+            later, self._later = self._later, None
+            self.params += later()
+        return self
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read arguments."""
+        known = {
+            name
+            for option in self.params
+            if not option.is_eager
+            for name in (*option.opts, *option.secondary_opts)
+        }
+        if not known.issuperset(arg.partition("=")[0] for arg in args if arg.startswith("-")):
+            self.complete()
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options first, then the groups."""
@@ -257,11 +285,10 @@ def refuse_overlap(values: Mapping[str, Any]) -> None:
     context = click.get_current_context(silent=True)
     read = [values.get(name) for name in _READ]
     read.append(context.meta.get(CONFIG) if context else None)
-    for name, parameter in PARAMETERS.items():
-        given_files = values.get(name) if parameter.kind == "file" else None
-        for names in given_files if isinstance(given_files, tuple) else [given_files]:
-            if isinstance(names, str):
-                read += named_files(names)
+    for option in context.command.get_params(context) if context else ():
+        if isinstance(option, ParameterOption) and option.parameter.kind == "file":
+            for names in values.get(str(option.name)) or ():
+                read += named_files(names) if isinstance(names, str) else ()
     inputs = {Path(str(name).strip()).resolve() for name in read if name is not None}
     written: set[Path] = set()
     for name in _WRITTEN:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 import amcspice as amc
-from amcspice.algorithm.block_solver import BlockSolver
-from amcspice.cli.block_options import solver_given, solver_options
 from amcspice.cli.common import Settings, shared_options
-from amcspice.cli.error_budget import budget_circuit, budget_program, show_budget
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.problem_input import PROBLEM_NAMES, problem_input, problem_parameters
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
-from amcspice.cli.solve_blocks import solve_blocks
-from amcspice.cli.solve_iterations import solve_iterations
-from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
 from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
@@ -40,8 +33,15 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
 """Right-hand sides and entries of a solution in the table; files hold all of them."""
 
 
+def _of_systems() -> list[click.Option]:
+    from amcspice.cli.block_options import solver_options
+
+    return solver_options()
+
+
 @click.command(
     cls=GroupedCommand,
+    later=_of_systems,
     epilog="Example: amcspice solve nnls --matrix A.csv --rhs B.csv --opamp ad823 "
     "--wire-resistance '1 ohm' --json result.json",
 )
@@ -66,7 +66,6 @@ MOST_ROWS, MOST_ENTRIES = 20, 4
     "...; --plot draws them.",
 )
 @waveform_options
-@solver_options
 @shared_options
 def solve(
     problem: str,
@@ -84,11 +83,14 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     PROBLEMS.choose(problem)
-    solver, of_solver = solver_given(problem, options)
-    if solver is not None:
-        drawn = None if error_budget else plot
-        _check_files({"waveforms": waveforms, "plot": drawn, "trials": trials})
     chosen = given(options, PROBLEM_NAMES)
+    of_system = given(options, [name for name in options if name not in PROBLEM_NAMES])
+    solver = None
+    if of_system:
+        from amcspice.cli.solve_system import choose_solver, solve_system
+
+        drawn = None if error_budget else plot
+        solver = choose_solver(problem, of_system, waveforms=waveforms, plot=drawn, trials=trials)
     check_waveform_targets(waveforms, plot)
     if out is not None:
         _check_solution_file(out, trials)
@@ -107,15 +109,8 @@ def solve(
         )
     if solver is not None:
         settings.check_surroundings()
-        settings.write_config(problem=problem, **chosen, **of_solver)
-        budget = budget_program(solver, A, np.asarray(B), settings) if error_budget else None
-        more = {} if budget is None else {"error_budget": budget.to_json()}
-        if isinstance(solver, BlockSolver):
-            solution = solve_blocks(A, np.asarray(B), solver, settings, more)
-        else:
-            solution = solve_iterations(A, np.asarray(B), solver, settings, more)
-        if budget is not None:
-            show_budget(budget, plot, settings)
+        settings.write_config(problem=problem, **chosen, **of_system)
+        solution = solve_system(solver, A, np.asarray(B), settings, error_budget, plot)
         if out is not None:
             _write_solution(out, solution)
         return
@@ -123,6 +118,8 @@ def solve(
     settings.check_circuit(posed.circuit)
     settings.write_config(problem=problem, **chosen)
     if trials is not None:
+        from amcspice.cli.trials import solve_trials
+
         solve_trials(posed, trials, out, plot, settings)
         return
     vectors = posed.vectors if posed.vectors.ndim == 2 else posed.vectors[:, None]
@@ -146,18 +143,13 @@ def solve(
     _write_waveforms(run, waveforms, None if error_budget else plot, settings)
     content = plain_run(run)
     if error_budget:
+        from amcspice.cli.error_budget import budget_circuit, show_budget
+
         budget = budget_circuit(posed, settings)
         show_budget(budget, plot, settings)
         content["error_budget"] = budget.to_json()
     settings.write_json(content)
     settings.confirm(run.verification)
-
-
-def _check_files(files: Mapping[str, Any]) -> None:
-    """Refuse what a solution in blocks or by iterations does not go with."""
-    named = [f"--{name}" for name, value in files.items() if value is not None]
-    if named:
-        raise UnsupportedError(f"{', '.join(named)}: not of a solution in blocks or by iterations")
 
 
 def _check_solution_file(path: Path, trials: int | None) -> None:
@@ -192,7 +184,7 @@ def _write_waveforms(
 
 
 def _show(run: Run) -> None:
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, emoji=False)
     n, count = run.x.shape
     table = Table(
         title=f"{run.problem} on {run.circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "

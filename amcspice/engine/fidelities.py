@@ -1,4 +1,4 @@
-"""`BACKENDS`: every fidelity by its name; `amcspice.engine.backends` fills in the built-in ones."""
+"""`BACKENDS`: every fidelity by its name."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ BACKENDS: Registry[Any] = Registry(
     "amcspice.backends",
     {},
     _fault,
+    places={
+        "flat": "amcspice.engine.ngspice.backends:Flat",
+        "reduced": "amcspice.engine.ngspice.backends:Reduced",
+        "behavioural": "amcspice.engine.behavioural.backend:Behavioural",
+        "dc": "amcspice.engine.dc.backend:DC",
+        "ideal": "amcspice.engine.ideal:Ideal",
+    },
     doc="""Every fidelity by its name, a mapping to subclasses of `Backend`.
 
     Examples

@@ -9,7 +9,7 @@ namespace amc {
 template <class Function>
 Function *offered(const char *module, const char *name) {
   const nanobind::object capsule =
-      nanobind::module_::import_(module).attr("__pyx_capi__")[name];
+      nanobind::module_::import_("amcspice.native.offered").attr("offered")(module)[name];
   return reinterpret_cast<Function *>(
       PyCapsule_GetPointer(capsule.ptr(), PyCapsule_GetName(capsule.ptr())));
 }

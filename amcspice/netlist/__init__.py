@@ -1,22 +1,5 @@
 """Deck text: elements, amplifiers, noise sources, PySpice export and decks that stand alone."""
 
-from amcspice.netlist.deck import Deck, write_deck
-from amcspice.netlist.pyspice import to_pyspice
-from amcspice.netlist.testbench import (
-    PortNetwork,
-    Stimulus,
-    Testbench,
-    Transient,
-    make_testbench,
-)
+import lazy_loader
 
-__all__ = [
-    "Deck",
-    "PortNetwork",
-    "Stimulus",
-    "Testbench",
-    "Transient",
-    "make_testbench",
-    "to_pyspice",
-    "write_deck",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

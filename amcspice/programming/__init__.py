@@ -1,7 +1,5 @@
 """Programming arrays pulse by pulse: write-verify of 1T1R cells in ngspice."""
 
-from amcspice.programming.result import Programmed
-from amcspice.programming.statistics import WriteStatistics
-from amcspice.programming.verify import write_verify
+import lazy_loader
 
-__all__ = ["Programmed", "WriteStatistics", "write_verify"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amcspice.circuit.options import topology_parameters
 from amcspice.device import (
@@ -28,7 +28,9 @@ from amcspice.files import file_stamp
 from amcspice.schema import Parameter, Scalar, field_parameters
 from amcspice.settings.own_cells import own_cells
 from amcspice.settings.table import PARAMETERS
-from amcspice.system import Chip
+
+if TYPE_CHECKING:
+    from amcspice.system import Chip
 
 __all__ = [
     "analysis_of",
@@ -186,6 +188,8 @@ def chip_of(hardware: Hardware, analysis: Analysis, given: Values, **more: Any) 
     InputError
         If ``cycle`` is there: a chip counts its writings itself.
     """
+    from amcspice.system import Chip  # here: a single circuit does not wait for it
+
     if given.get("cycle"):
         raise InputError("cycle: a chip counts its writings itself")
     fields = {name: value for name, value in vars(analysis).items() if name != "range"}

@@ -6,19 +6,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amcspice.algorithm.block_solver import BlockForecast, BlockSolver
-from amcspice.algorithm.iterations.product_solver import ProductSolver
-from amcspice.algorithm.low_rank import LowRankStudy
 from amcspice.algorithm.system import System
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS, Problem
 from amcspice.registry import Registry
 from amcspice.schema import Parameter, field_parameters
-from amcspice.workload.training.study import Training
-from amcspice.workload.wireless.estimation import EstimationStudy
-from amcspice.workload.wireless.latency import LatencyStudy
-from amcspice.workload.wireless.ofdm import OfdmStudy
-from amcspice.workload.wireless.study import BitErrorStudy
 
 __all__ = ["SYSTEMS", "asked_problem", "choose_system", "system_fields"]
 
@@ -36,21 +28,19 @@ def _fault(entry: Any) -> str | None:
 SYSTEMS: Registry[type[System]] = Registry(
     "system",
     "amcspice.systems",
-    {
-        system.name: system
-        for system in (
-            BlockSolver,
-            BlockForecast,
-            ProductSolver,
-            LowRankStudy,
-            BitErrorStudy,
-            LatencyStudy,
-            OfdmStudy,
-            EstimationStudy,
-            Training,
-        )
-    },
+    {},
     _fault,
+    places={
+        "inv": "amcspice.algorithm.block_solver:BlockSolver",
+        "forecast": "amcspice.algorithm.block_solver:BlockForecast",
+        "iterate": "amcspice.algorithm.iterations.product_solver:ProductSolver",
+        "lowrank": "amcspice.algorithm.low_rank.study:LowRankStudy",
+        "ber": "amcspice.workload.wireless.study:BitErrorStudy",
+        "latency": "amcspice.workload.wireless.latency:LatencyStudy",
+        "ofdm": "amcspice.workload.wireless.ofdm:OfdmStudy",
+        "estimate": "amcspice.workload.wireless.estimation:EstimationStudy",
+        "train": "amcspice.workload.training.study:Training",
+    },
 )
 """Every system by the name that it has as a problem of sweeps."""
 

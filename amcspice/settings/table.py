@@ -7,7 +7,7 @@ ranges, help and defaults from here, and nothing else has a list of its own.
 from __future__ import annotations
 
 import functools
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from dataclasses import replace
 from typing import Any
 
@@ -31,17 +31,8 @@ from amcspice.settings.systems import SYSTEMS, system_fields
 
 __all__ = ["GROUPS", "PARAMETERS", "convert", "of_commands"]
 
-GROUPS = (
-    "problem",
-    "circuit",
-    "device",
-    "wires",
-    "amplifier",
-    "converters",
-    "run",
-    "chip",
-    "system",
-)
+OF_CIRCUITS = ("problem", "circuit", "device", "wires", "amplifier", "converters", "run", "chip")
+GROUPS = (*OF_CIRCUITS, "system")
 """What parameters belong to, in the order in which they are shown."""
 
 _REGISTRIES: Mapping[str, Any] = {
@@ -51,10 +42,15 @@ _REGISTRIES: Mapping[str, Any] = {
 
 
 class _Table(Mapping[str, Parameter]):
-    """Every parameter by its name, those of other packages as well."""
+    """Every parameter by its name, those of other packages as well.
+
+    Systems are programs of their own, which take long to import: they are looked at where a name
+    is no other's, or where all names are asked for.
+    """
 
     def __getitem__(self, name: str) -> Parameter:
-        return _table()[name]
+        of_circuits = _of_circuits(_revision())
+        return of_circuits[name] if name in of_circuits else _table()[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(_table())
@@ -63,7 +59,7 @@ class _Table(Mapping[str, Parameter]):
         return len(_table())
 
     def __contains__(self, name: object) -> bool:
-        return name in _table()
+        return name in _of_circuits(_revision()) or name in _table()
 
     def items(self) -> ItemsView[str, Parameter]:
         """Return names and parameters; as `values` without a look at the registries for each."""
@@ -85,7 +81,8 @@ class _Table(Mapping[str, Parameter]):
 
     def of_group(self, *groups: str) -> list[Parameter]:
         """Return the parameters of some groups, in order."""
-        return [parameter for parameter in self.values() if parameter.group in groups]
+        table = _table() if "system" in groups else _of_circuits(_revision())
+        return [parameter for parameter in table.values() if parameter.group in groups]
 
 
 PARAMETERS = _Table()
@@ -126,14 +123,25 @@ def _table() -> dict[str, Parameter]:
 
 @functools.lru_cache(maxsize=1)
 def _table_at(_revision: int) -> dict[str, Parameter]:
-    table: dict[str, Parameter] = {}
-    for parameter in _all():
+    of_systems = (each for system in SYSTEMS.values() for each in system_fields(system))
+    return _joined(_of_circuits(_revision), of_systems)
+
+
+@functools.lru_cache(maxsize=1)
+def _of_circuits(_revision: int) -> dict[str, Parameter]:
+    """Return the table without the parameters of systems."""
+    return _joined({}, _all_of_circuits())
+
+
+def _joined(known: Mapping[str, Parameter], more: Iterable[Parameter]) -> dict[str, Parameter]:
+    table = dict(known)
+    for parameter in more:
         _add(table, parameter)
     by_group = {group: [p for p in table.values() if p.group == group] for group in GROUPS}
     return {parameter.name: parameter for group in GROUPS for parameter in by_group[group]}
 
 
-def _all() -> Iterator[Parameter]:
+def _all_of_circuits() -> Iterator[Parameter]:
     for parameter in field_parameters(ProblemSettings, "problem"):
         yield _with_choices(parameter)
     yield from field_parameters(RunSettings, "run")
@@ -148,8 +156,6 @@ def _all() -> Iterator[Parameter]:
     for parameter in field_parameters(Analysis, "run"):
         yield _with_words(parameter)
     yield from field_parameters(ChipSettings, "chip")
-    for system in SYSTEMS.values():
-        yield from system_fields(system)
 
 
 _GROUP_OF = {"circuit": "circuit", "device": "device", "opamp": "amplifier"}

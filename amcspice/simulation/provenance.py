@@ -9,6 +9,9 @@ import time
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+import scipy
+
 from amcspice.circuit import Circuit
 from amcspice.device import OpAmp
 from amcspice.engine import Analysis, Installation, Origin, find_installation, get_backend
@@ -57,8 +60,8 @@ def versions(ngspice: Installation | None = None) -> dict[str, Any]:
         "amcspice": _version("amcspice"),
         "ngspice": ngspice.version if ngspice else None,
         "python": platform.python_version(),
-        "numpy": _version("numpy"),
-        "scipy": _version("scipy"),
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
     }
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import scipy.linalg
+import scipy
 from threadpoolctl import threadpool_limits
 
 from amcspice.errors import InputError

@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Annotated, ClassVar
 
 import numpy as np
-import scipy.linalg
+import scipy
 from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic

@@ -1,8 +1,5 @@
 """The rest (equilibrium) that a circuit's behavioural equations come to, without time."""
 
-from __future__ import annotations
+import lazy_loader
 
-from amcspice.engine.dc.rest import Rest
-from amcspice.engine.dc.solver import RestSolver
-
-__all__ = ["Rest", "RestSolver"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
