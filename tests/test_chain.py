@@ -183,5 +183,10 @@ def test_command(tmp_path):
     assert content["median_s"] <= content["largest_s"]
     assert [row["fits"] for row in content["updates"]] == [True, False]
     assert run("mimo", "latency", "--speeds", "fast").exit_code == 2
+    short = run(
+        "mimo", "latency", "--users", "2", "--antennas", "8", "--channels", "1", "--window", "0.1ns"
+    )
+    assert short.exit_code == 1
+    assert "note: 8 of 8 vectors did not settle" in short.stderr
     refused(run("mimo", "latency", "--ageing-evm", "300 %", "--antennas", "1000"), "less than")
     refused(run("mimo", "latency", "--users", "4", "--antennas", "4"), "fewer users")

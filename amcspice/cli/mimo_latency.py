@@ -72,7 +72,7 @@ def latency(
     """Let a chain of circuits settle, for many channels, and count what writing them takes.
 
     Behaviourally unless --fidelity says otherwise.  The first vector of a channel starts from rest,
-    the others follow each other.
+    the others follow each other.  Ends with 1 if one of them does not settle.
     """
     chosen = given(options, FIELDS)
     study = LatencyStudy(**{FIELDS[name]: value for name, value in chosen.items()})
@@ -108,6 +108,8 @@ def latency(
     if verification is not None and str(settings.json) != "-":
         click.echo(str(verification))
     settings.confirm(verification)
+    if np.isnan(made.settling).any():
+        click.get_current_context().exit(1)
 
 
 def _speeds(text: str) -> list[float]:
