@@ -198,7 +198,8 @@ def refuse_active(model: CellModel, states: Array, ramp: Ramp) -> None:
         at, k = np.unravel_index(int(np.argmin(power)), power.shape)
         raise InputError(
             f"{_where(model)} is not passive: at {model.state} = {states[k]:g} and "
-            f"{ramp.voltage[at]:.3g} V it gives {-power[at, k]:.3g} W"
+            f"{ramp.voltage[at]:.3g} V it gives {-power[at, k]:.3g} W; a time constant of a "
+            "nanosecond or more inside the cell looks the same"
         )
 
 

@@ -119,10 +119,14 @@ def cells_beyond(circuit: Circuit, voltage: Array, cell: Array) -> tuple[str, ..
     worst = int(np.argmax(np.nan_to_num(voltage)))
     if voltage[worst] > curve.reach:
         at, names = int(cell[worst]), network.names
+        there = "beyond, they go on as their tangents"
+        if circuit.device.live:
+            there = (
+                "what sub-circuits do beyond was not foretold when ranges and states were chosen"
+            )
         said.append(
             f"cell {names[a[at]]}-{names[b[at]]} sees {voltage[worst]:.3g} V (right-hand side "
-            f"{worst}), but curves are known up to {curve.reach:g} V: beyond, they go on as their "
-            "tangents"
+            f"{worst}), but curves are known up to {curve.reach:g} V: {there}"
         )
     outside = curve.outside(conductance, ROUNDING)
     if outside.any():
