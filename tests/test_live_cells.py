@@ -191,6 +191,15 @@ def test_cells_that_switch_are_told_of_and_not_hidden_by_a_smaller_range():
     assert "change of a conductance, largest" in str(run)
 
 
+def test_live_cells_beyond_what_was_measured_have_no_tangents():
+    model = amc.CellModel(file=models_folder() / "memristor.lib", name="amc_memristor")
+    device = measured_cell(model, 0.3, g_min=7e-6, cell_mode="live")
+    A, b = np.array([[1.0, 0.3], [0.2, 0.8]]), [0.5, 0.4]
+    run = amc.solve("inv", A, b, device=device, fidelity="flat", read_voltage=0.5)
+    assert any("sub-circuits do beyond was not foretold" in said for said in run.cautions)
+    assert not any("tangents" in said for said in run.cautions)
+
+
 def test_drift_is_said_and_kept(tmp_path):
     A, b = np.array([[1.0, 0.3], [0.2, 0.8]]), np.array([[1.0, 0.1], [0.5, 0.1]])
     cells = live("amc_yakopcic")
