@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 import amcspice as amc
 from amcspice.bench.problems import regressions, scipy_nnls
 from amcspice.bench.row import Row
-from amcspice.bench.timing import side_by_side
+from amcspice.bench.timing import on_processor, side_by_side
 
 __all__ = ["compare", "rows"]
 
@@ -40,22 +41,24 @@ def compare(n: int, count: int, engines: Sequence[str], *, quick: bool = False) 
     matrix, b = regressions(ROWS * n, n, count)
     circuit = amc.CompactGINV(matrix, constraint=amc.NonNegative(hold=True))
 
-    def side(engine: str) -> Callable[[], amc.Run]:
+    def solved(engine: str) -> Callable[[], Any]:
         return lambda: amc.simulate(circuit, b, fidelity=engine, keep_waveforms=False)
 
-    sides = {engine: side(engine) for engine in engines}
+    sides = {engine: solved(engine) for engine in engines}
     for warm_up in sides.values():
         warm_up()
-    measured = side_by_side({**sides, PEER: lambda: scipy_nnls(matrix, b)}, quick=quick)
+    sides[PEER] = lambda: scipy_nnls(matrix, b)
+    measured = side_by_side({name: on_processor(side) for name, side in sides.items()}, quick=quick)
     expected = measured[PEER].answer
     for engine in engines:
         yield Row.of(
             NAME,
-            f"{count} nnls regressions {ROWS * n} x {n}",
+            f"{count} nnls regressions {ROWS * n} x {n}, {engine}",
             measured,
             ours=engine,
             peer=PEER,
             deviation=float(np.abs(measured[engine].answer.x - expected).max() / expected.max()),
             tolerance=TOLERANCE,
+            note="processor time",
             size=float(n),
         )

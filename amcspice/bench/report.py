@@ -146,7 +146,7 @@ def _circumstances(rows: Sequence[Row]) -> str:
     cores = sorted({row.cores for row in rows})
     sizes = f"{SMALL}; " if any(row.quick for row in rows) else ""
     return (
-        f"Medians of interleaved runs in one go (number of runs in brackets); {sizes}"
+        f"Medians of interleaved runs, a benchmark in one go (number of runs in brackets); {sizes}"
         f"{'/'.join(map(str, cores))} cores, one thread a process; {', '.join(versions)}."
     )
 

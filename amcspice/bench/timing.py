@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import Any
 
 import numpy as np
@@ -66,28 +66,30 @@ class Measured:
 
 
 def on_processor(side: Callable[[], Any]) -> Callable[[], Timed]:
-    """Return a side that measures its processor time, which other programs hardly change."""
+    """Return a side that measures its processor time, which other programs hardly change.
 
-    def timed() -> Timed:
-        started = time.process_time()
-        answer = side()
-        return Timed(answer, time.process_time() - started)
-
-    return timed
+    Processes that it runs to their end are counted as well.
+    """
+    return _timed(side, RUSAGE_SELF, RUSAGE_CHILDREN)
 
 
 def of_commands(side: Callable[[], Any]) -> Callable[[], Timed]:
-    """Return a side that measures the processor time of the processes which it runs to their end.
+    """Return a side that measures the processor time of the processes that it runs to their end.
 
-    What they run in turn is counted as well.
+    Those that these run are counted as well, and what is done here is not.
     """
+    return _timed(side, RUSAGE_CHILDREN)
+
+
+def _timed(side: Callable[[], Any], *of: int) -> Callable[[], Timed]:
+    def spent() -> float:
+        usages = [getrusage(who) for who in of]
+        return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
     def timed() -> Timed:
-        before = os.times()
+        before = spent()
         answer = side()
-        after = os.times()
-        user = after.children_user - before.children_user
-        return Timed(answer, user + after.children_system - before.children_system)
+        return Timed(answer, spent() - before)
 
     return timed
 
