@@ -24,8 +24,10 @@ from amcspice.bench import (
     alternating,
     behavioural,
     choose,
+    commands,
     crossbar,
     digital,
+    engines,
     growth,
     jobs,
     markdown,
@@ -141,7 +143,18 @@ def test_ratio_is_peer_over_ours():
     assert FULL.ratio == pytest.approx(30)
     assert ABSENT.ratio is None
     assert "wanted" not in sentence(FULL)
-    assert "(wanted: 15)" in sentence(dataclasses.replace(FULL, peer_s=1.0))
+    assert "(wanted: ratio at least 15)" in sentence(dataclasses.replace(FULL, peer_s=1.0))
+
+
+def test_a_limit_names_its_figure_and_says_that_it_is_missed():
+    assert (FULL.limit, FULL.missed) == ("ratio at least 15", False)
+    late = dataclasses.replace(FULL, wanted_ratio=None, wanted_s=0.09)
+    assert (late.limit, late.missed) == ("at most 0.09 s", True)
+    assert "| at most 0.09 s: missed |" in markdown([late])
+    assert not dataclasses.replace(late, ours_s=0.09).missed
+    assert not dataclasses.replace(late, ours_s=None).missed
+    assert not dataclasses.replace(FULL, peer_s=None).missed
+    assert (ABSENT.limit, ABSENT.missed) == ("", False)
 
 
 def test_csv_round_trip(tmp_path):
@@ -320,6 +333,52 @@ def test_behavioural(monkeypatch):
     assert behavioural.compare(6, 3, 10, quick=True).status == "ok"
 
 
+@pytest.mark.ngspice
+def test_engines():
+    (flat, dc) = engines.compare(3, 2, ["flat", "dc"], quick=True)
+    assert [(row.status, row.ours, row.size) for row in (flat, dc)] == [
+        ("ok", "flat", 3.0), ("ok", "dc", 3.0),
+    ]  # fmt: skip
+    assert flat.peer_s == dc.peer_s
+    assert set(engines.LARGEST) < set(amc.BACKENDS)
+
+
+def test_commands_are_processes_of_their_own(monkeypatch):
+    spent = []
+
+    def counted(side):
+        def timed():
+            spent.append(timing.of_commands(side)())
+            return spent[-1]
+
+        return timed
+
+    monkeypatch.setattr(commands, "of_commands", counted)
+    monkeypatch.setattr(timing, "QUICK_REPEATS", 1)
+    row = commands.compare_regressions(6, 3, 4, quick=True)
+    assert row.status == "ok", row
+    assert row.ours_s == spent[0].seconds > 0.05  # no process imports numpy in less
+
+
+@pytest.mark.ngspice
+@pytest.mark.slow
+def test_commands_from_a_cold_start(monkeypatch):
+    monkeypatch.setattr(timing, "QUICK_REPEATS", 1)
+    for row in (commands.compare_small(quick=True), commands.compare_start(quick=True)):
+        assert row.status == "ok", row
+        assert row.ratio > 0
+    ratings = commands.compare_ratings(20, 30, 200, fidelity="dc", quick=True)
+    assert ratings.status == "ok", ratings
+    assert ratings.wanted_s is None
+
+
+def test_a_command_that_fails_is_told(tmp_path):
+    with pytest.raises(
+        amc.SimulationError, match="amcspice solve ended with exit code 2: amcspice: "
+    ):
+        commands._command(tmp_path, "solve", "nnls")()
+
+
 def test_digital(monkeypatch):
     """Every side has the same answers, or stops at the first iteration that is as good."""
     for name, value in (("QUICK_COUNT", 20), ("QUICK_RATINGS", (40, 60, 800))):
@@ -426,9 +485,12 @@ def test_growth_plot(tmp_path):
 def test_short_table_has_the_headlines():
     text = markdown([FULL, ABSENT, dataclasses.replace(ABSENT, headline=True, case="9 x 9")])
     lines = text.splitlines()
-    assert lines[2] == "| two arrays, a \\| b | rows 0.1 s (5) | LU 3 s (1) | 30 | 1e-12 |"
+    assert (
+        lines[2]
+        == "| two arrays, a \\| b | rows 0.1 s (5) | LU 3 s (1) | 30 | ratio at least 15 | 1e-12 |"
+    )
     assert "8 x 8" not in text
-    assert "| 9 x 9 |  | badcrossbar | not run: gone |  |" in text
+    assert "| 9 x 9 |  | badcrossbar | not run: gone |  |  |" in text
     assert "Python 3, amcspice 0" in lines[-1]
     assert "small sizes" not in text
 

@@ -8,7 +8,7 @@ import re
 import pytest
 from cli_helpers import files, refused, run
 
-from amcspice.bench import COMPARISONS, Comparison, Row, read_rows
+from amcspice.bench import COMPARISONS, Comparison, Row, read_rows, write_rows
 
 POINTS = [
     Row(
@@ -128,6 +128,20 @@ def test_interrupt_before_the_first_row_leaves_the_old_file(fake, tmp_path):
     target.write_text("old")
     assert run("bench", "--only", "fake", "--out", target).exit_code == 130
     assert target.read_text() == "old"
+
+
+def test_rows_of_other_benchmarks_stay_where_they_are_merged(fake, tmp_path):
+    fake(*POINTS)
+    target = tmp_path / "results.csv"
+    other = Row(comparison="reduction", case="kept", status="not run", note="not now")
+    write_rows(target, [Row(comparison="fake", case="old"), other])
+    assert run("bench", "--only", "fake", "--out", target, "--merge").exit_code == 0
+    assert [row.case for row in read_rows(target)] == ["kept", "size 1", "size 2"]
+    assert run("bench", "--only", "fake", "--out", target).exit_code == 0
+    assert [row.case for row in read_rows(target)] == ["size 1", "size 2"]
+    target.write_text("no results")
+    refused(run("bench", "--only", "fake", "--out", target, "--merge"), "the columns are not those")
+    refused(run("bench", "--only", "fake", "--merge"), "--merge: of the file that --out names")
 
 
 def test_bad_input(tmp_path, fake):

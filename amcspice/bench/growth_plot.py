@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator
 
 from amcspice.bench.report import Series
 from amcspice.errors import InputError
-from amcspice.view.style import COLOURS, DASHES, MARKERS, styled
+from amcspice.view.style import COLOURS, DASHES, MARKERS, legend, styled
 
 __all__ = ["growth"]
 
@@ -35,7 +35,7 @@ def growth(series: Sequence[Series]) -> Figure:
     names = list(dict.fromkeys(side_series.comparison for side_series in series))
     if not names:
         raise InputError("there is no growth series to draw")
-    figure = Figure(figsize=(4.2 * len(names), 3.8), layout="constrained")
+    figure = Figure(figsize=(4.2 * len(names), 4.2), layout="constrained")
     for name, axis in zip(names, figure.subplots(1, len(names), squeeze=False)[0], strict=True):
         members = [side_series for side_series in series if side_series.comparison == name]
         for index, side_series in enumerate(members):
@@ -57,9 +57,9 @@ def growth(series: Sequence[Series]) -> Figure:
         axis.set_xlabel(members[0].axis)
         axis.set_ylabel("median time (s)")
         sizes = sorted({size for side_series in members for size in side_series.sizes})
-        axis.set_xticks(sizes, [f"{size:g}" for size in sizes], rotation=45)
+        axis.set_xticks(sizes, [f"{size:g}" for size in sizes])
         axis.minorticks_off()
         axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
         axis.yaxis.set_major_formatter("{x:g}")
-        axis.legend(loc="upper left")
+    legend(figure, place="under each", columns=1)
     return figure

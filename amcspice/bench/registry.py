@@ -10,8 +10,10 @@ from importlib import metadata
 
 from amcspice.bench import (
     behavioural,
+    commands,
     crossbar,
     digital,
+    engines,
     jobs,
     picture,
     reduction,
@@ -93,6 +95,19 @@ COMPARISONS: dict[str, Comparison] = {
             "rests of many right-hand sides: dc backend, numpy.linalg.solve and scipy's nnls",
             rest.rows,
             ("scipy",),
+        ),
+        Comparison(
+            engines.NAME,
+            "nnls regressions over their size: every fidelity, loop over scipy.optimize.nnls",
+            engines.rows,
+            ("ngspice", "scipy"),
+            "unknowns",
+        ),
+        Comparison(
+            commands.NAME,
+            "whole commands from a cold start: amcspice solve, nmf ratings, programs with scipy",
+            commands.rows,
+            ("ngspice", "scipy"),
         ),
         Comparison(
             reference.NAME,

@@ -11,7 +11,7 @@ import numpy as np
 from amcspice.bench.registry import COMPARISONS
 from amcspice.bench.row import Row
 
-__all__ = ["Series", "growth", "markdown", "sentence"]
+__all__ = ["Series", "growth", "limit_of", "markdown", "sentence"]
 
 SMALL = "small sizes (`--quick`)"
 
@@ -83,8 +83,8 @@ def sentence(row: Row) -> str:
     text += ": " + " against ".join(time for time in times if time)
     if row.ratio is not None:
         text += f", ratio {_ratio(row)}"
-    if row.wanted_ratio is not None and row.ratio is not None and row.ratio < row.wanted_ratio:
-        text += f" (wanted: {row.wanted_ratio:g})"
+    if row.missed:
+        text += f" (wanted: {row.limit})"
     text += f", deviation {row.deviation:.0e}"
     if row.note:
         text += f" ({row.note})"
@@ -103,7 +103,7 @@ def markdown(rows: Sequence[Row], *, everything: bool = False) -> str:
         All rows with spreads, tolerances and notes, and the exponents; otherwise the headlines.
     """
     table_rows = [row for row in rows if everything or row.headline]
-    head = ["problem", "amcspice", "peer", "peer / amcspice", "deviation"]
+    head = ["problem", "amcspice", "peer", "peer / amcspice", "limit", "deviation"]
     if everything:
         head += ["tolerance", "spread", "note"]
     lines = [head, ["---"] * len(head), *(_cells(row, everything) for row in table_rows)]
@@ -119,11 +119,16 @@ def _cells(row: Row, everything: bool) -> list[str]:
     outcome = _ratio(row) if row.status == "ok" else row.status
     if row.status in ("not run", "failed") and not everything:
         outcome += f": {row.note}"
-    cells = [row.case, ours, peer, outcome, _number(row.deviation)]
+    cells = [row.case, ours, peer, outcome, limit_of(row), _number(row.deviation)]
     if everything:
         spreads = [s for s in (row.ours_spread, row.peer_spread) if s is not None]
         cells += [_number(row.tolerance), ", ".join(f"{s:.0%}" for s in spreads), row.note]
     return [cell.replace("|", "\\|") for cell in cells]
+
+
+def limit_of(row: Row) -> str:
+    """Return which figure of a row is held to what, and whether it is missed."""
+    return f"{row.limit}: missed" if row.missed else row.limit
 
 
 def _exponents(rows: Sequence[Row]) -> str:
@@ -141,7 +146,7 @@ def _circumstances(rows: Sequence[Row]) -> str:
     cores = sorted({row.cores for row in rows})
     sizes = f"{SMALL}; " if any(row.quick for row in rows) else ""
     return (
-        f"Medians of interleaved runs in one go (number of runs in brackets); {sizes}"
+        f"Medians of interleaved runs, a benchmark in one go (number of runs in brackets); {sizes}"
         f"{'/'.join(map(str, cores))} cores, one thread a process; {', '.join(versions)}."
     )
 

@@ -41,6 +41,8 @@ class Row:
     ours_runs, peer_runs : int
     wanted_ratio : float, optional
         What the ratio should not fall below at this size; falling below is no error.
+    wanted_s : float, optional
+        What ours should not take longer than [s]; longer is no error.
     deviation : float, optional
         Between the answers, as a fraction of full scale unless the note says otherwise.
     tolerance : float, optional
@@ -71,6 +73,7 @@ class Row:
     peer_spread: float | None = None
     peer_runs: int = 0
     wanted_ratio: float | None = None
+    wanted_s: float | None = None
     deviation: float | None = None
     tolerance: float | None = None
     status: Status = "ok"
@@ -87,6 +90,24 @@ class Row:
         if self.ours_s is None or self.peer_s is None:
             return None
         return self.peer_s / self.ours_s
+
+    @property
+    def limit(self) -> str:
+        """Which figure is held to what, in words; empty if none is."""
+        limits = []
+        if self.wanted_ratio is not None:
+            limits.append(f"ratio at least {self.wanted_ratio:.3g}")
+        if self.wanted_s is not None:
+            limits.append(f"at most {self.wanted_s:g} s")
+        return ", ".join(limits)
+
+    @property
+    def missed(self) -> bool:
+        """Whether a figure is beyond its limit."""
+        wanted, seconds = self.wanted_ratio, self.wanted_s
+        falls_short = wanted is not None and self.ratio is not None and self.ratio < wanted
+        too_long = seconds is not None and self.ours_s is not None and self.ours_s > seconds
+        return falls_short or too_long
 
     @property
     def wrong(self) -> bool:

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from amcspice.bench import COMPARISONS, Comparison, Row, choose, growth, measure, sentence
-from amcspice.bench.row import write_rows
+from amcspice.bench.report import limit_of
+from amcspice.bench.row import read_rows, write_rows
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
 from amcspice.errors import InputError
@@ -42,6 +43,9 @@ _WIDTH = 160
     metavar="FILE",
     help="Draw the growth series: .svg, .png or .pdf.",
 )
+@click.option(
+    "--merge", is_flag=True, help="Rows of other benchmarks that stand in FILE of --out stay there."
+)
 @click.option("--list", "show_list", is_flag=True, help="List the benchmarks and stop.")
 @json_option
 @debug_option
@@ -50,6 +54,7 @@ def bench(
     names: tuple[str, ...],
     out: Path | None,
     plot: Path | None,
+    merge: bool,
     show_list: bool,
     json_file: Path | None,
 ) -> int:
@@ -64,10 +69,13 @@ def bench(
             click.echo(f"{comparison.name:16}{comparison.summary}")
         return 0
     _check(comparisons, out, plot, json_file)
+    if merge and out is None:
+        raise InputError("--merge: of the file that --out names, which is not given")
+    before = read_rows(out) if merge and out is not None and out.exists() else []
     if quick:
         click.echo("note: --quick measures small sizes: its ratios are smaller too", err=True)
     rows: list[Row] = []
-    with _kept(rows, out):
+    with _kept(rows, out, before):
         for comparison in comparisons:
             click.echo(f"{comparison.name}: {comparison.summary}", err=True)
             for row in measure(comparison, quick=quick):
@@ -98,13 +106,16 @@ def _check(
 
 
 @contextmanager
-def _kept(rows: list[Row], out: Path | None) -> Iterator[None]:
-    """Write the rows at the end of the block, however it ends."""
+def _kept(rows: list[Row], out: Path | None, before: Sequence[Row]) -> Iterator[None]:
+    """Write the rows at the end of the block, however it ends, in the place of those before."""
     try:
         yield
     finally:
         if out is not None and rows:
-            write_rows(out, rows)
+            measured = {row.comparison for row in rows}
+            every = [*(row for row in before if row.comparison not in measured), *rows]
+            order = list(COMPARISONS)
+            write_rows(out, sorted(every, key=lambda row: order.index(row.comparison)))
             click.echo(f"{len(rows)} rows written to {out}", err=True)
 
 
@@ -113,7 +124,7 @@ def _show(rows: Sequence[Row], quick: bool) -> None:
     table = Table(title="small sizes (--quick)" if quick else None, box=SIMPLE)
     for name in ("problem", "peer"):
         table.add_column(name)
-    for name in ("amcspice, s", "peer, s", "ratio", "deviation"):
+    for name in ("amcspice, s", "peer, s", "ratio", "limit", "deviation"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
@@ -121,6 +132,7 @@ def _show(rows: Sequence[Row], quick: bool) -> None:
             row.peer,
             *("" if value is None else f"{value:.3g}" for value in (row.ours_s, row.peer_s)),
             row.status if row.status != "ok" else "" if row.ratio is None else f"{row.ratio:.3g}",
+            limit_of(row),
             "" if row.deviation is None else f"{row.deviation:.0e}",
         )
     console.print(table)

@@ -160,7 +160,7 @@ class GroupedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the command's own options first, then the groups."""
         records: dict[str, list[tuple[str, str]]] = {"": []}
-        for parameter in self.get_params(ctx):
+        for parameter in self.complete().get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
                 records.setdefault(getattr(parameter, "group", ""), []).append(record)
