@@ -14,7 +14,7 @@ import numpy as np
 from update_readme import fill, table
 
 import amcspice as amc
-from amcspice.engine import LinearModel
+from amcspice.engine import Decks, LinearModel
 from amcspice.reduction import reduce_to_ports
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "fidelities.md"
@@ -49,8 +49,10 @@ def unknowns(circuit):
     """Return what each fidelity solves for."""
     model = reduce_to_ports(circuit.schematic)
     states = len(LinearModel.of(circuit, model).state)
-    nodes = len(circuit.schematic.network) - 1
-    return [f"{nodes} nodes", f"{len(model.nodes)} ports", f"{states} states",
+    nodes, ports = len(circuit.schematic.network) - 1, len(model.nodes)
+    held = Decks(circuit, model).nodes
+    reduced = f"{ports} ports" if held == ports else f"{held} of {ports} ports"
+    return [f"{nodes} nodes", reduced, f"{states} states",
             f"{circuit.amplifier_count} stages", f"{circuit.matrix.shape[1]} entries"]  # fmt: skip
 
 

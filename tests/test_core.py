@@ -270,9 +270,9 @@ def test_switches_turn_where_elements_bend():
         circuit, _ = make(name, columns=1)
         currents = np.zeros((1, len(circuit.schematic.injected)))
         texts.append(decks_of(circuit).write(currents, np.array([1e-6]), transient).text)
-    assert "Sh_x0 c0 y_x0 c0 y_x0 hold_x\n" in texts[0]
+    assert "Sh_x0 c0 y_x0 c0 y_x0 pull_x\n" in texts[0]
     assert "Sa_x0 a_x0 0 0 y_x0 tie_x\n" in texts[0]
     assert "V_x floor_x 0 0.02\n" in texts[1]
-    assert "Sc_x0 i_x0 floor_x floor_x i_x0 stop_x\n" in texts[1]
+    assert "Sc_x0 i_x0 floor_x floor_x i_x0 pull_x\n" in texts[1]
     assert "Sa_x0 a_x0 floor_x floor_x z_x0 tie_x\n" in texts[1]
     assert not any(line.startswith("B") for text in texts for line in text.splitlines())

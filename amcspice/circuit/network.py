@@ -6,6 +6,7 @@ its Laplacian is all that reduction and state-space models need.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -79,7 +80,7 @@ class Network:
             self._names = ["0"] + [
                 prefix + "_".join(map(str, index))
                 for prefix, shape in self._groups
-                for index in np.ndindex(*shape)
+                for index in itertools.product(*map(range, shape))
             ]
         return self._names
 

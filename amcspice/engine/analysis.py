@@ -115,7 +115,7 @@ class Analysis:
         Field(
             description="Decks hold amplifiers as the fewest elements that give the same "
             "waveforms, and supply currents follow from what the outputs deliver; or as the "
-            "sub-circuits of models/opamp.lib with their supply pins, which takes two to three "
+            "sub-circuits of models/opamp.lib with their supply pins, which takes two to six "
             "times as long."
         ),
     ] = "elements"

@@ -70,13 +70,21 @@ class Integration:
 
     @classmethod
     def of_step(cls, eigenvalues: Array, step: float) -> Integration:
-        """Return the one with the best damping for a time step [s].
+        """Return the one with the best damping for a time step [s]; see `kicked`."""
+        return cls(step, _best_damping(lasting(eigenvalues), step)[0]).kicked(eigenvalues)
 
-        It is no smaller than `KICKED`, unless modes would decay too fast by that.
+    def kicked(self, eigenvalues: Array) -> Integration:
+        """Return it with a damping of `KICKED` at least, unless modes would decay too fast by that.
+
+        Parameters
+        ----------
+        eigenvalues : ndarray, shape (s,)
+            Of the circuit [1/s].
         """
-        best = cls(step, _best_damping(lasting(eigenvalues), step)[0])
-        damped = cls(step, max(best.damping, KICKED))
-        return damped if damped.rate_error(eigenvalues) <= RATE_ERROR else best
+        if self.damping >= KICKED:
+            return self
+        damped = Integration(self.max_step, KICKED)
+        return damped if damped.rate_error(eigenvalues) <= RATE_ERROR else self
 
     def rate_error(self, eigenvalues: Array) -> float:
         """Return by what fraction modes decay too fast or too slowly, those that last longest.

@@ -155,17 +155,17 @@ def choose_transient(
     nodes = len(circuit.schematic.ports) if nodes is None else nodes
     integration = choose_integration(
         linear.eigenvalues, window / STEPS_PER_WINDOW, allowed_error(relative_tolerance)
-    )
-    step = integration.max_step
+    ).kicked(linear.eigenvalues)
     if circuit.rail_limited:
         step = window / STEPS_PER_WINDOW / GROWTH_STEPS
         if linear.oscillation > 0:
             step = min(step, STEP_OF_OSCILLATION / linear.oscillation / GROWTH_STEPS)
+        integration = Integration.of_step(linear.eigenvalues, step)
     charged = bool(len(circuit.schematic.capacitors[0]))
     shortest = SHORTEST_RISE * slowest if charged else 0.0
     return Transient(
         window=window,
-        max_step=step,
+        max_step=integration.max_step,
         rise=min(slowest / 1000, max(linear.fastest / 10, shortest)),
         relative_tolerance=relative_tolerance,
         solver="klu" if klu and (flat or nodes > SOLVER_CROSSOVER) else "sparse",

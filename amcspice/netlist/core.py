@@ -20,10 +20,11 @@ output resistance where it is not one of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import chain
+from functools import cached_property, lru_cache
+from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -102,8 +103,10 @@ class Core:
         curved = opamp.slew_rate is not None or opamp.output_current_limit is not None
         if curved or any(bank.clamp is not None for bank in banks):
             return None
-        inputs = [pin for bank in banks for pin in (bank.plus, bank.minus)]
-        is_kept = np.isin(ports.nodes, np.concatenate([schematic.capacitors[0], *inputs]))
+        pins = [pin for bank in banks for pin in (bank.plus, bank.minus)]
+        is_seen = np.zeros(ports.nodes[-1] + 1, bool)
+        is_seen[np.concatenate([schematic.capacitors[0], *pins])] = True
+        is_kept = is_seen[ports.nodes]
         place = np.searchsorted(ports.nodes, np.concatenate([bank.out for bank in banks]))
         delivered = np.zeros((len(is_kept), len(place)))
         delivered[place, np.arange(len(place))] = 1 / opamp.output_resistance
@@ -145,7 +148,7 @@ class Core:
     @property
     def saved(self) -> tuple[str, ...]:
         """Nodes beside those of the network that a result must hold."""
-        return tuple(dict.fromkeys([*chain(*self._inner), *self._held]))
+        return tuple(dict.fromkeys([*chain(*self._inner), *self._sources]))
 
     def lines(self, amplifiers: tuple[Amplifiers, ...]) -> Iterator[str]:
         """Yield the lines of all amplifiers and of what they send into the core.
@@ -157,30 +160,27 @@ class Core:
         """
         names, opamp, count = self.network.names, self.opamp, self.delivered.shape[1]
         mismatch = zip(opamp.offsets(count).tolist(), opamp.gains(count).tolist(), strict=True)
-        stages = []
         for bank in amplifiers:
-            yield from _shared(bank, opamp)
-            for index, pins in enumerate(zip(bank.plus, bank.minus, strict=True)):
-                label = f"{bank.name}{index}"
-                plus, minus = (names[pin] for pin in pins)
-                yield from input_stage(label, plus, minus, opamp)
-                yield from gain_stage(label, plus, minus, opamp, *next(mismatch))
-                yield from second_pole(label, opamp)
-                yield from _output_stage(bank, label, minus, opamp)
-                bent = bank.hold is not None or bank.floor_at_ground
-                stages.append(f"a_{label}" if bent else last_node(label, opamp))
+            inputs = tuple(
+                (names[plus], names[minus])
+                for plus, minus in zip(bank.plus.tolist(), bank.minus.tolist(), strict=True)
+            )
+            own, lowest = tuple(islice(mismatch, len(inputs))), _lowest(bank, opamp)
+            yield from _lines(_Bank(bank.name, inputs, own, opamp, bank.hold, lowest))
         sent = self.transfer.T @ self.delivered
         sent[np.abs(sent) < NEGLIGIBLE * np.abs(sent).max(axis=0)] = 0.0
         for name, row in zip(self.names, sent.tolist(), strict=True):
-            for stage, siemens in zip(stages, row, strict=True):
+            for stage, siemens in zip(self._stages, row, strict=True):
                 if siemens:
                     yield f"G_{name}_{stage} 0 {name} {stage} 0 {siemens!r}"
 
     def met_no_limit(self, vectors: Mapping[str, Array]) -> bool:
         """Tell whether amplifiers stayed within the limits that are left out."""
         inner = np.array([[vectors[name] for name in nodes] for nodes in self._inner])
-        lowest, highest = self._each(lambda bank: bank.output_range(self.opamp)).T
-        lowest = np.where(self._each(_is_floored), -np.inf, lowest)
+        lowest, highest = self._each([bank.output_range(self.opamp) for bank in self.amplifiers]).T
+        lowest = np.where(
+            self._each([_is_floored(bank) for bank in self.amplifiers]), -np.inf, lowest
+        )
         inside = (inner.min(axis=(0, 2)) >= lowest) & (inner.max(axis=(0, 2)) <= highest)
         return bool(inside.all())
 
@@ -194,36 +194,44 @@ class Core:
         injected : ndarray, shape (T, P)
             What sources inject into the ports [A].
         """
-        nodes = np.stack([vectors[name] for name in self.names], axis=1)
-        stages = np.stack([vectors[name] for name in self._held], axis=1)
-        stages = np.maximum(stages, self._each(lambda bank: _lowest(bank, self.opamp)))
-        sent = injected + stages @ self.delivered.T
-        voltages: Array = nodes @ self.transfer.T + sent @ self.resistance
+        nodes = np.array([vectors[name] for name in self.names])
+        sources = np.array([vectors[name] for name in self._sources])
+        lowest = self._each([_lowest(bank, self.opamp) for bank in self.amplifiers])
+        stages = np.maximum(sources, lowest[:, None])
+        sent = injected + (self.delivered @ stages).T
+        voltages: Array = (self.transfer @ nodes).T + sent @ self.resistance
         return voltages
 
-    def _each(self, of_bank: Callable[[Amplifiers], object]) -> Array:
+    def _each(self, of_banks: Sequence[object]) -> Array:
         """Return something of its bank for every amplifier."""
-        counts = [len(bank.out) for bank in self.amplifiers]
-        return np.repeat(np.array([of_bank(bank) for bank in self.amplifiers]), counts, axis=0)
+        return np.repeat(np.array(of_banks), [len(bank.out) for bank in self.amplifiers], axis=0)
 
     @cached_property
-    def _labels(self) -> tuple[str, ...]:
+    def _labels(self) -> list[tuple[Amplifiers, str]]:
+        """Bank and label of every amplifier."""
         banks = self.amplifiers
-        return tuple(f"{bank.name}{index}" for bank in banks for index in range(len(bank.out)))
+        return [(bank, f"{bank.name}{index}") for bank in banks for index in range(len(bank.out))]
 
     @cached_property
     def _inner(self) -> tuple[tuple[str, ...], ...]:
         """Inner nodes of all amplifiers, pole by pole."""
         poles = "i" if self.opamp.second_pole is None else "iz"
-        return tuple(tuple(f"{pole}_{label}" for label in self._labels) for pole in poles)
+        return tuple(tuple(f"{pole}_{label}" for _, label in self._labels) for pole in poles)
 
     @cached_property
-    def _held(self) -> tuple[str, ...]:
-        """Nodes whose voltages the output stages have, but for rectifiers and floors."""
-        held = self._each(lambda bank: bank.hold is not None)
+    def _sources(self) -> tuple[str, ...]:
+        """Nodes whose voltages output stages have, but for rectifiers and floors."""
         return tuple(
-            f"y_{label}" if is_held else last_node(label, self.opamp)
-            for label, is_held in zip(self._labels, held, strict=True)
+            last_node(label, self.opamp) if bank.hold is None else f"y_{label}"
+            for bank, label in self._labels
+        )
+
+    @cached_property
+    def _stages(self) -> tuple[str, ...]:
+        """Nodes whose voltages stand behind the output resistances."""
+        return tuple(
+            last_node(label, self.opamp) if _lowest(bank, self.opamp) == -np.inf else f"a_{label}"
+            for bank, label in self._labels
         )
 
 
@@ -233,40 +241,73 @@ def _is_floored(bank: Amplifiers) -> bool:
 
 
 def _lowest(bank: Amplifiers, opamp: OpAmp) -> float:
-    """Return below which voltage output stages do not follow [V]."""
+    """Return below which voltage output stages do not follow [V]; minus infinity: they do."""
     if bank.hold is not None:
         return 0.0
     return bank.output_range(opamp)[0] if _is_floored(bank) else -np.inf
 
 
-def _floor(bank: Amplifiers, opamp: OpAmp) -> str:
-    return "0" if _lowest(bank, opamp) == 0 else f"floor_{bank.name}"
+class _Bank(NamedTuple):
+    """What the lines of a bank of amplifiers are made of.
+
+    Parameters
+    ----------
+    name : str
+    inputs : tuple of (str, str)
+        Nodes at the inputs of every amplifier.
+    mismatch : tuple of (float, float)
+        Offset [V] and gain of every amplifier.
+    opamp : OpAmp
+    hold : float, optional
+        See `Amplifiers`.
+    lowest : float
+        See `_lowest`.
+    """
+
+    name: str
+    inputs: tuple[tuple[str, str], ...]
+    mismatch: tuple[tuple[float, float], ...]
+    opamp: OpAmp
+    hold: float | None
+    lowest: float
+
+    @property
+    def floor(self) -> str:
+        """Node at the voltage below which output stages do not follow."""
+        return "0" if self.lowest in (0.0, -np.inf) else f"floor_{self.name}"
 
 
-def _shared(bank: Amplifiers, opamp: OpAmp) -> Iterator[str]:
-    """Write what the output stages of a bank share: switches, and a floor that is not ground."""
-    closed = {}
-    if bank.hold is not None:
-        closed = {"hold": 1 / bank.hold, "tie": CLOSED}
-    elif _is_floored(bank):
-        closed = {"stop": 1 / CLAMP, "tie": CLOSED}
-        if _floor(bank, opamp) != "0":
-            yield f"V_{bank.name} {_floor(bank, opamp)} 0 {_lowest(bank, opamp)!r}"
-    for use, ohms in closed.items():
-        yield f".model {use}_{bank.name} sw(vt=0 vh=0 ron={ohms!r} roff={OPEN!r})"
+@lru_cache(maxsize=64)
+def _lines(bank: _Bank) -> tuple[str, ...]:
+    """Return the lines of a bank, which thousands of circuits may have in common."""
+    name, opamp, lines = bank.name, bank.opamp, []
+    if bank.floor != "0":
+        lines.append(f"V_{name} {bank.floor} 0 {bank.lowest!r}")
+    if bank.lowest > -np.inf:
+        pull = 1 / CLAMP if bank.hold is None else 1 / bank.hold
+        for use, ohms in (("pull", pull), ("tie", CLOSED)):
+            lines.append(f".model {use}_{name} sw(vt=0 vh=0 ron={ohms!r} roff={OPEN!r})")
+    pairs = zip(bank.inputs, bank.mismatch, strict=True)
+    for index, ((plus, minus), (offset, gain)) in enumerate(pairs):
+        label = f"{name}{index}"
+        lines += input_stage(label, plus, minus, opamp)
+        lines += gain_stage(label, plus, minus, opamp, offset, gain)
+        lines += second_pole(label, opamp)
+        lines += _output_stage(bank, label, minus)
+    return tuple(lines)
 
 
-def _output_stage(bank: Amplifiers, label: str, minus: str, opamp: OpAmp) -> Iterator[str]:
+def _output_stage(bank: _Bank, label: str, minus: str) -> Iterator[str]:
     """Write what is between the last inner node and the output resistance, if anything is."""
-    last, ohms, floor = last_node(label, opamp), opamp.output_resistance, _floor(bank, opamp)
+    last, ohms, floor = last_node(label, bank.opamp), bank.opamp.output_resistance, bank.floor
     if bank.hold is not None:
         source = f"y_{label}"
         yield f"Go_{label} 0 {source} {last} 0 {1 / ohms!r}"
         yield f"Ro_{label} {source} 0 {ohms!r}"
-        yield f"Sh_{label} {minus} {source} {minus} {source} hold_{bank.name}"
-    elif _is_floored(bank):
+        yield f"Sh_{label} {minus} {source} {minus} {source} pull_{bank.name}"
+    elif bank.lowest > -np.inf:
         source = last
-        yield f"Sc_{label} i_{label} {floor} {floor} i_{label} stop_{bank.name}"
+        yield f"Sc_{label} i_{label} {floor} {floor} i_{label} pull_{bank.name}"
     else:
         return
     yield f"Ga_{label} 0 a_{label} {source} 0 1"

@@ -148,7 +148,7 @@ class PreparedDecks:
             flat=flat,
             amplifiers=analysis.amplifiers,
         )
-        transient = choose_transient(
+        chosen = choose_transient(
             self._circuit,
             linear,
             klu=simulator.installation.klu,
@@ -157,11 +157,12 @@ class PreparedDecks:
             relative_tolerance=analysis.relative_tolerance,
             allow_unstable=analysis.allow_unstable,
         )
-        self._window = transient.window
-        transient = transient.with_changes(
+        self._window = chosen.window
+        transient = chosen.with_changes(
             window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
         )
-        transient = damped_for_its_step(transient, linear)
+        if transient.max_step != chosen.max_step:
+            transient = damped_for_its_step(transient, linear)
         integration = Integration(transient.max_step, transient.damping)
         self.streamer = Streamer(
             decks=decks,
