@@ -25,6 +25,7 @@ from amcspice.cli.solve_blocks import solve_blocks
 from amcspice.cli.solve_iterations import solve_iterations
 from amcspice.cli.trials import solve_trials
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
+from amcspice.cli.without_ngspice import runnable
 from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
@@ -84,6 +85,7 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     PROBLEMS.choose(problem)
+    settings = runnable(settings)
     solver, of_solver = solver_given(problem, options)
     if solver is not None:
         drawn = None if error_budget else plot
