@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
 import subprocess
@@ -82,6 +84,36 @@ def test_the_container_runs_without_rights_what_was_compiled_in_another_stage():
     assert users[-1] != "root"
     ignored = (ROOT / ".containerignore").read_text().split()
     assert {".git", ".venv", "build", "dist"} <= set(ignored)
+
+
+def test_readme_is_short_and_its_caption_is_of_the_measured_table():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    (caption,) = re.findall(r"^\*A picture.*?\*$", text, re.M | re.S)
+    count, analog, digital = re.search(
+        r"(\d+) regressions.*?([\d.]+ dB), the digital twin ([\d.]+ dB)", caption, re.S
+    ).groups()
+    measured = (ROOT / "docs" / "accuracy.md").read_text()
+    assert f"| PSNR | {analog} | {digital} |" in measured
+    assert f"| regressions, all settled | {count} |" in measured
+
+
+@pytest.mark.ngspice
+def test_the_first_python_of_readme_prints_what_stands_below_it():
+    """But for the last digits, in which versions of ngspice differ."""
+    text = (ROOT / "README.md").read_text()
+    assert text[: text.index("```python")].count("\n") < 30  # on the first screen
+    code, shown = re.search(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.S).groups()
+    assert len(code.splitlines()) == 3
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(code, {})
+    number = r"\d+\.\d*(?:e-\d+)?"
+    assert re.sub(number, "#", printed.getvalue()) == re.sub(number, "#", shown)
+    values = [
+        [float(each) for each in re.findall(number, said)] for said in (printed.getvalue(), shown)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=0.02)
 
 
 @pytest.mark.parametrize("path", TOP, ids=lambda path: path.name)
