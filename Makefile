@@ -37,7 +37,7 @@ endef
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup ngspice demo test test-slow test-all-versions lint format lock docs notebooks netlists clean
+.PHONY: help setup ngspice demo test test-slow test-all-versions lint wheel minimal format lock docs notebooks netlists clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
@@ -92,6 +92,18 @@ lint: setup ## ruff, mypy, the import rules, warnings of the C++ compiler, shell
 	$(BIN)/cmake --build build/lint
 	@if command -v shellcheck >/dev/null; then shellcheck scripts/*.sh .ci/run; \
 	else echo "shellcheck is not installed: shell scripts not checked"; fi
+
+wheel: setup ## build dist/: a source distribution and, from that, the wheel; check what they hold
+	rm -rf dist
+	@CXX=$$(bash scripts/install-compiler.sh $(VENV)) PATH="$$PWD/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python scripts/check_dist.py dist
+
+minimal: wheel ## install the wheel, and nothing else, into an empty environment and try it there
+	rm -rf build/minimal
+	$(BIN)/python -m venv build/minimal
+	build/minimal/bin/python -m pip install -qq --disable-pip-version-check dist/*.whl
+	build/minimal/bin/python scripts/minimal.py --sizes
 
 format: setup ## let ruff format the code and sort the imports
 	$(BIN)/ruff check --fix .

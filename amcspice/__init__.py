@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from amcspice.system import Chip, Cost, Ledger, ProgrammedMatrix, Technology
     from amcspice.workload import wireless
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "ADC",

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Self, TypeVar
 
 from amcspice.errors import AmcspiceError, InputError, SimulationError
+from amcspice.extras import extra
 from amcspice.pool import Report
 
-__all__ = ["DaskPool", "connect"]
+__all__ = ["DaskPool", "connect", "dask"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,6 +34,12 @@ RETRIES = 3
 """How often a task is run again that failed with its worker."""
 
 
+def dask() -> Any:
+    """Return the package of clusters, which the workers need, too."""
+    with extra("dask"):
+        return importlib.import_module("distributed")
+
+
 def connect(scheduler: str) -> Any:
     """Return a client of a Dask cluster.
 
@@ -43,15 +50,12 @@ def connect(scheduler: str) -> Any:
 
     Raises
     ------
+    MissingExtraError
+        If distributed is not installed.
     InputError
-        If distributed is not installed, or nothing answers there.
+        If nothing answers there.
     """
-    try:
-        distributed: Any = importlib.import_module("distributed")
-    except ImportError:
-        raise InputError(
-            "dask is not installed: pip install 'amcspice[dask]', here and on the workers"
-        ) from None
+    distributed = dask()
     try:
         client = distributed.Client(scheduler, timeout=CONNECT_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
@@ -119,7 +123,7 @@ class DaskPool:
         Exception
             Whatever the function raises first; the other tasks are given up.
         """
-        distributed: Any = importlib.import_module("distributed")
+        distributed = dask()
         assert self.jobs  # waits for a worker
         name, queue = f"amcspice-{uuid.uuid4()}", list(tasks)
         futures = [
@@ -144,7 +148,7 @@ class DaskPool:
         return results
 
     def _result(self, future: Any) -> Any:
-        distributed: Any = importlib.import_module("distributed")
+        distributed = dask()
         try:
             return future.result(timeout=60)
         except ImportError as error:

@@ -7,9 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm import nmf
@@ -20,7 +17,13 @@ from amcspice.circuit.dense import as_dense
 from amcspice.device import PARTS
 from amcspice.engine import Analysis
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.pool import Pool
+
+with extra("sklearn"):
+    from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+    from sklearn.utils import Tags, check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
 
 __all__ = ["AnalogNMF"]
 

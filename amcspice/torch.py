@@ -14,12 +14,11 @@ import numpy as np
 from amcspice.algorithm.curvature import ExactInverse
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.workload.training.curvature import InverseMaker, LayerCurvature, clip_by_divergence
 
-try:
+with extra("torch"):
     import torch
-except ImportError as error:
-    raise ImportError("amcspice.torch needs PyTorch: pip install amcspice[torch]") from error
 
 __all__ = ["KFAC"]
 

@@ -1,4 +1,4 @@
-"""Measure what the README states and write it between its markers.
+"""Measure what README.md and docs/accuracy.md state and write it between their markers.
 
 Runs the demo, copies its pictures to ``docs/images`` and fills the tables: the demo's figures,
 the accuracy of both circuits over ten random problems, and the benchmarks.  Those are not
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 import amcspice as amc
-from amcspice.bench import growth, markdown, read_rows
+from amcspice.bench import growth, highlights, markdown, read_rows
 from amcspice.bench.growth_plot import growth as growth_plot
 from amcspice.view.style import save
 
@@ -122,13 +122,13 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def benchmark_table() -> str:
-    """Return the headlines, after writing the complete table and the plot of growth."""
+    """Return three rows, after writing the complete table and the plot of growth."""
     rows = read_rows(ROOT / "benchmarks" / "results.csv")
     wrong = [row.case for row in rows if row.wrong]
     assert not wrong, f"not to be published: {wrong}"
     fill(ROOT / "benchmarks" / "README.md", "results", markdown(rows, everything=True))
     save(growth_plot(growth(rows)), ROOT / "docs" / "images" / "growth.svg")
-    return markdown(rows)
+    return markdown(highlights(rows))
 
 
 def fill(path: Path, name: str, content: str) -> None:
@@ -144,13 +144,20 @@ def fill(path: Path, name: str, content: str) -> None:
     path.write_text(text)
 
 
-TABLES = {"demo": demo_table, "accuracy": accuracy_table, "benchmarks": benchmark_table}
+ACCURACY = ROOT / "docs" / "accuracy.md"
+TABLES = {
+    "demo": (ACCURACY, demo_table),
+    "accuracy": (ACCURACY, accuracy_table),
+    "benchmarks": (ROOT / "README.md", benchmark_table),
+}
+"""Each with the page that it stands in."""
 
 
 def main(names: list[str]) -> None:
     for name in names or TABLES:
         assert name in TABLES, f"there is no table {name!r}; choose from {', '.join(TABLES)}"
-        fill(ROOT / "README.md", name, TABLES[name]())
+        page, made = TABLES[name]
+        fill(page, name, made())
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ PAGES = {
     "docs/design.md": "",
     "docs/devices.md": "",
     "docs/inverses.md": "",
+    "docs/library.md": "",
     "docs/iterations.md": "",
     "docs/linear-systems.md": "",
     "docs/monte-carlo.md": "trials=100",
@@ -84,6 +85,6 @@ def test_code_of_a_page_runs(page, tmp_path, monkeypatch):
         overlap = abs(np.vdot(given["v"], given["run"].x))
         assert overlap == pytest.approx(1, abs=1e-3)
         assert given["run"].relative_error < 0.05
-    if page == "README.md":
+    if page == "docs/library.md":
         assert given["run"].settled is np.True_
         assert np.ndim(given["run"].settling_time) == 0

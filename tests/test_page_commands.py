@@ -24,7 +24,11 @@ from test_page_code import PAGES, blocks
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAMS = ("amcspice", "make", "ninja", "dask", "helm", "sqlite3", "ngspice", "pip", "python")
 
+TABLES = ("README.md", "docs/command-line.md")
+"""Pages with a table of commands."""
+
 NOT_RUN = {
+    "pip install": "make minimal installs the wheel, in CI",
     "make demo": "the demonstration: its script is run by test_cli_nmf.py",
     "make test": "these are the tests",
     "make setup": "it would compile what the tests use",
@@ -78,7 +82,7 @@ def indented(text):
 
 
 def in_table(text):
-    """Yield the commands of the table of README."""
+    """Yield the commands of a table."""
     for cell in re.findall(r"^\| (`amcspice.*?) \|", text, flags=re.M):
         first = ""
         for command in re.findall(r"`([^`]+)`", cell):
@@ -92,7 +96,7 @@ def in_table(text):
 
 def commands_of(page):
     text = (ROOT / page).read_text()
-    return [*indented(text), *(in_table(text) if page == "README.md" else ())]
+    return [*indented(text), *(in_table(text) if page in TABLES else ())]
 
 
 ALL = [
@@ -174,7 +178,7 @@ def store_for(page):
     """Make the store that a page begins with, for the parameters that its plots name."""
     axes = {
         "docs/sweep-report.md": "columns = [2, 3]\nrow_resistance = [0.1, 1.0]\n",
-        "README.md": "columns = [2, 3]\n",
+        "docs/command-line.md": "columns = [2, 3]\n",
     }.get(page)
     if axes is not None:
         base = '[base]\nproblem = "nnls"\ncircuit = "ginv-compact"\nfidelity = "dc"\n'

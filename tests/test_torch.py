@@ -22,7 +22,7 @@ def test_without_torch_it_says_what_to_install():
     done = subprocess.run(
         [sys.executable, "-c", "import amcspice.torch"], capture_output=True, text=True
     )
-    assert "amcspice.torch needs PyTorch: pip install amcspice[torch]" in done.stderr
+    assert "torch is not installed, which this needs: pip install 'amcspice[torch]'" in done.stderr
 
 
 if THERE:

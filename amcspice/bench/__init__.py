@@ -6,7 +6,7 @@ seconds do not.
 """
 
 from amcspice.bench.registry import COMPARISONS, Comparison, choose, measure
-from amcspice.bench.report import Series, growth, markdown, sentence
+from amcspice.bench.report import Series, growth, highlights, markdown, sentence
 from amcspice.bench.row import NotRun, Row, read_rows, write_rows
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Series",
     "choose",
     "growth",
+    "highlights",
     "markdown",
     "measure",
     "read_rows",

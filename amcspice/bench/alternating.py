@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.anls import reseed
 from amcspice.algorithm.alternating.data import DenseData, SparseData
+from amcspice.extras import extra
 from amcspice.problem import nonnegative_least_squares, nonnegative_least_squares_rows
 
 __all__ = ["anls", "iterations_until", "masked_als", "masked_anls", "scikit_learn"]
@@ -84,7 +85,8 @@ def scikit_learn(
     solver : {"cd", "mu"}
         Coordinate descent, multiplicative updates.
     """
-    from sklearn.decomposition import non_negative_factorization
+    with extra("sklearn"):
+        from sklearn.decomposition import non_negative_factorization
 
     W, H, _ = non_negative_factorization(
         data.V, n_components=rank, solver=solver, max_iter=iterations, tol=0.0, random_state=0

@@ -7,6 +7,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from amcspice.extras import extra
+
 __all__ = ["hubble", "regressions", "scipy_nnls", "sparse_ratings"]
 
 Array = NDArray[np.float64]
@@ -37,7 +39,8 @@ def hubble(rows: int, columns: int, *, grey: bool = False) -> Array:
     ndarray, shape (rows, columns, 3 or 1)
         Fractions of full scale.
     """
-    from skimage.data import hubble_deep_field
+    with extra("images"):
+        from skimage.data import hubble_deep_field
 
     field = hubble_deep_field()  # type: ignore[no-untyped-call]
     picture: Array = field[272 : 272 + rows, 64 : 64 + columns] / 255.0

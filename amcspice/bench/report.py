@@ -11,7 +11,7 @@ import numpy as np
 from amcspice.bench.registry import COMPARISONS
 from amcspice.bench.row import Row
 
-__all__ = ["Series", "growth", "limit_of", "markdown", "sentence"]
+__all__ = ["Series", "growth", "highlights", "limit_of", "markdown", "sentence"]
 
 SMALL = "small sizes (`--quick`)"
 
@@ -91,6 +91,17 @@ def sentence(row: Row) -> str:
     if row.status == "answers differ":
         text += f": ANSWERS DIFFER, tolerance {row.tolerance:.0e}"
     return text
+
+
+HIGHLIGHTS = ("wired-circuit", "crossbar", "streaming")
+"""Comparisons whose first headline stands for all: a wired circuit, a large array, many inputs."""
+
+
+def highlights(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows that README shows; a comparison that is not there has none."""
+    headlines = [row for row in rows if row.headline]
+    first = {row.comparison: row for row in reversed(headlines)}
+    return [first[name] for name in HIGHLIGHTS if name in first]
 
 
 def markdown(rows: Sequence[Row], *, everything: bool = False) -> str:

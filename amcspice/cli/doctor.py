@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
+from amcspice.cli.without_ngspice import WHAT_IT_ADDS
 from amcspice.engine.diagnosis import Diagnosis, diagnose
+from amcspice.extras import EXTRAS
 from amcspice.native import HINT
 
 __all__ = ["doctor"]
@@ -20,7 +23,7 @@ __all__ = ["doctor"]
 def doctor(json_file: Path | None) -> int:
     """Show versions, and try each simulator: ngspice with a short deck, and the equations.
 
-    The exit code is 0 if everything is there and works, else 1.
+    The exit code is 0 if everything is there and works, else 1; extras may be missing.
     """
     if json_file is not None:
         check_target(json_file)
@@ -35,10 +38,12 @@ def doctor(json_file: Path | None) -> int:
 def _show(diagnosis: Diagnosis) -> None:
     for name, version in diagnosis.versions.items():
         _line(name, version or "MISSING: install amcspice again, pip brings it along")
+    for name, packages in diagnosis.extras.items():
+        _line(f"extra {name}", _extra(name, packages))
     _line("compiled code", f"level {diagnosis.level}" if diagnosis.level else f"MISSING: {HINT}")
     installation = diagnosis.installation
     if installation is None:
-        _line("ngspice", "MISSING")
+        _line("ngspice", f"MISSING: {WHAT_IT_ADDS}")
     else:
         _line("ngspice", f"{installation.version}, {installation.executable}")
         _line("libngspice", installation.library or "MISSING")
@@ -46,6 +51,13 @@ def _show(diagnosis: Diagnosis) -> None:
     for check in diagnosis.checks:
         state = f"ok, {check.seconds:.2f} s" if check.ok else f"FAILED: {check.message}"
         _line(f"{check.name} simulator", state)
+
+
+def _extra(name: str, packages: Mapping[str, str | None]) -> str:
+    """Say which packages of an extra are there, or what it would bring."""
+    if None in packages.values():
+        return f"not installed, for {EXTRAS[name]}: pip install 'amcspice[{name}]'"
+    return ", ".join(f"{package} {version}" for package, version in packages.items())
 
 
 def _line(name: str, value: str) -> None:

@@ -71,9 +71,9 @@ def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **opti
         name: BitErrorStudy(modulation=named_modulation(name).name, **named)  # type: ignore[arg-type]
         for name in dict.fromkeys(word.strip() for word in modulation.split(","))
     }
+    settings = settings if "fidelity" in settings.given else settings.at("dc")
     _check(studies, plot, settings)
     settings.write_config(problem=BitErrorStudy.name, snr=snr, modulation=modulation, **chosen)
-    settings = settings if "fidelity" in settings.given else settings.at("dc")
     curves, contents, verifications = {}, {}, {}
     with progress(sum(study.channels for study in studies.values()), "channels") as advance:
         for name, study in studies.items():

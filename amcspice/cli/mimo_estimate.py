@@ -52,9 +52,9 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
     started = time.perf_counter()
     ratios, chosen = read_ratios(snr), given(options, FIELDS)
     study = EstimationStudy(**{FIELDS[name]: value for name, value in chosen.items()})
+    settings = settings if "fidelity" in settings.given else settings.at("dc")
     settings.check_surroundings()
     settings.write_config(problem=EstimationStudy.name, pilot_snr=snr, **chosen)
-    settings = settings if "fidelity" in settings.given else settings.at("dc")
     chip, figures, cautions = settings.chip(), [], []
     # In time one estimate of 64 beams takes as long as dozens at rest.
     chip.cost_sample = max(1, settings.verify.count)

@@ -77,12 +77,12 @@ def latency(
     chosen = given(options, FIELDS)
     study = LatencyStudy(**{FIELDS[name]: value for name, value in chosen.items()})
     moving = [speed * KMH for speed in _speeds(speeds)]
+    if "fidelity" not in settings.given:
+        settings = settings.at("behavioural")
     settings.check_surroundings()
     if settings.circuit is not None:
         raise InputError("--circuit: --chain says which one")
     settings.write_config(problem=study.name, **chosen)
-    if "fidelity" not in settings.given:
-        settings = settings.at("behavioural")
     source, chip = study.source(), settings.chip()
     for speed in moving:  # whether ageing ever has that EVM
         update_interval(doppler(speed, carrier), ageing_evm, source.users, source.antennas, aged)

@@ -18,6 +18,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
+from amcspice.cli.without_ngspice import runnable
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.problem import PROBLEMS
@@ -93,6 +94,7 @@ def image(
     if not 0 <= tolerance < 1:
         raise InputError(f"--tolerance {tolerance} must be from 0 to below 1")
     Technology.load(technology)  # refused before any work
+    settings = runnable(settings)
     settings.check("nnls")
     inputs = {
         "file": file.name, "pixels_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),

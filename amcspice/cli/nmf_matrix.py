@@ -19,6 +19,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
+from amcspice.cli.without_ngspice import runnable
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
 from amcspice.problem import PROBLEMS
@@ -57,6 +58,7 @@ def matrix(
     values = read_matrix(file)
     _check(values, file, rank, tolerance)
     Technology.load(technology)  # refused before any work
+    settings = runnable(settings)
     settings.check("nnls")
     inputs = {
         "file": file.name, "shape": list(values.shape), "rank": rank, "iterations": iterations,

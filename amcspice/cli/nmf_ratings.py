@@ -19,6 +19,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import progress
 from amcspice.cli.result_folder import ResultFolder
+from amcspice.cli.without_ngspice import runnable
 from amcspice.errors import InputError
 from amcspice.files import writable_folder
 from amcspice.pool import Pool
@@ -128,6 +129,7 @@ def ratings(
     trained = Ratings.of(table, scale)
     _check(trained, rank, tolerance)
     Technology.load(technology)  # refused before any work
+    settings = runnable(settings)
     settings.check("nnls")
     parameters = settings.parameters
     check_selection(settings.circuit, parameters)

@@ -40,10 +40,10 @@ def evm(settings: Settings, **options: Any) -> None:
     study = OfdmStudy(**{FIELDS[name]: value for name, value in chosen.items()})
     if settings.circuit not in (None, "mvm"):
         raise UnsupportedError(f"--circuit {settings.circuit}: products are made by mvm")
-    settings.check_surroundings()
-    settings.write_config(problem=study.name, **chosen)
     if "fidelity" not in settings.given:
         settings = settings.at("dc")
+    settings.check_surroundings()
+    settings.write_config(problem=study.name, **chosen)
     chip = settings.chip()
     made = study.run_on(chip, circuit=settings.circuit_options, seed=settings.seed)
     verification = chip.verify(settings.verify) if settings.verify.count else None

@@ -12,6 +12,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.sweep_points import opened_points, sweep_option, where_option
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.files import replacing
 
 __all__ = ["report"]
@@ -56,7 +57,8 @@ def report(
     """
     if out.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{out}: unknown type {out.suffix!r}; use .html")
-    from amcspice.view.report import report as write_report
+    with extra("report"):
+        from amcspice.view.report import report as write_report
 
     with opened_points(store, sweep, where, (out, json_file)) as (opened, stored_sweep, points):
         left = (

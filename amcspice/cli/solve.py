@@ -18,6 +18,7 @@ from amcspice.cli.problem_input import PROBLEM_NAMES, problem_input, problem_par
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
+from amcspice.cli.without_ngspice import runnable
 from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
 from amcspice.errors import InputError, UnsupportedError
@@ -83,6 +84,7 @@ def solve(
     squares with an L1 term) or eig (dominant eigenvector).
     """
     PROBLEMS.choose(problem)
+    settings = runnable(settings)
     chosen = given(options, PROBLEM_NAMES)
     of_system = given(options, [name for name in options if name not in PROBLEM_NAMES])
     solver = None

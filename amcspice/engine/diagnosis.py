@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,16 +20,13 @@ from amcspice.engine.ngspice.process import BatchSimulator
 from amcspice.engine.ngspice.shared import SharedSimulator
 from amcspice.engine.ngspice.simulator import Simulator
 from amcspice.errors import AmcspiceError, InputError
+from amcspice.extras import EXTRAS, packages_of
 from amcspice.native import choose_level
 from amcspice.netlist import Deck
 
 __all__ = ["Check", "Diagnosis", "diagnose", "try_behavioural"]
 
-PACKAGES = tuple(
-    re.match(r"[\w.-]+", requirement)[0]  # type: ignore[index]
-    for requirement in metadata.requires("amcspice") or ()
-    if "extra ==" not in requirement
-)
+PACKAGES = packages_of(None)
 """What amcspice cannot do without."""
 
 NO_LIBRARY = (
@@ -79,7 +75,9 @@ class Diagnosis:
     Parameters
     ----------
     versions : dict of str to str or None
-        amcspice, Python and packages; None is not installed.
+        amcspice, Python and packages of the core; None is not installed.
+    extras : dict of str to dict
+        Packages of each extra with their versions, too; none of them is needed.
     level : str, optional
         Of the compiled code, see `amcspice.native`; None if there is none.
     installation : Installation, optional
@@ -88,6 +86,7 @@ class Diagnosis:
     """
 
     versions: dict[str, str | None]
+    extras: dict[str, dict[str, str | None]]
     level: str | None
     installation: Installation | None
     checks: tuple[Check, ...]
@@ -104,6 +103,7 @@ class Diagnosis:
         return {
             "usable": self.usable,
             "versions": self.versions,
+            "extras": self.extras,
             "compiled": self.level,
             "ngspice": None
             if installation is None
@@ -131,13 +131,15 @@ def diagnose() -> Diagnosis:
         "Python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
     }
+    extras = {each: {name: _version(name) for name in packages_of(each)} for each in EXTRAS}
     try:
         installation = find_installation()
     except InputError as error:
         missing = (Check(name, False, 0.0, str(error)) for name in ("batch", "shared"))
-        return Diagnosis(versions, _level(), None, (*missing, try_behavioural()))
+        return Diagnosis(versions, extras, _level(), None, (*missing, try_behavioural()))
     return Diagnosis(
         versions,
+        extras,
         _level(),
         installation,
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 from amcspice.circuit.base import Array
 from amcspice.engine.waveforms import Waveforms
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.files import replacing
 
 __all__ = ["check_waveform_file", "waveform_columns", "write_waveforms"]
@@ -38,15 +41,20 @@ def waveform_columns(waveforms: Waveforms) -> dict[str, Array]:
 
 
 def check_waveform_file(path: Path) -> None:
-    """Refuse a suffix that no writer knows, before any work.
+    """Refuse what cannot be written, before any work.
 
     Raises
     ------
     InputError
-        If it is unknown.
+        If no writer knows the suffix.
+    MissingExtraError
+        If it is netCDF and xarray is not installed.
     """
     if path.suffix.lower() not in _WRITERS:
         raise InputError(f"{path}: unknown type {path.suffix!r}; use {', '.join(_WRITERS)}")
+    if path.suffix.lower() == ".nc":
+        with extra("sweep"):
+            importlib.import_module("xarray")
 
 
 def write_waveforms(path: Path, columns: Columns) -> None:
@@ -69,9 +77,10 @@ def write_waveforms(path: Path, columns: Columns) -> None:
 
 
 def _write_csv(path: Path, columns: Columns) -> None:
-    import pandas
-
-    pandas.DataFrame(dict(columns)).to_csv(path, index=False)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
 
 
 def _write_npz(path: Path, columns: Columns) -> None:
@@ -80,7 +89,8 @@ def _write_npz(path: Path, columns: Columns) -> None:
 
 
 def _write_netcdf(path: Path, columns: Columns) -> None:
-    import xarray
+    with extra("sweep"):
+        import xarray
 
     dimension = "sample" if "rhs" in columns else "time_s"
     variables = {

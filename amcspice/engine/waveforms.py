@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine.cell_record import CellRecord
+from amcspice.extras import extra
 
 if TYPE_CHECKING:
     import pandas
@@ -183,7 +184,8 @@ class Waveforms:
 
     def to_xarray(self, index: int = 0) -> xarray.Dataset:
         """Return one right-hand side as a Dataset over time, units as attributes."""
-        import xarray
+        with extra("sweep"):
+            import xarray
 
         segment = self.segments[index]
         time = ("time", segment.time, {"units": "s"})
@@ -197,7 +199,8 @@ class Waveforms:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return everything as one table indexed by right-hand side and time [s]."""
-        import pandas
+        with extra("sweep"):
+            import pandas
 
         frames = {
             index: pandas.DataFrame(

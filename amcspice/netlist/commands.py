@@ -3,6 +3,8 @@
 A ``.control`` block may print and plot, which a raw file makes superfluous; it may start the
 transient, which is as good as a card; and it may change the circuit or call the shell, which
 cannot be left out silently.  So every command that is not known to be harmless is refused by name.
+Refused, too, is what needs no command to start a program: a deck that its title makes a script, and
+models that are programs of their own.
 """
 
 from __future__ import annotations
@@ -81,8 +83,10 @@ def read_commands(lines: Sequence[Line]) -> Commands:
     Raises
     ------
     InputError
-        If a command may change the circuit or what is run, or calls the shell.
+        If a command may change the circuit or what is run, or calls the shell, or a card starts a
+        program.
     """
+    _refuse_programs(lines)
     are_commands: list[bool] = []
     kept: list[str] = []
     transients: dict[str, None] = {}
@@ -114,16 +118,28 @@ def read_commands(lines: Sequence[Line]) -> Commands:
 
 
 def refuse_commands(lines: Iterable[Line]) -> None:
-    """Refuse commands in a library.
+    """Refuse commands in a library, and models that start programs.
 
     Raises
     ------
     InputError
         If there are any.
     """
+    lines = list(lines)
+    _refuse_programs(lines)
     for line in lines:
         if line.starts_commands:
             raise InputError(f"{line.where}: a library holds no commands: remove them")
+
+
+def _refuse_programs(lines: Iterable[Line]) -> None:
+    for line in lines:
+        word = line.starts_program
+        if word is not None:
+            raise InputError(
+                f"{line.where}: {word} starts a program, which no deck and no library may: "
+                "remove it"
+            )
 
 
 def _command(text: str, *, alone: bool) -> str:

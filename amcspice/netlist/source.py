@@ -2,8 +2,8 @@
 
 A simulator gets the text in another folder, so paths of includes become absolute.  An included
 file that ngspice would read otherwise than `amcspice.files.read_spice` does (another code, a
-byte order mark), or that holds commands, stands in the place of its include: so nothing escapes
-who looks through the lines.
+byte order mark), or that holds commands or starts programs, stands in the place of its include:
+so nothing escapes who looks through the lines.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ _INCLUDE = re.compile(
     re.IGNORECASE,
 )
 _COMMANDS = re.compile(r"^\s*(?:\.control|\*#)", re.IGNORECASE)
+_PROGRAMS = re.compile(
+    r"^\s*(?:\.title\s+)?(\*ng_script)|^\s*[^*\s][^;]*\b(d_process|d_cosim)\b", re.IGNORECASE
+)
+"""A title by which a deck is a script, and the models that start a program or load one."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ class Line:
     def starts_commands(self) -> bool:
         """Whether it starts a ``.control`` block, or is a command by itself (``*#``)."""
         return _COMMANDS.match(self.text) is not None
+
+    @property
+    def starts_program(self) -> str | None:
+        """The word by which it makes ngspice run a script or start a program; else None."""
+        found = _PROGRAMS.match(self.text)
+        return None if found is None else found[1] or found[2]
 
 
 def lines_of(text: str, file: Path) -> list[Line]:
@@ -142,7 +152,10 @@ class _Reader:
             lines = list(self.resolve(lines_of(text, path), (*within, path)))
             unix = content.replace(b"\r\n", b"\n")
             same = unix.strip() == text.replace("\r\n", "\n").strip().encode()
-            whole = all(line.file == path and not line.starts_commands for line in lines)
+            whole = all(
+                line.file == path and not (line.starts_commands or line.starts_program)
+                for line in lines
+            )
             self._read[key] = same and whole and b"\r" not in unix, lines
         return self._read[key]
 

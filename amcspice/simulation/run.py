@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.simulation.figures import Figures
 from amcspice.simulation.saved import read_run, write_run
 from amcspice.simulation.summary import summary
@@ -48,7 +49,8 @@ class Run(Figures):
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return one row a right-hand side: figures, then the entries of x and reference."""
-        import pandas
+        with extra("sweep"):
+            import pandas
 
         figures = {
             "relative_error": np.atleast_1d(self.relative_error),
@@ -68,7 +70,8 @@ class Run(Figures):
 
     def to_xarray(self) -> xarray.Dataset:
         """Return a Dataset over right-hand sides and entries, units as attributes."""
-        import xarray
+        with extra("sweep"):
+            import xarray
 
         measured, figures = self.measurement, ("rhs",)
         power = np.array(list(measured.power.values())).reshape(len(measured.power), len(self))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from amcspice.circuit.base import Array
+from amcspice.extras import extra
 from amcspice.measure import Measurement
 from amcspice.problem import CircuitForm
 from amcspice.simulation.cautions import below_floor, saddle
@@ -219,7 +220,8 @@ class Trials:
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return every value as a table indexed by trial and right-hand side."""
-        import pandas
+        with extra("sweep"):
+            import pandas
 
         index = pandas.MultiIndex.from_product(
             [range(len(self)), range(self.settled.shape[1])], names=["trial", "rhs"]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
+from amcspice.extras import extra
 from amcspice.measure import Measurement
 from amcspice.system.columns import Columns
 
@@ -476,7 +477,8 @@ def _add(row: Any, other: Any) -> None:
 
 
 def _frame(activities: Sequence[Activity], rows: Any) -> pandas.DataFrame:
-    import pandas
+    with extra("sweep"):
+        import pandas
 
     rows = np.array(rows, PHASE)
     held = [activities[number] for number in rows["activity"]]

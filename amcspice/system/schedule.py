@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from amcspice.extras import extra
 from amcspice.system.cost import Cost
 from amcspice.system.ledger import KINDS, Ledger
 from amcspice.system.technology import Technology
@@ -77,7 +78,8 @@ def account(
     ledger, technology, estimates
         See `schedule`.
     """
-    import pandas
+    with extra("sweep"):
+        import pandas
 
     alone = technology.varied("macros", 1.0).varied("bandwidth", np.inf)
     pulses = alone.writing.mean_pulses * alone["pulse_factor"]

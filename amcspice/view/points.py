@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.extras import extra
+
+with extra("sweep"):
+    import pandas as pd
 
 __all__ = ["REPEAT", "Points", "engineering", "label", "spacing"]
 

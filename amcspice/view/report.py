@@ -14,16 +14,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-import itables.utils
-import jinja2
 import numpy as np
-import pandas as pd
-import plotly.offline
 
 import amcspice
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.view.choice import Choice, choose
 from amcspice.view.points import HEADLINES, Points, engineering, label, spacing
+
+with extra("report"):
+    import itables.utils
+    import jinja2
+    import pandas as pd
+    import plotly.offline
 
 __all__ = ["MOST_POINTS", "report"]
 

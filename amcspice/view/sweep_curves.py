@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from amcspice.extras import extra
 from amcspice.view.choice import Choice
 from amcspice.view.points import Points, engineering
+
+with extra("sweep"):
+    import pandas as pd
 
 __all__ = ["Curve", "PowerLaw", "curves"]
 

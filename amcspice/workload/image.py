@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skimage
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError, brief
+from amcspice.extras import extra
 from amcspice.files import replacing
 from amcspice.workload.picture_file import read_pixels
 
@@ -25,6 +25,14 @@ SSIM_WINDOW = 7
 
 WIDE = ("uint32", "uint64")
 """Types of pixels of which no one says what white is."""
+
+
+def _skimage() -> Any:
+    """Return scikit-image, which takes long to import: few commands look at pictures."""
+    with extra("images"):
+        import skimage
+
+    return skimage
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,9 @@ def read_image(path: Path | str) -> Picture:
     InputError
         If the file is missing, is not one picture, or its pixels have no full scale that is known.
     """
-    from PIL import UnidentifiedImageError  # takes long, and few commands look at pictures
+    _skimage()  # refused before anything is read
+    with extra("images"):
+        from PIL import UnidentifiedImageError
 
     path = Path(path)
     try:
@@ -120,7 +130,7 @@ def read_image(path: Path | str) -> Picture:
 
 def _fractions(pixels: NDArray[np.generic], path: Path) -> Picture:
     """Scale by the data type's range; pictures of floats must be fractions already."""
-    values: Picture = skimage.util.img_as_float64(pixels)  # type: ignore[no-untyped-call]
+    values: Picture = _skimage().util.img_as_float64(pixels)
     if not np.isfinite(values).all():
         raise InputError(f"{path}: holds pixels that are not finite")
     if values.min() < 0 or values.max() > 1:
@@ -134,8 +144,10 @@ def write_image(path: Path, picture: Picture) -> None:
     """Write a picture with 8 bits a channel, whole or not at all; values are clipped to 0..1."""
     pixels = np.rint(np.clip(picture, 0.0, 1.0) * 255).astype(np.uint8)
     with replacing(path) as temporary:
-        skimage.io.imsave(temporary, pixels.squeeze(-1) if pixels.shape[2] == 1 else pixels,
-                          check_contrast=False)  # fmt: skip
+        grey = pixels.shape[2] == 1
+        _skimage().io.imsave(
+            temporary, pixels.squeeze(-1) if grey else pixels, check_contrast=False
+        )
 
 
 def score(original: Picture, reconstruction: Picture) -> Score:
@@ -161,7 +173,7 @@ def score(original: Picture, reconstruction: Picture) -> Score:
 
 
 def _psnr(original: Picture, shown: Picture) -> float:
-    compare: Any = skimage.metrics.peak_signal_noise_ratio
+    compare = _skimage().metrics.peak_signal_noise_ratio
     return float(compare(original, shown, data_range=1.0))
 
 
@@ -170,5 +182,5 @@ def _ssim(original: Picture, shown: Picture) -> float:
     if side < 3:
         return float("nan")
     odd = side - 1 + side % 2
-    compare: Any = skimage.metrics.structural_similarity
+    compare = _skimage().metrics.structural_similarity
     return float(compare(original, shown, data_range=1.0, channel_axis=2, win_size=odd))

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.files import check_memory, file_content
 
 __all__ = ["read_pixels"]
@@ -94,7 +95,8 @@ def _by_pillow(content: bytes, path: Path) -> Pixels:
 
 
 def _opened(content: bytes) -> Any:
-    import PIL.Image  # takes long, and few commands look at pictures
+    with extra("images"):
+        import PIL.Image  # takes long, and few commands look at pictures
 
     PIL.Image.init()
     known = [name for name in FORMATS if name in PIL.Image.OPEN]
@@ -154,7 +156,8 @@ def _netpbm_text(picture: Any, content: bytes, path: Path) -> Pixels:
 
 
 def _of_tiff(content: bytes, path: Path) -> Pixels:
-    import tifffile
+    with extra("images"):
+        import tifffile
 
     with tifffile.TiffFile(io.BytesIO(content)) as file:
         # Smaller copies of a page are not another picture.

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import skimage
 from numpy.typing import NDArray
 
 from amcspice.errors import InputError
@@ -55,15 +54,15 @@ class Tiling:
 
     def split(self, picture: Picture) -> Picture:
         """Return the tiles, shape (count, tile, tile): row by row, channels innermost."""
-        down, across, _ = self.grid
+        down, across, channels = self.grid
         margin = [
             (0, down * self.tile - self.shape[0]),
             (0, across * self.tile - self.shape[1]),
             (0, 0),
         ]
-        padded = np.ascontiguousarray(np.pad(picture, margin, mode=self.padding))
-        blocks = skimage.util.view_as_blocks(padded, (self.tile, self.tile, 1))  # type: ignore[no-untyped-call]
-        tiles: Picture = blocks.reshape(-1, self.tile, self.tile).copy()
+        padded = np.pad(picture, margin, mode=self.padding)
+        blocks = padded.reshape(down, self.tile, across, self.tile, channels)
+        tiles: Picture = blocks.transpose(0, 2, 4, 1, 3).reshape(-1, self.tile, self.tile).copy()
         return tiles
 
     def join(self, tiles: Picture) -> Picture:

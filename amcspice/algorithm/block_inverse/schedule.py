@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amcspice.extras import extra
 from amcspice.system import Answers, Phase, ProgrammedMatrix
 from amcspice.system.work import Estimates
 
@@ -124,7 +125,8 @@ class Schedule:
 
     def table(self) -> pandas.DataFrame:
         """Return one row a phase."""
-        import pandas
+        with extra("sweep"):
+            import pandas
 
         return pandas.DataFrame(self.rows()).set_index("phase")
 
@@ -139,4 +141,21 @@ class Schedule:
 
     def __str__(self) -> str:
         said = f"\n{self.caution}" if self.caution else ""
-        return f"{self.table().to_string()}{said}"
+        return f"{_in_columns(self.rows())}{said}"
+
+
+def _in_columns(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as text, a column a name, numbers with four digits."""
+    columns = [[name, *(_text(row[name]) for row in rows)] for name in (rows[0] if rows else ())]
+    widths = [max(map(len, column)) for column in columns]
+    lines = zip(*columns, strict=True)
+    return "\n".join(
+        "  ".join(word.rjust(width) for word, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError
+from amcspice.extras import extra
 
 __all__ = [
     "NMF",
@@ -139,8 +140,9 @@ def nonnegative_factors(matrix: Array, rank: int) -> Factors:
     InputError
         If an entry is negative.
     """
-    from sklearn import decomposition
-    from sklearn.exceptions import ConvergenceWarning
+    with extra("sklearn"):
+        from sklearn import decomposition
+        from sklearn.exceptions import ConvergenceWarning
 
     if matrix.min() < 0:
         where = tuple(int(k) for k in np.argwhere(matrix < 0)[0])

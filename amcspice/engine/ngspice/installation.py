@@ -14,7 +14,7 @@ from pathlib import Path
 
 from amcspice.errors import InputError
 
-__all__ = ["Installation", "find_installation"]
+__all__ = ["Installation", "find_installation", "is_installed"]
 
 PREFIX_VARIABLE = "AMCSPICE_NGSPICE"
 SHARED_MODE_BROKEN = (42, 43)
@@ -76,6 +76,11 @@ def _loads_compiled(installation: Installation) -> bool:
     return "no such command" not in process.stdout + process.stderr
 
 
+def is_installed() -> bool:
+    """Whether there is one, or one is named by ``AMCSPICE_NGSPICE``."""
+    return PREFIX_VARIABLE in os.environ or shutil.which("ngspice") is not None
+
+
 def find_installation() -> Installation:
     """Find ngspice: in the prefix that ``AMCSPICE_NGSPICE`` names, else in the system.
 
@@ -103,7 +108,8 @@ def _find(prefix: str | None, path: str | None) -> Installation:
     if executable is None or not os.access(executable, os.X_OK):
         raise InputError(
             f"ngspice not found {where}: run scripts/install-ngspice.sh, or install the packages "
-            "ngspice and libngspice0 of your distribution"
+            "ngspice and libngspice0 of your distribution; the fidelities behavioural, dc and "
+            "ideal need none"
         )
     banner = _banner(executable)
     match = re.search(r"ngspice-(\d+)", banner)

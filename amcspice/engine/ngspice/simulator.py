@@ -119,7 +119,7 @@ def _keep(deck_text: str) -> Path:
         os.environ.get("AMCSPICE_FAILED_DECKS")
         or Path(tempfile.gettempdir()) / f"amcspice-failed-{os.getuid()}"
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256(deck_text.encode()).hexdigest()[:12]
     path = folder / f"{digest}.cir"
     with replacing(path) as temporary:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import importlib
 import itertools
 import multiprocessing.util
 import queue
@@ -17,7 +16,7 @@ import time
 import uuid
 from typing import Any
 
-from amcspice.cluster import WORKERS_WANTED, connect
+from amcspice.cluster import WORKERS_WANTED, connect, dask
 from amcspice.errors import AmcspiceError, InputError
 from amcspice.sweep.execute.executors import (
     BatchResult,
@@ -51,8 +50,10 @@ class Dask:
 
     Raises
     ------
+    MissingExtraError
+        If distributed is not installed.
     InputError
-        If distributed is not installed, or nothing answers there.
+        If nothing answers there.
     """
 
     def __init__(self, function: Function, scheduler: str) -> None:
@@ -107,7 +108,7 @@ class Dask:
             self._client.close(timeout=5)
 
     def _result(self, future: Any) -> BatchResult:
-        distributed: Any = importlib.import_module("distributed")
+        distributed = dask()
         try:
             result: BatchResult = future.result(timeout=60)
             return result

@@ -18,9 +18,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol
 
-import pebble
-
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.pool import (
     end_with_parent,
     interrupts_blocked,
@@ -29,6 +28,9 @@ from amcspice.pool import (
 )
 from amcspice.sweep.execute.worker import Function, Task, run_batch
 from amcspice.sweep.outcome import Outcome, surroundings
+
+with extra("sweep"):
+    import pebble
 
 __all__ = [
     "BatchResult",

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.settings.table import PARAMETERS
 from amcspice.sweep.store.stored_sweep import StoredSweep
 
 if TYPE_CHECKING:
     import xarray as xr
+
+with extra("sweep"):
+    import pandas as pd
 
 __all__ = ["dataset"]
 
@@ -46,7 +49,8 @@ def dataset(
         parameters that never change are attributes, points that are missing are nan or "".
         Places of an axis that have no point are left out.
     """
-    import xarray as xr
+    with extra("sweep"):
+        import xarray as xr
 
     if frame.empty:
         raise InputError(f"the sweep {sweep.name} has no such point: nothing to export")

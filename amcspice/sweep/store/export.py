@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from amcspice.errors import InputError
+from amcspice.extras import extra
 from amcspice.files import replacing
 
 if TYPE_CHECKING:
     from amcspice.sweep.store.store import Store
     from amcspice.sweep.store.stored_sweep import StoredSweep
     from amcspice.sweep.store.table import Where
+
+with extra("sweep"):
+    import pandas as pd
 
 __all__ = ["FORMATS", "check_format", "export"]
 
@@ -85,7 +87,8 @@ def _with_units(units: Mapping[str, str]) -> dict[str, str]:
 
 def _write_csv(path: Path, frame: pd.DataFrame, store: Store) -> None:
     # Pandas takes ten times as long.
-    import pyarrow.csv
+    with extra("sweep"):
+        import pyarrow.csv
 
     table = _table(frame.rename(columns=_with_units(store.units)))
     options = pyarrow.csv.WriteOptions(quoting_style="needed", quoting_header="needed")
@@ -93,8 +96,9 @@ def _write_csv(path: Path, frame: pd.DataFrame, store: Store) -> None:
 
 
 def _write_parquet(path: Path, frame: pd.DataFrame, store: Store) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet
+    with extra("sweep"):
+        import pyarrow as pa
+        import pyarrow.parquet
 
     table, units = _table(frame), store.units
     fields = [
@@ -108,7 +112,8 @@ def _write_parquet(path: Path, frame: pd.DataFrame, store: Store) -> None:
 
 def _table(frame: pd.DataFrame) -> Any:
     """Return an arrow table; a column of words and numbers becomes words."""
-    import pyarrow as pa
+    with extra("sweep"):
+        import pyarrow as pa
 
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import pyarrow
-import pyarrow.json
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.extras import extra
 from amcspice.sweep.outcome import Scalar
+
+with extra("sweep"):
+    import pandas as pd
+    import pyarrow
+    import pyarrow.json
 
 __all__ = ["Where", "frame"]
 

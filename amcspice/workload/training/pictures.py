@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.errors import InputError, brief
+from amcspice.extras import extra
 from amcspice.files import file_content
 
 __all__ = ["Examples", "Pictures", "digits", "read_letters"]
@@ -191,7 +192,8 @@ def read_letters(path: Path | str) -> Pictures:
 
 def digits() -> Pictures:
     """Return the 1797 handwritten digits that come with scikit-learn, 8 x 8 pixels."""
-    from sklearn.datasets import load_digits
+    with extra("sklearn"):
+        from sklearn.datasets import load_digits
 
     held = load_digits()
     return Pictures("digits", held.images, held.target.astype(np.intp), tuple("0123456789"))
