@@ -161,11 +161,12 @@ def test_its_backend_is_the_limit_of_large_gain(tmp_path):
 
 
 @pytest.mark.ngspice
-def test_it_passes_what_every_new_circuit_must(tmp_path):
+@pytest.mark.parametrize(("contract", "tests"), [("contract", 10), ("contract_parts", 7)])
+def test_it_passes_what_every_new_one_must(contract, tests, tmp_path):
     result = python("-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path),
-                    "-c", os.devnull, str(EXTENSION / "contract.py"), cwd=tmp_path)  # fmt: skip
+                    "-c", os.devnull, str(EXTENSION / f"{contract}.py"), cwd=tmp_path)  # fmt: skip
     assert result.returncode == 0, result.stdout
-    assert "10 passed" in result.stdout
+    assert f"{tests} passed" in result.stdout
 
 
 @pytest.mark.parametrize(("name", "most"), [("topology", 40), ("problem", 40), ("backend", 70)])

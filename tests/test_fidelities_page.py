@@ -58,7 +58,12 @@ def test_the_example_by_hand_is_what_the_equations_give(script, measured):
     circuit = amc.INV(script.EXAMPLE[0], opamp=script.EXAMPLE_OPAMP)
     linear = LinearModel.of(circuit, reduce_to_ports(circuit.schematic))
     assert linear.slowest == pytest.approx(tau, rel=1e-6)
-    for value in (f"{x[0]:.6f}", f"{x[1]:.6f}", f"{tau * 1e9:.5f} ns", f"= {settled * 1e9:.3f} ns"):
+    for value in (
+        f"{x[0]:.6f}",
+        f"{x[1]:.6f}",
+        f"{tau * 1e9:.5f} ns",
+        rf"= {settled * 1e9:.3f} \text{{ ns}}",
+    ):
         assert value in TEXT
 
 

@@ -18,8 +18,16 @@ class AgeingMemristor(Memristor):
         float, Field(ge=0, description="Time since the cell was made."), Quantity("s", (1, 1e10))
     ] = 0.0
 
+    @property
+    def left(self):
+        return np.exp(-self.age / 1e9)
+
     def read(self, written, array=0, cycle=0):
-        return super().read(written, array, cycle) * np.exp(-self.age / 1e9)
+        return self.left * super().read(written, array, cycle)
+
+    def moments(self, target):
+        mean, variance = super().moments(target)
+        return self.left * mean, self.left**2 * variance
 
 
 @parameters
