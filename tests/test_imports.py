@@ -71,6 +71,17 @@ def test_a_command_loads_what_it_uses(fidelity, tmp_path):
     assert (tmp_path / "run.json").exists()
 
 
+def test_garbage_is_looked_for_again_once_a_command_is_imported():
+    program = (
+        "import gc, sys; from amcspice.cli import main\n"
+        "before = gc.get_freeze_count()\n"
+        "main.get_command(None, 'doctor')\n"
+        "assert gc.isenabled() and before == 0 < gc.get_freeze_count()\n"
+        "gc.disable(); main.get_command(None, 'bench'); assert not gc.isenabled()\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_no_ngspice_is_needed_to_import():
     program = "import amcspice; amcspice.solve; print(amcspice.__version__)"
     done = subprocess.run(
