@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import math
 import numbers
 import types
@@ -264,8 +265,13 @@ def _take(item: Any, facts: _Facts) -> None:
 
 
 @functools.cache
+def _own_hints(owner: type) -> dict[str, Any]:
+    """Return what a class itself annotates: its bases are evaluated once for all."""
+    return inspect.get_annotations(owner, eval_str=True)
+
+
 def _hints(owner: type) -> dict[str, Any]:
-    return typing.get_type_hints(owner, include_extras=True)
+    return {name: hint for each in owner.__mro__[::-1] for name, hint in _own_hints(each).items()}
 
 
 def field_parameters(owner: Any, group: str = "") -> Iterator[Parameter]:
