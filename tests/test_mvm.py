@@ -1,12 +1,17 @@
 """The wired crossbar as an operator, against sparse LU and invariants."""
 
+import time
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from scipy.sparse.linalg import spsolve
 
 import amcspice as amc
+from amcspice.native import compiled
 from amcspice.reduction import WiredCrossbar
+from amcspice.reduction.conjugate_gradients import ROOM, parts
+from amcspice.reduction.lines import slow_modes
 
 WIRES = [
     amc.Wire(row=1.0, column=2.5),
@@ -60,13 +65,24 @@ def test_voltages_and_currents_agree_with_sparse_lu(wire, shape):
 
 
 @pytest.mark.parametrize("shape", [(60, 60), (240, 240), (60, 480)])
-def test_the_number_of_steps_does_not_grow_with_the_size(shape, monkeypatch):
+def test_the_number_of_steps_does_not_grow_with_the_size(shape):
     """Wires as bad as these let word and bit lines float together over long distances."""
-    monkeypatch.setattr("amcspice.reduction.conjugate_gradients.MAX_ITERATIONS", 22)
     draw = np.random.default_rng(5)
     conductance = np.where(draw.random(shape) < 0.5, 1e-3, 1e-5)
-    crossbar, v = WiredCrossbar(conductance, amc.Wire(row=10.0, column=10.0)), draw.random(shape[0])
-    crossbar @ v
+    crossbar = WiredCrossbar(conductance, amc.Wire(row=10.0, column=10.0))
+    assert crossbar.solve(draw.random(shape[0])).iterations < 22
+
+
+def test_what_does_not_converge_is_an_error(monkeypatch):
+    monkeypatch.setattr("amcspice.reduction.conjugate_gradients.MAX_ITERATIONS", 2)
+    with pytest.raises(amc.SimulationError, match="did not converge in 2 iterations"):
+        WiredCrossbar(cells(9, 6), WIRES[1]) @ np.ones(9)
+
+
+@pytest.mark.parametrize("voltages", [[np.nan, 1.0], [[np.inf], [0.0]], [1j, 0.0]])
+def test_voltages_that_are_no_numbers_are_refused(voltages):
+    with pytest.raises(amc.InputError, match="voltages"):
+        WiredCrossbar(np.ones((2, 3)), WIRES[0]) @ np.array(voltages)
 
 
 def test_lines_that_float_together_agree_with_sparse_lu():
@@ -78,6 +94,98 @@ def test_lines_that_float_together_agree_with_sparse_lu():
     assert np.allclose(state.bit_voltages[0], bit, rtol=0, atol=1e-11)
 
 
+@pytest.mark.parametrize("count", range(1, 10))
+@pytest.mark.parametrize("shape", [(17, 27), (16, 32), (3, 2)])
+def test_vectors_side_by_side_agree_with_sparse_lu(shape, count):
+    """As many as there are lanes, more and fewer, in rows that fill whole registers or not."""
+    conductance, v = (
+        cells(*shape) + 1e-5,
+        np.random.default_rng(6).standard_normal((shape[0], count)),
+    )
+    v[:, count // 2] *= 1e-6  # converges by itself
+    wire = amc.Wire(row=5.0, column=8.0, driver=200.0, termination=500.0)
+    crossbar = WiredCrossbar(conductance, wire)
+    state, outputs = crossbar.solve(v), crossbar @ v
+    for k in range(count):
+        word, bit = direct(conductance, wire, v[:, k])
+        scale = np.abs(word).max()
+        assert np.allclose(state.word_voltages[k], word, rtol=0, atol=1e-10 * scale)
+        assert np.allclose(state.bit_voltages[k], bit, rtol=0, atol=1e-10 * scale)
+        assert np.allclose(outputs[:, k], bit[-1] / 508.0, rtol=0, atol=1e-10 * scale / 508.0)
+
+
+def test_a_vector_of_zeros_beside_others_stays_zero():
+    crossbar, v = WiredCrossbar(cells(9, 6), WIRES[0]), np.random.default_rng(4).random((9, 4))
+    alone = crossbar @ v
+    v[:, 2] = 0
+    outputs = crossbar @ v
+    assert np.array_equal(outputs[:, 2], np.zeros(6))
+    assert np.array_equal(outputs[:, [0, 1, 3]], alone[:, [0, 1, 3]])
+
+
+def test_as_many_vectors_at_once_as_there_is_room_for():
+    for count, crossings in [(1, 9), (7, 9), (16, 500), (5, 1 << 17), (9, 1 << 23), (3, 1 << 26)]:
+        sizes = [part.stop - part.start for part in parts(count, crossings)]
+        assert np.array_equal(np.r_[tuple(parts(count, crossings))], np.arange(count))
+        assert all(size & (size - 1) == 0 for size in sizes)
+        assert max(sizes) <= compiled.CROSSBAR_LANES
+        assert max(sizes) == 1 or max(sizes) * crossings <= ROOM
+
+
+@pytest.mark.parametrize(
+    ("side", "count"), [(64, 16), pytest.param(600, 8, marks=pytest.mark.slow)]
+)
+def test_vectors_at_once_cost_no_more_than_one_by_one(side, count):
+    """In processor time, which other programs hardly change."""
+    crossbar = WiredCrossbar(np.full((side, side), 1e-4), WIRES[2])
+    v = np.random.default_rng(7).random((side, count))
+    runs = {"at once": lambda: crossbar @ v, "one by one": lambda: [crossbar @ u for u in v.T]}
+    best = dict.fromkeys(runs, np.inf)
+    for _ in range(3):
+        for name, run in runs.items():
+            begin = time.process_time()
+            run()
+            best[name] = min(best[name], time.process_time() - begin)
+    assert best["at once"] < best["one by one"]
+
+
+ROW, COLUMN = np.indices((192, 192))
+PATTERNS = {
+    "sparse": np.random.default_rng(0).random(ROW.shape) < 0.05,
+    "every 16th row": ROW % 16 == 0,
+    "blocks": (ROW // 24 + COLUMN // 24) % 2 == 1,
+}
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_uneven_arrays_take_at_most_a_hundred_steps(name):
+    """With r g N^2 = 1e4, where hardly anything arrives at the outputs."""
+    ohm = 1e4 / (1e-4 * len(ROW) ** 2)
+    crossbar = WiredCrossbar(1e-4 * PATTERNS[name], amc.Wire(row=ohm, column=ohm))
+    state = crossbar.solve(np.random.default_rng(8).random(len(ROW)))
+    assert state.iterations <= 100
+    onward = np.pad(state.word_currents[0], ((0, 0), (0, 1)))
+    lost = -np.diff(onward, axis=1) - state.cell_currents[0]
+    assert np.abs(lost).max() < 1e-10 * np.abs(state.word_currents).max()
+    below = np.diff(np.pad(state.bit_currents[0], ((1, 0), (0, 0))), axis=0)
+    assert np.abs(below - state.cell_currents[0]).max() < 1e-10 * np.abs(state.word_currents).max()
+
+
+@pytest.mark.parametrize("length", [1, 2, 9])
+def test_slow_modes_of_a_line_that_ends_at_ground(length):
+    """A chain with one free end: sines that meet zero one segment beyond the other."""
+    angles = (2 * np.arange(1, length + 1) - 1) * np.pi / (2 * length + 1)
+    conductance, modes = slow_modes(length, 2.0, 3.0, first=0.0, last=2.0)
+    expected = 4.0 * (1 - np.cos(angles))
+    assert np.allclose(conductance, expected[expected < 3.0], rtol=1e-12)
+    shapes = np.cos(np.outer(np.arange(length) + 0.5, angles))[:, : len(conductance)]
+    assert np.allclose(
+        np.abs(shapes.T @ modes / np.linalg.norm(shapes, axis=0)[:, None]),
+        np.eye(len(conductance)),
+        atol=1e-12,
+    )
+
+
 def test_current_is_conserved_at_every_crossing():
     state = WiredCrossbar(cells(9, 6), WIRES[1]).solve(np.random.default_rng(2).random((9, 3)))
     onward = np.concatenate([state.word_currents[:, :, 1:], np.zeros((3, 9, 1))], axis=2)
@@ -87,9 +195,10 @@ def test_current_is_conserved_at_every_crossing():
     assert np.allclose(state.cell_currents.sum(axis=(1, 2)), state.outputs.sum(axis=1), rtol=1e-9)
 
 
-def test_the_transpose_drives_the_columns():
-    crossbar = WiredCrossbar(cells(9, 6), WIRES[1])
-    dense, transposed = crossbar @ np.eye(9), crossbar.rmatmat(np.eye(6))
+@pytest.mark.parametrize("shape", [(9, 6), (24, 40)])
+def test_the_transpose_drives_the_columns(shape):
+    crossbar = WiredCrossbar(cells(*shape), WIRES[1])
+    dense, transposed = crossbar @ np.eye(shape[0]), crossbar.rmatmat(np.eye(shape[1]))
     # The tolerance of the iteration is a fraction of the whole current.
     assert np.abs(dense.T - transposed).max() < 1e-12 * np.abs(dense).max()
 

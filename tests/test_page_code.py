@@ -37,6 +37,7 @@ PAGES = {
     "docs/sparse.md": "",
     "docs/start.md": "",
     "docs/wires.md": "",
+    "docs/wired-products.md": "",
 }
 """Pages, and what is made less of."""
 

@@ -1,4 +1,4 @@
-"""One wired crossbar with driven rows: conjugate gradients against badcrossbar."""
+"""One wired crossbar with driven rows: conjugate gradients against badcrossbar, large products."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 import amcspice as amc
 from amcspice.bench.child import run_in_child
 from amcspice.bench.row import NotRun, Row
-from amcspice.bench.timing import Measured, side_by_side
+from amcspice.bench.timing import Measured, on_processor, side_by_side
 from amcspice.reduction import CrossbarState, WiredCrossbar
 
-__all__ = ["alone", "compare", "rows", "time_and_imbalance"]
+__all__ = ["alone", "compare", "product", "rows", "time_and_asymmetry", "time_and_imbalance"]
 
 NAME = "crossbar"
 OURS, PEER = "WiredCrossbar", "badcrossbar"
@@ -29,6 +29,10 @@ SERIES = (64, 128, 256, 512)
 HARSH, ALONE = 256, 1024
 QUICK_SERIES = (32, 64, 128)
 QUICK_HARSH, QUICK_ALONE = 32, 256
+
+PRODUCT, QUICK_PRODUCT = (2048, 4096), (128, 256)
+PRODUCT_CELL, PRODUCT_WIRE = 1e-4, 1.0
+"""Every cell [S] and a segment [ohm] of a large product."""
 
 
 def rows(quick: bool) -> Iterator[Row]:
@@ -59,6 +63,8 @@ def rows(quick: bool) -> Iterator[Row]:
             yield compare(quick=quick, **case)
     for harsh in (False, True):
         yield alone(QUICK_ALONE if quick else ALONE, harsh=harsh, quick=quick)
+    for vectors in (1, 4):
+        yield product(vectors, quick=quick)
 
 
 def compare(side: int, *, harsh: bool = False, quick: bool = False, **more: Any) -> Row:
@@ -132,8 +138,53 @@ def time_and_imbalance(side: int, harsh: bool, quick: bool) -> dict[str, Any]:
     }
 
 
+def product(vectors: int, *, quick: bool = False) -> Row:
+    """Time output currents for some vectors at once, in a process of its own."""
+    shape = QUICK_PRODUCT if quick else PRODUCT
+    answer = run_in_child(
+        f"{__name__}:time_and_asymmetry", shape=shape, vectors=vectors, quick=quick
+    )
+    measured = {OURS: Measured(None, tuple(answer.result["seconds"]))}
+    note = "processor time, all vectors; deviation: from the product of the transpose"
+    if answer.peak_memory is not None:
+        note = f"peak memory of the process {answer.peak_memory / 1e9:.2g} GB; {note}"
+    return Row.of(
+        NAME,
+        f"{shape[0]} x {shape[1]} currents, 1 ohm wires, 10 kohm, vectors: {vectors}",
+        measured,
+        ours=OURS,
+        deviation=answer.result["asymmetry"],
+        tolerance=TOLERANCE,
+        note=note,
+        headline=True,
+    )
+
+
+def time_and_asymmetry(shape: tuple[int, int], vectors: int, quick: bool) -> dict[str, Any]:
+    """Return processor times [s], and how far u (G v) is from (G' u) v, of |u| |G v|."""
+    draw = np.random.default_rng(shape)
+    cells, wire = np.full(shape, PRODUCT_CELL), amc.Wire(row=PRODUCT_WIRE, column=PRODUCT_WIRE)
+    v, u = draw.random((shape[0], vectors)), draw.standard_normal(shape[1])
+
+    def currents() -> NDArray[np.float64]:
+        product: NDArray[np.float64] = WiredCrossbar(cells, wire) @ v
+        return product
+
+    timing = side_by_side({OURS: on_processor(currents)}, quick=quick)[OURS]
+    across, back = u @ timing.answer, WiredCrossbar(cells, wire).rmatvec(u) @ v
+    whole = np.linalg.norm(u) * np.linalg.norm(timing.answer, axis=0)
+    return {
+        "seconds": timing.seconds,
+        "asymmetry": float(np.max(np.abs(across - back) / whole)),
+    }
+
+
 def _solve(conductance: NDArray[np.float64], voltages: Any, ohm: float) -> CrossbarState:
-    return WiredCrossbar(conductance, amc.Wire(row=ohm, column=ohm)).solve(voltages)
+    """Return the state with all of its currents computed."""
+    state = WiredCrossbar(conductance, amc.Wire(row=ohm, column=ohm)).solve(voltages)
+    for currents in ("word_currents", "bit_currents", "cell_currents", "outputs"):
+        getattr(state, currents)
+    return state
 
 
 def _array(side: int, harsh: bool) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:

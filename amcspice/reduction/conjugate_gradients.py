@@ -26,6 +26,7 @@ of the elimination.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,6 +44,9 @@ MAX_ITERATIONS = 10_000
 
 ROOM = 1 << 25
 """Numbers in an array of several inputs: no more than 256 MB, but for a single input."""
+
+CACHE = 10_000_000 // 8
+"""Numbers that stay in caches, other programs beside."""
 
 
 class Step(NamedTuple):
@@ -97,26 +101,40 @@ class ConjugateGradients:
         if not along_bit.size:
             along_word, across = along_word[:0], across[:, :0]
         self._conductance = along_bit[:, None] + along_word
+        self._shape, self._driver, self._sense = cells.shape, driver, sense
         self._tolerance = tolerance
+        self._rooms: list[Array] = []
         self._sweeps = compiled.CrossbarSweeps(
             cells, np.ascontiguousarray(across.T), row, column, driver, sense
         )
 
-    def steps(self, residual: Array) -> Iterator[Step]:
-        """Yield steps towards the word-line voltages of injected currents.
+    def from_drivers(self, voltages: Array) -> Iterator[Step]:
+        """Yield steps towards the word-line voltages of drivers (m, K) [V].
 
-        Parameters
-        ----------
-        residual : ndarray, shape (m, n, K)
-            Injected currents [A], K as `parts` gives them; overwritten.
+        K is as `parts` gives them.
 
         Raises
         ------
         SimulationError
             If the iteration does not converge.
         """
+        room = self._take_room(voltages.shape[1])
+        residual = room[0]
+        residual[:, 0] = self._driver * voltages
+        return self._steps(room)
+
+    def from_ends(self, voltages: Array) -> Iterator[Step]:
+        """Yield steps towards the word-line voltages of bit lines driven at their ends (n, K)."""
+        room = self._take_room(voltages.shape[1])
+        residual, bits, nothing = room
+        bits[-1] = self._sense * voltages * self._sweeps.end_resistance()[:, None]
+        self._sweeps.apply(nothing, bits, np.empty(voltages.shape[1]))
+        np.negative(bits, out=residual)
+        return self._steps(room)
+
+    def _steps(self, room: Array) -> Iterator[Step]:
+        residual, image, direction = room
         m, _, count = residual.shape
-        image, direction = np.zeros_like(residual), np.zeros_like(residual)
         amplitudes = np.empty((m, self._conductance.shape[1], count))
         length, before, goal = np.zeros(count), np.ones(count), None
         squares, now, along = np.empty((3, count))
@@ -127,6 +145,7 @@ class ConjugateGradients:
             # What has arrived stays, whatever is beside it.
             moving = squares > goal
             if not moving.any():
+                self._give_back(room)
                 return
             now += self._solve_modes(amplitudes)
             self._sweeps.eliminate(_ratio(now, before, moving), amplitudes, direction, image)
@@ -139,6 +158,21 @@ class ConjugateGradients:
             "a larger tolerance may do"
         )
 
+    def _take_room(self, count: int) -> Array:
+        """Return zeros for residual, image and direction, shape (3, m, n, K)."""
+        shape = (3, *self._shape, count)
+        # Kept of small arrays: to get memory anew takes up to a third of a product.
+        room = self._rooms.pop() if self._rooms else np.empty(0)
+        if room.size < math.prod(shape):
+            return np.zeros(shape)
+        room = room[: math.prod(shape)].reshape(shape)
+        room[...] = 0
+        return room
+
+    def _give_back(self, room: Array) -> None:
+        if 4 * math.prod(self._shape) <= CACHE:
+            self._rooms.append((room if room.base is None else room.base).ravel())
+
     def _solve_modes(self, amplitudes: Array) -> Array:
         """Put voltages in place of currents; return the product of both, shape (K,)."""
         m, _, count = amplitudes.shape
@@ -148,14 +182,6 @@ class ConjugateGradients:
         np.matmul(self._down, voltages, out=flat)
         product: Array = (currents * voltages).reshape(-1, count).sum(axis=0)
         return product
-
-    def injected_by_ends(self, currents: Array) -> Array:
-        """Return what currents into the last row of the bit lines (n, K) inject into words."""
-        m, (n, count) = len(self._down), currents.shape
-        image, nothing = np.zeros((m, n, count)), np.zeros((m, n, count))
-        image[-1] = currents * self._sweeps.end_resistance()[:, None]
-        self._sweeps.apply(nothing, image, np.empty(count))
-        return np.negative(image, out=image)
 
     def bit_voltages(self, words: Array) -> Array:
         """Return the bit-line voltages that belong to word-line voltages, both (m, n, K)."""
@@ -168,11 +194,18 @@ class ConjugateGradients:
 
 
 def parts(count: int, crossings: int) -> Iterator[slice]:
-    """Yield which of some inputs to take at once: powers of two, for which there is room."""
-    most = max(1, min(compiled.CROSSBAR_LANES, ROOM // crossings))
+    """Yield which of some inputs to take at once: powers of two, for which there is room.
+
+    Three arrays of K inputs are swept, and three that all inputs share; a sweep reads four of them.
+    Where those of one input stay in caches, those of two do about as well, and of more only as far
+    as they all stay there, too.
+    """
+    most = min(compiled.CROSSBAR_LANES, ROOM // crossings)
+    if 4 * crossings <= CACHE:
+        most = min(most, max(2, CACHE // (3 * crossings) - 1))
     start = 0
     while start < count:
-        size = 1 << (min(most, count - start).bit_length() - 1)
+        size = 1 << (max(1, min(most, count - start)).bit_length() - 1)
         yield slice(start, start + size)
         start += size
 

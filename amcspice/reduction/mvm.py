@@ -120,8 +120,8 @@ class WiredCrossbar(scipy.sparse.linalg.LinearOperator):
         voltages = as_vectors(X, len(self.cells), "voltages").T
         ends = np.zeros((self.shape[0], voltages.shape[1]))
         for part in self._parts(voltages):
-            injected = self._at_drivers(voltages[:, part])
-            _add_up(self._gradients.steps(injected), lambda step: step.ends, ends[:, part])
+            steps = self._gradients.from_drivers(voltages[:, part])
+            _add_up(steps, lambda step: step.ends, ends[:, part])
         return self.sense * ends
 
     def _matvec(self, x: Array) -> Array:
@@ -132,10 +132,8 @@ class WiredCrossbar(scipy.sparse.linalg.LinearOperator):
         voltages = as_vectors(X, len(self.cells.T), "voltages").T
         starts = np.zeros((self.shape[1], voltages.shape[1]))
         for part in self._parts(voltages):
-            injected = self._gradients.injected_by_ends(self.sense * voltages[:, part])
-            _add_up(
-                self._gradients.steps(injected), lambda step: step.direction[:, 0], starts[:, part]
-            )
+            steps = self._gradients.from_ends(voltages[:, part])
+            _add_up(steps, lambda step: step.direction[:, 0], starts[:, part])
         return self.driver * starts
 
     def _rmatvec(self, x: Array) -> Array:
@@ -180,16 +178,10 @@ class WiredCrossbar(scipy.sparse.linalg.LinearOperator):
     def _parts(self, voltages: Array) -> Iterator[slice]:
         return parts(voltages.shape[1], self.cells.size)
 
-    def _at_drivers(self, voltages: Array) -> Array:
-        """Return the currents that drivers (m, K) inject, shape (m, n, K)."""
-        injected = np.zeros((*self.cells.shape, voltages.shape[1]))
-        injected[:, 0] = self.driver * voltages
-        return injected
-
     def _word_voltages(self, voltages: Array) -> tuple[Array, int]:
         """Return the voltages of word lines driven like this, and the iterations it took."""
         words, iterations = np.zeros((*self.cells.shape, voltages.shape[1])), 0
-        for step in self._gradients.steps(self._at_drivers(voltages)):
+        for step in self._gradients.from_drivers(voltages):
             compiled.add(step.direction, step.length, words)
             iterations += 1
         return words, iterations
