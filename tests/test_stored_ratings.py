@@ -24,10 +24,10 @@ from amcspice.workload.rating_table import Ratings, RatingTable
 from amcspice.workload.recommend import Recommender
 from amcspice.workload.stored.blocks import cuts
 from amcspice.workload.stored.factorise import factorise_stored
-from amcspice.workload.stored.half_step import StoredTask
 from amcspice.workload.stored.ratings import StoredRatings, store_ratings
 from amcspice.workload.stored.report import figures
 from amcspice.workload.stored.sample import Sample, draw
+from amcspice.workload.stored.task import StoredTask
 
 DRAW = np.random.default_rng(0)
 RATED = np.where(DRAW.random((90, 40)) < 0.25, DRAW.integers(1, 6, (90, 40)), 0).astype(float)

@@ -32,9 +32,9 @@ from amcspice.workload.stored.factorise import (
     factorise_stored,
     provenance_of,
 )
-from amcspice.workload.stored.half_step import Executor, StoredTask
 from amcspice.workload.stored.ratings import StoredRatings, store_ratings
 from amcspice.workload.stored.report import figures
+from amcspice.workload.stored.task import Executor, StoredTask
 
 __all__ = ["Sharing", "factorise_folder"]
 

@@ -179,6 +179,7 @@ class AnalogBlock:
         """Solve every regression."""
         began, block = time.process_time(), self.block
         known, some = block.known()
+        report(block.last - block.first - len(some))  # nothing is known of them
         if not some.size:
             return _nothing(block, began)
         solved = ReducedSolver(self.analysis).solve(self.records, known, block.ridge, report)

@@ -10,7 +10,8 @@ from amcspice.engine import BACKENDS
 from amcspice.system import Cost, Technology, Work
 from amcspice.system.digital import Digital
 from amcspice.workload.stored.factorise import StoredFactorisation
-from amcspice.workload.stored.half_step import STRONGEST, StoredTask
+from amcspice.workload.stored.half_figures import STRONGEST
+from amcspice.workload.stored.task import StoredTask
 from amcspice.workload.summary import history, regression_figures
 
 __all__ = ["cautions", "figures"]
