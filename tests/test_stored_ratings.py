@@ -337,6 +337,8 @@ def test_command_on_a_folder_resumes_and_refuses_what_does_not_fit(here):
     ):
         refused(run(*fixed, "--out", "other", *more), message)
         assert not Path("other").exists()
+    unshared = ["nmf", "ratings", "in/train", *QUICK, "--out", "other"]
+    refused(run(*unshared, "--sample", "5"), "--sample is for regressions that are shared out")
     Path("in/empty").mkdir()
     refused(run("nmf", "ratings", "in/empty", *QUICK, "--out", "other"), "holds no ratings")
     assert not Path("other").exists()

@@ -169,8 +169,11 @@ def _size(
     if table is None:
         source = StoredRatings(train.resolve())
         return source.shape, source.count, []
-    matrix = table[0].matrix
-    return matrix.shape, matrix.nnz, [matrix.data, matrix.indices, matrix.indptr]
+    matrix, held_out = table[0].matrix, table[1]
+    data: list[Any] = [matrix.data, matrix.indices, matrix.indptr]
+    if held_out is not None:
+        data += [held_out.users, held_out.items, held_out.values]
+    return matrix.shape, matrix.nnz, data
 
 
 def _check(settings: Settings, parameters: dict[str, Any]) -> None:

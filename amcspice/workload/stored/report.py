@@ -90,4 +90,7 @@ def cautions(task: StoredTask, made: StoredFactorisation) -> Iterator[str]:
                 "run in time did not come to rest: dc does not look whether a rest is stable"
             )
     if not BACKENDS[task.analysis.fidelity].in_time and not task.sample:
-        yield "nothing was run in time, so settling and energy are not known: --sample"
+        yield (
+            "nothing was run in time, so settling and energy are not known, nor whether rests are "
+            "stable: --sample"
+        )
