@@ -13,7 +13,7 @@ from amcspice.algorithm.alternating.selection import rows_of
 from amcspice.engine import Analysis
 from amcspice.engine.batch import Batch, Drive
 from amcspice.measure import Measurement
-from amcspice.reduction import PortModel, reduce_to_ports
+from amcspice.reduction import reduce_to_ports
 
 __all__ = ["Networks", "range_of"]
 
@@ -69,11 +69,8 @@ class Networks:
     def batch(self, rows: NDArray[np.intp]) -> Batch:
         """Return some regressions as a batch of circuits."""
         one = reduce_to_ports(self.factor.circuit.schematic).at_ports()
-        models = tuple(
-            PortModel(one.original, one.nodes, each, one.transfer, one.local_power, one.is_driven)
-            for each in self.conductance[rows]
-        )
-        return Batch((self.factor.circuit,) * len(rows), models)
+        each = (self.factor.circuit,) * len(rows), (one,) * len(rows)
+        return Batch(*each, self.conductance[rows])
 
     def drive(self, rows: NDArray[np.intp], volts: Doubles) -> Drive:
         """Return what the sources of some regressions give in given ranges."""

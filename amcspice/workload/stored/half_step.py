@@ -50,7 +50,8 @@ class HalfStepResult:
     values, digital_values : ndarray, shape (K, rank)
         The factor that was solved for, of the circuit and of the digital twin.
     errors, digital_errors : ndarray, shape (K, 2)
-        Squared errors of predictions, as they are and cut to the scale.
+        Squared errors of predictions, as they are and cut to the scale; for users only, whose
+        factor is the last of an iteration.
     measured : Measurement
         Of all regressions on the circuit.
     ledger : Ledger
@@ -171,7 +172,8 @@ def _blocks(task: StoredTask, side: Side, edges: Edges, programmed: _Programmed)
 
     def on(factor: FactorFile) -> list[Block]:
         return [
-            Block(task.ratings, side.order, *edge, factor, task.ridge, task.scale) for edge in edges
+            Block(task.ratings, side.order, *edge, factor, task.ridge, side.scale(task))
+            for edge in edges
         ]
 
     return [

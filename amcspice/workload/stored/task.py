@@ -80,3 +80,8 @@ class Side:
         users, items = ratings.shape
         self.order, self.name = ("by_user", "users") if cycle % 2 else ("by_item", "items")
         self.count = users if cycle % 2 else items
+        self._last = bool(cycle % 2)
+
+    def scale(self, task: StoredTask) -> tuple[float, float] | None:
+        """Return what predictions are cut to, where errors are looked at: after an iteration."""
+        return task.scale if self._last else None
