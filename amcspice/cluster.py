@@ -92,9 +92,7 @@ class DaskPool:
         with contextlib.suppress(Exception):
             self._client.close(timeout=5)
 
-    @property
-    def jobs(self) -> int:
-        """Threads of all workers, once there is one."""
+    def _wait_for_workers(self) -> None:
         try:
             self._client.wait_for_workers(1, timeout=WORKERS_WANTED)
         except (TimeoutError, concurrent.futures.TimeoutError):
@@ -102,7 +100,6 @@ class DaskPool:
                 f"the Dask scheduler at {self._scheduler} has had no workers for "
                 f"{WORKERS_WANTED:g} s: start some with dask worker {self._scheduler}"
             ) from None
-        return max(int(sum(self._client.nthreads().values())), 1)
 
     def map(
         self,
@@ -124,7 +121,7 @@ class DaskPool:
             Whatever the function raises first; the other tasks are given up.
         """
         distributed = dask()
-        assert self.jobs  # waits for a worker
+        self._wait_for_workers()
         name, queue = f"amcspice-{uuid.uuid4()}", list(tasks)
         futures = [
             self._client.submit(

@@ -4,7 +4,9 @@ Runs `amcspice nmf ratings FOLDER` at dc in one process; on two workers; on two 
 blocks, one of which is killed (SIGKILL) on the way.  Prints what each took, and whether the factors
 are equal to the last bit.  `scripts/rating_shape.py` writes the folder.
 
-    scripts/shared_ratings.py --folder ratings --out runs
+    scripts/shared_ratings.py --folder ratings --out runs [--page]
+
+`--page` writes the table into docs/shared-ratings.md.
 """
 
 from __future__ import annotations
@@ -27,6 +29,14 @@ from typing import Any
 import numpy as np
 import psutil
 
+PAGE = Path(__file__).parents[1] / "docs" / "shared-ratings.md"
+
+TITLES = {
+    "local": "one process",
+    "dask": "two Dask workers",
+    "killed": "two Dask workers, 23 blocks, one killed on the way",
+}
+
 FIXED = [
     "--fidelity", "dc", "--gain", "1e4", "--write-noise", "1 %", "--levels", "256",
 ]  # fmt: skip
@@ -39,13 +49,68 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=1)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--sample", type=int, default=2000)
+    parser.add_argument("--page", action="store_true", help="write the table into the page")
     parser.add_argument("--runs", default="local,dask,killed", help="some of local,dask,killed")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     # Every process works on its own, with one thread.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    rows = []
     for name in options.runs.split(","):
-        print(json.dumps({"run": name, **globals()[f"run_{name}"](options)}), flush=True)
+        rows.append({"run": name, **globals()[f"run_{name}"](options)})
+        print(json.dumps(rows[-1]), flush=True)
+    if options.page:
+        _write_page(rows, options)
+
+
+def _write_page(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Write tables of the runs, and of what the sample of the last one says."""
+    lines = [
+        "| run | CPU: circuit | digital twin | sample in time | time taken | memory: the command, a "
+        "worker | factors |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        cpu = row["cpu_s"]
+        lines.append(
+            f"| {TITLES[row['run']]} | {cpu['circuit']:.1f} s | {cpu['digital']:.1f} s | "
+            f"{cpu['sample']:.1f} s | {sum(row['wall_of_half_steps_s']):.0f} s | "
+            f"{row['memory_here_gb']:.2f}, {row['memory_of_a_worker_gb']:.2f} GB | `{row['sha256']}` |"
+        )
+    lines += ["", *_samples(options.out / rows[-1]["run"])]
+    marked = r"(<!-- runs:begin -->\n).*?(<!-- runs:end -->)"
+    table = "\n".join(lines) + "\n"
+    text = re.sub(marked, lambda at: at[1] + table + at[2], PAGE.read_text(), flags=re.DOTALL)
+    PAGE.write_text(text)
+
+
+def _samples(run: Path) -> Iterator[str]:
+    metrics = json.loads((run / "metrics.json").read_text())
+    yield (
+        "| half-step | regressions | sampled, settled | settling, median | 95 % within | energy of "
+        "all | from dc | beyond 190 mA | largest current |"
+    )
+    yield "| " + " | ".join(["---"] * 9) + " |"
+    for each in metrics["half_steps"]:
+        sample, current = each["sample"], each["output_current_a"]
+        settling, energy = sample["settling_time_s"], sample["energy_j"]
+        yield (
+            f"| {each['side']} | {each['regressions']:,} | {sample['regressions']:,}, "
+            f"{sample['settled']:,} | {_within(settling, 'median', 1e6, 'us')} | "
+            f"{_within(settling, 'p95', 1e6, 'us')} | {_within(energy, 'total', 1e3, 'mJ')} | "
+            f"{sample['largest_deviation_from_dc']:.0e} | {current['share_beyond']:.2%} | "
+            f"{current['largest']:.2g} A |"
+        )
+    yield ""
+    yield (
+        f"RMSE of held-out ratings: {metrics['rmse_test']:.4f} on the circuit, "
+        f"{metrics['digital']['rmse_test']:.4f} of the digital twin."
+    )
+
+
+def _within(figure: dict[str, Any], name: str, factor: float, unit: str) -> str:
+    low, high = figure[f"{name}_interval"]
+    return f"{factor * figure[name]:.4g} ({factor * low:.4g} to {factor * high:.4g}) {unit}"
 
 
 def run_local(options: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import scipy
 import amcspice as amc
 from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.algorithm.alternating.records import FactorRecords, refuse_unrecorded
-from amcspice.algorithm.alternating.reduced import ReducedSolver, calibrated
+from amcspice.algorithm.alternating.reduced import ReducedSolver
+from amcspice.algorithm.alternating.reduced_range import calibrated
 from amcspice.algorithm.alternating.regression import AnalogSolver, HalfStep, Share
 from amcspice.algorithm.alternating.selected_rows import (
     Known,

@@ -24,10 +24,10 @@ from amcspice.workload.rating_table import Ratings, RatingTable
 from amcspice.workload.recommend import Recommender
 from amcspice.workload.stored.blocks import cuts
 from amcspice.workload.stored.factorise import factorise_stored
-from amcspice.workload.stored.half_step import StoredTask
 from amcspice.workload.stored.ratings import StoredRatings, store_ratings
 from amcspice.workload.stored.report import figures
 from amcspice.workload.stored.sample import Sample, draw
+from amcspice.workload.stored.task import StoredTask
 
 DRAW = np.random.default_rng(0)
 RATED = np.where(DRAW.random((90, 40)) < 0.25, DRAW.integers(1, 6, (90, 40)), 0).astype(float)
@@ -337,6 +337,8 @@ def test_command_on_a_folder_resumes_and_refuses_what_does_not_fit(here):
     ):
         refused(run(*fixed, "--out", "other", *more), message)
         assert not Path("other").exists()
+    unshared = ["nmf", "ratings", "in/train", *QUICK, "--out", "other"]
+    refused(run(*unshared, "--sample", "5"), "--sample is for regressions that are shared out")
     Path("in/empty").mkdir()
     refused(run("nmf", "ratings", "in/empty", *QUICK, "--out", "other"), "holds no ratings")
     assert not Path("other").exists()

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm.alternating.selection import check_selection
@@ -107,7 +108,8 @@ def ratings(
     TRAIN does not hold are predicted by damped means.
 
     Writes to DIR: recommender.npz (for amcspice recommend), learning.png, error_by_count.png,
-    settling.png, metrics.json, run.json and checkpoint/.
+    settling.png, metrics.json, run.json and checkpoint/.  Where regressions are shared out:
+    factors.npz, metrics.json, run.json and checkpoint/.
     """
     started = time.perf_counter()
     if scale is not None and not 0 <= scale[0] < scale[1]:
@@ -124,6 +126,7 @@ def ratings(
             predict_range=predict_range, settings=settings, sharing=sharing,
         )  # fmt: skip
         return
+    _refuse_unshared()
     table = read_ratings(train, scale, names=names)
     held_out = None if test is None else read_ratings(test, scale, like=table)
     trained = Ratings.of(table, scale)
@@ -186,6 +189,14 @@ def _tables(
     table = read_ratings(train, scale, names=names)
     held_out = None if test is None else read_ratings(test, scale, like=table)
     return Ratings.of(table, scale), held_out
+
+
+def _refuse_unshared() -> None:
+    """Refuse options that only regressions that are shared out take."""
+    context = click.get_current_context()
+    for name in ("blocks", "sample"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            raise InputError(f"--{name} is for regressions that are shared out: --executor local")
 
 
 def _check(trained: Ratings, rank: int, tolerance: float) -> None:

@@ -32,9 +32,9 @@ from amcspice.workload.stored.factorise import (
     factorise_stored,
     provenance_of,
 )
-from amcspice.workload.stored.half_step import Executor, StoredTask
 from amcspice.workload.stored.ratings import StoredRatings, store_ratings
 from amcspice.workload.stored.report import figures
+from amcspice.workload.stored.task import Executor, StoredTask
 
 __all__ = ["Sharing", "factorise_folder"]
 
@@ -169,8 +169,11 @@ def _size(
     if table is None:
         source = StoredRatings(train.resolve())
         return source.shape, source.count, []
-    matrix = table[0].matrix
-    return matrix.shape, matrix.nnz, [matrix.data, matrix.indices, matrix.indptr]
+    matrix, held_out = table[0].matrix, table[1]
+    data: list[Any] = [matrix.data, matrix.indices, matrix.indptr]
+    if held_out is not None:
+        data += [held_out.users, held_out.items, held_out.values]
+    return matrix.shape, matrix.nnz, data
 
 
 def _check(settings: Settings, parameters: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ batch have the same amplifiers at the same ports and differ in their networks an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ class Batch:
     circuits : tuple of Circuit
     models : tuple of PortModel
         Their networks, reduced.
+    between : ndarray, shape (C, P, P), optional
+        Conductance matrices of the ports, where circuits differ in these alone and models stand
+        for all else; None takes those of the models [S].
 
     Attributes
     ----------
@@ -44,6 +47,7 @@ class Batch:
 
     circuits: tuple[Circuit, ...]
     models: tuple[PortModel, ...]
+    between: Array | None = None
     circuit: Circuit = field(init=False)
     nodes: Nodes = field(init=False)
     outputs: NDArray[np.intp] = field(init=False)
@@ -55,9 +59,13 @@ class Batch:
         object.__setattr__(self, "circuit", circuit)
         object.__setattr__(self, "nodes", nodes)
         object.__setattr__(self, "outputs", np.searchsorted(nodes, circuit.schematic.outputs))
-        object.__setattr__(
-            self, "conductance", np.stack([model.conductance for model in self.models])
-        )
+        between = self.between
+        if between is None:
+            between = np.stack([model.conductance for model in self.models])
+        elif len(between) == 1:  # a single circuit is known by its model
+            model = replace(self.models[0], conductance=between[0])
+            object.__setattr__(self, "models", (model,))
+        object.__setattr__(self, "conductance", between)
 
     @classmethod
     def of(cls, circuits: Sequence[Circuit]) -> Batch:
@@ -95,7 +103,9 @@ class Batch:
     def take(self, numbers: Sequence[int]) -> Batch:
         """Return some of the circuits."""
         return Batch(
-            tuple(self.circuits[k] for k in numbers), tuple(self.models[k] for k in numbers)
+            tuple(self.circuits[k] for k in numbers),
+            tuple(self.models[k] for k in numbers),
+            self.conductance[list(numbers)],
         )
 
 

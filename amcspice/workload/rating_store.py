@@ -21,8 +21,8 @@ __all__ = ["ORDERS", "open_rating_store", "write_rating_store"]
 PARTS = ("data", "indices", "indptr")
 ORDERS = ("by_user", "by_item")
 
-SHARE = 1 << 23
-"""Ratings that are put in order of items at a time."""
+SHARE, BY_ITEM = 1 << 23, 1 << 24
+"""Ratings that are read at a time, and that are put in order of items at a time."""
 
 
 def write_rating_store(
@@ -49,7 +49,7 @@ def write_rating_store(
     target = folder / ORDERS[0]
     target.mkdir(exist_ok=True)
     loose = {name: target / f"{name}.part" for name in ("data", "indices")}
-    index = np.int32 if max(users, items) < 2**31 else np.int64
+    index = _index(max(users, items))
     first = 0
     try:
         with loose["data"].open("wb") as data, loose["indices"].open("wb") as indices:
@@ -87,21 +87,21 @@ def _write_by_item(folder: Path, per_user: NDArray[np.int64], per_item: NDArray[
         _write_header(indices, kind, total)
         first = 0
         while first < len(per_item):
-            last = int(np.searchsorted(starts, starts[first] + SHARE, side="right")) - 1
+            last = int(np.searchsorted(starts, starts[first] + BY_ITEM, side="right")) - 1
             last = min(max(last, first + 1), len(per_item))
             values, users = _of_items(folder, per_user, starts, first, last)
             values.tofile(data)
-            users.astype(kind).tofile(indices)
+            users.astype(kind, copy=False).tofile(indices)
             first = last
     _write_starts(target, per_item)
 
 
 def _of_items(
     folder: Path, per_user: NDArray[np.int64], starts: NDArray[np.int64], first: int, last: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+) -> tuple[NDArray[np.float32], NDArray[Any]]:
     """Return ratings and users of some items, item after item; users of one item ascend."""
     count = int(starts[last] - starts[first])
-    values, users = np.empty(count, np.float32), np.empty(count, np.int64)
+    values, users = np.empty(count, np.float32), np.empty(count, _index(len(per_user)))
     place = starts[first:last] - starts[first]
     edges = np.concatenate([[0], np.cumsum(per_user)])
     source = folder / ORDERS[0]
@@ -116,7 +116,7 @@ def _of_items(
         )
         chosen = np.flatnonzero((indices >= first) & (indices < last))
         items = indices[chosen] - first
-        owners = np.repeat(np.arange(begin, end), per_user[begin:end])[chosen]
+        owners = np.searchsorted(edges, edges[begin] + chosen, side="right") - 1
         order = np.argsort(items, kind="stable")
         counts = np.bincount(items, minlength=last - first)
         within = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -147,9 +147,14 @@ def _write_header(stream: Any, kind: Any, count: int) -> None:
     np.lib.format.write_array_header_1_0(stream, header)
 
 
+def _index(largest: int) -> Any:
+    """Return the type of whole numbers up to one."""
+    return np.int32 if largest < 2**31 else np.int64
+
+
 def _write_starts(folder: Path, counts: NDArray[np.int64]) -> None:
     total = int(counts.sum())
-    index = np.int32 if max(total, len(counts)) < 2**31 else np.int64
+    index = _index(max(total, len(counts)))
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(index)
     _write(folder / "indptr.npy", index, len(starts), [starts])
 

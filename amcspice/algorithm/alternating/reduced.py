@@ -7,7 +7,6 @@ dependent that the exact answer needs another method, go the way of whole circui
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,21 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.data import RightHandSides
+from amcspice.algorithm.alternating.networks import Networks
 from amcspice.algorithm.alternating.records import FactorRecords
 from amcspice.algorithm.alternating.regression import AnalogSolver, Share
-from amcspice.algorithm.alternating.selected_rows import Known, SelectedRows, reduce_rows
-from amcspice.algorithm.alternating.selection import rows_of
+from amcspice.algorithm.alternating.selected_rows import Known, reduce_rows
 from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
-from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.single import SingleRests
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
-from amcspice.reduction import PortModel, reduce_to_ports
 from amcspice.simulation.ranging import MAX_REPEATS, SWINGING_REPEATS
-from amcspice.system.ledger import CALIBRATION, Ledger
-from amcspice.system.prediction import Prediction, middle_of
 
-__all__ = ["ReducedSolver", "Solved", "calibrated"]
+__all__ = ["ReducedSolver", "Solved"]
 
 AT_DC = 1024
 """Regressions at a time, at dc."""
@@ -127,7 +122,7 @@ class ReducedSolver:
         ridges = np.ldexp(ridge * known.counts, -2 * factor.exponent)
         with np.errstate(invalid="ignore"):
             reduced = reduce_rows(factor.array, factor.width, known, ridges)
-        group = _Group(factor, reduced, ridge * known.counts.astype(float))
+        group = Networks(factor, reduced, ridge * known.counts.astype(float))
         solved = self._run(group, np.flatnonzero(~reduced.left))
         lost = reduced.left.copy()
         if not self._in_time:
@@ -137,7 +132,7 @@ class ReducedSolver:
             self._as_whole_circuit(factor, own, ridge, solved, number)
         return solved
 
-    def _run(self, group: _Group, todo: NDArray[np.intp]) -> Solved:
+    def _run(self, group: Networks, todo: NDArray[np.intp]) -> Solved:
         """Run regressions in ranges in which no amplifier comes near a limit."""
         count, n = len(group.reduced.left), group.factor.width
         # Each figure in an array of its own: what goes the way of whole circuits is put there.
@@ -161,7 +156,7 @@ class ReducedSolver:
         return Solved(values, measured.figures(), volts, group.swing * volts, currents)
 
     def _once(
-        self, group: _Group, rows: NDArray[np.intp], volts: Doubles
+        self, group: Networks, rows: NDArray[np.intp], volts: Doubles
     ) -> tuple[Measurement, Doubles]:
         """Run some regressions in given ranges; return what was measured, and output currents."""
         batch, drive = group.batch(rows), group.drive(rows, volts)
@@ -198,70 +193,6 @@ class ReducedSolver:
             figures[number] = made.measured.to_arrays()[name][0]
 
 
-class _Group:
-    """Regressions that are solved together, as circuits."""
-
-    def __init__(self, factor: FactorRecords, reduced: SelectedRows, ridges: Doubles) -> None:
-        self.factor, self.reduced = factor, reduced
-        circuit, n = factor.circuit, factor.width
-        mapping, arrays = circuit.mapping, circuit.arrays
-        self.scale, self.column_scale = mapping.scale, mapping.column_scale
-        link = ridges[:, None] * self.column_scale**2 * (self.scale**2 / arrays.largest)
-        own, line = np.arange(n), np.arange(n, 2 * n)
-        self.conductance = reduced.conductance
-        self.conductance[:, own, own] += link
-        self.conductance[:, own, line] -= link
-        self.conductance[:, line, own] -= link
-        self.conductance[:, line, line] += link
-        self.conductance[:, line, line] += circuit.column_load * float(arrays.column_totals.max())
-
-    @functools.cached_property
-    def swing(self) -> Doubles:
-        """Largest voltage across a cell, at one volt per unit, shape (C,); see `Circuit.swing`."""
-        reduced = self.reduced
-        scaled = np.ldexp(reduced.answers, -self.factor.exponent) / self.column_scale
-        high, low = -self.scale * reduced.least, -self.scale * reduced.most  # of the rows
-        crossing = np.maximum(scaled.max(axis=1) - low, high - scaled.min(axis=1))
-        start = reduced.largest * self.scale / float(self.factor.circuit.arrays.largest)
-        sizes = (np.abs(scaled).max(axis=1), np.abs(low), np.abs(high), crossing, start)
-        return np.asarray(np.max(sizes, axis=0))
-
-    def first_volts(self, analysis: Analysis) -> Doubles:
-        """Return the first ranges that are tried, shape (C,)."""
-        count, prediction = len(self.reduced.left), self.factor.programmed.prediction
-        if analysis.range != "reference":
-            return np.full(count, float(analysis.range))
-        if prediction is not None:
-            return prediction.volts_of(np.sqrt(self.reduced.size))
-        return _volts(self.factor, analysis, self.swing)
-
-    def batch(self, rows: NDArray[np.intp]) -> Batch:
-        """Return some regressions as a batch of circuits."""
-        one = reduce_to_ports(self.factor.circuit.schematic).at_ports()
-        models = tuple(
-            PortModel(one.original, one.nodes, each, one.transfer, one.local_power, one.is_driven)
-            for each in self.conductance[rows]
-        )
-        return Batch((self.factor.circuit,) * len(rows), models)
-
-    def drive(self, rows: NDArray[np.intp], volts: Doubles) -> Drive:
-        """Return what the sources of some regressions give in given ranges."""
-        amperes = -self.scale * volts
-        into = (amperes[:, None] * self.reduced.into[rows])[:, None]
-        local = (amperes**2 * self.reduced.square[rows])[:, None]
-        return Drive((np.empty((1, 0)),) * len(rows), into, np.zeros_like(into), local)
-
-    def rows_of(self, measured: Measurement, volts: Doubles) -> Doubles:
-        """Return rows of the factor, shape (C, n)."""
-        return rows_of(self.factor.circuit, measured.solution, volts[:, None])
-
-
-def _volts(factor: FactorRecords, analysis: Analysis, swing: Doubles) -> Doubles:
-    """Return ranges in which cells see the read voltage at most; see `Circuit.range_of`."""
-    by_cells = min(analysis.read_voltage, factor.circuit.opamp.highest_output)
-    return np.asarray(by_cells / np.where(swing > 0, swing, 1.0))
-
-
 def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Measurement:
     """Return a measurement with that of some rows in their places."""
     arrays: dict[str, Any] = {}
@@ -273,61 +204,3 @@ def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Me
     power = np.array(whole.power["total"])
     power[rows] = part.power["total"]
     return Measurement(**arrays, power={"total": power})
-
-
-def calibrated(
-    factor: FactorRecords, known: Known, ridge: float, analysis: Analysis
-) -> tuple[FactorRecords, Ledger]:
-    """Predict ranges from some regressions, which are run for that, without their answers.
-
-    Parameters
-    ----------
-    factor : FactorRecords
-    known : Known
-        The first regressions.
-    ridge : float
-        For each entry.
-    analysis : Analysis
-
-    Returns
-    -------
-    factor : FactorRecords
-        With the prediction.
-    ledger : Ledger
-        What that took.
-    """
-    needed: list[float] = []
-    parts: list[Solved] = []
-    nothing = np.zeros(factor.programmed.width)
-    for each in (known.part(k, k + 1) for k in range(len(known.counts))):
-        size = float(np.linalg.norm(each.values))
-        # In the range in which injected currents alone leave room.
-        first = _volts(factor, analysis, _swing_at(factor, each, nothing))
-        start = Prediction(0.0, 1 / float(first), 0)
-        programmed = replace(factor.programmed, prediction=start)
-        ready = replace(factor, programmed=programmed)
-        parts.append(ReducedSolver(analysis).solve(ready, each, ridge))
-        if size:
-            swing = _swing_at(factor, each, parts[-1].values[0])
-            needed.append(1 / float(_volts(factor, analysis, swing)) / size)
-    solved = Solved.join(parts)
-    ledger, activity = Ledger(), factor.programmed.activity
-    if activity is not None:
-        kind = replace(activity, kind=CALIBRATION + activity.kind, range="predicted")
-        ledger.operate(
-            ledger.activity(kind), solved.measured, solved.volts, sent=len(known.indices),
-            cell_voltage=float(np.nanmax(solved.cell_voltage)),
-            in_time=BACKENDS[analysis.fidelity].in_time,
-        )  # fmt: skip
-    prediction = middle_of(needed)
-    programmed = replace(factor.programmed, prediction=prediction)
-    return replace(factor, programmed=programmed), ledger
-
-
-def _swing_at(factor: FactorRecords, known: Known, row: Doubles) -> Doubles:
-    """Return the largest voltage across a cell for a solution that was read, at 1 V per unit."""
-    circuit = factor.part(known.indices.astype(np.intp)).circuit
-    solution = row[None, factor.programmed.columns]
-    if circuit is None:  # nothing on these lines
-        return np.zeros(())
-    return np.asarray(circuit.swing(known.values[None], solution).cells)

@@ -30,7 +30,7 @@ bool Panels::next() {
   done_ += panel.count;
   const std::size_t last = std::min(done_ + PANEL, rows_.count);
   for (std::size_t i = done_; i < last; ++i) {
-    for (std::size_t k = 0; k < length_; k += LINE) __builtin_prefetch(rows_[i] + k);
+    for (std::size_t k = first_; k < last_; k += LINE) __builtin_prefetch(rows_[i] + k);
   }
   return true;
 }

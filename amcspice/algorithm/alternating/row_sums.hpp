@@ -29,11 +29,11 @@ struct Panel {
   std::size_t count;
 };
 
-// Walks through rows panel by panel, and asks for `length` numbers of those to come.
+// Walks through rows panel by panel, and asks for some numbers of those to come.
 class Panels {
  public:
-  Panels(const Rows &rows, const double *values, std::size_t length)
-      : rows_(rows), values_(values), length_(length) {}
+  Panels(const Rows &rows, const double *values, std::size_t first, std::size_t last)
+      : rows_(rows), values_(values), first_(first), last_(last) {}
 
   // Take the next panel; false if there is none.
   bool next();
@@ -43,7 +43,7 @@ class Panels {
  private:
   Rows rows_;
   const double *values_;
-  std::size_t length_, done_ = 0;
+  std::size_t first_, last_, done_ = 0;
 };
 
 // Sums of products a a' and a b of rows a of a matrix, and of right-hand sides b.

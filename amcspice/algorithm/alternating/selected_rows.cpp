@@ -21,11 +21,11 @@ struct Known {
   Matrix rows;
   const std::int64_t *starts, *indices;
   const double *values;
-  std::size_t length;  // of what a row holds, as far as it is read
 
-  Panels panels(std::size_t k) const {
+  // The panels of a regression, of which some numbers of a row are read.
+  Panels panels(std::size_t k, std::size_t first, std::size_t last) const {
     return {{rows, indices + starts[k], std::size_t(starts[k + 1] - starts[k])},
-            values + starts[k], length};
+            values + starts[k], first, last};
   }
 };
 
@@ -35,13 +35,13 @@ void reduce_rows(const Table &records, std::size_t n, const Integers &starts,
                  const Output<double, 2> &figures, const Output<double, 2> &answers,
                  const Output<bool, 1> &left) {
   const Places at(n);
-  const Known known{view(records), starts.data(), indices.data(), values.data(), at.length};
+  const Known known{view(records), starts.data(), indices.data(), values.data()};
   ArraySums arrays(n);
   MatrixSums matrix(n, at.matrix);
   Pivoting pivoting(n);
   for (std::size_t k = 0; k < left.shape(0); ++k) {
     arrays.clear(), matrix.clear();
-    for (Panels panels = known.panels(k); panels.next();) {
+    for (Panels panels = known.panels(k, 0, at.length); panels.next();) {
       arrays.add(panels.panel), matrix.add(panels.panel);
     }
     arrays.write(conductance.data() + k * 4 * n * n, into.data() + k * 2 * n);
@@ -52,8 +52,8 @@ void reduce_rows(const Table &records, std::size_t n, const Integers &starts,
         least = std::min(least, over), most = std::max(most, over);
       }
     };
-    left.data()[k] = !matrix.solve(pivoting, known.panels(k), ridges.data()[k],
-                                   answers.data() + k * n, swing);
+    left.data()[k] = !matrix.solve(pivoting, known.panels(k, at.matrix, at.length),
+                                   ridges.data()[k], answers.data() + k * n, swing);
     double *own = figures.data() + k * 5;
     own[0] = arrays.square, own[1] = matrix.size, own[2] = matrix.largest;
     own[3] = least, own[4] = most;
@@ -63,13 +63,14 @@ void reduce_rows(const Table &records, std::size_t n, const Integers &starts,
 void solve_known(const Table &matrix, std::size_t n, const Integers &starts,
                  const Integers &indices, const Vector &values, const Vector &ridges,
                  const Output<double, 2> &answers, const Output<bool, 1> &left) {
-  const Known known{view(matrix), starts.data(), indices.data(), values.data(), padded(n)};
+  const Known known{view(matrix), starts.data(), indices.data(), values.data()};
+  const std::size_t width = padded(n);
   MatrixSums sums(n, 0);
   Pivoting pivoting(n);
   for (std::size_t k = 0; k < left.shape(0); ++k) {
     sums.clear();
-    for (Panels panels = known.panels(k); panels.next();) sums.add(panels.panel);
-    left.data()[k] = !sums.solve(pivoting, known.panels(k), ridges.data()[k],
+    for (Panels panels = known.panels(k, 0, width); panels.next();) sums.add(panels.panel);
+    left.data()[k] = !sums.solve(pivoting, known.panels(k, 0, width), ridges.data()[k],
                                  answers.data() + k * n, [](const Panel &, const double *) {});
   }
 }

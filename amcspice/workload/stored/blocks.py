@@ -107,8 +107,8 @@ class Block:
         The one that is held fixed; errors are those of the product with it.
     ridge : float
         For each rating of a regression.
-    scale : tuple of float
-        Lowest and highest rating.
+    scale : tuple of float, optional
+        Lowest and highest rating, where errors are wanted.
     """
 
     ratings: StoredRatings
@@ -117,7 +117,7 @@ class Block:
     last: int
     factor: FactorFile
     ridge: float
-    scale: tuple[float, float]
+    scale: tuple[float, float] | None
 
     def known(self) -> tuple[Known, NDArray[np.intp]]:
         """Return the ratings of those that have any, and their numbers in the block."""
@@ -128,6 +128,8 @@ class Block:
 
     def errors(self, known: Known, values: Array) -> Array:
         """Return squared errors of predictions, shape (K, 2); see `squared_errors`."""
+        if self.scale is None:
+            return np.zeros((len(values), 2))
         unit = 2.0**self.factor.exponent
         return squared_errors(self.factor.array, known, values * unit, self.scale)
 
@@ -179,6 +181,7 @@ class AnalogBlock:
         """Solve every regression."""
         began, block = time.process_time(), self.block
         known, some = block.known()
+        report(block.last - block.first - len(some))  # nothing is known of them
         if not some.size:
             return _nothing(block, began)
         solved = ReducedSolver(self.analysis).solve(self.records, known, block.ridge, report)

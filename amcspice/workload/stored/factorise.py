@@ -23,8 +23,9 @@ from amcspice.system.ledger import Ledger
 from amcspice.system.work import Estimate
 from amcspice.workload.rating_store import ORDERS
 from amcspice.workload.recommend import DAMPING
-from amcspice.workload.stored.half_step import Executor, HalfStepResult, StoredTask, half_step
+from amcspice.workload.stored.half_step import HalfStepResult, half_step
 from amcspice.workload.stored.ratings import StoredRatings
+from amcspice.workload.stored.task import Executor, StoredTask
 
 __all__ = ["StoredFactorisation", "factorise_stored", "provenance_of"]
 

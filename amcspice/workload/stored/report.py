@@ -10,7 +10,8 @@ from amcspice.engine import BACKENDS
 from amcspice.system import Cost, Technology, Work
 from amcspice.system.digital import Digital
 from amcspice.workload.stored.factorise import StoredFactorisation
-from amcspice.workload.stored.half_step import STRONGEST, StoredTask
+from amcspice.workload.stored.half_figures import STRONGEST
+from amcspice.workload.stored.task import StoredTask
 from amcspice.workload.summary import history, regression_figures
 
 __all__ = ["cautions", "figures"]
@@ -89,4 +90,7 @@ def cautions(task: StoredTask, made: StoredFactorisation) -> Iterator[str]:
                 "run in time did not come to rest: dc does not look whether a rest is stable"
             )
     if not BACKENDS[task.analysis.fidelity].in_time and not task.sample:
-        yield "nothing was run in time, so settling and energy are not known: --sample"
+        yield (
+            "nothing was run in time, so settling and energy are not known, nor whether rests are "
+            "stable: --sample"
+        )
