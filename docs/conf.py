@@ -10,6 +10,7 @@ import amcspice
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import gallery_figures
+import generated_pages
 
 project = "amcspice"
 author = "the amcspice authors"
@@ -52,6 +53,7 @@ nb_merge_streams = True
 
 default_role = "py:obj"
 autosummary_generate = True
+autosummary_filename_map = generated_pages.file_names()
 autosummary_context = {"with_figures_of_its_base": ("Run", "Trials")}
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"

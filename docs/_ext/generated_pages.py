@@ -6,6 +6,7 @@ They are written before Sphinx looks for sources, into folders that git ignores.
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import top_files
 from sphinx.application import Sphinx
 
 import amcspice
+import amcspice.algorithm
+import amcspice.view
 from amcspice.cli import main
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -42,6 +45,30 @@ REGISTRIES = {"BACKENDS": "engine", "CIRCUITS": "circuit", "PROBLEMS": "problem"
 """Values, of which no module says that it defines them."""
 
 
+BESIDE = {
+    "Plots": [
+        *(f"amcspice.view.{name}" for name in amcspice.view.__all__),
+        "amcspice.view.sweep_plots.sweep_plot",
+        "amcspice.view.points.Points",
+    ],
+    "Sweeps from Python": [
+        "amcspice.sweep.spec.specification.read_spec",
+        "amcspice.sweep.spec.specification.parse_spec",
+        "amcspice.sweep.spec.plan.make_grid",
+        "amcspice.sweep.spec.plan.make_plan",
+        "amcspice.sweep.execute.run.run_sweep",
+        "amcspice.sweep.store.store.Store",
+    ],
+    "More algorithms": [
+        f"amcspice.algorithm.{name}"
+        for name in amcspice.algorithm.__all__
+        if name not in amcspice.__all__
+    ],
+    "Wireless links": [f"amcspice.workload.wireless.{name}" for name in amcspice.wireless.__all__],
+}
+"""What the pages use of the rooms themselves."""
+
+
 def room(name: str) -> str:
     """Return the room that defines a public name."""
     found = getattr(amcspice, name)
@@ -63,10 +90,23 @@ def reference() -> str:
     ]
     for place, heading in ROOMS.items():
         names = sorted((name for name in amcspice.__all__ if room(name) == place), key=str.lower)
-        lines += ["", heading, "-" * len(heading), ""]
-        lines += [".. autosummary::", "   :toctree: names", "   :nosignatures:", ""]
-        lines += [f"   {name}" for name in names]
+        lines += section(heading, names)
     return "\n".join(lines) + "\n"
+
+
+def beside() -> str:
+    """Return the page that lists names which are imported from rooms."""
+    lines = ["Plots, sweeps, algorithms, links", "================================", ""]
+    lines += ["What the pages and the gallery import from rooms of the package.", ""]
+    for heading, names in BESIDE.items():
+        lines += section(heading, [f"~{name}" for name in names])
+    return "\n".join(lines) + "\n"
+
+
+def section(heading: str, names: list[str]) -> list[str]:
+    """Return the lines of a list of names, each with a page of its own."""
+    directive = [".. autosummary::", "   :toctree: names", "   :nosignatures:", ""]
+    return ["", heading, "-" * len(heading), "", *directive, *(f"   {name}" for name in names)]
 
 
 def command_files() -> dict[str, str]:
@@ -102,9 +142,17 @@ def write_folder(folder: Path, files: dict[str, str]) -> None:
             path.write_text(text)
 
 
+def file_names() -> dict[str, str]:
+    """Return names of files for names that differ from others in their case only."""
+    public = [f"amcspice.{name}" for name in amcspice.__all__]
+    names = [*public, *(name for names in BESIDE.values() for name in names)]
+    twins = Counter(name.lower() for name in names)
+    return {name: f"{name}_" for name in names if twins[name.lower()] > 1 and name.islower()}
+
+
 def write_pages(app: Sphinx, config: Any) -> None:
     """Write all of them."""
-    write_folder(DOCS / "api", {"index.rst": reference()})
+    write_folder(DOCS / "api", {"index.rst": reference(), "rooms.rst": beside()})
     write_folder(DOCS / "commands", command_files())
     write_folder(DOCS / top_files.FOLDER, top_files.copies())
     notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
