@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+import numpy as np
+
 from amcspice.cli.common import Settings
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
@@ -57,4 +60,18 @@ def problem_input(problem: str, chosen: dict[str, Any], settings: Settings) -> t
 
     point = Experiment.of({**settings.given, **chosen, "problem": problem})
     made = point.matrix()
-    return made, point.vectors(made)
+    vectors = point.vectors(made)
+    _tell(chosen.get("matrix") or asked.generator, made, vectors, settings.seed)
+    return made, vectors
+
+
+def _tell(generator: Any, matrix: Any, vectors: Any, seed: int) -> None:
+    """Say what was generated: who leaves files out sees what is solved."""
+    size = " x ".join(map(str, np.shape(matrix)))
+    count = np.shape(vectors)[-1] if vectors is not None and np.ndim(vectors) == 2 else 1
+    plural = "" if count == 1 else "s"
+    click.echo(
+        f"note: a generated problem: matrix {generator}, {size}, {count} right-hand side{plural}, "
+        f"seed {seed}",
+        err=True,
+    )
