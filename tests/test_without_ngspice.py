@@ -91,6 +91,10 @@ def test_doctor_says_what_it_adds(no_ngspice):
 def test_a_generated_problem_is_told(tmp_path):
     result = run("solve", "inv", "--columns", 3, "--fidelity", "dc", "--seed", 4)
     assert result.exit_code == 0
-    said = "note: a generated problem: matrix conditioned, 3 x 3, 4 right-hand sides, seed 4\n"
-    assert said in result.stderr
+    said = "note: a generated problem: matrix conditioned, 3 x 3, 4 right-hand sides, seed {}\n"
+    assert said.format(4) in result.stderr
+    result = run("compare", "inv", "--columns", 3, "--problem-seed", 7)
+    assert said.format(7) in result.stderr
+    required = run("require", "inv", "--shape", "2x2", "--error", "5%", "--seeds", 1)
+    assert "a generated problem" not in required.stderr  # it draws many
     assert "generated" not in run("solve", "nnls", *write(tmp_path), "--fidelity", "dc").stderr
