@@ -37,7 +37,7 @@ RUNS = (
     "nmf matrix V.csv --rank 2 --fidelity dc --out factors",
     "nmf ratings ratings.csv --rank 2 --iterations 2 --fidelity dc --out ratings",
     "compare nnls --columns 4",
-    "require nnls --shape 8x2 --error 5%",
+    "require inv --shape 2x2 --error 5%",
     "cost nnls --shape 32x8 --rhs 32 --json cost.json",
     "mimo ber --users 2 --antennas 4 --channels 1 --vectors 4 --modulation qpsk --snr 10",
     "mimo estimate --snr 25 --beams 12 --pilots 8 --paths 1 --estimates 1",

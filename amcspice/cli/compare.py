@@ -13,7 +13,7 @@ from rich.table import Table
 
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
-from amcspice.cli.problem_input import PROBLEM_NAMES, problem_input, problem_parameters
+from amcspice.cli.problem_input import PROBLEM_NAMES, problem_parameters, told_input
 from amcspice.cli.progress import activity
 from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets
@@ -61,7 +61,7 @@ def compare_circuits(
         raise UnsupportedError("--verify: of solve, which runs one of the circuits")
     chosen = given(options, PROBLEM_NAMES)
     check_waveform_targets(None, plot)
-    A, b = problem_input(problem, chosen, settings)
+    A, b = told_input(problem, chosen, settings)
     settings.write_config(problem=problem, **chosen)
     if "fidelity" not in settings.given:
         settings = settings.at("behavioural")

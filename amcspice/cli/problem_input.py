@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
+import numpy as np
+
 from amcspice.cli.common import Settings
 from amcspice.errors import InputError
 from amcspice.problem import PROBLEMS
@@ -12,7 +15,7 @@ from amcspice.schema import Parameter
 from amcspice.settings.table import PARAMETERS
 from amcspice.workload.matrix_file import read_numbers
 
-__all__ = ["PROBLEM_NAMES", "problem_input", "problem_parameters"]
+__all__ = ["PROBLEM_NAMES", "problem_input", "problem_parameters", "told_input"]
 
 
 def problem_parameters() -> list[Parameter]:
@@ -58,3 +61,20 @@ def problem_input(problem: str, chosen: dict[str, Any], settings: Settings) -> t
     point = Experiment.of({**settings.given, **chosen, "problem": problem})
     made = point.matrix()
     return made, point.vectors(made)
+
+
+def told_input(problem: str, chosen: dict[str, Any], settings: Settings) -> tuple[Any, Any]:
+    """Return `problem_input`, and say what was generated where no file was given."""
+    matrix, vectors = problem_input(problem, chosen, settings)
+    given = chosen.get("matrix")
+    if given is None or not is_file(given):
+        seed = chosen.get("problem_seed")
+        seed = settings.seed if seed is None else seed
+        size = " x ".join(map(str, np.shape(matrix)))
+        count = np.shape(vectors)[-1] if vectors is not None and np.ndim(vectors) == 2 else 1
+        click.echo(
+            f"note: a generated problem: matrix {given or PROBLEMS[problem].generator}, {size}, "
+            f"{count} right-hand side{'s' if count > 1 else ''}, seed {seed}",
+            err=True,
+        )
+    return matrix, vectors

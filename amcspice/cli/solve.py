@@ -14,7 +14,7 @@ import amcspice as amc
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
-from amcspice.cli.problem_input import PROBLEM_NAMES, problem_input, problem_parameters
+from amcspice.cli.problem_input import PROBLEM_NAMES, problem_parameters, told_input
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.waveform_options import check_waveform_targets, waveform_options
@@ -102,7 +102,7 @@ def solve(
         )
     if trials is not None and error_budget:
         raise UnsupportedError("--error-budget has draws of its own: leave --trials out")
-    A, B = problem_input(problem, chosen, settings)
+    A, B = told_input(problem, chosen, settings)
     curves = waveforms or (plot and not error_budget)
     if not get_backend(settings.analysis).in_time and curves and trials is None:
         raise UnsupportedError(
