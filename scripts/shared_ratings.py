@@ -66,8 +66,8 @@ def main() -> None:
 def _write_page(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Write tables of the runs, and of what the sample of the last one says."""
     lines = [
-        "| run | CPU: circuit | digital twin | sample in time | time taken | memory: the command, a "
-        "worker | factors |",
+        "| run | CPU: circuit | digital twin | sample in time | time taken | memory: the command, "
+        "a worker | factors |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -75,7 +75,8 @@ def _write_page(rows: list[dict[str, Any]], options: argparse.Namespace) -> None
         lines.append(
             f"| {TITLES[row['run']]} | {cpu['circuit']:.1f} s | {cpu['digital']:.1f} s | "
             f"{cpu['sample']:.1f} s | {sum(row['wall_of_half_steps_s']):.0f} s | "
-            f"{row['memory_here_gb']:.2f}, {row['memory_of_a_worker_gb']:.2f} GB | `{row['sha256']}` |"
+            f"{row['memory_here_gb']:.2f}, {row['memory_of_a_worker_gb']:.2f} GB | "
+            f"`{row['sha256']}` |"
         )
     lines += ["", *_samples(options.out / rows[-1]["run"])]
     marked = r"(<!-- runs:begin -->\n).*?(<!-- runs:end -->)"
