@@ -17,6 +17,7 @@ every_script = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.st
 
 
 def test_there_are_scripts_in_every_section():
+    assert len(SCRIPTS) >= 25
     assert {path.parent for path in SCRIPTS} == {p for p in GALLERY.iterdir() if p.is_dir()}
     for folder in {path.parent for path in SCRIPTS}:
         assert (folder / "GALLERY_HEADER.rst").exists()

@@ -20,7 +20,7 @@ from amcspice.sweep.store.store import Store
 
 specification = """
 name = "levels and write noise"
-repeats = 3
+repeats = 2
 
 [base]
 problem = "nnls"
