@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import runpy
 import shlex
 import subprocess
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,41 @@ def test_the_container_runs_without_rights_what_was_compiled_in_another_stage():
     assert users[-1] != "root"
     ignored = (ROOT / ".containerignore").read_text().split()
     assert {".git", ".venv", "build", "dist"} <= set(ignored)
+
+
+def test_what_a_distribution_lacks_or_holds_is_told(tmp_path):
+    check = runpy.run_path(str(ROOT / "scripts" / "check_dist.py"))
+    files = {
+        "amcspice/__init__.py", "amcspice/native/module.cpp", "models/opamp.lib", "tests/test_a.py"
+    }  # fmt: skip
+    packed = {
+        "amcspice/__init__.py", "amcspice/models/opamp.lib", "amcspice/native/v2.so",
+        "amcspice-1.dist-info/licenses/LICENSE",
+    }  # fmt: skip
+    wheel, source = tmp_path / "a.whl", tmp_path / "a.tar.gz"
+
+    def faults_of_wheel(names):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            for name in names:
+                archive.writestr(name, "")
+        return check["check_wheel"](wheel, files)
+
+    def faults_of_source(names):
+        with tarfile.open(source, "w:gz") as archive:
+            for name in names:
+                archive.addfile(tarfile.TarInfo(f"amcspice-1/{name}"))
+        return check["check_source"](source, files)
+
+    assert faults_of_wheel(packed) == []
+    assert faults_of_wheel(packed - {"amcspice/models/opamp.lib"}) == [
+        "a.whl lacks amcspice/models/opamp.lib"
+    ]
+    assert faults_of_wheel({*packed, "tests/test_a.py"}) == ["a.whl holds tests/test_a.py"]
+    assert faults_of_wheel(packed - {"amcspice/native/v2.so"}) == ["a.whl has no compiled code"]
+    assert len(faults_of_wheel(["amcspice/__init__.py"])) == 3
+    assert faults_of_source({*files, "PKG-INFO"}) == []
+    assert faults_of_source({*files, "notes.txt"}) == ["a.tar.gz holds notes.txt"]
+    assert faults_of_source(files - {"models/opamp.lib"}) == ["a.tar.gz lacks models/opamp.lib"]
 
 
 def test_readme_is_short_and_its_caption_is_of_the_measured_table():
