@@ -94,10 +94,17 @@ def help_of_all() -> list[str]:
 
 
 def messages_of_extras() -> list[str]:
-    """Return which commands do not name the extra that they need, and nothing else."""
+    """Return which commands do not name the extra that they need, and nothing else.
+
+    Nothing may be half written, either.
+    """
     faults = []
+    before = sorted(Path().rglob("*"))
     for extra, command in NEEDS.items():
         code, said = run(command)
+        written = sorted(set(Path().rglob("*")) - set(before))
+        if written:
+            faults.append(f"amcspice {command}: wrote {', '.join(map(str, written))}")
         told = re.search(
             rf"^amcspice: \S+ is not installed, .*: pip install 'amcspice\[{extra}\]'$", said, re.M
         )
