@@ -198,6 +198,10 @@ ELSEWHERE = {
     "engine/ngspice/process.py": "a deck in a temporary folder",
     "engine/ngspice/installation.py": "a deck in a temporary folder",
     "engine/waveform_file.py": "its writers get the temporary path",
+    "bench/commands.py": "problems in a temporary folder",
+    "workload/rating_shape.py": "ratings in a folder that is made for them",
+    "workload/rating_store.py": "parts of a folder, of no use before the last is there",
+    "workload/stored/ratings.py": "parts of the same folder",
 }
 
 

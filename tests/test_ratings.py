@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import amcspice as amc
+from amcspice import files
 from amcspice.workload.ratings import Ratings, RatingTable, read_ratings, read_titles
 
 MARKET = "%%MatrixMarket matrix coordinate {} general\n% written by hand\n5 7 2\n1 2 3\n5 7 4{}\n"
@@ -275,6 +276,7 @@ def test_faulty_tables_are_refused(tmp_path, content, reason):
 def test_what_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
     (tmp_path / "r.gz").write_bytes(gzip.compress(b"1,2,3\n" * 10**6, mtime=0))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**6))
+    monkeypatch.setattr(files, "SMALL", 0)
     with pytest.raises(amc.InputError, match=r"unpacked so far: takes 0.0 GB in memory"):
         read_ratings(tmp_path / "r.gz")
 

@@ -12,6 +12,7 @@ import scipy.io
 import scipy.sparse
 
 import amcspice as amc
+from amcspice import files
 from amcspice.problem.generators import is_file
 from amcspice.workload import read_matrix
 from amcspice.workload.matrix_file import read_numbers
@@ -151,6 +152,7 @@ def test_entries_and_packed_parts_that_do_not_fit_are_refused(tmp_path, monkeypa
         read_matrix(path)
     np.savez_compressed(tmp_path / "m.npz", A=np.zeros((1000, 1000)))
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=10**6))
+    monkeypatch.setattr(files, "SMALL", 0)
     with pytest.raises(amc.InputError, match=r"m.npz: takes 0.0 GB"):
         read_matrix(tmp_path / "m.npz")
 
