@@ -44,3 +44,8 @@ def test_rows_say_what_was_found_and_by_which_command(script):
         assert verdict.startswith(script.VERDICTS)
         assert not about or claim
         assert command.startswith("`scripts/")
+
+
+def test_papers_are_cited_as_the_citation_file_says():
+    title = re.search(r'^title: "(.*)"$', (ROOT / "CITATION.cff").read_text(), re.M)[1]
+    assert f"{{{title}}}" in (ROOT / "docs" / "papers.md").read_text()
