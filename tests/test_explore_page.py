@@ -6,25 +6,17 @@ import statistics
 import subprocess
 import sys
 import threading
-import time
+from pathlib import Path
 
 import browser
 import pytest
 
 from amcspice.explore import Explorer, Session
 
-pytestmark = pytest.mark.slow
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from explore_picture import MOVE, moves, wait
 
-MOVE = """
-const [input, done] = [document.getElementById(arguments[0]), arguments[arguments.length - 1]];
-const before = document.documentElement.dataset.drawn, from = performance.now();
-input.value = Number(input.value) + arguments[1];
-input.dispatchEvent(new Event("input", { bubbles: true }));
-const look = () => document.documentElement.dataset.drawn === before
-  ? requestAnimationFrame(look) : requestAnimationFrame(() => done(performance.now() - from));
-look();
-"""
-"""Moves a slider, and returns how long it takes until the frame after all was drawn [ms]."""
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +54,9 @@ def opened(driver, explorer):
     assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def wait(driver, condition, seconds=60):
-    """Wait until a JavaScript expression holds."""
-    until = time.monotonic() + seconds
-    while not driver.execute_script(f"return Boolean({condition})"):
-        assert time.monotonic() < until, f"never: {condition}"
-        time.sleep(0.02)
-
-
 def rest(driver):
     """Wait until the error budget of what is shown is there."""
-    root = "document.documentElement.dataset"
-    wait(driver, f"{root}.rested && {root}.rested === {root}.drawn")
+    wait(driver, "!document.documentElement.classList.contains('waiting')")
 
 
 def text(driver, name):
@@ -89,10 +72,7 @@ def figures(driver):
 
 
 def test_a_slider_is_followed(opened):
-    """Judged by the processor time of what follows a move, and of the frame it ends in."""
-    names = [("write_noise", 1), ("gbw", -1), ("wire_resistance", -1), ("gain", 1)]
-    moves = [(name, step if turn % 2 else -step) for turn in range(6) for name, step in names]
-    seconds = [opened.execute_async_script(MOVE, f"control-{name}", step) for name, step in moves]
+    seconds = moves(opened)
     print(f"median {statistics.median(seconds):.0f} ms, p90 {sorted(seconds)[21]:.0f} ms")
     assert len(seconds) == 24
     assert statistics.median(seconds) < 2000  # of a machine with much else to do
