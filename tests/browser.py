@@ -1,4 +1,4 @@
-"""Debian's Chromium without a screen and without a network, driven by selenium."""
+"""Debian's Chromium without a screen and with no network but this machine, driven by selenium."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ REQUIRED = "AMCSPICE_REQUIRE_BROWSER"
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--disable-default-apps", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--disable-default-apps", "--disable-extensions",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )  # fmt: skip
 
 

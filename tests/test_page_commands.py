@@ -33,6 +33,7 @@ NOT_RUN = {
     "make test": "these are the tests",
     "make setup": "it would compile what the tests use",
     "ninja -C amcspice/native v4": "the same",
+    "amcspice explore": "a page until Ctrl+C: test_explore.py begins it",
     "amcspice bench --quick": "run by test_cli_bench.py",
     "dask": "the commands of a cluster: test_sweep_dask.py starts one in Python",
     "helm": "needs a cluster",

@@ -147,6 +147,7 @@ def _report(message: str, code: int, state: dict[str, Any]) -> int:
             "amcspice.cli.compare:compare_circuits",
             "Every circuit that takes a problem, side by side.",
         ),
+        "explore": ("amcspice.cli.explore:explore", "A page with sliders, on this machine."),
         "require": (
             "amcspice.cli.require:require_parts",
             "What cells, wires and amplifiers have to be for an error.",

@@ -64,10 +64,11 @@ def hardware_of(values: Values) -> Hardware:
     SimulationError
         If ngspice fails while an amplifier or a cell of one's own is measured.
     """
+    of_hardware = {parameter.name: parameter for parameter in PARAMETERS.of_group(*_GROUPS)}
     given = {
         name: value
         for name, value in values.items()
-        if name in PARAMETERS and PARAMETERS[name].group in _GROUPS and _is_said(name, value)
+        if name in of_hardware and _is_said(of_hardware[name], value)
     }
     seed = values.get("seed") or 0
     device = own_cells(given) or cell(given.pop("device", None) or "ideal")
@@ -88,9 +89,8 @@ def hardware_of(values: Values) -> Hardware:
     return Hardware(**parts)
 
 
-def _is_said(name: str, value: Any) -> bool:
+def _is_said(parameter: Parameter, value: Any) -> bool:
     """Whether a value says something: None does where a preset may have said something else."""
-    parameter = PARAMETERS[name]
     return value is not None or (parameter.optional and parameter.group in ("device", "amplifier"))
 
 
@@ -146,11 +146,8 @@ def _measured(
 
 def topology_options(values: Values) -> dict[str, Any]:
     """Return what was said of the circuit itself: options of `amcspice.make_circuit`."""
-    return {
-        name: values[name]
-        for name in values
-        if name != "circuit" and name in PARAMETERS and PARAMETERS[name].group == "circuit"
-    }
+    of_circuits = {parameter.name for parameter in PARAMETERS.of_group("circuit")} - {"circuit"}
+    return {name: values[name] for name in values if name in of_circuits}
 
 
 def analysis_of(values: Values) -> Analysis:

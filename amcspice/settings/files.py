@@ -17,7 +17,7 @@ from amcspice.schema import Parameter, Scalar
 from amcspice.settings.table import GROUPS, PARAMETERS
 from amcspice.toml_lines import line_of
 
-__all__ = ["read_experiment", "write_experiment"]
+__all__ = ["experiment_toml", "read_experiment", "write_experiment"]
 
 MOST_BYTES = 1 << 20
 """Largest size of an experiment file."""
@@ -144,6 +144,22 @@ def _toml(chosen: Mapping[str, Scalar]) -> list[str]:
             value = _value(chosen.get(name, parameter.default))
             lines.append(f"{lead}{name} = {value}  # {_remark(parameter)}")
     return lines
+
+
+def experiment_toml(values: Mapping[str, Scalar]) -> str:
+    """Return parameters as an experiment file without all others beside them.
+
+    Parameters
+    ----------
+    values : mapping
+        What was given, in SI units.
+    """
+    lines: list[str] = []
+    for group in GROUPS:
+        names = [item.name for item in PARAMETERS.of_group(group) if item.name in values]
+        if names:
+            lines += ["", f"[{group}]", *(f"{name} = {_value(values[name])}" for name in names)]
+    return "\n".join(lines[1:]) + "\n"
 
 
 def _remark(parameter: Parameter) -> str:

@@ -1,0 +1,4 @@
+from .server import Explorer
+from .session import Session
+
+__all__ = ["Explorer", "Session"]
