@@ -66,6 +66,8 @@ class Pool:
     ----------
     jobs : int
         Number of processes; 1 runs everything in this one.
+    retries : int
+        How often a task is given to another process whose own one died.
 
     Raises
     ------
@@ -73,12 +75,12 @@ class Pool:
         If ``jobs`` is no such number; when tasks are given, if the guard is missing.
     """
 
-    def __init__(self, jobs: int = 1) -> None:
+    def __init__(self, jobs: int = 1, retries: int = 0) -> None:
         if not isinstance(jobs, int) or jobs < 1:
             raise InputError(f"jobs = {jobs!r} must be a whole number, at least 1")
         if jobs > 1:
             leave_if_imported()
-        self.jobs = jobs
+        self.jobs, self._retries = jobs, retries
         self._workers: dict[Connection, SpawnProcess] = {}
 
     def __enter__(self) -> Self:
@@ -121,7 +123,7 @@ class Pool:
         Raises
         ------
         SimulationError
-            If a process dies.
+            If a process dies, more often for one task than there are retries.
         InputError
             If a script without the guard uses more than one process.
         Exception
@@ -145,7 +147,7 @@ class Pool:
         left_over = queue[len(results) :]
         try:
             self._start(min(self.jobs, len(left_over)))
-            return results + _dispatch(self._workers, function, left_over, progress)
+            return results + self._dispatch(function, left_over, progress)
         except BaseException:
             self._close(failed=True)
             raise
@@ -153,6 +155,54 @@ class Pool:
     def _not_worth(self, seconds: float) -> bool:
         """Return whether work is done here before processes have started and shared it."""
         return not self._workers and seconds * (1 - 1 / self.jobs) < START
+
+    def _dispatch(
+        self, function: Callable[[Any, Report], Any], tasks: list[Any], report: Report
+    ) -> list[Any]:
+        workers, waiting = self._workers, deque(enumerate(tasks))
+        results: list[Any] = [None] * len(tasks)
+        busy: dict[Connection, int] = {}
+        lost = [0] * len(tasks)
+
+        def give(worker: Connection) -> None:
+            if waiting:
+                index, task = waiting.popleft()
+                busy[worker] = index
+                try:
+                    worker.send((function, task))
+                except (BrokenPipeError, ConnectionResetError):
+                    raise _death(workers[worker]) from None
+
+        for worker in workers:
+            give(worker)
+        while busy:
+            ready = connection.wait(list(busy))
+            for worker in [worker for worker in workers if worker in ready]:
+                try:
+                    kind, content = _receive(worker, workers[worker])
+                except SimulationError:
+                    index = busy.pop(worker)
+                    lost[index] += 1
+                    if lost[index] > self._retries:
+                        raise
+                    waiting.appendleft((index, tasks[index]))
+                    give(self._replace(worker))
+                    continue
+                if kind == "progress":
+                    report(content)
+                elif kind == "failed":
+                    raise content
+                else:
+                    results[busy.pop(worker)] = content
+                    give(worker)
+        return results
+
+    def _replace(self, worker: Connection) -> Connection:
+        """Start a process in the place of one that died."""
+        del self._workers[worker]
+        worker.close()
+        self._start(len(self._workers) + 1)
+        return list(self._workers)[-1]
 
     def _start(self, count: int) -> None:
         """Start processes up to a number."""
@@ -217,41 +267,6 @@ def as_pool(jobs: int | Pool) -> Iterator[Pool]:
         return
     with Pool(jobs) as pool:
         yield pool
-
-
-def _dispatch(
-    workers: dict[Connection, SpawnProcess],
-    function: Callable[[Any, Report], Any],
-    tasks: list[Any],
-    report: Report,
-) -> list[Any]:
-    waiting = deque(enumerate(tasks))
-    results: list[Any] = [None] * len(tasks)
-    busy: dict[Connection, int] = {}
-
-    def give(worker: Connection) -> None:
-        if waiting:
-            index, task = waiting.popleft()
-            busy[worker] = index
-            try:
-                worker.send((function, task))
-            except (BrokenPipeError, ConnectionResetError):
-                raise _death(workers[worker]) from None
-
-    for worker in workers:
-        give(worker)
-    while busy:
-        ready = connection.wait(list(busy))
-        for worker in [worker for worker in workers if worker in ready]:
-            kind, content = _receive(worker, workers[worker])
-            if kind == "progress":
-                report(content)
-            elif kind == "failed":
-                raise content
-            else:
-                results[busy.pop(worker)] = content
-                give(worker)
-    return results
 
 
 def _receive(worker: Connection, process: SpawnProcess) -> tuple[str, Any]:

@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=1)
     parser.add_argument("--rank", type=int, default=8)
     parser.add_argument("--sample", type=int, default=2000)
+    parser.add_argument("--kill-after", type=float, default=1.0, help="seconds of a half-step")
     parser.add_argument("--page", action="store_true", help="write the table into the page")
     parser.add_argument("--runs", default="local,dask,killed", help="some of local,dask,killed")
     options = parser.parse_args()
@@ -127,8 +128,12 @@ def run_killed(options: argparse.Namespace) -> dict[str, Any]:
     with cluster(options.out) as (address, worker):
         killed: list[float] = []
         checkpoint = options.out / "killed" / "checkpoint"
+        for old in checkpoint.glob("cells-*.npy"):  # the watcher waits for one
+            old.unlink()
         stop = threading.Event()
-        watcher = threading.Thread(target=_kill, args=(worker, checkpoint, killed, stop))
+        watcher = threading.Thread(
+            target=_kill, args=(worker, checkpoint, killed, stop, options.kill_after)
+        )
         watcher.start()
         made = _run(
             options, "killed", "--executor", "dask", "--scheduler", address, "--blocks", "23"
@@ -139,14 +144,15 @@ def run_killed(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _kill(
-    worker: subprocess.Popen[bytes], folder: Path, killed: list[float], stop: threading.Event
-) -> None:
+    worker: subprocess.Popen[bytes], folder: Path, killed: list[float], stop: threading.Event,
+    seconds: float,
+) -> None:  # fmt: skip
     """Kill the process that works for a nanny, once the programmed factor lies there."""
     while not stop.wait(0.05):
         busy = [child for child in psutil.Process(worker.pid).children(recursive=True)
                 if child.cpu_times().user > 1.0]  # fmt: skip
         if busy and any(folder.glob("cells-*.npy")):
-            time.sleep(1.0)
+            time.sleep(seconds)
             busy[-1].send_signal(signal.SIGKILL)
             killed.append(time.monotonic())
             return

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -39,6 +40,16 @@ def die(task, report):
     if task == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(60)
+
+
+def die_at_first(task, report):
+    """Kill this process, unless one died for the task before."""
+    number, folder = task
+    mark = Path(folder) / f"{number}"
+    if number == 1 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
 
 
 def nap(task, report):
@@ -80,6 +91,17 @@ def test_death_of_a_process_is_an_error_and_ends_the_others():
     with pytest.raises(amc.SimulationError, match=r"killed \(exit code -9\).*memory"):
         map_tasks(die, range(2), 2)
     assert time.monotonic() - started < 30
+    assert not children()
+
+
+def test_death_of_a_process_costs_only_its_task_where_there_are_retries(tmp_path):
+    tasks = [(number, str(tmp_path)) for number in range(5)]
+    with Pool(2, retries=1) as pool:
+        assert pool.map(die_at_first, tasks) == [0, 1, 4, 9, 16]
+    assert (tmp_path / "1").exists()
+    assert not children()
+    with pytest.raises(amc.SimulationError, match="killed"), Pool(2, retries=1) as pool:
+        pool.map(die, [1, 2])
     assert not children()
 
 

@@ -80,6 +80,28 @@ def test_what_is_read_is_what_was_written(ratings):
     assert figures.norm == pytest.approx(np.linalg.norm(MATRIX.data))
 
 
+@pytest.mark.parametrize(
+    ("part", "place", "value", "message"),
+    [
+        ("indices", 3, 40, "a number is not from 0 to 39"),
+        ("indices", 3, -1, "a number is not from 0 to 39"),
+        ("indptr", 5, 0, "starts do not ascend"),
+        ("data", 3, np.nan, "a rating is negative or not finite"),
+        ("data", 3, -1.0, "a rating is negative or not finite"),
+    ],
+)
+def test_files_that_hold_something_else_are_refused(ratings, part, place, value, message):
+    path = ratings.folder / "by_user" / f"{part}.npy"
+    values = np.load(path)
+    values[place] = value
+    np.save(path, values)
+    with pytest.raises(InputError, match=message):
+        ratings.known("by_user", 0, 90)
+    np.save(path, values[:-20])
+    with pytest.raises(InputError, match=r"ends too early|ascend"):
+        ratings.known("by_user", 0, 90)
+
+
 @pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
 @pytest.mark.parametrize("predicted", [False, True])
 def test_factors_are_those_of_the_factorisation_in_memory(ratings, fidelity, predicted):
@@ -349,11 +371,12 @@ def test_cluster_gives_the_same_bits_also_after_a_worker_is_killed(tmp_path):
     pytest.importorskip("distributed")
     root = Path(__file__).parents[1]
     (tmp_path / "ratings").mkdir()
-    write_ratings_of_shape(tmp_path / "ratings", RatingShape(20_000, 500, 400_000), seed=1)
+    write_ratings_of_shape(tmp_path / "ratings", RatingShape(10_000, 400, 200_000), seed=1)
     done = subprocess.run(
         [
             sys.executable, root / "scripts" / "shared_ratings.py", "--folder",
             tmp_path / "ratings", "--out", tmp_path / "runs", "--sample", "100",
+            "--kill-after", "0.1",
         ],
         check=True, capture_output=True, text=True, env={**os.environ},
     )  # fmt: skip

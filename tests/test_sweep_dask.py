@@ -14,6 +14,7 @@ import sweep_points
 
 from amcspice import cluster as cluster_of_tasks
 from amcspice.errors import AmcspiceError, InputError
+from amcspice.extras import MissingExtraError
 from amcspice.sweep.execute import cluster as dask_cluster
 from amcspice.sweep.execute.cluster import Dask
 from amcspice.sweep.execute.run import run_sweep
@@ -196,5 +197,5 @@ def test_a_scheduler_that_is_not_there(monkeypatch):
 
 def test_dask_that_is_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"pip install 'amcspice\[dask\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'amcspice\[dask\]'"):
         Dask(sweep_points.trivial, "tcp://127.0.0.1:9")

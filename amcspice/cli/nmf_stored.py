@@ -20,7 +20,7 @@ from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.result_folder import ResultFolder
-from amcspice.cluster import DaskPool
+from amcspice.cluster import RETRIES, DaskPool
 from amcspice.errors import InputError
 from amcspice.files import replacing, writable_folder
 from amcspice.pool import Pool
@@ -78,7 +78,7 @@ class Sharing:
             with DaskPool(self.scheduler) as cluster:
                 yield cluster
             return
-        with Pool(jobs) as pool:
+        with Pool(jobs, RETRIES) as pool:
             yield pool
 
 

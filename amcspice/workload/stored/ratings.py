@@ -87,9 +87,19 @@ class StoredRatings:
     def known(self, order: str, first: int, last: int) -> Known:
         """Return the ratings of consecutive users, or items."""
         starts = self._read(order, "indptr", first, last + 1)
+        if starts[0] < 0 or (np.diff(starts) < 0).any():
+            raise InputError(f"{self._path(order, 'indptr')}: starts do not ascend")
         indices = self._read(order, "indices", int(starts[0]), int(starts[-1]))
-        values = self._read(order, "data", int(starts[0]), int(starts[-1]))
-        return Known(starts - starts[0], indices, values.astype(float))
+        values = self._read(order, "data", int(starts[0]), int(starts[-1])).astype(float)
+        # Compiled code looks up what it is told, whatever that is.
+        others = self.shape[1 - ORDERS.index(order)]
+        if indices.min(initial=0) < 0 or indices.max(initial=0) >= others:
+            raise InputError(
+                f"{self._path(order, 'indices')}: a number is not from 0 to {others - 1}"
+            )
+        if not (values.min(initial=0.0) >= 0 and values.max(initial=0.0) < np.inf):
+            raise InputError(f"{self._path(order, 'data')}: a rating is negative or not finite")
+        return Known(starts - starts[0], indices, values)
 
     def some(self, order: str, numbers: NDArray[np.intp]) -> Known:
         """Return the ratings of some users, or items."""
