@@ -10,7 +10,7 @@ import numpy as np
 import amcspice as amc
 from amcspice.bench.problems import regressions
 from amcspice.bench.row import Row
-from amcspice.bench.timing import side_by_side
+from amcspice.bench.timing import Timed, on_processor, side_by_side
 from amcspice.engine import find_installation
 from amcspice.reduction import reduce_to_ports
 
@@ -54,8 +54,8 @@ def compare(
     window = float(first.waveforms.segments[0].time[-1])
     options: dict[str, Any] = {"window": window, "max_step": window / 48}
 
-    def run(**how: Any) -> Callable[[], amc.Run]:
-        return lambda: amc.simulate(circuit, b, **options, **how)
+    def run(**how: Any) -> Callable[[], Timed]:
+        return on_processor(lambda: amc.simulate(circuit, b, **options, **how))
 
     klu = find_installation().klu
     sides = {OURS: run()}
@@ -93,7 +93,8 @@ def compare(
             peer=peer,
             deviation=float(np.abs(ours.x - theirs.x).max() / np.abs(theirs.x).max()),
             tolerance=TOLERANCE,
-            note=f"reduction included; settling times {_apart(ours, theirs):.0e} apart",
+            note="processor time, reduction included; "
+            f"settling times {_apart(ours, theirs):.0e} apart",
             **more,
         )
 
@@ -101,10 +102,10 @@ def compare(
 def alone(m: int, n: int, *, quick: bool = False) -> Row:
     """Return the row of a circuit without a peer: at full size its flat deck takes hours."""
     circuit, b = _problem(m, n)
-    note = "deviation: currents into the virtual grounds at rest"
+    note = "processor time; deviation: currents into the virtual grounds at rest"
     if not quick:
         note = f"a flat deck is out of reach; {note}"
-    measured = side_by_side({OURS: lambda: amc.simulate(circuit, b)}, quick=quick)
+    measured = side_by_side({OURS: on_processor(lambda: amc.simulate(circuit, b))}, quick=quick)
     return Row.of(
         NAME,
         f"nnls {m} x {n}, 1 ohm wires",
