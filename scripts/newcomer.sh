@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Time the first steps of someone who is new, each as it is typed: from a clone to
 # a first answer, a first problem of one's own, a first plot and the demonstration.
+# Processor time tells what a busy machine hides.
 #
 #   newcomer.sh          with make setup, then make demo
 #   newcomer.sh --pip    with pip and nothing else, in an environment of its own
@@ -9,16 +10,16 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
+TIMEFORMAT='%R %U %S'
 
 timed() {
-    local started=$EPOCHREALTIME
-    eval "$1" >"$folder/said" 2>&1 || { cat "$folder/said" >&2; exit 1; }
-    awk -v from="$started" -v to="$EPOCHREALTIME" -v what="$1" -v from_start="$began" \
-        'BEGIN { printf "%8.1f s  %8.1f s  %s\n", to - from, to - from_start, what }'
+    { time eval "$1" >"$folder/said" 2>&1; } 2>"$folder/took" || { cat "$folder/said" >&2; exit 1; }
+    awk -v what="$1" -v since="$SECONDS" \
+        '{ printf "%8.1f s  %9.1f s  %8.0f s  %s\n", $1, $2 + $3, since, what }' "$folder/took"
 }
 
-began=$EPOCHREALTIME
-echo "    step      since clone"
+SECONDS=0
+echo "      step  processor  since clone"
 timed "git clone $source amcspice"
 cd amcspice
 if [ "${1:-}" = --pip ]; then
