@@ -23,6 +23,7 @@ PAGES = {
         "CODE_OF_CONDUCT.md": "conduct",
         "CONTRIBUTING.md": "contributing",
         "SECURITY.md": "security",
+        "examples/README.md": "examples",
     }.items()
     if (ROOT / path).exists()
 }
