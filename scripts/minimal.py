@@ -22,13 +22,14 @@ import click
 
 from amcspice.cli import LazyGroup, main
 
-NEEDS = {
-    "images": "nmf image picture.png --out out",
-    "sklearn": "train digits --epochs 1 --out out",
-    "sweep": "sweep run tiny.toml --store runs.sqlite --jobs 1",
-    "report": "report runs.sqlite --out report.html",
-}
-"""Commands that need an extra."""
+NEEDS = (
+    ("images", "nmf image picture.png --out out"),
+    ("sklearn", "train digits --epochs 1 --out out"),
+    ("sweep", "sweep run tiny.toml --store runs.sqlite --jobs 1"),
+    ("report", "report runs.sqlite --out report.html"),
+    ("report", "explore --no-browser --port 0"),
+)
+"""Extras, and commands that need them."""
 
 RUNS = (
     "solve nnls --columns 8",
@@ -100,7 +101,7 @@ def messages_of_extras() -> list[str]:
     """
     faults = []
     before = sorted(Path().rglob("*"))
-    for extra, command in NEEDS.items():
+    for extra, command in NEEDS:
         code, said = run(command)
         written = sorted(set(Path().rglob("*")) - set(before))
         if written:

@@ -25,6 +25,7 @@ from amcspice.errors import AccuracyWarning, AmcspiceError, CautionWarning, Inpu
 from amcspice.explore.copies import copies
 from amcspice.explore.figures import budget_of, figures_of
 from amcspice.explore.session import Session
+from amcspice.extras import extra
 
 __all__ = ["HOST", "Explorer"]
 
@@ -71,6 +72,7 @@ class Explorer:
 
     def __init__(self, session: Session, port: int = 0) -> None:
         self.session = session
+        self.plotly = gzip.compress(_plotly(), compresslevel=6, mtime=0)
         self._newest, self._running = 0, False
         self._counting, self._computing = threading.Lock(), threading.Lock()
         handler = type("Handler", (_Handler,), {"explorer": self})
@@ -80,7 +82,6 @@ class Explorer:
             raise InputError(
                 f"port {port} cannot be had ({error.strerror}); choose another, or 0 for a free one"
             ) from None
-        self.plotly = gzip.compress(_plotly().read_bytes(), compresslevel=6, mtime=0)
 
     @property
     def port(self) -> int:
@@ -143,11 +144,13 @@ def _with_warnings(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {**found, "cautions": list(dict.fromkeys((*found.get("cautions", ()), *said)))}
 
 
-def _plotly() -> Path:
-    found = importlib.util.find_spec("plotly")
-    if found is None or not found.submodule_search_locations:
-        raise InputError("the page draws with plotly, which is not installed: pip install plotly")
-    return Path(found.submodule_search_locations[0]) / "package_data" / "plotly.min.js"
+def _plotly() -> bytes:
+    """Return plotly.js; its package is not imported, which takes long."""
+    with extra("report"):
+        found = importlib.util.find_spec("plotly")
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError("No module named 'plotly'", name="plotly")
+    return (Path(found.origin).parent / "package_data" / "plotly.min.js").read_bytes()
 
 
 class _Server(ThreadingHTTPServer):
