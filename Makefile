@@ -119,7 +119,7 @@ docs: setup ## build the documentation site into docs/_build/html and check its 
 netlists: setup ## write the decks under netlists/ again
 	$(BIN)/python scripts/make_netlists.py
 
-notebooks: setup ## run the notebooks; copies with their output go to out/notebooks
+notebooks: setup ## run the notebooks again, and keep their output in them
 	$(BIN)/python scripts/run_notebooks.py
 
 clean: ## remove .venv, caches and downloads

@@ -1,13 +1,12 @@
-"""Run every notebook in notebooks/ and write copies with their output to a folder.
-
-The notebooks themselves are kept without output.
-"""
+"""Run every notebook in notebooks/, and keep its output in it; ``--out`` writes copies instead."""
 
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbclient
@@ -21,34 +20,39 @@ INLINE = "module://matplotlib_inline.backend_inline"
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def run(path, folder):
-    """Run one notebook and return the copy, as an object; it is written even if a cell fails."""
+def run(path, folder, environment):
+    """Run one notebook and write it to a folder, with its output; not where a cell fails."""
     notebook = nbformat.read(path, as_version=4)
+    metadata = copy.deepcopy(notebook.metadata)  # the kernel adds its versions
     client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(ROOT)}},
     )
-    try:
-        client.execute(env={**os.environ, "MPLBACKEND": INLINE})
-    finally:
-        with replacing(folder / path.name) as temporary:
-            nbformat.write(notebook, temporary)
-    return notebook
+    client.execute(env=environment)
+    notebook.metadata = metadata
+    with replacing(folder / path.name) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "notebooks")
+    parser.add_argument("--out", type=Path, default=ROOT / "notebooks")
     parser.add_argument("notebooks", nargs="*", type=Path)
     given = parser.parse_args(arguments)
     folder = writable_folder(given.out)
-    for path in given.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
-        print(f"{path.name} ...", file=sys.stderr, flush=True)
-        try:
-            run(path, folder)
-        except nbclient.exceptions.CellExecutionError as error:
-            print(f"{path.name}: {error}", file=sys.stderr)
-            return 1
-        print(folder / path.name)
+    with tempfile.TemporaryDirectory() as fonts:  # an older list of fonts would be complained about
+        environment = {**os.environ, "MPLBACKEND": INLINE, "MPLCONFIGDIR": fonts}
+        for path in given.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb")):
+            print(f"{path.name} ...", file=sys.stderr, flush=True)
+            try:
+                run(path, folder, environment)
+            except nbclient.exceptions.CellExecutionError as error:
+                print(f"{path.name}: {error}", file=sys.stderr)
+                return 1
+            print(folder / path.name)
     return 0
 
 

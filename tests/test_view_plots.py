@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -99,6 +100,20 @@ def test_reconstruction_shows_the_pictures_their_psnr_and_the_error(channels):
     assert "32.50 dB" in titles[2]
     error = figure.axes[3].images[0].get_array()
     np.testing.assert_allclose(error, 0.1 * original.mean(axis=2), atol=1e-12)
+
+
+def test_errors_of_a_budget_are_labelled_without_exponents_and_apart():
+    A = np.random.default_rng(0).random((8, 3))
+    circuit = amc.CompactGINV(A, levels=32, write_noise=0.01, wire_resistance=0.5, gain=1e4)
+    figure = view.budget_bars(amc.error_budget(circuit, A.sum(axis=1), seeds=2))
+    figure.canvas.draw()
+    right = figure.axes[1].xaxis
+    labels = [each for each in right.get_ticklabels(which="both") if each.get_text()]
+    low, high = right.get_view_interval()
+    shown = [each for each in labels if low <= float(each.get_text()) <= high]
+    boxes = [each.get_window_extent() for each in shown]
+    assert len(shown) >= 2
+    assert all(a.x1 < b.x0 for a, b in itertools.pairwise(sorted(boxes, key=lambda box: box.x0)))
 
 
 def test_figure_is_written_whole_and_nothing_else(tmp_path):

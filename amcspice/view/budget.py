@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from amcspice.design import ErrorBudget
 from amcspice.view.style import ANALOG, DIGITAL, styled
@@ -42,5 +43,9 @@ def budget_bars(budget: ErrorBudget) -> Figure:
     right.plot(alone[shown], at[shown], "o", color=ANALOG)
     right.axvline(budget.error, color=DIGITAL, linestyle="--", linewidth=1.2)
     right.set_xscale("log")
+    decades = np.log10(budget.error / alone[shown].min()) if shown.any() else 0.0
+    right.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 1.5 else (1, 2, 5)))
+    right.xaxis.set_major_formatter("{x:g}")
+    right.xaxis.set_minor_formatter(NullFormatter())
     right.set_xlabel("relative error alone, rms (dashed: all)")
     return figure
