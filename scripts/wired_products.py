@@ -1,8 +1,9 @@
 """Iterations and processor time of products of wired crossbars.
 
-    OMP_NUM_THREADS=1 .venv/bin/python scripts/wired_products.py [--page]
+    OMP_NUM_THREADS=1 .venv/bin/python scripts/wired_products.py [--page] [TABLE ...]
 
-`--page` writes the tables into docs/wired-products.md. It takes about a minute.
+`--page` writes the tables into docs/wired-products.md. Tables are
+iterations and costs; it takes about a minute.
 """
 
 from __future__ import annotations
@@ -106,8 +107,12 @@ def write(text: str, name: str, lines: list[str]) -> str:
     return pattern.sub("\n".join([begin, *lines, end]), text)
 
 
+TABLES = {"iterations": iteration_rows, "costs": cost_rows}
+
+
 def main() -> None:
-    tables = {"iterations": list(iteration_rows()), "costs": list(cost_rows())}
+    wanted = [name for name in TABLES if name in sys.argv] or TABLES
+    tables = {name: list(TABLES[name]()) for name in wanted}
     for lines in tables.values():
         print("\n".join(lines), end="\n\n")
     if "--page" in sys.argv:
