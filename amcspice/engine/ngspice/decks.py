@@ -70,9 +70,12 @@ class Decks:
     def _charges_capacitors(self) -> bool:
         """Whether outputs drive capacitors directly, or others than the reduced network has."""
         schematic = self.circuit.schematic
-        out = np.concatenate([bank.out for bank in schematic.amplifiers])
-        others = self.flat and schematic.flat_capacitors is not None
-        return others or bool(np.isin(schematic.capacitors[0], out).any())
+        charged, _ = schematic.capacitors
+        if self.flat and schematic.flat_capacitors is not None:
+            return True
+        return any(
+            np.isin(charged, bank.out).any() for bank in schematic.amplifiers if len(charged)
+        )
 
     def write(
         self, currents: Array, windows: Array, transient: Transient, *, whole: bool = False

@@ -169,11 +169,14 @@ def _load(installation: Installation) -> Any:
 
         def load(self, deck_text: str) -> bool:
             """Hand a deck over, all lines in one piece of memory; return whether it was taken."""
-            ffi, lines = pyspice_shared.ffi, [*filter(None, deck_text.split("\n")), ""]
-            encoded = [line.encode() + b"\0" for line in lines]
-            text = ffi.new("char[]", b"".join(encoded))
-            begins = itertools.accumulate(map(len, encoded[:-1]), initial=0)
-            pointers = ffi.new("char *[]", [*(text + at for at in begins), ffi.NULL])
+            ffi = pyspice_shared.ffi
+            text = ffi.new("char[]", deck_text.encode().replace(b"\n", b"\0"))
+            codes = np.frombuffer(ffi.buffer(text), np.uint8)
+            begins = np.append(0, np.flatnonzero(codes == 0)[:-1] + 1)
+            # No empty line but the last one, which ngspice wants.
+            lines = np.append(begins[codes[begins] != 0], len(codes) - 1)
+            addresses = np.append(int(ffi.cast("intptr_t", text)) + lines, 0)
+            pointers = ffi.cast("char **", ffi.from_buffer(addresses))
             return bool(self._ngspice_shared.ngSpice_Circ(pointers) == 0)
 
         def copied_vectors(self) -> Vectors:
