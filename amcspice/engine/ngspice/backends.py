@@ -49,9 +49,6 @@ last tenth is still on its way."""
 LARGEST_FORECAST = 128
 """Amplifiers up to which a forecast costs less than what it saves."""
 
-SMALLEST_FORECAST = 256
-"""Right-hand sides times the squared nodes of a reduced deck, from which on it does so."""
-
 
 class Reduced(Backend):
     """Decks that hold the network reduced exactly to its ports."""
@@ -151,13 +148,12 @@ class PreparedDecks:
             flat=flat,
             amplifiers=analysis.amplifiers,
         )
-        self._nodes = decks.nodes
         chosen = choose_transient(
             self._circuit,
             linear,
             klu=simulator.installation.klu,
             flat=flat,
-            nodes=self._nodes,
+            nodes=decks.nodes,
             relative_tolerance=analysis.relative_tolerance,
             allow_unstable=analysis.allow_unstable,
         )
@@ -213,9 +209,7 @@ class PreparedDecks:
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
         """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""
-        size = len(drive) * self._nodes**2
-        small = size < SMALLEST_FORECAST and not self.holds_cells
-        integrator = None if small else self._integrator
+        integrator = self._integrator
         if integrator is None or not drive.known:
             return
         for rows, before in chunks(len(drive), self.chunk, lead):
