@@ -37,6 +37,7 @@ NOT_RUN = {
     "amcspice bench --quick": "run by test_cli_bench.py",
     "dask": "the commands of a cluster: test_sweep_dask.py starts one in Python",
     "helm": "needs a cluster",
+    "amcspice nmf ratings FOLDER --executor dask": "needs a cluster: test_stored_ratings.py begins one",
     "amcspice sweep run sweep.toml --store runs.sqlite --executor dask": "needs a cluster",
     "amcspice sweep point --set problem=self-test": "of a package: test_extension.py runs it",
     "sqlite3": "may not be installed: the same statement goes through Python below",
@@ -54,6 +55,8 @@ REPLACED = {
     "train digits": "train digits --epochs 1 --overwrite",
     "train noise": "train noise --letters letters.mat --epochs 1 --seeds 1 --overwrite",
     "nmf matrix FILE": "nmf matrix A.npy --rank 2 --out matrix",
+    "nmf ratings TRAIN --executor local": "nmf ratings u1.base --executor local --rank 2 "
+    "--iterations 1 --sample 20 --overwrite",
     "nmf ratings TRAIN --test TEST": "nmf ratings u1.base --test u1.test --fidelity dc --overwrite",
     "--modulation qpsk,16qam,64qam,256qam": "--channels 3 --modulation qpsk,16qam",
     "mimo estimate --snr 0:30:5": "mimo estimate --snr 25 --beams 12 --pilots 8 --paths 1 "

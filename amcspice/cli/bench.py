@@ -21,7 +21,7 @@ from amcspice.errors import InputError
 
 __all__ = ["bench"]
 
-_WIDTH = 160
+_WIDTH = 200
 """Characters of a line that goes to a file: a row of the table is one line."""
 
 
