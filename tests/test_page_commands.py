@@ -37,7 +37,7 @@ NOT_RUN = {
     "amcspice bench --quick": "run by test_cli_bench.py",
     "dask": "the commands of a cluster: test_sweep_dask.py starts one in Python",
     "helm": "needs a cluster",
-    "amcspice nmf ratings FOLDER --executor dask": "needs a cluster: test_stored_ratings.py begins one",
+    "amcspice nmf ratings FOLDER --executor dask": "needs a cluster: test_stored_ratings.py",
     "amcspice sweep run sweep.toml --store runs.sqlite --executor dask": "needs a cluster",
     "amcspice sweep point --set problem=self-test": "of a package: test_extension.py runs it",
     "sqlite3": "may not be installed: the same statement goes through Python below",
