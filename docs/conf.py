@@ -47,6 +47,7 @@ html_math_renderer = "mathml"
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "auto"  # what holds no output yet
+nb_execution_excludepatterns = ["notebooks/*.ipynb"]  # they hold theirs, which a test repeats
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
