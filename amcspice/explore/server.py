@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             content, status = work(), HTTPStatus.OK
         except Superseded:
-            content, status = {"superseded": True}, HTTPStatus.CONFLICT
+            content, status = {"superseded": True}, HTTPStatus.OK
         except AmcspiceError as error:
             content, status = {"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY
         self._send(status, _as_json(content), "application/json")

@@ -275,14 +275,15 @@ async function draw(found) {
   }));
   const shapes = shown.final.map((value, k) => ({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: (value - shown.band) * toVolts, y1: (value + shown.band) * toVolts, fillcolor: colours[k % colours.length], opacity: 0.15, line: { width: 0 }, layer: "below" }));
   if (found.settled && found.settling_time > 0) shapes.push({ type: "line", x0: found.settling_time * toTime, x1: found.settling_time * toTime, yref: "paper", y0: 0, y1: 1, line: { color: soft, dash: "dash", width: 1.2 } });
-  const axis = { gridcolor: line, linecolor: soft, zeroline: false, automargin: true, ticks: "outside", tickcolor: line, tickfont: { color: soft } };
+  const axis = { gridcolor: line, linecolor: soft, zeroline: false, automargin: false, ticks: "outside", tickcolor: line, tickfont: { color: soft } };
   await window.Plotly.react(plot, traces, {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: ink },
-    margin: { l: 58, r: 14, t: 10, b: 50 }, hovermode: "closest", shapes, showlegend: true,
-    legend: { orientation: "h", x: 0, y: -0.2, yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
+    margin: { l: 58, r: 14, t: 10, b: 46 }, hovermode: "closest", shapes, showlegend: false,
     xaxis: { ...axis, title: { text: `time after the input step (${time}s)` }, range: [0, shown.until * toTime] }, yaxis: { ...axis, title: { text: `amplifier output (${volts}V)` } },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: soft, font: { color: ink } },
   }, { responsive: true, displayModeBar: false });
+  const swatch = (k) => { const mark = make("span", { className: "swatch" }); mark.style.borderTop = `3px ${["solid", "dashed", "dotted", "dotted"][Math.floor(k / colours.length) % 4]} ${colours[k % colours.length]}`; return mark; };
+  at("legend").replaceChildren(...shown.names.map((name, k) => make("span", {}, swatch(k), name))); // plotly's own is laid out anew with each move
   const more = shown.of > shown.names.length ? ` ${shown.names.length} of ${shown.of} outputs.` : "";
   at("caption").textContent = `Bands: final value ± ${readable(100 * values.settle_tolerance, "", 3)} % of the largest.${found.settled ? " Dashed: settled." : ""}${more}`;
   plot.setAttribute("aria-label", `Waveforms of ${shown.names.length} outputs. ${found.settled ? `Settled after ${readable(found.settling_time, "s")}.` : "Not settled."}`);
