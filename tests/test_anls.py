@@ -336,3 +336,11 @@ def test_unknown_entries_do_not_choose_the_range():
 def test_bad_input_is_refused(change, message):
     with pytest.raises(InputError, match=message):
         amc.nmf(**{"V": NOISY, "rank": 2, "analysis": IDEAL, **change})
+
+
+def test_regressions_without_a_rest_are_told_as_that():
+    r, c = np.mgrid[-1:1:64j, -1:1:64j]
+    V = np.clip(0.5 + 0.25 * np.cos(9 * np.hypot(r, c) ** 2) + 0.2 * np.sin(7 * c), 0, 1)
+    cells = amc.Memristor(levels=64, write_noise=0.01, seed=1)
+    with pytest.raises(amc.SimulationError, match=r"regressions for . found no rest.*ridge"):
+        amc.nmf(V, rank=6, iterations=8, fidelity="dc", device=cells)

@@ -26,6 +26,7 @@ from amcspice.algorithm.alternating.state import Factors, State
 from amcspice.algorithm.alternating.task import FactorisationTask
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis
+from amcspice.errors import SimulationError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.simulation.verify import Verifier
@@ -58,6 +59,11 @@ def nmf_many(
         right-hand side.
     progress : callable, optional
         Called with the number of regressions finished since the last call.
+
+    Raises
+    ------
+    SimulationError
+        If regressions find no rest.
     """
     analysis = analysis or Analysis()
     checkpoints = [Checkpoint(item.checkpoint, item.identity(analysis)) for item in tasks]
@@ -107,6 +113,8 @@ def _alternate(
             reseeded[number] += count
         solutions.append(solve(half_steps, solver, pool, verifier=verifier, progress=progress))
         factors = [solution.values for solution in solutions[-1]]
+        for values, iteration in zip(factors, iterations, strict=True):
+            _refuse_without_rest(values, "HW"[half], iteration + 1)
     return [
         Factors(
             W=for_W.values,
@@ -118,6 +126,22 @@ def _alternate(
         )
         for half_step, for_H, for_W, count in zip(half_steps, *solutions, reseeded, strict=True)
     ]
+
+
+def _refuse_without_rest(factor: Array, name: str, iteration: int) -> None:
+    """Refuse a factor with rows that no circuit found.
+
+    Raises
+    ------
+    SimulationError
+    """
+    lost = np.flatnonzero(~np.isfinite(factor).all(axis=1))
+    if len(lost):
+        raise SimulationError(
+            f"iteration {iteration}: {len(lost)} of {len(factor)} regressions for {name} found no "
+            "rest: with these cells the factor that was programmed has lost its rank, or nearly; "
+            "give a ridge, a smaller rank, or cells with less noise"
+        )
 
 
 def reseed(factor: Array, stream: Sequence[int]) -> tuple[Array, int]:
