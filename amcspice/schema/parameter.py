@@ -31,6 +31,9 @@ Scalar = str | int | float | bool | None
 NOTHING = ("none", "default")
 """Texts that stand for None: a table of TOML and a command line have no word for it."""
 
+LARGEST_WHOLE = 2**53
+"""Whole numbers are below it: floating-point numbers, and every reader of JSON, keep them."""
+
 PLAIN, UNNAMED = Quantity(), Name()
 
 TRUTHS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -167,11 +170,15 @@ def _number(parameter: Parameter, raw: Any) -> float | str:
 def _integer(parameter: Parameter, raw: Any) -> int:
     try:
         value = float("nan" if isinstance(raw, bool) else raw)
+    except OverflowError:
+        value = float(LARGEST_WHOLE)
     except (TypeError, ValueError):
         value = math.nan
     if not value.is_integer():
         parameter.refuse(raw, "not a whole number")
     parameter._check(raw, value)
+    if abs(value) >= LARGEST_WHOLE:
+        parameter.refuse(raw, f"a whole number below {LARGEST_WHOLE:,} is needed")
     return int(value)
 
 
