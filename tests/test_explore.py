@@ -22,6 +22,7 @@ from amcspice.explore import Explorer, Session
 from amcspice.explore.controls import CONTROLS, contents, fitting
 from amcspice.explore.copies import command, python, toml
 from amcspice.explore.figures import SHOWN, budget_of, figures_of
+from amcspice.explore.server import MOST_BYTES
 from amcspice.explore.session import MOST_ENTRIES
 from amcspice.settings.table import PARAMETERS
 
@@ -124,6 +125,25 @@ def test_own_matrices(session):
         session.keep("large.csv", b"\n".join([b",".join([b"1"] * 70)] * 70))
     assert MOST_ENTRIES < 4900
     assert [path.name for path in session.folder.iterdir()] == ["a_b.csv"]
+    long = session.keep("x" * 400 + ".csv", ROWS)["matrix"]
+    assert session.ask({"matrix": long}).experiment["rows"] == 3
+
+
+def test_own_matrices_change_neither_the_start_nor_the_file_that_was_named(tmp_path):
+    folder, named = tmp_path / "kept", tmp_path / "named.csv"
+    folder.mkdir()
+    named.write_bytes(b"1,2\n3,4\n")
+    session = Session({}, folder)
+    before = session.start
+    session.keep("a.csv", ROWS)
+    assert session.start == before
+    assert before["columns"] == 6
+    session = Session({"matrix": "named.csv"}, folder)
+    session._files["named.csv"] = named
+    kept = session.keep("named.csv", ROWS)["matrix"]
+    assert kept == "loaded-named.csv"
+    assert session.ask({"matrix": kept}).experiment["rows"] == 3
+    assert session.ask({"matrix": "named.csv"}).experiment["rows"] == 2
 
 
 # Figures
@@ -268,7 +288,7 @@ def test_questions_over_http(explorer):
     status, _, body = ask(explorer, "/figures", json.dumps({"columns": 3}))
     assert status == 200
     assert len(json.loads(body)["x"]) == 3
-    for body in (b"no json", b"[1]", json.dumps({"gbw": -1}).encode()):
+    for body in (b"no json", b"[1]", b"[" * 100_000, b'{"columns": 1e308}', b'{"gbw": -1}'):
         status, _, answer = ask(explorer, "/figures", body)
         assert status == 422
         assert json.loads(answer)["error"]
@@ -280,7 +300,25 @@ def test_questions_over_http(explorer):
     connection.endheaders()
     assert connection.getresponse().status == 413
     connection.close()
+    status, _, answer = ask(explorer, "/matrix?m.csv", b"1," * (MOST_BYTES // 2 + 1))
+    assert (status, "4,194,304" in json.loads(answer)["error"]) == (413, True)
+    for length in (None, "-1", "x", "\u00b2", "9" * 5000):
+        connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=60)
+        connection.putrequest("POST", "/figures")
+        if length is not None:
+            connection.putheader("Content-Length", length)
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert (answer.status, "error" in json.loads(answer.read())) == (411, True)
+        connection.close()
     assert ask(explorer, "/nothing", b"{}")[0] == 404
+
+
+def test_a_fault_is_an_answer_too(explorer, monkeypatch):
+    monkeypatch.setattr(explorer.session, "ask", lambda state: 1 / 0)
+    status, _, answer = ask(explorer, "/figures", b"{}")
+    assert status == 500
+    assert json.loads(answer)["error"] == "internal error, ZeroDivisionError: division by zero"
 
 
 def test_a_newer_question_ends_a_budget(explorer):

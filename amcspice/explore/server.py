@@ -7,10 +7,12 @@ their host, and as their origin where they say one.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import importlib.resources
 import importlib.util
 import json
+import re
 import threading
 import warnings
 from collections.abc import Callable
@@ -41,6 +43,12 @@ POLICY = (
 
 MOST_BYTES = 4 << 20
 """Largest body of a request."""
+
+MOST_DROPPED = 64 << 20
+"""Bytes of a larger one that are read to be dropped."""
+
+PATIENCE = 1.0
+"""Seconds that the next of them are waited for."""
 
 _PAGES = {
     "/": ("amcspice.explore", "page/explore.html", "text/html"),
@@ -190,9 +198,14 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._is_ours():
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
-            self.close_connection = True
-            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, b"too long\n", "text/plain")
+        if re.fullmatch("[0-9]{1,18}", length) is None:
+            self._refuse(HTTPStatus.LENGTH_REQUIRED, "the question must say how long it is")
+            return
+        if int(length) > MOST_BYTES:
+            self._refuse(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                f"{int(length):,} bytes: the page takes up to {MOST_BYTES:,}",
+            )
             return
         body = self.rfile.read(int(length))
         path, _, name = self.path.partition("?")
@@ -221,12 +234,26 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, work: Callable[[], Any]) -> None:
         """Send what comes out, or why it does not."""
         try:
-            content, status = work(), HTTPStatus.OK
+            content, status = _as_json(work()), HTTPStatus.OK
         except Superseded:
-            content, status = {"superseded": True}, HTTPStatus.OK
+            content, status = _as_json({"superseded": True}), HTTPStatus.OK
         except AmcspiceError as error:
-            content, status = {"error": str(error)}, HTTPStatus.UNPROCESSABLE_ENTITY
-        self._send(status, _as_json(content), "application/json")
+            content, status = _as_json({"error": str(error)}), HTTPStatus.UNPROCESSABLE_ENTITY
+        except Exception as error:
+            said = f"internal error, {type(error).__name__}: {error}"
+            content, status = _as_json({"error": said}), HTTPStatus.INTERNAL_SERVER_ERROR
+        self._send(status, content, "application/json")
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        """Refuse a question unread; who is still sending it must be able to read why."""
+        self.close_connection = True
+        self._send(status, _as_json({"error": reason}), "application/json")
+        self.wfile.flush()
+        self.connection.settimeout(PATIENCE)
+        dropped = 0
+        with contextlib.suppress(OSError):
+            while dropped < MOST_DROPPED and (part := self.rfile.read1(1 << 16)):
+                dropped += len(part)
 
     def _send(
         self, status: HTTPStatus, content: bytes, kind: str, more: dict[str, str] | None = None
@@ -250,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _state(body: bytes) -> dict[str, Any]:
     try:
         state = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError("the question is no JSON") from None
     if not isinstance(state, dict):
         raise InputError("the question must be names and values")

@@ -21,6 +21,9 @@ __all__ = ["MOST_ENTRIES", "Question", "Session"]
 MOST_ENTRIES = 4096
 """Entries of a matrix; more do not follow a slider."""
 
+LONGEST_NAME = 60
+"""Characters of a file's name that are kept, from its end."""
+
 START: Mapping[str, Scalar] = {
     "problem": "nnls", "columns": 6, "device": "hfo2-16", "opamp": "onchip-1g",
     "wire_resistance": 1.0,
@@ -69,8 +72,8 @@ class Session:
 
     def __post_init__(self) -> None:
         """Take the matrix file that was named for one that the page may ask for."""
-        matrix = self.said.get("matrix")
-        if isinstance(matrix, str) and is_file(matrix):
+        if self._names_file:
+            matrix = str(self.said["matrix"])
             self._files[matrix] = Path(matrix)
 
     @property
@@ -82,7 +85,12 @@ class Session:
     @property
     def _is_chosen(self) -> bool:
         """Whether cells, wires or amplifiers were said, or a file is the matrix."""
-        return bool(self._files) or bool(self.said.keys() - {"problem", "columns", "circuit"})
+        return self._names_file or bool(self.said.keys() - {"problem", "columns", "circuit"})
+
+    @property
+    def _names_file(self) -> bool:
+        matrix = self.said.get("matrix")
+        return isinstance(matrix, str) and is_file(matrix)
 
     @property
     def contents(self) -> dict[str, Any]:
@@ -108,7 +116,9 @@ class Session:
         InputError
             If it cannot be read as a matrix.
         """
-        plain = re.sub(r"[^\w.-]", "_", Path(name).name).lstrip(".") or "matrix.csv"
+        plain = re.sub(r"[^\w.-]", "_", Path(name).name)[-LONGEST_NAME:].lstrip(".") or "matrix.csv"
+        if plain == self.said.get("matrix"):
+            plain = f"loaded-{plain}"
         if not is_file(plain):
             raise InputError(f"{plain}: no matrix file; its name must end in {', '.join(FILES)}")
         path = self.folder / plain

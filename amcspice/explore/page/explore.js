@@ -160,7 +160,8 @@ async function rest() {
     texts = await post("copies", JSON.stringify(state));
     showText();
     const budget = await post("budget", JSON.stringify(state));
-    if (budget.superseded || number !== serial || asking) return;
+    if (number !== serial || asking) return;
+    if (budget.superseded) { resting = setTimeout(rest, REST); return; } // by another page
     showBudget(budget);
     document.documentElement.classList.remove("waiting");
     document.documentElement.dataset.rested = number;
