@@ -13,6 +13,7 @@ import amcspice as amc
 from amcspice.engine import find_installation
 from amcspice.engine.ngspice.log import explain_failure, tells_of_error, warnings_in
 from amcspice.engine.ngspice.user_deck import read_deck
+from amcspice.netlist.source import read_lines
 from amcspice.view.transient import transient
 
 RC = """\
@@ -488,3 +489,10 @@ def test_a_plot_says_what_is_a_current():
         (axis,) = transient(time, dict.fromkeys(names, time), title="t").axes
         assert axis.get_ylabel() == label
     assert [line.get_label() for line in axis.lines] == ["v(out)", "i(v1)"]
+
+
+def test_a_folder_is_not_included(tmp_path):
+    deck = tmp_path / "deck.cir"
+    deck.write_text("title\n.include .\nV1 in 0 1\nR1 in 0 1k\n.tran 1n 20n\n.end\n")
+    with pytest.raises(amc.InputError, match=r"deck\.cir, line 2: \. is a folder"):
+        read_lines(deck)

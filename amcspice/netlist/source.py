@@ -129,6 +129,8 @@ class _Reader:
             card = _INCLUDE.match(line.text)
             target = None if card is None else _target(card.group(2), within)
             if card is None or target is None:
+                if card is not None and card.group(1).lstrip().lower().startswith(".inc"):
+                    _refuse_folder(line, card.group(2), within[-1])
                 yield line
                 continue
             if os.path.realpath(target) in map(os.path.realpath, within):
@@ -165,6 +167,12 @@ def _target(name: str, within: tuple[Path, ...]) -> Path | None:
     name = os.path.expanduser(name.strip("\"'"))
     places = (file.parent / name for file in (within[-1], within[0]))
     return next((place for place in places if os.path.isfile(place)), None)
+
+
+def _refuse_folder(line: Line, name: str, file: Path) -> None:
+    """Refuse to include a folder, which ngspice takes for an empty file."""
+    if (file.parent / os.path.expanduser(name.strip("\"'"))).is_dir():
+        raise InputError(f"{line.where}: {name} is a folder, no file to include")
 
 
 def _section(card: Line, file: Path, lines: list[Line], name: str | None) -> Iterator[Line]:
