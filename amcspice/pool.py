@@ -167,26 +167,29 @@ class Pool:
         def give(worker: Connection) -> None:
             if waiting:
                 index, task = waiting.popleft()
-                busy[worker] = index
                 try:
                     worker.send((function, task))
                 except (BrokenPipeError, ConnectionResetError):
-                    raise _death(workers[worker]) from None
+                    lose(worker, index, _death(workers[worker]))
+                else:
+                    busy[worker] = index
 
-        for worker in workers:
+        def lose(worker: Connection, index: int, death: AmcspiceError) -> None:
+            lost[index] += 1
+            if not isinstance(death, SimulationError) or lost[index] > self._retries:
+                raise death from None
+            waiting.appendleft((index, tasks[index]))
+            give(self._replace(worker))
+
+        for worker in list(workers):
             give(worker)
         while busy:
             ready = connection.wait(list(busy))
             for worker in [worker for worker in workers if worker in ready]:
                 try:
                     kind, content = _receive(worker, workers[worker])
-                except SimulationError:
-                    index = busy.pop(worker)
-                    lost[index] += 1
-                    if lost[index] > self._retries:
-                        raise
-                    waiting.appendleft((index, tasks[index]))
-                    give(self._replace(worker))
+                except SimulationError as death:
+                    lose(worker, busy.pop(worker), death)
                     continue
                 if kind == "progress":
                     report(content)

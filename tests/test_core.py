@@ -96,6 +96,16 @@ def test_port_voltages_and_supply_currents_agree_at_every_instant(monkeypatch):
             assert np.abs(first - second).max() < 1e-4 * np.abs(second).max()
 
 
+@pytest.mark.ngspice
+def test_couplings_that_are_weak_count(monkeypatch):
+    circuit = amc.CIRCUITS["inv"](np.array([[1.0, 1e-6], [2e-6, 1.0]]))
+    core = amc.simulate(circuit, [1.0, 0.0])
+    with whole_decks(monkeypatch):
+        whole = amc.simulate(circuit, [1.0, 0.0])
+    assert whole.x[1] < -1e-6
+    np.testing.assert_allclose(core.x, whole.x, rtol=1e-6)
+
+
 def test_elimination_is_that_of_linear_algebra():
     """Voltages of all ports solve the node equations with every output stage as it is given."""
     circuit, _ = make("classic floor, wires")

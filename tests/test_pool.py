@@ -105,6 +105,23 @@ def test_death_of_a_process_costs_only_its_task_where_there_are_retries(tmp_path
     assert not children()
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+def test_death_of_a_process_that_waits_costs_nothing_where_there_are_retries(retries):
+    with Pool(2, retries) as pool:
+        pool.start()
+        for idle in children():
+            idle.kill()
+            while idle.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.01)
+        if retries:
+            assert [value for value, _ in pool.map(square, range(5))] == [0, 1, 4, 9, 16]
+            assert len(children()) == 2
+        else:
+            with pytest.raises(amc.SimulationError, match="killed"):
+                pool.map(square, range(5))
+    assert not children()
+
+
 def test_exception_in_a_report_ends_every_process():
     def stop(_count):
         raise KeyboardInterrupt
