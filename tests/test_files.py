@@ -199,6 +199,7 @@ ELSEWHERE = {
     "engine/ngspice/installation.py": "a deck in a temporary folder",
     "engine/waveform_file.py": "its writers get the temporary path",
     "bench/commands.py": "problems in a temporary folder",
+    "explore/session.py": "what a page loads, in the temporary folder of its server",
     "workload/rating_shape.py": "ratings in a folder that is made for them",
     "workload/rating_store.py": "parts of a folder, of no use before the last is there",
     "workload/stored/ratings.py": "parts of the same folder",
