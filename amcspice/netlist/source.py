@@ -171,7 +171,7 @@ def _target(name: str, within: tuple[Path, ...]) -> Path | None:
 
 def _refuse_folder(line: Line, name: str, file: Path) -> None:
     """Refuse to include a folder, which ngspice takes for an empty file."""
-    if (file.parent / os.path.expanduser(name.strip("\"'"))).is_dir():
+    if os.path.isdir(file.parent / os.path.expanduser(name.strip("\"'"))):
         raise InputError(f"{line.where}: {name} is a folder, no file to include")
 
 
