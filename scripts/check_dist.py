@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
+DRAWINGS = "docs/images/circuit-"
+"""What the explorer shows, beside the pages of circuits."""
 
 
 def tracked() -> set[str]:
@@ -28,12 +30,14 @@ def compiled(name: str) -> bool:
 
 
 def check_wheel(path: Path, files: set[str]) -> list[str]:
-    """Return what is wrong with a wheel: the package, the SPICE libraries, the compiled levels."""
+    """Return what is wrong with a wheel: package, SPICE libraries, drawings, compiled levels."""
     held = set(zipfile.ZipFile(path).namelist())
     inside = {name for name in held if ".dist-info/" not in name}
     package = {name for name in files if name.startswith("amcspice/")}
     wanted = {name for name in package if not name.endswith((".cpp", ".hpp", "CMakeLists.txt"))}
     wanted |= {f"amcspice/{name}" for name in files if name.startswith("models/")}
+    drawings = (PurePosixPath(name) for name in files if name.startswith(DRAWINGS))
+    wanted |= {f"amcspice/explore/drawings/{each.name}" for each in drawings}
     faults = [f"{path.name} lacks {name}" for name in sorted(wanted - inside)]
     faults += [
         f"{path.name} holds {name}" for name in sorted(inside - wanted) if not compiled(name)
