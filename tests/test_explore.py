@@ -166,6 +166,23 @@ def test_figures_are_those_of_solve(session):
     )
 
 
+def test_writing_and_converters_stand_beside_what_the_circuit_takes(session):
+    """As on a chip on which the same is programmed once."""
+    question = session.ask({"problem": "inv", "columns": 3, "wire_resistance": 0.0})
+    found = figures_of(question)
+    posed = question.experiment.posed()
+    chip = amc.Chip(question.experiment.hardware(), fidelity="behavioural")
+    chip.program(posed.circuit.matrix, "inv", circuit=posed.circuit.name).run(posed.vectors)
+    cost = chip.cost("typical")
+    writing, operation = (found["chip"][name] for name in ("writing", "operation"))
+    assert found["chip"]["technology"] == "typical"
+    assert writing["time_s"] == pytest.approx(cost.time["write"], rel=1e-9)
+    pulses = cost.energy["write_pulses"] + cost.energy["write_verify"]
+    assert writing["energy_j"] == pytest.approx(pulses, rel=1e-6)
+    assert operation["energy_j"] > found["energy"]
+    assert operation["time_s"] > found["settling_time"]
+
+
 def test_waveforms_are_dense_and_end_past_settling(session):
     found = figures_of(session.ask(session.start))
     shown = found["waveforms"]

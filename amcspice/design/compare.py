@@ -10,25 +10,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from amcspice.circuit import CIRCUITS, Circuit
+from amcspice.circuit import CIRCUITS
 from amcspice.design.advice import Criteria, advice, pareto
 from amcspice.design.budget import ErrorBudget
+from amcspice.design.chip_cost import TECHNOLOGY, chip_cost
 from amcspice.design.error_budget import SEEDS, error_budget
 from amcspice.design.margin import StabilityMargin, stability_margin
 from amcspice.engine import Analysis, get_backend, split_options
 from amcspice.errors import InputError, SimulationError, UnsupportedError
-from amcspice.measure import Measurement
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import simulate
 from amcspice.simulation.solve import PosedProblem, pose
-from amcspice.system import Cost, Ledger, Technology, Work
 from amcspice.system.cost import Totals
-from amcspice.system.ledger import Activity
 
 __all__ = ["Candidate", "CircuitComparison", "compare"]
-
-TECHNOLOGY = "typical"
-"""In which writing and converters are counted."""
 
 
 @dataclass(frozen=True)
@@ -257,7 +252,7 @@ def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | 
     margin = None if circuit.rail_limited else stability_margin(circuit, b, run)
     measured = run.measurement
     settles = bool(np.isfinite(measured.settling_time).all())
-    writing, operation = _on_a_chip(circuit, measured, settles=settles)
+    writing, operation = chip_cost(circuit, measured)
     return Candidate(
         budget=budget,
         settling_time=float(measured.settling_time.max()) if settles else np.nan,
@@ -270,17 +265,3 @@ def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | 
         operation=operation,
         cautions=tuple(dict.fromkeys((*run.cautions, *budget.cautions))),
     )
-
-
-def _on_a_chip(circuit: Circuit, measured: Measurement, *, settles: bool) -> tuple[Totals, Totals]:
-    """Return what a writing takes, and a right-hand side with converters."""
-    ledger = Ledger()
-    activity = ledger.activity(Activity.of("A", circuit.problem, circuit))
-    for label, flops in circuit.digital_work.items():
-        ledger.compute(label, flops, prepares=True)
-    ledger.write(activity)
-    ledger.operate(activity, measured)
-    groups = Cost(Work.of(ledger), Technology.load(TECHNOLOGY)).groups
-    made, count = groups["operations"], len(measured)
-    operation = Totals(made.time / count, made.energy / count)
-    return groups["writing"], operation if settles else Totals(np.nan, np.nan)

@@ -9,6 +9,7 @@ import numpy as np
 
 from amcspice.circuit import Circuit
 from amcspice.design import ErrorBudget, error_budget
+from amcspice.design.chip_cost import TECHNOLOGY, chip_cost
 from amcspice.engine import LinearModel, get_backend
 from amcspice.engine.equations.linear import Modes
 from amcspice.errors import AmcspiceError
@@ -62,13 +63,23 @@ def figures_of(question: Question) -> dict[str, Any]:
         "circuit": run.circuit,
         "amplifiers": run.amplifiers,
         "cells": run.cells,
+        "chip": _on_a_chip(posed.circuit, run) if timed else None,
         "shape": posed.circuit.matrix.shape,
         "volts_per_unit": run.volts_per_unit,
+        "range": run.range.choice,
         "waveforms": waveforms(run, analysis.settle_tolerance),
         "modes": _modes(posed.circuit),
         "cautions": (*run.cautions, *posed.circuit.device.cautions),
         "values": experiment.values,
     }
+
+
+def _on_a_chip(circuit: Circuit, run: Run) -> dict[str, Any]:
+    """Return what writing takes, and a right-hand side with converters."""
+    writing, operation = chip_cost(circuit, run.measurement)
+    return {
+        "technology": TECHNOLOGY, "writing": writing.to_json(), "operation": operation.to_json(),
+    }  # fmt: skip
 
 
 def waveforms(run: Run, tolerance: float) -> dict[str, Any] | None:

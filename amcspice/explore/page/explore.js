@@ -190,7 +190,7 @@ function figure(name, value, tone = "plain") {
 
 async function show(found) {
   at("title").textContent = `${values.problem} on ${found.circuit}`;
-  at("what").textContent = `${found.shape[0]} x ${found.shape[1]} ${matrix()} matrix, ${found.amplifiers} amplifiers, ${found.cells} cells, ${values.fidelity}`;
+  at("what").textContent = `${found.shape[0]} x ${found.shape[1]} ${matrix()} matrix, ${found.amplifiers} amplifiers, ${found.cells} cells, ${values.fidelity}${found.range === "reference" ? "; range chosen with the ideal answer" : ""}`;
   const error = found.relative_error === null ? `${readable(found.absolute_error, "", 3)} of 0` : `${readable(100 * found.relative_error, "", 3)} %`;
   at("figures").replaceChildren(
     figure("relative error", error),
@@ -199,6 +199,7 @@ async function show(found) {
     figure("energy", readable(found.energy, "J")),
     ...(found.modes ? [figure("damping", found.modes.stable || found.modes.constraint ? readable(found.modes.damping, "", 3) : "unstable", found.modes.stable || found.modes.constraint ? "plain" : "bad")] : []),
   );
+  showChip(found.chip);
   at("cautions").hidden = !found.cautions.length;
   at("cautions").replaceChildren(...found.cautions.map((textContent) => make("li", { textContent })));
   showSolution(found);
@@ -207,6 +208,11 @@ async function show(found) {
   const drawing = `circuit/${encodeURIComponent(found.circuit)}.svg`;
   if (at("drawing").getAttribute("src") !== drawing) { at("drawing").src = drawing; at("drawing").alt = `Drawing of ${found.circuit}`; }
   await draw(found);
+}
+
+function showChip(chip) {
+  const both = ({ time_s, energy_j }) => `${readable(time_s, "s")}, ${readable(energy_j, "J")}`;
+  at("chip").textContent = chip ? `Settling and energy are those of the circuit alone. On a chip (technology ${chip.technology}): writing the cells once ${both(chip.writing)}; a right-hand side with converters ${both(chip.operation)}.` : "";
 }
 
 function showSolution(found) {
