@@ -202,7 +202,7 @@ void with_lanes(std::size_t count, Call call) {
   if (count == K) {
     const nb::gil_scoped_release unlocked;
     call(std::integral_constant<int, K>());
-  } else if constexpr (2 * K <= WIDTH) {
+  } else if constexpr (2 * K <= LANES) {
     with_lanes<2 * K>(count, call);
   } else {
     throw std::invalid_argument("so many vectors do not fit side by side");
@@ -265,7 +265,7 @@ void bind_crossbar_sweeps(nb::module_ &module) {
              return to_numpy(sweeps.end_resistance(), {columns});
            })
       .def("substitute", &substitute, "image"_a.noconvert());
-  module.attr("CROSSBAR_LANES") = WIDTH;
+  module.attr("CROSSBAR_LANES") = LANES;
   module.def("add", &add, "direction"_a, "step"_a, "words"_a.noconvert());
 }
 

@@ -4,16 +4,9 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace amc {
+#include "native/registers.hpp"
 
-// Most of them: one register of the level that is compiled for.
-#if defined(__AVX512F__)
-inline constexpr int WIDTH = 8;
-#elif defined(__AVX__)
-inline constexpr int WIDTH = 4;
-#else
-inline constexpr int WIDTH = 2;
-#endif
+namespace amc {
 
 // K numbers, wherever they begin.
 template <int K>
@@ -36,7 +29,7 @@ struct Vectors<8> {
 };
 template <int K>
 using Lanes = typename Vectors<K>::Type;
-using Wide = Lanes<WIDTH>;
+using Wide = Lanes<LANES>;
 
 template <int K>
 Lanes<K> *lanes(double *at) {
@@ -67,9 +60,9 @@ Lanes<K * P> spread(const double *at) {
 // K numbers, again and again.
 template <int K>
 Wide repeated(const double *at) {
-  double all[WIDTH];
-  for (int l = 0; l < WIDTH; ++l) all[l] = at[l % K];
-  return *lanes<WIDTH>(all);
+  double all[LANES];
+  for (int l = 0; l < LANES; ++l) all[l] = at[l % K];
+  return *lanes<LANES>(all);
 }
 
 // The first L of all numbers.
@@ -81,7 +74,7 @@ Lanes<L> leading(const Wide &all) {
 // Some points of a row, as many at once as there are lanes for, then one by one.
 template <int K, class Body>
 void over_points(std::size_t first, std::size_t end, Body body) {
-  constexpr int points = WIDTH / K;
+  constexpr int points = LANES / K;
   std::size_t j = first;
   for (; j + points <= end; j += points) body(j, std::integral_constant<int, points>());
   if constexpr (points > 1) {
@@ -94,13 +87,13 @@ template <int K>
 void add_dot(const double *a, const double *b, std::size_t count, double *sums) {
   Wide partial[2] = {};
   std::size_t at = 0;
-  for (; at + 2 * WIDTH <= count; at += 2 * WIDTH) {
+  for (; at + 2 * LANES <= count; at += 2 * LANES) {
     for (std::size_t s = 0; s < 2; ++s) {
-      partial[s] += *lanes<WIDTH>(a + at + s * WIDTH) * *lanes<WIDTH>(b + at + s * WIDTH);
+      partial[s] += *lanes<LANES>(a + at + s * LANES) * *lanes<LANES>(b + at + s * LANES);
     }
   }
   const Wide both = partial[0] + partial[1];
-  for (std::size_t l = 0; l < WIDTH; ++l) sums[l % K] += both[l];
+  for (std::size_t l = 0; l < LANES; ++l) sums[l % K] += both[l];
   for (; at < count; ++at) sums[at % K] += a[at] * b[at];
 }
 

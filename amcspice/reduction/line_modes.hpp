@@ -43,7 +43,7 @@ class LineModes {
   // In partial sums, one a lane.
   template <int K, std::size_t ROWS, std::size_t COUNT>
   void project_on(std::size_t first, const double *rows, double *amplitudes) const {
-    constexpr int points = WIDTH / K;
+    constexpr int points = LANES / K;
     const std::size_t n = shapes_.columns, whole = n / points * points;
     const double *shapes = shapes_[first];
     Wide sums[ROWS][COUNT] = {};
@@ -51,7 +51,7 @@ class LineModes {
       for (std::size_t s = 0; s < COUNT; ++s) {
         const Wide shape = spread<K, points>(shapes + s * n + j);
         for (std::size_t r = 0; r < ROWS; ++r) {
-          sums[r][s] += shape * *lanes<WIDTH>(rows + (r * n + j) * K);
+          sums[r][s] += shape * *lanes<LANES>(rows + (r * n + j) * K);
         }
       }
     }
@@ -59,7 +59,7 @@ class LineModes {
       for (std::size_t s = 0; s < COUNT; ++s) {
         double *sum = amplitudes + (r * shapes_.rows + first + s) * K;
         std::fill_n(sum, K, 0.0);
-        for (int l = 0; l < WIDTH; ++l) sum[l % K] += sums[r][s][l];
+        for (int l = 0; l < LANES; ++l) sum[l % K] += sums[r][s][l];
         for (std::size_t j = whole; j < n; ++j) {
           *lanes<K>(sum) += shapes[s * n + j] * lanes<K>(rows)[r * n + j];
         }

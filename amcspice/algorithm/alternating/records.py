@@ -28,7 +28,7 @@ from amcspice.files import replacing
 from amcspice.problem import make_circuit
 from amcspice.system.ledger import Activity
 
-__all__ = ["FactorRecords", "refuse_unrecorded"]
+__all__ = ["FactorRecords", "mapped", "refuse_unrecorded"]
 
 ROWS_AT_ONCE = 1 << 14
 """Rows that are made into records at a time."""
@@ -130,8 +130,8 @@ class FactorRecords:
 
     @property
     def array(self) -> Array:
-        """The records; those of a file stay mapped, as long as the next one is not asked for."""
-        return _mapped(self.records) if isinstance(self.records, Path) else self.records
+        """The records; those of a file are mapped."""
+        return mapped(self.records) if isinstance(self.records, Path) else self.records
 
     def part(self, lines: Lines) -> ProgrammedFactor:
         """Return some word lines, as programmed, for whatever runs them one by one."""
@@ -222,16 +222,23 @@ def _write(path: Path, shape: tuple[int, int], parts: Iterator[Array]) -> None:
             part.astype("<f8", copy=False).tofile(stream)
 
 
-def _mapped(path: Path) -> Array:
+def mapped(path: Path) -> Array:
+    """Return an array of a ``.npy`` file of a run, mapped until several others are asked for.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read here.
+    """
     try:
         return _map(path, os.stat(path).st_mtime_ns)
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{path}: the programmed factor cannot be read ({error}); every process that solves "
+            f"{path}: the factor cannot be read ({error}); every process that solves "
             "regressions has to see the folder of the run under the same name"
         ) from None
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=3)  # records, and the factors of circuit and twin
 def _map(path: Path, _changed: int) -> NDArray[np.float64]:
     return np.asarray(np.load(path, mmap_mode="r"))

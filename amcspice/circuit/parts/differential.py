@@ -9,15 +9,26 @@ without negative entries needs neither.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from amcspice.circuit.base import Array
 from amcspice.circuit.network import GROUND, Network, Nodes
 from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.device import Cell
 
-__all__ = ["DifferentialLines", "column_compensation", "line_totals", "parts"]
+__all__ = ["Compensation", "DifferentialLines", "column_compensation", "line_totals", "parts"]
+
+Compensation = Annotated[
+    bool,
+    Field(
+        description="Equalise the totals at both inputs of an amplifier (matrices with negative "
+        "entries)."
+    ),
+]
+"""A parameter of circuits that hold signed matrices."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,12 @@ from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic, Swing
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import GROUND, Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
-from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.differential import (
+    Compensation,
+    DifferentialLines,
+    line_totals,
+    parts,
+)
 from amcspice.circuit.parts.effective import DrivenColumns
 from amcspice.circuit.parts.predistortion import predistorted
 from amcspice.device import Mapping, map_matrix
@@ -99,13 +104,7 @@ class Eigen(Circuit):
         ),
         Quantity("", (1, 100)),
     ] = field(default=1.25, kw_only=True)
-    compensation: Annotated[
-        bool,
-        Field(
-            description="Equalise the totals of both lines of a row (matrices with negative "
-            "entries)."
-        ),
-    ] = field(default=True, kw_only=True)
+    compensation: Compensation = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""

@@ -15,10 +15,9 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from amcspice.circuit.base import Amplifiers, Array, Schematic
 from amcspice.circuit.crossbar import Crossbar
@@ -27,6 +26,7 @@ from amcspice.circuit.parts.array_pair import compensating_cells
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
 from amcspice.circuit.parts.constraint import NonNegative
 from amcspice.circuit.parts.differential import (
+    Compensation,
     DifferentialLines,
     column_compensation,
     line_totals,
@@ -61,13 +61,7 @@ class ClassicGINV(LeastSquares):
     signed: ClassVar[bool] = True
 
     feedback: Feedback = field(default=1.0, kw_only=True)
-    compensation: Annotated[
-        bool,
-        Field(
-            description="Equalise the totals at both inputs of an amplifier (matrices with "
-            "negative entries)."
-        ),
-    ] = field(default=True, kw_only=True)
+    compensation: Compensation = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -238,15 +232,28 @@ class ClassicGINV(LeastSquares):
         rest = scaled @ target.T / feedback + start
         totals = line_totals(positive, negative, feedback, compensation=self.compensation)
         first = passive_lines(scaled, negative, totals)
-        # At rest these are at ground, or equal in a pair, but where an amplifier stands at its end.
+        second = self.sensed_columns(rest, -self._bias_gain())
+        return max(across(scaled, first), across(rest, second), across(start), bias)
+
+    def sensed_columns(self, rows: Array, into: Array) -> Array:
+        """Return where the columns of the second array rest, shape (K, n), or (K, 2 n) in pairs.
+
+        That is at ground, or equal in a pair, but where an amplifier stands at its end.
+
+        Parameters
+        ----------
+        rows : ndarray, shape (K, m)
+            Voltages of its rows.
+        into : ndarray, shape (n,) or (K, n)
+            Currents into the columns.
+        """
+        positive, negative = parts(self._first.target)
         above, below = positive.sum(axis=0), negative.sum(axis=0)
         if self.compensation and negative.any():
             above = below = np.maximum(above, below)
-        second = np.hstack([
-            passive_lines(rest, positive.T, above, -self._bias_gain()),
-            passive_lines(rest, negative.T, below),
+        return np.hstack([
+            passive_lines(rows, positive.T, above, into), passive_lines(rows, negative.T, below),
         ])  # fmt: skip
-        return max(across(scaled, first), across(rest, second), across(start), bias)
 
     def _bias_gain(self) -> Array:
         """Return the current per volt out of each column wire that adds lasso to the gradient.

@@ -22,7 +22,7 @@ from pydantic import Field
 
 from amcspice.circuit.base import Array, Circuit, Schematic
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
-from amcspice.circuit.parts.differential import line_totals, parts
+from amcspice.circuit.parts.differential import Compensation, line_totals, parts
 from amcspice.circuit.parts.feedback import Feedback
 from amcspice.circuit.topologies.ginv_classic import ClassicGINV
 from amcspice.device import Mapping
@@ -60,13 +60,7 @@ class RightGINV(Circuit):
     predistorts: ClassVar[bool] = True
 
     feedback: Feedback = field(default=1.0, kw_only=True)
-    compensation: Annotated[
-        bool,
-        Field(
-            description="Equalise the totals at both inputs of an amplifier (matrices with "
-            "negative entries)."
-        ),
-    ] = field(default=True, kw_only=True)
+    compensation: Compensation = field(default=True, kw_only=True)
     ridge: Annotated[
         float,
         Field(ge=0, description="Added to the diagonal of A'A."),
@@ -121,22 +115,27 @@ class RightGINV(Circuit):
         ridge = f" + {self.ridge!r} I" if self.ridge else ""
         return f"x = A (A'A{ridge})^-1 b"
 
+    @property
+    def _gain(self) -> Array:
+        """Current into each column for one volt [S]."""
+        second = self._classic._second
+        gain: Array = -second.scale * second.column_scale
+        return gain
+
     def _wire_up(self) -> Schematic:
         wired = self._classic.wired("y", "x")
         rows, columns = wired.amplifiers
-        second = self._classic._second
         return dataclasses.replace(
             wired,
             inputs=columns.plus,
-            input_gain=-second.scale * second.column_scale,
+            input_gain=self._gain,
             outputs=rows.out[: len(self.matrix)],
         )
 
     def _largest_swing(self, vectors: Array, scaled: Array) -> float:
         """Include the amplifiers at the columns and of the ridge, and both ends of an array."""
-        feedback, first = self.feedback * self.device.g_max, self._classic._first
-        second = self._classic._second
-        target = first.target
+        classic, feedback = self._classic, self.feedback * self.device.g_max
+        target = classic._first.target
         # x = -G y / g_f, whose rows of the ridge follow from y.
         shortest = np.linalg.lstsq(target[: len(self.matrix)], scaled.T, rcond=None)[0].T
         inner: Array = -feedback * shortest.astype(float)
@@ -144,13 +143,7 @@ class RightGINV(Circuit):
         positive, negative = parts(target)
         totals = line_totals(positive, negative, feedback, compensation=self.compensation)
         rows = passive_lines(inner, negative, totals)
-        into = -vectors * second.scale * second.column_scale
-        above, below = positive.sum(axis=0), negative.sum(axis=0)
-        if self.compensation and negative.any():
-            above = below = np.maximum(above, below)
-        columns = np.hstack([
-            passive_lines(outputs, positive.T, above, into),
-            passive_lines(outputs, negative.T, below),
-        ])  # fmt: skip
-        start = float(np.abs(into / np.where(above > 0, above, np.inf)).max())
-        return max(across(inner, rows), across(outputs, columns), start)
+        into = vectors * self._gain
+        columns = classic.sensed_columns(outputs, into)
+        start = classic.sensed_columns(0 * outputs, into)
+        return max(across(inner, rows), across(outputs, columns), across(start))

@@ -21,7 +21,12 @@ from amcspice.circuit.base import Amplifiers, Array, Circuit, Schematic
 from amcspice.circuit.crossbar import Crossbar
 from amcspice.circuit.network import Network
 from amcspice.circuit.parts.cell_voltage import across, passive_lines
-from amcspice.circuit.parts.differential import DifferentialLines, line_totals, parts
+from amcspice.circuit.parts.differential import (
+    Compensation,
+    DifferentialLines,
+    line_totals,
+    parts,
+)
 from amcspice.circuit.parts.effective import DrivenColumns
 from amcspice.circuit.parts.feedback import Feedback
 from amcspice.circuit.parts.predistortion import predistorted
@@ -59,13 +64,7 @@ class MVM(Circuit):
             "its cells: in how its output is read, or in the feedback of its amplifier."
         ),
     ] = field(default="one", kw_only=True)
-    compensation: Annotated[
-        bool,
-        Field(
-            description="Equalise the totals of both lines of a row (matrices with negative "
-            "entries)."
-        ),
-    ] = field(default=True, kw_only=True)
+    compensation: Compensation = field(default=True, kw_only=True)
 
     @cached_property
     def mapping(self) -> Mapping:

@@ -6,9 +6,7 @@ ascending order, so that neither the cuts nor who solves a block change a bit of
 
 from __future__ import annotations
 
-import functools
 import itertools
-import os
 import resource
 import time
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from amcspice.algorithm.alternating.records import FactorRecords
+from amcspice.algorithm.alternating.records import FactorRecords, mapped
 from amcspice.algorithm.alternating.reduced import ReducedSolver, Solved
 from amcspice.algorithm.alternating.selected_rows import (
     Known,
@@ -27,7 +25,6 @@ from amcspice.algorithm.alternating.selected_rows import (
     squared_errors,
 )
 from amcspice.engine import Analysis
-from amcspice.errors import InputError
 from amcspice.pool import Report
 from amcspice.problem import nonnegative_least_squares
 from amcspice.workload.stored.ratings import StoredRatings
@@ -74,23 +71,12 @@ class FactorFile:
 
     @property
     def array(self) -> Array:
-        """The rows, mapped: it is as long as the next one is not asked for."""
-        try:
-            return _map(self.path, os.stat(self.path).st_mtime_ns)
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"{self.path}: the factor cannot be read ({error}); every process that solves "
-                "regressions has to see the folder of the run under the same name"
-            ) from None
+        """The rows, mapped."""
+        return mapped(self.path)
 
     def read(self) -> Array:
         """Return the factor itself, shape (m, rank)."""
         return np.ldexp(np.array(self.array[:, : self.rank]), self.exponent)
-
-
-@functools.lru_cache(maxsize=2)
-def _map(path: Path, _changed: int) -> Array:
-    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 @dataclass(frozen=True)

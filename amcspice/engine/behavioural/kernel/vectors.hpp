@@ -14,19 +14,14 @@
 #include <utility>
 #include <vector>
 
+#include "native/registers.hpp"
+
 #if defined(__AVX__)
 #include <immintrin.h>
 #endif
 
 namespace amc {
 
-#if defined(__AVX512F__)
-inline constexpr int LANES = 8;
-#elif defined(__AVX__)
-inline constexpr int LANES = 4;
-#else
-inline constexpr int LANES = 2;
-#endif
 inline constexpr double INFINITE = std::numeric_limits<double>::infinity();
 
 using Block = double __attribute__((vector_size(8 * LANES), may_alias));
