@@ -1,25 +1,21 @@
-"""Detection and precoding on a chip: bit-error rates, what hardware adds, what has no answer."""
+"""Links on chips: rates, detection, precoding, and what hardware adds, against formulas."""
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
-from cli_helpers import refused, run
+from link_cases import ANTENNAS, USERS, chip, scaled_gram, symbols
 from scipy.special import erfc
 
 import amcspice as amc
 from amcspice.algorithm import iterate
 from amcspice.workload.wireless import (
     BitErrorStudy,
-    FileChannel,
     Kronecker,
     Link,
     Plan,
     Rayleigh,
     SolverOptions,
-    as_equalizer,
     closed_form,
     evm,
     gram_solver,
@@ -34,28 +30,7 @@ from amcspice.workload.wireless import (
 )
 from amcspice.workload.wireless.channel import gaussian
 
-USERS, ANTENNAS = 16, 128
 MASSIVE = Rayleigh(ANTENNAS, USERS)
-IDEAL = {"fidelity": "dc", "gain": 1e9, "cost_sample": 0}
-
-
-def chip(**options):
-    return amc.Chip(**{"gain": 1e6, "seed": 1, "cost_sample": 0, **options})
-
-
-def symbols(number, count=40, users=USERS):
-    return gaussian((users, count), 5, "test", number)
-
-
-def scaled_gram(H):
-    G = H.conj().T @ H
-    d = 1 / np.sqrt(np.diag(G).real)
-    A = d[:, None] * G * d
-    A[np.diag_indices(len(A))] = 1.0
-    return A
-
-
-# -- without hardware ----------------------------------------------------------------------------
 
 
 def test_rates_without_hardware_are_those_of_the_closed_form():
@@ -122,9 +97,6 @@ def test_an_estimated_channel_costs_what_its_error_is():
     worse = 10 * np.log10(1 / (10 ** (-snr / 10) + error))
     expected = closed_form(Link(MASSIVE, modulation("16qam")), worse)
     assert curve.points[0].analog.rate == pytest.approx(expected, rel=0.15)
-
-
-# -- downlink ------------------------------------------------------------------------------------
 
 
 def test_precoding_leaves_no_interference_and_sends_the_power_of_one():
@@ -194,9 +166,6 @@ def test_both_directions_have_nearly_the_same_rates():
         curve = run_link(link, chip(), [9.0], plan=Plan("digital"), channels=60)
         rates[direction] = curve.points[0].analog.rate
     assert rates["downlink"] == pytest.approx(rates["uplink"], rel=0.05)
-
-
-# -- what hardware adds --------------------------------------------------------------------------
 
 
 def hardware_evm(plan, channel=MASSIVE, channels=10, powers=1.0, **options):
@@ -377,231 +346,6 @@ def test_loss_at_one_error_in_a_thousand(name, around, cells, most, measured):
     loss = curve.snr_at(1e-3) - curve.snr_at(1e-3, digital=True)
     measured(f"loss of {name} at BER 1e-3 [dB]", loss)
     assert 0 < loss <= most
-
-
-# -- the command, sweeps, other simulators -------------------------------------------------------
-
-SMALL = ["mimo", "ber", "--users", "4", "--antennas", "24", "--channels", "6", "--gain", "1e5"]
-
-
-def test_command_writes_what_it_promises(tmp_path):
-    target = tmp_path / "ber.json"
-    made = run(
-        *SMALL, "--modulation", "16qam", "--snr", "0:8:4", "--write-noise", "2%", "--vectors", "50",
-        "--verify", "4", "--json", str(target), "--plot", str(tmp_path / "ber.png"),
-    )  # fmt: skip
-    assert made.exit_code == 0, made.output
-    content = json.loads(target.read_text())
-    assert content["snr_db"] == [0.0, 4.0, 8.0]
-    assert all(
-        low < rate < high
-        for low, rate, high in np.transpose([content[n] for n in ("ber_low", "ber", "ber_high")])
-    )
-    assert content["ber"] == sorted(content["ber"], reverse=True)
-    assert content["bits"] == [6 * 50 * 4 * 4] * 3
-    assert 0.005 < content["evm_hardware"][0] < content["evm"][0]
-    assert len(content["digital"]["ber"]) == 3
-    assert content["verification"]["passed"]
-    writing = content["writing"]
-    # A 4 x 4 complex matrix is 8 x 8 real, with two arrays, and compensation.
-    assert writing["writings"] == 6
-    assert writing["cells"] >= 2 * 64
-    assert writing["energy_per_bit_j"]["counted"] > writing["energy_per_bit_j"]["ignored"] > 0
-    assert (tmp_path / "ber.png").stat().st_size > 1000
-    assert "16 antennas" not in made.output
-    assert "uplink, 4 users, 24 antennas, 16qam, zf" in made.output
-
-
-def test_several_modulations_are_curves_of_one_file(tmp_path):
-    target = tmp_path / "ber.json"
-    made = run(*SMALL, "--modulation", "qpsk,64qam", "--snr", "4", "--vectors", "5",
-               "--solver", "digital", "--json", str(target))  # fmt: skip
-    assert made.exit_code == 0, made.output
-    content = json.loads(target.read_text())
-    assert list(content["curves"]) == ["qpsk", "64qam"]
-    assert content["curves"]["qpsk"]["ber"] == content["curves"]["qpsk"]["digital"]["ber"]
-    assert content["curves"]["qpsk"]["writing"]["writings"] == 0
-
-
-def test_command_leaves_with_an_error_where_there_is_no_rate(tmp_path):
-    target = tmp_path / "ber.json"
-    made = run("mimo", "ber", "--channels", "1", "--vectors", "2", "--snr", "3", "--solver",
-               "jacobi", "--channel", "kronecker", "--json", str(target))  # fmt: skip
-    assert made.exit_code == 1
-    assert json.loads(target.read_text())["ber"] == [None]
-    assert "the iteration diverges" in made.output
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--snr", "0:5"], "--snr 0:5: give low:high:step"),
-        (["--snr", "5:0:1"], "give low:high:step"),
-        (["--snr", "a,b"], "give low:high:step"),
-        (["--modulation", "8psk"], "modulation = '8psk': did you mean qpsk?"),
-        (["--modulation", "QPSK"], "modulation = 'QPSK': choose from qpsk"),
-        (["--plot", "ber.xyz"], "ber.xyz: unknown type '.xyz'"),
-        (["--detector", "slnr"], "detector slnr precodes"),
-        (["--rho", "0.5"], "rho: of channel kronecker"),
-        (["--users", "30"], "30 users, 24 antennas"),
-        (["--refine", "8"], "refine: of solver refined"),
-        (["--residual", "0.1"], "residual: of iterations on products; solver is inv"),
-        (["--iterations", "4"], "iterations: solver inv has none"),
-        (["--diagonal", "fixed"], "diagonal: mapping says where it stands"),
-        (["--ridge", "1"], "ridge: the detector says"),
-        (["--solver", "cg", "--diagonal-mismatch", "0.01"], "solver cg has no circuit with it"),
-        (["--channel-file", "none.npy"], "the matrices of channel_file say it"),
-        (["--solver", "ginv", "--products", "analog"], "products: solver ginv has none"),
-        (["--solver", "ginv", "--mapping", "programmed"], "mapping: solver ginv has no Gram"),
-        (["--solver", "digital", "--mapping", "programmed"], "mapping: solver digital has no"),
-    ],
-)
-def test_what_does_not_fit_is_refused(options, message, tmp_path):
-    target = tmp_path / "ber.json"
-    refused(run(*SMALL, *options, "--json", str(target)), message)
-    assert not target.exists()
-
-
-def test_help_says_what_options_are_of_this_command():
-    shown = " ".join(run("mimo", "ber", "--help").output.split())
-    assert "Of iterations on products; default: 1e-4." in shown
-    assert shown.index("--detector") < shown.index("Circuit:")
-
-
-def test_channels_from_a_file(tmp_path):
-    H = np.array([Rayleigh(16, 2).draw(number) for number in range(2)])
-    np.save(tmp_path / "H.npy", H)
-    study = BitErrorStudy(channel_file=str(tmp_path / "H.npy"), modulation="qpsk", channels=4)
-    assert isinstance(study.source(), FileChannel)
-    curve = study.curve(chip(), [0.0])
-    assert curve.link.channel.antennas == 16
-    # The same channels come twice.
-    first = curve.points[0].analog
-    assert len(first.bits) == 4
-
-
-@pytest.mark.parametrize(
-    ("solver", "direction"),
-    [(name, "uplink") for name in ("inv", "ginv", "cg", "refined", "digital")]
-    + [("inv", "downlink"), ("ginv", "downlink")],
-)
-def test_users_whom_nothing_tells_apart_are_refused(solver, direction, tmp_path):
-    H = Rayleigh(8, 2).draw(0)
-    np.save(tmp_path / "H.npy", np.stack([H, H[:, [0, 0]]]))
-    study = BitErrorStudy(channel_file=str(tmp_path / "H.npy"), channels=2, solver=solver,
-                          direction=direction, symbol_vectors=2)  # fmt: skip
-    with pytest.raises(amc.errors.InputError, match="channel 1: columns of its users depend"):
-        study.curve(chip(), [10.0])
-
-
-def test_enough_errors_end_a_point():
-    study = BitErrorStudy(users=2, antennas=8, modulation="qpsk", channels=60, symbol_vectors=20,
-                          bit_errors=30, solver="digital")  # fmt: skip
-    noisy, clear = study.curve(chip(), [-9.0, 6.0]).points
-    assert len(noisy.analog.bits) == 20
-    assert sum(noisy.analog.errors) >= 30
-    assert len(clear.analog.bits) == 60
-
-
-def test_command_ends_points_with_enough_errors(tmp_path):
-    target = tmp_path / "ber.json"
-    made = run("mimo", "ber", "--users", "2", "--antennas", "8", "--modulation", "qpsk", "--snr",
-               "-9,6", "--channels", "30", "--vectors", "20", "--errors", "30", "--solver",
-               "digital", "--json", str(target))  # fmt: skip
-    assert made.exit_code == 0, made.output
-    assert json.loads(target.read_text())["channels"] == [20, 30]
-
-
-def test_a_point_of_a_sweep_is_a_point_of_the_curve():
-    from amcspice.sweep.point import run_point
-
-    chosen = {"users": 3, "antennas": 16, "channels": 5, "modulation": "16qam", "write_noise": 0.02}
-    found = run_point(
-        {"problem": "ber", "snr": 4.0, "seed": 3, "gain": 1e5, "fidelity": "dc", **chosen}
-    ).metrics
-    study = BitErrorStudy(**{k: v for k, v in chosen.items() if k != "write_noise"})
-    point = study.curve(amc.Chip(write_noise=0.02, seed=3, gain=1e5), [0.0, 4.0], seed=3).points[1]
-    assert found["ber"] == point.analog.rate
-    assert found["evm_hardware"] == pytest.approx(point.evm("hardware"))
-    assert (found["answered"], found["link_bits"]) == (1.0, sum(point.analog.bits))
-
-
-class Tensor:
-    """What an equaliser uses of a tensor of torch."""
-
-    def __init__(self, values):
-        self.values = np.asarray(values)
-
-    def detach(self):
-        return self
-
-    def cpu(self):
-        return self
-
-    def numpy(self):
-        return self.values
-
-    @property
-    def real(self):
-        return Tensor(self.values.real)
-
-    def new_tensor(self, values):
-        return Tensor(np.asarray(values, self.values.dtype))
-
-
-@pytest.mark.parametrize("detector", ["zf", "mmse"])
-def test_equaliser_stands_where_sionna_calls_its_own(detector):
-    """Symbols without bias, and their noise: of the linear estimate, written out."""
-    batch, antennas, users = (2, 3), 6, 2
-    h = gaussian((*batch, antennas, users), 0, "h")
-    h[:, 1] = h[:, 0]  # neighbours that share a channel
-    root = gaussian((antennas, antennas), 0, "s")
-    s = 0.1 * np.eye(antennas) + 0.02 * root @ root.conj().T
-    y = gaussian((*batch, antennas), 0, "y")
-    device = chip(gain=1e9)
-    covariance = np.broadcast_to(s, (*batch, antennas, antennas))
-    symbols, noise = as_equalizer(device, detector)(Tensor(y), Tensor(h), Tensor(covariance))
-    assert symbols.values.dtype == complex
-    assert noise.values.dtype == float
-    inverse = np.linalg.inv(s)
-    for at in np.ndindex(*batch):
-        H = h[at]
-        gram = H.conj().T @ inverse @ H + (np.eye(users) if detector == "mmse" else 0)
-        W = np.linalg.solve(gram, H.conj().T @ inverse)
-        gains = np.diag(W @ H)
-        W = W / gains[:, None]
-        np.testing.assert_allclose(symbols.values[at], W @ y[at], atol=1e-5)
-        # Interference and noise that are left beside the symbol.
-        left = W @ H - np.eye(users)
-        variance = np.diag(left @ left.conj().T + W @ s @ W.conj().T).real
-        np.testing.assert_allclose(noise.values[at], variance, rtol=1e-4)
-    assert len(device.matrices) == 4
-    with pytest.raises(amc.InputError, match="need"):
-        as_equalizer(device)(y, h[..., :3, :], s)
-    with pytest.raises(amc.InputError, match="zf or mmse"):
-        as_equalizer(device, "ml")
-
-
-def test_equaliser_refuses_what_is_no_covariance_or_batch():
-    equalise, H = as_equalizer(chip()), Rayleigh(8, 2).draw(0)
-    for noise in (np.zeros((8, 8)), -np.eye(8)):
-        with pytest.raises(amc.errors.InputError, match="must be positive definite"):
-            equalise(np.ones(8), H, noise)
-    with pytest.raises(amc.errors.InputError, match="do not fit together"):
-        equalise(np.ones((3, 8)), np.stack([H, H]), np.eye(8))
-    for programmed in (receiver, precoder):
-        with pytest.raises(amc.errors.InputError, match="load = -1"):
-            programmed(chip(), H, -1.0)
-
-
-def test_what_is_released_answers_as_before():
-    device = chip(write_noise=0.02)
-    made = device.program(scaled_gram(Rayleigh(8, 2).draw(0)), "inv", diagonal="fixed")
-    b = symbols(0, 3, 2)
-    before, operations = made.solve(b), device.ledger.operations
-    made.release()
-    np.testing.assert_array_equal(made.solve(b), before)
-    assert device.ledger.operations == operations + 3  # nothing is calibrated again
 
 
 def test_pulses_of_a_writing_are_those_of_the_technology():
