@@ -197,12 +197,11 @@ def parts(count: int, crossings: int) -> Iterator[slice]:
     """Yield which of some inputs to take at once: powers of two, for which there is room.
 
     Three arrays of K inputs are swept, and three that all inputs share; a sweep reads four of them.
-    Where those of one input stay in caches, those of two do about as well, and of more only as far
-    as they all stay there, too.
+    Where those of one input stay in caches, more of them help only as far as they all stay there.
     """
     most = min(compiled.CROSSBAR_LANES, ROOM // crossings)
     if 4 * crossings <= CACHE:
-        most = min(most, max(2, CACHE // (3 * crossings) - 1))
+        most = min(most, max(1, CACHE // (3 * crossings) - 1))
     start = 0
     while start < count:
         size = 1 << (max(1, min(most, count - start)).bit_length() - 1)
