@@ -119,6 +119,7 @@ class Flat(Reduced):
     holds_cells: ClassVar[bool] = True
     flat: ClassVar[bool] = True
     largest_batch: ClassVar[int] = 1
+    largest_count: ClassVar[int | None] = None
     chunk: ClassVar[int] = 8  # each takes long
 
 
