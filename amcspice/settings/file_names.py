@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from amcspice.settings.table import PARAMETERS
 
 __all__ = ["counted_from", "seen_from", "without_folders"]
 
-_SOMETIMES = {
+_SOMETIMES: Mapping[str, Callable[[str], bool]] = {
     "matrix": is_file,
     "rhs": lambda _: True,
     "technology": lambda name: name.lower().endswith(".toml"),
@@ -75,7 +75,7 @@ def without_folders(parameters: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {**parameters, **changed}
 
 
-def _changed(name: str, value: Scalar, change: Any) -> Scalar:
+def _changed(name: str, value: Scalar, change: Callable[[str], str]) -> Scalar:
     if not isinstance(value, str) or not _names_files(name, value):
         return value
     names = [value] if Path(value).exists() else value.split(",")
@@ -93,7 +93,7 @@ def _names_files(name: str, value: Any) -> bool:
     if not isinstance(value, str) or not value or value.strip().lower() in NOTHING:
         return False
     if name in _SOMETIMES:
-        return bool(_SOMETIMES[name](value))
+        return _SOMETIMES[name](value)
     if name not in _file_parameters(PARAMETERS.revision):
         return False
     return isinstance(PARAMETERS[name].convert(value), str)
