@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
+from amcspice.engine.backend import Origin
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.active_set import NUMBERS, Stages
 from amcspice.engine.dc.codes import CONDUCTS, INSIDE, START
+from amcspice.engine.dc.rest import ORIGIN
 from amcspice.engine.equations.piecewise import refuse_unknown_physics
 from amcspice.engine.equations.pins import output_ranges
 from amcspice.engine.supply import supply_currents
@@ -107,6 +109,10 @@ class SingleRests:
             knee=knee,
         )
         self._bias = np.repeat([0.0, opamp.bias_current], k)
+
+    def origin(self, drive: Drive) -> list[Origin]:
+        """See `Prepared.origin`."""
+        return [ORIGIN] * len(self.batch)
 
     def run(self, drive: Drive) -> Iterator[SingleRest]:
         """Yield the rests of all circuits at once."""
