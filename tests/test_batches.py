@@ -1,11 +1,14 @@
 """`simulate_many` gives what `simulate` gives: a batch changes nothing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.engine import BACKENDS
+from amcspice.engine import BACKENDS, Stream
+from amcspice.engine.waveforms import Segment
 from amcspice.errors import UnstableError
 from amcspice.simulation import simulate_many
 
@@ -177,3 +180,19 @@ def test_circuits_that_differ_in_more_than_their_networks_share_nothing(second):
         analysis = amc.Analysis(fidelity=fidelity)
         for circuit, run in zip(circuits, simulate_many(circuits, [b, b], analysis), strict=True):
             assert_equal_runs(run, amc.simulate(circuit, b, analysis=analysis))
+
+
+def test_streams_of_a_batch_keep_what_each_is_worth():
+    draw, parts = np.random.default_rng(3), []
+    for rate_error, counts in ((0.01, [3, 2]), (0.05, [4, 6])):
+        segments = [
+            Segment(np.arange(float(k)), draw.random((k, 2)), draw.random((k, 2))) for k in counts
+        ]
+        made = Stream.join(segments, np.array([True, rate_error > 0.02]))
+        parts.append(dataclasses.replace(made, rate_error=rate_error))
+    chained = Stream.chain(parts)
+    np.testing.assert_array_equal(chained.rate_error, [0.01, 0.01, 0.05, 0.05])
+    np.testing.assert_array_equal(chained.at_rest, [True, False, True, True])
+    for segment, own in zip(chained, [one for part in parts for one in part], strict=True):
+        for name in ("time", "voltages", "supply"):
+            np.testing.assert_array_equal(getattr(segment, name), getattr(own, name))
