@@ -7,10 +7,12 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.engine import BACKENDS, Stream
+from amcspice.engine import BACKENDS, Batch, Stream
+from amcspice.engine.headway import heard_by, tell
 from amcspice.engine.waveforms import Segment
 from amcspice.errors import UnstableError
 from amcspice.simulation import simulate_many
+from amcspice.simulation.once import drive_of
 
 NGSPICE = pytest.param("reduced", marks=pytest.mark.ngspice)
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
@@ -196,3 +198,30 @@ def test_streams_of_a_batch_keep_what_each_is_worth():
     for segment, own in zip(chained, [one for part in parts for one in part], strict=True):
         for name in ("time", "voltages", "supply"):
             np.testing.assert_array_equal(getattr(segment, name), getattr(own, name))
+
+
+class Telling:
+    """A streamer that tells twice how far it is."""
+
+    def __init__(self, streamer):
+        self.streamer = streamer
+
+    def run(self, *given):
+        for stream in self.streamer.run(*given):
+            tell(0.5)
+            tell(1.0)
+            yield stream
+
+
+@pytest.mark.ngspice
+def test_how_far_a_batch_is_counts_its_circuits():
+    circuits, vectors = selections(3)
+    batch = Batch.of(circuits)
+    prepared = BACKENDS["reduced"](amc.Analysis(fidelity="reduced")).prepare(batch)
+    prepared.streamers = [Telling(each) for each in prepared.streamers]
+    told = []
+    with heard_by(told.append):
+        list(prepared.run(drive_of(batch, [b[None] for b in vectors], [0.1] * 3)))
+    assert told == sorted(told)
+    twice = np.unique(np.round(told, 9))
+    assert {0.166666667, 0.333333333, 0.5, 0.666666667, 0.833333333, 1.0} <= set(twice)

@@ -8,11 +8,11 @@ import pytest
 import scipy.sparse as sp
 
 import amcspice as amc
-from amcspice.algorithm.alternating.analog import AnalogSolver, Recorded
+from amcspice.algorithm.alternating.analog import AnalogSolver, Recorded, _known_of
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.data import stored_rows
 from amcspice.algorithm.alternating.networks import Networks
-from amcspice.algorithm.alternating.reduced import _forecast
+from amcspice.algorithm.alternating.reduced import ReducedSolver, _forecast
 from amcspice.algorithm.alternating.regression import HalfStep
 from amcspice.algorithm.alternating.selected_rows import Known, reduce_rows
 from amcspice.algorithm.alternating.selection import ProgrammedFactor
@@ -186,6 +186,8 @@ def test_a_part_of_records_is_that_of_the_programmed_factor():
     again = part.part(some)
     np.testing.assert_array_equal(again.array, made.records.array[some])
     np.testing.assert_array_equal(again.programmed.lines, some)
+    first, last = np.arange(0, 20, 2), np.array([0, 6, 18])
+    np.testing.assert_array_equal(made.part(first).part(last).array, made.records.array[last])
     whole = part.as_programmed(np.array([1, 3]))
     np.testing.assert_array_equal(whole.lines, some)
     expected = made.programmed.part(some)
@@ -279,3 +281,25 @@ def test_without_ridge_whatever_lacks_a_column_is_a_whole_circuit(fidelity):
     np.testing.assert_allclose(mixed.values[alone], other.values[alone], rtol=1e-9, atol=1e-12)
     for name in ("simulator", "solver", "circuit", "ngspice"):
         assert made.provenance[name] == other.provenance[name]
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+def test_output_currents_are_those_through_cells_and_ridge(fidelity):
+    step = half_step()
+    rights = list(step.right_hand_sides)[:3]
+    records = AnalogSolver(amc.Analysis(fidelity=fidelity)).factor(step).records
+    found = ReducedSolver(amc.Analysis(fidelity=fidelity)).solve(
+        records, *_known_of(rights, records)
+    )
+    circuit = ProgrammedFactor.of(step.factor, step.cycle, None, step.parameters).circuit
+    pair, scale = circuit.arrays, circuit.mapping.scale
+    for number, right in enumerate(rights):
+        driven, sensed = np.hsplit(pair.cells[right.lines], 2)
+        total = driven.sum(axis=1) + sensed.sum(axis=1) + pair.compensation[right.lines]
+        x = found.measured.outputs[number]
+        # Sensed lines are at virtual ground, all but for the finite gain.
+        rows = (driven @ x - scale * found.volts[number] * right.values[0]) / total
+        link = right.ridge * circuit.mapping.column_scale**2 * scale**2 / pair.largest
+        delivered = (driven * (x - rows[:, None])).sum(axis=0) + link * x
+        assert found.current[number] == pytest.approx(delivered.max(), rel=1e-3)
+        assert delivered.max() > 1.1 * delivered.min()
