@@ -194,7 +194,7 @@ async function show(found) {
   const error = found.relative_error === null ? `${readable(found.absolute_error, "", 3)} of 0` : `${readable(100 * found.relative_error, "", 3)} %`;
   at("figures").replaceChildren(
     figure("relative error", error),
-    figure("settling", found.settled ? readable(found.settling_time, "s") : "not settled", found.settled ? "plain" : "bad"),
+    figure("settling", found.settled ? readable(found.settling_time, "s") : unsettled(found), found.settled ? "plain" : "bad"),
     figure("power", readable(found.power.total ?? null, "W")),
     figure("energy", readable(found.energy, "J")),
     ...(found.modes ? [figure("damping", found.modes.stable || found.modes.constraint ? readable(found.modes.damping, "", 3) : "unstable", found.modes.stable || found.modes.constraint ? "plain" : "bad")] : []),
@@ -209,6 +209,8 @@ async function show(found) {
   if (at("drawing").getAttribute("src") !== drawing) { at("drawing").src = drawing; at("drawing").alt = `Drawing of ${found.circuit}`; }
   await draw(found);
 }
+
+const unsettled = ({ waveforms }) => (waveforms ? `not within ${readable(waveforms.until, "s", 3)}` : "not settled");
 
 function showChip(chip) {
   const both = ({ time_s, energy_j }) => `${readable(time_s, "s")}, ${readable(energy_j, "J")}`;
@@ -292,7 +294,7 @@ async function draw(found) {
   const swatch = (k) => { const mark = make("span", { className: "swatch" }); mark.style.borderTop = `3px ${["solid", "dashed", "dotted", "dotted"][Math.floor(k / colours.length) % 4]} ${colours[k % colours.length]}`; return mark; };
   at("legend").replaceChildren(...shown.names.map((name, k) => make("span", {}, swatch(k), name))); // plotly's own is laid out anew with each move
   const more = shown.of > shown.names.length ? ` ${shown.names.length} of ${shown.of} outputs.` : "";
-  at("caption").textContent = `Bands: final value ± ${readable(100 * values.settle_tolerance, "", 3)} % of the largest.${found.settled ? " Dashed: settled." : ""}${more}`;
+  at("caption").textContent = `Bands: final value ± ${readable(100 * values.settle_tolerance, "", 3)} % of the largest.${found.settled ? " Dashed: settled." : ` It did not come to rest within the ${readable(shown.until, "s", 3)} that it was followed: this is what there is.`}${more}`;
   plot.setAttribute("aria-label", `Waveforms of ${shown.names.length} outputs. ${found.settled ? `Settled after ${readable(found.settling_time, "s")}.` : "Not settled."}`);
 }
 
