@@ -186,12 +186,16 @@ class Integrator:
         from_inputs = from_inputs.reshape(-1, from_inputs.shape[-1])
         voltages = np.repeat(from_inputs, np.diff(samples.starts), axis=0)
         edges = samples.starts[::count]
+        sources, held, states = (
+            each.reshape(len(edges) - 1, *each.shape[-2:])
+            for each in (parts.from_sources, parts.from_held, parts.from_states)
+        )
         for circuit, (first, last) in enumerate(pairwise(edges)):
-            own, by = voltages[first:last], parts.of_circuit(circuit)
-            own += samples.sources[first:last] @ by.from_sources.T
-            own -= samples.held[first:last] @ by.from_held.T
+            own = voltages[first:last]
+            own += samples.sources[first:last] @ sources[circuit].T
+            own -= samples.held[first:last] @ held[circuit].T
             if samples.states.shape[1]:
-                own += samples.states[first:last] @ by.from_states.T
+                own += samples.states[first:last] @ states[circuit].T
         return voltages
 
     def _stream(self, drive: Drive, lead: int, expected: int, waveforms: bool) -> Stream:
