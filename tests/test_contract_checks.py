@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from test_contract import CASES, WIRED
 
 import amcspice as amc
-from amcspice.algorithm import System
+from amcspice import contract
 from amcspice.contract import (
     check_amplifier,
     check_backend,
@@ -22,7 +23,6 @@ from amcspice.contract import (
 from amcspice.device import DEVICES, PRESETS
 from amcspice.problem.inv import LinearSystem
 from amcspice.schema import parameters
-from amcspice.settings.systems import SYSTEMS
 
 draw = np.random.default_rng(0)
 A = draw.random((4, 4)) + 2 * np.eye(4)
@@ -133,17 +133,6 @@ class Timed(amc.BACKENDS["dc"]):
     in_time: ClassVar[bool] = True
 
 
-@parameters
-class Idle(System):
-    """It lets the chip do nothing."""
-
-    name: ClassVar[str] = "idle"
-    metrics: ClassVar = {"idle_error": ""}
-
-    def run(self, point):
-        return {"idle_error": 0.0 * point.chip.hardware.device.g_max}
-
-
 def test_a_problem_a_backend_and_a_system_that_are_wrong_are_caught(monkeypatch):
     monkeypatch.setitem(amc.PROBLEMS._entries, "wrong", WrongInverse())
     monkeypatch.setitem(amc.CIRCUITS._entries, "asked", Asked)
@@ -152,9 +141,13 @@ def test_a_problem_a_backend_and_a_system_that_are_wrong_are_caught(monkeypatch)
     monkeypatch.setitem(amc.BACKENDS._entries, "timed", Timed)
     with pytest.raises(AssertionError, match=r"timed: .* NOT CONFIRMED, settling times"):
         check_backend("timed", amc.INV(A), B)
-    monkeypatch.setitem(SYSTEMS._entries, "idle", Idle)
+    energy = {"cost_energy_j": 1e-9}
+    draws = iter([{}, {}, {"error": 0.1, **energy}, {"error": 0.2, **energy}])
+    monkeypatch.setattr(contract, "run_point", lambda asked: SimpleNamespace(metrics=next(draws)))
     with pytest.raises(AssertionError, match="no operation is in the ledger"):
         check_system({"problem": "idle"})
+    with pytest.raises(AssertionError, match=r"error: 0\.1 at first, then 0\.2"):
+        check_system({"problem": "drawn anew"})
 
 
 @pytest.mark.ngspice
