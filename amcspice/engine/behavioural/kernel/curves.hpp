@@ -62,6 +62,8 @@ class Curves {
   bool stays(const Point &a, const Point &b) const;
   // Whether they do from a point on: never where not all modes decay.
   bool stays_for_good(const Point &from) const;
+  // A later time from which on all rows are likely to stay, where they end within their bounds.
+  double good_after(const Point &from) const;
   // The first time at which a row is beyond its slack on the way from a point where none is to
   // another one, which may be the earlier one.
   std::optional<Exit> first_exit(const Point &from, const Point &to) const;
@@ -74,6 +76,7 @@ class Curves {
   void add_pairs(Point &point, const double *value, const double *slope,
                  const double *swing) const;
   std::optional<Exit> first_exit(const Point &from, const Point &to, double shortest) const;
+  Extremes<Many> control_points(int block, double time) const;
   unsigned outside(int block, const Extremes<Many> &found) const;
   double expected(const Point &from, int row, bool forwards) const;
 
