@@ -182,9 +182,10 @@ class Ranging:
         It spares ngspice a run in a range that is too large; where the equations are not known
         the run itself has to tell.
         """
-        parts = []
+        parts, batch = [], prepared.batch
         for part in prepared.forecast(drive):
-            if stop and near_limits(prepared.batch, part.final, part.into).any():
+            delivered = batch.delivered(part.final, part.into)
+            if stop and near_limits(batch, part.final, delivered).any():
                 return None
             parts.append(part)
         return parts
