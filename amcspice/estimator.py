@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm import nmf
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.data import Mask, separate
-from amcspice.algorithm.alternating.regression import AnalogSolver, HalfStep
+from amcspice.algorithm.alternating.regression import HalfStep
 from amcspice.circuit.dense import as_dense
 from amcspice.device import PARTS
 from amcspice.engine import Analysis
@@ -187,6 +188,7 @@ class AnalogNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             cycle=max(2 * self.n_iter_ - 1, 0),
             circuit=self.circuit,
             parameters=self._parameters(),
+            separate=True,
         )
         with Pool(self.n_jobs or 1) as pool, threadpool_limits(1):
             (solution,) = solve([rows], AnalogSolver(self._analysis()), pool)

@@ -24,8 +24,8 @@ class Registry(Mapping[str, T]):
     """Entries by name: the built-in ones, and those of other packages.
 
     Another package adds an entry with an entry point of the group in its own metadata, or a
-    script with `add`.  Entry points are looked up when a name is not built in, or when all names
-    are asked for, and loaded when one is used.
+    script with `add`.  An entry point is loaded when its name is used; a name that stands for two
+    things, of two packages or of one and amcspice, is refused then.
 
     Parameters
     ----------
@@ -98,27 +98,50 @@ class Registry(Mapping[str, T]):
     @property
     def built_in(self) -> list[T]:
         """The entries that are no other package's."""
-        return [self[name] for name in self._built_in]
+        return [self._own(name) for name in self._built_in]
 
     def __getitem__(self, name: str) -> T:
-        if name in self._entries:
-            return self._entries[name]
-        if name in self._places:
+        if name in self._offers:
+            self._refuse_clash(name)
+        if name in self._entries or name in self._places:
+            return self._own(name)
+        return self._entries.setdefault(name, self._load(self._offers[name][0]))
+
+    def _own(self, name: str) -> T:
+        """Return an entry that is loaded, or that is built in."""
+        if name not in self._entries:
             module, _, attribute = self._places[name].partition(":")
-            entry: T = getattr(importlib.import_module(module), attribute)
-        else:
-            entry = self._load(self._entry_points[name])
-        return self._entries.setdefault(name, entry)
+            self._entries[name] = getattr(importlib.import_module(module), attribute)
+        return self._entries[name]
+
+    def _refuse_clash(self, name: str) -> None:
+        """Refuse a name that stands for two things.
+
+        Raises
+        ------
+        InputError
+            Names the packages.
+        """
+        points = self._offers[name]
+        if len(points) == 1 and name not in self._built_in:
+            return
+        sources = [f"{_package(point)} ({point.value})" for point in points]
+        if name in self._built_in:
+            sources.insert(0, "amcspice itself")
+        raise InputError(
+            f"{self.what} {name!r} is offered by {' and by '.join(sources)}: uninstall a package, "
+            f"or rename what it offers in its entry points ({self.group})"
+        )
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a name; what it stands for is not loaded."""
-        return name in self._built_in or name in self._entries or name in self._entry_points
+        return name in self._built_in or name in self._entries or name in self._offers
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys([*self._built_in, *self._entries, *sorted(self._entry_points)]))
+        return iter(dict.fromkeys([*self._built_in, *self._entries, *sorted(self._offers)]))
 
     def __len__(self) -> int:
-        return len({*self._built_in, *self._entries, *self._entry_points})
+        return len({*self._built_in, *self._entries, *self._offers})
 
     def source_hash(self, name: str) -> str | None:
         """Return a hash of what adds a name from outside; None of any other name.
@@ -128,14 +151,17 @@ class Registry(Mapping[str, T]):
         """
         if name in self._built_in:
             return None
-        point = self._entry_points.get(name)
-        if point is not None:
-            return _hash_of_package(point.module.partition(".")[0])
+        if name in self._offers:
+            return _hash_of_package(self._offers[name][0].module.partition(".")[0])
         return _hash_of_entry(self._entries[name]) if name in self._entries else None
 
     @functools.cached_property
-    def _entry_points(self) -> dict[str, metadata.EntryPoint]:
-        return {point.name: point for point in _installed().select(group=self.group)}
+    def _offers(self) -> dict[str, list[metadata.EntryPoint]]:
+        """What other packages offer under each name."""
+        offers: dict[str, list[metadata.EntryPoint]] = {}
+        for point in _installed().select(group=self.group):
+            offers.setdefault(point.name, []).append(point)
+        return offers
 
     def _load(self, point: metadata.EntryPoint) -> T:
         try:
@@ -161,6 +187,11 @@ class Registry(Mapping[str, T]):
 def _installed() -> Any:
     """Return the entry points of all packages: looking for them takes long."""
     return metadata.entry_points()
+
+
+def _package(point: metadata.EntryPoint) -> str:
+    """Return the name by which the package of an entry point is installed."""
+    return point.module.partition(".")[0] if point.dist is None else point.dist.name
 
 
 def _hash_of_entry(entry: Any) -> str:

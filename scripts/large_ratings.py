@@ -21,9 +21,10 @@ import numpy as np
 import scipy.sparse as sp
 
 import amcspice as amc
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.data import stored_rows
-from amcspice.algorithm.alternating.regression import AnalogSolver, DigitalSolver, HalfStep
+from amcspice.algorithm.alternating.regression import DigitalSolver, HalfStep
 from amcspice.pool import Pool
 from amcspice.workload.rating_store import open_rating_store, write_rating_store
 
@@ -98,7 +99,12 @@ def half_step(
     def regressions() -> list[HalfStep]:
         return [
             HalfStep(
-                factor, stored_rows(ratings, RIDGE), ratings.shape[0], cycle, parameters=parameters
+                factor,
+                stored_rows(ratings, RIDGE),
+                ratings.shape[0],
+                cycle,
+                parameters=parameters,
+                separate=True,
             )
         ]
 

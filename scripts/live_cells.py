@@ -1,4 +1,4 @@
-"""Fill the tables of docs/cell-circuits.md: cells in every crossing point beside their tables."""
+"""Fill the tables of docs/own-cells.md: cells in every crossing point beside their tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from amcspice.engine import find_installation
 from amcspice.model_files import models_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "cell-circuits.md"
+PAGE = ROOT / "docs" / "own-cells.md"
 MODELS = {
     "amc_memristor": ("memristor.lib", 0.0, 1.0),
     "amc_yakopcic": ("cells.lib", 0.0, 1.0),

@@ -115,7 +115,8 @@ one, and `[base] config = "experiment.toml"` makes it the base of a sweep. Names
 themselves or in tables named for the headings below; a name ending in `.json` is JSON. What is
 typed counts before the file. A command takes its own options from the file, too (`rank`, `out`,
 `jobs`), and refuses what it does not have; the base of a sweep is parameters only, and only they
-are written.
+are written. Files that parameters name (`matrix`, `cell_lib`) count from the folder of the
+experiment file; a command's own options are as if they were typed.
 
 ```toml
 [problem]

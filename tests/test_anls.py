@@ -7,6 +7,7 @@ from oracles import nnls
 
 import amcspice as amc
 from amcspice.algorithm import DenseData, FactorisationTask, SparseData, nmf_many
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.anls import reseed
 from amcspice.errors import InputError
 
@@ -270,7 +271,7 @@ def test_neither_jobs_nor_the_size_of_blocks_change_a_bit(monkeypatch, jobs):
         "device": amc.Memristor(write_noise=0.02),
     }  # fmt: skip
     alone = amc.nmf(NOISY, 2, **options)
-    monkeypatch.setattr("amcspice.algorithm.alternating.block.STREAMS", 5)
+    monkeypatch.setattr(AnalogSolver, "streams", 5)
     assert_equal(amc.nmf(NOISY, 2, jobs=jobs, **options), alone)
     assert_equal(amc.nmf(NOISY, 2, **options), alone)
 
@@ -280,7 +281,7 @@ def test_what_is_verified_depends_on_neither_jobs_nor_blocks(monkeypatch):
     mask = np.random.default_rng(3).random(V.shape) > 0.25
     options = {"mask": mask, "iterations": 2, "fidelity": "behavioural", "verify": 4}
     results = [amc.nmf(NOISY, 2, **options)]
-    monkeypatch.setattr("amcspice.algorithm.alternating.block.STREAMS", 5)
+    monkeypatch.setattr(AnalogSolver, "streams", 5)
     results += [amc.nmf(NOISY, 2, jobs=jobs, **options) for jobs in (1, 2)]
     for result in results:
         assert len(result.verification.solution_deviation) == 4

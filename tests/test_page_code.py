@@ -12,7 +12,6 @@ import amcspice as amc
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
     "README.md": "",
-    "docs/cell-circuits.md": "",
     "docs/cells.md": "",
     "docs/circuits/chain.md": "",
     "docs/circuits/ginv-right.md": "",

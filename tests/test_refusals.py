@@ -117,7 +117,7 @@ def test_an_entry_point_that_ends_python_is_an_error(monkeypatch):
             raise SystemExit(3)
 
     registry = Registry("thing", "amcspice.none", {})
-    monkeypatch.setattr(type(registry), "_entry_points", {"ends": Point()})
+    monkeypatch.setattr(type(registry), "_offers", {"ends": [Point()]})
     with pytest.raises(amc.InputError, match="cannot be loaded"):
         registry.choose("ends")
 

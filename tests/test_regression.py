@@ -8,9 +8,10 @@ import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import blocks, solve, solve_block
 from amcspice.algorithm.alternating.data import grouped, separate, stored_rows
-from amcspice.algorithm.alternating.regression import AnalogSolver, DigitalSolver, HalfStep
+from amcspice.algorithm.alternating.regression import DigitalSolver, HalfStep
 from amcspice.measure import Measurement
 from amcspice.pool import Pool
 from amcspice.simulation.sample import priorities
@@ -193,7 +194,7 @@ def test_a_sparse_half_step_is_read_block_by_block():
 @pytest.mark.parametrize("streams", [1, 7, 48])
 def test_neither_jobs_nor_the_size_of_blocks_change_a_bit(monkeypatch, streams):
     expected = solved(BEHAVIOURAL, sparse_half_step())
-    monkeypatch.setattr("amcspice.algorithm.alternating.block.STREAMS", streams)
+    monkeypatch.setattr(AnalogSolver, "streams", streams)
     for jobs in (1, 2):
         drawn = Verifier(5, BEHAVIOURAL.analysis, 0)
         solution = solved(BEHAVIOURAL, sparse_half_step(), jobs, verifier=drawn)

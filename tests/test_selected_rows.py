@@ -5,11 +5,12 @@ import pytest
 import scipy
 
 import amcspice as amc
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.algorithm.alternating.records import FactorRecords, refuse_unrecorded
 from amcspice.algorithm.alternating.reduced import ReducedSolver
 from amcspice.algorithm.alternating.reduced_range import calibrated
-from amcspice.algorithm.alternating.regression import AnalogSolver, HalfStep, Share
+from amcspice.algorithm.alternating.regression import HalfStep, Share
 from amcspice.algorithm.alternating.selected_rows import (
     Known,
     padded_rows,
@@ -103,9 +104,9 @@ def test_exact_answers_are_those_of_scipy(rank):
 def test_no_regression_depends_on_what_stands_beside_it():
     factor, known = programmed((300, 5)), regressions(300, [200, 7, 90, 64, 1, 150])
     records, solver = FactorRecords.of(factor), ReducedSolver(amc.Analysis(fidelity="dc"))
-    together = solver.solve(records, known, RIDGE)
+    together = solver.solve(records, known, RIDGE * known.counts)
     for k in range(len(known.counts)):
-        alone = solver.solve(records, known.part(k, k + 1), RIDGE)
+        alone = solver.solve(records, known.part(k, k + 1), RIDGE * known.counts[k : k + 1])
         np.testing.assert_array_equal(alone.values[0], together.values[k])
         assert alone.volts[0] == together.volts[k]
 
@@ -146,7 +147,7 @@ def test_rests_are_those_of_whole_circuits(seed):
         opamp=amplifier(draw),
     )  # fmt: skip
     known = regressions(60, [1, 3, 20, 60], seed, lowest)
-    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE)
+    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE * known.counts)
     other = whole(factor, known, analysis)
     assert apart(made.values, other.values) < 1e-9
     assert (made.measured.settled == other.measured.settled).all()
@@ -162,7 +163,7 @@ def test_time_and_energy_are_those_of_whole_circuits():
     analysis = amc.Analysis(fidelity="behavioural")
     factor = programmed((60, 4), opamp=amc.OpAmp(gain=1e4, slew_rate=5e7))
     known = regressions(60, [3, 20, 60])
-    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE)
+    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE * known.counts)
     other = whole(factor, known, analysis)
     assert apart(made.values, other.values) < 1e-9
     for name in ("settling_time", "energy"):
@@ -177,7 +178,7 @@ def test_ranges_are_made_smaller_where_an_amplifier_comes_near_its_limit():
     factor = programmed((60, 3), opamp=amplifier)
     known = regressions(60, [2, 4, 60])
     analysis = amc.Analysis(fidelity="dc", read_voltage=1.19)
-    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE)
+    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE * known.counts)
     other = whole(factor, known, analysis)
     ((_, row),) = other.ledger.sums("operation")
     assert row["lowest_range"] == pytest.approx(made.volts.min(), rel=1e-9)
@@ -188,7 +189,7 @@ def test_ranges_are_made_smaller_where_an_amplifier_comes_near_its_limit():
 def test_a_range_that_is_given_is_kept_and_may_saturate():
     factor, known = programmed((60, 3)), regressions(60, [5, 60])
     analysis = amc.Analysis(fidelity="dc", range=20.0)
-    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE)
+    made = ReducedSolver(analysis).solve(FactorRecords.of(factor), known, RIDGE * known.counts)
     other = whole(factor, known, analysis)
     assert (made.volts == 20.0).all()
     assert made.measured.near_limit.any()
@@ -203,7 +204,7 @@ def test_what_sums_do_not_do_for_goes_the_way_of_whole_circuits():
     records, known = FactorRecords.of(factor), regressions(30, [10, 30])
     assert reduce_rows(records.array, 3, known, np.zeros(2)).left.all()
     analysis = amc.Analysis(fidelity="dc")
-    made = ReducedSolver(analysis).solve(records, known, 1e-12)
+    made = ReducedSolver(analysis).solve(records, known, 1e-12 * known.counts)
     rights = tuple(
         RightHandSides(np.array([k]), part.values[None], part.indices, 1e-12 * len(part.indices))
         for k, part in enumerate(known.part(k, k + 1) for k in range(2))
@@ -218,7 +219,9 @@ def test_lines_without_an_entry_give_zero():
     matrix[:3] = [[1.0, 0.2], [0.3, 0.8], [0.5, 0.5]]
     factor = ProgrammedFactor.of(matrix, 0, None, {})
     known = Known(np.array([0, 3, 6]), np.arange(6), np.ones(6))
-    made = ReducedSolver(amc.Analysis(fidelity="dc")).solve(FactorRecords.of(factor), known, RIDGE)
+    made = ReducedSolver(amc.Analysis(fidelity="dc")).solve(
+        FactorRecords.of(factor), known, RIDGE * known.counts
+    )
     assert made.values[0].all()
     assert not made.values[1].any()
 
@@ -229,7 +232,7 @@ def test_a_file_holds_what_memory_holds(tmp_path):
     there = FactorRecords.of(factor, tmp_path / "cells.npy")
     np.testing.assert_array_equal(here.array, there.array)
     lines = np.array([2, 40, 69])
-    part, own = there.part(lines), factor.circuit.select(lines, ridge=1.0)
+    part, own = there.as_programmed(lines), factor.circuit.select(lines, ridge=1.0)
     np.testing.assert_array_equal(part.circuit.matrix, own.matrix)
     np.testing.assert_array_equal(part.circuit.arrays.cells, own.arrays.cells)
     np.testing.assert_array_equal(part.circuit.arrays.compensation, own.arrays.compensation)
@@ -272,7 +275,7 @@ def test_predicted_ranges_are_those_of_whole_circuits():
         ({"hold": False}, "dc", "without hold devices"),
         ({"circuit": "ginv-classic"}, "dc", "use ginv-compact"),
         ({"adc": amc.ADC(bits=8)}, "dc", "do not know converters"),
-        ({}, "reduced", "dc or behavioural, not reduced"),
+        ({}, "flat", "do not know flat fidelity: use dc, behavioural or reduced"),
     ],
 )
 def test_what_is_not_known_is_refused(parameters, fidelity, message):

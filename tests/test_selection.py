@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from oracles import nnls
 
 import amcspice as amc
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.data import stored_rows
 from amcspice.algorithm.alternating.regression import (
-    AnalogSolver,
     DigitalSolver,
     HalfStep,
     Solution,

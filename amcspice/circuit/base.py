@@ -36,7 +36,7 @@ from amcspice.device import (
     split_hardware,
 )
 from amcspice.errors import InputError, UnsupportedError
-from amcspice.schema import plain_signature, warn_of_implausible
+from amcspice.schema import plain_signature, refuse_lost_fields, warn_of_implausible
 
 __all__ = ["Amplifiers", "Array", "Circuit", "Schematic", "Swing", "as_matrix", "as_vectors"]
 
@@ -66,6 +66,7 @@ class _TakesHardware(abc.ABCMeta):
     """Lets every topology take ``hardware=``, and parameters of its parts by name."""
 
     def __call__(cls, *args: Any, **parameters: Any) -> Any:
+        refuse_lost_fields(cls)
         own = cls.__dataclass_fields__.keys() - PARTS.keys()  # type: ignore[attr-defined]
         if parameters.keys() - own - PARTS.keys():
             kept = {name: value for name, value in parameters.items() if name in own}

@@ -6,6 +6,7 @@ from amcspice.schema.dataclass import (
     plain_signature,
     warn_of_implausible,
 )
+from amcspice.schema.lost_fields import refuse_lost_fields
 from amcspice.schema.parameter import NOTHING, Parameter, Scalar, field_parameters
 from amcspice.schema.quantity import Name, Quantity, to_number, to_text
 
@@ -19,6 +20,7 @@ __all__ = [
     "field_parameters",
     "parameters",
     "plain_signature",
+    "refuse_lost_fields",
     "to_number",
     "to_text",
     "warn_of_implausible",

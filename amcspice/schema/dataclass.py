@@ -15,6 +15,7 @@ import pydantic
 from pydantic.dataclasses import dataclass as _validated_dataclass
 
 from amcspice.errors import ImplausibleWarning, InputError, did_you_mean
+from amcspice.schema.lost_fields import refuse_lost_fields
 from amcspice.schema.parameter import field_parameters
 from amcspice.schema.quantity import Quantity
 
@@ -42,6 +43,8 @@ def parameters(cls: type[T]) -> type[T]:
 
     @functools.wraps(validated_init)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        kind: Any = type(self)
+        refuse_lost_fields(kind)
         if args:
             first = next(iter(made.__dataclass_fields__))
             raise InputError(f"{cls.__name__} takes keywords only, such as {first}={args[0]!r}")

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, NoReturn, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.schema.lost_fields import refuse_lost_fields
 from amcspice.schema.quantity import Name, Quantity
 
 __all__ = ["NOTHING", "Parameter", "Scalar", "field_parameters"]
@@ -291,10 +292,16 @@ def field_parameters(owner: Any, group: str = "") -> Iterator[Parameter]:
     group : str
         What they belong to.
 
+    Raises
+    ------
+    InputError
+        If the class has fields that no dataclass knows.
+
     Notes
     -----
     A field that is no number, truth value, text or file, and is not made of others, is none.
     """
+    refuse_lost_fields(owner)
     hints = _hints(owner)
     for item in dataclasses.fields(owner):
         facts = _Facts()

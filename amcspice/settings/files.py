@@ -14,6 +14,7 @@ from typing import Any
 from amcspice.errors import InputError, did_you_mean
 from amcspice.files import replacing
 from amcspice.schema import Parameter, Scalar
+from amcspice.settings.file_names import counted_from, seen_from
 from amcspice.settings.table import GROUPS, PARAMETERS
 from amcspice.toml_lines import line_of
 
@@ -26,7 +27,7 @@ MOST_BYTES = 1 << 20
 def read_experiment(
     path: str | Path, more: Collection[str] = (), several: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Return the parameters that a file gives, in SI units.
+    """Return the parameters that a file gives, in SI units; names of files count from its folder.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def read_experiment(
             values[known] = raw
             continue
         try:
-            values[known] = PARAMETERS[known].convert(raw)
+            value = PARAMETERS[known].convert(raw)
+            values[known] = counted_from(Path(path).parent, known, value)
         except InputError as error:
             raise InputError(f"{place}: {error}") from None
     return values
@@ -121,7 +123,9 @@ def write_experiment(path: Path, values: Mapping[str, Scalar]) -> None:
     values : mapping
         What was given, in SI units.
     """
-    chosen = {name: values[name] for name in PARAMETERS if name in values}
+    chosen = {
+        name: seen_from(path.parent, name, values[name]) for name in PARAMETERS if name in values
+    }
     with replacing(path) as temporary:
         if str(path).lower().endswith(".json"):
             temporary.write_text(json.dumps(chosen, indent=2) + "\n")

@@ -17,6 +17,7 @@ from amcspice.model_files import model_library
 from amcspice.problem import PROBLEMS
 from amcspice.registry import Registry
 from amcspice.schema import Scalar
+from amcspice.settings.file_names import without_folders
 from amcspice.settings.systems import SYSTEMS
 from amcspice.settings.table import PARAMETERS
 from amcspice.sweep.spec.technology import technology_hash
@@ -101,14 +102,15 @@ def point_key(parameters: Mapping[str, Scalar]) -> str:
     """Return the key of a point: SHA-256 of its parameters, the version and the model libraries.
 
     A topology, problem, system, amplifier or fidelity of another package adds the hash of its
-    source, a technology that of its figures.
+    source, a technology that of its figures.  Where files lie is no part of it: what they hold is.
     """
     outside = "".join(
         _outside(name, registry, parameters.get(name)) for name, registry in REGISTRIES
     )
     if parameters.get("technology") is not None:
         outside += f"\ntechnology {technology_hash(str(parameters['technology']))}"
-    return hashlib.sha256((canonical(parameters) + surroundings() + outside).encode()).hexdigest()
+    text = canonical(without_folders(parameters)) + surroundings() + outside
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _outside(parameter: str, registry: Registry[Any], value: Scalar) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.algorithm.alternating.factorisation import Factorisation
 from amcspice.algorithm.alternating.regression import (
-    AnalogSolver,
     DigitalSolver,
     HalfStep,
     Solution,

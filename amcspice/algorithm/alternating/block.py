@@ -23,9 +23,6 @@ from amcspice.system.ledger import Ledger
 
 __all__ = ["Block", "blocks", "solve", "solve_block"]
 
-STREAMS = 48
-"""Streams of right-hand sides in one block."""
-
 BLOCKS_AT_ONCE = 32
 """Blocks for each process that are in memory at the same time."""
 
@@ -133,7 +130,7 @@ def blocks(
         for number, half_step in enumerate(half_steps)
         for right in half_step.right_hand_sides
     )
-    while group := list(islice(streams, STREAMS)):
+    while group := list(islice(streams, solver.streams)):
         members: dict[int, list[RightHandSides]] = {}
         for number, right in group:
             members.setdefault(number, []).append(right)

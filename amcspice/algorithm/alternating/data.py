@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import scipy
@@ -75,6 +75,11 @@ class Data(Protocol):
         ...
 
     @property
+    def separate(self) -> bool:
+        """Whether every regression runs by itself, from rest."""
+        ...
+
+    @property
     def identity(self) -> list[Any]:
         """Everything that a result depends on."""
         ...
@@ -110,6 +115,8 @@ class DenseData:
     V: Any
     mask: Any = None
     ridge: float = 0.0
+
+    separate: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Validate."""
@@ -219,6 +226,8 @@ class SparseData:
     V: scipy.sparse.csr_array
     transpose: Any = None
     ridge: float = 0.0
+
+    separate: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Validate."""

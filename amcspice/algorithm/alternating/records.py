@@ -28,7 +28,7 @@ from amcspice.files import replacing
 from amcspice.problem import make_circuit
 from amcspice.system.ledger import Activity
 
-__all__ = ["FactorRecords", "mapped", "refuse_unrecorded"]
+__all__ = ["FactorRecords", "mapped", "refuse_unrecorded", "unrecorded"]
 
 ROWS_AT_ONCE = 1 << 14
 """Rows that are made into records at a time."""
@@ -36,7 +36,7 @@ ROWS_AT_ONCE = 1 << 14
 S, INVERSE, NOMINAL_INVERSE, COMPENSATION = range(4)
 """Numbers of the last lot of a record."""
 
-FIDELITIES = ("dc", "behavioural")
+FIDELITIES = ("dc", "behavioural", "reduced")
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,12 +133,35 @@ class FactorRecords:
         """The records; those of a file are mapped."""
         return mapped(self.records) if isinstance(self.records, Path) else self.records
 
-    def part(self, lines: Lines) -> ProgrammedFactor:
-        """Return some word lines, as programmed, for whatever runs them one by one."""
-        records, n, pair = self.array[lines], self.width, self.circuit.pair
+    def part(self, lines: Lines) -> FactorRecords:
+        """Return just these word lines."""
+        if len(lines) == len(self.array):
+            return self
+        held = self.programmed.lines
+        places = lines if held is None else np.searchsorted(held, lines)
+        programmed = dataclasses.replace(self.programmed, lines=lines)
+        return dataclasses.replace(self, programmed=programmed, records=self.array[places])
+
+    def entries(self, places: NDArray[np.integer[Any]]) -> Array:
+        """Return rows of the matrix, by where they stand in the records."""
+        first = 2 * (record_width(self.width) - LOT) // 3
+        rows: Array = np.ldexp(self.array[places, first : first + self.width], self.exponent)
+        return rows
+
+    def as_programmed(self, places: Lines) -> ProgrammedFactor:
+        """Return some word lines, as programmed, for whatever runs them one by one.
+
+        Parameters
+        ----------
+        places : ndarray of int
+            Of the lines in the records, ascending.
+        """
+        all_lines = self.programmed.lines
+        lines = places if all_lines is None else all_lines[places]
+        records, n, pair = self.array[places], self.width, self.circuit.pair
         assert pair is not None
         width = (record_width(n) - LOT) // 3
-        matrix = np.ldexp(records[:, 2 * width : 2 * width + n], self.exponent)
+        matrix = self.entries(places)
         if not matrix.any():
             return dataclasses.replace(self.programmed, lines=lines)
         mapping = dataclasses.replace(
@@ -155,38 +178,43 @@ class FactorRecords:
         return dataclasses.replace(self.programmed, circuit=circuit, lines=lines)
 
 
-def refuse_unrecorded(circuit: Any, analysis: Analysis) -> None:
-    """Refuse circuits whose regressions are not known from sums over rows.
+def unrecorded(circuit: Any, analysis: Analysis) -> str | None:
+    """Return why regressions on a circuit are not known from sums over rows; None if they are.
 
     Parameters
     ----------
     circuit : Circuit
         Such as that of a single row.
     analysis : Analysis
+    """
+    if analysis.fidelity not in FIDELITIES:
+        return f"{analysis.fidelity} fidelity: use {', '.join(FIDELITIES[:-1])} or {FIDELITIES[-1]}"
+    if not isinstance(circuit, CompactGINV):
+        return f"{circuit.name}: use ginv-compact"
+    if circuit.floor_at_ground or not circuit.non_negative:
+        return "outputs without hold devices: leave hold as it is"
+    if circuit.wire != Wire():
+        return "wires: leave their resistances and capacitances out"
+    if circuit.lasso:
+        return "lasso: leave it out"
+    if circuit.converts:
+        return "converters: leave dac and adc out"
+    if circuit.device.thermal_noise:
+        return "noise in time of cells: leave it out"
+    if not circuit.device.linear:
+        return "cells that are no constant conductances: use linear ones"
+    return None
+
+
+def refuse_unrecorded(circuit: Any, analysis: Analysis) -> None:
+    """Refuse circuits whose regressions are not known from sums over rows; see `unrecorded`.
 
     Raises
     ------
     UnsupportedError
         That says what stands in the way.
     """
-    if analysis.fidelity not in FIDELITIES:
-        raise UnsupportedError(
-            f"regressions that are shared out run at {' or '.join(FIDELITIES)}, not "
-            f"{analysis.fidelity}"
-        )
-    obstacle = None
-    if not isinstance(circuit, CompactGINV):
-        obstacle = f"{circuit.name}: use ginv-compact"
-    elif circuit.floor_at_ground or not circuit.non_negative:
-        obstacle = "outputs without hold devices: leave hold as it is"
-    elif circuit.wire != Wire():
-        obstacle = "wires: leave their resistances and capacitances out"
-    elif circuit.lasso:
-        obstacle = "lasso: leave it out"
-    elif circuit.converts:
-        obstacle = "converters: leave dac and adc out"
-    elif not circuit.device.linear:
-        obstacle = "cells that are no constant conductances: use linear ones"
+    obstacle = unrecorded(circuit, analysis)
     if obstacle is not None:
         raise UnsupportedError(f"regressions that are shared out do not know {obstacle}")
 

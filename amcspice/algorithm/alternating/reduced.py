@@ -16,13 +16,23 @@ from numpy.typing import NDArray
 from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.algorithm.alternating.networks import Networks
 from amcspice.algorithm.alternating.records import FactorRecords
-from amcspice.algorithm.alternating.regression import AnalogSolver, Share
-from amcspice.algorithm.alternating.selected_rows import Known, reduce_rows
-from amcspice.engine import BACKENDS, Analysis, Backend, get_backend
+from amcspice.algorithm.alternating.regression import Share
+from amcspice.algorithm.alternating.selected_rows import (
+    Known,
+    SelectedRows,
+    reduce_rows,
+)
+from amcspice.algorithm.alternating.whole_circuits import solve_whole
+from amcspice.engine import BACKENDS, Analysis, Backend, Forecast, Origin, get_backend
 from amcspice.engine.dc.single import SingleRests
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
-from amcspice.simulation.ranging import MAX_REPEATS, SWINGING_REPEATS
+from amcspice.simulation.once import foretold_near_limits, join_forecasts
+from amcspice.simulation.ranging import (
+    MAX_REPEATS,
+    SWINGING_REPEATS,
+    warn_of_small_outputs,
+)
 
 __all__ = ["ReducedSolver", "Solved"]
 
@@ -41,13 +51,15 @@ class Solved:
     values : ndarray, shape (K, rank)
         Rows of the factor.
     measured : Measurement
-        Without outputs and solutions.
+        Outputs and solutions are not known of what went the way of whole circuits.
     volts : ndarray, shape (K,)
-        Volts per unit.
+        Volts per unit; nan of those that nothing is connected to, which did not run.
     cell_voltage : ndarray, shape (K,)
         Largest voltage across a cell that the range asks for [V].
     current : ndarray, shape (K,)
         Largest current out of an output at rest [A]; nan where it is not known.
+    origin : Origin, optional
+        What ran, of one of them.
     """
 
     values: Doubles
@@ -55,20 +67,22 @@ class Solved:
     volts: Doubles
     cell_voltage: Doubles
     current: Doubles
+    origin: Origin | None = None
 
     def figures(self) -> Solved:
-        """Return it without the rows of the factor."""
-        return replace(self, values=np.empty((len(self.volts), 0)))
+        """Return it without the rows of the factor, outputs and solutions."""
+        none = np.empty((len(self.volts), 0))
+        return replace(self, values=none, measured=self.measured.figures())
 
     @classmethod
     def join(cls, parts: list[Solved]) -> Solved:
         """Return those of consecutive regressions as one."""
-        arrays = (
-            np.concatenate([getattr(part, name) for part in parts])
+        arrays = {
+            name: np.concatenate([getattr(part, name) for part in parts])
             for name in ("values", "volts", "cell_voltage", "current")
-        )
-        values, *others = arrays
-        return cls(values, Measurement.join([part.measured for part in parts]), *others)
+        }
+        measured = Measurement.join([part.measured for part in parts])
+        return cls(measured=measured, origin=parts[-1].origin, **arrays)
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class ReducedSolver:
         self,
         factor: FactorRecords,
         known: Known,
-        ridge: float,
+        ridges: NDArray[np.floating[Any]],
         report: Report | None = None,
     ) -> Solved:
         """Solve regressions; none depends on the others.
@@ -96,16 +110,16 @@ class ReducedSolver:
         factor : FactorRecords
         known : Known
             At least one entry of each.
-        ridge : float
-            For each entry.
+        ridges : ndarray, shape (C,)
         report : callable, optional
             Called with the number of regressions finished since the last call.
         """
         count, parts = len(known.counts), []
+        each: Doubles = np.asarray(ridges, np.float64)
         at_once = self._backend.largest_batch if self._in_time else AT_DC
         for first in range(0, count, at_once):
             last = min(first + at_once, count)
-            parts.append(self._solve(factor, known.part(first, last), ridge))
+            parts.append(self._solve(factor, known.part(first, last), each[first:last]))
             if report is not None:
                 report(last - first)
         return Solved.join(parts)
@@ -118,18 +132,21 @@ class ReducedSolver:
     def _in_time(self) -> bool:
         return bool(BACKENDS[self.analysis.fidelity].in_time)
 
-    def _solve(self, factor: FactorRecords, known: Known, ridge: float) -> Solved:
-        ridges = np.ldexp(ridge * known.counts, -2 * factor.exponent)
+    def _solve(self, factor: FactorRecords, known: Known, ridges: Doubles) -> Solved:
         with np.errstate(invalid="ignore"):
-            reduced = reduce_rows(factor.array, factor.width, known, ridges)
-        group = Networks(factor, reduced, ridge * known.counts.astype(float))
-        solved = self._run(group, np.flatnonzero(~reduced.left))
+            reduced = reduce_rows(
+                factor.array, factor.width, known, np.ldexp(ridges, -2 * factor.exponent)
+            )
+        group = Networks(factor, reduced, ridges)
+        nothing = _without_entries(factor, known, reduced)
+        solved = self._run(group, np.flatnonzero(~reduced.left & ~nothing))
+        solved.values[nothing] = 0.0
         lost = reduced.left.copy()
         if not self._in_time:
-            lost |= ~solved.measured.settled
+            lost |= ~solved.measured.settled & ~nothing
         for number in np.flatnonzero(lost).tolist():
             own = known.part(number, number + 1)
-            self._as_whole_circuit(factor, own, ridge, solved, number)
+            self._as_whole_circuit(factor, own, float(ridges[number]), solved, number)
         return solved
 
     def _run(self, group: Networks, todo: NDArray[np.intp]) -> Solved:
@@ -140,12 +157,21 @@ class ReducedSolver:
         measured = _placed(Measurement.blank(count, n), Measurement.blank(0, n), nothing)
         currents = np.full(count, np.nan)
         volts = np.full(count, np.nan)
-        repeats = 0
+        repeats, origin = 0, None
         fixed = self.analysis.range != "reference"
         volts[todo] = group.first_volts(self.analysis)[todo]
         while todo.size:
-            made, current = self._once(group, todo, volts[todo])
-            measured, currents[todo] = _placed(measured, made, todo), current
+            prepared = self._prepare(group, todo)
+            most = 0 if fixed else MAX_REPEATS - repeats
+            forecast, halved = _forecast(prepared, group, todo, volts, most)
+            repeats += halved
+            made, currents[todo] = self._once(prepared, group, todo, volts[todo], forecast)
+            measured = _placed(measured, made, todo)
+            if fixed:
+                largest = np.abs(made.outputs).max(axis=1)
+                asked = np.asarray(made.answer.any(axis=1))
+                warn_of_small_outputs(prepared.batch, largest, asked, float(self.analysis.range))
+            origin = prepared.origin(group.drive(todo, volts[todo]), forecast)[-1]
             near = made.near_limit if repeats < SWINGING_REPEATS else made.rests_near_limit
             if fixed or repeats == MAX_REPEATS:
                 break
@@ -153,35 +179,43 @@ class ReducedSolver:
             volts[todo] *= 0.5
         values = np.zeros((count, group.factor.programmed.width))
         values[:, group.factor.programmed.columns] = group.rows_of(measured, volts)
-        return Solved(values, measured.figures(), volts, group.swing * volts, currents)
+        return Solved(values, measured, volts, group.swing * volts, currents, origin)
+
+    def _prepare(self, group: Networks, rows: NDArray[np.intp]) -> Any:
+        """Return some regressions ready to run."""
+        if self._in_time:
+            return self._backend.prepare(group.batch(rows))
+        return SingleRests(group.batch(rows), group.reduced.answers[rows] > 0)
 
     def _once(
-        self, group: Networks, rows: NDArray[np.intp], volts: Doubles
+        self,
+        prepared: Any,
+        group: Networks,
+        rows: NDArray[np.intp],
+        volts: Doubles,
+        forecast: Forecast | None,
     ) -> tuple[Measurement, Doubles]:
         """Run some regressions in given ranges; return what was measured, and output currents."""
-        batch, drive = group.batch(rows), group.drive(rows, volts)
-        if self._in_time:
-            prepared: Any = self._backend.prepare(batch)
-        else:
-            prepared = SingleRests(batch, group.reduced.answers[rows] > 0)
-        (response,) = prepared.run(drive)
+        batch, drive = prepared.batch, group.drive(rows, volts)
+        (response,) = prepared.run(drive, forecast=forecast, waveforms=False)
         measured = measure(batch, response, drive, self.analysis)
         exact = response.exact
         final = response.voltages[response.starts[1:] - 1] if exact is None else exact.final
         out = batch.outputs
         delivered = batch.delivered(final, drive.into[:, 0])[:, out]
         answers = np.ldexp(group.reduced.answers[rows], -group.factor.exponent)
-        made = measured.read_out(batch.circuit, volts[:, None], answers)  # type: ignore[arg-type]
+        made = measured.read_out(batch.circuit, volts[:, None], answers)
         return made, np.asarray(delivered.max(axis=1))
 
     def _as_whole_circuit(
         self, factor: FactorRecords, known: Known, ridge: float, solved: Solved, number: int
     ) -> None:
         """Solve one regression as others are solved one by one, and put it in its place."""
-        lines = known.indices.astype(np.intp)
-        right = RightHandSides(np.zeros(1, int), known.values[None], lines, ridge * len(lines))
-        share = Share(0, factor.part(lines), (right,), ())
-        (made,) = AnalogSolver(self.analysis).solve([share], lambda _: None)
+        places = known.indices.astype(np.intp)
+        programmed = factor.as_programmed(places)
+        right = RightHandSides(np.zeros(1, int), known.values[None], programmed.lines, ridge)
+        share = Share(0, programmed, (right,), ())
+        (made,) = solve_whole([share], self.analysis, lambda _: None)
         solved.values[number] = made.values[0]
         solved.current[number] = np.nan
         if not len(made.measured):  # nothing on these lines: nothing ran, and it is zero
@@ -191,6 +225,39 @@ class ReducedSolver:
             solved.cell_voltage[number] = row["cell_voltage"]
         for name, figures in solved.measured.to_arrays().items():
             figures[number] = made.measured.to_arrays()[name][0]
+
+
+def _without_entries(
+    factor: FactorRecords, known: Known, reduced: SelectedRows
+) -> NDArray[np.bool_]:
+    """Tell on whose lines no entry stands, shape (C,): nothing runs, and they are zero."""
+    nothing = np.zeros(len(reduced.left), bool)
+    for number in np.flatnonzero(~reduced.answers.any(axis=1) & ~reduced.left).tolist():
+        nothing[number] = not factor.entries(known.part(number, number + 1).indices).any()
+    return nothing
+
+
+def _forecast(
+    prepared: Any, group: Networks, rows: NDArray[np.intp], volts: Doubles, most: int
+) -> tuple[Forecast | None, int]:
+    """Halve ranges that are foretold to be too large, before anything runs in them.
+
+    Returns
+    -------
+    forecast : Forecast, optional
+        In the ranges that are left.
+    halved : int
+        How often.
+    """
+    for halved in range(most + 1):
+        forecast = join_forecasts(list(prepared.forecast(group.drive(rows, volts[rows]))))
+        if forecast is None or halved == most:
+            break
+        near = foretold_near_limits(prepared.batch, forecast)
+        if not near.any():
+            break
+        volts[rows[near]] *= 0.5
+    return forecast, halved
 
 
 def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Measurement:

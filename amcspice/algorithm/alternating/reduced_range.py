@@ -51,7 +51,7 @@ def calibrated(
         start = Prediction(0.0, 1 / float(first), 0)
         programmed = replace(factor.programmed, prediction=start)
         ready = replace(factor, programmed=programmed)
-        parts.append(ReducedSolver(analysis).solve(ready, each, ridge))
+        parts.append(ReducedSolver(analysis).solve(ready, each, ridge * each.counts))
         if size:
             swing = _swing_at(factor, each, parts[-1].values[0])
             needed.append(1 / float(range_of(factor, analysis, swing)) / size)
@@ -71,7 +71,7 @@ def calibrated(
 
 def _swing_at(factor: FactorRecords, known: Known, row: Doubles) -> Doubles:
     """Return the largest voltage across a cell for a solution that was read, at 1 V per unit."""
-    circuit = factor.part(known.indices.astype(np.intp)).circuit
+    circuit = factor.as_programmed(known.indices.astype(np.intp)).circuit
     solution = row[None, factor.programmed.columns]
     if circuit is None:  # nothing on these lines
         return np.zeros(())

@@ -1,33 +1,27 @@
-"""The regressions of a half-step, and what solves them: simulated circuits, or algebra."""
+"""The regressions of a half-step, and what solves them: algebra here, circuits elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.algorithm.alternating.data import RightHandSides
-from amcspice.algorithm.alternating.selection import (
-    FACTOR,
-    DigitalFactor,
-    ProgrammedFactor,
-    Selected,
-    read_out,
-)
+from amcspice.algorithm.alternating.selection import DigitalFactor
 from amcspice.circuit.base import Array
-from amcspice.engine import BACKENDS, Analysis, get_backend
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report
-from amcspice.simulation import Run, simulate_many
 from amcspice.simulation.sample import Index
 from amcspice.simulation.verify import Verifier
-from amcspice.system.ledger import CALIBRATION, Ledger
-from amcspice.system.prediction import by_size, first_range, middle_of
+from amcspice.system.ledger import Ledger
 
-__all__ = ["AnalogSolver", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
+__all__ = ["STREAMS", "DigitalSolver", "HalfStep", "Share", "Solution", "Solver"]
+
+STREAMS = 48
+"""Streams of right-hand sides in a block, where nothing else is asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +43,8 @@ class HalfStep:
         What the regressions have in common where some are drawn, see `Verifier`.
     calibration : tuple of RightHandSides
         The first of them, where ranges are predicted without the answers.
+    separate : bool
+        Whether every regression runs by itself, from rest: none depends on the one before.
     """
 
     factor: Array
@@ -59,6 +55,7 @@ class HalfStep:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     index: Index = ()
     calibration: tuple[RightHandSides, ...] = ()
+    separate: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +110,7 @@ class Share:
     ----------
     half_step : int
         Which one.
-    factor : ProgrammedFactor or DigitalFactor
+    factor : ProgrammedFactor, FactorRecords or DigitalFactor
         With the word lines that are needed.
     right_hand_sides : tuple of RightHandSides
     index : tuple of int
@@ -137,6 +134,11 @@ class Solver(Protocol):
     @property
     def short(self) -> bool:
         """Whether blocks take less than a process takes to start."""
+        ...
+
+    @property
+    def streams(self) -> int:
+        """Streams of right-hand sides in a block."""
         ...
 
     def factor(self, half_step: HalfStep) -> Any:
@@ -172,181 +174,11 @@ class Solver(Protocol):
 
 
 @dataclass(frozen=True)
-class AnalogSolver:
-    """Regressions on simulated circuits, those of a block together.
-
-    Parameters
-    ----------
-    analysis : Analysis
-    """
-
-    analysis: Analysis = field(default_factory=Analysis)
-
-    @property
-    def short(self) -> bool:
-        """See `Solver`."""
-        return not get_backend(self.analysis).uses_ngspice
-
-    def factor(self, half_step: HalfStep) -> ProgrammedFactor:
-        """See `Solver`."""
-        made = ProgrammedFactor.of(
-            half_step.factor, half_step.cycle, half_step.circuit, half_step.parameters
-        )
-        return self._calibrated(made, half_step.calibration) if half_step.calibration else made
-
-    def _calibrated(
-        self, factor: ProgrammedFactor, rights: Sequence[RightHandSides]
-    ) -> ProgrammedFactor:
-        """Predict ranges from the first regressions, which are run for that."""
-        chosen = [one for one in map(factor.select, rights) if one is not None]
-        if not chosen:
-            return factor
-        read = self.analysis.read_voltage
-        runs = simulate_many(
-            [selected.circuit for selected in chosen],
-            [selected.values.T for selected in chosen],
-            self.analysis,
-            volts=[first_range(each.circuit, each.values, read) for each in chosen],
-        )
-        needed: list[float] = []
-        ledger, ran = Ledger(), []
-        for selected, run in zip(chosen, runs, strict=True):
-            ran.append(_Ran(selected, run, run.measurement.figures()))
-            needed += by_size(selected.circuit, selected.values, run.measurement.solution, read)
-        _account(ledger, factor, ran, calibrates=True)
-        first = chosen[0]
-        least = 0.0
-        if getattr(first.circuit, "lasso", 0.0):  # its currents flow always
-            least = 1 / first_range(first.circuit, 0 * first.values[:1], read)
-        return replace(factor, prediction=middle_of(needed, least), calibrated=ledger)
-
-    def write(
-        self,
-        ledger: Ledger,
-        factor: ProgrammedFactor,
-        half_step: HalfStep,
-        solutions: Sequence[Solution],
-    ) -> None:
-        """See `Solver`; beside the arrays columns are scaled, and solutions scaled back."""
-        ran = [held for made in solutions for held, _ in made.ledger.sums("operation")]
-        if factor.activity is not None and any(held.label == FACTOR for held in ran):
-            ledger.write(ledger.activity(factor.activity))
-            assert factor.circuit is not None
-            for work, flops in factor.circuit.digital_work.items():
-                ledger.compute(f"{work} of {FACTOR}", flops, prepares=True)
-        if factor.calibrated is not None:
-            ledger.merge(factor.calibrated)
-        ledger.compute("scaling", 2.0 * half_step.factor.size + half_step.count * factor.width)
-
-    def solve(
-        self,
-        shares: Sequence[Share],
-        report: Report,
-        jobs: int | Pool = 1,
-        verifier: Verifier | None = None,
-    ) -> list[Solution]:
-        """See `Solver`."""
-        selections = [
-            [share.factor.select(right) for right in share.right_hand_sides] for share in shares
-        ]
-        circuits = [one for selection in selections for one in selection if one is not None]
-        runs = iter(
-            simulate_many(
-                [selected.circuit for selected in circuits],
-                [selected.values.T for selected in circuits],
-                self.analysis,
-                report,
-                jobs,
-                [selected.volts for selected in circuits],
-            )
-        )
-        solutions = []
-        for share, selection in zip(shares, selections, strict=True):
-            values: list[Array] = []
-            measured: list[Measurement] = []
-            origin: dict[str, Any] = {}
-            ran: list[_Ran] = []
-            for right, selected in zip(share.right_hand_sides, selection, strict=True):
-                rows = np.zeros((len(right.numbers), share.factor.width))
-                values.append(rows)
-                if selected is None:
-                    report(len(rows))
-                    continue
-                run = next(runs)
-                measured.append(run.measurement.figures())
-                ran.append(_Ran(selected, run, measured[-1]))
-                origin = run.provenance
-                rows[:, selected.columns] = read_out(selected.circuit, run)
-                if verifier is not None:
-                    verifier.offer(
-                        selected.circuit, selected.values, run, share.index, right.numbers
-                    )
-            ledger = Ledger()
-            _account(ledger, share.factor, ran)
-            solutions.append(
-                Solution(
-                    share.numbers,
-                    np.concatenate(values),
-                    Measurement.join(measured),
-                    origin,
-                    ledger,
-                )
-            )
-        return solutions
-
-
-class _Ran(NamedTuple):
-    """A selection with its run, and the figures of that."""
-
-    selected: Selected
-    run: Run
-    figures: Measurement
-
-
-def _account(
-    ledger: Ledger,
-    factor: ProgrammedFactor,
-    ran: Sequence[_Ran],
-    *,
-    calibrates: bool = False,
-) -> None:
-    """Enter runs: their operations, and the writing where the arrays were written for one."""
-    if factor.activity is None:  # there was nothing to program, and nothing ran
-        return
-    for reprogrammed in (False, True):
-        some = [each for each in ran if each.selected.reprogrammed == reprogrammed]
-        if not some:
-            continue
-        first = some[0].run
-        label = f"{FACTOR}, lines of its own" if reprogrammed else FACTOR
-        kind = (CALIBRATION if calibrates else "") + factor.activity.kind
-        activity = ledger.activity(
-            replace(factor.activity, label=label, kind=kind, range=first.range.choice)
-        )
-        if reprogrammed:
-            ledger.write(activity, len(some))
-        ledger.operate(
-            activity,
-            Measurement.join([each.figures for each in some]),
-            [each.run.volts_per_unit for each in some],
-            sent=sum(_driven(each.selected) * len(each.run) for each in some),
-            cell_voltage=max(each.run.range.cell_voltage for each in some),
-            in_time=BACKENDS[first.fidelity].in_time,
-        )
-
-
-def _driven(selected: Selected) -> int:
-    """Return how many inputs convert for a right-hand side."""
-    if selected.reprogrammed:
-        return int(selected.circuit.rows.sum())  # type: ignore[attr-defined]
-    return int(selected.values.shape[1])
-
-
-@dataclass(frozen=True)
 class DigitalSolver:
     """The digital twin: exact non-negative least squares."""
 
     short = True
+    streams = STREAMS
 
     def factor(self, half_step: HalfStep) -> DigitalFactor:
         """See `Solver`."""

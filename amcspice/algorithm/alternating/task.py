@@ -114,6 +114,7 @@ class FactorisationTask:
             parameters={**self.parameters, **self.data.array_parameters},
             index=(self.number, cycle),
             calibration=self._calibration(transpose=transpose) if self.predicted else (),
+            separate=self.data.separate,
         )
 
     def _calibration(self, *, transpose: bool) -> tuple[RightHandSides, ...]:

@@ -182,13 +182,17 @@ class Integrator:
         parts, count = self.equations, local.shape[1]
         voltages = np.repeat(local.reshape(-1, local.shape[-1]), np.diff(samples.starts), axis=0)
         edges, holds = samples.starts[::count], bool(parts.arrays.hold.any())
+        sources, held, states = (
+            each.reshape(len(edges) - 1, *each.shape[-2:])
+            for each in (parts.from_sources, parts.from_held, parts.from_states)
+        )
         for circuit, (first, last) in enumerate(pairwise(edges)):
-            own, by = voltages[first:last], parts.of_circuit(circuit)
-            own += samples.sources[first:last] @ by.from_sources.T
+            own = voltages[first:last]
+            own += samples.sources[first:last] @ sources[circuit].T
             if holds:
-                own -= samples.held[first:last] @ by.from_held.T
+                own -= samples.held[first:last] @ held[circuit].T
             if samples.states.shape[1]:
-                own += samples.states[first:last] @ by.from_states.T
+                own += samples.states[first:last] @ states[circuit].T
         return voltages
 
     def _stream(self, drive: Drive, lead: int, expected: int, waveforms: bool) -> Stream:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.engine.backend import Backend, Forecast, Origin, refuse_time
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.dc.rest import Rest
+from amcspice.engine.dc.rest import ORIGIN, Rest
 from amcspice.engine.dc.solver import RestSolver
 from amcspice.engine.equations.piecewise import refuse_unknown_physics
 from amcspice.errors import UnstableError, UnsupportedError
@@ -90,4 +90,4 @@ class PreparedRest:
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`."""
-        return [Origin("dc", "active set")] * len(self.batch)
+        return [ORIGIN] * len(self.batch)

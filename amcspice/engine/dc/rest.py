@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
+from amcspice.engine.backend import Origin
 from amcspice.engine.dc.static import StaticPorts
 from amcspice.engine.supply import supply_currents
 
-__all__ = ["Injected", "Rest"]
+__all__ = ["ORIGIN", "Injected", "Rest"]
+
+ORIGIN = Origin("dc", "active set")
+"""What finds rests."""
 
 FEW = 8
 """Sources over right-hand sides from which on it is quicker to take these to the ports first."""

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import pydantic
 
 from amcspice.errors import InputError, did_you_mean
+from amcspice.settings.file_names import counted_from
 from amcspice.settings.files import read_experiment
 from amcspice.sweep.outcome import Scalar
 from amcspice.toml_lines import line_of
@@ -151,7 +152,7 @@ class Spec:
 
 
 def read_spec(path: str | Path) -> Spec:
-    """Read a specification.
+    """Read a specification; names of files in it count from its folder.
 
     Raises
     ------
@@ -207,8 +208,13 @@ def parse_spec(text: str, source: str = "sweep.toml") -> Spec:
 
 def _base(base: dict[str, Any], text: str, source: str) -> dict[str, Any]:
     """Return the base, with what an experiment file says behind what stands there itself."""
+    own = {
+        key: _in_place(text, source, ["base", key], key, value)
+        for key, value in base.items()
+        if key != CONFIG
+    }
     if CONFIG not in base:
-        return base
+        return own
     name = base[CONFIG]
     if not isinstance(name, str):
         raise _error(text, source, ["base", CONFIG], f"{name!r} is no name of a file")
@@ -217,7 +223,15 @@ def _base(base: dict[str, Any], text: str, source: str) -> dict[str, Any]:
     except InputError as error:
         raise _error(text, source, ["base", CONFIG], str(error)) from None
     said = {key: "none" if value is None else value for key, value in read.items()}
-    return {**said, **{key: value for key, value in base.items() if key != CONFIG}}
+    return {**said, **own}
+
+
+def _in_place(text: str, source: str, path: list[str | int], name: str, value: Any) -> Any:
+    """Return a value of which names of files count from the folder of the specification."""
+    try:
+        return counted_from(Path(source).parent, name, value)
+    except InputError as error:
+        raise _error(text, source, path, str(error)) from None
 
 
 def _refuse_twice(spec: Spec) -> None:
@@ -253,7 +267,7 @@ def _values(text: str, source: str, path: list[str | int], raw: Any) -> Values:
     for value in raw:
         if not isinstance(value, str | int | float | bool):
             raise _error(text, source, path, f"{value!r} is no word, number or truth value")
-    return tuple(raw)
+    return tuple(_in_place(text, source, path, str(path[-1]), value) for value in raw)
 
 
 def _first(error: pydantic.ValidationError, keys: tuple[str, ...]) -> tuple[list[Any], str]:

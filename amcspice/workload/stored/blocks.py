@@ -170,7 +170,9 @@ class AnalogBlock:
         report(block.last - block.first - len(some))  # nothing is known of them
         if not some.size:
             return _nothing(block, began)
-        solved = ReducedSolver(self.analysis).solve(self.records, known, block.ridge, report)
+        solved = ReducedSolver(self.analysis).solve(
+            self.records, known, block.ridge * known.counts, report
+        )
         errors = block.errors(known, solved.values)
         return BlockResult(some, solved.values, errors, *_spent(began), solved.figures())
 

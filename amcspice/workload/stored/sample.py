@@ -190,5 +190,5 @@ class SampleBlock:
         """
         began = time.process_time()
         known = self.ratings.some(self.order, self.numbers)
-        solved = ReducedSolver(self.analysis).solve(self.records, known, self.ridge)
+        solved = ReducedSolver(self.analysis).solve(self.records, known, self.ridge * known.counts)
         return solved, time.process_time() - began
