@@ -17,7 +17,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.behavioural.followed import Limits, along
+from amcspice.engine.behavioural.followed import Limits
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.linear import LinearModel, Modes
@@ -177,15 +177,13 @@ class Integrator:
         """
         followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
         last = followed.samples.starts[1:] - 1
-        return followed.rest_times, self.voltages(followed.samples, drive)[last]
+        return followed.rest_times, self.voltages(followed.samples, followed.local)[last]
 
-    def voltages(self, samples: Samples, drive: Drive) -> Array:
-        """Return the port voltages of samples, shape (T, P) [V]."""
-        parts, count = self.equations, len(drive)
-        from_inputs = along(drive.into, parts.local, parts.bias)
-        from_inputs = from_inputs.reshape(-1, from_inputs.shape[-1])
-        voltages = np.repeat(from_inputs, np.diff(samples.starts), axis=0)
-        edges = samples.starts[::count]
+    def voltages(self, samples: Samples, local: Array) -> Array:
+        """Return the port voltages of samples, shape (T, P), with `Followed.local` [V]."""
+        parts, count = self.equations, local.shape[1]
+        voltages = np.repeat(local.reshape(-1, local.shape[-1]), np.diff(samples.starts), axis=0)
+        edges, holds = samples.starts[::count], bool(parts.arrays.hold.any())
         sources, held, states = (
             each.reshape(len(edges) - 1, *each.shape[-2:])
             for each in (parts.from_sources, parts.from_held, parts.from_states)
@@ -193,7 +191,8 @@ class Integrator:
         for circuit, (first, last) in enumerate(pairwise(edges)):
             own = voltages[first:last]
             own += samples.sources[first:last] @ sources[circuit].T
-            own -= samples.held[first:last] @ held[circuit].T
+            if holds:
+                own -= samples.held[first:last] @ held[circuit].T
             if samples.states.shape[1]:
                 own += samples.states[first:last] @ states[circuit].T
         return voltages
@@ -202,11 +201,12 @@ class Integrator:
         followed = self._way.follow(drive, expected, waveforms=waveforms)
         samples, last = followed.samples, followed.final
         begin, exact = int(samples.starts[lead]), None
-        voltages, supply = self._read(samples, drive, steps=last is None)
+        local = followed.local
+        voltages, supply = self._read(samples, drive, local, steps=last is None)
         if last is not None and followed.settling_time is not None and followed.energy is not None:
             final, current = voltages, supply
             if waveforms:
-                final, current = self._read(last, drive, steps=False)
+                final, current = self._read(last, drive, local, steps=False)
             sampled = followed.sampled
             exact = Exact(
                 final[lead:],
@@ -229,9 +229,11 @@ class Integrator:
             rate_error=0.0 if exact is not None else STEPS_ERROR,
         )
 
-    def _read(self, samples: Samples, drive: Drive, *, steps: bool) -> tuple[Array, Array]:
+    def _read(
+        self, samples: Samples, drive: Drive, local: Array, *, steps: bool
+    ) -> tuple[Array, Array]:
         """Return the port voltages and the supply currents of samples."""
-        voltages = self.voltages(samples, drive)
+        voltages = self.voltages(samples, local)
         circuit, out = self.batch.circuit, self.equations.out
         delivered = (samples.sources - voltages[:, out]) / circuit.opamp.output_resistance
         charged = np.flatnonzero(self._capacitance > 0)

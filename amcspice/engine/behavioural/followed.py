@@ -43,6 +43,8 @@ class Followed:
     ----------
     samples : Samples
         One of each right-hand side, the last, where no others were wanted.
+    local : ndarray, shape (C, K, P)
+        What the sources alone give at the ports [V].
     rest_times : ndarray, shape (N,)
         When each is at rest, inf where it never is or nobody asked [s].
     final : Samples, optional
@@ -54,6 +56,7 @@ class Followed:
     """
 
     samples: Samples
+    local: Array
     rest_times: Array
     final: Samples | None = None
     settling_time: Array | None = None
@@ -73,8 +76,12 @@ def injected(equations: PiecewiseLinear, drive: Drive) -> tuple[Array, Array, Ar
 
     Input differences [V], held nodes [V], and rates of the port voltages that are states [V/s].
     """
+    difference = along(drive.into, equations.difference, equations.difference_0)
+    held = np.zeros_like(difference)
+    if equations.arrays.hold.any():
+        held = along(drive.into, equations.held, equations.held_0)
     return (
-        along(drive.into, equations.difference, equations.difference_0),
-        along(drive.into, equations.held, equations.held_0),
+        difference,
+        held,
         along(drive.into, equations.charge, equations.charge_0),
     )

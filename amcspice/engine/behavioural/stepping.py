@@ -15,7 +15,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural import followed
-from amcspice.engine.behavioural.followed import Followed, Limits, injected
+from amcspice.engine.behavioural.followed import Followed, Limits, along, injected
 from amcspice.engine.equations.arrays import Control, Samples
 from amcspice.engine.equations.linear import Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear
@@ -156,7 +156,8 @@ class Stepper:
         )
         # Those at rest have samples after it.
         last = samples.starts[1:] - 1 - compiled.stepping.TAIL * samples.at_rest
-        return Followed(samples, np.where(samples.at_rest, samples.time[last], np.inf))
+        local = along(drive.into, parts.local, parts.bias)
+        return Followed(samples, local, np.where(samples.at_rest, samples.time[last], np.inf))
 
 
 def _output_states(circuit: Circuit, equations: PiecewiseLinear) -> NDArray[np.intp]:

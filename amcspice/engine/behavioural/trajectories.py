@@ -151,7 +151,7 @@ class Trajectories:
         at_time = None
         if self._sample_time is not None:
             at_time = self._voltages(sampled, local)
-        return Followed(samples, rests, last, settling, energy, at_time)
+        return Followed(samples, local, rests, last, settling, energy, at_time)
 
     def _samples(
         self, time: Array, sources: Array, starts: NDArray[np.intp], at_rest: NDArray[np.bool_]

@@ -33,7 +33,8 @@ struct Track {
 // Reads tracks; what it takes from the arena is given back.
 class Reader {
  public:
-  Reader(const Network &network, Arena &arena) : network_(network), arena_(arena) {}
+  Reader(const Network &network, Arena &arena)
+      : network_(network), arena_(arena), failing_(network.kp / LANES) {}
 
   // The time from which all outputs stay within `band` of the largest around where they end [s].
   double settling_time(const Track &track, const Inputs &inputs, double band) const;
@@ -68,6 +69,7 @@ class Reader {
   const Network &network_;
   Arena &arena_;
   mutable Interrupts interrupts_;
+  mutable std::vector<unsigned> failing_;  // of currents, by block: those whose sign is in doubt
 };
 
 }  // namespace amc

@@ -80,8 +80,12 @@ Region &Follower::enter(const Inputs &inputs) {
 }
 
 Region &Follower::pass(const Region &region, const Inputs &inputs, int row) {
-  const double *rows = answer(region, inputs);
-  leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
+  Place &place = places_[row % net_.kp];
+  const Kind kind = region.kinds[row / net_.kp];
+  // Within its range an amplifier does next what neither row nor input decides.
+  const bool known = place.clamp == Place::INSIDE && (kind == Kind::HOLD || kind == Kind::OUTPUT);
+  if (!known) answer(region, inputs);
+  leave(net_, region, row, rows_[row], response_[row % net_.kp], place);
   pieces_ = 0;
   return enter(inputs);
 }
@@ -134,7 +138,8 @@ const Track &Follower::follow(const Inputs &inputs) {
   const bool out_of_time = !track_.at_rest && !track_.records.empty();
   if (out_of_time && !track_.records.back().modes) still(*region, inputs);
   double *end = arena_.take(net_.width);
-  answer(*region, inputs);
+  // Whoever comes to rest has answered there.
+  if (!track_.at_rest || region->any_pressed) answer(*region, inputs);
   std::copy_n(sources_.data(), net_.width, end);
   track_.final = end;
   track_.largest_current = largest_magnitude(response_.data() + net_.flow, net_.kp);
@@ -233,6 +238,7 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   time_ += moved;
   if (!exit) return nullptr;
   pieces_ = 0;
+  if (!net_.slews) return &pass(region, inputs, exit->row);
   // The slew limit may begin to count instead: that is no other region.
   const double over = answer(region, inputs)[exit->row];
   const bool left = over < region.low[exit->row] || over > region.high[exit->row];
