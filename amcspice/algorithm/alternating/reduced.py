@@ -213,7 +213,7 @@ class ReducedSolver:
         exact = response.exact
         final = response.voltages[response.starts[1:] - 1] if exact is None else exact.final
         out = batch.outputs
-        delivered = (batch.into_network(final) - drive.into[:, 0])[:, out]
+        delivered = batch.delivered(final, drive.into[:, 0])[:, out]
         answers = np.ldexp(group.reduced.answers[rows], -group.factor.exponent)
         made = measured.read_out(batch.circuit, volts[:, None], answers)
         return made, np.asarray(delivered.max(axis=1))
