@@ -225,3 +225,13 @@ def test_how_far_a_batch_is_counts_its_circuits():
     assert told == sorted(told)
     twice = np.unique(np.round(told, 9))
     assert {0.166666667, 0.333333333, 0.5, 0.666666667, 0.833333333, 1.0} <= set(twice)
+
+
+@pytest.mark.parametrize("fidelity", ["behavioural", NGSPICE])
+def test_a_range_that_was_given_is_kept_by_every_circuit_of_a_batch(fidelity):
+    circuits, vectors = selections(3)
+    analysis = amc.Analysis(fidelity=fidelity, range=30.0)
+    for run in simulate_many(circuits, vectors, analysis):
+        assert run.near_limit
+        assert run.range.volts_per_unit == 30.0
+        assert run.range_halvings == 0
