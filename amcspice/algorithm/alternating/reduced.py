@@ -151,11 +151,10 @@ class ReducedSolver:
         solved.values[nothing] = 0.0
         if not self._in_time:
             whole |= ~solved.measured.settled & ~nothing
-        for number in np.flatnonzero(whole).tolist():
-            own = known.part(number, number + 1)
-            made = self._as_whole_circuit(factor, own, float(ridges[number]), solved, number)
+        if whole.any():
+            made = self._as_whole_circuits(factor, known, ridges, solved, np.flatnonzero(whole))
             if solved.origin is None:
-                solved = replace(solved, provenance=made.provenance)
+                solved = replace(solved, provenance=made[-1].provenance)
         return solved
 
     def _run(self, group: Networks, todo: NDArray[np.intp]) -> Solved:
@@ -218,25 +217,33 @@ class ReducedSolver:
         made = measured.read_out(batch.circuit, volts[:, None], answers)
         return made, np.asarray(delivered.max(axis=1))
 
-    def _as_whole_circuit(
-        self, factor: FactorRecords, known: Known, ridge: float, solved: Solved, number: int
-    ) -> Solution:
-        """Solve one regression as others are solved one by one, and put it in its place."""
-        places = known.indices.astype(np.intp)
-        programmed = factor.as_programmed(places)
-        right = RightHandSides(np.zeros(1, int), known.values[None], programmed.lines, ridge)
-        share = Share(0, programmed, (right,), ())
-        (made,) = solve_whole([share], self.analysis, lambda _: None)
-        solved.values[number] = made.values[0]
-        solved.current[number] = np.nan
-        if not len(made.measured):  # nothing on these lines: nothing ran, and it is zero
-            return made
-        for _, row in made.ledger.sums("operation"):
-            solved.volts[number] = row["lowest_range"]
-            solved.cell_voltage[number] = row["cell_voltage"]
-        for name, figures in solved.measured.to_arrays().items():
-            figures[number] = made.measured.to_arrays()[name][0]
-        return made
+    def _as_whole_circuits(
+        self,
+        factor: FactorRecords,
+        known: Known,
+        ridges: Doubles,
+        solved: Solved,
+        numbers: NDArray[np.intp],
+    ) -> list[Solution]:
+        """Solve some regressions as circuits of their own, and put them in their places."""
+        shares = []
+        for number in numbers.tolist():
+            own, ridge = known.part(number, number + 1), float(ridges[number])
+            programmed = factor.as_programmed(own.indices.astype(np.intp))
+            right = RightHandSides(np.zeros(1, int), own.values[None], programmed.lines, ridge)
+            shares.append(Share(0, programmed, (right,), ()))
+        solutions = solve_whole(shares, self.analysis, lambda _: None)
+        for number, made in zip(numbers.tolist(), solutions, strict=True):
+            solved.values[number] = made.values[0]
+            solved.current[number] = np.nan
+            if not len(made.measured):  # nothing on these lines: nothing ran, and it is zero
+                continue
+            for _, row in made.ledger.sums("operation"):
+                solved.volts[number] = row["lowest_range"]
+                solved.cell_voltage[number] = row["cell_voltage"]
+            for name, figures in solved.measured.to_arrays().items():
+                figures[number] = made.measured.to_arrays()[name][0]
+        return solutions
 
 
 def _without_entries(
