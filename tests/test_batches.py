@@ -5,10 +5,11 @@ import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.engine import Behavioural
+from amcspice.engine import BACKENDS
 from amcspice.errors import UnstableError
 from amcspice.simulation import simulate_many
 
+NGSPICE = pytest.param("reduced", marks=pytest.mark.ngspice)
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
 
 
@@ -23,9 +24,7 @@ def selections(count, seed=4):
     return circuits, [b[one, k] for k, one in enumerate(rows)]
 
 
-@pytest.mark.parametrize(
-    "fidelity", ["behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
-)
+@pytest.mark.parametrize("fidelity", ["behavioural", NGSPICE])
 def test_each_is_what_it_is_alone(fidelity):
     circuits, vectors = selections(6)
     counted = []
@@ -63,7 +62,8 @@ def test_range_that_is_too_large_is_halved():
     np.testing.assert_allclose(run.x, alone.x)
 
 
-def test_in_a_batch_each_range_is_halved_as_often_as_alone():
+@pytest.mark.parametrize("fidelity", ["behavioural", "dc", NGSPICE])
+def test_in_a_batch_each_range_is_halved_as_often_as_alone(fidelity):
     draw = np.random.default_rng(5)
     circuits, vectors = [], []
     for seed, noise in enumerate([0.0, 0.3, 0.0, 0.5]):
@@ -71,15 +71,12 @@ def test_in_a_batch_each_range_is_halved_as_often_as_alone():
         device = amc.Memristor(write_noise=noise, seed=seed)
         circuits.append(amc.CompactGINV(A, device=device))
         vectors.append(b if seed != 2 else b + 0.1 * draw.standard_normal(8))
-    for fidelity in ("behavioural", "dc"):
-        analysis = amc.Analysis(fidelity=fidelity, read_voltage=4.5)
-        found = simulate_many(circuits, vectors, analysis)
-        alone = [
-            amc.simulate(*one, analysis=analysis) for one in zip(circuits, vectors, strict=True)
-        ]
-        assert [run.range for run in found] == [run.range for run in alone]
-        assert min(run.range_halvings for run in found) == 0
-        assert max(run.range_halvings for run in found) > 0
+    analysis = amc.Analysis(fidelity=fidelity, read_voltage=4.5)
+    found = simulate_many(circuits, vectors, analysis)
+    alone = [amc.simulate(*one, analysis=analysis) for one in zip(circuits, vectors, strict=True)]
+    assert [run.range for run in found] == [run.range for run in alone]
+    assert min(run.range_halvings for run in found) == 0
+    assert max(run.range_halvings for run in found) > 0
 
 
 def assert_equal_runs(found, alone):
@@ -107,8 +104,9 @@ VARIANTS = {
 }
 
 
+@pytest.mark.parametrize("fidelity", ["behavioural", NGSPICE])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_several_right_hand_sides_of_every_kind_of_circuit(name):
+def test_several_right_hand_sides_of_every_kind_of_circuit(name, fidelity):
     topology, options = VARIANTS[name]
     problems = [random_problem(seed, rows=9, columns=3, vectors=4) for seed in range(3)]
     circuits = [
@@ -116,7 +114,7 @@ def test_several_right_hand_sides_of_every_kind_of_circuit(name):
         for seed, (A, _) in enumerate(problems)
     ]
     # Volts that the slew rate limits.
-    analysis = amc.Analysis(fidelity="behavioural", read_voltage=1.25)
+    analysis = amc.Analysis(fidelity=fidelity, read_voltage=1.25)
     together = simulate_many(circuits, [b for _, b in problems], analysis)
     for circuit, (_, b), run in zip(circuits, problems, together, strict=True):
         alone = amc.simulate(circuit, b, analysis=analysis, keep_waveforms=False)
@@ -132,17 +130,19 @@ def test_circuits_with_line_capacitance_run_by_themselves():
         assert run.settled.all()
 
 
-def test_what_stands_beside_a_circuit_changes_nothing(monkeypatch):
+@pytest.mark.parametrize("fidelity", ["behavioural", NGSPICE])
+def test_what_stands_beside_a_circuit_changes_nothing(monkeypatch, fidelity):
     circuits, vectors = selections(9)
-    analysis = amc.Analysis(fidelity="behavioural")
+    analysis = amc.Analysis(fidelity=fidelity)
     found = {}
     for count in (1, 2, 9):
-        monkeypatch.setattr(Behavioural, "largest_batch", count)
+        monkeypatch.setattr(BACKENDS[fidelity], "largest_batch", count)
         found[count] = simulate_many(circuits, vectors, analysis)
     for count in (1, 2):
         for one, other in zip(found[count], found[9], strict=True):
             for name in FIELDS:
                 np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+            assert one.provenance["deck_sha256"] == other.provenance["deck_sha256"]
 
 
 def test_an_unstable_circuit_is_refused_and_one_that_is_allowed_runs_away():

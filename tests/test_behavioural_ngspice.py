@@ -157,7 +157,7 @@ def test_forecast_windows_change_no_answer(circuit_type, measured):
     prepared = get_backend(analysis).prepare(batch)
     drive = drive_of(batch, [b.T], np.ones(1))
     forecast = join_forecasts(list(prepared.forecast(drive)))
-    (windows,), window = forecast.windows, prepared.streamer.transient.window
+    (windows,), window = forecast.windows, prepared.streamers[0].transient.window
     assert (windows >= SHORTEST_WINDOW * window).all()
     assert (windows <= window).all()
     if circuit_type is amc.CompactGINV:  # in the classic one every mode decays alike

@@ -17,6 +17,7 @@ from amcspice.reduction import reduce_to_ports
 HOLD, FLOOR = amc.NonNegative(hold=True), amc.NonNegative(hold=False)
 MISMATCH = {"offset": 1e-3, "offset_sigma": 1e-3, "gain_sigma": 0.3, "mismatch_seed": 5}
 WIRES = {"wire": amc.Wire(row=1.0, column=2.5, driver=3.0, termination=4.0)}
+SLEWS = {"slew_rate": 5e6}
 CASES = {
     "inv": ("inv", {}, {}),
     "unconstrained": ("ginv-compact", {}, {}),
@@ -28,6 +29,10 @@ CASES = {
         {"bias_current": 1e-7, "input_resistance": 1e6, "input_capacitance": 1e-13},
     ),
     "hold, second pole": ("ginv-compact", {"constraint": HOLD}, {"second_pole": 3e9}),
+    "hold, slew": ("ginv-compact", {"constraint": HOLD}, SLEWS),
+    "hold, slew, wires": ("ginv-compact", {"constraint": HOLD, **WIRES}, SLEWS | MISMATCH),
+    "inv, slew": ("inv", {}, SLEWS),
+    "floor, slew": ("ginv-compact", {"constraint": FLOOR}, SLEWS | {"second_pole": 3e9}),
     "hold, weak": ("ginv-compact", {"constraint": amc.NonNegative(hold_conductance=1e-3)}, {}),
     "floor": ("ginv-compact", {"constraint": FLOOR}, {}),
     "floor above ground": (
@@ -77,6 +82,15 @@ def test_cores_agree_with_whole_decks(name, monkeypatch, measured):
     np.testing.assert_allclose(core.energy, whole.energy, rtol=5e-3)
     for part, watts in whole.power.items():
         assert np.abs(core.power[part] - watts).max() < 1e-5 * whole.power["total"].max()
+
+
+@pytest.mark.ngspice
+@pytest.mark.parametrize("name", [name for name in CASES if "slew" in name])
+def test_those_that_slew_do(name):
+    circuit, b = make(name)
+    swift = amc.simulate(circuit, b, read_voltage=1e-3)
+    slow = amc.simulate(circuit, b, read_voltage=0.5)
+    assert (slow.settling_time > 1.5 * swift.settling_time).any()
 
 
 @pytest.mark.ngspice
@@ -173,13 +187,12 @@ def test_an_output_that_is_an_input_stays_a_node():
 @pytest.mark.parametrize(
     "circuit",
     [
-        amc.CompactGINV([[1.0], [0.5]], opamp=amc.OpAmp(slew_rate=1e9)),
         amc.CompactGINV([[1.0], [0.5]], opamp=amc.OpAmp(output_current_limit=1e-2)),
         amc.LCA([[1.0, -0.5]], lasso=0.1, threshold_voltage=0.125),
         amc.CIRCUITS["eigen"]([[1.0, 0.5], [0.5, 1.0]]),
         amc.CompactGINV([[1.0], [0.5]], device=amc.Memristor(sinh_voltage=0.5)),
     ],
-    ids=["slew rate", "current limit", "clamps", "ends at a rail", "cells with a curve"],
+    ids=["current limit", "clamps", "ends at a rail", "cells with a curve"],
 )
 def test_what_bends_otherwise_is_in_whole_decks(circuit):
     assert decks_of(circuit).core is None

@@ -275,7 +275,7 @@ def test_predicted_ranges_are_those_of_whole_circuits():
         ({"hold": False}, "dc", "without hold devices"),
         ({"circuit": "ginv-classic"}, "dc", "use ginv-compact"),
         ({"adc": amc.ADC(bits=8)}, "dc", "do not know converters"),
-        ({}, "reduced", "do not know reduced fidelity: use dc or behavioural"),
+        ({}, "flat", "do not know flat fidelity: use dc, behavioural or reduced"),
     ],
 )
 def test_what_is_not_known_is_refused(parameters, fidelity, message):

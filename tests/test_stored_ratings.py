@@ -102,7 +102,9 @@ def test_files_that_hold_something_else_are_refused(ratings, part, place, value,
         ratings.known("by_user", 0, 90)
 
 
-@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+@pytest.mark.parametrize(
+    "fidelity", ["dc", "behavioural", pytest.param("reduced", marks=pytest.mark.ngspice)]
+)
 @pytest.mark.parametrize("predicted", [False, True])
 def test_factors_are_those_of_the_factorisation_in_memory(ratings, fidelity, predicted):
     analysis = amc.Analysis(fidelity=fidelity)
@@ -355,7 +357,7 @@ def test_command_on_a_folder_resumes_and_refuses_what_does_not_fit(here):
         ("do not know wires", "--wire-resistance", "1"),
         ("--test and --names are not for a folder", "--test", "in/test"),
         ("rank = 50 must be from 1 to 40", "--rank", "50"),
-        ("dc or behavioural, not ideal", "--fidelity", "ideal"),
+        ("do not know ideal fidelity: use dc, behavioural or reduced", "--fidelity", "ideal"),
     ):
         refused(run(*fixed, "--out", "other", *more), message)
         assert not Path("other").exists()

@@ -84,8 +84,8 @@ class Response(Protocol):
         ...
 
     @property
-    def rate_error(self) -> float:
-        """Error of the rates at which outputs decay, as a fraction."""
+    def rate_error(self) -> float | Array:
+        """Error of the rates at which outputs decay, as a fraction, of all or of each, (N,)."""
         ...
 
     # ``cells``, a `CellRecord`, is known of decks that hold cells as sub-circuits only.
@@ -119,9 +119,9 @@ class Forecast:
 
     Parameters
     ----------
-    windows : tuple of ndarray, each shape (before + K,)
+    windows : tuple of ndarray, each shape (C, before + K)
         Time for each right-hand side of a chunk, with the one that leads in [s].
-    final, into : ndarray, shape (K, P)
+    final, into : ndarray, shape (C, K, P)
         Port voltages that they come to [V], and what the sources send into the ports [A].
     """
 

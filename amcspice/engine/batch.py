@@ -83,6 +83,12 @@ class Batch:
     def __len__(self) -> int:
         return len(self.circuits)
 
+    def model(self, number: int) -> PortModel:
+        """Return the reduced network of one of the circuits."""
+        if self.between is None or len(self) == 1:
+            return self.models[number]
+        return replace(self.models[number], conductance=self.conductance[number])
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the ports."""

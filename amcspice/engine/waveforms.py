@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -118,7 +118,7 @@ class Stream:
         Whether a segment ends at rest.
     exact : Exact, optional
         What is known better than samples tell.
-    rate_error : float
+    rate_error : float or ndarray, shape (N,)
         Error of the rates at which outputs decay, as a fraction.
     cells : CellRecord, optional
         What cells saw that stand in the deck as sub-circuits.
@@ -132,7 +132,7 @@ class Stream:
     starts: NDArray[np.intp]
     at_rest: NDArray[np.bool_]
     exact: Exact | None = None
-    rate_error: float = 0.01
+    rate_error: float | Array = 0.01
     cells: CellRecord | None = None
 
     def __len__(self) -> int:
@@ -144,6 +144,22 @@ class Stream:
 
     def __iter__(self) -> Iterator[Segment]:
         return (self[index] for index in range(len(self)))
+
+    @classmethod
+    def chain(cls, streams: Sequence[Stream]) -> Stream:
+        """Return streams of samples one after the other."""
+        if len(streams) == 1:
+            return streams[0]
+        samples = np.concatenate([np.diff(stream.starts) for stream in streams])
+        joined = cls.join(
+            [Segment(each.time, each.voltages, each.supply) for each in streams],
+            np.concatenate([stream.at_rest for stream in streams]),
+        )
+        return replace(
+            joined,
+            starts=np.cumsum([0, *samples]),
+            rate_error=np.concatenate([np.full(len(each), each.rate_error) for each in streams]),
+        )
 
     @classmethod
     def join(cls, segments: Sequence[Segment], at_rest: NDArray[np.bool_]) -> Stream:

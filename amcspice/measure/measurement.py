@@ -177,14 +177,18 @@ class Measurement:
         return replace(blank, power={"total": arrays["power"]}, **figures)
 
     def read_out(
-        self, circuit: Circuit, volts_per_unit: float, answers: Array, volts: Array | None = None
+        self,
+        circuit: Circuit,
+        volts_per_unit: float | Array,
+        answers: Array,
+        volts: Array | None = None,
     ) -> Measurement:
         """Return it with solutions read out of the outputs: the only way from volts to answers.
 
         Parameters
         ----------
         circuit : Circuit
-        volts_per_unit : float
+        volts_per_unit : float or ndarray, shape (N, 1)
         answers : ndarray, shape (N, n)
             Ideal answers.
         volts : ndarray, shape (N, n), optional

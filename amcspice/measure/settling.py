@@ -49,7 +49,9 @@ class Settlings:
     final: NDArray[np.float64]
     band: NDArray[np.float64]
 
-    def error(self, others: Sequence[Settlings], rate_error: float) -> NDArray[np.float64]:
+    def error(
+        self, others: Sequence[Settlings], rate_error: float | NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return what the times are worth, as a fraction of them.
 
         Parameters
@@ -57,7 +59,7 @@ class Settlings:
         others : sequence of Settlings
             The same with bands that are a little narrower and wider: where a peak just leaves the
             band or does not, these times are far apart.
-        rate_error : float
+        rate_error : float or ndarray, shape (K,)
             Error of the rates at which outputs decay; times are off by the same.
         """
         with np.errstate(divide="ignore", invalid="ignore"):

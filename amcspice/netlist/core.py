@@ -10,9 +10,10 @@ inject, a the voltages of output stages, c the ports that are kept and o the oth
     (Ycc - Yco Yoo^-1 Yoc) v_c = J_c - Yco Yoo^-1 (J_o + a / r).
 
 Nothing is approximated.  Kinks at which a circuit works by design are ideal switches that turn
-where their voltage changes sign: holds, rectifiers, floors.  Limits at which it does not are left
-out, and inner nodes are kept to see that none was met; where one was, or where an amplifier has
-other kinks, decks are written by `amcspice.netlist.elements`.
+where their voltage changes sign: holds, rectifiers, floors.  Input stages that slew are those of
+whole decks.  Limits at which a circuit does not work are left out, and inner nodes are kept to see
+that none was met; where one was, or where outputs have a limit of their current, decks are written
+by `amcspice.netlist.elements`.
 
 Nodes of amplifier k are ``i_k``, ``z_k`` and ``y_k`` as there, and ``a_k`` the voltage behind the
 output resistance where it is not one of these.
@@ -89,7 +90,7 @@ class Core:
 
     @classmethod
     def of(cls, schematic: Schematic, opamp: OpAmp, ports: PortNetwork) -> Core | None:
-        """Return the core of a circuit; None if its amplifiers have kinks that no switch makes.
+        """Return the core of a circuit; None if outputs have limits that no switch makes.
 
         Parameters
         ----------
@@ -100,8 +101,8 @@ class Core:
             The network, reduced to the ports of the schematic.
         """
         banks = schematic.amplifiers
-        curved = opamp.slew_rate is not None or opamp.output_current_limit is not None
-        if curved or any(bank.clamp is not None for bank in banks):
+        limited = opamp.output_current_limit is not None
+        if limited or any(bank.clamp is not None for bank in banks):
             return None
         pins = [pin for bank in banks for pin in (bank.plus, bank.minus)]
         is_seen = np.zeros(ports.nodes[-1] + 1, bool)

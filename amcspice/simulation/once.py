@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine import Analysis, Batch, Drive, Forecast, Prepared, Stream
 from amcspice.engine.headway import heard_by
-from amcspice.measure import Measurement, measure
+from amcspice.measure import Measurement, measure, near_limits
 from amcspice.pool import Report
 
-__all__ = ["Outcome", "drive_of", "join_forecasts", "run_once"]
+__all__ = ["Outcome", "drive_of", "foretold_near_limits", "join_forecasts", "run_once"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +140,19 @@ def run_once(
     return Outcome.join(parts)
 
 
+def foretold_near_limits(batch: Batch, forecast: Forecast) -> NDArray[np.bool_]:
+    """Tell which circuits are foretold to come near a limit with one of their inputs, (C,)."""
+    final = forecast.final.reshape(-1, forecast.final.shape[-1])
+    near = near_limits(batch, final, forecast.into.reshape(final.shape))
+    return np.asarray(near.reshape(len(batch), -1).any(axis=1))
+
+
 def join_forecasts(parts: Sequence[Forecast]) -> Forecast | None:
     """Return the forecasts of consecutive chunks as one; None if there are none."""
     if len(parts) <= 1:
         return parts[0] if parts else None
     return Forecast(
         tuple(window for part in parts for window in part.windows),
-        np.concatenate([part.final for part in parts]),
-        np.concatenate([part.into for part in parts]),
+        np.concatenate([part.final for part in parts], axis=1),
+        np.concatenate([part.into for part in parts], axis=1),
     )

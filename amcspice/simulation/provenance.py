@@ -14,9 +14,16 @@ import scipy
 
 from amcspice.circuit import Circuit
 from amcspice.device import OpAmp
-from amcspice.engine import Analysis, Installation, Origin, find_installation, get_backend
+from amcspice.engine import (
+    Analysis,
+    Installation,
+    Origin,
+    find_installation,
+    get_backend,
+    get_simulator,
+)
 
-__all__ = ["provenance", "versions", "versions_at"]
+__all__ = ["provenance", "simulator_at", "versions", "versions_at"]
 
 _version = functools.cache(metadata.version)
 
@@ -69,6 +76,12 @@ def versions_at(analysis: Analysis) -> dict[str, Any]:
     """Return the versions that operations depend on which an analysis simulates."""
     uses_ngspice = get_backend(analysis).uses_ngspice
     return versions(find_installation() if uses_ngspice else None)
+
+
+def simulator_at(analysis: Analysis) -> str:
+    """Return the name of what simulates by an analysis."""
+    backend = get_backend(analysis)
+    return get_simulator(analysis.simulator).name if backend.uses_ngspice else backend.name
 
 
 def _amplifier(opamp: OpAmp, origin: Origin) -> str | None:

@@ -23,7 +23,7 @@ from amcspice.engine import (
 )
 from amcspice.engine.remedies import near_noise_limit, refuse_unstable
 from amcspice.errors import AccuracyWarning, UnstableError
-from amcspice.measure import Measurement, near_limits
+from amcspice.measure import Measurement
 from amcspice.pool import Pool
 from amcspice.problem import problem_of
 from amcspice.simulation.assumptions import assumptions, of_damping
@@ -31,13 +31,13 @@ from amcspice.simulation.case import Case
 from amcspice.simulation.cell_states import cells_beyond
 from amcspice.simulation.conversion import convert
 from amcspice.simulation.feedback import nothing_grew, nothing_pushed
-from amcspice.simulation.once import Outcome, drive_of, join_forecasts
+from amcspice.simulation.once import Outcome, drive_of, foretold_near_limits, join_forecasts
 from amcspice.simulation.provenance import provenance
 from amcspice.simulation.result import Range, judge
 from amcspice.simulation.run import Run
 from amcspice.simulation.shared import run_shared
 
-__all__ = ["Ranging", "ideal_run"]
+__all__ = ["Ranging", "ideal_run", "warn_of_small_outputs"]
 
 MAX_REPEATS = 12
 SWINGING_REPEATS = 1
@@ -100,11 +100,10 @@ class Ranging:
             drive = drive_of(batch, sent, volts, prepared)
             smaller = np.array([c.smaller_range(v) for c, v in zip(cases, volts, strict=True)])
             may_shrink = ~fixed & (repeats < MAX_REPEATS) & (smaller <= LEAST_STEP * volts)
-            foretold = self._forecast(prepared, drive, stop=bool(may_shrink.any()))
-            if foretold is None:
-                volts, repeats = smaller, repeats + 1
+            forecast, large = self._forecast(prepared, drive, may_shrink)
+            if large.any():
+                volts, repeats = np.where(large, smaller, volts), repeats + large.astype(np.intp)
                 continue
-            forecast = join_forecasts(foretold)
             outcome = self._attempt(prepared, drive, forecast, give_up=bool(may_shrink.all()))
             # What swings between its limits may rest in a smaller range; if not in the next, never.
             measured = outcome.measurement
@@ -120,7 +119,12 @@ class Ranging:
                 break
             volts, repeats = smaller, repeats + 1
         if self.analysis.range != "reference":
-            self._warn_of_small_outputs(cases, outcome)
+            warn_of_small_outputs(
+                batch,
+                np.abs(outcome.measurement.outputs).reshape(len(cases), -1).max(axis=1),
+                np.array([case.answers.any() for case in cases]),
+                float(self.analysis.range),
+            )
         for case, scale in zip(cases, volts, strict=True):
             case.warn_of_floor(float(scale), fixed=self.analysis.range != "reference")
         origins = prepared.origin(drive, forecast)
@@ -159,35 +163,21 @@ class Ranging:
         remarks = of_damping(batch.circuit) if len(batch) == 1 else ()
         raise UnstableError("; ".join([str(refused), *remarks]))
 
-    def _warn_of_small_outputs(self, cases: Sequence[Case], outcome: Outcome) -> None:
-        """Say that a range that was given uses next to nothing of what outputs can show."""
-        count = len(outcome.measurement) // len(cases)
-        outputs = (
-            np.abs(outcome.measurement.outputs).reshape(len(cases), count, -1).max(axis=(1, 2))
-        )
-        highest = np.array([case.circuit.opamp.highest_output for case in cases])
-        asked = np.array([case.answers.any() for case in cases])
-        if (asked & (outputs < SMALLEST_USE * highest)).any():
-            warnings.warn(
-                f"range = {self.analysis.range:g} volts per unit leaves every output below "
-                f"{SMALLEST_USE:g} of its range, where offsets, settling bands and the smallest "
-                "entry that counts are not small any more: take a larger range",
-                AccuracyWarning,
-                stacklevel=2,
-            )
+    def _forecast(
+        self, prepared: Prepared, drive: Drive, may_shrink: NDArray[np.bool_]
+    ) -> tuple[Forecast | None, NDArray[np.bool_]]:
+        """Return the forecast, and which circuits one says that the range is too large for.
 
-    def _forecast(self, prepared: Prepared, drive: Drive, *, stop: bool) -> list[Forecast] | None:
-        """Return forecasts of all chunks; None as soon as one says that the range is too large.
-
-        It spares ngspice a run in a range that is too large; where the equations are not known
-        the run itself has to tell.
+        It spares ngspice a run in such a range, and nothing more is foretold in it; where the
+        equations are not known the run itself has to tell.
         """
         parts = []
         for part in prepared.forecast(drive):
-            if stop and near_limits(prepared.batch, part.final, part.into).any():
-                return None
             parts.append(part)
-        return parts
+            near = foretold_near_limits(prepared.batch, part) & may_shrink
+            if near.any():
+                return None, near
+        return join_forecasts(parts), np.zeros(len(prepared.batch), bool)
 
     def _attempt(
         self, prepared: Prepared, drive: Drive, forecast: Forecast | None, *, give_up: bool
@@ -258,6 +248,32 @@ class Ranging:
             case, measurement, self.backend, scale, origin, waveforms=waveforms,
             conversion=conversion, runs_away=away, notes=tuple(note for note in notes if note),
         )  # fmt: skip
+
+
+def warn_of_small_outputs(
+    batch: Batch, outputs: Array, asked: NDArray[np.bool_], given: float
+) -> None:
+    """Say that a range that was given uses next to nothing of what outputs can show.
+
+    Parameters
+    ----------
+    batch : Batch
+        Of C circuits.
+    outputs : ndarray, shape (C,)
+        Largest magnitude of an output of each [V].
+    asked : ndarray of bool, shape (C,)
+        Whether the answer is another than zero.
+    given : float
+        The range.
+    """
+    if (asked & (outputs < SMALLEST_USE * batch.circuit.opamp.highest_output)).any():
+        warnings.warn(
+            f"range = {given:g} volts per unit leaves every output below "
+            f"{SMALLEST_USE:g} of its range, where offsets, settling bands and the smallest "
+            "entry that counts are not small any more: take a larger range",
+            AccuracyWarning,
+            stacklevel=2,
+        )
 
 
 def _choice(case: Case, analysis: Analysis) -> str:

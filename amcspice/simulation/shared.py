@@ -91,5 +91,5 @@ def run_shared(
 def _take_windows(forecast: Forecast | None, chunks: slice) -> Forecast | None:
     if forecast is None:
         return None
-    none = forecast.final[:0]
+    none = forecast.final[:, :0]
     return Forecast(forecast.windows[chunks], none, none)

@@ -77,7 +77,7 @@ class Networks:
         amperes = -self.scale * volts
         into = (amperes[:, None] * self.reduced.into[rows])[:, None]
         local = (amperes**2 * self.reduced.square[rows])[:, None]
-        return Drive((np.empty((1, 0)),) * len(rows), into, np.zeros_like(into), local)
+        return Drive(tuple(into), into, np.zeros_like(into), local)
 
     def rows_of(self, measured: Measurement, volts: Doubles) -> Doubles:
         """Return rows of the factor, shape (C, n)."""

@@ -36,7 +36,7 @@ ROWS_AT_ONCE = 1 << 14
 S, INVERSE, NOMINAL_INVERSE, COMPENSATION = range(4)
 """Numbers of the last lot of a record."""
 
-FIDELITIES = ("dc", "behavioural")
+FIDELITIES = ("dc", "behavioural", "reduced")
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +142,12 @@ class FactorRecords:
         programmed = dataclasses.replace(self.programmed, lines=lines)
         return dataclasses.replace(self, programmed=programmed, records=self.array[places])
 
+    def entries(self, places: NDArray[np.integer[Any]]) -> Array:
+        """Return rows of the matrix, by where they stand in the records."""
+        first = 2 * (record_width(self.width) - LOT) // 3
+        rows: Array = np.ldexp(self.array[places, first : first + self.width], self.exponent)
+        return rows
+
     def as_programmed(self, places: Lines) -> ProgrammedFactor:
         """Return some word lines, as programmed, for whatever runs them one by one.
 
@@ -155,7 +161,7 @@ class FactorRecords:
         records, n, pair = self.array[places], self.width, self.circuit.pair
         assert pair is not None
         width = (record_width(n) - LOT) // 3
-        matrix = np.ldexp(records[:, 2 * width : 2 * width + n], self.exponent)
+        matrix = self.entries(places)
         if not matrix.any():
             return dataclasses.replace(self.programmed, lines=lines)
         mapping = dataclasses.replace(
@@ -182,7 +188,7 @@ def unrecorded(circuit: Any, analysis: Analysis) -> str | None:
     analysis : Analysis
     """
     if analysis.fidelity not in FIDELITIES:
-        return f"{analysis.fidelity} fidelity: use {' or '.join(FIDELITIES)}"
+        return f"{analysis.fidelity} fidelity: use {', '.join(FIDELITIES[:-1])} or {FIDELITIES[-1]}"
     if not isinstance(circuit, CompactGINV):
         return f"{circuit.name}: use ginv-compact"
     if circuit.floor_at_ground or not circuit.non_negative:
@@ -193,6 +199,8 @@ def unrecorded(circuit: Any, analysis: Analysis) -> str | None:
         return "lasso: leave it out"
     if circuit.converts:
         return "converters: leave dac and adc out"
+    if circuit.device.thermal_noise:
+        return "noise in time of cells: leave it out"
     if not circuit.device.linear:
         return "cells that are no constant conductances: use linear ones"
     return None

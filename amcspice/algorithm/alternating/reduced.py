@@ -17,13 +17,22 @@ from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.algorithm.alternating.networks import Networks
 from amcspice.algorithm.alternating.records import FactorRecords
 from amcspice.algorithm.alternating.regression import Share
-from amcspice.algorithm.alternating.selected_rows import Known, reduce_rows
+from amcspice.algorithm.alternating.selected_rows import (
+    Known,
+    SelectedRows,
+    reduce_rows,
+)
 from amcspice.algorithm.alternating.whole_circuits import solve_whole
-from amcspice.engine import BACKENDS, Analysis, Backend, Origin, get_backend
+from amcspice.engine import BACKENDS, Analysis, Backend, Forecast, Origin, get_backend
 from amcspice.engine.dc.single import SingleRests
 from amcspice.measure import Measurement, measure
 from amcspice.pool import Report
-from amcspice.simulation.ranging import MAX_REPEATS, SWINGING_REPEATS
+from amcspice.simulation.once import foretold_near_limits, join_forecasts
+from amcspice.simulation.ranging import (
+    MAX_REPEATS,
+    SWINGING_REPEATS,
+    warn_of_small_outputs,
+)
 
 __all__ = ["ReducedSolver", "Solved"]
 
@@ -129,10 +138,12 @@ class ReducedSolver:
                 factor.array, factor.width, known, np.ldexp(ridges, -2 * factor.exponent)
             )
         group = Networks(factor, reduced, ridges)
-        solved = self._run(group, np.flatnonzero(~reduced.left))
+        nothing = _without_entries(factor, known, reduced)
+        solved = self._run(group, np.flatnonzero(~reduced.left & ~nothing))
+        solved.values[nothing] = 0.0
         lost = reduced.left.copy()
         if not self._in_time:
-            lost |= ~solved.measured.settled
+            lost |= ~solved.measured.settled & ~nothing
         for number in np.flatnonzero(lost).tolist():
             own = known.part(number, number + 1)
             self._as_whole_circuit(factor, own, float(ridges[number]), solved, number)
@@ -150,8 +161,17 @@ class ReducedSolver:
         fixed = self.analysis.range != "reference"
         volts[todo] = group.first_volts(self.analysis)[todo]
         while todo.size:
-            made, currents[todo], origin = self._once(group, todo, volts[todo])
+            prepared = self._prepare(group, todo)
+            most = 0 if fixed else MAX_REPEATS - repeats
+            forecast, halved = _forecast(prepared, group, todo, volts, most)
+            repeats += halved
+            made, currents[todo] = self._once(prepared, group, todo, volts[todo], forecast)
             measured = _placed(measured, made, todo)
+            if fixed:
+                largest = np.abs(made.outputs).max(axis=1)
+                asked = np.asarray(made.answer.any(axis=1))
+                warn_of_small_outputs(prepared.batch, largest, asked, float(self.analysis.range))
+            origin = prepared.origin(group.drive(todo, volts[todo]), forecast)[-1]
             near = made.near_limit if repeats < SWINGING_REPEATS else made.rests_near_limit
             if fixed or repeats == MAX_REPEATS:
                 break
@@ -161,33 +181,31 @@ class ReducedSolver:
         values[:, group.factor.programmed.columns] = group.rows_of(measured, volts)
         return Solved(values, measured, volts, group.swing * volts, currents, origin)
 
-    def _once(
-        self, group: Networks, rows: NDArray[np.intp], volts: Doubles
-    ) -> tuple[Measurement, Doubles, Origin]:
-        """Run some regressions in given ranges.
-
-        Returns
-        -------
-        measured : Measurement
-        currents : ndarray
-            Largest out of an output [A].
-        origin : Origin
-            Of the last one.
-        """
-        batch, drive = group.batch(rows), group.drive(rows, volts)
+    def _prepare(self, group: Networks, rows: NDArray[np.intp]) -> Any:
+        """Return some regressions ready to run."""
         if self._in_time:
-            prepared: Any = self._backend.prepare(batch)
-        else:
-            prepared = SingleRests(batch, group.reduced.answers[rows] > 0)
-        (response,) = prepared.run(drive)
+            return self._backend.prepare(group.batch(rows))
+        return SingleRests(group.batch(rows), group.reduced.answers[rows] > 0)
+
+    def _once(
+        self,
+        prepared: Any,
+        group: Networks,
+        rows: NDArray[np.intp],
+        volts: Doubles,
+        forecast: Forecast | None,
+    ) -> tuple[Measurement, Doubles]:
+        """Run some regressions in given ranges; return what was measured, and output currents."""
+        batch, drive = prepared.batch, group.drive(rows, volts)
+        (response,) = prepared.run(drive, forecast=forecast, waveforms=False)
         measured = measure(batch, response, drive, self.analysis)
         exact = response.exact
         final = response.voltages[response.starts[1:] - 1] if exact is None else exact.final
         out = batch.outputs
         delivered = (batch.into_network(final) - drive.into[:, 0])[:, out]
         answers = np.ldexp(group.reduced.answers[rows], -group.factor.exponent)
-        made = measured.read_out(batch.circuit, volts[:, None], answers)  # type: ignore[arg-type]
-        return made, np.asarray(delivered.max(axis=1)), prepared.origin(drive)[-1]
+        made = measured.read_out(batch.circuit, volts[:, None], answers)
+        return made, np.asarray(delivered.max(axis=1))
 
     def _as_whole_circuit(
         self, factor: FactorRecords, known: Known, ridge: float, solved: Solved, number: int
@@ -207,6 +225,39 @@ class ReducedSolver:
             solved.cell_voltage[number] = row["cell_voltage"]
         for name, figures in solved.measured.to_arrays().items():
             figures[number] = made.measured.to_arrays()[name][0]
+
+
+def _without_entries(
+    factor: FactorRecords, known: Known, reduced: SelectedRows
+) -> NDArray[np.bool_]:
+    """Tell on whose lines no entry stands, shape (C,): nothing runs, and they are zero."""
+    nothing = np.zeros(len(reduced.left), bool)
+    for number in np.flatnonzero(~reduced.answers.any(axis=1) & ~reduced.left).tolist():
+        nothing[number] = not factor.entries(known.part(number, number + 1).indices).any()
+    return nothing
+
+
+def _forecast(
+    prepared: Any, group: Networks, rows: NDArray[np.intp], volts: Doubles, most: int
+) -> tuple[Forecast | None, int]:
+    """Halve ranges that are foretold to be too large, before anything runs in them.
+
+    Returns
+    -------
+    forecast : Forecast, optional
+        In the ranges that are left.
+    halved : int
+        How often.
+    """
+    for halved in range(most + 1):
+        forecast = join_forecasts(list(prepared.forecast(group.drive(rows, volts[rows]))))
+        if forecast is None or halved == most:
+            break
+        near = foretold_near_limits(prepared.batch, forecast)
+        if not near.any():
+            break
+        volts[rows[near]] *= 0.5
+    return forecast, halved
 
 
 def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Measurement:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
-from amcspice.engine.backend import Origin
+from amcspice.engine.backend import Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.active_set import NUMBERS, Stages
 from amcspice.engine.dc.codes import CONDUCTS, INSIDE, START
@@ -110,11 +110,22 @@ class SingleRests:
         )
         self._bias = np.repeat([0.0, opamp.bias_current], k)
 
-    def origin(self, drive: Drive) -> list[Origin]:
+    def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`."""
         return [ORIGIN] * len(self.batch)
 
-    def run(self, drive: Drive) -> Iterator[SingleRest]:
+    def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
+        """Yield nothing; see `Prepared.forecast`."""
+        return iter(())
+
+    def run(
+        self,
+        drive: Drive,
+        lead: int = 0,
+        forecast: Forecast | None = None,
+        *,
+        waveforms: bool = True,
+    ) -> Iterator[SingleRest]:
         """Yield the rests of all circuits at once."""
         circuit, positive = self.batch.circuit, self._positive
         codes = np.where(positive, START, np.uint8(INSIDE + CONDUCTS)).astype(np.uint8)

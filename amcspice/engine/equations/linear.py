@@ -10,7 +10,7 @@ and is the oracle of unconstrained settling.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -168,6 +168,14 @@ class LinearModel:
     def modes(self) -> Modes:
         """Its modes."""
         return Modes(np.linalg.eigvals(self.state))
+
+    def of_circuit(self, number: int) -> LinearModel:
+        """Return that of one circuit of many, or of the only one."""
+        if self.state.ndim == 2:
+            return self
+        made = LinearModel(*(getattr(self, item.name)[number] for item in fields(self)))
+        made.__dict__["modes"] = Modes(self.modes.eigenvalues[number])  # all are found at once
+        return made
 
     @property
     def eigenvalues(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +18,7 @@ from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
 from amcspice.engine.equations.linear import LinearModel
 from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_physics
+from amcspice.engine.headway import translated
 from amcspice.engine.integration import RATE_ERROR, Integration, allowed_error
 from amcspice.engine.ngspice.choice import get_simulator
 from amcspice.engine.ngspice.decks import Decks
@@ -58,6 +59,8 @@ class Reduced(Backend):
     verified_by: ClassVar[str | None] = "flat"
     uses_ngspice: ClassVar[bool] = True
     flat: ClassVar[bool] = False
+    largest_batch: ClassVar[int] = 32
+    largest_count: ClassVar[int | None] = 8  # longer streams are measured as they come
     chunk: ClassVar[int] = 32  # ngspice seeks the place in a source from its first input, each time
 
     @property
@@ -102,7 +105,7 @@ class Reduced(Backend):
             )
 
     def prepare(self, batch: Batch) -> PreparedDecks:
-        """See `Backend.prepare`; batches are of one circuit."""
+        """See `Backend.prepare`."""
         self.check(batch.circuit)
         return PreparedDecks(batch, self.analysis, flat=self.flat, chunk=self.chunk)
 
@@ -115,101 +118,106 @@ class Flat(Reduced):
     verified_by: ClassVar[str | None] = None
     holds_cells: ClassVar[bool] = True
     flat: ClassVar[bool] = True
+    largest_batch: ClassVar[int] = 1
+    largest_count: ClassVar[int | None] = None
     chunk: ClassVar[int] = 8  # each takes long
 
 
 class PreparedDecks:
-    """One circuit ready to run in ngspice; a `Prepared`.
+    """Circuits ready to run in ngspice, one after the other; a `Prepared`.
 
     Parameters
     ----------
     batch : Batch
-        Batch of one circuit.
     analysis : Analysis
     flat : bool
         Whether decks hold every cell.
     chunk : int
         Right-hand sides in one simulation.
+
+    Attributes
+    ----------
+    streamers : list of Streamer
+        One a circuit.
     """
 
     def __init__(self, batch: Batch, analysis: Analysis, *, flat: bool, chunk: int) -> None:
-        (self._circuit,) = batch.circuits
         self.batch, self.chunk, self._analysis = batch, chunk, analysis
         self.holds_cells = flat
-        self._equations = PiecewiseLinear.of(self._circuit, batch)
+        self._equations = PiecewiseLinear.of(batch.circuit, batch)
         linear = LinearModel.of_equations(self._equations)
         self._modes = linear.modes
-        self.runs_away: NDArray[np.bool_] = runs_away(self._circuit, linear.modes)
+        self.runs_away: NDArray[np.bool_] = runs_away(batch.circuit, linear.modes)
         simulator: Simulator = get_simulator(analysis.simulator)
-        linear_cells = self._circuit.device.curve is None
+        self.streamers = [
+            self._streamer(number, linear.of_circuit(number), simulator)
+            for number in range(len(batch))
+        ]
+
+    def _streamer(self, number: int, linear: LinearModel, simulator: Simulator) -> Streamer:
+        """Return what streams the right-hand sides of one circuit."""
+        analysis, circuit = self._analysis, self.batch.circuits[number]
+        model, linear_cells = self.batch.model(number), circuit.device.curve is None
         decks = Decks(
-            circuit=self._circuit,
-            model=batch.models[0] if flat or linear_cells else batch.models[0].at_ports(),
-            flat=flat,
+            circuit=circuit,
+            model=model if self.holds_cells or linear_cells else model.at_ports(),
+            flat=self.holds_cells,
             amplifiers=analysis.amplifiers,
         )
         chosen = choose_transient(
-            self._circuit,
+            circuit,
             linear,
             klu=simulator.installation.klu,
-            flat=flat,
+            flat=self.holds_cells,
             nodes=decks.nodes,
             relative_tolerance=analysis.relative_tolerance,
             allow_unstable=analysis.allow_unstable,
         )
-        self._window = chosen.window
         transient = chosen.with_changes(
             window=analysis.window, max_step=analysis.max_step, solver=analysis.matrix_solver
         )
         if transient.max_step != chosen.max_step:
             transient = damped_for_its_step(transient, linear)
         integration = Integration(transient.max_step, transient.damping)
-        self.streamer = Streamer(
+        doublings = RUNAWAY_DOUBLINGS if self.runs_away[number] else DOUBLINGS
+        return Streamer(
             decks=decks,
             simulator=simulator,
             transient=transient,
-            settle_tolerance=_rest_tolerance(self._circuit, analysis),
+            settle_tolerance=_rest_tolerance(circuit, analysis),
             timeout=analysis.timeout,
-            chunk=chunk,
-            doublings=self._doublings,
+            chunk=self.chunk,
+            doublings=doublings if analysis.window is None else 0,  # one that was asked for is kept
             rate_error=max(
                 allowed_error(analysis.relative_tolerance),
                 integration.rate_error(linear.eigenvalues),
             ),
         )
 
-    @property
-    def _doublings(self) -> int:
-        """How often the window may be doubled: one that was asked for is kept."""
-        if self._analysis.window is not None:
-            return 0
-        return RUNAWAY_DOUBLINGS if self.runs_away[0] else DOUBLINGS
-
     @cached_property
     def _integrator(self) -> Integrator | None:
-        """The circuit's own equations, for forecasts; None if they are not known or large."""
-        if self._circuit.amplifier_count > LARGEST_FORECAST:
+        """The circuits' own equations, for forecasts; None if they are not known or large."""
+        if self.batch.circuit.amplifier_count > LARGEST_FORECAST:
             return None
         try:
-            refuse_unknown_physics(self._circuit, "behavioural")
+            refuse_unknown_physics(self.batch.circuit, "behavioural")
         except UnsupportedError:
             return None
-        longest = longest_windows(np.array([self._window]), self.runs_away)
-        if self._analysis.window is not None:
-            longest = np.array([self._analysis.window])
+        longest = np.array([streamer.transient.window for streamer in self.streamers])
+        given = self._analysis.window is not None
         return Integrator(
             self.batch,
-            longest=longest,
+            longest=longest if given else longest_windows(longest, self.runs_away),
             equations=self._equations,
             modes=self._modes,
             settle_tolerance=self._analysis.settle_tolerance,
             tolerance=self._analysis.relative_tolerance,
-            given=self._analysis.window is not None,
+            given=given,
         )
 
     def forecast(self, drive: Drive, lead: int = 0) -> Iterator[Forecast]:
         """Yield when right-hand sides will rest, and where; see `Prepared.forecast`."""
-        integrator = self._integrator
+        integrator, count = self._integrator, len(self.batch)
         if integrator is None or not drive.known:
             return
         for rows, before in chunks(len(drive), self.chunk, lead):
@@ -217,11 +225,13 @@ class PreparedDecks:
             rest_times, final = integrator.rests(block, len(drive))
             # What never rests says nothing of the range.
             final = np.where(np.isfinite(rest_times)[:, None], final, np.nan)
-            window = self.streamer.transient.window
-            windows = np.full(len(block), window)
-            if self._analysis.window is None:
-                windows = self.streamer.windows(rest_times)
-            yield Forecast((windows,), final[before:], block.into[0][before:])
+            windows = np.stack([
+                streamer.windows(times) if self._analysis.window is None
+                else np.full(len(block), streamer.transient.window)
+                for streamer, times in zip(self.streamers, np.split(rest_times, count), strict=True)
+            ])  # fmt: skip
+            final = final.reshape(count, len(block), -1)[:, before:]
+            yield Forecast((windows,), final, block.into[:, before:])
 
     def run(
         self,
@@ -231,22 +241,29 @@ class PreparedDecks:
         *,
         waveforms: bool = True,
     ) -> Iterator[Stream]:
-        """See `Prepared.run`."""
-        windows = None if forecast is None else forecast.windows
-        return self.streamer.run(self._sent(drive), lead, windows)
+        """See `Prepared.run`; a chunk of one circuit is run after that of another."""
+        count = len(self.batch)
+        streams = [
+            streamer.run(
+                self._sent(drive, number), lead,
+                None if forecast is None else [each[number] for each in forecast.windows],
+            )
+            for number, streamer in enumerate(self.streamers)
+        ]  # fmt: skip
+        for _ in chunks(len(drive), self.chunk, lead):
+            parts = []
+            for number, stream in enumerate(streams):
+                with translated(partial(_of_all, number, count)):
+                    parts.append(next(stream))
+            yield Stream.chain(parts)
 
-    def _sent(self, drive: Drive) -> Array:
-        """Return what sources of the deck give: where cells have curves, in all at the ports."""
+    def _sent(self, drive: Drive, number: int) -> Array:
+        """Return what sources of a deck give: where cells have curves, in all at the ports."""
         reduced = drive.beyond is not None and not self.holds_cells
-        return drive.into[0] if reduced else drive.currents[0]
+        return drive.into[number] if reduced else drive.currents[number]
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`; the hash is of the first chunk's deck."""
-        streamer = self.streamer
-        sha256 = streamer.deck_sha256
-        if sha256 is None:  # other processes ran the decks
-            windows = None if forecast is None else forecast.windows[0]
-            sha256 = streamer.deck(self._sent(drive)[: self.chunk], windows).sha256
         foretold = forecast is not None and self._analysis.window is None
         return [
             Origin(
@@ -254,9 +271,23 @@ class PreparedDecks:
                 solver=streamer.transient.solver,
                 options=streamer.options(foretold=foretold),
                 installation=streamer.simulator.installation,
-                deck_sha256=sha256,
+                deck_sha256=self._deck_sha256(number, drive, forecast),
             )
+            for number, streamer in enumerate(self.streamers)
         ]
+
+    def _deck_sha256(self, number: int, drive: Drive, forecast: Forecast | None) -> str:
+        streamer = self.streamers[number]
+        if streamer.deck_sha256 is not None:
+            return streamer.deck_sha256
+        # Other processes ran the decks.
+        windows = None if forecast is None else forecast.windows[0][number]
+        return streamer.deck(self._sent(drive, number)[: self.chunk], windows).sha256
+
+
+def _of_all(number: int, count: int, fraction: float) -> float:
+    """Return what is done of several circuits where a fraction is done of one of them."""
+    return (number + fraction) / count
 
 
 def _rest_tolerance(circuit: Circuit, analysis: Analysis) -> float:

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from amcspice.algorithm.alternating.anls import reseed
 from amcspice.algorithm.alternating.checkpoint import Checkpoint
 from amcspice.algorithm.alternating.factorisation import Iteration, Scores, has_converged
-from amcspice.engine import get_backend
 from amcspice.errors import InputError
 from amcspice.measure import Measurement
 from amcspice.pool import Report
-from amcspice.simulation.provenance import versions
+from amcspice.simulation.provenance import simulator_at, versions_at
 from amcspice.system.ledger import Ledger
 from amcspice.system.work import Estimate
 from amcspice.workload.rating_store import ORDERS
@@ -278,5 +277,9 @@ def _damped(ratings: StoredRatings, order: str, numbers: Any, mean: float) -> Ar
 def provenance_of(task: StoredTask) -> dict[str, Any]:
     """Return what is needed to repeat a factorisation, and the memory that it took here [B]."""
     memory = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    simulator = get_backend(task.analysis).name
-    return {**versions(), "simulator": simulator, "seed": task.seed, "memory_b": memory}
+    return {
+        **versions_at(task.analysis),
+        "simulator": simulator_at(task.analysis),
+        "seed": task.seed,
+        "memory_b": memory,
+    }

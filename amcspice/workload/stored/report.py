@@ -7,6 +7,7 @@ from typing import Any
 
 from amcspice.algorithm import Factorisation
 from amcspice.engine import BACKENDS
+from amcspice.simulation.provenance import simulator_at
 from amcspice.system import Cost, Technology, Work
 from amcspice.system.digital import Digital
 from amcspice.workload.stored.factorise import StoredFactorisation
@@ -32,7 +33,7 @@ def figures(
     nothing = {"rmse_test": None, "mae_test": None}
     return {
         "fidelity": fidelity,
-        "simulator": BACKENDS[fidelity].name,
+        "simulator": simulator_at(task.analysis),
         **nothing,
         **made.scores[-1],
         "relative_residual": analog[-1],
