@@ -156,7 +156,7 @@ def modal_rows(spectrum, rows, seed):
 
 def check_modal(rows, bounds, start, stop, slack=1e-7):
     bounds = tuple(np.broadcast_to(np.asarray(b, float), len(rows.G)) for b in bounds)
-    (found, surely, *ends), for_good = rows.follow(bounds, slack, start, stop)
+    (found, surely, *ends), for_good, _ = rows.follow(bounds, slack, start, stop)
     law = rows.law(min(start, stop), max(start, stop))
     for at, values, slopes in ((start, *ends[:2]), (stop, *ends[2:])):
         scale = 1e-10 * (1 + np.abs(law.values).max())
@@ -232,11 +232,31 @@ def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, seed):
     last = law.grid[outside].max(initial=-1.0)
     since = []
     for time in np.linspace(0.0, 59.0, 60):
-        _, for_good = made.follow(bounds, 1e-7, time, time + 0.1)
+        _, for_good, _ = made.follow(bounds, 1e-7, time, time + 0.1)
         if for_good:
             assert time > last
             since.append(time)
     assert 59.0 in since
+
+
+@pytest.mark.parametrize("tight", [0.3, 1e-2, 1e-5])
+@pytest.mark.parametrize("spectrum", STABLE)
+def test_the_time_from_which_rows_stay_for_good_is_found_in_few_looks(spectrum, tight):
+    """Nor is it far: rows that only decay are at their bounds a little before."""
+    made = modal_rows(spectrum, 9, seed=1)
+    end = made.base - made.G @ np.linalg.solve(made.J, made.rate)
+    bounds = end - tight, end + tight, 1.0
+    looks, for_good = [0.0], False
+    while not for_good:
+        _, for_good, later = made.follow(bounds, 1e-9, looks[-1], looks[-1] + 0.1)
+        assert later > looks[-1]
+        looks.append(later)
+        assert len(looks) < 40
+    slowest = -np.linalg.eigvals(made.J).real.max()
+    law = made.law(0.0, looks[-2], points=4000)
+    outside = ((law.values < bounds[0]) | (law.values > bounds[1])).any(axis=1)
+    last = law.grid[outside].max(initial=0.0)
+    assert last <= looks[-2] <= last + 6 / slowest
 
 
 @pytest.mark.parametrize("side", [1, -1], ids=["above", "below"])

@@ -79,7 +79,7 @@ def test_parts_add_up_at_every_instant():
     currents = circuit.schematic.currents(b[None], run.volts_per_unit)
     batch = Batch.of([circuit])
     drive = Drive.of(batch, [currents])
-    power = measure_power(batch, segment.voltages, segment.supply, drive)
+    power = power_at(batch, segment.voltages, segment.supply, drive)
     np.testing.assert_allclose(power.total, power.supply + power.input, rtol=1e-12)
     spent = power.amplifier_static + power.amplifier_output + power.array
     np.testing.assert_allclose(power.total, spent, rtol=1e-12)
@@ -107,14 +107,19 @@ def test_array_power_of_a_known_network():
     voltages[0, model.names.index("x0")] = 1.0
     batch = Batch.of([circuit])
     none = Drive.of(batch, [np.zeros((1, 1))])
-    power = measure_power(batch, voltages, np.zeros((1, 2)), none)
+    power = power_at(batch, voltages, np.zeros((1, 2)), none)
     assert power.array[0] == pytest.approx(50e-6, rel=1e-12)
     assert power.input[0] == 0
     # 10 uA into the row node alone, both ports grounded: 1e-10 / 200 uS.
     drive = Drive.of(batch, [np.array([[1e-5]])])
-    power = measure_power(batch, np.zeros((1, 2)), np.zeros((1, 2)), drive)
+    power = power_at(batch, np.zeros((1, 2)), np.zeros((1, 2)), drive)
     assert power.array[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
     assert power.input[0] == pytest.approx(1e-10 / 200e-6, rel=1e-12)
+
+
+def power_at(batch, voltages, supply, drive):
+    delivered = batch.delivered(voltages, np.broadcast_to(drive.into[0], voltages.shape))
+    return measure_power(batch, voltages, supply, drive, delivered)
 
 
 def test_energy_integrates_up_to_the_instant():

@@ -285,7 +285,7 @@ class Track:
         self.way.__dict__["_kernel"] = self.recorder
         self.found = self.way.follow(self.drive, waveforms=False)
         assert self.found.final.at_rest.all()
-        self.final = self.engine.voltages(self.found.final, self.drive)[:, self.batch.outputs]
+        self.final = self.engine.voltages(self.found.final, self.found.local)[:, self.batch.outputs]
 
     def at(self, times, number):
         """Return port voltages and supply currents at some times of a right-hand side."""
@@ -301,7 +301,8 @@ class Track:
             np.array([0, count]), np.ones(1, bool),
         )  # fmt: skip
         alone = self.drive.take(slice(number, number + 1))
-        again, supply = self.engine._read(samples, alone, steps=False)
+        local = self.found.local[:, number : number + 1]
+        again, supply = self.engine._read(samples, alone, local, steps=False)
         np.testing.assert_allclose(voltages, again, atol=1e-12)
         return voltages, supply, samples, alone
 

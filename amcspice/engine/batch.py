@@ -106,6 +106,20 @@ class Batch:
         flow: Array = voltages.reshape(count, -1, ports) @ self.conductance
         return flow.reshape(-1, ports)
 
+    def delivered(self, voltages: Array, into: Array) -> Array:
+        """Return what the amplifiers deliver into the networks at the ports, (C K, P) [A].
+
+        Parameters
+        ----------
+        voltages : ndarray, shape (C K, P)
+            Of the ports, K rows for each circuit [V].
+        into : ndarray, shape (C K, P)
+            What the sources amount to there [A].
+        """
+        flow = self.into_network(voltages)
+        flow -= into
+        return flow
+
     def take(self, numbers: Sequence[int]) -> Batch:
         """Return some of the circuits."""
         return Batch(

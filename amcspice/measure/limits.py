@@ -17,7 +17,7 @@ AT_FLOOR = 1e-3
 """An output this close above the floor, as a fraction of it, stands at it."""
 
 
-def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
+def near_limits(batch: Batch, final: Array, delivered: Array) -> NDArray[np.bool_]:
     """Tell where an amplifier comes to rest close to a limit that is no constraint, shape (N,).
 
     What reaches a rail is the stage behind the output resistance, not the output itself; some
@@ -28,8 +28,8 @@ def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
     batch : Batch
     final : ndarray, shape (N, P)
         Port voltages at the end [V].
-    into : ndarray, shape (N, P)
-        What the sources amount to at the ports [A].
+    delivered : ndarray, shape (N, P)
+        What amplifiers deliver at the ports, see `Batch.delivered` [A].
     """
     near = np.zeros(len(final), bool)
     if batch.circuit.rail_limited:
@@ -37,7 +37,6 @@ def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
     opamp = batch.circuit.opamp
     highest = (1 - RAIL_MARGIN) * min(opamp.highest_output, opamp.reach)
     lowest = (1 - RAIL_MARGIN) * max(opamp.lowest_output, -opamp.reach)
-    delivered = batch.into_network(final) - into
     for bank in batch.circuit.schematic.amplifiers:
         if bank.clamp is not None:  # they are meant to stand there
             continue
@@ -52,21 +51,20 @@ def near_limits(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
     return near
 
 
-def below_floor(batch: Batch, final: Array, into: Array) -> NDArray[np.bool_]:
+def below_floor(batch: Batch, final: Array, delivered: Array) -> NDArray[np.bool_]:
     """Tell where every output of the solution stands at a floor above ground, shape (N,).
 
     The answer is somewhere below what the amplifiers can show: it cannot be read.
 
     Parameters
     ----------
-    batch, final, into
+    batch, final, delivered
         See `near_limits`.
     """
     below, floor = np.zeros(len(final), bool), batch.circuit.floor
     if floor <= 0:
         return below
     at = batch.outputs
-    delivered = (batch.into_network(final) - into)[:, at]
-    stage = final[:, at] + batch.circuit.opamp.output_resistance * delivered
+    stage = final[:, at] + batch.circuit.opamp.output_resistance * delivered[:, at]
     below = np.asarray(stage.max(axis=1) <= (1 + AT_FLOOR) * floor)
     return below

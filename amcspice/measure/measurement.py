@@ -226,9 +226,10 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         final, supply = response.voltages[last], response.supply[last]
     else:
         final, supply = exact.final, exact.supply
-    power = measure_power(batch, final, supply, drive).by_name()
-    outputs, sampled = final[:, batch.outputs], final[:, batch.outputs]
+    outputs = sampled = final[:, batch.outputs]
     into = drive.into.reshape(final.shape)
+    delivered = batch.delivered(final, into)
+    power = measure_power(batch, final, supply, drive, delivered).by_name()
     settled, at_saddle = response.at_rest, np.zeros(len(last), bool)
     if batch.circuit.bounded or analysis.allow_unstable:
         at_saddle = saddles(batch, final, into, settled)
@@ -262,26 +263,26 @@ def measure(batch: Batch, response: Response, drive: Drive, analysis: Analysis) 
         outside = ("supply", "amplifier_static")
         power = {name: part if name in outside else unknown for name, part in power.items()}
         spent = unknown
-    below = settled & below_floor(batch, final, into)
+    below = settled & below_floor(batch, final, delivered)
     if (at_saddle | below).any():  # what came to no answer took no time to come to it
         nowhere = at_saddle | below
         settling_time, settling_error, spent = (
             np.where(nowhere, np.nan, figure) for figure in (settling_time, settling_error, spent)
         )
-    blank, unknown = np.full(outputs.shape, np.nan), np.full(len(outputs), np.nan)
+    unread, unknown = outputs[:, :0], np.full(len(outputs), np.nan)
     cells: CellRecord | None = getattr(response, "cells", None)
     return Measurement(
         outputs=outputs,
         sampled=sampled,
-        solution=blank,
-        answer=blank,
+        solution=unread,
+        answer=unread,
         relative_error=unknown,
         settled=settled,
         settling_time=settling_time,
         settling_error=settling_error,
         energy=spent,
         power=power,
-        near_limit=near_limits(batch, final, into),
+        near_limit=near_limits(batch, final, delivered),
         saddle=at_saddle,
         below_floor=below,
         cell_voltage=unknown if cells is None else cells.voltage,

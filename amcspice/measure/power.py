@@ -72,7 +72,9 @@ def source_power(batch: Batch, response: Response, drive: Drive) -> Array:
     return from_supply + arriving + np.repeat(drive.local.ravel(), counts)
 
 
-def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) -> Power:
+def measure_power(
+    batch: Batch, voltages: Array, supply: Array, drive: Drive, delivered: Array
+) -> Power:
     """Return the power at one instant of every right-hand side.
 
     Parameters
@@ -85,13 +87,15 @@ def measure_power(batch: Batch, voltages: Array, supply: Array, drive: Drive) ->
         Currents out of the positive and the negative supply [A].
     drive : Drive
         The K right-hand sides of each circuit.
+    delivered : ndarray, shape (C K, P)
+        What amplifiers deliver at the ports, see `Batch.delivered` [A].
     """
     opamp, local = batch.circuit.opamp, drive.local.ravel()
-    from_supply, arriving = _delivered(batch.circuit, voltages, supply, _by_row(drive.signed))
+    signed = _by_row(drive.signed)
+    from_supply, arriving = _delivered(batch.circuit, voltages, supply, signed)
     from_input = arriving + local
     # What the ports take in, and what the inputs deliver, is dissipated in the array.
-    taken_in = batch.into_network(voltages) + _by_row(drive.signed - drive.into)
-    in_array = np.einsum("tp,tp->t", voltages, taken_in) + local
+    in_array = np.einsum("tp,tp->t", voltages, delivered + signed) + local
     static = sum(
         len(bank.out)
         * opamp.quiescent_current

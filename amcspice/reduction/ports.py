@@ -166,7 +166,7 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
     # Of nothing it makes integers, whatever the weights.
     conductance = flat.astype(float).reshape(side, side)[:-1, :-1]
     transfer = layout.transfer.copy()
-    members = []
+    members: list[tuple[CrossbarReduction, Any, Array]] = []
     for crossbar, place in zip(schematic.crossbars, layout.places, strict=True):
         reduction = CrossbarReduction(crossbar)
         if place.row_ends is not None:
@@ -174,14 +174,14 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
             continue
         _add(conductance, place.columns, reduction.conductance, place.distinct)
         transfer[place.into] = reduction.transfer[place.rows]
-        members.append((reduction, place))
+        at_rows = np.zeros((len(place.sources), len(crossbar.rows)))
+        at_rows[np.arange(len(place.sources)), place.rows] = 1
+        members.append((reduction, place.sources, at_rows))
 
     def local_power(currents: Array) -> Array:
         power = np.zeros(len(currents))
-        for reduction, place in members:
-            at_rows = np.zeros((len(currents), len(reduction.crossbar.rows)))
-            np.add.at(at_rows.T, place.rows, currents[:, place.sources].T)
-            power += reduction.local_power(at_rows)
+        for reduction, sources, at_rows in members:
+            power += reduction.local_power(currents[:, sources] @ at_rows)
         return power
 
     return _model(schematic, ports, conductance, transfer, local_power)

@@ -92,10 +92,13 @@ class Case:
             return volts
         if self.predicted is not None:  # nothing is known of the outputs
             return volts / 2
-        outputs, floor = self._outputs(volts), ABOVE_FLOOR * self.circuit.floor
+        floor = ABOVE_FLOOR * self.circuit.floor
+        if not floor > 0:
+            return volts / 2
+        outputs = self._outputs(volts)
         kept = outputs[outputs > floor]
         if not kept.size:  # where all stand at the floor a smaller range changes nothing
-            return volts if floor > 0 else volts / 2
+            return volts
         return volts * max(0.5, floor / float(kept.min()))
 
     def cell_voltage(self, volts: float) -> float:
@@ -109,6 +112,8 @@ class Case:
     def warn_of_floor(self, volts: float, *, fixed: bool) -> None:
         """Say how much of the largest output the floor is, where a constraint stops above zero."""
         floor, circuit = self.circuit.floor, self.circuit
+        if not floor > 0:
+            return
         largest = float(self._outputs(volts).max())
         if not 0 < largest < FLOORS * floor * (1 - 1e-9):
             return

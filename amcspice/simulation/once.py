@@ -143,7 +143,8 @@ def run_once(
 def foretold_near_limits(batch: Batch, forecast: Forecast) -> NDArray[np.bool_]:
     """Tell which circuits are foretold to come near a limit with one of their inputs, (C,)."""
     final = forecast.final.reshape(-1, forecast.final.shape[-1])
-    near = near_limits(batch, final, forecast.into.reshape(final.shape))
+    delivered = batch.delivered(final, forecast.into.reshape(final.shape))
+    near = near_limits(batch, final, delivered)
     return np.asarray(near.reshape(len(batch), -1).any(axis=1))
 
 

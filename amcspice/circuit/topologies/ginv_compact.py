@@ -211,13 +211,13 @@ class CompactGINV(LeastSquares):
             own = driven.sum(axis=1) + cells.sum(axis=1)
             totals = np.where(own > 0, own, 1.0)
         into = into + scaled @ driven.T
-        sense = np.zeros((len(scaled), cells.shape[1]))
-        if self.holds_signs or self.floor_at_ground:
-            columns = np.tile(self._column_loads(), cells.shape[1] // scaled.shape[1])
-            active = scaled > 0 if self.non_negative else np.ones(scaled.shape, bool)
-            bias = np.zeros(len(columns))  # L1 currents flow into the inverting lines
-            bias[: active.shape[1]] = self.lasso * self.mapping.column_scale * self._gradient
-            sense = sensed_lines(cells, totals, columns, into, active, bias)
+        if not (self.holds_signs or self.floor_at_ground):  # sensed lines are at ground
+            return across(scaled, into / totals)
+        columns = np.tile(self._column_loads(), cells.shape[1] // scaled.shape[1])
+        active = scaled > 0 if self.non_negative else np.ones(scaled.shape, bool)
+        bias = np.zeros(len(columns))  # L1 currents flow into the inverting lines
+        bias[: active.shape[1]] = self.lasso * self.mapping.column_scale * self._gradient
+        sense = sensed_lines(cells, totals, columns, into, active, bias)
         rows = (into + sense @ cells.T) / totals
         return max(across(scaled, rows), across(sense, rows))
 

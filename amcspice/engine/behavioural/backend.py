@@ -17,7 +17,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
-from amcspice.engine.behavioural.followed import along
+from amcspice.engine.behavioural.followed import Limits
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.linear import LinearModel, Modes
@@ -25,7 +25,6 @@ from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_windows, longest_windows, runs_away
 from amcspice.engine.waveforms import Exact, Stream, flat_tails
-from amcspice.errors import UnsupportedError
 
 __all__ = ["Behavioural", "Integrator"]
 
@@ -58,11 +57,6 @@ class Behavioural(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse cells and amplifiers that the equations do not know; see `Backend.check`."""
         refuse_unknown_physics(circuit, self.name)
-        if self.analysis.max_step is not None:
-            raise UnsupportedError(
-                "the behavioural fidelity chooses its steps itself (it is exact between events): "
-                "leave max_step out, or use reduced or flat"
-            )
 
     def prepare(self, batch: Batch) -> Integrator:
         """See `Backend.prepare`."""
@@ -78,6 +72,7 @@ class Behavioural(Backend):
             batch, longest=longest, modes=modes, equations=equations,
             settle_tolerance=analysis.settle_tolerance, tolerance=analysis.relative_tolerance,
             given=analysis.window is not None,
+            limits=Limits(analysis.most_steps, analysis.max_step or np.inf),
         )  # fmt: skip
 
 
@@ -100,6 +95,7 @@ class Integrator:
     given : bool
         Whether `longest` is a window that was asked for: outputs that are flat at its end are at
         rest then, as in ngspice, whatever is to come.
+    limits : Limits
     chunk : int, optional
         Right-hand sides in one call of compiled code; None takes what suits the circuit.
     """
@@ -114,6 +110,7 @@ class Integrator:
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
         given: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         chunk: int | None = None,
     ) -> None:
         # Whoever does not run it does without compiled code.
@@ -128,9 +125,13 @@ class Integrator:
         self._way: Stepper | Trajectories
         steps = takes_steps(batch.circuit, self.equations, modes)
         if steps:
-            self._way = Stepper(batch, self.equations, modes, longest, settle_tolerance, tolerance)
+            self._way = Stepper(
+                batch, self.equations, modes, longest, settle_tolerance, tolerance, limits
+            )
         else:
-            self._way = Trajectories(batch, self.equations, longest, settle_tolerance, given=given)
+            self._way = Trajectories(
+                batch, self.equations, longest, settle_tolerance, limits, given=given
+            )
         if chunk is None:
             chunk = STEPPED_CHUNK if steps else CHUNK
         check_chunk(chunk)
@@ -176,15 +177,13 @@ class Integrator:
         """
         followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
         last = followed.samples.starts[1:] - 1
-        return followed.rest_times, self.voltages(followed.samples, drive)[last]
+        return followed.rest_times, self.voltages(followed.samples, followed.local)[last]
 
-    def voltages(self, samples: Samples, drive: Drive) -> Array:
-        """Return the port voltages of samples, shape (T, P) [V]."""
-        parts, count = self.equations, len(drive)
-        from_inputs = along(drive.into, parts.local, parts.bias)
-        from_inputs = from_inputs.reshape(-1, from_inputs.shape[-1])
-        voltages = np.repeat(from_inputs, np.diff(samples.starts), axis=0)
-        edges = samples.starts[::count]
+    def voltages(self, samples: Samples, local: Array) -> Array:
+        """Return the port voltages of samples, shape (T, P), with `Followed.local` [V]."""
+        parts, count = self.equations, local.shape[1]
+        voltages = np.repeat(local.reshape(-1, local.shape[-1]), np.diff(samples.starts), axis=0)
+        edges, holds = samples.starts[::count], bool(parts.arrays.hold.any())
         sources, held, states = (
             each.reshape(len(edges) - 1, *each.shape[-2:])
             for each in (parts.from_sources, parts.from_held, parts.from_states)
@@ -192,7 +191,8 @@ class Integrator:
         for circuit, (first, last) in enumerate(pairwise(edges)):
             own = voltages[first:last]
             own += samples.sources[first:last] @ sources[circuit].T
-            own -= samples.held[first:last] @ held[circuit].T
+            if holds:
+                own -= samples.held[first:last] @ held[circuit].T
             if samples.states.shape[1]:
                 own += samples.states[first:last] @ states[circuit].T
         return voltages
@@ -201,11 +201,12 @@ class Integrator:
         followed = self._way.follow(drive, expected, waveforms=waveforms)
         samples, last = followed.samples, followed.final
         begin, exact = int(samples.starts[lead]), None
-        voltages, supply = self._read(samples, drive, steps=last is None)
+        local = followed.local
+        voltages, supply = self._read(samples, drive, local, steps=last is None)
         if last is not None and followed.settling_time is not None and followed.energy is not None:
             final, current = voltages, supply
             if waveforms:
-                final, current = self._read(last, drive, steps=False)
+                final, current = self._read(last, drive, local, steps=False)
             sampled = followed.sampled
             exact = Exact(
                 final[lead:],
@@ -228,9 +229,11 @@ class Integrator:
             rate_error=0.0 if exact is not None else STEPS_ERROR,
         )
 
-    def _read(self, samples: Samples, drive: Drive, *, steps: bool) -> tuple[Array, Array]:
+    def _read(
+        self, samples: Samples, drive: Drive, local: Array, *, steps: bool
+    ) -> tuple[Array, Array]:
         """Return the port voltages and the supply currents of samples."""
-        voltages = self.voltages(samples, drive)
+        voltages = self.voltages(samples, local)
         circuit, out = self.batch.circuit, self.equations.out
         delivered = (samples.sources - voltages[:, out]) / circuit.opamp.output_resistance
         charged = np.flatnonzero(self._capacitance > 0)

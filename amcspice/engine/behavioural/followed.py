@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,27 @@ from amcspice.engine.batch import Drive
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 
-__all__ = ["REST", "Followed", "along", "injected"]
+__all__ = ["REST", "Followed", "Limits", "along", "injected"]
 
 REST = 1e-6
 """Distance from equilibrium that is rest, as a fraction of the largest voltage."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far right-hand sides are followed, and how densely.
+
+    Parameters
+    ----------
+    most : int, optional
+        Steps after which one counts as one that never rests; None is as many as the way that is
+        taken has reason for.
+    longest_step : float
+        Between samples [s].
+    """
+
+    most: int | None = None
+    longest_step: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +43,8 @@ class Followed:
     ----------
     samples : Samples
         One of each right-hand side, the last, where no others were wanted.
+    local : ndarray, shape (C, K, P)
+        What the sources alone give at the ports [V].
     rest_times : ndarray, shape (N,)
         When each is at rest, inf where it never is or nobody asked [s].
     final : Samples, optional
@@ -36,6 +56,7 @@ class Followed:
     """
 
     samples: Samples
+    local: Array
     rest_times: Array
     final: Samples | None = None
     settling_time: Array | None = None
@@ -55,8 +76,12 @@ def injected(equations: PiecewiseLinear, drive: Drive) -> tuple[Array, Array, Ar
 
     Input differences [V], held nodes [V], and rates of the port voltages that are states [V/s].
     """
+    difference = along(drive.into, equations.difference, equations.difference_0)
+    held = np.zeros_like(difference)
+    if equations.arrays.hold.any():
+        held = along(drive.into, equations.held, equations.held_0)
     return (
-        along(drive.into, equations.difference, equations.difference_0),
-        along(drive.into, equations.held, equations.held_0),
+        difference,
+        held,
         along(drive.into, equations.charge, equations.charge_0),
     )

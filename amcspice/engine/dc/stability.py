@@ -143,7 +143,7 @@ def saddles(
     if (rates < 0).all():
         return none
     eq, difference = piecewise.arrays, Pins.of(circuit, batch).difference
-    offset, delivered = circuit.opamp.offsets(len(eq.hold)), batch.into_network(final) - into
+    offset, delivered = circuit.opamp.offsets(len(eq.hold)), batch.delivered(final, into)
     stage = final[:, piecewise.out] + eq.rout * delivered[:, piecewise.out]
     margin = AT_LIMIT * (eq.highest - eq.lowest)
     drive, tilt = eq.unity * (final @ difference.T + offset), np.ones_like(stage)

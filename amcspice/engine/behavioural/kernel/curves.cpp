@@ -14,11 +14,16 @@ constexpr int FEW = 4;
 // Part of the whole time below which it is not halved any more.
 constexpr double SHORTEST = 1e-3;
 
+// Factor by which rows are given longer to come within their bounds than they seem to take, and
+// the least time over that of the slowest mode.
+constexpr double AFTER = 1.1, LEAST = 0.05;
+
 }  // namespace
 
-Point Curves::at(double time) const {
+Point Curves::at(double time) const { return at(time, arena_.take(room())); }
+
+Point Curves::at(double time, double *room) const {
   const bool series = !time_.modal, turns = time_.pairs() > 0;
-  double *room = arena_.take((series ? 3 : turns ? 10 : 6) * std::size_t(rows_));
   const auto next = [&] { return std::exchange(room, room + rows_); };
   Point point{};
   point.time = time;
@@ -37,6 +42,11 @@ Point Curves::at(double time) const {
   }
   add_modes(point);
   return point;
+}
+
+const Point &Curves::rest() const {
+  if (!rest_) rest_ = at(INFINITE, room_for_rest_);
+  return *rest_;
 }
 
 Row Curves::row(int number) const {
@@ -80,17 +90,31 @@ void Curves::add_modes(Point &point) const {
   double *value = arena_.take(count + LANES), *slope = arena_.take(count + LANES);
   double *swing = arena_.take(pairs + 1);
   time_.at(point.time, value, slope, swing);
-  int b = 0;
-  for (; b + 2 <= rows_ / LANES; b += 2) add_real_modes<2>(point, b, value, slope);
-  if (b < rows_ / LANES) add_real_modes<1>(point, b, value, slope);
+  // Nothing has moved at first, and nothing moves at the end.
+  if (time_.pairs() == 0 && point.time == 0) {
+    add_real_modes<false, true>(point, value, slope);
+  } else if (time_.pairs() == 0 && point.time == INFINITE && stable_) {
+    add_real_modes<true, false>(point, value, slope);
+  } else {
+    add_real_modes<true, true>(point, value, slope);
+  }
   if (pairs > 0) add_pairs(point, value, slope, swing);
   arena_.release(mark);
+}
+
+template <bool VALUES, bool SLOPES>
+void Curves::add_real_modes(Point &point, const double *value, const double *slope) const {
+  const int all = rows_ / LANES, left = all % 4;
+  for (int b = 0; b + 4 <= all; b += 4) add_real_modes<4, VALUES, SLOPES>(point, b, value, slope);
+  if (left == 3) add_real_modes<3, VALUES, SLOPES>(point, all - left, value, slope);
+  if (left == 2) add_real_modes<2, VALUES, SLOPES>(point, all - left, value, slope);
+  if (left == 1) add_real_modes<1, VALUES, SLOPES>(point, all - left, value, slope);
 }
 
 // Of a sum of concave and convex parts the one of all, less the other, is the sum of magnitudes:
 // with a sign for those that grow, which are the other way round.  Some blocks at once: the sums
 // of one alone would wait for themselves.
-template <int COUNT>
+template <int COUNT, bool VALUES, bool SLOPES>
 void Curves::add_real_modes(Point &point, int first, const double *value,
                             const double *slope) const {
   const int real = time_.real(), decaying = time_.decaying(), stride = rows_ / LANES;
@@ -101,8 +125,8 @@ void Curves::add_real_modes(Point &point, int first, const double *value,
     const double far = sign * std::abs(value[j]), fast = sign * std::abs(slope[j]);
     for (int b = 0; b < COUNT; ++b) {
       const Block size = magnitude(column[b]);
-      moved[b] += column[b] * value[j], spread[b] += size * far;
-      moving[b] += column[b] * slope[j], spreading[b] += size * fast;
+      if constexpr (VALUES) moved[b] += column[b] * value[j], spread[b] += size * far;
+      if constexpr (SLOPES) moving[b] += column[b] * slope[j], spreading[b] += size * fast;
     }
   }
   for (int b = 0; b < COUNT; ++b) {
@@ -119,7 +143,7 @@ void Curves::add_real_modes(Point &point, int first, const double *value,
 void Curves::add_pairs(Point &point, const double *value, const double *slope,
                        const double *swing) const {
   const int real = time_.real(), stride = rows_ / LANES;
-  const Numbers &sizes = time_.modal->modes->size;
+  const std::span<const double> sizes = time_.modal->modes->size;
   for (int b = 0; b < stride; ++b) {
     const Block *column = blocks(columns_) + b + std::size_t(real) * stride;
     Block smooth{}, smooth_slope{}, bend{}, reach{};
@@ -150,13 +174,34 @@ unsigned Curves::outside(int i, const Extremes<Many> &found) const {
                     (found.highest <= blocks(bounds_.high)[i] + allowed)));
 }
 
+// As for a row by itself, with sums of neighbours instead of binomials.
+Extremes<Many> Curves::control_points(int i, double time) const {
+  const double s = time / time_.unit;
+  const int n = time_.count - 1, stride = rows_ / LANES;
+  const Block *column = blocks(columns_) + i;
+  Block points[MOST_TERMS];
+  points[0] = base_ ? *column + blocks(base_)[i] : *column;
+  double share = 1;  // s^q over the binomial (n, q)
+  for (int q = 1; q <= n; ++q) {
+    share *= s * q / (n - q + 1);
+    points[q] = column[std::size_t(q) * stride] * share;
+  }
+  Extremes<Many> found{points[0], points[0]};
+  for (int last = n; last > 0; --last) {
+    for (int q = 0; q < last; ++q) points[q] += points[q + 1];
+    found = {smaller(found.lowest, points[0]), larger(found.highest, points[0])};
+  }
+  return found;
+}
+
 unsigned Curves::failing(int i, const Point &one, const Point &other) const {
   const Point &a = one.time < other.time ? one : other, &b = one.time < other.time ? other : one;
   const bool series = !time_.modal;
   const Look<Many> first = a.block(i);
   const unsigned rows =
       outside(i, between(first, b.block(i), !series, series || time_.pairs() > 0));
-  return rows && rest_ ? rows & outside(i, onwards(first, rest_->block(i))) : rows;
+  if (rows && series && a.time == 0) return rows & outside(i, control_points(i, b.time));
+  return rows && stable_ ? rows & outside(i, onwards(first, rest().block(i))) : rows;
 }
 
 bool Curves::stays(const Point &a, const Point &b) const {
@@ -166,10 +211,34 @@ bool Curves::stays(const Point &a, const Point &b) const {
 }
 
 bool Curves::stays_for_good(const Point &from) const {
-  if (!rest_) return false;
+  if (!stable_) return false;
   for (int i = 0; i < rows_ / LANES; ++i)
-    if (outside(i, onwards(from.block(i), rest_->block(i)))) return false;
+    if (outside(i, onwards(from.block(i), rest().block(i)))) return false;
   return true;
+}
+
+// What a row may still be above its end is what is left of its convex part, a sum of decays: it
+// falls at least as fast as the slowest mode and never faster than now.
+double Curves::good_after(const Point &from) const {
+  const Modes &modes = *time_.modal->modes;
+  double most = 1, rate = modes.slowest;
+  for (int i = 0; i < rows_ / LANES; ++i) {
+    const Look<Many> look = from.block(i), rest = this->rest().block(i);
+    const Extremes<Many> ahead = onwards(look, rest);
+    const Block above = (ahead.highest - rest.value) / (blocks(bounds_.high)[i] - rest.value);
+    const Block below = (ahead.lowest - rest.value) / (blocks(bounds_.low)[i] - rest.value);
+    if (!(largest(larger(above, below)) > most)) continue;
+    for (int lane = 0; lane < LANES; ++lane) {
+      const bool up = above[lane] > below[lane];
+      const double times = up ? above[lane] : below[lane];
+      if (!(times > most)) continue;
+      most = times;
+      rate = up ? -look.convex_slope[lane] / (look.convex[lane] - rest.convex[lane])
+                : -look.concave_slope[lane] / (look.concave[lane] - rest.concave[lane]);
+    }
+  }
+  if (modes.pairs() > 0 || !(rate > modes.slowest)) rate = modes.slowest;
+  return from.time + std::max(AFTER * std::log(most) / rate, LEAST / modes.slowest);
 }
 
 // How long a row takes to its bounds at the speed that it has.

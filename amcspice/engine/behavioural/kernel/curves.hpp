@@ -50,8 +50,8 @@ class Curves {
   Curves(const Time &time, const double *columns, const double *magnitudes, const double *base,
          int rows, const Bounds &bounds, Arena &arena)
       : time_(time), columns_(columns), magnitudes_(magnitudes), base_(base), rows_(rows),
-        bounds_(bounds), arena_(arena) {
-    if (time.modal && time.modal->modes->stable) rest_ = at(INFINITE);
+        bounds_(bounds), arena_(arena), stable_(time.modal && time.modal->modes->stable) {
+    if (stable_) room_for_rest_ = arena.take(room());
   }
 
   Point at(double time) const;
@@ -62,6 +62,8 @@ class Curves {
   bool stays(const Point &a, const Point &b) const;
   // Whether they do from a point on: never where not all modes decay.
   bool stays_for_good(const Point &from) const;
+  // A later time from which on all rows are likely to stay, where they end within their bounds.
+  double good_after(const Point &from) const;
   // The first time at which a row is beyond its slack on the way from a point where none is to
   // another one, which may be the earlier one.
   std::optional<Exit> first_exit(const Point &from, const Point &to) const;
@@ -69,20 +71,32 @@ class Curves {
  private:
   void add_series(Point &point) const;
   void add_modes(Point &point) const;
-  template <int COUNT>
+  template <int COUNT, bool VALUES, bool SLOPES>
   void add_real_modes(Point &point, int first, const double *value, const double *slope) const;
+  template <bool VALUES, bool SLOPES>
+  void add_real_modes(Point &point, const double *value, const double *slope) const;
   void add_pairs(Point &point, const double *value, const double *slope,
                  const double *swing) const;
   std::optional<Exit> first_exit(const Point &from, const Point &to, double shortest) const;
+  Extremes<Many> control_points(int block, double time) const;
   unsigned outside(int block, const Extremes<Many> &found) const;
   double expected(const Point &from, int row, bool forwards) const;
+  // Where modes that all decay end.
+  const Point &rest() const;
+  // Numbers of a point.
+  std::size_t room() const {
+    return (!time_.modal ? 3 : time_.pairs() > 0 ? 10 : 6) * std::size_t(rows_);
+  }
+  Point at(double time, double *room) const;
 
   const Time &time_;
   const double *columns_, *magnitudes_, *base_;
   int rows_;
   Bounds bounds_;
   Arena &arena_;
-  std::optional<Point> rest_;  // of modes that all decay
+  bool stable_;  // modes that all decay
+  double *room_for_rest_ = nullptr;
+  mutable std::optional<Point> rest_;  // once it has been asked for
 };
 
 }  // namespace amc

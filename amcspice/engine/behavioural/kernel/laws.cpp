@@ -62,7 +62,7 @@ Block integral_of_phi(const Modes &modes, int first, double time) {
 }
 
 Complex integral_of_pairs(const Modes &modes, int first, double time) {
-  const auto get = [first](const Numbers &of_pair) { return blocks(&of_pair[first])[0]; };
+  const auto get = [first](std::span<const double> of_pair) { return blocks(&of_pair[first])[0]; };
   const Block decay = get(modes.decay), turning = get(modes.turn), per = get(modes.per_square);
   const Turned now = turned(modes, first, time);
   const Block rest = now.phi - time;

@@ -57,7 +57,7 @@ struct Turned {
 };
 
 inline Turned turned(const Modes &modes, int first, double time) {
-  const auto get = [first](const Numbers &of_pair) { return blocks(&of_pair[first])[0]; };
+  const auto get = [first](std::span<const double> of_pair) { return blocks(&of_pair[first])[0]; };
   const Block decay = get(modes.decay), turning = get(modes.turn), per = get(modes.per_square);
   Block size{}, growth = every(-1.0), half{}, beside{};
   if (time < INFINITE) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <utility>
 
 #include "engine/behavioural/kernel/dense.hpp"
 
@@ -12,6 +14,9 @@ namespace {
 // Condition of the eigenvectors up to which they are used: states are right to 1e-16 times this.
 constexpr double WORST_CONDITION = 1e7;
 
+// Bytes of modes that are asked for at once.
+constexpr std::ptrdiff_t FETCHED = 4096;
+
 double norm(const std::vector<double> &matrix, int n) {
   double most = 0;
   for (int j = 0; j < n; ++j) {
@@ -21,14 +26,6 @@ double norm(const std::vector<double> &matrix, int n) {
     most = std::max(most, sum);
   }
   return most;
-}
-
-ModalColumns columns_of(const Modes &modes, int rows) {
-  ModalColumns made;
-  made.rows = rows;
-  made.columns.assign(std::size_t(modes.count) * rows, 0.0);
-  made.magnitudes.assign(std::size_t(modes.pairs()) * rows, 0.0);
-  return made;
 }
 
 void bound_pairs(const Modes &modes, ModalColumns &made) {
@@ -66,9 +63,6 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   if (!usable) order.clear();
 
   share_rows = padded(n);
-  rate.assign(share_rows, 0.0);
-  turning.assign(share_rows, 0.0);
-  inverse.assign(share_rows, 0.0);
   stable = true;
   fastest = smallest_rate;
   slowest = INFINITE;
@@ -78,7 +72,7 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
     slowest = std::min(slowest, std::max(std::abs(value.real()), smallest_rate));
   }
   if (!usable) return;
-  for (Numbers *of_pair : {&decay, &turn, &size, &per_square}) of_pair->assign(padded(pairs()), 0.0);
+  make_room(net, region);
   for (int p = 0; p < pairs(); ++p) {
     const Value value = values[order[real + 2 * p]];
     decay[p] = value.real(), turn[p] = value.imag(), size[p] = std::abs(value);
@@ -101,14 +95,8 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
   usable = n == 0 || condition < WORST_CONDITION * n;
   if (!usable) return;
 
-  to_modes.assign(std::size_t(n) * share_rows, 0.0);
   for (int j = 0; j < n; ++j)
     std::copy_n(back.data() + std::size_t(j) * n, n, to_modes.data() + std::size_t(j) * share_rows);
-  state = columns_of(*this, net.states);
-  events = columns_of(*this, region.rows);
-  sources = columns_of(*this, net.width);
-  outputs = columns_of(*this, net.op);
-  currents = columns_of(*this, net.kp);
   Numbers response(net.response);
   for (int j = 0; j < n; ++j) {
     double *u = state.columns.data() + std::size_t(j) * net.states;
@@ -124,18 +112,47 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
     bound_pairs(*this, *made);
 }
 
+// In the order in which a stay reads them.
+void Modes::make_room(const Network &net, const Region &region) {
+  struct Part {
+    std::span<double> *numbers;
+    std::size_t size;
+  };
+  const std::size_t real_rows = share_rows, pair_rows = padded(pairs());
+  std::vector<Part> parts{{&to_modes, count * real_rows}, {&rate, real_rows},
+                          {&inverse, real_rows},          {&turning, real_rows},
+                          {&decay, pair_rows},            {&turn, pair_rows},
+                          {&size, pair_rows},             {&per_square, pair_rows}};
+  const auto add = [&](ModalColumns &made, int rows) {
+    made.rows = rows;
+    parts.push_back({&made.columns, std::size_t(count) * rows});
+    parts.push_back({&made.magnitudes, std::size_t(pairs()) * rows});
+  };
+  add(events, region.rows);
+  add(state, net.states);
+  add(outputs, net.op);
+  add(currents, net.kp);
+  add(sources, net.width);
+  std::size_t all = 0;
+  for (const Part &part : parts) all += part.size;
+  room_.assign(all, 0.0);
+  double *next = room_.data();
+  for (const Part &part : parts) *part.numbers = {std::exchange(next, next + part.size), part.size};
+}
+
+void Modes::fetch() const {
+  if (room_.empty()) return;
+  const auto *from = reinterpret_cast<const char *>(room_.data());
+  const auto *to = reinterpret_cast<const char *>(events.columns.data() + events.columns.size());
+  for (; from < to && from < reinterpret_cast<const char *>(room_.data()) + FETCHED; from += 64)
+    __builtin_prefetch(from);
+}
+
 void Modes::split(const double *rate_of_state, double *share) const {
   for (int b = 0; b < share_rows / LANES; ++b) blocks(share)[b] = Block{};
   for (int j = 0; j < count; ++j)
     add_columns_at(to_modes.data() + std::size_t(j) * share_rows, share_rows,
                    rate_of_state[states[j]], share);
-}
-
-std::size_t Modes::bytes() const {
-  std::size_t all = sizeof(Modes) + sizeof(double) * (to_modes.size() + 4 * rate.size());
-  for (const ModalColumns *made : {&state, &events, &sources, &outputs, &currents})
-    all += sizeof(double) * (made->columns.size() + made->magnitudes.size());
-  return all;
 }
 
 }  // namespace amc

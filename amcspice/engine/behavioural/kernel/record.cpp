@@ -28,6 +28,9 @@ constexpr int FEW = 8;
 // How often a stay is quartered for that.
 constexpr int DEEPEST = 6;
 
+// Records between two looks at the clock, and at signals now and then.
+constexpr int LOOK = 16;
+
 // What an arena gave is given back at the end of a scope.
 struct Kept {
   explicit Kept(Arena &arena) : arena(arena), mark(arena.mark()) {}
@@ -131,8 +134,9 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     low[i] = end[i] - width, high[i] = end[i] + width;
   }
   const Bounds bounds{low, high, nullptr, EDGE * band * size};
+  int records = 0;
   for (auto record = track.records.rbegin(); record != track.records.rend(); ++record) {
-    interrupts_.check();
+    if (++records % LOOK == 0) interrupts_.check();
     const Kept here(arena_);
     ModalTime modal{record->modes, record->share};
     const Time time = time_of(*record, modal);
@@ -142,8 +146,8 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
     std::vector<Point> looks{curves.at(0)};
     if (record->length == INFINITE) {
       // From where on it stays in the band for good: never before it enters it at last.
-      double later = 2 / record->modes->slowest;
-      for (; !curves.stays_for_good(looks.back()); later *= 1.6) looks.push_back(curves.at(later));
+      while (!curves.stays_for_good(looks.back()))
+        looks.push_back(curves.at(curves.good_after(looks.back())));
     } else {
       looks.push_back(curves.at(record->length));
     }
@@ -159,10 +163,11 @@ bool Reader::flat_at_end(const Track &track, const Inputs &inputs, double band) 
 
 double Reader::energy(const Track &track, const Inputs &inputs, double until) const {
   double total = 0;
+  int records = 0;
   const double scale = std::max(track.largest_current, 1e-15);
   for (const Record &record : track.records) {
     if (record.begin >= until) break;
-    interrupts_.check();
+    if (++records % LOOK == 0) interrupts_.check();
     total += energy_of(record, inputs, std::min(record.length, until - record.begin), scale);
   }
   return total;
@@ -195,14 +200,16 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
   for (int count = 1; count > 0;) {
     const Point next = ahead[count - 1];
     int doubtful = 0;
-    for (int block = 0; block < kp / LANES; ++block)
-      doubtful += __builtin_popcount(curves.failing(block, at, next));
+    for (int block = 0; block < kp / LANES; ++block) {
+      failing_[block] = curves.failing(block, at, next);
+      doubtful += __builtin_popcount(failing_[block]);
+    }
     if (doubtful > FEW && count < DEEPEST) {
       ahead[count++] = curves.at(at.time + (next.time - at.time) / 4);
       continue;
     }
     for (int block = 0; block < kp / LANES; ++block)
-      for (unsigned lanes = curves.failing(block, at, next); lanes; lanes &= lanes - 1) {
+      for (unsigned lanes = failing_[block]; lanes; lanes &= lanes - 1) {
         const int i = block * LANES + __builtin_ctz(lanes);
         const Kept here(arena_);
         Row row = curves.row(i);
@@ -264,7 +271,7 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
               width, nullptr, law.count, value, x);
 }
 
-void Reader::sample_times(const Track &track, const Inputs &inputs,
+void Reader::sample_times(const Track &track, const Inputs &inputs, double longest,
                           std::vector<double> &times) const {
   const int rows = network_.op;
   const std::size_t first = times.size();
@@ -273,8 +280,9 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
   const double size = SHOWN * outputs_at_end(track, inputs, end);
   if (track.records.size() > MOST_SHOWN) {
     // What turns for ever: no curve of it can be told from a band.
-    const double step = track.records.back().end() / MOST_SHOWN;
-    for (int at = 0; at < MOST_SHOWN; ++at) times.push_back(at * step);
+    const double end = track.records.back().end();
+    const double step = std::min(end / MOST_SHOWN, longest);
+    for (int at = 0; at * step < end; ++at) times.push_back(at * step);
     return;
   }
   for (const Record &record : track.records) {
@@ -294,7 +302,7 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
       double off = 0;
       for (int i = 0; i < rows; ++i)
         off = std::max(off, std::abs(middle.value[i] - (a.value[i] + b.value[i]) / 2));
-      const bool straight = off <= size && depth >= 2;
+      const bool straight = off <= size && depth >= 2 && middle.time - a.time <= longest;
       if (depth < MOST_HALVINGS && !straight) {
         self(self, a, middle, depth + 1);
         self(self, middle, b, depth + 1);

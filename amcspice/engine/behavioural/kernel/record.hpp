@@ -33,7 +33,8 @@ struct Track {
 // Reads tracks; what it takes from the arena is given back.
 class Reader {
  public:
-  Reader(const Network &network, Arena &arena) : network_(network), arena_(arena) {}
+  Reader(const Network &network, Arena &arena)
+      : network_(network), arena_(arena), failing_(network.kp / LANES) {}
 
   // The time from which all outputs stay within `band` of the largest around where they end [s].
   double settling_time(const Track &track, const Inputs &inputs, double band) const;
@@ -44,8 +45,10 @@ class Reader {
   double energy(const Track &track, const Inputs &inputs, double until) const;
   // The sources x at a time within the track, or after it.
   void sources_at(const Track &track, double time, double *x) const;
-  // Times at which to show a track, so that straight lines between them look like it; appended.
-  void sample_times(const Track &track, const Inputs &inputs, std::vector<double> &times) const;
+  // Times at which to show a track, so that straight lines between them look like it and none is
+  // longer than asked for; appended.
+  void sample_times(const Track &track, const Inputs &inputs, double longest,
+                    std::vector<double> &times) const;
 
  private:
   Time time_of(const Record &record, ModalTime &modal) const;
@@ -66,6 +69,7 @@ class Reader {
   const Network &network_;
   Arena &arena_;
   mutable Interrupts interrupts_;
+  mutable std::vector<unsigned> failing_;  // of currents, by block: those whose sign is in doubt
 };
 
 }  // namespace amc

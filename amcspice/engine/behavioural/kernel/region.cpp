@@ -181,6 +181,8 @@ Modes &Regions::modes_of(const Region &region) {
   if (!modes) {
     modes = std::make_unique<Modes>(network_, region, SMALLEST_RATE * network_.eq.unity);
     bytes_ += modes->bytes();
+  } else {
+    modes->fetch();
   }
   return *modes;
 }

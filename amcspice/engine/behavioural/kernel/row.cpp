@@ -174,18 +174,23 @@ double Row::beyond(const Look<Single> &look) const {
 }
 
 double Row::next_guess(const Look<Single> &inside, const Look<Single> &outside) const {
-  const auto excess = [this](const Look<Single> &look, double *slope) {
-    const bool over = look.value - high_ > low_ - look.value;
-    *slope = (over ? look.slope : -look.slope) / slack_;
-    return beyond(look) - 1;
-  };
-  double slope_in, slope_out;
-  const double in = excess(inside, &slope_in), out = excess(outside, &slope_out);
-  // Newton's step from the nearer end, if it stays between the two.
-  const double guess = -in < out ? inside.time - in / slope_in : outside.time - out / slope_out;
+  const bool over = outside.value - high_ > low_ - outside.value;
+  const double edge = over ? high_ + slack_ : low_ - slack_;
+  const double in = inside.value - edge, out = outside.value - edge;
+  const double length = outside.time - inside.time;
   const double low = std::min(inside.time, outside.time), high = std::max(inside.time, outside.time);
-  if (guess > low && guess < high) return guess;
-  const double secant = inside.time + (outside.time - inside.time) * in / (in - out);
+  // Time as a function of the value is the cubic that has its times and slopes at both ends, if
+  // the row goes the same way at both.
+  const double rise = out - in, part = -in / rise;
+  const double first = rise / inside.slope, last = rise / outside.slope;
+  const double bow = (1 - part) * ((1 - part) * (first - length) + part * (length - last));
+  const double guess = inside.time + part * (length + bow);
+  if (first * length > 0 && last * length > 0 && guess > low && guess < high) return guess;
+  // Newton's step from the nearer end, if it stays between the two.
+  const double newton = std::abs(in) < std::abs(out) ? inside.time - in / inside.slope
+                                                     : outside.time - out / outside.slope;
+  if (newton > low && newton < high) return newton;
+  const double secant = inside.time + part * length;
   return secant > low && secant < high ? secant : (low + high) / 2;
 }
 

@@ -34,7 +34,8 @@ nb::tuple integrate(const nb::object &equations, Pieces &pieces, const Stack &di
       // What follows from other pieces depends on which was met first.
       if (circuits > 1 || pieces.large()) pieces.clear();
       const double *row = view(controls)[one];
-      const Control control{row[0], row[1], row[2], row[3], row[4], row[5], row[6]};
+      const Control control{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7],
+                            row[8]};
       Integrator integrator(equations_of[one], pieces, control, {outputs.data(), outputs.size()},
                             start.data(), samples, interrupts);
       for (std::size_t r = 0; r < each; ++r) {

@@ -17,9 +17,6 @@ constexpr double INFINITE = std::numeric_limits<double>::infinity();
 // the way to equilibrium (so that pieces cannot take turns around it).
 constexpr double LANDING = 1e-3, LANDING_SHARE = 0.1;
 
-// For one right-hand side; then it counts as not at rest.
-constexpr long MOST_STEPS = 500'000;
-
 // Overstepping that is none, as a fraction of the scale.
 constexpr double SLACK = 1e-9;
 
@@ -51,7 +48,9 @@ Integrator::Integrator(const Equations &eq, Pieces &pieces, const Control &contr
       outside_{Vector(k_), Vector(k_)}, constant_(n_), difference_0_(k_),
       watched_0_(watched_nodes(eq)), rate_(n_), way_(n_), lost_(k_), lost_then_(k_),
       difference_(k_), watched_(watched_0_.size()), trial_(n_), correction_(n_),
-      way_space_(pieces.large() ? n_ : 0), slew_space_(pieces.large() ? n_ : 0) {}
+      way_space_(pieces.large() ? n_ : 0), slew_space_(pieces.large() ? n_ : 0) {
+  while (highest_ > 0 && std::ldexp(control_.base, highest_) > control_.longest_step) --highest_;
+}
 
 bool Integrator::run(const Drive &drive) {
   begin(drive);
@@ -60,7 +59,7 @@ bool Integrator::run(const Drive &drive) {
     if (changed_) enter_piece();
     record();
     if (at_rest) record_rest();
-    if (at_rest || t_ >= control_.longest || steps >= MOST_STEPS) return at_rest;
+    if (at_rest || t_ >= control_.longest || steps >= control_.most) return at_rest;
     const Outlook outlook = look_ahead();
     at_rest = advance(outlook, choose_step(outlook));
   }
@@ -71,7 +70,7 @@ void Integrator::begin(const Drive &drive) {
   scale_ = std::max({SMALLEST_SCALE, largest(u_.data(), n_), largest(drive.difference, k_)});
   changed_ = true;
   t_ = 0.0;
-  level_ = FIRST_LEVEL;
+  level_ = std::min(FIRST_LEVEL, highest_);
   wanted_ = 0;
   events_ = 0;
 }
@@ -142,7 +141,7 @@ void Integrator::record() {
 // What rests stays: samples enough to see it by the waveform alone.
 void Integrator::record_rest() {
   for (int i = 0; i < TAIL; ++i) {
-    t_ += 0.04 * std::max(t_, 1 / eq_.unity);
+    t_ += std::min(0.04 * std::max(t_, 1 / eq_.unity), control_.longest_step);
     record();
   }
 }
@@ -334,7 +333,7 @@ bool Integrator::advance(const Outlook &outlook, const Trial &trial) {
   }
   prior_ = over_;
   if (outlook.active && slews_fully()) changed_ = true;
-  if (level_ < LEVELS - 1 && trial.moved < 1 && trial.error < 0.2 * control_.tolerance * scale_) {
+  if (level_ < highest_ && trial.moved < 1 && trial.error < 0.2 * control_.tolerance * scale_) {
     ++level_;
   }
   return outlook.at_rest;

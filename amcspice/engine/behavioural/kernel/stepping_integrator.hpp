@@ -29,7 +29,7 @@ namespace amc::stepping {
 
 // As in amcspice/engine/equations/arrays.py, in that order.
 struct Control {
-  double tolerance, resolution, band, rest, longest, base, stable;
+  double tolerance, resolution, band, rest, longest, base, stable, most, longest_step;
 };
 
 // Samples after a right-hand side has come to rest.
@@ -97,6 +97,7 @@ class Integrator {
   Overstepped over_, prior_;
   Outputs outside_;
   double t_ = 0, scale_ = 0;
+  int highest_ = LEVELS - 1;    // level of a step
   int level_ = 0, wanted_ = 0;  // of the step; to come back to after an event
   long events_ = 0;
   bool changed_ = true;  // the piece

@@ -152,9 +152,12 @@ Series expand(const Network &net, const Region &region, const Inputs &inputs, co
     for (int b = 0; b < net.states / LANES; ++b) blocks(next)[b] *= factor;
   }
   series.count = q + 1;
-  // The last two terms tell how far it is exact.
-  if (size > 0) target = std::min(target, std::pow(smallest / size, 1.0 / q));
-  if (before > 0) target = std::min(target, std::pow(smallest / before, 1.0 / (q - 1)));
+  // The last two terms tell how far it is exact, which few digits say.
+  const auto root = [](double ratio, int degree) {
+    return double(std::exp2(float(std::log2(ratio) / degree)));
+  };
+  if (size > 0) target = std::min(target, root(smallest / size, q));
+  if (before > 0) target = std::min(target, root(smallest / before, q - 1));
   series.reach = target * series.unit;
   arena.release(mark);
   return series;

@@ -276,7 +276,8 @@ class Probe {
     return looks(curves, number, time);
   }
 
-  // The outputs as curves: see `follow`.
+  // The outputs as curves: see `follow`; whether they stay for good from the first time on, and a
+  // later one from which on they might.
   nb::tuple follow_modes(const Marks &marks, const Line &rate, const Line &base, const Line &low,
                          const Line &high, const Line &units, double slack, double from,
                          double to) {
@@ -289,8 +290,9 @@ class Probe {
     const Curves curves(law, made.outputs.columns.data(), made.outputs.magnitudes.data(),
                         start.data(), limits.rows, limits.bounds(), arena);
     const nb::tuple found = follow(curves, from, to, low.size());
-    const bool good = curves.stays_for_good(curves.at(from));
-    return nb::make_tuple(found, good);
+    const Point first = curves.at(from);
+    const double later = made.stable ? curves.good_after(first) : INFINITE;
+    return nb::make_tuple(found, curves.stays_for_good(first), later);
   }
 
  private:

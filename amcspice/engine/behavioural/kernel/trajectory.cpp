@@ -24,9 +24,6 @@ int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 8; }
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
 
-// Pieces after which a right-hand side counts as one that never rests: usual ones take some dozens.
-constexpr int MOST_PIECES = 20'000;
-
 // Series after which a stay is asked whether it is at rest where modes cannot tell.
 constexpr int ASKED = 8;
 
@@ -83,8 +80,12 @@ Region &Follower::enter(const Inputs &inputs) {
 }
 
 Region &Follower::pass(const Region &region, const Inputs &inputs, int row) {
-  const double *rows = answer(region, inputs);
-  leave(net_, region, row, rows[row], response_[row % net_.kp], places_[row % net_.kp]);
+  Place &place = places_[row % net_.kp];
+  const Kind kind = region.kinds[row / net_.kp];
+  // Within its range an amplifier does next what neither row nor input decides.
+  const bool known = place.clamp == Place::INSIDE && (kind == Kind::HOLD || kind == Kind::OUTPUT);
+  if (!known) answer(region, inputs);
+  leave(net_, region, row, rows_[row], response_[row % net_.kp], place);
   pieces_ = 0;
   return enter(inputs);
 }
@@ -110,7 +111,7 @@ const Track &Follower::follow(const Inputs &inputs) {
                      largest_magnitude(inputs.response, net_.kp)});
   // The state has been answered for in its region whenever a stay begins.
   Region *region = &enter(inputs);
-  while (time_ < settings_.longest && track_.records.size() < MOST_PIECES) {
+  while (time_ < settings_.longest && track_.records.size() < settings_.most) {
     if (track_.records.size() % LOOK == 0) interrupts_.check();
     const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.
@@ -137,7 +138,8 @@ const Track &Follower::follow(const Inputs &inputs) {
   const bool out_of_time = !track_.at_rest && !track_.records.empty();
   if (out_of_time && !track_.records.back().modes) still(*region, inputs);
   double *end = arena_.take(net_.width);
-  answer(*region, inputs);
+  // Whoever comes to rest has answered there.
+  if (!track_.at_rest || region->any_pressed) answer(*region, inputs);
   std::copy_n(sources_.data(), net_.width, end);
   track_.final = end;
   track_.largest_current = largest_magnitude(response_.data() + net_.flow, net_.kp);
@@ -236,6 +238,7 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   time_ += moved;
   if (!exit) return nullptr;
   pieces_ = 0;
+  if (!net_.slews) return &pass(region, inputs, exit->row);
   // The slew limit may begin to count instead: that is no other region.
   const double over = answer(region, inputs)[exit->row];
   const bool left = over < region.low[exit->row] || over > region.high[exit->row];

@@ -37,7 +37,7 @@ inline Block larger(Block a, Block b) { return a > b ? a : b; }
 inline Block smaller(Block a, Block b) { return a < b ? a : b; }
 inline double larger(double a, double b) { return a > b ? a : b; }
 inline double smaller(double a, double b) { return a < b ? a : b; }
-inline Block magnitude(Block a) { return a < 0.0 ? -a : a; }
+inline Block magnitude(Block a) { return (Block)((Bits)a & std::numeric_limits<long long>::max()); }
 
 // The lanes by which those of a block are met: half of them apart, then a quarter, and so on.
 #if defined(__AVX512F__)
