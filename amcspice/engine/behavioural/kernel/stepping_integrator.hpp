@@ -32,12 +32,6 @@ struct Control {
   double tolerance, resolution, band, rest, longest, base, stable, most, longest_step;
 };
 
-// What injected currents alone give for one right-hand side.
-struct Drive {
-  const double *difference, *held;  // input differences and held-node voltages [V]
-  const double *charge;             // rates of the port voltages that are states [V/s]
-};
-
 // Samples after a right-hand side has come to rest.
 inline constexpr int TAIL = 3;
 
@@ -73,7 +67,10 @@ class Integrator {
   };
 
   void begin(const Drive &drive);
-  void enter_piece(const Drive &drive);
+  void enter_piece();
+  void watch(const Vector &state);
+  void find_differences(const Vector &state);
+  void find_rates();
   void record();
   void record_rest();
   Outlook look_ahead();
@@ -106,7 +103,9 @@ class Integrator {
   bool changed_ = true;  // the piece
 
   // What injected currents and the piece alone give.
+  Drive drive_;
   Vector constant_, difference_0_, watched_0_;
+  Flow flow_;  // of large circuits: that of the last state whose nodes were looked at
   // Rates, the way from equilibrium, what slewing takes away now and after a step.
   Vector rate_, way_, lost_, lost_then_, difference_, watched_, trial_, correction_;
   Krylov way_space_, slew_space_;
