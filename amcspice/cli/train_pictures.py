@@ -245,8 +245,9 @@ def _show(comparison: Comparison, path: Path, *, stderr: bool) -> None:
     writing = comparison.writing()
     if writing:
         console.print(
-            f"arrays, a training: {counted(writing['writings'], 'writing', '.0f')} ({comparison.unstable} of all "
-            f"unstable), {si(writing['time_s'], 's')}, {si(writing['energy_j'], 'J')}; "
+            f"arrays, a training: {counted(writing['writings'], 'writing', '.0f')} "
+            f"({comparison.unstable} of all unstable), "
+            f"{si(writing['time_s'], 's')}, {si(writing['energy_j'], 'J')}; "
             f"{counted(writing['solves'], 'solve', '.0f')}, {si(writing['solving_time_s'], 's')}, "
             f"{si(writing['solving_energy_j'], 'J')}: writing over solving "
             f"{writing['time_over_solving']:.3g} in time, {writing['energy_over_solving']:.3g} in "
