@@ -22,10 +22,9 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Any, Self, TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from amcspice.errors import AccuracyWarning, AmcspiceError, InputError, SimulationError
 from amcspice.signals import terminable
+from amcspice.threads import one_thread
 
 __all__ = [
     "Pool",
@@ -133,7 +132,7 @@ class Pool:
         progress = report or (lambda _count: None)
         results: list[R] = []
         pace = 0.0
-        with threadpool_limits(1):
+        with one_thread():
             while len(results) < len(queue):
                 left = len(queue) - len(results)
                 if min(self.jobs, left) > 1 and not (short and self._not_worth(left * pace)):
@@ -349,7 +348,7 @@ def _serve(parent: Connection) -> None:
     """Serve tasks until the parent closes the connection, asks for an end or is gone."""
     end_with_parent()
     warnings.simplefilter("ignore", AccuracyWarning)  # the parent has given it
-    with terminable(), threadpool_limits(1), contextlib.suppress(EOFError, BrokenPipeError):
+    with terminable(), one_thread(), contextlib.suppress(EOFError, BrokenPipeError):
         while True:
             function, task = parent.recv()
             parent.send(_answer(parent, function, task))

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from amcspice.crossbar.chain import Chain
 from amcspice.crossbar.structure import Array, Crossbar
 from amcspice.crossbar.wordline import WordLines, check_connected
+from amcspice.threads import one_thread
 
 __all__ = ["CrossbarReduction", "reduction_flops"]
 
@@ -50,7 +50,7 @@ class CrossbarReduction:
         """Conductance matrix of the column terminals, and voltages of the row terminals."""
         if self.crossbar.column_segment is not None:
             # The matrices are small: more threads only wait for each other.
-            with threadpool_limits(1, "blas"):
+            with one_thread():
                 transfer = self._at_terminals()[:, None] * self._chain.words()
                 return self._chain.conductance, transfer
         first, words = self.crossbar.column_first, self._words
@@ -80,7 +80,7 @@ class CrossbarReduction:
         Shape (M + N, M + N).
         """
         if self.crossbar.column_segment is not None:
-            with threadpool_limits(1, "blas"):
+            with one_thread():
                 chain = Chain.of(self.crossbar, held=True)
                 return _bordered(chain.between_words(), chain.words(), chain.conductance)
         inner = self._crossings()
@@ -123,7 +123,7 @@ class CrossbarReduction:
                 power += self._ends_power(self._words.share.T @ currents.T)
             return power
         at = self._at_terminals()
-        with threadpool_limits(1, "blas"):
+        with one_thread():
             return self._chain.power(currents * at) + currents**2 @ (at * crossbar.row_first)
 
     def _at_terminals(self) -> Array:

@@ -30,6 +30,7 @@ from amcspice.simulation.regular import regular
 from amcspice.simulation.run import Run
 from amcspice.simulation.verification import Verify
 from amcspice.simulation.verify import Verifier
+from amcspice.threads import one_thread
 
 __all__ = ["simulate", "simulate_many"]
 
@@ -157,7 +158,7 @@ def _simulate(
         for circuit, vectors, predicted in zip(circuits, b, ranges, strict=True)
     ]
     runs: dict[int, Run] = {}
-    with contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
+    with one_thread(), contextlib.nullcontext() if jobs == 1 else as_pool(jobs) as pool:
         for numbers in _batches(cases, backend):
             group = [cases[number] for number in numbers]
             follow = progress if report is None else cumulative(report)

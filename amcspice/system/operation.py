@@ -28,6 +28,7 @@ from amcspice.simulation.noise import output_covariance
 from amcspice.simulation.once import drive_of, join_forecasts
 from amcspice.simulation.shared import run_shared
 from amcspice.system.prediction import Prediction, calibrate
+from amcspice.threads import one_thread
 
 __all__ = ["MAX_REPEATS", "Attempts", "Mode", "Operations"]
 
@@ -314,6 +315,12 @@ class Mode:
 
     def _go(self, vectors: Array, volts: Array, pool: Pool | None, full_scale: float = 0.0) -> _Go:
         """Run right-hand sides (K, m) in ranges (K,), once."""
+        with one_thread():
+            return self._go_in_parts(vectors, volts, pool, full_scale)
+
+    def _go_in_parts(
+        self, vectors: Array, volts: Array, pool: Pool | None, full_scale: float
+    ) -> _Go:
         if self.in_time or len(vectors) <= AT_ONCE:  # in time each follows the one before it
             return self._go_at_once(vectors, volts, pool, full_scale)
         parts = [

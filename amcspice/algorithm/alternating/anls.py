@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from amcspice.algorithm.alternating.analog import AnalogSolver
 from amcspice.algorithm.alternating.block import solve
@@ -30,6 +29,7 @@ from amcspice.errors import SimulationError
 from amcspice.measure import Measurement
 from amcspice.pool import Pool, Report, as_pool
 from amcspice.simulation.verify import Verifier
+from amcspice.threads import one_thread
 
 __all__ = ["nmf_many", "reseed"]
 
@@ -72,7 +72,7 @@ def nmf_many(
         content = checkpoint.load() if task.resume else None
         states.append(State.from_checkpoint(*content) if content else State.start(task))
     analog, digital = AnalogSolver(analysis), DigitalSolver()
-    with as_pool(jobs) as pool, threadpool_limits(1):
+    with as_pool(jobs) as pool, one_thread():
         while running := [
             number for number, task in enumerate(tasks) if not states[number].is_over(task)
         ]:

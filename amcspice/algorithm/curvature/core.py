@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import scipy
-from threadpoolctl import threadpool_limits
 
 from amcspice.errors import InputError
+from amcspice.threads import one_thread
 
 __all__ = ["Core"]
 
@@ -60,7 +60,7 @@ class Core:
             raise InputError(f"widths = {widths!r}: two or more, each from 1")
         draw = np.random.default_rng(0)
         inversion, eigenvectors = {}, {}
-        with threadpool_limits(1):
+        with one_thread():
             square: Any = draw.standard_normal((PRODUCT, PRODUCT)).astype(np.float32)
             rate = 2.0 * PRODUCT**3 / _time(lambda: square @ square)
             for n in sorted(widths):

@@ -25,6 +25,7 @@ from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_windows, longest_windows, runs_away
 from amcspice.engine.waveforms import Exact, Stream, flat_tails
+from amcspice.threads import one_thread
 
 __all__ = ["Behavioural", "Integrator"]
 
@@ -113,7 +114,9 @@ class Integrator:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         chunk: int | None = None,
     ) -> None:
-        # Whoever does not run it does without compiled code.
+        # Whoever does not run it does without compiled code, and the LAPACK that this calls.
+        import scipy.linalg.cython_lapack  # noqa: F401
+
         from amcspice.engine.behavioural.stepping import Stepper
         from amcspice.engine.behavioural.trajectories import Trajectories
 
@@ -175,7 +178,8 @@ class Integrator:
         final : ndarray, shape (N, P)
             Port voltages [V].
         """
-        followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
+        with one_thread():  # of libraries that came with this circuit, too
+            followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
         last = followed.samples.starts[1:] - 1
         return followed.rest_times, self.voltages(followed.samples, followed.local)[last]
 
@@ -198,7 +202,8 @@ class Integrator:
         return voltages
 
     def _stream(self, drive: Drive, lead: int, expected: int, waveforms: bool) -> Stream:
-        followed = self._way.follow(drive, expected, waveforms=waveforms)
+        with one_thread():
+            followed = self._way.follow(drive, expected, waveforms=waveforms)
         samples, last = followed.samples, followed.final
         begin, exact = int(samples.starts[lead]), None
         local = followed.local
