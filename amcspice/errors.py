@@ -27,6 +27,7 @@ __all__ = [
     "WaitingWarning",
     "brief",
     "caution",
+    "counted",
     "did_you_mean",
 ]
 
@@ -211,3 +212,22 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     """
     near = difflib.get_close_matches(word, known, n=1)
     return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+
+
+def counted(count: float, noun: str, form: str = "") -> str:
+    """Return a number with its noun, in the plural unless it is one.
+
+    >>> counted(1, "channel"), counted(2, "channel"), counted(1200, "entry", ",")
+    ('1 channel', '2 channels', '1,200 entries')
+    >>> counted(3, "switch"), counted(0, "right-hand side"), counted(2, "matrix")
+    ('3 switches', '0 right-hand sides', '2 matrices')
+    """
+    return f"{count:{form}} {noun if count == 1 else _plural(noun)}"
+
+
+def _plural(noun: str) -> str:
+    if noun.endswith("matrix"):
+        return f"{noun[:-1].removesuffix('i')}ices"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("ch", "sh", "s", "x")) else f"{noun}s"

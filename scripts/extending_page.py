@@ -1,4 +1,4 @@
-"""Copy the files of tests/extension into docs/extending.md, between their markers."""
+"""Copy the files of tests/extension into docs/extending.md and docs/extending/, between markers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from update_readme import fill
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "extending.md"
+PAGES = [ROOT / "docs" / "extending.md", *sorted((ROOT / "docs" / "extending").glob("*.md"))]
 
 
 def block(name: str) -> str:
@@ -18,8 +18,9 @@ def block(name: str) -> str:
 
 
 def main() -> None:
-    for name in re.findall(r"<!-- (tests/\S+):begin -->", PAGE.read_text()):
-        fill(PAGE, name, block(name))
+    for page in PAGES:
+        for name in re.findall(r"<!-- (tests/\S+):begin -->", page.read_text()):
+            fill(page, name, block(name))
 
 
 if __name__ == "__main__":

@@ -85,12 +85,12 @@ def uplink_evm(plan, cells, channel=MASSIVE, channels=12, powers=1.0):
     return np.sqrt(errors)
 
 
-def downlink_evm(cells, channels=12):
+def downlink_evm(plan, cells, channels=12):
     """Return the EVM of what users receive without noise, after a gain of their own."""
     device, errors = chip(**cells), []
     for number in range(channels):
         H, x = MASSIVE.draw(number), gaussian((USERS, 40), 5, "sent", number)
-        made = precoder(device, H, 0.0, CHAIN)
+        made = precoder(device, H, 0.0, plan)
         gains = np.diag(H.conj().T @ made.send(np.eye(USERS, dtype=complex)))
         errors.append(evm(H.conj().T @ made.send(x) / gains[:, None], x))
     return errors
@@ -106,10 +106,10 @@ def evm_table() -> str:
         figures = [uplink_evm(plan, cells) for plan in (PROGRAMMED, FIXED, COMPACT)]
         # The classic circuit has nine times as many amplifiers: fewer channels.
         figures.append(uplink_evm(GINV, cells, channels=4))
-        figures.append(downlink_evm(cells))
+        figures += [downlink_evm(plan, cells) for plan in (CHAIN, COMPACT)]
         rows.append((name, *map(percent, figures)))
     head = ("cells", "inv, diagonal in cells", "inv, in resistors", "ginv, compact",
-            "ginv, classic", "downlink, inverse and beams")  # fmt: skip
+            "ginv, classic", "downlink, inverse and beams", "downlink, ginv-right")  # fmt: skip
     return table(head, rows)
 
 

@@ -1,13 +1,18 @@
 """`simulate_many` gives what `simulate` gives: a batch changes nothing."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from oracles import random_problem
 
 import amcspice as amc
-from amcspice.engine import BACKENDS
+from amcspice.engine import BACKENDS, Batch, Stream
+from amcspice.engine.headway import heard_by, tell
+from amcspice.engine.waveforms import Segment
 from amcspice.errors import UnstableError
 from amcspice.simulation import simulate_many
+from amcspice.simulation.once import drive_of
 
 NGSPICE = pytest.param("reduced", marks=pytest.mark.ngspice)
 FIELDS = ("x", "reference", "relative_error", "settled", "settling_time", "energy")
@@ -177,3 +182,56 @@ def test_circuits_that_differ_in_more_than_their_networks_share_nothing(second):
         analysis = amc.Analysis(fidelity=fidelity)
         for circuit, run in zip(circuits, simulate_many(circuits, [b, b], analysis), strict=True):
             assert_equal_runs(run, amc.simulate(circuit, b, analysis=analysis))
+
+
+def test_streams_of_a_batch_keep_what_each_is_worth():
+    draw, parts = np.random.default_rng(3), []
+    for rate_error, counts in ((0.01, [3, 2]), (0.05, [4, 6])):
+        segments = [
+            Segment(np.arange(float(k)), draw.random((k, 2)), draw.random((k, 2))) for k in counts
+        ]
+        made = Stream.join(segments, np.array([True, rate_error > 0.02]))
+        parts.append(dataclasses.replace(made, rate_error=rate_error))
+    chained = Stream.chain(parts)
+    np.testing.assert_array_equal(chained.rate_error, [0.01, 0.01, 0.05, 0.05])
+    np.testing.assert_array_equal(chained.at_rest, [True, False, True, True])
+    for segment, own in zip(chained, [one for part in parts for one in part], strict=True):
+        for name in ("time", "voltages", "supply"):
+            np.testing.assert_array_equal(getattr(segment, name), getattr(own, name))
+
+
+class Telling:
+    """A streamer that tells twice how far it is."""
+
+    def __init__(self, streamer):
+        self.streamer = streamer
+
+    def run(self, *given):
+        for stream in self.streamer.run(*given):
+            tell(0.5)
+            tell(1.0)
+            yield stream
+
+
+@pytest.mark.ngspice
+def test_how_far_a_batch_is_counts_its_circuits():
+    circuits, vectors = selections(3)
+    batch = Batch.of(circuits)
+    prepared = BACKENDS["reduced"](amc.Analysis(fidelity="reduced")).prepare(batch)
+    prepared.streamers = [Telling(each) for each in prepared.streamers]
+    told = []
+    with heard_by(told.append):
+        list(prepared.run(drive_of(batch, [b[None] for b in vectors], [0.1] * 3)))
+    assert told == sorted(told)
+    twice = np.unique(np.round(told, 9))
+    assert {0.166666667, 0.333333333, 0.5, 0.666666667, 0.833333333, 1.0} <= set(twice)
+
+
+@pytest.mark.parametrize("fidelity", ["behavioural", NGSPICE])
+def test_a_range_that_was_given_is_kept_by_every_circuit_of_a_batch(fidelity):
+    circuits, vectors = selections(3)
+    analysis = amc.Analysis(fidelity=fidelity, range=30.0)
+    for run in simulate_many(circuits, vectors, analysis):
+        assert run.near_limit
+        assert run.range.volts_per_unit == 30.0
+        assert run.range_halvings == 0

@@ -146,7 +146,6 @@ def test_nodes_inside_subcircuits_are_not_shown(tmp_path):
     [
         (RC.replace("R1 in out 1k", "X1 in out nosuch"), "sub-circuit not defined"),
         (RC.replace("R1 in out 1k", "D1 in out nosuch"), "nosuch"),
-        (RC.replace(".tran", ".include nosuch.inc\n.tran"), "nosuch.inc"),
     ],
 )
 def test_a_deck_that_fails(tmp_path, text, cause):
@@ -287,6 +286,48 @@ def test_a_section_that_a_library_lacks_is_missed(tmp_path, mark):
     (tmp_path / "m.lib").write_text(f"{mark}* m\n.lib TT\n.param r=1k\n.endl\n")
     path = deck(tmp_path, RC.replace("V1", ".lib m.lib SS\nV1"))
     result = run("simulate", path)
-    assert result.exit_code == (2 if mark else 1)  # ngspice itself reads what is plain
+    assert result.exit_code == 2
     assert "section" in result.output
     assert "SS" in result.output
+
+
+@pytest.mark.parametrize("card", [".include {}", ".inc '{}'", ".lib {} tt"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_an_include_that_is_not_there_is_refused(card, inside, tmp_path):
+    """Whether the deck asks for it or what the deck includes; without a run."""
+    line = card.format("nowhere.lib")
+    (tmp_path / "parts.lib").write_text(f"{line}\n")
+    deck = tmp_path / "deck.cir"
+    deck.write_text(f"title\n{'.include parts.lib' if inside else line}\nR1 a 0 1k\n.end\n")
+    place = "parts.lib, line 1" if inside else "deck.cir, line 2"
+    result = run("simulate", deck)
+    refused(result, f"{place}: there is no file")
+    assert "neither beside this one nor beside deck.cir" in " ".join(result.stderr.split())
+
+
+def test_sections_of_a_library_that_are_not_asked_for_may_lack_files(tmp_path):
+    from amcspice.errors import InputError
+    from amcspice.netlist.source import read_lines
+
+    (tmp_path / "parts.lib").write_text(
+        ".lib tt\n.param a=1\n.endl\n.lib ff\n.include nowhere.lib\n.endl\n"
+    )
+    deck = tmp_path / "deck.cir"
+    for section, there in (("tt", True), ("ff", False)):
+        deck.write_text(f"title\n.lib parts.lib {section}\nR1 a 0 1k\n.end\n")
+        if there:
+            assert len(read_lines(deck)) > 3
+        else:
+            with pytest.raises(InputError, match=r"parts\.lib, line 5: there is no file nowhere"):
+                read_lines(deck)
+
+
+def test_includes_are_found_where_ngspice_is_told_to_look(tmp_path, monkeypatch):
+    from amcspice.netlist.source import read_lines
+
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "parts.lib").write_text(".param a=1\n")
+    deck = tmp_path / "deck.cir"
+    deck.write_text("title\n.include parts.lib\nR1 a 0 1k\n.end\n")
+    monkeypatch.setenv("NGSPICE_INPUT_DIR", str(tmp_path / "there"))
+    assert str(tmp_path / "there" / "parts.lib") in read_lines(deck)[1].text

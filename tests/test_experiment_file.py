@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from cli_helpers import run
+from cli_helpers import refused, run
 
 import amcspice as amc
 from amcspice.settings.files import read_experiment
@@ -196,6 +196,21 @@ LINK = ("--users", "2", "--antennas", "8", "--channels", "2")
     [
         ("mimo", "ber", *LINK, "--vectors", "5", "--modulation", "qpsk,16qam", "--snr", "0:4:4"),
         ("mimo", "latency", *LINK, "--vectors", "1"),
+        (
+            "mimo",
+            "latency",
+            *LINK,
+            "--vectors",
+            "1",
+            "--speeds",
+            "7,70",
+            "--carrier",
+            "28 GHz",
+            "--ageing-evm",
+            "2 %",
+            "--aged",
+            "gram",
+        ),
         ("mimo", "estimate", "--beams", "8", "--pilots", "4", "--paths", "1", "--snr", "10,20"),
         ("ofdm", "evm", "--points", "4"),
     ],
@@ -214,6 +229,22 @@ def test_commands_of_systems_read_what_they_wrote(command, tmp_path, monkeypatch
     for content in (first, again):
         content.pop("provenance")
     assert first == again
+
+
+@pytest.mark.parametrize("name", ["e.toml", "e.json"])
+def test_what_a_command_alone_has_is_passed_over_by_sweeps(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = run("mimo", "latency", *LINK, "--vectors", "1", "--speeds", "70", "--write-config", name)
+    assert made.exit_code == 0, made.output
+    assert "speeds" not in read_experiment(name)
+    own = ("speeds", "carrier", "ageing_evm", "aged")
+    assert read_experiment(name, own)["speeds"] == "70"
+    (tmp_path / "spec.toml").write_text(
+        f'[base]\nconfig = "{name}"\ntechnology = "typical"\n[axes]\nusers = [2]\n'
+    )
+    swept = run("sweep", "run", "spec.toml", "--dry-run")
+    assert swept.exit_code == 0, swept.output
+    refused(run("solve", "inv", "--config", name), "speeds")
 
 
 def test_one_value_of_several_is_a_point_of_a_sweep(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from amcspice.errors import InputError
 from amcspice.explore import Explorer, Session
 from amcspice.explore.controls import CONTROLS, contents, fitting
 from amcspice.explore.copies import command, python, toml
-from amcspice.explore.figures import SHOWN, budget_of, figures_of
+from amcspice.explore.figures import LEAST_SAMPLES, SHOWN, budget_of, figures_of
 from amcspice.explore.server import MOST_BYTES
 from amcspice.explore.session import MOST_ENTRIES
 from amcspice.settings.table import PARAMETERS
@@ -183,16 +184,41 @@ def test_writing_and_converters_stand_beside_what_the_circuit_takes(session):
     assert operation["time_s"] > found["settling_time"]
 
 
-def test_waveforms_are_dense_and_end_past_settling(session):
-    found = figures_of(session.ask(session.start))
+@pytest.mark.parametrize("more", [{}, {"opamp": "ad8606"}, {"problem": "inv", "columns": 3}])
+def test_waveforms_are_dense_and_end_past_settling(session, more):
+    found = figures_of(session.ask({**session.start, **more}))
     shown = found["waveforms"]
     time, voltages = np.array(shown["time"]), np.array(shown["voltages"])
     assert time[-1] >= shown["until"] == pytest.approx(SHOWN * found["settling_time"])
-    assert len(shown["names"]) == len(voltages) == 6
-    # Between samples nothing moves by more than a few percent: curves, no polygons.
-    assert np.abs(np.diff(voltages)).max() < 0.1 * np.abs(voltages).max()
+    assert len(shown["names"]) == len(voltages) == len(found["x"])
+    # Curves, no polygons: samples all along, and between them nothing moves by more than percents.
+    assert len(time) >= LEAST_SAMPLES
+    assert np.diff(time).max() <= 2.01 * shown["until"] / LEAST_SAMPLES
+    assert np.abs(np.diff(voltages)).max() < 0.05 * np.abs(voltages).max()
     inside = np.abs(voltages[:, time > found["settling_time"]].T - shown["final"]) <= shown["band"]
     assert inside.all()
+
+
+@pytest.mark.filterwarnings("ignore::amcspice.CautionWarning")
+def test_what_never_rests_is_followed_for_a_bound_of_work_and_shown(session):
+    """Two amplifiers that are too slow for this circuit: it rings for ever."""
+    for columns in (6, 16):
+        state = {"problem": "lasso", "circuit": "lca", "opamp": "ad8606", "columns": columns}
+        question = session.ask({**session.start, **state})
+        before = time.process_time()
+        found = figures_of(question)
+        assert time.process_time() - before < 20  # it was minutes; 0.3 s and 2 s on a quiet machine
+        shown = found["waveforms"]
+        assert not found["settled"]
+        assert shown["until"] == pytest.approx(shown["time"][-1], rel=1e-6)
+        assert len(shown["time"]) >= LEAST_SAMPLES
+        assert f"most_steps={question.told['most_steps']}" in python(question)
+
+
+def test_a_bound_of_work_that_was_said_stays(tmp_path):
+    assert Session({"most_steps": 7}, tmp_path).ask({}).told["most_steps"] == 7
+    reduced = Session({"fidelity": "reduced"}, tmp_path).ask({})
+    assert "most_steps" not in reduced.told
 
 
 def test_modes_are_those_of_the_slowest_output(session):
@@ -299,6 +325,19 @@ def test_parts_of_the_page(explorer):
         assert (status, b"<svg" in body) == (200, True), name
     for path in ("/circuit/../../README.md", "/explore.py", "/circuit/nothing.svg", "/..%2f"):
         assert ask(explorer, path)[0] == 404
+
+
+def test_a_head_is_an_answer_without_content(explorer):
+    for path in ("/", "/plotly.js", "/contents", "/circuit/inv.svg", "/nothing"):
+        status, headers, body = ask(explorer, path)
+        connection = http.client.HTTPConnection("127.0.0.1", explorer.port, timeout=60)
+        connection.request("HEAD", path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (status, b"")
+        assert answer.getheader("Content-Length") == headers["Content-Length"] == str(len(body))
+        connection.request("GET", "/explore.css")  # on the same connection: nothing is left over
+        assert connection.getresponse().read().startswith(ask(explorer, "/explore.css")[2][:20])
+        connection.close()
 
 
 def test_questions_over_http(explorer):

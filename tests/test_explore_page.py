@@ -146,6 +146,26 @@ def test_on_a_phone_nothing_is_too_wide(opened):
     )
 
 
+def test_what_never_rests_is_said_and_shown(opened):
+    opened.execute_script(
+        "for (const [name, value] of [['problem', 'lasso'], ['circuit', 'lca'],"
+        " ['opamp', 'ad8606']]) {"
+        "const control = document.getElementById(`control-${name}`);"
+        "control.value = value; control.dispatchEvent(new Event('change')); }"
+    )
+    wait(opened, "document.getElementById('title').textContent === 'lasso on lca'")
+    rest(opened)
+    assert figures(opened)["settling"].startswith("> ")
+    assert "It did not come to rest within the " in text(opened, "caption")
+    assert "most_steps=" in text(opened, "text")
+    widths = "return [...document.querySelectorAll('#figures dd')].map("
+    widths += "(each) => each.scrollWidth <= each.clientWidth)"
+    for width in (1280, 390):
+        browser.size(opened, width)
+        assert all(opened.execute_script(widths)), width
+    opened.get_log("browser")  # it has no error budget, and the browser tells of an answer of 422
+
+
 def test_an_own_matrix_and_what_is_refused(opened):
     opened.execute_script(
         "document.getElementById('numbers').value = '1 0.2\\n0.3 0.8\\n0.5 0.5';"

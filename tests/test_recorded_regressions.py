@@ -8,12 +8,16 @@ import pytest
 import scipy.sparse as sp
 
 import amcspice as amc
-from amcspice.algorithm.alternating.analog import AnalogSolver, Recorded
+from amcspice.algorithm.alternating.analog import AnalogSolver, Recorded, _known_of
 from amcspice.algorithm.alternating.block import solve
 from amcspice.algorithm.alternating.data import stored_rows
+from amcspice.algorithm.alternating.networks import Networks
+from amcspice.algorithm.alternating.reduced import ReducedSolver, _forecast
 from amcspice.algorithm.alternating.regression import HalfStep
+from amcspice.algorithm.alternating.selected_rows import Known, reduce_rows
 from amcspice.algorithm.alternating.selection import ProgrammedFactor
-from amcspice.errors import AccuracyWarning, UnsupportedError
+from amcspice.engine import Forecast
+from amcspice.errors import AccuracyWarning, InputError, UnconnectedError, UnsupportedError
 from amcspice.pool import Pool
 from amcspice.simulation.verify import Verifier, repeat
 
@@ -182,9 +186,120 @@ def test_a_part_of_records_is_that_of_the_programmed_factor():
     again = part.part(some)
     np.testing.assert_array_equal(again.array, made.records.array[some])
     np.testing.assert_array_equal(again.programmed.lines, some)
+    first, last = np.arange(0, 20, 2), np.array([0, 6, 18])
+    np.testing.assert_array_equal(made.part(first).part(last).array, made.records.array[last])
     whole = part.as_programmed(np.array([1, 3]))
     np.testing.assert_array_equal(whole.lines, some)
     expected = made.programmed.part(some)
     np.testing.assert_array_equal(whole.circuit.matrix, expected.circuit.matrix)
     np.testing.assert_array_equal(whole.circuit.arrays.cells, expected.circuit.arrays.cells)
     assert dataclasses.replace(part.programmed, lines=None).columns is part.programmed.columns
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_circuits_that_ring_for_ever_do_not_settle(fidelity):
+    ringing = amc.OpAmp(gbw=1e8, second_pole=1e6, input_capacitance=1e-9)
+    steps = [
+        half_step(separate=each, parameters={**NOISY, "opamp": ringing}) for each in (True, False)
+    ]
+    made, other = (solved(step, fidelity) for step in steps)
+    assert not made.measured.settled.any()
+    assert not other.measured.settled.any()
+    if fidelity == "dc":
+        np.testing.assert_array_equal(made.values, other.values)
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_a_word_line_that_nothing_hangs_on_is_refused(fidelity):
+    step = half_step(parameters={"device": amc.Memristor(levels=4), "compensation": False})
+    with pytest.raises(UnconnectedError, match="word line 0 of array pair"):
+        solved(step, fidelity)
+
+
+@pytest.mark.parametrize("fidelity", ["dc", "behavioural"])
+def test_a_ridge_of_an_unusual_size_is_refused(fidelity):
+    for ridge in (1e200, 1e-31):
+        with pytest.raises(InputError, match=r"CompactGINV\.ridge = "):
+            solved(half_step(ridge=ridge), fidelity)
+
+
+class Foretold:
+    """A backend that foretells of the first of its circuits that its range is too large, once."""
+
+    def __init__(self, batch, near):
+        self.batch, self.near = batch, near
+
+    def forecast(self, drive):
+        count, ports = len(self.batch), len(self.batch.nodes)
+        final = np.zeros((count, 1, ports))
+        final[self.near(drive)] = 100.0
+        yield Forecast((np.zeros((count, 1)),), final, np.zeros_like(final))
+
+
+def test_ranges_are_foretold_one_by_one():
+    factor = AnalogSolver(amc.Analysis(fidelity="dc")).factor(half_step()).records
+    known = Known(np.arange(4), np.array([2, 7, 13]), np.array([0.5, 0.4, 0.3]))
+    ridges = np.full(3, 0.1)
+    group = Networks(factor, reduce_rows(factor.array, factor.width, known, ridges), ridges)
+    rows, volts, repeats = np.array([0, 2]), np.ones(3), np.zeros(3, int)
+    first = np.abs(group.drive(rows, volts[rows]).into[1]).max()
+    prepared = Foretold(
+        group.batch(rows),
+        lambda drive: [False, np.abs(drive.into[1]).max() > 0.3 * first],
+    )
+    forecast = _forecast(prepared, group, rows, volts, repeats, 12)
+    np.testing.assert_array_equal(volts, [1.0, 1.0, 0.25])
+    np.testing.assert_array_equal(repeats, [0, 0, 2])
+    assert not forecast.final.any()
+    volts, repeats = np.ones(3), np.array([0, 0, 11])
+    forecast = _forecast(prepared, group, rows, volts, repeats, 12)
+    np.testing.assert_array_equal(volts, [1.0, 1.0, 0.5])
+    assert forecast.final[1].any()
+
+
+def without_first_column():
+    """Return regressions on lines whose first entry is zero."""
+    for right in half_step().right_hand_sides:
+        some = right.lines < 12
+        if some.sum() > 3:
+            lines, values = right.lines[some], right.values[:, some]
+            yield dataclasses.replace(right, lines=lines, values=values, ridge=0.0)
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+def test_without_ridge_whatever_lacks_a_column_is_a_whole_circuit(fidelity):
+    others = list(half_step().right_hand_sides)[:3]  # with a ridge beside them
+    rights = tuple(without_first_column())
+    made, other, mixed = (
+        solved(dataclasses.replace(half_step(separate=each), right_hand_sides=some), fidelity)
+        for each, some in ((True, rights), (False, rights), (True, (*others, *rights[3:])))
+    )
+    assert not made.values[:, 0].any()
+    assert made.values[:, 1:].any(axis=1).sum() == len(rights)
+    np.testing.assert_allclose(made.values, other.values, rtol=1e-9, atol=1e-12)
+    alone = [right.numbers[0] for right in rights[3:]]
+    np.testing.assert_allclose(mixed.values[alone], other.values[alone], rtol=1e-9, atol=1e-12)
+    for name in ("simulator", "solver", "circuit", "ngspice"):
+        assert made.provenance[name] == other.provenance[name]
+
+
+@pytest.mark.parametrize("fidelity", FIDELITIES)
+def test_output_currents_are_those_through_cells_and_ridge(fidelity):
+    step = half_step()
+    rights = list(step.right_hand_sides)[:3]
+    records = AnalogSolver(amc.Analysis(fidelity=fidelity)).factor(step).records
+    found = ReducedSolver(amc.Analysis(fidelity=fidelity)).solve(
+        records, *_known_of(rights, records)
+    )
+    circuit = ProgrammedFactor.of(step.factor, step.cycle, None, step.parameters).circuit
+    pair, scale = circuit.arrays, circuit.mapping.scale
+    for number, right in enumerate(rights):
+        driven, sensed = np.hsplit(pair.cells[right.lines], 2)
+        total = driven.sum(axis=1) + sensed.sum(axis=1) + pair.compensation[right.lines]
+        x = found.measured.outputs[number]
+        # Sensed lines are at virtual ground, all but for the finite gain.
+        rows = (driven @ x - scale * found.volts[number] * right.values[0]) / total
+        link = right.ridge * circuit.mapping.column_scale**2 * scale**2 / pair.largest
+        delivered = (driven * (x - rows[:, None])).sum(axis=0) + link * x
+        assert found.current[number] == pytest.approx(delivered.max(), rel=1e-3)
+        assert delivered.max() > 1.1 * delivered.min()

@@ -125,6 +125,7 @@ BESIDE = {
     "line_capacitance": {"wire_capacitance": 1e-15}, "sinh_voltage": {"fidelity": "flat"},
     "noise_relative_to": {"write_noise": 0.1}, "sample_time": {"fidelity": "behavioural"},
     "window": {"fidelity": "behavioural"}, "max_step": {"fidelity": "reduced"},
+    "most_steps": {"fidelity": "behavioural"},
     "mismatch_seed": {"offset_sigma": 1e-3}, "hold_conductance": {"problem": "nnls"},
     "hold": {"problem": "nnls"}, "lasso": {"problem": "nnls"},
     "cell_mode": {

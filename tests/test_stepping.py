@@ -142,29 +142,6 @@ def test_a_mode_spans_its_own_krylov_space():
     np.testing.assert_allclose(found, mode * np.expm1(rates) / rates, atol=1e-13)
 
 
-# Inverses that follow from others.
-
-
-@pytest.mark.parametrize("rank", [0, 1, 5, 16])
-@pytest.mark.parametrize("factor", [1.0, -0.3])
-def test_an_inverse_follows_from_that_of_a_matrix_that_differs_in_rank(rank, factor):
-    n, draw = 40, np.random.default_rng(rank)
-    old = stable_matrix(5, n)
-    rows = draw.permutation(n)[:rank]
-    changed = old.copy()
-    changed[rows] += draw.standard_normal((rank, n))
-    known = np.linalg.inv(3 * np.eye(n) + factor * old)
-    found, rank_found = testing.updated_inverse(known, changed, old, factor)
-    assert rank_found == rank
-    expected = np.linalg.inv(3 * np.eye(n) + factor * changed)
-    np.testing.assert_allclose(found, expected, atol=1e-11 * np.abs(expected).max())
-
-
-def test_matrices_that_differ_in_too_much_follow_from_each_other_no_more():
-    old, changed = stable_matrix(5, 40), stable_matrix(6, 40)
-    assert testing.updated_inverse(np.linalg.inv(old), changed, old, 1.0) is None
-
-
 # The linearised circuit.
 
 
@@ -236,6 +213,71 @@ def test_a_linearised_circuit_has_the_differences_of_the_circuit(k, c, hold, sec
         for j in range(n):
             moved = evaluate(eq, places, state + np.eye(n)[j], held_j)[number]
             np.testing.assert_allclose(by_state[j], moved - base[number], atol=1e-9)
+
+
+def random_places(draw, k, *, hold):
+    """Return places of amplifiers: stage, internal node, hold device, sign, full slew rate."""
+    places = np.column_stack(
+        [draw.integers(0, 3, (k, 2)), draw.integers(0, 2, (k, 2)), draw.integers(0, 3, k)]
+    )
+    if not hold:
+        places[:, 2:4] = 0, 1
+    return places.astype(np.uint8)
+
+
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize(("k", "c"), [(4, 0), (4, 3), (40, 2)])
+def test_factors_give_what_matrices_give(k, c, hold, second):
+    eq = random_equations(k + c, k, c, hold=hold, second=second)._replace(slew=2.0)
+    draw = np.random.default_rng(2)
+    places = random_places(draw, k, hold=hold)
+    n = (2 if second else 1) * k + c
+    state, difference, charge = (draw.standard_normal(size) for size in (n, k, c))
+    held = draw.standard_normal(k) * hold
+    watched, along, rates = testing.factored(eq, places, state, difference, held, charge)
+    made = []
+    for by_state, by_held, fixed in testing.linearise(eq, places):
+        by_drive = by_held.T @ held if hold else 0.0
+        made.append(by_state.T @ state + by_drive + fixed)
+    made[0][:k] += np.where(places[:, 4] == 1, eq.unity * difference, 0.0)
+    made[0][n - c :] += charge
+    np.testing.assert_allclose(rates, made[0], atol=1e-9)
+    np.testing.assert_allclose(along, made[1] + difference, atol=1e-10)
+    np.testing.assert_allclose(watched, made[2], atol=1e-10)
+
+
+# Inverses that follow from others.
+
+
+@pytest.mark.parametrize("second", [False, True])
+@pytest.mark.parametrize("hold", [False, True])
+@pytest.mark.parametrize("column", [None, 0, 1, 2, 3, 4])
+def test_an_inverse_follows_from_that_of_another_piece(column, hold, second, measured):
+    """Amplifiers are elsewhere by their stage, node, hold device, sign, slewing, or all of them."""
+    k, c = 50, 3
+    eq = random_equations(7, k, c, hold=hold, second=second)._replace(slew=2.0)
+    draw = np.random.default_rng(3)
+    before = random_places(draw, k, hold=hold)
+    now, chosen = before.copy(), draw.permutation(k)[:4]
+    columns = slice(None) if column is None else column
+    now[chosen, columns] = random_places(draw, k, hold=hold)[chosen, columns]
+    old, new = (testing.linearise(eq, places)[0][0] for places in (before, now))
+    shifted = [np.eye(len(old)) - 0.05 * rate for rate in (old, new)]
+    left, right, followed = testing.follow(eq, now, before, np.linalg.inv(shifted[0]), -0.05)
+    measured("rank", len(left))
+    assert len(left) >= np.linalg.matrix_rank(new - old, tol=1e-9)
+    np.testing.assert_allclose(left.T @ right, new - old, atol=1e-11 * np.abs(old).max())
+    expected = np.linalg.inv(shifted[1])
+    np.testing.assert_allclose(followed, expected, atol=1e-10 * np.abs(expected).max())
+
+
+def test_pieces_that_differ_in_too_much_follow_from_each_other_no_more():
+    eq = random_equations(7, 80, 0, hold=True, second=False)
+    before = np.tile(np.array([1, 1, 0, 1, 1], np.uint8), (80, 1))
+    now = before.copy()
+    now[:, 2] = 1
+    assert testing.follow(eq, now, before, np.eye(80), 1.0) is None
 
 
 # Steps.

@@ -55,6 +55,8 @@ def test_figures_on_the_page_are_those_of_the_script(script):
     told = {row[0]: row for row in rows("evm")}["1 % noise"]
     found = script.uplink_evm(script.FIXED, script.CELLS["1 % noise"])
     assert told[2] == script.percent(found)
+    downlink = script.downlink_evm(script.COMPACT, script.CELLS["1 % noise"])
+    assert told[6] == script.percent(downlink)
 
 
 def test_hardware_costs_what_is_promised():
@@ -66,6 +68,8 @@ def test_hardware_costs_what_is_promised():
     assert number(losses["the same, 64 levels, 0.5 %"][3]) <= 0.4
     assert losses["diagonal in cells, 1 % noise"][2].startswith("more")
     evm = {row[0]: [number(cell) for cell in row[1:]] for row in rows("evm")}
+    for figures in evm.values():
+        assert 0.65 < figures[5] / figures[4] < 0.75  # "seven tenths"
     assert evm["1 % noise"][1] <= 1.5
     assert evm["1 % noise"][0] >= 6.0
     for name, span in ((row[0], row[2]) for row in rows("closed")):

@@ -17,7 +17,7 @@ from amcspice.bench.report import limit_of
 from amcspice.bench.row import read_rows, write_rows
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 
 __all__ = ["bench"]
 
@@ -116,7 +116,7 @@ def _kept(rows: list[Row], out: Path | None, before: Sequence[Row]) -> Iterator[
             every = [*(row for row in before if row.comparison not in measured), *rows]
             order = list(COMPARISONS)
             write_rows(out, sorted(every, key=lambda row: order.index(row.comparison)))
-            click.echo(f"{len(rows)} rows written to {out}", err=True)
+            click.echo(f"{counted(len(rows), 'row')} written to {out}", err=True)
 
 
 def _show(rows: Sequence[Row], quick: bool) -> None:

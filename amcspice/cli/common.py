@@ -147,16 +147,18 @@ class Settings:
         """What regressions are verified with."""
         return replace(self.analysis, fidelity=self.verify.higher(self.analysis))
 
-    def write_config(self, **more: Any) -> None:
+    def write_config(self, own: Mapping[str, Any] | None = None, /, **more: Any) -> None:
         """Write the parameters as an experiment file, if that was asked for.
 
         Parameters
         ----------
+        own : mapping, optional
+            What the command alone has, by the names of its options.
         **more
             Parameters of the problem.
         """
         chosen = {name: value for name, value in more.items() if value is not None}
-        write_config(self.config, {**chosen, **self.given})
+        write_config(self.config, {**chosen, **self.given}, own)
 
     def record(self, inputs: Mapping[str, Any], *data: Any) -> dict[str, Any]:
         """Return all that the results of a run depend on, for its folder.

@@ -17,7 +17,7 @@ from amcspice.cli.nmf_options import technology_option
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.quantity import si
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import InputError, UnsupportedError, counted
 from amcspice.problem import PROBLEMS
 from amcspice.simulation import Verification
 from amcspice.simulation.plain import plain_verification
@@ -197,7 +197,7 @@ def _show(made: Cost, tornado: str | None) -> None:
     console = Console(markup=False)
     work = made.work
     console.print(
-        f"{work.programmings} writings, {work.operated.count} operations "
+        f"{counted(work.programmings, 'writing')}, {counted(work.operated.count, 'operation')} "
         f"({work.operated.repeats} repeated), technology {made.technology.name}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip

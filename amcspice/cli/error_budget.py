@@ -26,7 +26,13 @@ __all__ = ["at_rest", "budget_circuit", "budget_program", "show_budget"]
 def at_rest(analysis: Analysis) -> Analysis:
     """Return an analysis at dc, without what belongs to time and decks."""
     return dataclasses.replace(
-        analysis, fidelity="dc", simulator=None, window=None, max_step=None, allow_unstable=False
+        analysis,
+        fidelity="dc",
+        simulator=None,
+        window=None,
+        max_step=None,
+        most_steps=None,
+        allow_unstable=False,
     )
 
 

@@ -15,7 +15,7 @@ from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
 from amcspice.cli.progress import activity
 from amcspice.cli.solve_blocks import plain_comparison
-from amcspice.errors import UnsupportedError
+from amcspice.errors import UnsupportedError, counted
 from amcspice.workload.matrix_file import read_numbers
 
 __all__ = ["forecast"]
@@ -86,9 +86,9 @@ def forecast(matrix: Path, settings: Settings, **options: Any) -> None:
         )
         if np.isfinite(made.floor_bits):
             click.echo(f"floor of the product: {made.floor_bits:.1f} bits")
-        reached = f"{needed} iterations" if needed else "not reached by plain refinement"
-        click.echo(f"{bits:g} bits: {reached}; {content['phases']} phases each")
-        told = "not reached" if rehearsed is None else f"{rehearsed} iterations"
+        reached = counted(needed, "iteration") if needed else "not reached by plain refinement"
+        click.echo(f"{bits:g} bits: {reached}; {counted(content['phases'], 'phase')} each")
+        told = "not reached" if rehearsed is None else counted(rehearsed, "iteration")
         click.echo(f"{method}, rehearsed with the matrices alone: {told}")
         for sentence in cautions:
             click.echo(f"note: {sentence}", err=True)

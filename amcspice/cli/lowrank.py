@@ -16,7 +16,7 @@ from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.quantity import si
 from amcspice.device.hardware import PARTS
-from amcspice.errors import UnsupportedError
+from amcspice.errors import UnsupportedError, counted
 from amcspice.schema import field_parameters
 from amcspice.settings.assemble import hardware_of
 from amcspice.settings.table import PARAMETERS
@@ -65,7 +65,7 @@ def lowrank(matrix: Path, settings: Settings, **options: Any) -> None:
         click.echo(str(plan))
         if drawn is not None:
             click.echo(
-                f"{study.draws} draws of the cells: {drawn['error']:.3g} +- "
+                f"{counted(study.draws or 0, 'draw')} of the cells: {drawn['error']:.3g} +- "
                 f"{drawn['error_standard_error']:.1g} in two steps, {drawn['baseline_error']:.3g} "
                 f"+- {drawn['baseline_error_standard_error']:.1g} in one array"
             )

@@ -16,7 +16,7 @@ from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
-from amcspice.cli.waveform_options import check_waveform_targets
+from amcspice.cli.waveform_options import check_waveform_targets, plot_option
 from amcspice.errors import InputError
 from amcspice.schema import field_parameters
 from amcspice.simulation.plain import plain_verification
@@ -55,7 +55,7 @@ MOST_RATIOS = 1000
     metavar="NAMES",
     help="Gray QAM of 3GPP TS 38.211: qpsk, 16qam, 64qam, 256qam, or several with commas.",
 )
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Draw the curves.")
+@plot_option
 @decorate(parameter_options(OWN))
 @shared_options
 def ber(snr: str, modulation: str, plot: Path | None, settings: Settings, **options: Any) -> None:

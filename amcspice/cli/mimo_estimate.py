@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,6 +15,8 @@ from amcspice.cli.mimo_ber import read_ratios
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.cli.waveform_options import check_waveform_targets, plot_option
+from amcspice.errors import counted
 from amcspice.schema import field_parameters
 from amcspice.simulation.provenance import versions_at
 from amcspice.workload.wireless.estimation import EstimationStudy
@@ -41,8 +44,9 @@ FIELDS = {each.name: each.fields[0][1] for each in OWN}
     help="Signal-to-noise ratios of a received pilot in dB, or several with commas.",
 )
 @decorate(parameter_options(OWN))
+@plot_option
 @shared_options
-def estimate(snr: str, settings: Settings, **options: Any) -> None:
+def estimate(snr: str, plot: Path | None, settings: Settings, **options: Any) -> None:
     """Estimate channels of few paths from fewer pilots than beams, beside digital peers.
 
     Pilots are programmed once for every ratio, and channels are right-hand sides.  The circuit
@@ -53,6 +57,7 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
     ratios, chosen = read_ratios(snr), given(options, FIELDS)
     study = EstimationStudy(**{FIELDS[name]: value for name, value in chosen.items()})
     settings = settings if "fidelity" in settings.given else settings.at("dc")
+    check_waveform_targets(None, plot)
     settings.check_surroundings()
     settings.write_config(problem=EstimationStudy.name, pilot_snr=snr, **chosen)
     chip, figures, cautions = settings.chip(), [], []
@@ -79,6 +84,11 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
         )
         for sentence in cautions:
             click.echo(f"note: {sentence}", err=True)
+    if plot is not None:
+        from amcspice.view import save
+        from amcspice.view.links import estimation_errors
+
+        save(estimation_errors(ratios, figures), plot)
     settings.write_json(
         {
             "snr_db": ratios,
@@ -101,8 +111,9 @@ def estimate(snr: str, settings: Settings, **options: Any) -> None:
 
 def _show(study: EstimationStudy, ratios: list[float], figures: list[dict[str, float]]) -> None:
     title = (
-        f"{study.paths} paths in {study.beams} beams from {study.pilots} pilots, "
-        f"{study.estimates} channels, {study.recovery}: errors in dB"
+        f"{counted(study.paths, 'path')} in {counted(study.beams, 'beam')} from "
+        f"{counted(study.pilots, 'pilot')}, "
+        f"{counted(study.estimates, 'channel')}, {study.recovery}: errors in dB"
     )
     table = Table(title=title, title_justify="left")
     for name in ("SNR, dB", "chip", "before debiasing", "all paths found", *PEERS):

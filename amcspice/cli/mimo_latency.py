@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,8 @@ from amcspice.cli.parameter_options import GroupedCommand, decorate, given, para
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import duration, si
 from amcspice.cli.quantity_type import QuantityType
-from amcspice.errors import InputError
+from amcspice.cli.waveform_options import check_waveform_targets, plot_option
+from amcspice.errors import InputError, counted
 from amcspice.schema import field_parameters
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
@@ -65,10 +67,12 @@ KMH = 1 / 3.6
     help="What is as old as the writing: all matrices, or the Gram matrix alone, with a matched "
     "filter that follows.",
 )
+@plot_option
 @shared_options
 def latency(
-    settings: Settings, speeds: str, carrier: float, ageing_evm: float, aged: Aged, **options: Any
-) -> None:
+    settings: Settings, speeds: str, carrier: float, ageing_evm: float, aged: Aged,
+    plot: Path | None, **options: Any,
+) -> None:  # fmt: skip
     """Let a chain of circuits settle, for many channels, and count what writing them takes.
 
     Behaviourally unless --fidelity says otherwise.  The first vector of a channel starts from rest,
@@ -79,10 +83,12 @@ def latency(
     moving = [speed * KMH for speed in _speeds(speeds)]
     if "fidelity" not in settings.given:
         settings = settings.at("behavioural")
+    check_waveform_targets(None, plot)
     settings.check_surroundings()
     if settings.circuit is not None:
         raise InputError("--circuit: --chain says which one")
-    settings.write_config(problem=study.name, **chosen)
+    own = {"speeds": speeds, "carrier": carrier, "ageing_evm": ageing_evm, "aged": aged}
+    settings.write_config(own, problem=study.name, **chosen)
     source, chip = study.source(), settings.chip()
     for speed in moving:  # whether ageing ever has that EVM
         update_interval(doppler(speed, carrier), ageing_evm, source.users, source.antennas, aged)
@@ -97,6 +103,11 @@ def latency(
     verification = chip.verify(settings.verify) if settings.verify.count else None
     if str(settings.json) != "-":
         _show(study, made, rows)
+    if plot is not None:
+        from amcspice.view import save
+        from amcspice.view.links import latencies
+
+        save(latencies(made), plot)
     for caution in made.cautions:
         click.echo(f"note: {caution}", err=True)
     settings.write_json(
@@ -130,9 +141,10 @@ def _show(study: LatencyStudy, made: Latency, rows: list[Update]) -> None:
     console, content = Console(highlight=False), made.to_json()
     writing, bit = content["writing"], content["writing"]["energy_per_bit_j"]
     console.print(
-        f"chain-{study.chain}, {study.channels} channels, {made.amplifiers} amplifiers\n"
+        f"chain-{study.chain}, {counted(study.channels, 'channel')}, "
+        f"{counted(made.amplifiers, 'amplifier')}\n"
         f"settling from rest: {_extent(made.from_rest)}\n"
-        f"slowest of {writing['vectors']} vectors in a row: {_extent(made.streamed)}\n"
+        f"slowest of {counted(writing['vectors'], 'vector')} in a row: {_extent(made.streamed)}\n"
         f"slowest mode {si(made.slowest_mode, 's')}, least damping {made.damping:.3g}\n"
         f"power {si(content['power_w'], 'W')}, energy of a vector {si(content['energy_j'], 'J')}, "
         f"with converters {si(content['operation']['energy_j'], 'J')} in "
@@ -140,7 +152,8 @@ def _show(study: LatencyStudy, made: Latency, rows: list[Update]) -> None:
         f"writing a channel: {writing['cells']:.0f} cells, {writing['pulses']:.3g} pulses, "
         f"{si(writing['time_s'], 's')}, {si(writing['energy_j'], 'J')}, technology "
         f"{writing['technology']}\n"
-        f"energy of a bit, {writing['vectors']} vectors a writing: {si(bit['counted'], 'J')} with "
+        f"energy of a bit, {counted(writing['vectors'], 'vector')} a writing: "
+        f"{si(bit['counted'], 'J')} with "
         f"writing, {si(bit['ignored'], 'J')} without"
     )
     table = Table(

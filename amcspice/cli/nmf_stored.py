@@ -21,7 +21,7 @@ from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
 from amcspice.cli.result_folder import ResultFolder
 from amcspice.cluster import RETRIES, DaskPool
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.files import replacing, writable_folder
 from amcspice.pool import Pool
 from amcspice.problem import PROBLEMS
@@ -224,7 +224,8 @@ def _lines(made: StoredFactorisation) -> Iterator[str]:
     for each in made.half_steps[-2:]:
         cpu, sample = each["cpu_s"], each.get("sample")
         yield (
-            f"{each['side']}: {each['regressions']} regressions, {each['ratings']} ratings; CPU "
+            f"{each['side']}: {counted(each['regressions'], 'regression')}, "
+            f"{counted(each['ratings'], 'rating')}; CPU "
             f"{cpu['circuit']:.1f} s circuit, {cpu['digital']:.1f} s digital twin"
         )
         if sample:

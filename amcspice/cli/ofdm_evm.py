@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,7 +12,8 @@ from rich.table import Table
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.parameter_options import GroupedCommand, decorate, given, parameter_options
 from amcspice.cli.quantity import si
-from amcspice.errors import UnsupportedError
+from amcspice.cli.waveform_options import check_waveform_targets, plot_option
+from amcspice.errors import UnsupportedError, counted
 from amcspice.schema import field_parameters
 from amcspice.simulation.plain import plain_verification
 from amcspice.simulation.provenance import versions_at
@@ -29,8 +31,9 @@ FIELDS = {each.name: each.fields[0][1] for each in PARAMETERS}
     epilog="Example: amcspice ofdm evm --points 1024 --radix 32x32 --write-noise 0.01",
 )
 @decorate(parameter_options(PARAMETERS))
+@plot_option
 @shared_options
-def evm(settings: Settings, **options: Any) -> None:
+def evm(plot: Path | None, settings: Settings, **options: Any) -> None:
     """Send OFDM symbols through transforms in arrays, and say how far they are off.
 
     There is no noise but that of the hardware.  The equaliser has one factor a subcarrier, from
@@ -42,6 +45,7 @@ def evm(settings: Settings, **options: Any) -> None:
         raise UnsupportedError(f"--circuit {settings.circuit}: products are made by mvm")
     if "fidelity" not in settings.given:
         settings = settings.at("dc")
+    check_waveform_targets(None, plot)
     settings.check_surroundings()
     settings.write_config(problem=study.name, **chosen)
     chip = settings.chip()
@@ -50,6 +54,11 @@ def evm(settings: Settings, **options: Any) -> None:
     content = made.to_json()
     if str(settings.json) != "-":
         _show(study, made, content)
+    if plot is not None:
+        from amcspice.view import save
+        from amcspice.view.links import subcarrier_errors
+
+        save(subcarrier_errors(made), plot)
     for caution in content["cautions"]:
         click.echo(f"note: {caution}", err=True)
     settings.write_json(
@@ -65,7 +74,7 @@ def evm(settings: Settings, **options: Any) -> None:
 def _show(study: OfdmStudy, made: Ofdm, content: dict[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(
-        f"{study.points} subcarriers, {study.transform} in arrays of "
+        f"{counted(study.points, 'subcarrier')}, {study.transform} in arrays of "
         f"{' x '.join(map(str, made.radices))} points\n"
         f"EVM {made.evm:.3%}, equalised {made.evm_equalised:.3%}, worst subcarrier "
         f"{made.by_subcarrier.max():.3%}"

@@ -311,12 +311,14 @@ _READ = ("matrix", "rhs", "file", "train", "test", "target")
 _WRITTEN = ("out", "waveforms", "plot", "errors", "json_file", "write_config")
 
 
-def write_config(path: Path | None, values: Mapping[str, Any]) -> None:
-    """Write parameters that were given as an experiment file, if it was asked for."""
+def write_config(
+    path: Path | None, values: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> None:
+    """Write parameters as an experiment file, if asked for, and what the command alone has."""
     if path is None:
         return
     check_target(path)
-    write_experiment(path, values)
+    write_experiment(path, values, own)
 
 
 def decorate(options: Iterable[click.Option]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from amcspice.cli.common import Settings
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.problem import PROBLEMS
 from amcspice.problem.generators import is_file
 from amcspice.schema import Parameter
@@ -74,7 +74,7 @@ def told_input(problem: str, chosen: dict[str, Any], settings: Settings) -> tupl
         count = np.shape(vectors)[-1] if vectors is not None and np.ndim(vectors) == 2 else 1
         click.echo(
             f"note: a generated problem: matrix {given or PROBLEMS[problem].generator}, {size}, "
-            f"{count} right-hand side{'s' if count > 1 else ''}, seed {seed}",
+            f"{counted(count, 'right-hand side')}, seed {seed}",
             err=True,
         )
     return matrix, vectors

@@ -26,7 +26,7 @@ from amcspice.cli.quantity import si
 from amcspice.cli.quantity_type import QuantityType
 from amcspice.device import CellTable, SwitchingCell, WriteVerify
 from amcspice.device.draws import uniforms
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.files import replacing
 from amcspice.pool import usable_cores
 from amcspice.programming import Programmed, write_verify
@@ -178,7 +178,7 @@ def program(
         _show(programmed, content)
     missed = int((~programmed.converged).sum())
     if missed:
-        click.echo(f"note: {missed} cells ran out of pulses", err=True)
+        click.echo(f"note: {counted(missed, 'cell')} ran out of pulses", err=True)
 
 
 def _own_cell(options: dict[str, Any]) -> CellTable | None:

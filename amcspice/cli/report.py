@@ -11,7 +11,7 @@ from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import write_json
 from amcspice.cli.progress import progress
 from amcspice.cli.sweep_points import opened_points, sweep_option, where_option
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.extras import extra
 from amcspice.files import replacing
 
@@ -88,7 +88,7 @@ def report(
         temporary.write_text(page, encoding="utf-8")
     size = len(page.encode())
     if str(json_file) != "-":
-        click.echo(f"{out}: {len(points.frame)} points, {size / 1e6:.1f} MB")
+        click.echo(f"{out}: {counted(len(points.frame), 'point')}, {size / 1e6:.1f} MB")
     if json_file is not None:
         content = {
             "store": store,

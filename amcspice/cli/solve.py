@@ -21,7 +21,7 @@ from amcspice.cli.waveform_options import check_waveform_targets, waveform_optio
 from amcspice.cli.without_ngspice import runnable
 from amcspice.engine import get_backend
 from amcspice.engine.waveform_file import waveform_columns, write_waveforms
-from amcspice.errors import InputError, UnsupportedError
+from amcspice.errors import InputError, UnsupportedError, counted
 from amcspice.files import replacing
 from amcspice.pool import cumulative
 from amcspice.problem import PROBLEMS
@@ -189,7 +189,8 @@ def _show(run: Run) -> None:
     console = Console(highlight=False, markup=False, emoji=False)
     n, count = run.x.shape
     table = Table(
-        title=f"{run.problem} on {run.circuit}: {run.amplifiers} amplifiers, {run.cells} cells, "
+        title=f"{run.problem} on {run.circuit}: {counted(run.amplifiers, 'amplifier')}, "
+        f"{counted(run.cells, 'cell')}, "
         f"{run.fidelity}"
     )
     shown = min(n, MOST_ENTRIES)

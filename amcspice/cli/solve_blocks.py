@@ -20,6 +20,7 @@ from amcspice.cli.progress import activity
 from amcspice.cli.quantity import si
 from amcspice.cli.system_content import plain_solution
 from amcspice.engine import get_backend
+from amcspice.errors import counted
 from amcspice.system import Cost, Work
 
 __all__ = ["plain_comparison", "solve_blocks"]
@@ -118,11 +119,15 @@ def _end(refined: Refined) -> str:
 def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, error: Any) -> None:
     console, counts = Console(), inverse.counts()
     console.print(
-        f"{len(inverse.matrix)} x {len(inverse.matrix)} in {len(inverse.arrays)} arrays, "
-        f"{counts['phases']} phases: {counts['amplifiers']} amplifiers in one bank, "
-        f"{counts['amplifiers_unrolled']} unrolled; {counts['cells']} cells, "
-        f"{counts['dacs']} lines driven, {counts['adcs']} read, {counts['switches']} switches, "
-        f"{counts['sample_and_holds']} sample-and-holds; digital: {counts['schur_flops']:.3g} "
+        f"{len(inverse.matrix)} x {len(inverse.matrix)} in "
+        f"{counted(len(inverse.arrays), 'array')}, "
+        f"{counted(counts['phases'], 'phase')}: "
+        f"{counted(counts['amplifiers'], 'amplifier')} in one bank, "
+        f"{counts['amplifiers_unrolled']} unrolled; {counted(counts['cells'], 'cell')}, "
+        f"{counted(counts['dacs'], 'line')} driven, {counts['adcs']} read, "
+        f"{counted(counts['switches'], 'switch')}, "
+        f"{counted(counts['sample_and_holds'], 'sample-and-hold')}; digital: "
+        f"{counts['schur_flops']:.3g} "
         f"operations for Schur complements, {counts['order_flops']:.3g} for their order",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
@@ -147,5 +152,5 @@ def _show(inverse: BlockInverse, schedule: Schedule, refined: Refined | None, er
                 str(step.exponent), str(step.repeats),
             )  # fmt: skip
         console.print(steps)
-        console.print(f"{refined.iterations} iterations: {_end(refined)}")
+        console.print(f"{counted(refined.iterations, 'iteration')}: {_end(refined)}")
     console.print(f"relative error: {np.max(error):.3g}", highlight=False)

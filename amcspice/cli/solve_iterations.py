@@ -17,7 +17,7 @@ from amcspice.cli.block_options import make_chip
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import activity
 from amcspice.cli.system_content import plain_solution
-from amcspice.errors import caution
+from amcspice.errors import caution, counted
 
 __all__ = ["solve_iterations"]
 
@@ -95,10 +95,10 @@ def _show(made: Iterated, method: str, error: Any) -> None:
         table.add_row(str(number), f"{step.residual:.2e}", f"{step.error:.2e}")
     console.print(table)
     if first:
-        console.print(f"{first} iterations before these: --json has them all")
+        console.print(f"{counted(first, 'iteration')} before these: --json has them all")
     console.print(
-        f"{method}: {made.iterations} iterations, {made.products} products, "
-        f"{made.restarts} restarts: {made.reason}"
+        f"{method}: {counted(made.iterations, 'iteration')}, {counted(made.products, 'product')}, "
+        f"{counted(made.restarts, 'restart')}: {made.reason}"
     )
     console.print("residuals are those of the matrix as it was programmed, errors those of A")
     console.print(f"relative error: {np.max(error):.3g}")

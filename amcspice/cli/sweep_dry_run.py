@@ -13,6 +13,7 @@ from rich.table import Table
 
 from amcspice.cli.output import write_json
 from amcspice.cli.quantity import duration, size
+from amcspice.errors import counted
 
 if TYPE_CHECKING:
     from amcspice.sweep.execute.estimate import Estimate
@@ -48,7 +49,7 @@ def too_many(grid: Grid, jobs: int) -> str:
     sizes = " x ".join(f"{len(axis)} {'+'.join(axis.names)}" for axis in grid.axes)
     estimate = _estimate(grid, range(len(grid)), QUICK_ESTIMATE)
     return (
-        f"{grid.spec.source}: {len(grid):,} points ({sizes}), about "
+        f"{grid.spec.source}: {counted(len(grid), 'point', ',')} ({sizes}), about "
         f"{duration(estimate.wall_time(jobs))} with {jobs} jobs and {size(estimate.size)} on disk; "
         f"more than {MOST_POINTS:,} points need --yes"
     )

@@ -9,6 +9,7 @@ import click
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.sweep_points import chosen_sweep, conditions, sweep_option, where_option
+from amcspice.errors import counted
 
 __all__ = ["export"]
 
@@ -48,7 +49,7 @@ def export(
         stored_sweep = chosen_sweep(opened, sweep) if sweep else None
         count = write(opened, out, conditions(where) or None, stored_sweep)
     if str(json_file) != "-":
-        click.echo(f"{out}: {count:,} points")
+        click.echo(f"{out}: {counted(count, 'point', ',')}")
     if json_file is not None:
         name = None if stored_sweep is None else stored_sweep.name
         write_json(json_file, {"store": store, "sweep": name, "out": out, "points": count})

@@ -12,6 +12,7 @@ from rich.table import Table
 from amcspice.cli.common import debug_option, json_option
 from amcspice.cli.output import check_target, write_json
 from amcspice.cli.quantity import si
+from amcspice.errors import counted
 
 if TYPE_CHECKING:
     from amcspice.sweep.store.store import Store
@@ -106,7 +107,7 @@ def _show(content: dict[str, Any], store: Store) -> None:
         versions = ", ".join(
             f"{name} {group[name]}" for name in ("amcspice", "ngspice", "host") if group.get(name)
         )
-        console.print(f"{group['points']} points by {versions}", soft_wrap=True)
+        console.print(f"{counted(group['points'], 'point')} by {versions}", soft_wrap=True)
 
 
 def _in_words(value: Any, unit: str | None) -> str:

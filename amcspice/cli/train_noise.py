@@ -27,7 +27,7 @@ from amcspice.cli.train_options import (
     study_of,
     training_options,
 )
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.pool import Pool
 from amcspice.workload.training import digits, read_letters
 from amcspice.workload.training.comparison import spread
@@ -129,7 +129,7 @@ def _numbers(text: str) -> list[float]:
 
 def _show(study: NoiseStudy, path: Path, *, stderr: bool) -> None:
     console = Console(stderr=stderr, markup=False)
-    title = f"epochs to a loss of {study.target_loss:g}, {len(study.exact)} seeds"
+    title = f"epochs to a loss of {study.target_loss:g}, {counted(len(study.exact), 'seed')}"
     table = Table(title=title, title_justify="left")
     table.add_column("write noise", justify="right")
     for name in study.curves:

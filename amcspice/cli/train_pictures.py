@@ -30,7 +30,7 @@ from amcspice.cli.train_options import (
     study_of,
     training_options,
 )
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.pool import Pool
 from amcspice.workload.training import OPTIMISERS, TUNING_SEEDS, Comparison, Entrant, Pictures
 from amcspice.workload.training import digits as read_digits
@@ -220,7 +220,8 @@ def _show(comparison: Comparison, path: Path, *, stderr: bool) -> None:
     console = Console(stderr=stderr, markup=False)
     title = (
         f"epochs to a loss of {comparison.target_loss:g}, to an accuracy of "
-        f"{comparison.target_accuracy:g}, and best accuracy, {len(comparison.seeds)} seeds"
+        f"{comparison.target_accuracy:g}, and best accuracy, "
+        f"{counted(len(comparison.seeds), 'seed')}"
     )
     table = Table(title=title, title_justify="left")
     for column in ("", "to loss", "reached", "to accuracy", "reached", "best accuracy"):
@@ -238,15 +239,16 @@ def _show(comparison: Comparison, path: Path, *, stderr: bool) -> None:
             if saving.paired:
                 console.print(
                     f"{name} saves {_plus_minus(100 * np.array(saving.per_seed), 0)} % of the "
-                    f"epochs of {rival} ({saving.paired} paired seeds)",
+                    f"epochs of {rival} ({counted(saving.paired, 'paired seed')})",
                     highlight=False,
                 )
     writing = comparison.writing()
     if writing:
         console.print(
-            f"arrays, a training: {writing['writings']:.0f} writings ({comparison.unstable} of all "
-            f"unstable), {si(writing['time_s'], 's')}, {si(writing['energy_j'], 'J')}; "
-            f"{writing['solves']:.0f} solves, {si(writing['solving_time_s'], 's')}, "
+            f"arrays, a training: {counted(writing['writings'], 'writing', '.0f')} "
+            f"({comparison.unstable} of all unstable), "
+            f"{si(writing['time_s'], 's')}, {si(writing['energy_j'], 'J')}; "
+            f"{counted(writing['solves'], 'solve', '.0f')}, {si(writing['solving_time_s'], 's')}, "
             f"{si(writing['solving_energy_j'], 'J')}: writing over solving "
             f"{writing['time_over_solving']:.3g} in time, {writing['energy_over_solving']:.3g} in "
             "energy",

@@ -12,6 +12,7 @@ from rich.table import Table
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import progress
 from amcspice.cli.quantity import si
+from amcspice.errors import counted
 from amcspice.files import replacing
 from amcspice.pool import cumulative
 from amcspice.simulation import Distribution, Trials, monte_carlo
@@ -75,8 +76,9 @@ def _show(trials: Trials, what: str, settings: Settings) -> None:
     console = Console(highlight=False, markup=False)
     right = trials.settled.shape[1]
     table = Table(
-        title=f"{what}: {len(trials)} trials of {right} right-hand side{'s' * (right > 1)}, "
-        f"{trials.amplifiers} amplifiers, {trials.cells} cells, {settings.analysis.fidelity}"
+        title=f"{what}: {counted(len(trials), 'trial')} of {counted(right, 'right-hand side')}, "
+        f"{counted(trials.amplifiers, 'amplifier')}, {counted(trials.cells, 'cell')}, "
+        f"{settings.analysis.fidelity}"
     )
     for name in ("", "median", "5 %", "95 %", "values"):
         table.add_column(name, justify="right")

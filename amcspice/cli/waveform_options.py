@@ -12,7 +12,13 @@ from amcspice.cli.output import check_target
 from amcspice.engine.waveform_file import check_waveform_file
 from amcspice.errors import InputError
 
-__all__ = ["check_waveform_targets", "waveform_options"]
+__all__ = ["check_waveform_targets", "plot_option", "waveform_options"]
+
+plot_option = click.option(
+    "--plot", type=click.Path(path_type=Path), metavar="FILE",
+    help="Draw the figures: .png, .pdf or .svg.",
+)  # fmt: skip
+"""``--plot`` of commands whose figures are no waveforms."""
 
 
 def waveform_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from amcspice.errors import counted
 from amcspice.schema import Quantity, parameters, to_text
 
 __all__ = ["UNITS", "Answer", "Requirement", "Requirements"]
@@ -138,7 +139,7 @@ class Requirements:
         settle = "" if self.asked.settle is None else f" in {to_text(self.asked.settle, 's')}"
         lines = [
             f"{self.problem} on {self.circuit}, error of {self.asked.error:.3g}{settle}, rms over "
-            f"{self.problems} problems, {self.asked.seeds} draws each:"
+            f"{counted(self.problems, 'problem')}, {counted(self.asked.seeds, 'draw')} each:"
         ]
         lines += [f"  {_line(name, each)}" for name, each in self.answers.items()]
         return "\n".join(lines)

@@ -24,6 +24,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from amcspice.errors import counted
+
 __all__ = ["ErrorBudget", "Share"]
 
 Array = NDArray[np.float64]
@@ -220,8 +222,8 @@ class ErrorBudget:
     def __str__(self) -> str:
         drawn = "" if not self.spread > 0 else f" +- {self.spread:.1g}"
         lines = [
-            f"relative error {self.error:.3g}{drawn} (rms; {self.draws} draws, "
-            f"{self.right_hand_sides} right-hand sides)",
+            f"relative error {self.error:.3g}{drawn} (rms; {counted(self.draws, 'draw')}, "
+            f"{counted(self.right_hand_sides, 'right-hand side')})",
             f"  {'effect':14}{'share':>8}{'+-':>7}{'alone':>10}{'without':>10}",
         ]
         for name, each in sorted(self.shares.items(), key=lambda pair: -pair[1].share):
@@ -245,7 +247,9 @@ def _doubts(error: float, interaction: float, trials: int, drawn: bool) -> list[
     """Return why shares cannot be taken as they are."""
     doubts = []
     if drawn and trials < FEWEST:
-        doubts.append(f"shares of {trials} trials are a guess: take {FEWEST} seeds or more")
+        doubts.append(
+            f"shares of {counted(trials, 'trial')} are a guess: take {FEWEST} seeds or more"
+        )
     if error > 1:
         doubts.append("the error is larger than the answer: shares of it say nothing")
     if abs(interaction) > INTERACTS:

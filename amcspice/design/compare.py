@@ -245,7 +245,13 @@ def _posed(
 def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | None) -> Candidate:
     circuit, b = posed.circuit, posed.vectors
     at_rest = dataclasses.replace(
-        analysis, fidelity="dc", simulator=None, window=None, max_step=None, allow_unstable=False
+        analysis,
+        fidelity="dc",
+        simulator=None,
+        window=None,
+        max_step=None,
+        most_steps=None,
+        allow_unstable=False,
     )
     budget = error_budget(circuit, b, seeds=seeds, seed=seed, analysis=at_rest, form=posed.form)
     run = simulate(circuit, b, analysis=analysis, keep_waveforms=False)

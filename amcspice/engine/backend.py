@@ -22,7 +22,29 @@ from amcspice.engine.ngspice.installation import Installation
 from amcspice.engine.waveforms import Exact
 from amcspice.errors import UnsupportedError
 
-__all__ = ["Backend", "Forecast", "Origin", "Prepared", "Response", "Tolerance", "refuse_time"]
+__all__ = [
+    "Backend",
+    "Forecast",
+    "Origin",
+    "Prepared",
+    "Response",
+    "Tolerance",
+    "refuse_most_steps",
+    "refuse_time",
+]
+
+
+def refuse_most_steps(analysis: Analysis, fidelity: str) -> None:
+    """Refuse a number of steps where none are counted.
+
+    Raises
+    ------
+    UnsupportedError
+    """
+    if analysis.most_steps is not None:
+        raise UnsupportedError(
+            f"the {fidelity} fidelity counts no steps: leave most_steps out, or use behavioural"
+        )
 
 
 def refuse_time(circuit: Circuit, analysis: Analysis, fidelity: str) -> None:
@@ -32,6 +54,7 @@ def refuse_time(circuit: Circuit, analysis: Analysis, fidelity: str) -> None:
     ------
     UnsupportedError
     """
+    refuse_most_steps(analysis, fidelity)
     for name in ("window", "max_step"):
         if getattr(analysis, name) is not None:
             raise UnsupportedError(

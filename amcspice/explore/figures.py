@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,21 +11,23 @@ import numpy as np
 from amcspice.circuit import Circuit
 from amcspice.design import ErrorBudget, error_budget
 from amcspice.design.chip_cost import TECHNOLOGY, chip_cost
-from amcspice.engine import LinearModel, get_backend
+from amcspice.engine import Analysis, LinearModel, get_backend
 from amcspice.engine.equations.linear import Modes
 from amcspice.errors import AmcspiceError
 from amcspice.explore.session import Question
 from amcspice.measure import measure_settling
 from amcspice.reduction import reduce_to_ports
 from amcspice.simulation import Run, simulate
+from amcspice.simulation.solve import PosedProblem
 
 __all__ = ["budget_of", "figures_of", "waveforms"]
 
 SHOWN = 2.5
 """Settling times that waveforms are shown for."""
 
-MOST_SAMPLES = 400
-"""Samples of a waveform in the page."""
+LEAST_SAMPLES, MOST_SAMPLES = 400, 800
+"""Samples of a waveform in the page: so many that no curve looks like a polygon, and no more than
+it can draw."""
 
 MOST_CURVES = 16
 """Outputs that are drawn; figures are of all."""
@@ -67,11 +70,29 @@ def figures_of(question: Question) -> dict[str, Any]:
         "shape": posed.circuit.matrix.shape,
         "volts_per_unit": run.volts_per_unit,
         "range": run.range.choice,
-        "waveforms": waveforms(run, analysis.settle_tolerance),
+        "waveforms": waveforms(
+            _densely(posed, analysis, run), analysis.settle_tolerance, float(run.settling_time[0])
+        ),
         "modes": _modes(posed.circuit),
         "cautions": (*run.cautions, *posed.circuit.device.cautions),
         "values": experiment.values,
     }
+
+
+def _densely(posed: PosedProblem, analysis: Analysis, run: Run) -> Run:
+    """Return a run with samples enough until past settling: itself, or one with shorter steps."""
+    if analysis.fidelity != "behavioural" or run.waveforms is None or not run.settled[0]:
+        return run
+    until = SHOWN * float(run.settling_time[0])
+    if not 0 < until < np.inf:
+        return run
+    time, _ = run.waveforms.solution(0)
+    gaps = np.diff(time, prepend=0.0)[: np.searchsorted(time, until) + 1]
+    step = until / LEAST_SAMPLES
+    if gaps.max(initial=0.0) <= step:
+        return run
+    dense = replace(analysis, max_step=step, range=run.volts_per_unit)
+    return simulate(posed.circuit, posed.vectors, analysis=dense)
 
 
 def _on_a_chip(circuit: Circuit, run: Run) -> dict[str, Any]:
@@ -82,7 +103,7 @@ def _on_a_chip(circuit: Circuit, run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def waveforms(run: Run, tolerance: float) -> dict[str, Any] | None:
+def waveforms(run: Run, tolerance: float, settling_time: float) -> dict[str, Any] | None:
     """Return the outputs after the first right-hand side, well past settling; None without time.
 
     Parameters
@@ -90,6 +111,8 @@ def waveforms(run: Run, tolerance: float) -> dict[str, Any] | None:
     run : Run
     tolerance : float
         Half-width of the settling band, as a fraction of the largest final value.
+    settling_time : float
+        nan shows all that there is [s].
 
     Returns
     -------
@@ -102,8 +125,8 @@ def waveforms(run: Run, tolerance: float) -> dict[str, Any] | None:
     time, outputs = run.waveforms.solution(0)
     settling = measure_settling(time, outputs, tolerance)
     until = time[-1]
-    if run.settled[0] and run.settling_time[0] > 0:
-        until = min(until, SHOWN * run.settling_time[0])
+    if settling_time > 0:
+        until = min(until, SHOWN * settling_time)
     last = min(int(np.searchsorted(time, until)) + 1, len(time))
     kept = np.unique(np.linspace(0, last - 1, min(last, MOST_SAMPLES)).round().astype(int))
     curves = range(min(outputs.shape[1], MOST_CURVES))

@@ -33,6 +33,10 @@ START: Mapping[str, Scalar] = {
 ALWAYS: Mapping[str, Scalar] = {"fidelity": "behavioural", "right_hand_sides": 1}
 """What a page can follow: a transient without ngspice, of one right-hand side."""
 
+MOST_STEPS = 3000
+"""Steps of a transient.  Circuits of the page that settle take some hundreds; what never rests
+takes a quarter of a second of 6 unknowns, a few seconds of 16."""
+
 _OF_GENERATED = ("columns", "signed", *(each.setting for each in GENERATORS.values()))
 
 
@@ -151,6 +155,8 @@ class Session:
             raise InputError(f"{strange[0]}: the page has no such control")
         told = {name: value for name, value in self.said.items() if name not in CONTROLS}
         told = {**ALWAYS, **told, **self._fitting(state)}
+        if told["fidelity"] == "behavioural":
+            told.setdefault("most_steps", MOST_STEPS)
         matrix = told.get("matrix")
         if matrix != self.said.get("matrix"):
             told.pop("rhs", None)

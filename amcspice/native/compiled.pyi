@@ -165,6 +165,8 @@ class Trajectories:
         given: bool,
         rest: float,
         bounded: bool,
+        most: int,
+        longest_step: float,
     ) -> None: ...
     def run(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amcspice.device import CellModel
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.netlist.compiled import read_modules
 from amcspice.netlist.library import Definition, choose, definitions, library_lines
 
@@ -137,7 +137,7 @@ def check_pins(model: CellModel, pins: tuple[str, ...], where: str) -> None:
         return
     third = f"{node}, the node of its state" if node else "its state_node"
     raise InputError(
-        f"{where} has {len(pins)} pin{'s' * (len(pins) != 1)} ({' '.join(pins)}), but a cell has "
+        f"{where} has {counted(len(pins), 'pin')} ({' '.join(pins)}), but a cell has "
         f"two, and a third only if that is {third}"
     )
 

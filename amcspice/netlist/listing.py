@@ -18,6 +18,7 @@ import numpy as np
 
 from amcspice.circuit.base import Array, Circuit
 from amcspice.device import Mapping, OpAmp, Wire
+from amcspice.errors import counted
 from amcspice.netlist.deck import Deck
 from amcspice.netlist.testbench import Transient
 
@@ -74,7 +75,7 @@ def _header(
     yield ""
     yield f"Circuit {circuit.name}: A is {m} x {n}, {len(vectors)} right-hand side(s) b of {m}."
     yield f"It finds {circuit.objective}."
-    yield f"{circuit.amplifier_count} amplifiers, {schematic.cells} cells."
+    yield f"{counted(circuit.amplifier_count, 'amplifier')}, {counted(schematic.cells, 'cell')}."
     yield from _amplifier(circuit.opamp)
     yield from _line_capacitance(circuit.wire)
     yield ""

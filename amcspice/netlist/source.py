@@ -75,7 +75,7 @@ def read_lines(path: Path) -> list[Line]:
     Raises
     ------
     InputError
-        If it or a file that it includes is no text, or includes itself.
+        If it or a file that it includes is no text, includes itself, or is not there.
     """
     return with_includes(read_spice(path), path)
 
@@ -89,8 +89,7 @@ def files_of(path: Path) -> set[Path]:
         As `read_lines`.
     """
     reader = _Reader()
-    for _ in reader.resolve(lines_of(read_spice(path), path), (path.resolve(),)):
-        pass
+    reader.lines(read_spice(path), path)
     return {path.resolve(), *reader.files}
 
 
@@ -107,9 +106,9 @@ def with_includes(text: str, file: Path) -> list[Line]:
     Raises
     ------
     InputError
-        If a file that it includes is no text, or includes itself.
+        If a file that it includes is no text, includes itself, or is not there.
     """
-    return list(_Reader().resolve(lines_of(text, file), (file.resolve(),)))
+    return _Reader().lines(text, file)
 
 
 class _Reader:
@@ -123,13 +122,35 @@ class _Reader:
         """Files that were read, as real paths."""
         return set(map(Path, self._read))
 
+    def lines(self, text: str, file: Path) -> list[Line]:
+        """Return the lines of a text, includes made ready, none of which is missing."""
+        found = list(self.resolve(lines_of(text, file), (file.resolve(),)))
+        if not any("sourcepath" in line.text.lower() for line in found):
+            self._refuse_missing(found, file)
+        return found
+
+    def _refuse_missing(self, lines: Iterable[Line], first: Path) -> None:
+        """Refuse includes of what is not there; of a library, those of the section that counts."""
+        for line in lines:
+            card = _INCLUDE.match(line.text)
+            if card is None or not (_is_include(card) or card.group(3)):
+                continue
+            target = _target(card.group(2), (first.resolve(), line.file.resolve()))
+            if target is None:
+                raise InputError(
+                    f"{line.where}: there is no file {card.group(2)}, neither beside this one nor "
+                    f"beside {first.name}"
+                )
+            _, included = self._read.get(os.path.realpath(target), (True, []))
+            self._refuse_missing(_section(line, target, included, card.group(3)), first)
+
     def resolve(self, lines: Iterable[Line], within: tuple[Path, ...]) -> Iterator[Line]:
         """Yield lines with their includes made ready; ``within`` is the chain of files."""
         for line in lines:
             card = _INCLUDE.match(line.text)
             target = None if card is None else _target(card.group(2), within)
             if card is None or target is None:
-                if card is not None and card.group(1).lstrip().lower().startswith(".inc"):
+                if card is not None and _is_include(card):
                     _refuse_folder(line, card.group(2), within[-1])
                 yield line
                 continue
@@ -163,10 +184,17 @@ class _Reader:
 
 
 def _target(name: str, within: tuple[Path, ...]) -> Path | None:
-    """Return the file that an include names, beside the file that names it or the first one."""
+    """Return the file that an include names, beside what names it or where ngspice may look."""
     name = os.path.expanduser(name.strip("\"'"))
-    places = (file.parent / name for file in (within[-1], within[0]))
+    folders = [file.parent for file in (within[-1], within[0])]
+    folders += [Path(folder) for folder in (os.environ.get("NGSPICE_INPUT_DIR"),) if folder]
+    places = (folder / name for folder in folders)
     return next((place for place in places if os.path.isfile(place)), None)
+
+
+def _is_include(card: re.Match[str]) -> bool:
+    """Whether it includes a file whole; ``.lib`` takes a section, or begins one."""
+    return card.group(1).lstrip().lower().startswith(".inc")
 
 
 def _refuse_folder(line: Line, name: str, file: Path) -> None:

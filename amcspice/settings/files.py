@@ -1,6 +1,7 @@
 """Experiment files: parameters by name in TOML or JSON, as ``--config`` reads them.
 
 A file is flat, or has tables named for the groups of `PARAMETERS`; a sweep takes it as its base.
+What a command alone has stands in a table ``[command]``, which sweeps pass over.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from amcspice.settings.table import GROUPS, PARAMETERS
 from amcspice.toml_lines import line_of
 
 __all__ = ["experiment_toml", "read_experiment", "write_experiment"]
+
+COMMAND = "command"
+"""The table of what is no parameter of sweeps."""
 
 MOST_BYTES = 1 << 20
 """Largest size of an experiment file."""
@@ -56,6 +60,8 @@ def read_experiment(
         line = None if is_json else line_of(text, where)
         place = f"{path}, line {line}" if line else str(path)
         known = name.replace("-", "_")
+        if where[0] == COMMAND and len(where) > 1 and not more:
+            continue
         if known in values:
             raise InputError(f"{place}: {name} is given twice")
         if known not in PARAMETERS:
@@ -106,14 +112,16 @@ def _flat(tables: Mapping[str, Any]) -> list[tuple[str, list[str], Any]]:
     """Return name, place and value of everything, out of tables that are named for groups."""
     found: list[tuple[str, list[str], Any]] = []
     for name, value in tables.items():
-        if isinstance(value, dict) and name in GROUPS:
+        if isinstance(value, dict) and name in (*GROUPS, COMMAND):
             found += [(inner, [name, inner], raw) for inner, raw in value.items()]
         else:
             found.append((name, [name], value))
     return found
 
 
-def write_experiment(path: Path, values: Mapping[str, Scalar]) -> None:
+def write_experiment(
+    path: Path, values: Mapping[str, Scalar], own: Mapping[str, Scalar] | None = None
+) -> None:
     """Write parameters as an experiment file, with all others as comments beside them.
 
     Parameters
@@ -122,15 +130,21 @@ def write_experiment(path: Path, values: Mapping[str, Scalar]) -> None:
         TOML, or JSON where the name ends in ``.json`` (without comments).
     values : mapping
         What was given, in SI units.
+    own : mapping, optional
+        What the command alone has.
     """
     chosen = {
         name: seen_from(path.parent, name, values[name]) for name in PARAMETERS if name in values
     }
     with replacing(path) as temporary:
         if str(path).lower().endswith(".json"):
-            temporary.write_text(json.dumps(chosen, indent=2) + "\n")
-        else:
-            temporary.write_text("\n".join(_toml(chosen)) + "\n")
+            told: dict[str, Any] = {**chosen, COMMAND: dict(own)} if own else chosen
+            temporary.write_text(json.dumps(told, indent=2) + "\n")
+            return
+        lines = _toml(chosen)
+        if own:
+            lines += ["", f"[{COMMAND}]", *(f"{name} = {_value(own[name])}" for name in own)]
+        temporary.write_text("\n".join(lines) + "\n")
 
 
 def _toml(chosen: Mapping[str, Scalar]) -> list[str]:

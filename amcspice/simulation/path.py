@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from amcspice.circuit import Circuit
@@ -23,10 +22,11 @@ from amcspice.engine import (
     get_backend,
     have_equal_wiring,
 )
-from amcspice.errors import InputError, caution
+from amcspice.errors import caution
 from amcspice.pool import Pool, as_pool, cumulative
 from amcspice.simulation.case import Case
 from amcspice.simulation.ranging import Ranging, ideal_run
+from amcspice.simulation.regular import regular
 from amcspice.simulation.run import Run
 from amcspice.simulation.verification import Verify
 from amcspice.simulation.verify import Verifier
@@ -162,7 +162,7 @@ def _simulate(
             group = [cases[number] for number in numbers]
             follow = progress if report is None else cumulative(report)
             if backend.simulates:
-                with _regular():
+                with regular():
                     made = Ranging(backend, analysis, pool, keep, follow).run(group, started)
             else:
                 made = [ideal_run(case, backend, started) for case in group]
@@ -170,23 +170,6 @@ def _simulate(
             if report is not None and follow is not None:
                 follow(sum(map(len, made)))
     return [runs[number] for number in range(len(cases))]
-
-
-@contextlib.contextmanager
-def _regular() -> Iterator[None]:
-    """Refuse a circuit whose equations are singular, or no numbers any more, by rounding."""
-    try:
-        with np.errstate(divide="raise", over="raise", invalid="raise"):
-            yield
-    except (np.linalg.LinAlgError, FloatingPointError, RuntimeError) as error:
-        other = isinstance(error, RuntimeError) and "singular" not in str(error)
-        if other:  # scipy's sparse factor is singular with a plain RuntimeError
-            raise
-        raise InputError(
-            "the equations of the circuit cannot be solved in floating-point numbers: its "
-            "conductances, resistances or gains lie too far apart; look for a value of an unusual "
-            "size"
-        ) from None
 
 
 def _batches(cases: Sequence[Case], backend: Backend) -> Iterator[list[int]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 from amcspice.engine import BACKENDS, Analysis, Tolerance
-from amcspice.errors import InputError, did_you_mean
+from amcspice.errors import InputError, counted, did_you_mean
 from amcspice.schema import to_number
 
 __all__ = ["FIGURES", "Verification", "Verify"]
@@ -239,7 +239,7 @@ class Verification:
             f"{_WORDS[figure]} beyond {_fraction(self.limits[figure])}" for figure in self.failed
         ]
         return (
-            f"verified {count} regression{'s' * (count != 1)} at {self.fidelity} fidelity: "
+            f"verified {counted(count, 'regression')} at {self.fidelity} fidelity: "
             f"{apart}{explained}" + (f": NOT CONFIRMED, {', '.join(failed)}" if failed else "")
         )
 

@@ -295,7 +295,7 @@ def repeat(
     operations, asked = list(operations), Verify.of(verify)
     if not operations:
         return None
-    higher = dataclasses.replace(analysis, fidelity=asked.higher(analysis))
+    higher = dataclasses.replace(analysis, fidelity=asked.higher(analysis), most_steps=None)
     tolerance = get_backend(analysis).tolerance.coarser(get_backend(higher).tolerance)
     limits = asked.limits(tolerance)
     deviations = [operation.check(analysis, higher, limits) for operation in operations]

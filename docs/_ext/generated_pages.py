@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 
 import amcspice
 import amcspice.algorithm
+import amcspice.contract
 import amcspice.view
 from amcspice.cli import main
 
@@ -64,6 +65,7 @@ BESIDE = {
         for name in amcspice.algorithm.__all__
         if name not in amcspice.__all__
     ],
+    "Contracts of new parts": [f"amcspice.contract.{name}" for name in amcspice.contract.__all__],
     "Wireless links": [f"amcspice.workload.wireless.{name}" for name in amcspice.wireless.__all__],
 }
 """What the pages use of the rooms themselves."""
@@ -96,7 +98,8 @@ def reference() -> str:
 
 def beside() -> str:
     """Return the page that lists names which are imported from rooms."""
-    lines = ["Plots, sweeps, algorithms, links", "================================", ""]
+    title = "Plots, sweeps, algorithms, contracts, links"
+    lines = [title, "=" * len(title), ""]
     lines += ["What the pages and the gallery import from rooms of the package.", ""]
     for heading, names in BESIDE.items():
         lines += section(heading, [f"~{name}" for name in names])

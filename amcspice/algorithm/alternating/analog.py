@@ -153,6 +153,8 @@ class AnalogSolver:
         self, share: Share, solved: Solved, number: int, began: float
     ) -> dict[str, Any]:
         """Return that of one of the regressions."""
+        if solved.origin is None:
+            return solved.provenance
         return provenance(_selected(share, number).circuit, solved.origin, began)
 
     def _offer(

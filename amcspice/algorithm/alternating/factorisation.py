@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from amcspice.circuit.base import Array
+from amcspice.errors import counted
 from amcspice.measure import Measurement
 from amcspice.simulation import Verification
 from amcspice.system import Cost, Ledger, Technology, Work
@@ -160,7 +161,7 @@ class Factorisation:
     def __repr__(self) -> str:
         """Return its figures in a few lines; `W`, `H` and `history` hold what is behind them."""
         (m, rank), n = self.W.shape, self.H.shape[1]
-        lines = [f"{m} x {n} by rank {rank}: {len(self.history)} iterations"]
+        lines = [f"{m} x {n} by rank {rank}: {counted(len(self.history), 'iteration')}"]
         if self.history:
             last, regressions = self.history[-1], sum(item.regressions for item in self.history)
             settled, near = (

@@ -7,7 +7,7 @@ dependent that the exact answer needs another method, go the way of whole circui
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from amcspice.algorithm.alternating.data import RightHandSides
 from amcspice.algorithm.alternating.networks import Networks
 from amcspice.algorithm.alternating.records import FactorRecords
-from amcspice.algorithm.alternating.regression import Share
+from amcspice.algorithm.alternating.regression import Share, Solution
 from amcspice.algorithm.alternating.selected_rows import (
     Known,
     SelectedRows,
@@ -33,6 +33,7 @@ from amcspice.simulation.ranging import (
     SWINGING_REPEATS,
     warn_of_small_outputs,
 )
+from amcspice.simulation.regular import regular
 
 __all__ = ["ReducedSolver", "Solved"]
 
@@ -59,7 +60,9 @@ class Solved:
     current : ndarray, shape (K,)
         Largest current out of an output at rest [A]; nan where it is not known.
     origin : Origin, optional
-        What ran, of one of them.
+        What ran, of one of them; None where all went the way of whole circuits.
+    provenance : dict
+        Of one of these, then.
     """
 
     values: Doubles
@@ -68,6 +71,7 @@ class Solved:
     cell_voltage: Doubles
     current: Doubles
     origin: Origin | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
 
     def figures(self) -> Solved:
         """Return it without the rows of the factor, outputs and solutions."""
@@ -82,7 +86,8 @@ class Solved:
             for name in ("values", "volts", "cell_voltage", "current")
         }
         measured = Measurement.join([part.measured for part in parts])
-        return cls(measured=measured, origin=parts[-1].origin, **arrays)
+        last = max(parts, key=lambda part: (part.origin is not None, bool(part.provenance)))
+        return cls(measured=measured, origin=last.origin, provenance=last.provenance, **arrays)
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ class ReducedSolver:
         """
         count, parts = len(known.counts), []
         each: Doubles = np.asarray(ridges, np.float64)
+        for ridge in np.sort(each[each > 0])[[0, -1]] if each.any() else ():
+            replace(factor.circuit, ridge=float(ridge))  # refuses one of an unusual size
         at_once = self._backend.largest_batch if self._in_time else AT_DC
         for first in range(0, count, at_once):
             last = min(first + at_once, count)
@@ -139,14 +146,15 @@ class ReducedSolver:
             )
         group = Networks(factor, reduced, ridges)
         nothing = _without_entries(factor, known, reduced)
-        solved = self._run(group, np.flatnonzero(~reduced.left & ~nothing))
+        whole = (reduced.left | _incomplete(factor, known, reduced, ridges)) & ~nothing
+        solved = self._run(group, np.flatnonzero(~whole & ~nothing))
         solved.values[nothing] = 0.0
-        lost = reduced.left.copy()
         if not self._in_time:
-            lost |= ~solved.measured.settled & ~nothing
-        for number in np.flatnonzero(lost).tolist():
-            own = known.part(number, number + 1)
-            self._as_whole_circuit(factor, own, float(ridges[number]), solved, number)
+            whole |= ~solved.measured.settled & ~nothing
+        if whole.any():
+            made = self._as_whole_circuits(factor, known, ridges, solved, np.flatnonzero(whole))
+            if solved.origin is None:
+                solved = replace(solved, provenance=made[-1].provenance)
         return solved
 
     def _run(self, group: Networks, todo: NDArray[np.intp]) -> Solved:
@@ -157,26 +165,28 @@ class ReducedSolver:
         measured = _placed(Measurement.blank(count, n), Measurement.blank(0, n), nothing)
         currents = np.full(count, np.nan)
         volts = np.full(count, np.nan)
-        repeats, origin = 0, None
+        repeats, origin = np.zeros(count, np.intp), None
         fixed = self.analysis.range != "reference"
         volts[todo] = group.first_volts(self.analysis)[todo]
         while todo.size:
-            prepared = self._prepare(group, todo)
-            most = 0 if fixed else MAX_REPEATS - repeats
-            forecast, halved = _forecast(prepared, group, todo, volts, most)
-            repeats += halved
-            made, currents[todo] = self._once(prepared, group, todo, volts[todo], forecast)
+            most = 0 if fixed else MAX_REPEATS
+            with regular():
+                prepared = self._prepare(group, todo)
+                forecast = _forecast(prepared, group, todo, volts, repeats, most)
+                made, currents[todo] = self._once(prepared, group, todo, volts[todo], forecast)
             measured = _placed(measured, made, todo)
             if fixed:
                 largest = np.abs(made.outputs).max(axis=1)
                 asked = np.asarray(made.answer.any(axis=1))
                 warn_of_small_outputs(prepared.batch, largest, asked, float(self.analysis.range))
             origin = prepared.origin(group.drive(todo, volts[todo]), forecast)[-1]
-            near = made.near_limit if repeats < SWINGING_REPEATS else made.rests_near_limit
-            if fixed or repeats == MAX_REPEATS:
+            if fixed:
                 break
-            todo, repeats = todo[near], repeats + 1
+            tried = repeats[todo]
+            near = np.where(tried < SWINGING_REPEATS, made.near_limit, made.rests_near_limit)
+            todo = todo[near & (tried < MAX_REPEATS)]
             volts[todo] *= 0.5
+            repeats[todo] += 1
         values = np.zeros((count, group.factor.programmed.width))
         values[:, group.factor.programmed.columns] = group.rows_of(measured, volts)
         return Solved(values, measured, volts, group.swing * volts, currents, origin)
@@ -207,24 +217,33 @@ class ReducedSolver:
         made = measured.read_out(batch.circuit, volts[:, None], answers)
         return made, np.asarray(delivered.max(axis=1))
 
-    def _as_whole_circuit(
-        self, factor: FactorRecords, known: Known, ridge: float, solved: Solved, number: int
-    ) -> None:
-        """Solve one regression as others are solved one by one, and put it in its place."""
-        places = known.indices.astype(np.intp)
-        programmed = factor.as_programmed(places)
-        right = RightHandSides(np.zeros(1, int), known.values[None], programmed.lines, ridge)
-        share = Share(0, programmed, (right,), ())
-        (made,) = solve_whole([share], self.analysis, lambda _: None)
-        solved.values[number] = made.values[0]
-        solved.current[number] = np.nan
-        if not len(made.measured):  # nothing on these lines: nothing ran, and it is zero
-            return
-        for _, row in made.ledger.sums("operation"):
-            solved.volts[number] = row["lowest_range"]
-            solved.cell_voltage[number] = row["cell_voltage"]
-        for name, figures in solved.measured.to_arrays().items():
-            figures[number] = made.measured.to_arrays()[name][0]
+    def _as_whole_circuits(
+        self,
+        factor: FactorRecords,
+        known: Known,
+        ridges: Doubles,
+        solved: Solved,
+        numbers: NDArray[np.intp],
+    ) -> list[Solution]:
+        """Solve some regressions as circuits of their own, and put them in their places."""
+        shares = []
+        for number in numbers.tolist():
+            own, ridge = known.part(number, number + 1), float(ridges[number])
+            programmed = factor.as_programmed(own.indices.astype(np.intp))
+            right = RightHandSides(np.zeros(1, int), own.values[None], programmed.lines, ridge)
+            shares.append(Share(0, programmed, (right,), ()))
+        solutions = solve_whole(shares, self.analysis, lambda _: None)
+        for number, made in zip(numbers.tolist(), solutions, strict=True):
+            solved.values[number] = made.values[0]
+            solved.current[number] = np.nan
+            if not len(made.measured):  # nothing on these lines: nothing ran, and it is zero
+                continue
+            for _, row in made.ledger.sums("operation"):
+                solved.volts[number] = row["lowest_range"]
+                solved.cell_voltage[number] = row["cell_voltage"]
+            for name, figures in solved.measured.to_arrays().items():
+                figures[number] = made.measured.to_arrays()[name][0]
+        return solutions
 
 
 def _without_entries(
@@ -237,27 +256,43 @@ def _without_entries(
     return nothing
 
 
+def _incomplete(
+    factor: FactorRecords, known: Known, reduced: SelectedRows, ridges: Doubles
+) -> NDArray[np.bool_]:
+    """Tell which networks lack something, shape (C,): how to go on is known of whole circuits.
+
+    Of a column without an entry on the lines nothing is determined without a ridge, and its
+    amplifier is disconnected.  A line that nothing hangs on is refused.
+    """
+    incomplete = ~np.isfinite(reduced.square)
+    if not ridges.all():
+        largest = np.maximum.reduceat(factor.entries(known.indices), known.starts[:-1])
+        incomplete |= (ridges == 0) & ~largest.all(axis=1)
+    return np.asarray(incomplete)
+
+
 def _forecast(
-    prepared: Any, group: Networks, rows: NDArray[np.intp], volts: Doubles, most: int
-) -> tuple[Forecast | None, int]:
+    prepared: Any,
+    group: Networks,
+    rows: NDArray[np.intp],
+    volts: Doubles,
+    repeats: NDArray[np.intp],
+    most: int,
+) -> Forecast | None:
     """Halve ranges that are foretold to be too large, before anything runs in them.
 
-    Returns
-    -------
-    forecast : Forecast, optional
-        In the ranges that are left.
-    halved : int
-        How often.
+    Ranges ``volts`` and how often each was halved, ``repeats``, are changed; none is halved more
+    than ``most`` times.  The forecast is that in the ranges that are left.
     """
-    for halved in range(most + 1):
+    while True:
         forecast = join_forecasts(list(prepared.forecast(group.drive(rows, volts[rows]))))
-        if forecast is None or halved == most:
-            break
-        near = foretold_near_limits(prepared.batch, forecast)
+        if forecast is None:
+            return None
+        near = foretold_near_limits(prepared.batch, forecast) & (repeats[rows] < most)
         if not near.any():
-            break
+            return forecast
         volts[rows[near]] *= 0.5
-    return forecast, halved
+        repeats[rows[near]] += 1
 
 
 def _placed(whole: Measurement, part: Measurement, rows: NDArray[np.intp]) -> Measurement:

@@ -12,7 +12,7 @@ from amcspice.algorithm.curvature.equilibrated import Equilibrated
 from amcspice.algorithm.curvature.stability import SAFE, Outlook, damping_for, outlook
 from amcspice.circuit import as_vectors
 from amcspice.circuit.base import Array
-from amcspice.errors import InputError, UnstableError
+from amcspice.errors import InputError, UnstableError, counted
 from amcspice.system import Chip, ProgrammedMatrix
 
 __all__ = ["AnalogInverse"]
@@ -154,7 +154,9 @@ class AnalogInverse:
         self.unstable += 1
         self._tries += 1
         if self._tries > self.retries:
-            raise UnstableError(f"{self.label}: unstable after {_writings(self._tries)}: {error}")
+            raise UnstableError(
+                f"{self.label}: unstable after {counted(self._tries, 'writing')}: {error}"
+            )
         return self._damp(matrix, LIKELY)
 
     def _damp(self, matrix: Array, most: float) -> Array:
@@ -263,7 +265,3 @@ def _is_definite(matrix: Array) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
-
-
-def _writings(count: int) -> str:
-    return "1 writing" if count == 1 else f"{count} writings"

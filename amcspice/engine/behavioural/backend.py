@@ -17,6 +17,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.backend import Backend, Forecast, Origin
 from amcspice.engine.batch import Batch, Drive
+from amcspice.engine.behavioural.followed import Limits
 from amcspice.engine.chunks import check_chunk, chunks
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.linear import LinearModel, Modes
@@ -24,7 +25,6 @@ from amcspice.engine.equations.piecewise import PiecewiseLinear, refuse_unknown_
 from amcspice.engine.supply import supply_currents
 from amcspice.engine.timing import choose_windows, longest_windows, runs_away
 from amcspice.engine.waveforms import Exact, Stream, flat_tails
-from amcspice.errors import UnsupportedError
 
 __all__ = ["Behavioural", "Integrator"]
 
@@ -57,11 +57,6 @@ class Behavioural(Backend):
     def check(self, circuit: Circuit) -> None:
         """Refuse cells and amplifiers that the equations do not know; see `Backend.check`."""
         refuse_unknown_physics(circuit, self.name)
-        if self.analysis.max_step is not None:
-            raise UnsupportedError(
-                "the behavioural fidelity chooses its steps itself (it is exact between events): "
-                "leave max_step out, or use reduced or flat"
-            )
 
     def prepare(self, batch: Batch) -> Integrator:
         """See `Backend.prepare`."""
@@ -77,6 +72,7 @@ class Behavioural(Backend):
             batch, longest=longest, modes=modes, equations=equations,
             settle_tolerance=analysis.settle_tolerance, tolerance=analysis.relative_tolerance,
             given=analysis.window is not None,
+            limits=Limits(analysis.most_steps, analysis.max_step or np.inf),
         )  # fmt: skip
 
 
@@ -99,6 +95,7 @@ class Integrator:
     given : bool
         Whether `longest` is a window that was asked for: outputs that are flat at its end are at
         rest then, as in ngspice, whatever is to come.
+    limits : Limits
     chunk : int, optional
         Right-hand sides in one call of compiled code; None takes what suits the circuit.
     """
@@ -113,6 +110,7 @@ class Integrator:
         settle_tolerance: float = 0.01,
         tolerance: float = 1e-4,
         given: bool = False,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         chunk: int | None = None,
     ) -> None:
         # Whoever does not run it does without compiled code.
@@ -127,9 +125,13 @@ class Integrator:
         self._way: Stepper | Trajectories
         steps = takes_steps(batch.circuit, self.equations, modes)
         if steps:
-            self._way = Stepper(batch, self.equations, modes, longest, settle_tolerance, tolerance)
+            self._way = Stepper(
+                batch, self.equations, modes, longest, settle_tolerance, tolerance, limits
+            )
         else:
-            self._way = Trajectories(batch, self.equations, longest, settle_tolerance, given=given)
+            self._way = Trajectories(
+                batch, self.equations, longest, settle_tolerance, limits, given=given
+            )
         if chunk is None:
             chunk = STEPPED_CHUNK if steps else CHUNK
         check_chunk(chunk)

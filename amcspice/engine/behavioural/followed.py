@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,27 @@ from amcspice.engine.batch import Drive
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 
-__all__ = ["REST", "Followed", "along", "injected"]
+__all__ = ["REST", "Followed", "Limits", "along", "injected"]
 
 REST = 1e-6
 """Distance from equilibrium that is rest, as a fraction of the largest voltage."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far right-hand sides are followed, and how densely.
+
+    Parameters
+    ----------
+    most : int, optional
+        Steps after which one counts as one that never rests; None is as many as the way that is
+        taken has reason for.
+    longest_step : float
+        Between samples [s].
+    """
+
+    most: int | None = None
+    longest_step: float = math.inf
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural import followed
-from amcspice.engine.behavioural.followed import Followed, along, injected
+from amcspice.engine.behavioural.followed import Followed, Limits, along, injected
 from amcspice.engine.equations.arrays import Control, Samples
 from amcspice.engine.equations.linear import Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear
@@ -38,6 +38,9 @@ FINE_STATES, FINE_TOLERANCE = 100, 1e-5
 """Number of states of circuits that are not small any more, and the largest error of a step of
 small ones while an amplifier slews."""
 
+MOST_STEPS = 500_000
+"""Steps after which a right-hand side counts as one that never rests."""
+
 PIECES_PER_INPUT = 16
 """Pieces of the circuit to keep for each right-hand side; most of them serve many."""
 
@@ -58,6 +61,7 @@ class Stepper:
         Steps are finer around this fraction of the final value.
     tolerance : float
         Error of a step while an amplifier slews, as a fraction of the largest voltage.
+    limits : Limits
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class Stepper:
         longest: Array,
         band: float,
         tolerance: float,
+        limits: Limits,
     ) -> None:
         self.batch, self.equations = batch, equations
         large = equations.state_count >= FINE_STATES
@@ -80,8 +85,13 @@ class Stepper:
                 band=band,
                 rest=followed.REST,
                 longest=float(end),
-                base=BASE_STEP / (compiled.stepping.CLAMP * equations.arrays.unity),
+                base=min(
+                    BASE_STEP / (compiled.stepping.CLAMP * equations.arrays.unity),
+                    limits.longest_step,
+                ),
                 stable=float(stable),
+                most=MOST_STEPS if limits.most is None else limits.most,
+                longest_step=limits.longest_step,
             )
             for end, rings, stable in zip(
                 longest,

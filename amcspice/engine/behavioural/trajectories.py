@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from amcspice.circuit.base import Array
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural import followed
-from amcspice.engine.behavioural.followed import Followed, along, injected
+from amcspice.engine.behavioural.followed import Followed, Limits, along, injected
 from amcspice.engine.equations.arrays import Samples
 from amcspice.engine.equations.piecewise import PiecewiseLinear
-from amcspice.errors import UnsupportedError
+from amcspice.errors import InputError, UnsupportedError
 from amcspice.native import compiled
 
 __all__ = ["Trajectories"]
+
+MOST_PIECES = 20_000
+"""Pieces after which a right-hand side counts as one that never rests; usual ones take dozens."""
 
 
 class Trajectories:
@@ -36,6 +39,7 @@ class Trajectories:
         Time after which a right-hand side is given up [s].
     band : float
         Half-width of the settling band, as a fraction of the largest final output.
+    limits : Limits
     given : bool
         Whether that time is a window that was asked for; see `Integrator`.
     """
@@ -46,10 +50,12 @@ class Trajectories:
         equations: PiecewiseLinear,
         longest: Array,
         band: float,
+        limits: Limits,
         *,
         given: bool = False,
     ) -> None:
         self.batch, self.equations, self._longest, self._band = batch, equations, longest, band
+        self._limits = limits
         self._given, adc = given, batch.circuit.adc
         self._sample_time = None if adc is None else adc.sample_time
 
@@ -90,6 +96,8 @@ class Trajectories:
             self._given,
             followed.REST,
             self.batch.circuit.bounded,
+            MOST_PIECES if self._limits.most is None else self._limits.most,
+            self._limits.longest_step,
         )
 
     def follow(
@@ -125,7 +133,12 @@ class Trajectories:
         shows = waveforms, rest_times or waveforms
         try:
             found = self._kernel.run(*inputs, self._band, self._sample_time, *shows)
-        except OverflowError:
+        except OverflowError as error:
+            if str(error) == "samples":
+                raise InputError(
+                    f"max_step = {self._limits.longest_step:g} s gives more than 1,000,000 samples "
+                    "of a right-hand side: take a larger one, or a window"
+                ) from None
             raise UnsupportedError(
                 "time constants of the circuit lie too far apart to be followed; look for a "
                 "capacitance, resistance or frequency of an unusual size, or use dc fidelity"

@@ -22,6 +22,7 @@ from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.dc.active_set import NUMBERS, Stages
 from amcspice.engine.dc.codes import CONDUCTS, INSIDE, START
 from amcspice.engine.dc.rest import ORIGIN
+from amcspice.engine.dc.solver import RestSolver
 from amcspice.engine.equations.piecewise import refuse_unknown_physics
 from amcspice.engine.equations.pins import output_ranges
 from amcspice.engine.supply import supply_currents
@@ -42,7 +43,8 @@ class SingleRest:
     supply : ndarray, shape (C, 2)
         Currents out of both supplies [A].
     at_rest : ndarray of bool, shape (C,)
-        Whether there is a rest that the search found; of others nothing is known.
+        Whether there is a rest that the search found, of a circuit that is sure to be stable; of
+        others nothing is known.
     """
 
     voltages: Array
@@ -109,6 +111,9 @@ class SingleRests:
             knee=knee,
         )
         self._bias = np.repeat([0.0, opamp.bias_current], k)
+        self._stable = np.ones(len(batch), bool)
+        if opamp.second_pole or opamp.input_capacitance:  # with one pole each, nothing can ring
+            self._stable = RestSolver(circuit, batch).stable
 
     def origin(self, drive: Drive, forecast: Forecast | None = None) -> list[Origin]:
         """See `Prepared.origin`."""
@@ -136,6 +141,7 @@ class SingleRests:
             self.batch.conductance, into, *self._stages, self._input, NUMBERS, codes, sources,
             held, voltages, at_rest,
         )  # fmt: skip
+        at_rest &= self._stable
         for found in (sources, held, voltages):
             found[~at_rest] = np.nan
         delivered = (sources - voltages[:, : positive.shape[1]]) / circuit.opamp.output_resistance

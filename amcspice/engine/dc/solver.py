@@ -112,6 +112,11 @@ class RestSolver:
     def _modes(self) -> Modes:
         return self._linear.modes
 
+    @property
+    def stable(self) -> NDArray[np.bool_]:
+        """Whether each circuit is stable, with nothing at a limit and with all clamped, (C,)."""
+        return self._active_stable & self._clamped_stable
+
     @cached_property
     def _active_stable(self) -> NDArray[np.bool_]:
         """Whether each circuit is stable with nothing at a limit, shape (C,)."""
@@ -330,7 +335,7 @@ class RestSolver:
 
         Or with everything clamped, which is where loops through clamped outputs are fastest.
         """
-        unstable = ~(self._active_stable & self._clamped_stable)
+        unstable = ~self.stable
         if not unstable.any():
             return
         every = np.full((len(at_rest), len(self.ports.gain)), START)

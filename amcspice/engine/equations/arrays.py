@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -98,6 +99,10 @@ class Control(NamedTuple):
         Smallest step [s].
     stable : float
         Zero if modes grow while nothing is at a limit: being near that equilibrium is no rest.
+    most : float
+        Steps after which a right-hand side counts as one that never rests.
+    longest_step : float
+        Longest step [s]; one of ``base`` is taken all the same.
     """
 
     tolerance: float
@@ -107,6 +112,8 @@ class Control(NamedTuple):
     longest: float
     base: float
     stable: float
+    most: float = 500_000
+    longest_step: float = math.inf
 
 
 class Samples(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from amcspice.circuit import Circuit
 from amcspice.circuit.base import Array
 from amcspice.engine.analysis import Analysis
-from amcspice.engine.backend import Backend, Forecast, Origin, Tolerance
+from amcspice.engine.backend import Backend, Forecast, Origin, Tolerance, refuse_most_steps
 from amcspice.engine.batch import Batch, Drive
 from amcspice.engine.behavioural.backend import Integrator
 from amcspice.engine.chunks import chunks
@@ -76,6 +76,7 @@ class Reduced(Backend):
 
     def check(self, circuit: Circuit) -> None:
         """Refuse what is in no deck, and cells that cannot be reduced; see `Backend.check`."""
+        refuse_most_steps(self.analysis, self.name)
         check_banks(circuit.schematic.amplifiers, circuit.opamp)
         device = circuit.device
         if self.flat:

@@ -168,6 +168,7 @@ async function rest() {
   } catch (error) {
     at("budget-caption").textContent = error.message;
     at("budget").replaceChildren();
+    document.documentElement.classList.remove("waiting");
   } finally {
     if (number === serial) at("working").textContent = "";
   }
@@ -194,7 +195,7 @@ async function show(found) {
   const error = found.relative_error === null ? `${readable(found.absolute_error, "", 3)} of 0` : `${readable(100 * found.relative_error, "", 3)} %`;
   at("figures").replaceChildren(
     figure("relative error", error),
-    figure("settling", found.settled ? readable(found.settling_time, "s") : "not settled", found.settled ? "plain" : "bad"),
+    figure("settling", found.settled ? readable(found.settling_time, "s") : unsettled(found), found.settled ? "plain" : "bad"),
     figure("power", readable(found.power.total ?? null, "W")),
     figure("energy", readable(found.energy, "J")),
     ...(found.modes ? [figure("damping", found.modes.stable || found.modes.constraint ? readable(found.modes.damping, "", 3) : "unstable", found.modes.stable || found.modes.constraint ? "plain" : "bad")] : []),
@@ -210,9 +211,11 @@ async function show(found) {
   await draw(found);
 }
 
+const unsettled = ({ waveforms }) => (waveforms ? `> ${readable(waveforms.until, "s", 3)}` : "not settled");
+
 function showChip(chip) {
   const both = ({ time_s, energy_j }) => `${readable(time_s, "s")}, ${readable(energy_j, "J")}`;
-  at("chip").textContent = chip ? `Settling and energy are those of the circuit alone. On a chip (technology ${chip.technology}): writing the cells once ${both(chip.writing)}; a right-hand side with converters ${both(chip.operation)}.` : "";
+  at("chip").textContent = chip ? `Settling and energy are those of the circuit alone. On a chip (technology ${chip.technology}): writing the cells once ${both(chip.writing)}${chip.operation.time_s === null ? "" : `; a right-hand side with converters ${both(chip.operation)}`}.` : "";
 }
 
 function showSolution(found) {
@@ -278,9 +281,9 @@ async function draw(found) {
   const x = shown.time.map((seconds) => seconds * toTime);
   const traces = shown.voltages.map((voltage, k) => ({
     x, y: voltage.map((value) => value * toVolts), name: shown.names[k], mode: "lines", hovertemplate: `%{y:.4g} ${volts}V at %{x:.4g} ${time}s`,
-    line: { color: colours[k % colours.length], dash: DASHES[Math.floor(k / colours.length) % DASHES.length], width: 1.8 },
+    line: { color: colours[k % colours.length], dash: DASHES[Math.floor(k / colours.length) % DASHES.length], width: 1.8, simplify: false }, // plotly would leave out points: polygons
   }));
-  const shapes = shown.final.map((value, k) => ({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: (value - shown.band) * toVolts, y1: (value + shown.band) * toVolts, fillcolor: colours[k % colours.length], opacity: 0.15, line: { width: 0 }, layer: "below" }));
+  const shapes = (found.settled ? shown.final : []).map((value, k) => ({ type: "rect", xref: "paper", x0: 0, x1: 1, y0: (value - shown.band) * toVolts, y1: (value + shown.band) * toVolts, fillcolor: colours[k % colours.length], opacity: 0.15, line: { width: 0 }, layer: "below" }));
   if (found.settled && found.settling_time > 0) shapes.push({ type: "line", x0: found.settling_time * toTime, x1: found.settling_time * toTime, yref: "paper", y0: 0, y1: 1, line: { color: soft, dash: "dash", width: 1.2 } });
   const axis = { gridcolor: line, linecolor: soft, zeroline: false, automargin: false, ticks: "outside", tickcolor: line, tickfont: { color: soft } };
   await window.Plotly.react(plot, traces, {
@@ -292,7 +295,7 @@ async function draw(found) {
   const swatch = (k) => { const mark = make("span", { className: "swatch" }); mark.style.borderTop = `3px ${["solid", "dashed", "dotted", "dotted"][Math.floor(k / colours.length) % 4]} ${colours[k % colours.length]}`; return mark; };
   at("legend").replaceChildren(...shown.names.map((name, k) => make("span", {}, swatch(k), name))); // plotly's own is laid out anew with each move
   const more = shown.of > shown.names.length ? ` ${shown.names.length} of ${shown.of} outputs.` : "";
-  at("caption").textContent = `Bands: final value ± ${readable(100 * values.settle_tolerance, "", 3)} % of the largest.${found.settled ? " Dashed: settled." : ""}${more}`;
+  at("caption").textContent = `${found.settled ? `Bands: final value ± ${readable(100 * values.settle_tolerance, "", 3)} % of the largest. Dashed: settled.` : `It did not come to rest within the ${readable(shown.until, "s", 3)} that it was followed: this is what there is.`}${more}`;
   plot.setAttribute("aria-label", `Waveforms of ${shown.names.length} outputs. ${found.settled ? `Settled after ${readable(found.settling_time, "s")}.` : "Not settled."}`);
 }
 

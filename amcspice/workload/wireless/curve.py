@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from amcspice.errors import counted
 from amcspice.system import Chip
 from amcspice.workload.wireless.channel import Complex
 from amcspice.workload.wireless.figures import ErrorCount
@@ -114,7 +115,7 @@ class Curve:
             for reason, count in point.failures.items():
                 failures[reason] = max(failures.get(reason, 0), count)
         for reason, count in failures.items():
-            said.append(f"no answer for {count} channels: {WHY[reason]}")
+            said.append(f"no answer for {counted(count, 'channel')}: {WHY[reason]}")
         short = max(point.short for point in self.points)
         if short:
             said.append(

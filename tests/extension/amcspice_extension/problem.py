@@ -20,5 +20,3 @@ class LoadedSystem(Problem):
 
 
 loaded_system = LoadedSystem()
-
-AMPLIFIER = {"gain": 2e4, "gbw": 5e7, "source": "invented"}

@@ -271,7 +271,7 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
               width, nullptr, law.count, value, x);
 }
 
-void Reader::sample_times(const Track &track, const Inputs &inputs,
+void Reader::sample_times(const Track &track, const Inputs &inputs, double longest,
                           std::vector<double> &times) const {
   const int rows = network_.op;
   const std::size_t first = times.size();
@@ -280,8 +280,9 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
   const double size = SHOWN * outputs_at_end(track, inputs, end);
   if (track.records.size() > MOST_SHOWN) {
     // What turns for ever: no curve of it can be told from a band.
-    const double step = track.records.back().end() / MOST_SHOWN;
-    for (int at = 0; at < MOST_SHOWN; ++at) times.push_back(at * step);
+    const double end = track.records.back().end();
+    const double step = std::min(end / MOST_SHOWN, longest);
+    for (int at = 0; at * step < end; ++at) times.push_back(at * step);
     return;
   }
   for (const Record &record : track.records) {
@@ -301,7 +302,7 @@ void Reader::sample_times(const Track &track, const Inputs &inputs,
       double off = 0;
       for (int i = 0; i < rows; ++i)
         off = std::max(off, std::abs(middle.value[i] - (a.value[i] + b.value[i]) / 2));
-      const bool straight = off <= size && depth >= 2;
+      const bool straight = off <= size && depth >= 2 && middle.time - a.time <= longest;
       if (depth < MOST_HALVINGS && !straight) {
         self(self, a, middle, depth + 1);
         self(self, middle, b, depth + 1);

@@ -45,8 +45,10 @@ class Reader {
   double energy(const Track &track, const Inputs &inputs, double until) const;
   // The sources x at a time within the track, or after it.
   void sources_at(const Track &track, double time, double *x) const;
-  // Times at which to show a track, so that straight lines between them look like it; appended.
-  void sample_times(const Track &track, const Inputs &inputs, std::vector<double> &times) const;
+  // Times at which to show a track, so that straight lines between them look like it and none is
+  // longer than asked for; appended.
+  void sample_times(const Track &track, const Inputs &inputs, double longest,
+                    std::vector<double> &times) const;
 
  private:
   Time time_of(const Record &record, ModalTime &modal) const;

@@ -34,7 +34,8 @@ nb::tuple integrate(const nb::object &equations, Pieces &pieces, const Stack &di
       // What follows from other pieces depends on which was met first.
       if (circuits > 1 || pieces.large()) pieces.clear();
       const double *row = view(controls)[one];
-      const Control control{row[0], row[1], row[2], row[3], row[4], row[5], row[6]};
+      const Control control{row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7],
+                            row[8]};
       Integrator integrator(equations_of[one], pieces, control, {outputs.data(), outputs.size()},
                             start.data(), samples, interrupts);
       for (std::size_t r = 0; r < each; ++r) {
@@ -71,6 +72,18 @@ nb::tuple to_numpy(const Affine &function) {
                         to_numpy(function.fixed));
 }
 
+using Places = Input<std::uint8_t, 2>;
+
+Code code_of(const Places &places) {
+  Code code;
+  for (std::size_t i = 0; i < places.shape(0); ++i) {
+    const std::uint8_t *place = view(places)[i];
+    code.push_back({place[0], place[1], place[2], place[3]});
+    if (places.shape(1) > 4) code.back().full = place[4];
+  }
+  return code;
+}
+
 // Functions with mathematics in them, for their tests.
 void bind_testing(nb::module_ module) {
   module.def("prepare", &load_lapack);
@@ -99,20 +112,30 @@ void bind_testing(nb::module_ module) {
     const bool exact = space.add_phi(order, step, allowed, out);
     return nb::make_tuple(to_numpy(out), exact, space.dimensions());
   });
-  module.def("updated_inverse", [](const Square &known, const Square &changed, const Square &old,
-                                   double factor) -> nb::object {
-    const auto added = factor_difference(owned(changed), owned(old));
-    if (!added) return nb::none();
-    return nb::make_tuple(to_numpy(updated_inverse(owned(known), *added, factor)),
-                          added->left.rows);
+  // What J, transposed, has in one place beyond another, and an inverse that follows from it.
+  module.def("follow", [](const nb::object &equations, const Places &now, const Places &before,
+                          const Square &known, double factor) -> nb::object {
+    const Equations eq = view_equations(equations, 0);
+    const auto beyond = Factored(eq, code_of(now)).beyond(Factored(eq, code_of(before)));
+    if (!beyond) return nb::none();
+    return nb::make_tuple(to_numpy(beyond->left), to_numpy(beyond->right),
+                          to_numpy(updated_inverse(owned(known), *beyond, factor)));
   });
-  module.def("linearise", [](const nb::object &equations, const Input<std::uint8_t, 2> &places) {
-    Code code;
-    for (std::size_t i = 0; i < places.shape(0); ++i) {
-      const std::uint8_t *place = view(places)[i];
-      code.push_back({place[0], place[1], place[2], place[3]});
-    }
-    const Linear made = linearise(view_equations(equations, 0), code);
+  // Sources, currents, watched nodes, differences and rates of a state.
+  module.def("factored", [](const nb::object &equations, const Places &places, const Line &state,
+                            const Line &difference, const Line &held, const Line &charge) {
+    const Equations eq = view_equations(equations, 0);
+    const Factored factored(eq, code_of(places));
+    const Drive drive{difference.data(), held.data(), charge.data()};
+    Flow flow;
+    Vector watched(watched_nodes(eq)), along(eq.amplifiers()), rate(eq.states());
+    factored.flow(state.data(), &drive, flow, watched);
+    factored.differences(state.data(), &drive, flow, along);
+    factored.rates(state.data(), &drive, flow, along, rate);
+    return nb::make_tuple(to_numpy(watched), to_numpy(along), to_numpy(rate));
+  });
+  module.def("linearise", [](const nb::object &equations, const Places &places) {
+    const Linear made = linearise(view_equations(equations, 0), code_of(places));
     return nb::make_tuple(to_numpy(made.rate), to_numpy(made.difference), to_numpy(made.watched));
   });
 }

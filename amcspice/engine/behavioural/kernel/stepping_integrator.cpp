@@ -17,9 +17,6 @@ constexpr double INFINITE = std::numeric_limits<double>::infinity();
 // the way to equilibrium (so that pieces cannot take turns around it).
 constexpr double LANDING = 1e-3, LANDING_SHARE = 0.1;
 
-// For one right-hand side; then it counts as not at rest.
-constexpr long MOST_STEPS = 500'000;
-
 // Overstepping that is none, as a fraction of the scale.
 constexpr double SLACK = 1e-9;
 
@@ -51,53 +48,87 @@ Integrator::Integrator(const Equations &eq, Pieces &pieces, const Control &contr
       outside_{Vector(k_), Vector(k_)}, constant_(n_), difference_0_(k_),
       watched_0_(watched_nodes(eq)), rate_(n_), way_(n_), lost_(k_), lost_then_(k_),
       difference_(k_), watched_(watched_0_.size()), trial_(n_), correction_(n_),
-      way_space_(pieces.large() ? n_ : 0), slew_space_(pieces.large() ? n_ : 0) {}
+      way_space_(pieces.large() ? n_ : 0), slew_space_(pieces.large() ? n_ : 0) {
+  while (highest_ > 0 && std::ldexp(control_.base, highest_) > control_.longest_step) --highest_;
+}
 
 bool Integrator::run(const Drive &drive) {
   begin(drive);
   bool at_rest = false;
   for (long steps = 0;; ++steps) {
-    if (changed_) enter_piece(drive);
+    if (changed_) enter_piece();
     record();
     if (at_rest) record_rest();
-    if (at_rest || t_ >= control_.longest || steps >= MOST_STEPS) return at_rest;
+    if (at_rest || t_ >= control_.longest || steps >= control_.most) return at_rest;
     const Outlook outlook = look_ahead();
     at_rest = advance(outlook, choose_step(outlook));
   }
 }
 
 void Integrator::begin(const Drive &drive) {
+  drive_ = drive;
   scale_ = std::max({SMALLEST_SCALE, largest(u_.data(), n_), largest(drive.difference, k_)});
   changed_ = true;
   t_ = 0.0;
-  level_ = FIRST_LEVEL;
+  level_ = std::min(FIRST_LEVEL, highest_);
   wanted_ = 0;
   events_ = 0;
 }
 
 // All pieces at once at first; then one at a time, which ends for the P-matrices that passive
 // networks give (K. Murty's least-index rule).
-void Integrator::enter_piece(const Drive &drive) {
+void Integrator::enter_piece() {
   const std::size_t attempts = 20 + 8 * k_;
   for (std::size_t attempt = 0; attempt < attempts; ++attempt) {
     interrupts_.check();
     piece_ = pieces_.find(eq_, code_, piece_);
-    const Affine &watched = piece_->linear().watched;
-    watched.constant(drive.held, watched_0_);
-    watched_ = watched_0_;
-    add(watched.by_state, u_.data(), watched_.data());
+    if (!pieces_.large()) piece_->linear().watched.constant(drive_.held, watched_0_);
+    watch(u_);
     if (events(eq_, code_, u_, watched_, outside_, over_) <= SLACK * scale_) break;
     flip(eq_, code_, u_, over_, SLACK * scale_, attempt >= 10);
   }
   prior_ = over_;
-  piece_->linear().difference.constant(drive.held, difference_0_);
-  piece_->linear().rate.constant(drive.held, constant_);
-  for (std::size_t i = 0; i < k_; ++i) {
-    difference_0_[i] += drive.difference[i];
-    if (code_[i].full == 1) constant_[i] += eq_.unity * drive.difference[i];
-  }
-  for (std::size_t i = 0; i < c_; ++i) constant_[n_ - c_ + i] += drive.charge[i];
   changed_ = false;
+  if (pieces_.large()) return;
+  piece_->linear().difference.constant(drive_.held, difference_0_);
+  piece_->linear().rate.constant(drive_.held, constant_);
+  for (std::size_t i = 0; i < k_; ++i) {
+    difference_0_[i] += drive_.difference[i];
+    if (code_[i].full == 1) constant_[i] += eq_.unity * drive_.difference[i];
+  }
+  for (std::size_t i = 0; i < c_; ++i) constant_[n_ - c_ + i] += drive_.charge[i];
+}
+
+// Fill in the nodes that are watched.
+void Integrator::watch(const Vector &state) {
+  if (const Factored *factored = piece_->factored()) {
+    factored->flow(state.data(), &drive_, flow_, watched_);
+  } else {
+    watched_ = watched_0_;
+    add(piece_->linear().watched.by_state, state.data(), watched_.data());
+  }
+}
+
+void Integrator::find_differences(const Vector &state) {
+  if (const Factored *factored = piece_->factored()) {
+    watch(state);
+    factored->differences(state.data(), &drive_, flow_, difference_);
+  } else {
+    difference_ = difference_0_;
+    add(piece_->linear().difference.by_state, state.data(), difference_.data());
+  }
+}
+
+// Fill in the rates of the state, whose nodes were looked at last, and if it slews the differences.
+void Integrator::find_rates() {
+  if (const Factored *factored = piece_->factored()) {
+    factored->differences(u_.data(), &drive_, flow_, difference_);
+    factored->rates(u_.data(), &drive_, flow_, difference_, rate_);
+  } else {
+    rate_ = constant_;
+    add(piece_->linear().rate.by_state, u_.data(), rate_.data());
+    if (slews_) find_differences(u_);
+  }
 }
 
 void Integrator::record() {
@@ -110,20 +141,16 @@ void Integrator::record() {
 // What rests stays: samples enough to see it by the waveform alone.
 void Integrator::record_rest() {
   for (int i = 0; i < TAIL; ++i) {
-    t_ += 0.04 * std::max(t_, 1 / eq_.unity);
+    t_ += std::min(0.04 * std::max(t_, 1 / eq_.unity), control_.longest_step);
     record();
   }
 }
 
 Integrator::Outlook Integrator::look_ahead() {
-  const Linear &linear = piece_->linear();
   Outlook ahead;
   bool ramps = false;
-  rate_ = constant_;
-  add(linear.rate.by_state, u_.data(), rate_.data());
+  find_rates();
   if (slews_) {
-    difference_ = difference_0_;
-    add(linear.difference.by_state, u_.data(), difference_.data());
     ahead.active = slewing(difference_, lost_) > 0.0;
     for (std::size_t i = 0; i < k_; ++i) {
       rate_[i] += lost_[i];
@@ -134,8 +161,7 @@ Integrator::Outlook Integrator::look_ahead() {
       ramps |= code_[i].inner == 1 && full;
     }
   }
-  std::ranges::fill(way_, 0.0);
-  add(piece_->inverse(), rate_.data(), way_.data());
+  piece_->solve(rate_, way_);
   ahead.distance = largest(way_.data(), n_);
   for (const std::int64_t i : outputs_) {
     ahead.output_distance = std::max(ahead.output_distance, std::abs(way_[i]));
@@ -171,7 +197,7 @@ Integrator::Outlook Integrator::look_ahead() {
 // Whether a circuit is at rest while input stages are beyond their slew rate, as those that hold
 // an output which takes all they can give: by the equations linearised where they are.
 bool Integrator::rests_slewing() const {
-  const Linear &linear = piece_->linear();
+  const Linear linear = linearise(eq_, code_);
   std::vector<double> bent(n_ * n_), inverted, vectors(n_ * n_);
   for (std::size_t j = 0; j < n_; ++j) {
     std::copy_n(linear.rate.by_state[j], n_, bent.begin() + j * n_);
@@ -253,7 +279,7 @@ Integrator::Trial Integrator::attempt(const Outlook &outlook, Resolvent &resolve
   Trial trial;
   trial_ = u_;
   if (pieces_.large()) {
-    const Resolvent fitting = piece_->resolvent(level_, control_.base);
+    const Resolvent fitting = pieces_.resolvent(piece_, level_, control_.base);
     if (fitting.pole != resolvent.pole) way_space_.begin(rate_, resolvent = fitting);
     finite = way_space_.add_phi(1, step, rounding, trial_);
   } else {
@@ -261,8 +287,7 @@ Integrator::Trial Integrator::attempt(const Outlook &outlook, Resolvent &resolve
     add(by_matrices->forward, (slews_ ? rate_ : way_).data(), trial_.data());
   }
   if (outlook.active) {
-    difference_ = difference_0_;
-    add(piece_->linear().difference.by_state, trial_.data(), difference_.data());
+    find_differences(trial_);
     slewing(difference_, lost_then_);
     for (std::size_t i = 0; i < k_; ++i) lost_then_[i] -= lost_[i];
     std::ranges::fill(correction_, 0.0);
@@ -288,8 +313,7 @@ Integrator::Trial Integrator::attempt(const Outlook &outlook, Resolvent &resolve
   for (const std::int64_t i : outputs_) {
     trial.moved = std::max(trial.moved, std::abs(trial_[i] - u_[i]) / outlook.output_allowed);
   }
-  watched_ = watched_0_;
-  add(piece_->linear().watched.by_state, trial_.data(), watched_.data());
+  watch(trial_);
   trial.worst = events(eq_, code_, trial_, watched_, outside_, over_);
   return trial;
 }
@@ -309,7 +333,7 @@ bool Integrator::advance(const Outlook &outlook, const Trial &trial) {
   }
   prior_ = over_;
   if (outlook.active && slews_fully()) changed_ = true;
-  if (level_ < LEVELS - 1 && trial.moved < 1 && trial.error < 0.2 * control_.tolerance * scale_) {
+  if (level_ < highest_ && trial.moved < 1 && trial.error < 0.2 * control_.tolerance * scale_) {
     ++level_;
   }
   return outlook.at_rest;

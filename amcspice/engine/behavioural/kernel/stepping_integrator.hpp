@@ -29,13 +29,7 @@ namespace amc::stepping {
 
 // As in amcspice/engine/equations/arrays.py, in that order.
 struct Control {
-  double tolerance, resolution, band, rest, longest, base, stable;
-};
-
-// What injected currents alone give for one right-hand side.
-struct Drive {
-  const double *difference, *held;  // input differences and held-node voltages [V]
-  const double *charge;             // rates of the port voltages that are states [V/s]
+  double tolerance, resolution, band, rest, longest, base, stable, most, longest_step;
 };
 
 // Samples after a right-hand side has come to rest.
@@ -73,7 +67,10 @@ class Integrator {
   };
 
   void begin(const Drive &drive);
-  void enter_piece(const Drive &drive);
+  void enter_piece();
+  void watch(const Vector &state);
+  void find_differences(const Vector &state);
+  void find_rates();
   void record();
   void record_rest();
   Outlook look_ahead();
@@ -100,12 +97,15 @@ class Integrator {
   Overstepped over_, prior_;
   Outputs outside_;
   double t_ = 0, scale_ = 0;
+  int highest_ = LEVELS - 1;    // level of a step
   int level_ = 0, wanted_ = 0;  // of the step; to come back to after an event
   long events_ = 0;
   bool changed_ = true;  // the piece
 
   // What injected currents and the piece alone give.
+  Drive drive_;
   Vector constant_, difference_0_, watched_0_;
+  Flow flow_;  // of large circuits: that of the last state whose nodes were looked at
   // Rates, the way from equilibrium, what slewing takes away now and after a step.
   Vector rate_, way_, lost_, lost_then_, difference_, watched_, trial_, correction_;
   Krylov way_space_, slew_space_;

@@ -2,8 +2,6 @@
 // formula of Sherman, Morrison and Woodbury.
 #pragma once
 
-#include <optional>
-
 #include "engine/behavioural/kernel/stepping_dense.hpp"
 
 namespace amc::stepping {
@@ -13,13 +11,10 @@ struct OuterProducts {
   Dense left, right;
 };
 
-// A difference of two matrices as outer products; none if it takes too many.
-std::optional<OuterProducts> factor_difference(const Dense &changed, const Dense &old);
+// The most of them with which following another matrix of that size is faster than starting anew.
+constexpr std::size_t most_rank(std::size_t size) { return size < 64 ? 16 : size / 4; }
 
 // The inverse of a matrix, all transposed, to which outer products times a factor were added.
 Dense updated_inverse(const Dense &known, const OuterProducts &added, double factor);
-
-// Whether a matrix inverts one + factor * rate, as seen by a vector.
-bool is_inverse(const Dense &matrix, const Dense &rate, double one, double factor);
 
 }  // namespace amc::stepping

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 
 #include "engine/behavioural/kernel/bindings.hpp"
 #include "engine/behavioural/kernel/dense.hpp"
@@ -18,6 +19,9 @@ namespace {
 using namespace nb::literals;
 using Cube = Input<double, 3>;
 using Table = Input<double, 2>;
+
+// Samples of a right-hand side that no step may ask for more of.
+constexpr double MOST_SAMPLES = 1e6;
 
 // One circuit with its inputs padded for the kernel.
 class Circuit {
@@ -62,12 +66,12 @@ class Trajectories {
  public:
   Trajectories(nb::object equations, Cube outputs, Cube currents, Cube charging,
                Input<double, 1> sourcing, Input<double, 1> sinking, Input<double, 1> longest,
-               bool given, double rest, bool bounded)
+               bool given, double rest, bool bounded, std::size_t most, double longest_step)
       : equations_(equations), outputs_(outputs), currents_(currents), charging_(charging),
-        sourcing_(sourcing), sinking_(sinking), given_(given) {
+        sourcing_(sourcing), sinking_(sinking), given_(given), longest_step_(longest_step) {
     find_lapack();
     for (std::size_t at = 0; at < longest.shape(0); ++at)
-      settings_.push_back({rest, longest(at), bounded});
+      settings_.push_back({rest, longest(at), bounded, most});
   }
 
   nb::tuple run(const Drives &drives, double band, std::optional<double> sample_time, bool keep,
@@ -147,10 +151,12 @@ class Trajectories {
     circuit.unpad(x, to.data() + to.size() - width);
   }
 
-  static void show(const Circuit &circuit, const Track &track, const Inputs &inputs, double *x,
-                   Found &found, std::size_t width) {
+  void show(const Circuit &circuit, const Track &track, const Inputs &inputs, double *x,
+            Found &found, std::size_t width) const {
     const std::size_t first = found.time.size();
-    circuit.reader.sample_times(track, inputs, found.time);
+    const double until = track.at_rest ? track.rest_time : track.records.back().end();
+    if (until / longest_step_ > MOST_SAMPLES) throw std::overflow_error("samples");
+    circuit.reader.sample_times(track, inputs, longest_step_, found.time);
     for (std::size_t at = first; at < found.time.size(); ++at) {
       circuit.reader.sources_at(track, found.time[at], x);
       append(circuit, x, found.sources, width);
@@ -167,7 +173,8 @@ class Trajectories {
     }
     // What rests stays: samples enough to see it by the waveform alone, and the last one is the
     // rest itself.
-    const double step = 0.04 * std::max(track.rest_time, 1 / circuit.network.eq.unity);
+    const double usual = 0.04 * std::max(track.rest_time, 1 / circuit.network.eq.unity);
+    const double step = std::min(usual, longest_step_);
     for (int more = 0; more < 3; ++more) {
       circuit.reader.sources_at(track, track.rest_time + more * step, x);
       add(track.rest_time + more * step, x);
@@ -178,7 +185,8 @@ class Trajectories {
   nb::object equations_;
   Cube outputs_, currents_, charging_;
   Input<double, 1> sourcing_, sinking_;
-  bool given_;  // `longest` was, and counts as a window
+  bool given_;           // `longest` was, and counts as a window
+  double longest_step_;  // between samples [s]
   std::vector<Settings> settings_;
   std::unique_ptr<Circuit> circuit_;
 };
@@ -188,9 +196,9 @@ class Trajectories {
 void bind_trajectories(nb::module_ &module) {
   nb::class_<Trajectories>(module, "Trajectories")
       .def(nb::init<nb::object, Cube, Cube, Cube, Input<double, 1>, Input<double, 1>,
-                    Input<double, 1>, bool, double, bool>(),
+                    Input<double, 1>, bool, double, bool, std::size_t, double>(),
            "equations"_a, "outputs"_a, "currents"_a, "charging"_a, "sourcing"_a, "sinking"_a, "longest"_a,
-           "given"_a, "rest"_a, "bounded"_a)
+           "given"_a, "rest"_a, "bounded"_a, "most"_a, "longest_step"_a)
       .def(
           "run",
           [](Trajectories &self, Cube difference, Cube held, Cube charge, Cube outputs,

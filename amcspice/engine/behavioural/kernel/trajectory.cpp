@@ -24,9 +24,6 @@ int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 8; }
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
 
-// Pieces after which a right-hand side counts as one that never rests: usual ones take some dozens.
-constexpr int MOST_PIECES = 20'000;
-
 // Series after which a stay is asked whether it is at rest where modes cannot tell.
 constexpr int ASKED = 8;
 
@@ -114,7 +111,7 @@ const Track &Follower::follow(const Inputs &inputs) {
                      largest_magnitude(inputs.response, net_.kp)});
   // The state has been answered for in its region whenever a stay begins.
   Region *region = &enter(inputs);
-  while (time_ < settings_.longest && track_.records.size() < MOST_PIECES) {
+  while (time_ < settings_.longest && track_.records.size() < settings_.most) {
     if (track_.records.size() % LOOK == 0) interrupts_.check();
     const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.

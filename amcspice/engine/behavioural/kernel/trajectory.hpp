@@ -10,6 +10,7 @@ struct Settings {
   double rest;      // distance from equilibrium that is rest, as a fraction of the largest voltage
   double longest;   // time after which a right-hand side is given up [s]
   bool bounded;     // outputs are meant to come to a limit, so regions are many and stays short
+  std::size_t most;  // pieces after which a right-hand side counts as one that never rests
 };
 
 // Follows one circuit through right-hand sides, each from where the last one ended.
