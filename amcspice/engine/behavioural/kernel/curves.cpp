@@ -54,6 +54,7 @@ Row Curves::row(int number) const {
           base_ ? base_[number] : 0, arena_);
   const double unit = bounds_.unit ? bounds_.unit[number] : 1;
   row.bound(bounds_.low[number], bounds_.high[number], unit * bounds_.slack);
+  if (stable_) row.rests_at(rest().row(number));
   return row;
 }
 

@@ -68,7 +68,6 @@ Row::Row(const Time &time, const double *column, const double *magnitudes, int s
     const double amplitude = magnitudes[std::size_t(p) * stride] * std::sqrt(a * a + b * b);
     bend_[p] = amplitude * size * size * size, reach_[p] = amplitude / size;
   }
-  if (modes.stable) rest_ = at(INFINITE);
 }
 
 Look<Single> Row::at(double time) const { return time_.modal ? modes_at(time) : series_at(time); }

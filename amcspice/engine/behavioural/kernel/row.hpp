@@ -15,6 +15,8 @@ class Row {
       Arena &arena);
   // It may go beyond `low` and `high` by `slack`.
   void bound(double low, double high, double slack) { low_ = low, high_ = high, slack_ = slack; }
+  // It ends there, all modes decaying.
+  void rests_at(const Look<Single> &rest) { rest_ = rest; }
 
   Look<Single> at(double time) const;
   // From 0 on.
