@@ -14,6 +14,8 @@ from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
+from amcspice.native.offered import offered
+
 __all__ = ["one_thread"]
 
 
@@ -21,12 +23,13 @@ def one_thread() -> AbstractContextManager[Any]:
     """Return a context in which BLAS takes one thread; afterwards it takes as many as before.
 
     Looking for the libraries takes longer than small circuits, so it is done anew only where
-    modules have been imported since, which may have brought their own.
+    something has been loaded since, which may have brought its own.
     """
-    limit: AbstractContextManager[Any] = _controller(len(sys.modules)).limit(limits=1)
+    loaded = len(sys.modules), offered.cache_info().currsize
+    limit: AbstractContextManager[Any] = _controller(loaded).limit(limits=1)
     return limit
 
 
 @functools.lru_cache(maxsize=1)
-def _controller(_modules: int) -> ThreadpoolController:
+def _controller(_loaded: tuple[int, int]) -> ThreadpoolController:
     return ThreadpoolController()

@@ -9,7 +9,8 @@ from amcspice.system import Chip, operation
 
 
 def threads():
-    return {each["filepath"]: each["num_threads"] for each in threadpool_info()}
+    libraries = (each for each in threadpool_info() if each["user_api"] == "blas")
+    return {each["filepath"]: each["num_threads"] for each in libraries}
 
 
 @pytest.mark.parametrize("run", ["simulate", "chip"])

@@ -114,9 +114,7 @@ class Integrator:
         limits: Limits = Limits(),  # noqa: B008 - frozen
         chunk: int | None = None,
     ) -> None:
-        # Whoever does not run it does without compiled code, and the LAPACK that this calls.
-        import scipy.linalg.cython_lapack  # noqa: F401
-
+        # Whoever does not run it does without compiled code.
         from amcspice.engine.behavioural.stepping import Stepper
         from amcspice.engine.behavioural.trajectories import Trajectories
 
@@ -178,7 +176,7 @@ class Integrator:
         final : ndarray, shape (N, P)
             Port voltages [V].
         """
-        with one_thread():  # of libraries that came with this circuit, too
+        with one_thread():  # of the library, too, that came with this circuit
             followed = self._way.follow(drive, expected, waveforms=False, rest_times=True)
         last = followed.samples.starts[1:] - 1
         return followed.rest_times, self.voltages(followed.samples, followed.local)[last]

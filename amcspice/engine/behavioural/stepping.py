@@ -20,6 +20,7 @@ from amcspice.engine.equations.arrays import Control, Samples
 from amcspice.engine.equations.linear import Modes
 from amcspice.engine.equations.piecewise import PiecewiseLinear
 from amcspice.native import compiled
+from amcspice.native.offered import offered
 
 __all__ = ["LARGE", "Stepper"]
 
@@ -74,6 +75,7 @@ class Stepper:
         tolerance: float,
         limits: Limits,
     ) -> None:
+        offered("scipy.linalg.cython_lapack")  # before anyone asks for one thread of it
         self.batch, self.equations = batch, equations
         large = equations.state_count >= FINE_STATES
         self.controls = [
