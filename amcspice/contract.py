@@ -32,6 +32,12 @@ __all__ = [
     "check_system",
 ]
 
+VERIFIED = ("reduced", "behavioural", "dc")
+"""Fidelities that another one verifies."""
+
+SHOWN = ("flat", "reduced")
+"""Those whose waveforms are the same."""
+
 GAINS = 1e4, 1e6
 """Of amplifiers whose error is compared."""
 
@@ -82,10 +88,10 @@ def check_circuit(circuit: Circuit, b: ArrayLike, *, floor: float = NOTHING) -> 
     >>> A = [[2.0, 1.0], [1.0, 3.0]]
     >>> check_circuit(amc.INV(A, opamp=amc.OpAmp(gain=1e4), wire=amc.Wire(row=1.0)), [3.0, 5.0])
     """
-    for fidelity in ("reduced", "behavioural", "dc"):
+    for fidelity in VERIFIED:
         _verified(circuit, b, fidelity)
     flat, reduced = (
-        simulate(circuit, b, fidelity=fidelity).waveforms for fidelity in ("flat", "reduced")
+        simulate(circuit, b, fidelity=fidelity).waveforms for fidelity in SHOWN
     )
     assert flat is not None
     assert reduced is not None
@@ -231,7 +237,7 @@ def check_amplifier(opamp: OpAmp) -> None:
         CompactGINV(tall, opamp=opamp),
     ):
         b = draw.uniform(-1, 1, (circuit.input_size, 3))
-        for fidelity in ("reduced", "behavioural", "dc"):
+        for fidelity in VERIFIED:
             _verified(circuit, b, fidelity)
 
 

@@ -81,7 +81,9 @@ def figures_of(question: Question) -> dict[str, Any]:
 
 def _densely(posed: PosedProblem, analysis: Analysis, run: Run) -> Run:
     """Return a run with samples enough until past settling: itself, or one with shorter steps."""
-    if analysis.fidelity != "behavioural" or run.waveforms is None or not run.settled[0]:
+    backend = get_backend(analysis)
+    quick = backend.in_time and not backend.uses_ngspice
+    if not quick or run.waveforms is None or not run.settled[0]:
         return run
     until = SHOWN * float(run.settling_time[0])
     if not 0 < until < np.inf:

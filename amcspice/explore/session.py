@@ -155,7 +155,7 @@ class Session:
             raise InputError(f"{strange[0]}: the page has no such control")
         told = {name: value for name, value in self.said.items() if name not in CONTROLS}
         told = {**ALWAYS, **told, **self._fitting(state)}
-        if told["fidelity"] == "behavioural":
+        if told["fidelity"] == ALWAYS["fidelity"]:
             told.setdefault("most_steps", MOST_STEPS)
         matrix = told.get("matrix")
         if matrix != self.said.get("matrix"):
