@@ -90,9 +90,7 @@ def check_circuit(circuit: Circuit, b: ArrayLike, *, floor: float = NOTHING) -> 
     """
     for fidelity in VERIFIED:
         _verified(circuit, b, fidelity)
-    flat, reduced = (
-        simulate(circuit, b, fidelity=fidelity).waveforms for fidelity in SHOWN
-    )
+    flat, reduced = (simulate(circuit, b, fidelity=fidelity).waveforms for fidelity in SHOWN)
     assert flat is not None
     assert reduced is not None
     for number in range(len(flat)):

@@ -1,5 +1,9 @@
 """Linear algebra of circuits takes one thread, and leaves that of others as it is."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -41,3 +45,22 @@ def test_one_thread_while_circuits_run(run, monkeypatch):
     assert set(before.values()) == {2}
     assert during
     assert all(set(each.values()) == {1} for each in during)
+
+
+@pytest.mark.parametrize("said", [{}, {"OMP_NUM_THREADS": "2"}, {"OPENBLAS_NUM_THREADS": "2"}])
+def test_commands_start_no_threads_unless_someone_says_so(said):
+    program = (
+        "import os, sys\nfrom amcspice.cli import main\n"
+        "try:\n    main(['solve', 'nnls', '--columns', '2', '--fidelity', 'dc'])\nexcept SystemExit:\n    pass\n"
+        "print(os.environ.get('OPENBLAS_NUM_THREADS'), len(os.listdir('/proc/self/task')))"
+    )
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env=environment | said,
+    )  # fmt: skip
+    asked, running = done.stdout.split()[-2:]
+    assert asked == str(said.get("OPENBLAS_NUM_THREADS") if said else 1)
+    if not said:
+        assert running == "1"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import os
 import sys
 import traceback
 import warnings
@@ -63,6 +64,7 @@ class LazyGroup(click.Group):
         """Run the command line and leave with its exit code."""
         if not standalone_mode:
             return super().main(args, standalone_mode=False, **extra)
+        _ask_blas_for_one_thread()
         state: dict[str, Any] = {"debug": False}
         sys.exit(self._run(args, state, extra))
 
@@ -91,6 +93,17 @@ class LazyGroup(click.Group):
                 1,
                 state,
             )
+
+
+def _ask_blas_for_one_thread() -> None:
+    """Let OpenBLAS, which numpy loads, start no threads, unless someone has said how many.
+
+    Circuits take one (`amcspice.threads`), and the others would wait busily from the start: a
+    quarter of a second of processor time on two cores, more on many.
+    """
+    said = {"OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"} & os.environ.keys()
+    if not said and "numpy" not in sys.modules:
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 
 def _imported(module: str) -> ModuleType:
