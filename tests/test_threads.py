@@ -51,7 +51,8 @@ def test_one_thread_while_circuits_run(run, monkeypatch):
 def test_commands_start_no_threads_unless_someone_says_so(said):
     program = (
         "import os, sys\nfrom amcspice.cli import main\n"
-        "try:\n    main(['solve', 'nnls', '--columns', '2', '--fidelity', 'dc'])\nexcept SystemExit:\n    pass\n"
+        "try:\n    main(['solve', 'nnls', '--columns', '2', '--fidelity', 'dc'])\n"
+        "except SystemExit:\n    pass\n"
         "print(os.environ.get('OPENBLAS_NUM_THREADS'), len(os.listdir('/proc/self/task')))"
     )
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
