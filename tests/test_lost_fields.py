@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -66,6 +66,24 @@ def test_a_new_default_without_a_type_is_refused():
     for kind in (Coarse, parameters(Coarse)):
         with pytest.raises(InputError, match="Coarse: levels would be lost"):
             kind()
+
+
+def test_a_new_default_with_a_plain_type_keeps_unit_limits_and_description():
+    """Options are one table: without them ``g_max`` of this cell would be another parameter."""
+
+    @parameters
+    class Small(amc.Memristor):
+        g_max: float = 4e-5
+        write_noise: int = 0  # another type says another thing
+
+    kept, said = (
+        {each.name: each for each in field_parameters(kind)} for kind in (Small, amc.Memristor)
+    )
+    assert kept["g_max"] == replace(said["g_max"], default=4e-5, fields=((Small, "g_max"),))
+    assert (kept["write_noise"].kind, kept["write_noise"].description) == ("integer", "")
+    assert Small().g_max == Small(g_max="40 uS").g_max == 4e-5
+    with pytest.raises(InputError, match=r"^Small.g_max = -1: input should be greater than 0"):
+        Small(g_max=-1)
 
 
 def test_methods_properties_and_values_of_the_class_need_no_decorator():

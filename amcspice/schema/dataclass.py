@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as _validated_dataclass
 
 from amcspice.errors import ImplausibleWarning, InputError, did_you_mean
 from amcspice.schema.lost_fields import refuse_lost_fields
-from amcspice.schema.parameter import field_parameters
+from amcspice.schema.parameter import annotations_of, field_parameters
 from amcspice.schema.quantity import Quantity
 
 __all__ = ["document", "parameters", "plain_signature", "warn_of_implausible"]
@@ -34,8 +34,12 @@ def parameters(cls: type[T]) -> type[T]:
     part has warns with `ImplausibleWarning`.  The fields say what they are, see
     `amcspice.schema.Parameter`; the section Parameters of the docstring is written from them.
 
+    A field that a subclass writes again with its plain type, such as ``g_max: float = 4e-5``, keeps
+    unit, limits and description.
+
     A class may have ``MOVED``, a mapping of names that it took once to where they went.
     """
+    _keep_what_is_said(cls)
     config = pydantic.ConfigDict(extra="forbid", allow_inf_nan=False)
     made: Any = _validated_dataclass(frozen=True, kw_only=True, config=config)(cls)
     validated_init: Callable[..., None] = made.__init__
@@ -59,6 +63,21 @@ def parameters(cls: type[T]) -> type[T]:
     made.__signature__ = _WhenAsked(plain_signature)
     made.__init__ = __init__
     return document(made)  # type: ignore[no-any-return]
+
+
+def _keep_what_is_said(cls: type) -> None:
+    """Let a field that is written again with its plain type keep what its base says of it."""
+    said = {
+        name: hint
+        for base in cls.__bases__
+        for name, hint in annotations_of(base).items()
+        if name in inspect.get_annotations(cls) and typing.get_origin(hint) is typing.Annotated
+    }
+    if said:
+        plain = inspect.get_annotations(cls, eval_str=True)
+        for name, hint in said.items():
+            if plain[name] == typing.get_args(hint)[0]:
+                cls.__annotations__[name] = hint
 
 
 def document(owner: Any) -> Any:

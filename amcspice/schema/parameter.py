@@ -24,7 +24,7 @@ from amcspice.errors import InputError, did_you_mean
 from amcspice.schema.lost_fields import refuse_lost_fields
 from amcspice.schema.quantity import Name, Quantity
 
-__all__ = ["NOTHING", "Parameter", "Scalar", "field_parameters"]
+__all__ = ["NOTHING", "Parameter", "Scalar", "annotations_of", "field_parameters"]
 
 Scalar = str | int | float | bool | None
 """A value of a parameter."""
@@ -278,7 +278,8 @@ def _own_hints(owner: type) -> dict[str, Any]:
     return inspect.get_annotations(owner, eval_str=True)
 
 
-def _hints(owner: type) -> dict[str, Any]:
+def annotations_of(owner: type) -> dict[str, Any]:
+    """Return what a class and its bases annotate, with all that is said in ``Annotated``."""
     return {name: hint for each in owner.__mro__[::-1] for name, hint in _own_hints(each).items()}
 
 
@@ -302,7 +303,7 @@ def field_parameters(owner: Any, group: str = "") -> Iterator[Parameter]:
     A field that is no number, truth value, text or file, and is not made of others, is none.
     """
     refuse_lost_fields(owner)
-    hints = _hints(owner)
+    hints = annotations_of(owner)
     for item in dataclasses.fields(owner):
         facts = _Facts()
         _look_at(hints[item.name], facts)
