@@ -429,3 +429,7 @@ def test_a_port_that_is_taken_is_refused():
 def test_what_cannot_be_begun_with_is_refused(tmp_path):
     refused(run("explore", "nothing", "--no-browser", "--port", 0), "nothing")
     refused(run("explore", "--matrix", tmp_path / "no.csv", "--port", 0, "--no-browser"), "no.csv")
+    np.savetxt(tmp_path / "A.csv", np.eye(3) + 0.1, delimiter=",")
+    np.savetxt(tmp_path / "b.csv", np.ones((3, 2)), delimiter=",")
+    files = ("--matrix", tmp_path / "A.csv", "--rhs", tmp_path / "b.csv")
+    refused(run("explore", *files, "--port", 0, "--no-browser"), "b.csv: 2 right-hand sides; the")

@@ -75,10 +75,21 @@ class Session:
     _files: dict[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Take the matrix file that was named for one that the page may ask for."""
+        """Take the matrix file that was named for one that the page may ask for.
+
+        Raises
+        ------
+        InputError
+            If a file has more right-hand sides than the page shows.
+        """
         if self._names_file:
             matrix = str(self.said["matrix"])
             self._files[matrix] = Path(matrix)
+        rhs = self.said.get("rhs")
+        if rhs is not None and (count := read_matrix(Path(str(rhs))).shape[1]) > 1:
+            raise InputError(
+                f"{rhs}: {count} right-hand sides; the page shows one: name a file of one"
+            )
 
     @property
     def start(self) -> dict[str, Any]:
