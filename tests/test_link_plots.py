@@ -60,6 +60,17 @@ def test_errors_of_estimates_are_those_of_the_study():
         np.testing.assert_array_equal(error, [each[name] for each in figures])
 
 
+def test_the_chip_is_seen_where_peers_have_the_same_error():
+    names = ("nmse_db", "biased_nmse_db", *(f"{name}_nmse_db" for name in PEERS))
+    (axis,) = estimation_errors([25.0], [dict.fromkeys(names, -33.0)]).axes
+    lines = {line.get_label(): line for line in axis.get_lines()}
+    above = {name: line.get_zorder() for name, line in lines.items() if name.startswith("chip")}
+    for name, line in lines.items():
+        if name not in above:
+            assert line.get_markerfacecolor() == "none"
+            assert line.get_zorder() < min(above.values())
+
+
 def test_errors_of_subcarriers_are_in_percent_and_limits_stand_where_they_are():
     made = OfdmStudy(points=8).run_on(
         amc.Chip(device=amc.Memristor(write_noise=0.05), fidelity="dc")

@@ -71,6 +71,9 @@ def estimation_errors(ratios: Sequence[float], figures: Sequence[Mapping[str, fl
             color=ANALOG if own else COLOURS[(number - 1) % len(COLOURS)],
             linestyle=("-", "--")[number] if own else ":",
             marker=MARKERS[number % len(MARKERS)],
+            markersize=6 if own else 10,
+            markerfacecolor=None if own else "none",
+            zorder=3 if own else 2,
             label=name,
         )
     axis.set_xlabel("signal-to-noise ratio of a pilot (dB)")
