@@ -1,6 +1,7 @@
 """Error budgets: shares against closed forms, and what must hold of any."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from math import factorial
 
@@ -269,3 +270,12 @@ def test_command_of_blocks():
 def test_command_refuses_trials_beside():
     result = run("solve", "inv", "--columns", "4", "--error-budget", "--trials", "3")
     refused(result, "leave --trials out")
+
+
+def test_a_share_of_nothing_has_no_sign():
+    A, b = linear_system()
+    budget = amc.error_budget(amc.INV(A, gain=1e4), b)
+    nothing = replace(budget.shares["gain"], share=-1e-9)
+    lines = str(replace(budget, shares={"gain": nothing}, interaction=-1e-9)).splitlines()
+    (gain,) = (line for line in lines if line.split()[0] == "gain")
+    assert gain.split()[1] == "0.0"

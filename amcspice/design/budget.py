@@ -229,12 +229,12 @@ class ErrorBudget:
         for name, each in sorted(self.shares.items(), key=lambda pair: -pair[1].share):
             spread = "" if np.isnan(each.spread) else f"{100 * each.spread:5.1f} %"
             lines.append(
-                f"  {name.replace('_', ' '):14}{100 * each.share:6.1f} %{spread:>7}"
+                f"  {name.replace('_', ' '):14}{100 * each.share:z6.1f} %{spread:>7}"
                 f"{each.alone:>10.2e}{each.without:>10.2e}"
             )
         if self.circuit > 5e-4:
-            lines.append(f"  {'circuit':14}{100 * self.circuit:6.1f} %")
-        lines.append(f"  {'unexplained':14}{100 * self.unexplained:6.1f} %")
+            lines.append(f"  {'circuit':14}{100 * self.circuit:z6.1f} %")
+        lines.append(f"  {'unexplained':14}{100 * self.unexplained:z6.1f} %")
         if self.draws_needed is not None and self.draws_needed > 1:
             lines.append(f"  {self.draws_needed} draws give the error to {PRECISION:.0%}")
         return "\n".join(lines)

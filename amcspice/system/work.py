@@ -290,8 +290,8 @@ class Work:
             energy = made.amplifiers + made.array
             said.append(
                 f"time and energy come from {made.sampled} of the operations, run in time: "
-                f"settling {_with_error(made.settling, made.settling_error)} s, energy "
-                f"{_with_error(energy, made.energy_error)} J"
+                f"settling {_with_error(made.settling, made.settling_error, 's')}, energy "
+                f"{_with_error(energy, made.energy_error, 'J')}"
             )
         if self.oracle:
             said.append("ranges were chosen with the ideal answers, which no chip knows")
@@ -304,9 +304,11 @@ class Work:
         return asdict(self)
 
 
-def _with_error(value: float, error: float) -> str:
+def _with_error(value: float, error: float, unit: str) -> str:
     """Return a figure with its standard error, which a single sample of a matrix has none of."""
-    return f"{value:.3g} " + (f"+- {error:.2g}" if math.isfinite(error) else "(by one sample)")
+    if not math.isfinite(error):
+        return f"{value:.3g} {unit} (by one sample)"
+    return f"{value:.3g} +- {error:.2g} {unit}"
 
 
 def _flops(ledger: Ledger, *, prepares: bool) -> float:
