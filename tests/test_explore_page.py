@@ -79,6 +79,14 @@ def test_a_slider_is_followed(opened):
     assert opened.execute_script("return document.documentElement.dataset.drawn") == "25"
 
 
+def test_a_circuit_without_drawing_shows_none(opened):
+    """As one of another package; what the browser says of a picture that is missing is read."""
+    for name, hidden in (("nothing", "true"), ("inv", "false")):
+        opened.execute_script(f"document.getElementById('drawing').src = 'circuit/{name}.svg'")
+        wait(opened, f"document.getElementById('drawn').hidden === {hidden}")
+    assert ["nothing.svg" in entry["message"] for entry in opened.get_log("browser")] == [True]
+
+
 def test_figures_follow_a_slider_and_its_copy_gives_them(opened):
     before = figures(opened)
     opened.execute_async_script(MOVE, "control-write_noise", 5)

@@ -336,6 +336,9 @@ at("file").addEventListener("change", async () => { const file = at("file").file
 at("take").addEventListener("click", () => load("matrix.csv", at("numbers").value.trim().split("\n").map((row) => row.trim().split(/[\s,;]+/).join(",")).join("\n") + "\n"));
 document.querySelectorAll("input[name=form]").forEach((input) => input.addEventListener("change", showText));
 at("copy-text").addEventListener("click", copy);
+// A circuit of another package has no drawing.
+at("drawing").addEventListener("error", () => { at("drawn").hidden = true; });
+at("drawing").addEventListener("load", () => { at("drawn").hidden = false; });
 build();
 arrange();
 await refresh();
