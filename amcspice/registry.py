@@ -143,6 +143,14 @@ class Registry(Mapping[str, T]):
     def __len__(self) -> int:
         return len({*self._built_in, *self._entries, *self._offers})
 
+    @property
+    def offered(self) -> dict[str, str]:
+        """What installed packages offer: each name with its package, or all that offer it."""
+        return {
+            name: " and ".join(_package(point) for point in points)
+            for name, points in sorted(self._offers.items())
+        }
+
     def source_hash(self, name: str) -> str | None:
         """Return a hash of what adds a name from outside; None of any other name.
 

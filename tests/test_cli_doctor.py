@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +16,8 @@ from cli_helpers import fake_ngspice, files, refused, run
 
 from amcspice import native
 from amcspice.engine import find_installation
+
+EXTENSION = Path(__file__).parent / "extension"
 
 
 @pytest.mark.ngspice
@@ -103,3 +108,42 @@ def test_help_has_an_example():
     result = run("doctor", "--help")
     assert result.exit_code == 0
     assert "Example: amcspice doctor" in result.stdout
+
+
+def doctor_with(folder, package):
+    """Return what doctor says with a package on the path."""
+    target = folder / "doctor.json"
+    command = "from amcspice.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", command, "doctor", "--json", target],
+        capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(package)},
+    )  # fmt: skip
+    return json.loads(target.read_text()), result
+
+
+@pytest.mark.ngspice
+def test_what_packages_add_is_loaded(tmp_path):
+    """A cell that means another thing by a name stops every command: doctor says which."""
+    content, result = doctor_with(tmp_path, EXTENSION)
+    assert (result.returncode, content["usable"], content["clash"]) == (0, True, "")
+    assert {
+        "kind": "circuit", "name": "loaded-inv", "package": "amcspice-extension", "fault": ""
+    } in content["extensions"]  # fmt: skip
+    other = tmp_path / "other"
+    (other / "other-1.dist-info").mkdir(parents=True)
+    (other / "other-1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: other\nVersion: 1\n"
+    )
+    points = other / "other-1.dist-info" / "entry_points.txt"
+    points.write_text("[amcspice.cells]\nsmall = other_cells:Small\n")
+    content, result = doctor_with(tmp_path, other)
+    assert (result.returncode, content["usable"]) == (1, False)
+    assert "No module named 'other_cells'" in content["extensions"][0]["fault"]
+    (other / "other_cells.py").write_text(
+        "import amcspice as amc\nfrom amcspice.schema import parameters\n\n\n@parameters\n"
+        "class Small(amc.Memristor):\n    g_max: int = 1\n"
+    )
+    content, result = doctor_with(tmp_path, other)
+    assert (result.returncode, content["usable"]) == (1, False)
+    assert content["extensions"][0]["fault"] == ""
+    assert "Memristor.g_max and Small.g_max have one name" in content["clash"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +16,9 @@ from amcspice.engine.diagnosis import Diagnosis, diagnose
 from amcspice.extras import EXTRAS
 from amcspice.native import HINT
 
+if TYPE_CHECKING:
+    from amcspice.settings.extensions import Extension
+
 __all__ = ["doctor"]
 
 
@@ -23,16 +28,38 @@ __all__ = ["doctor"]
 def doctor(json_file: Path | None) -> int:
     """Show versions, and try each simulator: ngspice with a short deck, and the equations.
 
+    What installed packages add (circuits, cells, ...) is loaded, too.
+
     The exit code is 0 if everything is there and works, else 1; extras may be missing.
     """
     if json_file is not None:
         check_target(json_file)
-    diagnosis = diagnose()
+    diagnosis, (added, fault) = diagnose(), _added()
+    usable = diagnosis.usable and not fault and not any(each.fault for each in added)
     if str(json_file) != "-":
         _show(diagnosis)
+        _show_added(added, fault)
     if json_file is not None:
-        write_json(json_file, diagnosis.to_mapping())
-    return 0 if diagnosis.usable else 1
+        more = {"extensions": [asdict(each) for each in added], "clash": fault}
+        write_json(json_file, {**diagnosis.to_mapping(), "usable": usable, **more})
+    return 0 if usable else 1
+
+
+def _added() -> tuple[tuple[Extension, ...], str]:
+    """Return what packages add, and what is wrong with all of it together."""
+    from amcspice.settings.extensions import clash, extensions
+
+    added = extensions()
+    alone = any(each.fault for each in added)
+    return added, clash() if added and not alone else ""
+
+
+def _show_added(added: tuple[Extension, ...], fault: str) -> None:
+    for each in added:
+        state = f"FAILED: {each.fault}" if each.fault else f"of {each.package}"
+        _line(f"{each.kind} {each.name}", state)
+    if fault:
+        _line("parameters", f"FAILED: {fault}")
 
 
 def _show(diagnosis: Diagnosis) -> None:
@@ -61,4 +88,4 @@ def _extra(name: str, packages: Mapping[str, str | None]) -> str:
 
 
 def _line(name: str, value: str) -> None:
-    click.echo(f"{name:22}{value}")
+    click.echo(f"{name:21} {value}")
