@@ -21,6 +21,10 @@ b = A @ np.array([1, 0, 0.5, 0.2])
         (lambda: amc.solve("nnls", A, b, gain="3 V"), "OpAmp.gain = '3 V': a number without unit"),
         (lambda: amc.nmf(A, 2, levels=1), "Memristor.levels = 1: input should be greater"),
         (lambda: amc.nmf(A, 2, level=16), "does not take level"),
+        (
+            lambda: amc.solve("nnls", A, b, diagonal=1),
+            "not take diagonal, which is of inv, .*macro",
+        ),
         (lambda: amc.solve("nnls", np.ma.masked_greater(A, 0.9), b), "matrix: entries are masked"),
         (lambda: amc.solve("nnls", A, np.ma.masked_greater(b, 0.9)), "side: entries are masked"),
         (lambda: amc.solve("eig", np.eye(3) + 0.1, np.zeros(3)), "start of zero"),

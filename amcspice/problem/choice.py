@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -138,7 +138,20 @@ def circuit_of(
     unknown = sorted(set(chosen) - set(fields))
     if unknown:
         names = [*(field for field in fields if field != "matrix"), *hardware_names()]
-        remark = did_you_mean(unknown[0], names)
-        near = f": {remark}" if remark.startswith("did you mean") else ""
-        raise UnsupportedError(f"{name} does not take {', '.join(unknown)}{near}")
+        raise UnsupportedError(
+            f"{name} does not take {', '.join(unknown)}{_who_does(unknown[0], names)}"
+        )
     return topology(values, **chosen, **parts)
+
+
+def _who_does(parameter: str, names: Sequence[str]) -> str:
+    """Return which circuits take a parameter that one does not take, or what it may be instead."""
+    takers = [
+        name
+        for name, topology in CIRCUITS.items()
+        if parameter in (item.name for item in dataclasses.fields(topology))
+    ]
+    if takers:
+        return f", which is of {', '.join(takers)}"
+    remark = did_you_mean(parameter, names)
+    return f": {remark}" if remark.startswith("did you mean") else ""
