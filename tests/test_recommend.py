@@ -76,6 +76,8 @@ def test_file_that_is_no_recommender_is_refused(tmp_path):
     for name in ("text", "other.npz", "cut.npz"):
         with pytest.raises(InputError, match="not a recommender"):
             load_recommender(tmp_path / name)
+    with pytest.raises(InputError, match=r"not a recommender \(no users\); .* without --executor"):
+        load_recommender(tmp_path / "other.npz")
     with pytest.raises(InputError, match="no such file"):
         load_recommender(tmp_path / "none")
 

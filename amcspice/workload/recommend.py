@@ -198,6 +198,8 @@ def load_recommender(path: Path | str) -> Recommender:
             raise ValueError("shapes do not fit")
         return Recommender(Ratings(users, items, matrix, (float(low), float(high))), W, H)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        reason = f"no {error.args[0]}" if isinstance(error, KeyError) else error
         raise InputError(
-            f"{path}: not a recommender ({error}); amcspice nmf ratings writes one"
+            f"{path}: not a recommender ({reason}); amcspice nmf ratings without --executor "
+            "writes one"
         ) from None
