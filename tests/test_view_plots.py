@@ -102,15 +102,21 @@ def test_reconstruction_shows_the_pictures_their_psnr_and_the_error(channels):
     np.testing.assert_allclose(error, 0.1 * original.mean(axis=2), atol=1e-12)
 
 
-def test_errors_of_a_budget_are_labelled_without_exponents_and_apart():
+@pytest.mark.parametrize(
+    "hardware",
+    [{"levels": 32, "write_noise": 0.01, "wire_resistance": 0.5, "gain": 1e4}, {"gain": 3e3}],
+    ids=["several effects", "one effect"],
+)
+def test_errors_of_a_budget_are_labelled_and_apart(hardware):
     A = np.random.default_rng(0).random((8, 3))
-    circuit = amc.CompactGINV(A, levels=32, write_noise=0.01, wire_resistance=0.5, gain=1e4)
+    circuit = amc.CompactGINV(A, **hardware)
     figure = view.budget_bars(amc.error_budget(circuit, A.sum(axis=1), seeds=2))
     figure.canvas.draw()
     right = figure.axes[1].xaxis
     labels = [each for each in right.get_ticklabels(which="both") if each.get_text()]
     low, high = right.get_view_interval()
-    shown = [each for each in labels if low <= float(each.get_text()) <= high]
+    values = [float(each.get_text().replace("\N{MINUS SIGN}", "-")) for each in labels]
+    shown = [each for each, value in zip(labels, values, strict=True) if low <= value <= high]
     boxes = [each.get_window_extent() for each in shown]
     assert len(shown) >= 2
     assert all(a.x1 < b.x0 for a, b in itertools.pairwise(sorted(boxes, key=lambda box: box.x0)))

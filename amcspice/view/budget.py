@@ -43,7 +43,10 @@ def budget_bars(budget: ErrorBudget) -> Figure:
     right.plot(alone[shown], at[shown], "o", color=ANALOG)
     right.axvline(budget.error, color=DIGITAL, linestyle="--", linewidth=1.2)
     right.set_xscale("log")
-    decades = np.log10(budget.error / alone[shown].min()) if shown.any() else 0.0
+    least = min([budget.error, *alone[shown]])
+    decades = np.log10(budget.error / least) if least > 0 else 0.0
+    if least > 0:  # more than a factor of five, in which two ticks stand
+        right.set_xlim(least / 2.5, 2.5 * max([budget.error, *alone[shown]]))
     right.xaxis.set_major_locator(LogLocator(subs=(1,) if decades > 1.5 else (1, 2, 5)))
     right.xaxis.set_major_formatter("{x:g}")
     right.xaxis.set_minor_formatter(NullFormatter())
