@@ -368,6 +368,14 @@ def test_command_on_a_folder_resumes_and_refuses_what_does_not_fit(here):
     assert not Path("other").exists()
 
 
+def test_a_scheduler_that_is_not_there_leaves_no_folder(here, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("amcspice.cluster.CONNECT_PATIENCE", 1.0)
+    fixed = ["nmf", "ratings", "in/train", *QUICK, "--executor", "dask"]
+    refused(run(*fixed, "--scheduler", "127.0.0.1:9", "--out", "other"), "no Dask scheduler")
+    assert not Path("other").exists()
+
+
 @pytest.mark.slow
 def test_cluster_gives_the_same_bits_also_after_a_worker_is_killed(tmp_path):
     pytest.importorskip("distributed")

@@ -227,7 +227,7 @@ def _show(made: Cost, tornado: str | None) -> None:
     console.print(parts)
     mean, slowest = made.endurance
     area, macros = 1e6 * sum(made.area.values()), made.technology["macros"]
-    lines = [f"area {area:.3g} mm^2, {macros:g} macro(s)"]
+    lines = [f"area {area:.3g} mm^2, {counted(macros, 'macro', 'g')}"]
     if made.digital is not None:
         lines.append(
             f"faster than one core from {made.break_even:.3g} right-hand sides a writing, less "

@@ -12,7 +12,7 @@ from amcspice.circuit import CIRCUITS
 from amcspice.cli.common import Settings, shared_options
 from amcspice.cli.output import check_target
 from amcspice.cli.parameter_options import GroupedCommand
-from amcspice.errors import InputError
+from amcspice.errors import InputError, counted
 from amcspice.files import replacing
 from amcspice.netlist.listing import plain_command
 from amcspice.simulation.standalone import standalone_deck
@@ -79,7 +79,7 @@ def generate(
     if str(settings.json) != "-":
         click.echo(
             f"{out}: {topology} {m}x{n} for {problem}, {settings.analysis.fidelity}, "
-            f"{deck.count} right-hand side(s), {deck.volts_per_unit:.4g} V a unit of x\n"
+            f"{counted(deck.count, 'right-hand side')}, {deck.volts_per_unit:.4g} V a unit of x\n"
             f"run it: {plain_command(circuit.opamp)} {out}"
         )
     settings.write_json(

@@ -122,12 +122,12 @@ def factorise_folder(
         "technology": technology, "predict_range": predict_range, "sample": sharing.sample,
         "jobs": settings.jobs,
     }  # fmt: skip
-    path = folder.claim("nmf ratings, shared out", settings.record(inputs, *data), FILES)
-    settings.write_config()
-    checkpoint = writable_folder(path / "checkpoint") / "ratings.npz"
-    if not folder.resume:
-        checkpoint.unlink(missing_ok=True)
-    with threadpool_limits(1):
+    with threadpool_limits(1), sharing.open(settings.jobs) as executor:
+        path = folder.claim("nmf ratings, shared out", settings.record(inputs, *data), FILES)
+        settings.write_config()
+        checkpoint = writable_folder(path / "checkpoint") / "ratings.npz"
+        if not folder.resume:
+            checkpoint.unlink(missing_ok=True)
         ratings = StoredRatings(train.resolve())
         if table is not None:
             ratings = store_ratings(writable_folder(path / "ratings").resolve(), *table)
@@ -143,7 +143,7 @@ def factorise_folder(
             raise InputError(
                 f"all {ratings.count} ratings are {task.scale[0]:g}; give ratings that differ"
             )
-        made = _run(task, sharing, settings.jobs, checkpoint, folder)
+        made = _run(task, executor, checkpoint, folder)
     metrics = _metrics(task, made, technology, settings, inputs)
     with replacing(path / FACTORS) as temporary, temporary.open("wb") as stream:
         users, items = ratings.ids
@@ -189,15 +189,11 @@ def _check(settings: Settings, parameters: dict[str, Any]) -> None:
 
 
 def _run(
-    task: StoredTask, sharing: Sharing, jobs: int, checkpoint: Path, folder: ResultFolder
+    task: StoredTask, executor: Executor, checkpoint: Path, folder: ResultFolder
 ) -> StoredFactorisation:
     users, items = task.ratings.shape
     total = task.iterations * (users + items)
-    with (
-        folder.interruptible(checkpoint),
-        sharing.open(jobs) as executor,
-        progress(total, "regressions") as advance,
-    ):
+    with folder.interruptible(checkpoint), progress(total, "regressions") as advance:
         return factorise_stored(
             task, executor, checkpoint=checkpoint, resume=folder.resume, progress=advance
         )
