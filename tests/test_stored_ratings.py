@@ -365,6 +365,9 @@ def test_command_on_a_folder_resumes_and_refuses_what_does_not_fit(here):
     refused(run(*unshared, "--sample", "5"), "--sample is for regressions that are shared out")
     Path("in/empty").mkdir()
     refused(run("nmf", "ratings", "in/empty", *QUICK, "--out", "other"), "holds no ratings")
+    Path("in/equal").write_text("a,x,3\na,y,3\nb,x,3\n")
+    equal = ["nmf", "ratings", "in/equal", *QUICK, "--rank", "1", "--executor", "local"]
+    refused(run(*equal, "--out", "other"), "all 3 ratings are 3; give ratings that differ")
     assert not Path("other").exists()
 
 

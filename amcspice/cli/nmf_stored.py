@@ -116,6 +116,7 @@ def factorise_folder(
     if not 1 <= rank <= min(shape):
         raise InputError(f"rank = {rank} must be from 1 to {min(shape)} ({shape[0]} users, "
                          f"{shape[1]} items)")  # fmt: skip
+    ends = _scale(train, table, scale)
     inputs = {
         "file": train.name, "shape": list(shape), "ratings": count, "rank": rank, "ridge": ridge,
         "iterations": iterations, "tolerance": tolerance, "scale": scale, "seed": settings.seed,
@@ -131,18 +132,13 @@ def factorise_folder(
         ratings = StoredRatings(train.resolve())
         if table is not None:
             ratings = store_ratings(writable_folder(path / "ratings").resolve(), *table)
-        known = ratings.figures
         task = StoredTask(
             ratings=ratings, rank=rank, iterations=iterations, tolerance=tolerance,
-            seed=settings.seed, ridge=ridge, scale=scale or (known.lowest, known.highest),
+            seed=settings.seed, ridge=ridge, scale=ends,
             circuit=settings.circuit, parameters=parameters, analysis=settings.analysis,
             predicted=predict_range, sample=sharing.sample, blocks=sharing.blocks,
             folder=checkpoint.parent.resolve(),
         )  # fmt: skip
-        if task.scale[0] == task.scale[1]:
-            raise InputError(
-                f"all {ratings.count} ratings are {task.scale[0]:g}; give ratings that differ"
-            )
         made = _run(task, executor, checkpoint, folder)
     metrics = _metrics(task, made, technology, settings, inputs)
     with replacing(path / FACTORS) as temporary, temporary.open("wb") as stream:
@@ -174,6 +170,24 @@ def _size(
     if held_out is not None:
         data += [held_out.users, held_out.items, held_out.values]
     return matrix.shape, matrix.nnz, data
+
+
+def _scale(
+    train: Path,
+    table: tuple[Ratings, RatingTable | None] | None,
+    scale: tuple[float, float] | None,
+) -> tuple[float, float]:
+    """Return the scale of predictions, that of the ratings unless it was given."""
+    if table is None:
+        source = StoredRatings(train.resolve())
+        count, low, high = source.count, source.figures.lowest, source.figures.highest
+    else:
+        values = table[0].matrix.data
+        count, low, high = len(values), float(values.min()), float(values.max())
+    low, high = scale or (low, high)
+    if low == high:
+        raise InputError(f"all {count} ratings are {low:g}; give ratings that differ")
+    return low, high
 
 
 def _check(settings: Settings, parameters: dict[str, Any]) -> None:
