@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -84,6 +84,16 @@ def test_a_new_default_with_a_plain_type_keeps_unit_limits_and_description():
     assert Small().g_max == Small(g_max="40 uS").g_max == 4e-5
     with pytest.raises(InputError, match=r"^Small.g_max = -1: input should be greater than 0"):
         Small(g_max=-1)
+
+
+def test_a_new_default_of_a_circuit_keeps_its_limits():
+    @dataclass(frozen=True, eq=False)
+    class Damped(amc.CompactGINV):
+        ridge: float = field(default=0.1, kw_only=True)
+
+    assert Damped(A).ridge == 0.1
+    with pytest.raises(InputError, match=r"^Damped.ridge = -1: input should be greater"):
+        Damped(A, ridge=-1)
 
 
 def test_methods_properties_and_values_of_the_class_need_no_decorator():

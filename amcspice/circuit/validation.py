@@ -13,6 +13,7 @@ import pydantic
 from amcspice.circuit.parts.constraint import NonNegative, Unconstrained
 from amcspice.device import DEVICES, PRESETS, Cell, MeasuredArray, Memristor, OpAmp, as_cell
 from amcspice.errors import InputError, did_you_mean
+from amcspice.schema.parameter import annotations_of
 
 __all__ = ["validate_fields"]
 
@@ -119,7 +120,7 @@ def _fitted(circuit: Any, item: _Field, value: Any) -> Any:
 
 @functools.cache
 def _fields(owner: Any) -> tuple[_Field, ...]:
-    hints = typing.get_type_hints(owner, include_extras=True)
+    hints = annotations_of(owner)
     taken = (_field(item.name, hints[item.name]) for item in dataclasses.fields(owner))
     return tuple(item for item in taken if item is not None)
 

@@ -66,18 +66,12 @@ def parameters(cls: type[T]) -> type[T]:
 
 
 def _keep_what_is_said(cls: type) -> None:
-    """Let a field that is written again with its plain type keep what its base says of it."""
-    said = {
-        name: hint
-        for base in cls.__bases__
-        for name, hint in annotations_of(base).items()
-        if name in inspect.get_annotations(cls) and typing.get_origin(hint) is typing.Annotated
-    }
-    if said:
-        plain = inspect.get_annotations(cls, eval_str=True)
-        for name, hint in said.items():
-            if plain[name] == typing.get_args(hint)[0]:
-                cls.__annotations__[name] = hint
+    """Annotate a field that is written again as its base does, where the type is the same."""
+    known = {name for base in cls.__bases__ for name in annotations_of(base)}
+    again = known & inspect.get_annotations(cls).keys()
+    if again:
+        hints = annotations_of(cls)
+        cls.__annotations__.update({name: hints[name] for name in again})
 
 
 def document(owner: Any) -> Any:

@@ -279,8 +279,17 @@ def _own_hints(owner: type) -> dict[str, Any]:
 
 
 def annotations_of(owner: type) -> dict[str, Any]:
-    """Return what a class and its bases annotate, with all that is said in ``Annotated``."""
-    return {name: hint for each in owner.__mro__[::-1] for name, hint in _own_hints(each).items()}
+    """Return what a class and its bases annotate, with all that is said in ``Annotated``.
+
+    A field that is written again with its plain type keeps what its base says of it.
+    """
+    hints: dict[str, Any] = {}
+    for each in owner.__mro__[::-1]:
+        for name, hint in _own_hints(each).items():
+            said = hints.get(name)
+            kept = get_origin(said) is Annotated and get_args(said)[0] == hint
+            hints[name] = said if kept else hint
+    return hints
 
 
 def field_parameters(owner: Any, group: str = "") -> Iterator[Parameter]:
