@@ -148,12 +148,12 @@ def _kill(
     seconds: float,
 ) -> None:  # fmt: skip
     """Kill the process that works for a nanny, once the programmed factor lies there."""
-    while not stop.wait(0.05):
-        busy = [child for child in psutil.Process(worker.pid).children(recursive=True)
-                if child.cpu_times().user > 1.0]  # fmt: skip
-        if busy and any(folder.glob("cells-*.npy")):
+    while not stop.wait(0.01):
+        children = psutil.Process(worker.pid).children(recursive=True)
+        if children and any(folder.glob("cells-*.npy")):
             time.sleep(seconds)
-            busy[-1].send_signal(signal.SIGKILL)
+            busiest = max(children, key=lambda child: child.cpu_times().user)
+            busiest.send_signal(signal.SIGKILL)
             killed.append(time.monotonic())
             return
 

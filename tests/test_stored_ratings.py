@@ -384,12 +384,12 @@ def test_cluster_gives_the_same_bits_also_after_a_worker_is_killed(tmp_path):
     pytest.importorskip("distributed")
     root = Path(__file__).parents[1]
     (tmp_path / "ratings").mkdir()
-    write_ratings_of_shape(tmp_path / "ratings", RatingShape(10_000, 400, 200_000), seed=1)
+    write_ratings_of_shape(tmp_path / "ratings", RatingShape(40_000, 800, 1_000_000), seed=1)
     done = subprocess.run(
         [
             sys.executable, root / "scripts" / "shared_ratings.py", "--folder",
             tmp_path / "ratings", "--out", tmp_path / "runs", "--sample", "100",
-            "--kill-after", "0.1",
+            "--kill-after", "0.02",
         ],
         check=True, capture_output=True, text=True, env={**os.environ},
     )  # fmt: skip

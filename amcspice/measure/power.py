@@ -73,7 +73,11 @@ def source_power(batch: Batch, response: Response, drive: Drive) -> Array:
 
 
 def measure_power(
-    batch: Batch, voltages: Array, supply: Array, drive: Drive, delivered: Array
+    batch: Batch,
+    voltages: Array,
+    supply: Array,
+    drive: Drive,
+    delivered: Array | None = None,
 ) -> Power:
     """Return the power at one instant of every right-hand side.
 
@@ -87,9 +91,11 @@ def measure_power(
         Currents out of the positive and the negative supply [A].
     drive : Drive
         The K right-hand sides of each circuit.
-    delivered : ndarray, shape (C K, P)
-        What amplifiers deliver at the ports, see `Batch.delivered` [A].
+    delivered : ndarray, shape (C K, P), optional
+        What amplifiers deliver at the ports, see `Batch.delivered`; None works it out [A].
     """
+    if delivered is None:
+        delivered = batch.delivered(voltages, _by_row(drive.into))
     opamp, local = batch.circuit.opamp, drive.local.ravel()
     signed = _by_row(drive.signed)
     from_supply, arriving = _delivered(batch.circuit, voltages, supply, signed)
