@@ -42,7 +42,9 @@ def test_simulators_tell_how_far_they_are(name):
     assert np.all(np.diff(fractions) >= 0)
     assert len(set(fractions)) >= 3
     assert 0.5 < fractions[-1] <= 1
-    # Steps of equal length: simulated time goes on as the clock does.
+    # Steps of equal length: simulated time goes on as the clock does.  What is told again is old.
+    fractions, first = np.unique(fractions, return_index=True)
+    when = when[first]
     middle = np.flatnonzero((fractions > 0.3) & (fractions < 0.9))
     assert len(middle)
     passed = (when[middle] - started) / (ended - started)
