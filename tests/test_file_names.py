@@ -39,16 +39,16 @@ gain = [1e3, 1e4]
 @pytest.fixture
 def study(tmp_path, monkeypatch):
     """Return a folder beside the working one that holds a sweep with all of its files."""
-    study, work = tmp_path / "study", tmp_path / "work"
+    study, desk = tmp_path / "study", tmp_path / "desk"
     study.mkdir()
-    work.mkdir()
+    desk.mkdir()
     np.save(study / "A.npy", A)
     np.save(study / "b.npy", A @ [0.5, 0.0, 0.8])
     for number, name in enumerate(("first", "second")):
         np.save(study / f"{name}.npy", np.full((6, 3), 5e-5 + 1e-5 * number))
     shutil.copy(models_folder() / "technology" / "typical.toml", study / "mine.toml")
     (study / "sweep.toml").write_text(SPEC)
-    monkeypatch.chdir(work)
+    monkeypatch.chdir(desk)
     return study
 
 
@@ -106,10 +106,10 @@ def test_a_file_of_the_working_folder_alone_is_refused_with_the_name_to_write(st
         assert str(refused.value) == (
             f"../study/wrong.toml, line 2: {place}.matrix: matrix = 'only.npy': names of files "
             "count from the folder of the file that gives them, and there is no ../study/only.npy; "
-            "the one in the working folder is '../work/only.npy' from there"
+            "the one in the working folder is '../desk/only.npy' from there"
         )
-    (study / "wrong.toml").write_text("[base]\nmatrix = '../work/only.npy'\n")
-    assert plan_of("../study/wrong.toml").parameters(0)["matrix"] == "../study/../work/only.npy"
+    (study / "wrong.toml").write_text("[base]\nmatrix = '../desk/only.npy'\n")
+    assert plan_of("../study/wrong.toml").parameters(0)["matrix"] == "../study/../desk/only.npy"
     (study / "wrong.toml").write_text("[base]\nmatrix = 'nowhere.npy'\n")
     with pytest.raises(InputError, match=r"\.\./study/nowhere\.npy"):
         plan_of("../study/wrong.toml")
@@ -140,7 +140,7 @@ def test_a_file_that_is_written_elsewhere_names_the_same_files(study):
     }
     for name in ("e.toml", "e.json"):
         write_experiment(study / name, given)
-        assert "../work/a.npy" in (study / name).read_text()
+        assert "../desk/a.npy" in (study / name).read_text()
         read = read_experiment(Path("../study") / name)
         assert {key: read[key] for key in ("rhs", "gain")} == {
             "rhs": str(study / "b.npy"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,19 @@ from amcspice.algorithm.iterations.product_solver import ProductSolver
 from amcspice.cli.common import Settings
 from amcspice.cli.progress import progress
 from amcspice.design import ErrorBudget, error_budget, program_budget
-from amcspice.engine import Analysis
 from amcspice.errors import UnsupportedError
 from amcspice.settings.assemble import hardware_of
 from amcspice.simulation.solve import PosedProblem
 from amcspice.system import Chip
 
-__all__ = ["at_rest", "budget_circuit", "budget_program", "show_budget"]
-
-
-def at_rest(analysis: Analysis) -> Analysis:
-    """Return an analysis at dc, without what belongs to time and decks."""
-    return dataclasses.replace(
-        analysis,
-        fidelity="dc",
-        simulator=None,
-        window=None,
-        max_step=None,
-        most_steps=None,
-        allow_unstable=False,
-    )
+__all__ = ["budget_circuit", "budget_program", "show_budget"]
 
 
 def budget_circuit(posed: PosedProblem, settings: Settings) -> ErrorBudget:
     """Return the budget of a circuit's error at dc."""
     with progress(_STEPS, "circuits") as advance:
         return error_budget(
-            posed.circuit, posed.vectors, analysis=at_rest(settings.analysis), form=posed.form,
+            posed.circuit, posed.vectors, analysis=settings.analysis.at_rest(), form=posed.form,
             seed=settings.seed, progress=advance,
         )  # fmt: skip
 

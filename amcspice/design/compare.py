@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -244,16 +243,9 @@ def _posed(
 
 def _candidate(posed: PosedProblem, analysis: Analysis, seeds: int, seed: int | None) -> Candidate:
     circuit, b = posed.circuit, posed.vectors
-    at_rest = dataclasses.replace(
-        analysis,
-        fidelity="dc",
-        simulator=None,
-        window=None,
-        max_step=None,
-        most_steps=None,
-        allow_unstable=False,
+    budget = error_budget(
+        circuit, b, seeds=seeds, seed=seed, analysis=analysis.at_rest(), form=posed.form
     )
-    budget = error_budget(circuit, b, seeds=seeds, seed=seed, analysis=at_rest, form=posed.form)
     run = simulate(circuit, b, analysis=analysis, keep_waveforms=False)
     margin = None if circuit.rail_limited else stability_margin(circuit, b, run)
     measured = run.measurement

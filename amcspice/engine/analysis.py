@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -141,6 +142,18 @@ class Analysis:
             "refusing them: they end at the rails or never settle, and their range is not halved."
         ),
     ] = False
+
+    def at_rest(self) -> Analysis:
+        """Return it at dc, without what belongs to time and decks."""
+        return replace(
+            self,
+            fidelity="dc",
+            simulator=None,
+            window=None,
+            max_step=None,
+            most_steps=None,
+            allow_unstable=False,
+        )
 
 
 def choose_analysis(analysis: Analysis | None, options: Mapping[str, Any]) -> Analysis:
