@@ -153,7 +153,7 @@ amcspice.pool.START = 0.0
 A = np.random.default_rng(0).random((8, 3))
 print("imported", flush=True)
 try:
-    amc.solve("nnls", A, A @ np.ones((3, 2000)), fidelity="behavioural", jobs=2)
+    amc.solve("nnls", A, A @ np.ones((3, 9000)), fidelity="behavioural", jobs=2)
 except amc.InputError as error:
     print(error)
 """

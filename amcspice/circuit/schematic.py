@@ -221,6 +221,9 @@ class Schematic:
             Currents in the order of `injected` [A], or voltages [V] where `is_driven`.
         """
         volts = np.reshape(volts_per_unit, (-1, 1))
-        inputs = vectors * self.input_gain * volts
+        inputs: Array = vectors * self.input_gain
+        inputs *= volts
+        if not len(self.bias):
+            return inputs
         bias = np.broadcast_to(self.bias_gain * volts, (len(vectors), len(self.bias)))
         return np.hstack([inputs, bias])

@@ -166,7 +166,8 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
     # Of nothing it makes integers, whatever the weights.
     conductance = flat.astype(float).reshape(side, side)[:-1, :-1]
     transfer = layout.transfer.copy()
-    members: list[tuple[CrossbarReduction, Any, Array]] = []
+    # With the sources of each crossbar, and what takes them to its rows; None: they are these.
+    members: list[tuple[CrossbarReduction, Any, Array | None]] = []
     for crossbar, place in zip(schematic.crossbars, layout.places, strict=True):
         reduction = CrossbarReduction(crossbar)
         if place.row_ends is not None:
@@ -174,14 +175,20 @@ def _reduce_by_rows(schematic: Schematic, ports: Nodes, layout: Layout) -> PortM
             continue
         _add(conductance, place.columns, reduction.conductance, place.distinct)
         transfer[place.into] = reduction.transfer[place.rows]
-        at_rows = np.zeros((len(place.sources), len(crossbar.rows)))
-        at_rows[np.arange(len(place.sources)), place.rows] = 1
+        in_order = len(place.sources) == len(transfer) == len(crossbar.rows)
+        in_order &= np.array_equal(place.sources, place.rows)
+        in_order &= np.array_equal(place.rows, np.arange(len(crossbar.rows)))
+        at_rows = None
+        if not in_order:
+            at_rows = np.zeros((len(place.sources), len(crossbar.rows)))
+            at_rows[np.arange(len(place.sources)), place.rows] = 1
         members.append((reduction, place.sources, at_rows))
 
     def local_power(currents: Array) -> Array:
         power = np.zeros(len(currents))
         for reduction, sources, at_rows in members:
-            power += reduction.local_power(currents[:, sources] @ at_rows)
+            at = currents if at_rows is None else currents[:, sources] @ at_rows
+            power += reduction.local_power(at)
         return power
 
     return _model(schematic, ports, conductance, transfer, local_power)

@@ -6,12 +6,17 @@ between a line and ground.  All voltages are those of the ideal circuit: infinit
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import NDArray
 
 from amcspice.circuit.base import Array
 
 __all__ = ["across", "passive_lines", "sensed_lines"]
+
+FEW = 16
+"""Columns that are taken one after the other."""
 
 
 def across(lines: Array, others: Array | None = None) -> float:
@@ -27,9 +32,18 @@ def across(lines: Array, others: Array | None = None) -> float:
     largest = float(np.abs(lines).max(initial=0.0))
     if others is None or not others.size:
         return largest
-    above = lines.max(axis=1) - others.min(axis=1)
-    below = others.max(axis=1) - lines.min(axis=1)
+    above = _along_rows(np.maximum, lines) - _along_rows(np.minimum, others)
+    below = _along_rows(np.maximum, others) - _along_rows(np.minimum, lines)
     return max(largest, float(np.abs(others).max()), float(np.maximum(above, below).max()))
+
+
+def _along_rows(larger: np.ufunc, values: Array) -> Array:
+    """Return the largest or smallest of each row: many short rows a column at a time."""
+    while values.shape[1] > FEW:
+        half = (values.shape[1] + 1) // 2
+        values = larger(values[:, :half], values[:, -half:])
+    extreme: Array = functools.reduce(larger, values.T)
+    return extreme
 
 
 def passive_lines(driven: Array, cells: Array, totals: Array, into: Array | float = 0.0) -> Array:

@@ -190,8 +190,9 @@ class CompactGINV(LeastSquares):
         is zero, or far smaller than the input.
         """
         scale, total = self.mapping.scale, float(self.arrays.largest)
-        start = float(np.abs(vectors[:, self.rows]).max()) * scale / total
-        largest = max(self._at_rest(scaled, vectors * self.rows * scale), start)
+        currents = vectors * (self.rows * scale)
+        start = max(float(currents.max()), -float(currents.min())) / total
+        largest = max(self._at_rest(scaled, currents), start)
         if not self.lasso:
             return largest
         bias = self.lasso * self.mapping.column_scale * scale**2 / total
@@ -210,7 +211,7 @@ class CompactGINV(LeastSquares):
         if not self.compensation:
             own = driven.sum(axis=1) + cells.sum(axis=1)
             totals = np.where(own > 0, own, 1.0)
-        into = into + scaled @ driven.T
+        into += scaled @ driven.T
         if not (self.holds_signs or self.floor_at_ground):  # sensed lines are at ground
             return across(scaled, into / totals)
         columns = np.tile(self._column_loads(), cells.shape[1] // scaled.shape[1])
@@ -218,8 +219,9 @@ class CompactGINV(LeastSquares):
         bias = np.zeros(len(columns))  # L1 currents flow into the inverting lines
         bias[: active.shape[1]] = self.lasso * self.mapping.column_scale * self._gradient
         sense = sensed_lines(cells, totals, columns, into, active, bias)
-        rows = (into + sense @ cells.T) / totals
-        return max(across(scaled, rows), across(sense, rows))
+        into += sense @ cells.T
+        into /= totals
+        return max(across(scaled, into), across(sense, into))
 
     def _column_loads(self) -> Array:
         """Return what hangs on each column wire beside what it gets from its output [S]."""

@@ -29,9 +29,12 @@ from amcspice.threads import one_thread
 
 __all__ = ["Behavioural", "Integrator"]
 
-CHUNK, STEPPED_CHUNK = 1024, 128
+CHUNK, SMALL_CHUNK, STEPPED_CHUNK = 1024, 4096, 128
 """Right-hand sides in one call of compiled code, which come one after the other in one process:
-some tens of milliseconds."""
+some tens of milliseconds; of circuits of few states, and in steps."""
+
+SMALL = 8
+"""States that are few."""
 
 STEPS_ERROR = 0.02
 """What settling times are worth that are sampled in steps: of 23 right-hand sides of circuits of
@@ -134,7 +137,8 @@ class Integrator:
                 batch, self.equations, longest, settle_tolerance, limits, given=given
             )
         if chunk is None:
-            chunk = STEPPED_CHUNK if steps else CHUNK
+            few = self.equations.state_count <= SMALL
+            chunk = STEPPED_CHUNK if steps else SMALL_CHUNK if few else CHUNK
         check_chunk(chunk)
         self.chunk = chunk
         self._capacitance = _output_capacitance(batch.circuit)
