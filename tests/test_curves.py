@@ -74,8 +74,10 @@ def test_the_inverse_of_a_singular_matrix_is_not_finite():
 
 def check_eigenvectors(matrix):
     n = len(matrix)
-    found, parts, columns = testing.eigenvectors(matrix.T.copy())
+    found, parts, columns, back = testing.eigenvectors(matrix.T.copy())
     assert found
+    condition = np.linalg.cond(columns) if n else 1
+    np.testing.assert_allclose(back.T @ columns.T, np.eye(n), atol=1e-14 * max(n, 1) * condition)
     values = parts[:, 0] + 1j * parts[:, 1]
     vectors = columns.T.astype(complex)
     for j in np.flatnonzero(values.imag > 0):
@@ -103,6 +105,69 @@ def test_eigenvectors_of_what_acts_on_nothing_else_are_its_own(n, passive):
             matrix[:, j] = 0
             matrix[j, j] = -4 - draw.uniform(0, 3)
     check_eigenvectors(matrix)
+
+
+@pytest.mark.parametrize("passive", [[], [0], [2, 5]])
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 13])
+def test_eigenvectors_of_circuits_of_resistors(n, passive):
+    """Of what is symmetric but for factors, and of what it drives."""
+    draw = np.random.default_rng(n)
+    part = draw.standard_normal((n, n))
+    factors = 10.0 ** draw.uniform(-1, 1, n)
+    matrix = -(part @ part.T + 0.1 * np.eye(n))
+    if n == 13:  # of two that have nothing to do with each other, and states that do not meet
+        matrix[np.add.outer(range(n), range(n)) % 3 == 1] = 0
+    matrix *= factors / factors[:, None]
+    for j in passive:
+        if j < n:
+            matrix[:, j] = 0
+            matrix[j, j] = -0.05
+    check_eigenvectors(matrix)
+
+
+@pytest.mark.parametrize("slow", [1e-6, 1e-12, 1e-18])
+def test_slow_rates_are_not_lost_beside_fast_ones(slow):
+    """A node that hardly moves: symmetric but for factors, which are far apart."""
+    matrix = np.array([[-1.0, 0.0, -0.5], [0.0, -2.0, 0.3], [slow, 0.0, -slow]])
+    matrix[2, 1] = slow / 2
+    matrix[:2, :2] += 0.1
+    found, parts, *_ = testing.eigenvectors(matrix.T.copy())
+    expected = np.sort(np.linalg.eigvals(matrix).real)
+    assert found
+    np.testing.assert_allclose(np.sort(parts[:, 0]), expected, rtol=1e-9)
+
+
+SYMMETRIC = {
+    "random": lambda draw, n: draw.standard_normal((n, n)),
+    "equal values": lambda draw, n: np.outer(*(2 * [draw.standard_normal(n)])) + 3 * np.eye(n),
+    "graded": lambda draw, n: draw.standard_normal((n, n)) * np.outer(*2 * [0.1 ** np.arange(n)]),
+    "diagonal": lambda draw, n: np.diag(draw.standard_normal(n)),
+    "none": lambda draw, n: np.zeros((n, n)),
+    "huge": lambda draw, n: 1e200 * draw.standard_normal((n, n)),
+    "tiny": lambda draw, n: 1e-200 * draw.standard_normal((n, n)),
+}
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 8, 16, 25])
+@pytest.mark.parametrize("kind", SYMMETRIC)
+def test_symmetric_eigenvectors_are_those_of_lapack(kind, n):
+    matrix = SYMMETRIC[kind](np.random.default_rng(n), n)
+    matrix = matrix + matrix.T
+    found, values, columns = testing.symmetric_eigenvectors(matrix)
+    assert found
+    size = np.abs(matrix).max(initial=0.0) or 1.0
+    np.testing.assert_allclose(columns @ columns.T, np.eye(n), atol=1e-14 * max(n, 1))
+    np.testing.assert_allclose(
+        matrix / size @ columns.T, columns.T * (values / size), atol=3e-15 * max(n, 1)
+    )
+    np.testing.assert_allclose(
+        np.sort(values) / size, np.linalg.eigvalsh(matrix) / size, atol=3e-15 * max(n, 1)
+    )
+
+
+def test_what_is_not_a_number_has_no_eigenvectors():
+    assert not testing.symmetric_eigenvectors(np.array([[1.0, np.nan], [np.nan, 2.0]]))[0]
+    assert not testing.symmetric_eigenvectors(np.array([[1.0, np.inf], [np.inf, 2.0]]))[0]
 
 
 # When curves leave their bounds: by monotone pieces, which extrema separate.

@@ -5,7 +5,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from kernel_probes import Law, amplifiers_of, check_exit, inside, moved, probe_of
+from kernel_probes import (
+    Law,
+    amplifiers_of,
+    check_exit,
+    first_beyond,
+    inside,
+    moved,
+    probe_of,
+    random_equations,
+    testing,
+)
 from scipy.integrate import quad
 from scipy.linalg import block_diag, expm
 
@@ -31,6 +41,9 @@ SPECTRA = {
 STABLE = [
     name for name, parts in SPECTRA.items() if np.linalg.eigvals(block_diag(*parts)).real.max() < 0
 ]
+WAYS = [(name, few) for name in SPECTRA for few in (False, True) if not (few and "pair" in name)]
+WAYS = [way for way in WAYS if way != ("mixed", True)]
+"""Rows that are followed one by one, and those of real modes all at once as well."""
 
 
 def matrix_of(spectrum, seed=0):
@@ -122,6 +135,7 @@ class ModalRows(NamedTuple):
     rate: np.ndarray
     G: np.ndarray
     base: np.ndarray
+    few: bool = False
 
     def law(self, start, stop, points=400):
         n, grid = len(self.J), np.linspace(start, stop, points)
@@ -135,23 +149,29 @@ class ModalRows(NamedTuple):
         values, slopes = map(np.array, zip(*map(both, grid), strict=True))
         return Law(lambda t: both(t)[0], lambda t: both(t)[1], grid, values, slopes)
 
-    def follow(self, bounds, slack, start, stop):
+    def asked(self, bounds):
         n = len(self.J)
         probe = probe_of(amplifiers_of(self.J), np.hstack([self.G, np.zeros_like(self.G)]))
         low, high, unit = (
             np.ascontiguousarray(np.broadcast_to(np.asarray(b, float), len(self.G))) for b in bounds
         )
-        return probe.follow_modes(
-            inside(n), np.pad(self.rate, (0, -n % 8)), self.base, low, high, unit, slack, start,
-            stop,
-        )  # fmt: skip
+        return probe, (inside(n), np.pad(self.rate, (0, -n % 8)), self.base, low, high, unit)
+
+    def follow(self, bounds, slack, start, stop):
+        probe, asked = self.asked(bounds)
+        return probe.follow_modes(*asked, slack, start, stop, self.few)
+
+    def ahead(self, bounds, slack, until):
+        probe, asked = self.asked(bounds)
+        return probe.ahead(*asked, slack, until, self.few)
 
 
-def modal_rows(spectrum, rows, seed):
+def modal_rows(spectrum, rows, seed, few=False):
     draw, J = np.random.default_rng(seed), matrix_of(spectrum)
     n = len(J)
+    rows = min(rows, testing.FEW_ROWS) if few else rows
     rate = J @ draw.standard_normal(n) + (0.3 if "zero" in spectrum else 0.0)
-    return ModalRows(J, rate, draw.standard_normal((rows, n)), draw.standard_normal(rows))
+    return ModalRows(J, rate, draw.standard_normal((rows, n)), draw.standard_normal(rows), few)
 
 
 def check_modal(rows, bounds, start, stop, slack=1e-7):
@@ -168,15 +188,15 @@ def check_modal(rows, bounds, start, stop, slack=1e-7):
 
 
 @pytest.mark.parametrize("time", [0.0, 1e-4, 0.9, 7.0])
-@pytest.mark.parametrize("spectrum", SPECTRA)
-def test_a_row_by_itself_looks_as_it_does_among_others(spectrum, time):
-    made = modal_rows(spectrum, 11, seed=3)
+@pytest.mark.parametrize(("spectrum", "few"), WAYS)
+def test_a_row_by_itself_looks_as_it_does_among_others(spectrum, few, time):
+    made = modal_rows(spectrum, 11, seed=3, few=few)
     n = len(made.J)
     probe = probe_of(amplifiers_of(made.J), np.hstack([made.G, np.zeros_like(made.G)]))
     size = 1e-10 * (1 + np.abs(made.law(0.0, 8.0).values).max())
     for number in (0, 7, 10):
         alone, integral, among = probe.looks_of_modes(
-            inside(n), np.pad(made.rate, (0, -n % 8)), made.base, number, time
+            inside(n), np.pad(made.rate, (0, -n % 8)), made.base, number, time, few
         )
         np.testing.assert_allclose(alone, among, rtol=1e-9, atol=size)
         whole = made.base * time + made.G @ moved(made.J, made.rate, time)[1]
@@ -186,9 +206,9 @@ def test_a_row_by_itself_looks_as_it_does_among_others(spectrum, time):
 @pytest.mark.parametrize("tight", [0.5, 0.97, 1.1])
 @pytest.mark.parametrize("way", [(0.0, 5.0), (0.7, 6.0), (5.0, 0.0)])
 @pytest.mark.parametrize("rows", [1, 5, 17])
-@pytest.mark.parametrize("spectrum", SPECTRA)
-def test_modal_curves_leave_when_dense_evaluation_says_so(spectrum, rows, way, tight):
-    made = modal_rows(spectrum, rows, seed=rows)
+@pytest.mark.parametrize(("spectrum", "few"), WAYS)
+def test_modal_curves_leave_when_dense_evaluation_says_so(spectrum, few, rows, way, tight):
+    made = modal_rows(spectrum, rows, seed=rows, few=few)
     law = made.law(min(way), max(way), points=100)
     at = law.value(way[0])
     low, high = law.values.min(axis=0), law.values.max(axis=0)
@@ -199,10 +219,10 @@ def test_modal_curves_leave_when_dense_evaluation_says_so(spectrum, rows, way, t
 
 
 @pytest.mark.parametrize("over", [1e-1, 1e-4, 1e-6])
-@pytest.mark.parametrize("kind", ["real", "pair"])
+@pytest.mark.parametrize("kind", ["real", "few", "pair"])
 def test_modal_rows_that_leave_and_come_back_within_an_interval_are_seen(kind, over):
     """A difference of two decays, and a sine: both are inside at both ends."""
-    if kind == "real":  # e^-t - e^-2t, which is 1/4 at ln 2
+    if kind != "pair":  # e^-t - e^-2t, which is 1/4 at ln 2
         J, G, stop = np.diag([-1.0, -2.0]), np.array([[1.0, 1.0]]), 8.0
         rate, base, top, peak = np.array([-1.0, 2.0]), np.array([0.0]), 0.25, np.log(2)
     else:
@@ -213,18 +233,17 @@ def test_modal_rows_that_leave_and_come_back_within_an_interval_are_seen(kind, o
         sign = np.sign(law.values[np.abs(law.values[:, 0]).argmax(), 0])
         G = sign * G
         top = abs(law.values[:, 0]).max()
-    found, _, _ = check_modal(
-        ModalRows(J, rate, G, base), (-np.inf, top - over, 1.0), 0.0, stop, slack=1e-8
-    )
+    made = ModalRows(J, rate, G, base, kind == "few")
+    found, _, _ = check_modal(made, (-np.inf, top - over, 1.0), 0.0, stop, slack=1e-8)
     assert found is not None
     assert found[0] < peak
-    assert check_modal(ModalRows(J, rate, G, base), (-1e3, top + 1e-4, 1.0), 0.0, stop)[0] is None
+    assert check_modal(made, (-1e3, top + 1e-4, 1.0), 0.0, stop)[0] is None
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("spectrum", STABLE)
-def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, seed):
-    made = modal_rows(spectrum, 9, seed)
+@pytest.mark.parametrize(("spectrum", "few"), [way for way in WAYS if way[0] in STABLE])
+def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, few, seed):
+    made = modal_rows(spectrum, 9, seed, few)
     end = made.base - made.G @ np.linalg.solve(made.J, made.rate)
     bounds = end - 0.2, end + 0.3, 1.0
     law = made.law(0.0, 60.0, points=2000)
@@ -240,10 +259,10 @@ def test_rows_that_stay_for_good_do_and_all_do_some_time(spectrum, seed):
 
 
 @pytest.mark.parametrize("tight", [0.3, 1e-2, 1e-5])
-@pytest.mark.parametrize("spectrum", STABLE)
-def test_the_time_from_which_rows_stay_for_good_is_found_in_few_looks(spectrum, tight):
+@pytest.mark.parametrize(("spectrum", "few"), [way for way in WAYS if way[0] in STABLE])
+def test_the_time_from_which_rows_stay_for_good_is_found_in_few_looks(spectrum, few, tight):
     """Nor is it far: rows that only decay are at their bounds a little before."""
-    made = modal_rows(spectrum, 9, seed=1)
+    made = modal_rows(spectrum, 9, seed=1, few=few)
     end = made.base - made.G @ np.linalg.solve(made.J, made.rate)
     bounds = end - tight, end + tight, 1.0
     looks, for_good = [0.0], False
@@ -257,6 +276,97 @@ def test_the_time_from_which_rows_stay_for_good_is_found_in_few_looks(spectrum, 
     outside = ((law.values < bounds[0]) | (law.values > bounds[1])).any(axis=1)
     last = law.grid[outside].max(initial=0.0)
     assert last <= looks[-2] <= last + 6 / slowest
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("tight", [0.02, 0.6, 0.95, 1.05])
+@pytest.mark.parametrize(("spectrum", "few"), WAYS)
+def test_rows_go_on_to_their_first_exit(spectrum, few, tight, seed):
+    made, until = modal_rows(spectrum, 7, seed, few), 9.0
+    law = made.law(0.0, until)
+    ways = law.values - made.base
+    margin = 0.01 * np.abs(ways).max()
+    bounds = (
+        made.base + tight * ways.min(axis=0) - margin,
+        made.base + tight * ways.max(axis=0) + margin,
+        np.linspace(0.3, 3.0, 7)[: len(made.base)],
+    )
+    found, for_good = made.ahead(bounds, 1e-7, until)
+    low, high, unit = bounds
+    early, late = (
+        first_beyond(law, low - part * 1e-7 * unit, high + part * 1e-7 * unit, backwards=False)
+        for part in (0.5, 2.0)
+    )
+    if found is None:
+        assert np.isinf(late)
+        assert not for_good or "growing" not in spectrum
+    else:
+        assert early * (1 - 1e-12) <= found[0] <= late * (1 + 1e-12) or np.isclose(late, found[0])
+        value = law.value(found[0])[found[1]]
+        at = found[1]
+        assert max(low[at] - value, value - high[at]) > 0.49e-7 * unit[at]
+    assert (found is None) == (tight > 1)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_a_row_that_starts_at_its_bound_and_turns_back_is_followed_on(few):
+    """It has just come from beyond the bound, which it meets again much later."""
+    J, rate = np.diag([-30.0, -1.0]), np.array([-30.0, 1.3])
+    made = ModalRows(J, rate, np.array([[1.0, 1.0]]), np.zeros(1), few)
+    found, _ = made.ahead((-10.0, 1e-9, 1.0), 1e-8, 50.0)
+    law = made.law(0.0, 10.0, points=4000)
+    assert law.slopes[0] < 0
+    crossing = first_beyond(law, np.array([-10.0]), np.array([2e-9]), backwards=False)
+    assert found[0] == pytest.approx(crossing, rel=1e-6)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_a_row_that_has_no_slope_at_first_may_still_leave(few):
+    """It rises to 0.0417 and comes back, as nodes behind a second pole do."""
+    J, rate = np.diag([-3.0, -2.0, -1.0]), np.array([-2.0, 3.0, -1.0])
+    for side in (1, -1):
+        made = ModalRows(J, rate, np.full((1, 3), float(side)), np.zeros(1), few)
+        law = made.law(0.0, 8.0)
+        peak = (side * law.values[:, 0]).argmax()
+        bounds = (*sorted((0.7 * law.values[peak, 0], -side * 10.0)), 1.0)
+        found, for_good = made.ahead(bounds, 1e-9, 8.0)
+        assert not for_good
+        assert 0 < found[0] < law.grid[peak]
+        check_modal(made, bounds, 0.0, 8.0, slack=1e-9)
+
+
+@pytest.mark.parametrize("few", [False, True])
+@pytest.mark.parametrize("fast", [90.0, 1e3, 1e6])
+def test_rows_turn_after_the_fastest_modes_are_gone(few, fast):
+    """Where e^(rate t) is no number any more it tells nothing of how often a row turns."""
+    J, rate = np.diag([-fast, -3.0, -2.0, -1.0]), np.array([0.1, -2.0, 3.2, -1.0])
+    made = ModalRows(J, rate, np.ones((1, 4)), np.zeros(1), few)
+    law = made.law(0.0, 8.0, points=2000)
+    top, bottom = law.values.max(), law.values.min()
+    for bounds in ((-10.0, 0.5 * top, 1.0), (0.5 * bottom, 10.0, 1.0)):
+        for way in ((0.0, 8.0), (8.0, 0.0)):
+            if (law.value(way[0]) > bounds[1]).any() or (law.value(way[0]) < bounds[0]).any():
+                continue
+            found, _, _ = check_modal(made, bounds, *way, slack=1e-9)
+            assert found is not None
+
+
+@pytest.mark.parametrize("k", [3, 8, 11])
+def test_modes_that_are_known_are_those_that_were_made(k):
+    draw = np.random.default_rng(k)
+    eq = random_equations(k, k, 0, hold=True, second=False)
+    regions = []
+    for _ in range(300):
+        places = inside(k)
+        places[:, 2:4] = draw.integers(0, 2, (k, 2))
+        regions.append(places)
+    known = probe_of(eq)
+    first = [known.modes(places) for places in regions]
+    for at in draw.permutation(len(regions)):
+        again, fresh = known.modes(regions[at]), probe_of(eq).modes(regions[at])
+        for one, two, three in zip(first[at], again, fresh, strict=True):
+            np.testing.assert_array_equal(one, two)
+            np.testing.assert_array_equal(two, three)
 
 
 @pytest.mark.parametrize("side", [1, -1], ids=["above", "below"])

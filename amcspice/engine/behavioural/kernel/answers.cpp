@@ -1,6 +1,8 @@
 // What follows from a state in a region: `respond`, `rates` and what is made of them.
 #include "engine/behavioural/kernel/region.hpp"
 
+#include <algorithm>
+
 namespace amc {
 
 namespace {
@@ -128,30 +130,30 @@ void rates(const Network &net, const Region &region, const double *state, const 
   }
 }
 
-std::vector<int> free_states(const Network &net, const Region &region) {
-  std::vector<int> states;
+int free_states(const Network &net, const Region &region, int *states) {
+  int count = 0;
   for (int first = 0; first <= net.stage; first += net.kp)
     for (int i = 0; i < net.k; ++i)
-      if (!region.places[i].pressed) states.push_back(first + i);
-  for (int i = 0; i < net.c; ++i) states.push_back(net.q_state() + i);
-  return states;
+      if (!region.places[i].pressed) states[count++] = first + i;
+  for (int i = 0; i < net.c; ++i) states[count++] = net.q_state() + i;
+  return count;
 }
 
-std::vector<double> jacobian(const Network &net, const Region &region,
-                             const std::vector<int> &states, const double *tilt) {
+void jacobian(const Network &net, const Region &region, std::span<const int> states,
+              const double *tilt, const Answer &answers, double *columns, Arena &room) {
   const std::size_t n = states.size();
-  std::vector<double> columns(n * n);
-  Numbers unit(net.states), y(net.response), g(region.rows), x(net.width), drive(net.kp);
-  Numbers change(net.states);
+  double *unit = room.take(net.states), *drive = room.take(net.kp), *change = room.take(net.states);
+  std::fill_n(unit, net.states, 0.0);
   for (std::size_t j = 0; j < n; ++j) {
+    double *response = answers.response + j * net.response;
     unit[states[j]] = 1;
-    respond(net, region, unit.data(), nullptr, {y.data(), g.data(), x.data()});
-    for (int i = 0; tilt && i < net.kp; ++i) drive[i] = net.eq.unity * tilt[i] * y[i];
-    rates(net, region, unit.data(), tilt ? drive.data() : nullptr, y.data(), true, change.data());
+    respond(net, region, unit, nullptr,
+            {response, answers.rows + j * region.rows, answers.sources + j * net.width});
+    for (int i = 0; tilt && i < net.kp; ++i) drive[i] = net.eq.unity * tilt[i] * response[i];
+    rates(net, region, unit, tilt ? drive : nullptr, response, true, change);
     unit[states[j]] = 0;
     for (std::size_t i = 0; i < n; ++i) columns[j * n + i] = change[states[i]];
   }
-  return columns;
 }
 
 }  // namespace amc

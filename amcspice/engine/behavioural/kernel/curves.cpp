@@ -14,10 +14,6 @@ constexpr int FEW = 4;
 // Part of the whole time below which it is not halved any more.
 constexpr double SHORTEST = 1e-3;
 
-// Factor by which rows are given longer to come within their bounds than they seem to take, and
-// the least time over that of the slowest mode.
-constexpr double AFTER = 1.1, LEAST = 0.05;
-
 }  // namespace
 
 Point Curves::at(double time) const { return at(time, arena_.take(room())); }
@@ -144,7 +140,7 @@ void Curves::add_real_modes(Point &point, int first, const double *value,
 void Curves::add_pairs(Point &point, const double *value, const double *slope,
                        const double *swing) const {
   const int real = time_.real(), stride = rows_ / LANES;
-  const std::span<const double> sizes = time_.modal->modes->size;
+  const double *sizes = time_.modal->modes->size;
   for (int b = 0; b < stride; ++b) {
     const Block *column = blocks(columns_) + b + std::size_t(real) * stride;
     Block smooth{}, smooth_slope{}, bend{}, reach{};
@@ -205,12 +201,6 @@ unsigned Curves::failing(int i, const Point &one, const Point &other) const {
   return rows && stable_ ? rows & outside(i, onwards(first, rest().block(i))) : rows;
 }
 
-bool Curves::stays(const Point &a, const Point &b) const {
-  for (int i = 0; i < rows_ / LANES; ++i)
-    if (failing(i, a, b)) return false;
-  return true;
-}
-
 bool Curves::stays_for_good(const Point &from) const {
   if (!stable_) return false;
   for (int i = 0; i < rows_ / LANES; ++i)
@@ -218,28 +208,13 @@ bool Curves::stays_for_good(const Point &from) const {
   return true;
 }
 
-// What a row may still be above its end is what is left of its convex part, a sum of decays: it
-// falls at least as fast as the slowest mode and never faster than now.
 double Curves::good_after(const Point &from) const {
-  const Modes &modes = *time_.modal->modes;
-  double most = 1, rate = modes.slowest;
-  for (int i = 0; i < rows_ / LANES; ++i) {
-    const Look<Many> look = from.block(i), rest = this->rest().block(i);
-    const Extremes<Many> ahead = onwards(look, rest);
-    const Block above = (ahead.highest - rest.value) / (blocks(bounds_.high)[i] - rest.value);
-    const Block below = (ahead.lowest - rest.value) / (blocks(bounds_.low)[i] - rest.value);
-    if (!(largest(larger(above, below)) > most)) continue;
-    for (int lane = 0; lane < LANES; ++lane) {
-      const bool up = above[lane] > below[lane];
-      const double times = up ? above[lane] : below[lane];
-      if (!(times > most)) continue;
-      most = times;
-      rate = up ? -look.convex_slope[lane] / (look.convex[lane] - rest.convex[lane])
-                : -look.concave_slope[lane] / (look.concave[lane] - rest.concave[lane]);
-    }
-  }
-  if (modes.pairs() > 0 || !(rate > modes.slowest)) rate = modes.slowest;
-  return from.time + std::max(AFTER * std::log(most) / rate, LEAST / modes.slowest);
+  return likely_good_after(*time_.modal->modes, from.time, rows_ / LANES, [&](int i) {
+    const Look<Many> at = from.block(i), end = rest().block(i);
+    return Ends{blocks(bounds_.low)[i], blocks(bounds_.high)[i], at.value, end.value, at.convex,
+                end.convex, at.convex_slope, at.concave, end.concave, at.concave_slope,
+                at.reach + at.reach};
+  });
 }
 
 // How long a row takes to its bounds at the speed that it has.
@@ -247,6 +222,22 @@ double Curves::expected(const Point &from, int row, bool forwards) const {
   const double speed = forwards ? from.slope[row] : -from.slope[row], value = from.value[row];
   const double left = speed > 0 ? bounds_.high[row] - value : value - bounds_.low[row];
   return speed == 0 ? INFINITE : left / std::abs(speed);
+}
+
+Ahead Curves::ahead(double until) const {
+  const Modes &modes = *time_.modal->modes;
+  Point from = at(0);
+  double step = 2 / modes.fastest;
+  while (!stays_for_good(from)) {
+    if (from.time >= until) return {std::nullopt, false};
+    const Point to = at(std::min(from.time + step, until));
+    if (const auto exit = first_exit(from, to)) return {exit, false};
+    from = to;
+    step = std::max(step, 3 * from.time);
+    if (modes.pairs() > 0)
+      step = std::min(step, 4 / largest_magnitude(modes.turning, modes.share_rows));
+  }
+  return {std::nullopt, true};
 }
 
 std::optional<Exit> Curves::first_exit(const Point &from, const Point &to) const {

@@ -16,14 +16,16 @@ inline void exponential(Block x, Block &grown, Block &growth) {
   const Block shifted = x * 0x1.71547652b82fep0 + SHIFT;
   const Block n = shifted - SHIFT;
   const Block r = (x - n * LN2_HIGH) - n * LN2_LOW;
-  constexpr double TERMS[] = {
-      1.0 / 6227020800.0, 1.0 / 479001600.0, 1.0 / 39916800.0,
-      1.0 / 3628800.0, 1.0 / 362880.0, 1.0 / 40320.0,
-      1.0 / 5040.0, 1.0 / 720.0, 1.0 / 120.0,
-      1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0};
-  Block series = every(1.0 / 87178291200.0);
-  for (const double term : TERMS) series = term + r * series;
-  const Block less = r + r * r * series;
+  // Terms by pairs, pairs of pairs and so on: one after the other they would wait for themselves.
+  const Block r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
+  const auto pair = [r](double low, double high) { return low + r * high; };
+  const Block first = pair(1.0 / 2.0, 1.0 / 6.0) + r2 * pair(1.0 / 24.0, 1.0 / 120.0);
+  const Block second = pair(1.0 / 720.0, 1.0 / 5040.0) + r2 * pair(1.0 / 40320.0, 1.0 / 362880.0);
+  const Block third = pair(1.0 / 3628800.0, 1.0 / 39916800.0) +
+                      r2 * pair(1.0 / 479001600.0, 1.0 / 6227020800.0) +
+                      r4 * (1.0 / 87178291200.0);
+  const Block series = first + r4 * second + r8 * third;
+  const Block less = r + r2 * series;
   const Block power = (Block)(((Bits)shifted + 1023) << 52);
   grown = power + power * less;
   growth = power * less + (power - 1.0);

@@ -41,8 +41,12 @@ void ModalTime::at(double time, double *value, double *slope, double *swing) con
 
 void ModalTime::integral(double time, double *value) const {
   const int real = modes->real;
-  for (int first = 0; first < real; first += LANES)
-    blocks(value + first)[0] = blocks(share + first)[0] * integral_of_phi(*modes, first, time);
+  for (int first = 0; first < real; first += LANES) {
+    const Block part = blocks(share + first)[0];
+    const Block moved = time == known_time ? blocks(known_value + first)[0]
+                                           : part * grown(*modes, first, time).phi;
+    blocks(value + first)[0] = integral_of_moved(*modes, first, time, part, moved);
+  }
   for (int first = 0; first < modes->pairs(); first += LANES) {
     const Complex part = integral_of_pairs(*modes, first, time);
     for (int lane = 0; lane < std::min(LANES, modes->pairs() - first); ++lane) {
@@ -54,15 +58,19 @@ void ModalTime::integral(double time, double *value) const {
 }
 
 Block integral_of_phi(const Modes &modes, int first, double time) {
+  return integral_of_moved(modes, first, time, every(1), grown(modes, first, time).phi);
+}
+
+Block integral_of_moved(const Modes &modes, int first, double time, Block share, Block moved) {
   const Block rate = blocks(&modes.rate[first])[0], z = rate * time;
-  const Block long_one = (grown(modes, first, time).phi - time) * blocks(&modes.inverse[first])[0];
+  const Block long_one = (moved - share * time) * blocks(&modes.inverse[first])[0];
   Block series{};
   for (const double term : SHORT_TERMS) series = series * z + term;
-  return magnitude(z) < SHORT ? series * (time * time) : long_one;
+  return magnitude(z) < SHORT ? share * series * (time * time) : long_one;
 }
 
 Complex integral_of_pairs(const Modes &modes, int first, double time) {
-  const auto get = [first](std::span<const double> of_pair) { return blocks(&of_pair[first])[0]; };
+  const auto get = [first](const double *of_pair) { return blocks(&of_pair[first])[0]; };
   const Block decay = get(modes.decay), turning = get(modes.turn), per = get(modes.per_square);
   const Turned now = turned(modes, first, time);
   const Block rest = now.phi - time;

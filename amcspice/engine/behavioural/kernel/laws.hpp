@@ -14,6 +14,9 @@ namespace amc {
 struct ModalTime {
   const Modes *modes;
   const double *share;
+  // A time at which values and slopes are known.
+  double known_time = -1;
+  const double *known_value = nullptr, *known_slope = nullptr;
   void at(double time, double *value, double *slope, double *swing) const;
   void integral(double time, double *value) const;
 };
@@ -57,7 +60,7 @@ struct Turned {
 };
 
 inline Turned turned(const Modes &modes, int first, double time) {
-  const auto get = [first](std::span<const double> of_pair) { return blocks(&of_pair[first])[0]; };
+  const auto get = [first](const double *of_pair) { return blocks(&of_pair[first])[0]; };
   const Block decay = get(modes.decay), turning = get(modes.turn), per = get(modes.per_square);
   Block size{}, growth = every(-1.0), half{}, beside{};
   if (time < INFINITE) {
@@ -73,6 +76,8 @@ inline Turned turned(const Modes &modes, int first, double time) {
 
 // The integrals of phi from 0: (phi(t) - t) / rate, a series where that is nothing but rounding.
 Block integral_of_phi(const Modes &modes, int first, double time);
+// The same times some shares, which have moved as far.
+Block integral_of_moved(const Modes &modes, int first, double time, Block share, Block moved);
 struct Complex {
   Block real, imaginary;
 };

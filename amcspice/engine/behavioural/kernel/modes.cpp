@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
 #include <cstddef>
 #include <utility>
 
@@ -11,13 +12,16 @@ namespace amc {
 
 namespace {
 
+// Modes that are split at once.
+constexpr int MOST_AT_ONCE = 64;
+
 // Condition of the eigenvectors up to which they are used: states are right to 1e-16 times this.
 constexpr double WORST_CONDITION = 1e7;
 
-// Bytes of modes that are asked for at once.
-constexpr std::ptrdiff_t FETCHED = 4096;
+// Bytes of modes that are asked for at once: of eight amplifiers those up to the events.
+constexpr std::size_t FETCHED = 2560;
 
-double norm(const std::vector<double> &matrix, int n) {
+double norm(const double *matrix, int n) {
   double most = 0;
   for (int j = 0; j < n; ++j) {
     double sum = 0;
@@ -30,129 +34,147 @@ double norm(const std::vector<double> &matrix, int n) {
 
 void bound_pairs(const Modes &modes, ModalColumns &made) {
   for (int p = 0; p < modes.pairs(); ++p) {
-    const double *a = made.columns.data() + std::size_t(modes.real + 2 * p) * made.rows;
-    double *out = made.magnitudes.data() + std::size_t(p) * made.rows;
+    const double *a = made.columns + std::size_t(modes.real + 2 * p) * made.rows;
+    double *out = made.magnitudes + std::size_t(p) * made.rows;
     for (int i = 0; i < made.rows; ++i) out[i] = std::hypot(a[i], a[made.rows + i]);
   }
 }
 
 }  // namespace
 
-Modes::Modes(const Network &net, const Region &region, double smallest_rate) {
-  states = free_states(net, region);
-  const int n = count = int(states.size());
+Modes::Modes(const Network &net, const Region &region, double smallest_rate, Arena &kept,
+             Arena &room) {
+  const auto mark = room.mark();
+  places_ = kept.take_as<Place>(net.k);
+  std::copy_n(region.places.begin(), net.k, places_);
+  int *free = room.take_as<int>(net.states);
+  const int n = count = free_states(net, region, free);
   const std::size_t square = std::size_t(n) * n;
-  std::vector<double> matrix = jacobian(net, region, states, nullptr), vectors(square), back;
-  std::vector<std::complex<double>> values(n);
-  usable = eigenvectors_by_parts(matrix.data(), n, values.data(), vectors.data());
+  const Answer answers{room.take(std::size_t(n) * net.response),
+                       room.take(std::size_t(n) * region.rows),
+                       room.take(std::size_t(n) * net.width)};
+  double *matrix = room.take(square), *vectors = room.take(square), *back = room.take(square);
+  jacobian(net, region, {free, std::size_t(n)}, nullptr, answers, matrix, room);
+  using Value = std::complex<double>;
+  Value *values = room.take_as<Value>(n);
+  usable = eigenvectors_by_parts(matrix, n, values, vectors, back, room);
 
   // Their order; a pair stays together.
-  std::vector<int> order;
-  const auto take = [&](auto &&wanted) {
-    for (int j = 0; j < n; ++j)
-      if (wanted(values[j])) order.push_back(j);
-  };
-  using Value = std::complex<double>;
-  take([](Value v) { return v.imag() == 0 && v.real() < 0; });
-  decaying = int(order.size());
-  take([](Value v) { return v.imag() == 0 && !(v.real() < 0); });
-  real = int(order.size());
-  for (int j = 0; j + 1 < n; ++j)
-    if (values[j].imag() > 0) order.insert(order.end(), {j, j + 1});
-  usable = usable && int(order.size()) == n;
-  if (!usable) order.clear();
+  int *order = room.take_as<int>(n), *next = order;
+  for (int j = 0; usable && j < n; ++j)
+    if (values[j].imag() == 0) *next++ = j;
+  real = int(next - order);
+  std::sort(order, next, [&](int a, int b) {
+    return values[a].real() != values[b].real() ? values[a].real() < values[b].real() : a < b;
+  });
+  decaying = int(std::count_if(order, next, [&](int j) { return values[j].real() < 0; }));
+  for (int j = 0; usable && j + 1 < n; ++j)
+    if (values[j].imag() > 0) *next++ = j, *next++ = j + 1;
+  usable = usable && next - order == n;
 
   share_rows = padded(n);
   stable = true;
   fastest = smallest_rate;
   slowest = INFINITE;
-  for (const Value value : values) {
-    stable = stable && value.real() < 0;
-    fastest = std::max(fastest, std::abs(value));
-    slowest = std::min(slowest, std::max(std::abs(value.real()), smallest_rate));
+  for (int j = 0; j < n; ++j) {
+    stable = stable && values[j].real() < 0;
+    fastest = std::max(fastest, std::abs(values[j]));
+    slowest = std::min(slowest, std::max(std::abs(values[j].real()), smallest_rate));
   }
-  if (!usable) return;
-  make_room(net, region);
+  usable = usable && (n == 0 || norm(vectors, n) * norm(back, n) < WORST_CONDITION * n);
+  if (!usable) {
+    room.release(mark);
+    return;
+  }
+  make_room(net, region, kept);
+  std::copy_n(free, n, states);
   for (int p = 0; p < pairs(); ++p) {
     const Value value = values[order[real + 2 * p]];
     decay[p] = value.real(), turn[p] = value.imag(), size[p] = std::abs(value);
     per_square[p] = 1 / std::norm(value);
   }
-  std::vector<double> sorted(square);
   for (int j = 0; j < n; ++j) {
-    const Value value = values[order[j]];
-    rate[j] = value.real();
-    turning[j] = value.imag();
+    rate[j] = values[order[j]].real();
+    turning[j] = values[order[j]].imag();
     if (j < real) {
       if (std::abs(rate[j]) < smallest_rate) rate[j] = std::copysign(smallest_rate, rate[j]);
       inverse[j] = 1 / rate[j];
     }
-    std::copy_n(vectors.data() + std::size_t(order[j]) * n, n, sorted.data() + std::size_t(j) * n);
-  }
-  back = sorted;
-  invert(back.data(), n);
-  const double condition = norm(sorted, n) * norm(back, n);
-  usable = n == 0 || condition < WORST_CONDITION * n;
-  if (!usable) return;
-
-  for (int j = 0; j < n; ++j)
-    std::copy_n(back.data() + std::size_t(j) * n, n, to_modes.data() + std::size_t(j) * share_rows);
-  Numbers response(net.response);
-  for (int j = 0; j < n; ++j) {
-    double *u = state.columns.data() + std::size_t(j) * net.states;
-    double *from = sources.columns.data() + std::size_t(j) * net.width;
-    for (int i = 0; i < n; ++i) u[states[i]] = sorted[std::size_t(j) * n + i];
-    respond(net, region, u, nullptr,
-            {response.data(), events.columns.data() + std::size_t(j) * region.rows, from});
-    std::copy_n(response.data() + net.flow, net.kp, currents.columns.data() + std::size_t(j) * net.kp);
-    add_columns(net.read_outputs.data(), net.op, net.op, nullptr, net.width, from,
-                outputs.columns.data() + std::size_t(j) * net.op);
+    for (int i = 0; i < n; ++i)
+      to_modes[std::size_t(i) * share_rows + j] = back[std::size_t(i) * n + order[j]];
+    // What they give is what the states give, by their parts in the vector.
+    const double *vector = vectors + std::size_t(order[j]) * n;
+    double *u = state.columns + std::size_t(j) * net.states;
+    for (int i = 0; i < n; ++i) u[free[i]] = vector[i];
+    const auto add = [&](const ModalColumns &made, const double *of_states, int stride) {
+      add_columns(of_states, stride, made.rows, nullptr, n, vector,
+                  made.columns + std::size_t(j) * made.rows);
+    };
+    add(events, answers.rows, region.rows);
+    add(currents, answers.response + net.flow, net.response);
+    add(sources, answers.sources, net.width);
+    add_columns(net.read_outputs.data(), net.op, net.op, nullptr, net.width,
+                sources.columns + std::size_t(j) * net.width,
+                outputs.columns + std::size_t(j) * net.op);
   }
   for (ModalColumns *made : {&state, &events, &sources, &outputs, &currents})
     bound_pairs(*this, *made);
+  room.release(mark);
 }
 
 // In the order in which a stay reads them.
-void Modes::make_room(const Network &net, const Region &region) {
+void Modes::make_room(const Network &net, const Region &region, Arena &kept) {
   struct Part {
-    std::span<double> *numbers;
+    double **numbers;
     std::size_t size;
   };
   const std::size_t real_rows = share_rows, pair_rows = padded(pairs());
-  std::vector<Part> parts{{&to_modes, count * real_rows}, {&rate, real_rows},
-                          {&inverse, real_rows},          {&turning, real_rows},
-                          {&decay, pair_rows},            {&turn, pair_rows},
-                          {&size, pair_rows},             {&per_square, pair_rows}};
-  const auto add = [&](ModalColumns &made, int rows) {
+  Part parts[24];
+  int some = 0;
+  const auto add = [&](double *&numbers, std::size_t size) { parts[some++] = {&numbers, size}; };
+  const auto add_columns_of = [&](ModalColumns &made, int rows) {
     made.rows = rows;
-    parts.push_back({&made.columns, std::size_t(count) * rows});
-    parts.push_back({&made.magnitudes, std::size_t(pairs()) * rows});
+    add(made.columns, std::size_t(count) * rows);
+    add(made.magnitudes, std::size_t(pairs()) * rows);
   };
-  add(events, region.rows);
-  add(state, net.states);
-  add(outputs, net.op);
-  add(currents, net.kp);
-  add(sources, net.width);
-  std::size_t all = 0;
-  for (const Part &part : parts) all += part.size;
-  room_.assign(all, 0.0);
-  double *next = room_.data();
-  for (const Part &part : parts) *part.numbers = {std::exchange(next, next + part.size), part.size};
+  add(to_modes, count * real_rows);
+  add(rate, real_rows);
+  add(inverse, real_rows);
+  add_columns_of(events, region.rows);
+  add_columns_of(state, net.states);
+  add_columns_of(currents, net.kp);
+  add_columns_of(sources, net.width);
+  add_columns_of(outputs, net.op);
+  add(turning, real_rows);
+  for (double **of_pairs : {&decay, &turn, &size, &per_square}) add(*of_pairs, pair_rows);
+  std::size_t all = padded(count);
+  for (int part = 0; part < some; ++part) all += parts[part].size;
+  double *next = kept.take(all);
+  std::fill_n(next, all, 0.0);
+  states = reinterpret_cast<int *>(std::exchange(next, next + padded(count)));
+  for (int part = 0; part < some; ++part)
+    *parts[part].numbers = std::exchange(next, next + parts[part].size);
+  bytes_ = sizeof(Modes) + sizeof(double) * all;
+}
+
+bool Modes::are_at(const Places &places) const {
+  return std::equal(places.begin(), places.end(), places_);
 }
 
 void Modes::fetch() const {
-  if (room_.empty()) return;
-  const auto *from = reinterpret_cast<const char *>(room_.data());
-  const auto *to = reinterpret_cast<const char *>(events.columns.data() + events.columns.size());
-  for (; from < to && from < reinterpret_cast<const char *>(room_.data()) + FETCHED; from += 64)
-    __builtin_prefetch(from);
+  const char *from = reinterpret_cast<const char *>(this);
+  for (std::size_t line = 0; line < sizeof(Modes) + FETCHED; line += 64) __builtin_prefetch(from + line);
 }
 
 void Modes::split(const double *rate_of_state, double *share) const {
-  for (int b = 0; b < share_rows / LANES; ++b) blocks(share)[b] = Block{};
-  for (int j = 0; j < count; ++j)
-    add_columns_at(to_modes.data() + std::size_t(j) * share_rows, share_rows,
-                   rate_of_state[states[j]], share);
+  double rates[MOST_AT_ONCE];
+  clear(share, share_rows);
+  for (int first = 0; first < count; first += MOST_AT_ONCE) {
+    const int some = std::min(MOST_AT_ONCE, count - first);
+    for (int j = 0; j < some; ++j) rates[j] = rate_of_state[states[first + j]];
+    add_columns(to_modes + std::size_t(first) * share_rows, share_rows, share_rows, nullptr,
+                some, rates, share);
+  }
 }
 
 }  // namespace amc

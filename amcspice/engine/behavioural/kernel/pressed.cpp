@@ -96,7 +96,7 @@ void advance_pressed(const Network &net, const Region &region, const Modes &mode
   each_pressed(net, region, [&](int i, double limit, double decay) {
     // f as a sum of exponentials; so are e and r.
     std::vector<std::pair<Complex, Complex>> terms;  // rate, coefficient
-    const double *rows = modes.events.columns.data() + block * net.kp + i;
+    const double *rows = modes.events.columns + block * net.kp + i;
     const int stride = modes.events.rows;
     Complex level = drive[i] - net.leak[i] * limit;
     for (int j = 0; j < modes.real; ++j) {

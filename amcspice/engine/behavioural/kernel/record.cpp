@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "engine/behavioural/kernel/dense.hpp"
+#include "engine/behavioural/kernel/few.hpp"
 
 namespace amc {
 
@@ -26,10 +27,31 @@ constexpr int MOST_SHOWN = 5'000;
 constexpr int FEW = 8;
 
 // How often a stay is quartered for that.
-constexpr int DEEPEST = 6;
+constexpr std::size_t DEEPEST = 6;
 
 // Records between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
+
+// Looks after which all has decayed.
+constexpr std::size_t MOST_LATER = 20'000;
+
+// When rows come within their bounds at last, if they are not all the time: never before that from
+// where on they stay for good.
+template <class Rows>
+std::optional<Exit> last_entry(const Rows &rows, const typename Rows::Point &from) {
+  if (rows.stays_for_good(from)) return std::nullopt;
+  auto last = rows.at(rows.good_after(from));
+  std::vector<typename Rows::Point> between;
+  while (!rows.stays_for_good(last) && between.size() < MOST_LATER) {
+    between.push_back(last);
+    last = rows.at(rows.good_after(last));
+  }
+  for (; !between.empty(); between.pop_back()) {
+    if (const auto entry = rows.first_exit(last, between.back())) return entry;
+    last = between.back();
+  }
+  return rows.first_exit(last, from);
+}
 
 // What an arena gave is given back at the end of a scope.
 struct Kept {
@@ -41,6 +63,11 @@ struct Kept {
 
 }  // namespace
 
+ModalTime Reader::modal_of(const Record &record) const {
+  if (!record.moved) return {record.modes, record.share};
+  return {record.modes, record.share, record.length, record.moved, record.moves};
+}
+
 Time Reader::time_of(const Record &record, ModalTime &modal) const {
   if (record.modes) return {record.modes->count, 0, &modal};
   return {record.series.count, record.series.unit, nullptr};
@@ -51,14 +78,14 @@ Reader::Reading Reader::outputs_of(const Record &record, const Inputs &inputs) c
   const double *matrix = network_.read_outputs.data();
   if (record.modes) {
     double *base = arena_.take(rows);
-    std::copy_n(inputs.outputs, rows, base);
+    copy(inputs.outputs, rows, base);
     add_columns(matrix, rows, rows, nullptr, width, record.sources, base);
     const ModalColumns &made = record.modes->outputs;
-    return {made.columns.data(), made.magnitudes.data(), base};
+    return {made.columns, made.magnitudes, base};
   }
   double *columns = arena_.take(std::size_t(record.series.count) * rows);
   std::fill_n(columns, std::size_t(record.series.count) * rows, 0.0);
-  std::copy_n(inputs.outputs, rows, columns);
+  copy(inputs.outputs, rows, columns);
   for (int q = 0; q < record.series.count; ++q)
     add_columns(matrix, rows, rows, nullptr, width, record.series.sources + std::size_t(q) * width,
                 columns + std::size_t(q) * rows);
@@ -69,7 +96,7 @@ Reader::Reading Reader::currents_of(const Record &record) const {
   if (!network_.read_charging.empty()) return charging_currents_of(record);
   if (!record.modes) return {record.series.currents, nullptr, nullptr};
   const ModalColumns &made = record.modes->currents;
-  return {made.columns.data(), made.magnitudes.data(), record.currents};
+  return {made.columns, made.magnitudes, record.currents};
 }
 
 // The same and what charges capacitors that follow at once: the derivative of the sources, which
@@ -82,7 +109,7 @@ Reader::Reading Reader::charging_currents_of(const Record &record) const {
   const auto charge = [&](double *currents) {
     add_columns(network_.read_charging.data(), kp, kp, nullptr, width, moves, currents);
   };
-  std::copy_n(modes ? modes->currents.columns.data() : record.series.currents,
+  std::copy_n(modes ? modes->currents.columns : record.series.currents,
               std::size_t(count) * kp, columns);
   if (!modes) {
     for (int q = 1; q < count; ++q) {
@@ -92,7 +119,7 @@ Reader::Reading Reader::charging_currents_of(const Record &record) const {
     }
     return {columns, nullptr, nullptr};
   }
-  const double *sources = modes->sources.columns.data();
+  const double *sources = modes->sources.columns;
   for (int j = 0; j < count; ++j) {
     // Of a pair a + bi the rate takes a to decay a - turn b, and b to decay b + turn a.
     const bool paired = j >= modes->real, second = paired && (j - modes->real) % 2;
@@ -110,8 +137,8 @@ Reader::Reading Reader::charging_currents_of(const Record &record) const {
     const double *a = columns + std::size_t(modes->real + 2 * p) * kp;
     for (int i = 0; i < kp; ++i) magnitudes[std::size_t(p) * kp + i] = std::hypot(a[i], a[kp + i]);
   }
-  std::copy_n(record.currents, kp, base);
-  std::fill_n(moves, width, 0.0);
+  copy(record.currents, kp, base);
+  clear(moves, width);
   add_columns(sources, width, width, nullptr, count, record.share, moves);
   charge(base);
   return {columns, magnitudes, base};
@@ -119,7 +146,7 @@ Reader::Reading Reader::charging_currents_of(const Record &record) const {
 
 double Reader::outputs_at_end(const Track &track, const Inputs &inputs, double *end) const {
   const int rows = network_.op;
-  std::copy_n(inputs.outputs, rows, end);
+  copy(inputs.outputs, rows, end);
   add_columns(network_.read_outputs.data(), rows, rows, nullptr, network_.width, track.final, end);
   return std::max(largest_magnitude(end, rows), SMALLEST_SCALE);
 }
@@ -138,21 +165,17 @@ double Reader::settling_time(const Track &track, const Inputs &inputs, double ba
   for (auto record = track.records.rbegin(); record != track.records.rend(); ++record) {
     if (++records % LOOK == 0) interrupts_.check();
     const Kept here(arena_);
-    ModalTime modal{record->modes, record->share};
+    ModalTime modal = modal_of(*record);
     const Time time = time_of(*record, modal);
     const Reading reading = outputs_of(*record, inputs);
-    const Curves curves(time, reading.columns, reading.magnitudes, reading.base, rows, bounds,
-                        arena_);
-    std::vector<Point> looks{curves.at(0)};
-    if (record->length == INFINITE) {
-      // From where on it stays in the band for good: never before it enters it at last.
-      while (!curves.stays_for_good(looks.back()))
-        looks.push_back(curves.at(curves.good_after(looks.back())));
-    } else {
-      looks.push_back(curves.at(record->length));
-    }
-    for (auto from = looks.rbegin(); from + 1 != looks.rend(); ++from)
-      if (const auto exit = curves.first_exit(from[0], from[1])) return record->begin + exit->time;
+    const auto exit = with_rows(
+        time, reading.columns, reading.magnitudes, reading.base, rows, bounds, arena_,
+        [&](const auto &curves) {
+          const auto first = curves.at(0);
+          if (record->length == INFINITE) return last_entry(curves, first);
+          return curves.first_exit(curves.at(record->length), first);
+        });
+    if (exit) return record->begin + exit->time;
   }
   return 0;
 }
@@ -173,48 +196,47 @@ double Reader::energy(const Track &track, const Inputs &inputs, double until) co
   return total;
 }
 
-double Reader::energy_of(const Record &record, const Inputs &inputs, double length,
-                         double scale) const {
-  const Kept kept(arena_);
+// Of currents that change their sign what they have flown until then, times the change of their
+// weight, which is filled in as it is at the end.
+template <class Rows>
+double Reader::flown(const Rows &rows, double *low, double *high, double *weights, double slack,
+                     double length) const {
   const int kp = network_.kp;
-  ModalTime modal{record.modes, record.share};
-  const Time time = time_of(record, modal);
-  const Reading currents = currents_of(record);
-  double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
-  const double slack = NO_CURRENT * scale;
-  const Curves curves(time, currents.columns, currents.magnitudes, currents.base, kp,
-                      {low, high, nullptr, slack}, arena_);
-  const auto weight = [&](int i, bool positive) {
-    return positive ? network_.sourcing[i] : network_.sinking[i];
-  };
   const auto bound = [&](int i, bool positive) {
     low[i] = positive ? 0 : -INFINITE, high[i] = positive ? INFINITE : 0;
-    weights[i] = weight(i, positive);
+    weights[i] = positive ? network_.sourcing[i] : network_.sinking[i];
   };
-  Point at = curves.at(0);
-  for (int i = 0; i < kp; ++i)
-    bound(i, std::abs(at.value[i]) > slack ? at.value[i] > 0 : at.slope[i] > 0);
-  // Every change of a sign changes what has flown until then by the weight's change.
+  using Point = typename Rows::Point;
+  Point at = rows.at(0);
+  for (int b = 0; b < kp / LANES; ++b) {
+    const Block none{}, value = rows.value(at, b);
+    const Block decides = magnitude(value) > slack ? value : rows.slope(at, b);
+    const auto positive = decides > none;
+    blocks(low)[b] = positive ? none : every(-INFINITE);
+    blocks(high)[b] = positive ? every(INFINITE) : none;
+    blocks(weights)[b] =
+        positive ? blocks(network_.sourcing.data())[b] : blocks(network_.sinking.data())[b];
+  }
   double total = 0;
-  std::array<Point, DEEPEST> ahead{curves.at(length)};
-  for (int count = 1; count > 0;) {
-    const Point next = ahead[count - 1];
+  std::vector<Point> ahead;
+  for (Point next = rows.at(length);;) {
     int doubtful = 0;
     for (int block = 0; block < kp / LANES; ++block) {
-      failing_[block] = curves.failing(block, at, next);
+      failing_[block] = rows.failing(block, at, next);
       doubtful += __builtin_popcount(failing_[block]);
     }
-    if (doubtful > FEW && count < DEEPEST) {
-      ahead[count++] = curves.at(at.time + (next.time - at.time) / 4);
+    if (doubtful > FEW && ahead.size() + 1 < DEEPEST) {
+      ahead.push_back(next);
+      next = rows.at(at.time + (next.time - at.time) / 4);
       continue;
     }
     for (int block = 0; block < kp / LANES; ++block)
       for (unsigned lanes = failing_[block]; lanes; lanes &= lanes - 1) {
         const int i = block * LANES + __builtin_ctz(lanes);
         const Kept here(arena_);
-        Row row = curves.row(i);
-        Look<Single> from = at.row(i);
-        while (const auto exit = row.first_exit(from, next.row(i))) {
+        Row row = rows.row(i);
+        Look<Single> from = rows.single(at, i);
+        while (const auto exit = row.first_exit(from, rows.single(next, i))) {
           const double before = weights[i];
           from = *exit;
           bound(i, from.value > 0);
@@ -223,8 +245,24 @@ double Reader::energy_of(const Record &record, const Inputs &inputs, double leng
           if (from.time >= next.time) break;
         }
       }
-    at = next, --count;
+    if (ahead.empty()) return total;
+    at = next, next = ahead.back();
+    ahead.pop_back();
   }
+}
+
+double Reader::energy_of(const Record &record, const Inputs &inputs, double length,
+                         double scale) const {
+  const Kept kept(arena_);
+  const int kp = network_.kp;
+  ModalTime modal = modal_of(record);
+  const Time time = time_of(record, modal);
+  const Reading currents = currents_of(record);
+  double *low = arena_.take(kp), *high = arena_.take(kp), *weights = arena_.take(kp);
+  const Bounds bounds{low, high, nullptr, NO_CURRENT * scale};
+  double total = with_rows(
+      time, currents.columns, currents.magnitudes, currents.base, kp, bounds, arena_,
+      [&](const auto &rows) { return flown(rows, low, high, weights, bounds.slack, length); });
   double *law = arena_.take(time.count + LANES), *charge = arena_.take(kp);
   time.integral(length, law);
   for (int b = 0; b < kp / LANES; ++b)
@@ -239,9 +277,9 @@ double Reader::delivered(const Record &record, const double *law, const Inputs &
   const Kept kept(arena_);
   const int width = network_.width, count = record.modes ? record.modes->count : record.series.count;
   double *flux = arena_.take(width);
-  std::fill_n(flux, width, 0.0);
+  clear(flux, width);
   if (record.modes) add_columns_at(record.sources, width, length, flux);
-  add_columns(record.modes ? record.modes->sources.columns.data() : record.series.sources, width,
+  add_columns(record.modes ? record.modes->sources.columns : record.series.sources, width,
               width, nullptr, count, law, flux);
   return inputs.power_0 * length + dot(inputs.power, flux, width);
 }
@@ -256,18 +294,18 @@ void Reader::sources_at(const Track &track, double time, double *x) const {
   const bool over = track.at_rest && record && record->length == INFINITE &&
                     (time - record->begin) * record->modes->slowest > 30;
   if (!record || over || time > record->end()) {
-    std::copy_n(track.final, width, x);
+    copy(track.final, width, x);
     return;
   }
   const Kept kept(arena_);
-  ModalTime modal{record->modes, record->share};
+  ModalTime modal = modal_of(*record);
   const Time law = time_of(*record, modal);
   double *value = arena_.take(law.count + LANES), *slope = arena_.take(law.count + LANES);
   double *swing = arena_.take(law.pairs() + 1);
   law.at(time - record->begin, value, slope, swing);
-  if (record->modes) std::copy_n(record->sources, width, x);
-  else std::fill_n(x, width, 0.0);
-  add_columns(record->modes ? record->modes->sources.columns.data() : record->series.sources, width,
+  if (record->modes) copy(record->sources, width, x);
+  else clear(x, width);
+  add_columns(record->modes ? record->modes->sources.columns : record->series.sources, width,
               width, nullptr, law.count, value, x);
 }
 
@@ -288,7 +326,7 @@ void Reader::sample_times(const Track &track, const Inputs &inputs, double longe
   for (const Record &record : track.records) {
     interrupts_.check();
     const Kept here(arena_);
-    ModalTime modal{record.modes, record.share};
+    ModalTime modal = modal_of(record);
     const Time law = time_of(record, modal);
     const Reading reading = outputs_of(record, inputs);
     const Bounds none{end, end, nullptr, 1};

@@ -17,6 +17,8 @@ struct Record {
   const double *share;      // modal rates at the beginning
   const double *sources;    // x at the beginning, of modes
   const double *currents;   // out of the outputs then, of modes
+  // How far modes are and how fast at the end, where it is known.
+  const double *moved = nullptr, *moves = nullptr;
 
   double end() const { return begin + length; }
 };
@@ -51,6 +53,7 @@ class Reader {
                     std::vector<double> &times) const;
 
  private:
+  ModalTime modal_of(const Record &record) const;
   Time time_of(const Record &record, ModalTime &modal) const;
   // Columns and base of rows that are read from the sources.
   struct Reading {
@@ -63,6 +66,9 @@ class Reader {
   Reading charging_currents_of(const Record &record) const;
   double energy_of(const Record &record, const Inputs &inputs, double length,
                    double scale) const;
+  template <class Rows>
+  double flown(const Rows &rows, double *low, double *high, double *weights, double slack,
+               double length) const;
   double delivered(const Record &record, const double *law, const Inputs &inputs,
                    double length) const;
 

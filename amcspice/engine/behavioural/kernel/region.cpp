@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "engine/behavioural/kernel/dense.hpp"
-#include "engine/behavioural/kernel/modes.hpp"
+#include "engine/behavioural/kernel/known.hpp"
 
 namespace amc {
 
@@ -17,21 +17,48 @@ constexpr double SMALLEST_RATE = 1e-15;
 // Bytes for the modes of all regions of a circuit.
 constexpr std::size_t LARGEST_ROOM = std::size_t(1) << 28;
 
+// A place as bits: the numbers of these, and all of them.
+enum Bit { STAGE_INSIDE, STAGE_HIGH, CLAMP_INSIDE, CLAMP_HIGH, CONDUCTS, ABOVE, PRESSED };
+std::uint64_t bits_of(Place at) {
+  return std::uint64_t(at.stage | at.clamp << CLAMP_INSIDE | at.conducts << CONDUCTS |
+                       at.above << ABOVE | at.pressed << PRESSED);
+}
+
+// The places of up to eight amplifiers, and those of them that have a bit, as bits.
+struct Group {
+  std::uint64_t places = 0;
+  unsigned there;
+
+  Group(const Places &all, int first) {
+    const int count = std::min<int>(8, int(all.size()) - first);
+    there = (1u << count) - 1;
+    for (int i = 0; i < count; ++i) places |= bits_of(all[first + i]) << (8 * i);
+  }
+  unsigned with(Bit bit) const {
+    constexpr std::uint64_t EACH = 0x0101010101010101, TO_TOP = 0x0102040810204080;
+    return unsigned((((places >> bit) & EACH) * TO_TOP) >> 56);
+  }
+};
+
+// Call `use` with the number of each bit.
+template <class Use>
+void each_bit(unsigned bits, Use use) {
+  for (; bits; bits &= bits - 1) use(__builtin_ctz(bits));
+}
+
 // Places of a block of amplifiers: all bits of a lane where it is so.
 struct Marks {
   Bits there, low, high, clamped_low, clamped_high, conducts, above, pressed;
 
   Marks(const Places &places, int first) {
-    unsigned masks[8] = {};
-    for (int lane = 0; lane < LANES && first + lane < int(places.size()); ++lane) {
-      const Place place = places[first + lane];
-      const bool marks[] = {true, place.stage == Place::LOW, place.stage == Place::HIGH,
-                            place.clamp == Place::LOW, place.clamp == Place::HIGH,
-                            bool(place.conducts), bool(place.above), bool(place.pressed)};
-      for (int mark = 0; mark < 8; ++mark) masks[mark] |= unsigned(marks[mark]) << lane;
-    }
-    Bits *bits[] = {&there, &low, &high, &clamped_low, &clamped_high, &conducts, &above, &pressed};
-    for (int mark = 0; mark < 8; ++mark) *bits[mark] = lanes(masks[mark]);
+    const Group at(places, first);
+    const unsigned all = at.there;
+    there = lanes(all);
+    high = lanes(at.with(STAGE_HIGH)), low = lanes(all & ~at.with(STAGE_HIGH) & ~at.with(STAGE_INSIDE));
+    const unsigned clamped = at.with(CLAMP_HIGH);
+    clamped_high = lanes(clamped), clamped_low = lanes(all & ~clamped & ~at.with(CLAMP_INSIDE));
+    conducts = lanes(at.with(CONDUCTS)), above = lanes(at.with(ABOVE));
+    pressed = lanes(at.with(PRESSED));
   }
 
   static Bits lanes(unsigned mask) {
@@ -67,13 +94,15 @@ void Region::become(const Places &at) {
   any_pressed = false, all_pressed = true;
   bool at_limit = false;
   int acting = 0, held = 0;
-  for (int i = 0; i < network_.k; ++i) {
-    const Place place = places[i];
-    any_pressed = any_pressed || place.pressed;
-    all_pressed = all_pressed && place.pressed;
-    at_limit = at_limit || place.clamp != Place::INSIDE;
-    if (place.stage == Place::INSIDE && place.above) columns_[acting++] = i;
-    if (place.conducts) members_[held++] = i;
+  for (int first = 0; first < network_.k; first += 8) {
+    const Group group(places, first);
+    const unsigned pressed = group.with(PRESSED);
+    any_pressed = any_pressed || pressed;
+    all_pressed = all_pressed && pressed == group.there;
+    at_limit = at_limit || group.with(CLAMP_INSIDE) != group.there;
+    each_bit(group.with(STAGE_INSIDE) & group.with(ABOVE),
+             [&](int i) { columns_[acting++] = first + i; });
+    each_bit(group.with(CONDUCTS), [&](int i) { members_[held++] = first + i; });
   }
   columns = {columns_, std::size_t(acting)}, members = {members_, std::size_t(held)};
   for (int s = 0; s < held; ++s) {
@@ -164,33 +193,29 @@ void leave(const Network &net, const Region &region, int row, double value, doub
   }
 }
 
-Regions::Regions(const Network &network) : network_(network), region_(network) {}
+Regions::Regions(const Network &network)
+    : network_(network), region_(network), known_(std::make_unique<KnownModes>()) {}
 
 Regions::~Regions() = default;
 
 Region &Regions::at(const Places &places) {
-  if (!asked_ || region_.places != places) region_.become(places);
+  if (!asked_ || region_.places != places) {
+    modes_ = known_->find(places);
+    region_.become(places);
+  }
   asked_ = true;
   return region_;
 }
 
 Modes &Regions::modes_of(const Region &region) {
-  key_.assign(reinterpret_cast<const char *>(region.places.data()),
-              region.places.size() * sizeof(Place));
-  std::unique_ptr<Modes> &modes = known_[key_];
-  if (!modes) {
-    modes = std::make_unique<Modes>(network_, region, SMALLEST_RATE * network_.eq.unity);
-    bytes_ += modes->bytes();
-  } else {
-    modes->fetch();
-  }
-  return *modes;
+  if (!modes_) modes_ = &known_->add(network_, region, SMALLEST_RATE * network_.eq.unity, room_);
+  return *modes_;
 }
 
 void Regions::trim() {
-  if (bytes_ < LARGEST_ROOM) return;
-  known_.clear();
-  bytes_ = 0;
+  if (known_->bytes() < LARGEST_ROOM) return;
+  known_ = std::make_unique<KnownModes>();
+  modes_ = nullptr;
 }
 
 }  // namespace amc

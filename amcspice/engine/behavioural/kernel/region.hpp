@@ -5,8 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/behavioural/kernel/network.hpp"
@@ -14,6 +12,7 @@
 namespace amc {
 
 struct Modes;
+class KnownModes;
 
 // Where an amplifier is.
 struct Place {
@@ -90,13 +89,15 @@ void respond(const Network &network, const Region &region, const double *state,
 void rates(const Network &network, const Region &region, const double *state, const double *drive,
            const double *response, bool change, double *rate);
 
-// The states that take part in a region's dynamics: all but those of pressed amplifiers.
-std::vector<int> free_states(const Network &network, const Region &region);
+// Fill in the states that take part in a region's dynamics, all but those of pressed amplifiers;
+// return how many there are.
+int free_states(const Network &network, const Region &region, int *states);
 
-// The rates of some states that a change of each makes, in columns.  `tilt` is the slope of each
-// input stage over the one without a slew limit; null: 1.
-std::vector<double> jacobian(const Network &network, const Region &region,
-                             const std::vector<int> &states, const double *tilt);
+// Fill in the rates of some states that a change of each makes, in columns, and the answers to
+// these changes, in columns, too.  `tilt` is the slope of each input stage over the one without a
+// slew limit; null: 1.
+void jacobian(const Network &network, const Region &region, std::span<const int> states,
+              const double *tilt, const Answer &answers, double *columns, Arena &room);
 
 // Change the place of the amplifier that a row of a region belongs to, once that row has left its
 // bounds.
@@ -119,9 +120,9 @@ class Regions {
   const Network &network_;
   Region region_;
   bool asked_ = false;
-  std::unordered_map<std::string, std::unique_ptr<Modes>> known_;
-  std::string key_;
-  std::size_t bytes_ = 0;
+  std::unique_ptr<KnownModes> known_;
+  Arena room_;
+  Modes *modes_ = nullptr;  // of the region that was asked for last, if they are known
 };
 
 }  // namespace amc

@@ -3,18 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/behavioural/kernel/search.hpp"
+
 namespace amc {
 
 namespace {
-
-// Times that differ by less than this, as a fraction of them, are one.
-constexpr double SAME_TIME = 1e-14;
-
-// Looks after which the search is given up.
-constexpr int MOST_LOOKS = 100'000;
-
-// Looks that are known ahead at once: halvings of an interval.
-constexpr int MOST_AHEAD = 64;
 
 // Binomials (k, q) in columns q, and one over those of (n, q).
 constexpr int CONTROL_ROOM = (MOST_TERMS + 7) / 8 * 8;
@@ -174,58 +167,15 @@ double Row::beyond(const Look<Single> &look) const {
 
 double Row::next_guess(const Look<Single> &inside, const Look<Single> &outside) const {
   const bool over = outside.value - high_ > low_ - outside.value;
-  const double edge = over ? high_ + slack_ : low_ - slack_;
-  const double in = inside.value - edge, out = outside.value - edge;
-  const double length = outside.time - inside.time;
-  const double low = std::min(inside.time, outside.time), high = std::max(inside.time, outside.time);
-  // Time as a function of the value is the cubic that has its times and slopes at both ends, if
-  // the row goes the same way at both.
-  const double rise = out - in, part = -in / rise;
-  const double first = rise / inside.slope, last = rise / outside.slope;
-  const double bow = (1 - part) * ((1 - part) * (first - length) + part * (length - last));
-  const double guess = inside.time + part * (length + bow);
-  if (first * length > 0 && last * length > 0 && guess > low && guess < high) return guess;
-  // Newton's step from the nearer end, if it stays between the two.
-  const double newton = std::abs(in) < std::abs(out) ? inside.time - in / inside.slope
-                                                     : outside.time - out / outside.slope;
-  if (newton > low && newton < high) return newton;
-  const double secant = inside.time + part * length;
-  return secant > low && secant < high ? secant : (low + high) / 2;
+  return passing_time({inside.time, inside.value, inside.slope},
+                      {outside.time, outside.value, outside.slope},
+                      over ? high_ + slack_ : low_ - slack_);
 }
 
 std::optional<Look<Single>> Row::first_exit(const Look<Single> &from,
                                             const Look<Single> &to) const {
-  Look<Single> current = from, ahead[MOST_AHEAD];
-  ahead[0] = to;
-  int count = 1, looked = 0, since = 0;
-  while (count > 0) {
-    const Look<Single> &next = ahead[count - 1];
-    const bool out = beyond(next) > 1;
-    if (!out && stays(current, next, 1)) {
-      current = next;
-      --count;
-      continue;
-    }
-    const double length = std::abs(next.time - current.time);
-    const bool same =
-        length <= SAME_TIME * std::max(next.time, current.time) || count == MOST_AHEAD;
-    ++looked;
-    if (out && (same || looked > MOST_LOOKS)) return next;
-    if (same || looked > MOST_LOOKS) {
-      current = next;
-      --count;
-      continue;
-    }
-    // Newton's steps narrow the way to an exit; every fourth one is a bisection.
-    const bool bisect = !out || ++since % 4 == 0;
-    const double time = bisect ? (current.time + next.time) / 2 : next_guess(current, next);
-    const Look<Single> middle = at(time);
-    const double over = beyond(middle);
-    if (out && std::abs(over - 1) < 0.5 && stays(current, middle, 2)) return middle;
-    if (over <= 1) ++count;
-    ahead[count - 1] = middle;
-  }
-  return std::nullopt;
+  Look<Single> last = from;
+  return first_exit_of(*this, last, to);
 }
 
 }  // namespace amc

@@ -25,13 +25,15 @@ class Row {
   // another one, which may be the earlier one.
   std::optional<Look<Single>> first_exit(const Look<Single> &from, const Look<Single> &to) const;
 
+  // See `first_exit_of`.
+  bool stays(const Look<Single> &one, const Look<Single> &other, double spare) const;
+  double beyond(const Look<Single> &look) const;
+  double next_guess(const Look<Single> &inside, const Look<Single> &outside) const;
+
  private:
   Look<Single> series_at(double time) const;
   Look<Single> modes_at(double time) const;
-  bool stays(const Look<Single> &one, const Look<Single> &other, double spare) const;
   Extremes<Single> control_points(double time) const;
-  double beyond(const Look<Single> &look) const;
-  double next_guess(const Look<Single> &inside, const Look<Single> &outside) const;
 
   const Time &time_;
   std::optional<Look<Single>> rest_;  // of modes that all decay

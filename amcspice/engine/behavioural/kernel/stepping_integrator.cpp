@@ -214,7 +214,8 @@ bool Integrator::rests_slewing() const {
     for (std::size_t i = 0; i < n_; ++i) way[i] += inverted[j * n_ + i] * rate_[j];
   if (!(largest(way.data(), n_) < control_.rest * scale_)) return false;
   std::vector<std::complex<double>> values(n_);
-  return eigenvectors(bent.data(), int(n_), values.data(), vectors.data()) &&
+  Arena room;
+  return eigenvectors(bent.data(), int(n_), values.data(), vectors.data(), nullptr, room) &&
          std::ranges::all_of(values, [](const auto &value) { return value.real() < 0; });
 }
 

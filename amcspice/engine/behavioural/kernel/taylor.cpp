@@ -4,16 +4,14 @@
 #include <cmath>
 #include <optional>
 
+#include "engine/behavioural/kernel/search.hpp"
+
 namespace amc {
 
 namespace {
 
 // A series reaches beyond the time at which a row is expected to leave its bounds by this factor.
 constexpr double BEYOND = 1.25;
-
-// How far a series will reach, over the ratio of its first two changes: two to four in circuits
-// from 16 x 4 to 32 x 8.
-constexpr double REACH = 1.5;
 
 // Part of the radius of convergence of tanh that a series may use.
 constexpr double CONVERGENCE = 0.4;
@@ -72,33 +70,21 @@ class Bend {
   double *x_, *t_, *z_;
 };
 
-// When the first row that moves outward will be beyond its bound by more than the slack: for the
-// distance D, the velocity v and the acceleration 2 a there, as if what is left of a row's way
-// decayed exponentially.
+// When the first row that moves outward will be beyond its bound by more than the slack.
 double expected(const Region &region, const double *rows, double slack) {
-  const double *first = rows + region.rows, *second = rows + 2 * region.rows;
-  Block soonest = every(INFINITE);
-  for (int b = 0; b < region.rows / LANES; ++b) {
-    const Block at = blocks(rows)[b], moves = blocks(first)[b], turns = 2.0 * blocks(second)[b];
-    const Block speed = magnitude(moves), rising = moves > 0.0 ? every(1.0) : every(-1.0);
-    const Block room = 2 * slack * blocks(region.unit)[b];
-    const Block left = moves > 0.0 ? blocks(region.high)[b] - at
-                                   : at - blocks(region.low)[b];
-    const Block tau = larger(left + room, room) / speed;
-    const Block x = -(turns * rising) * tau / speed;  // 1: it ends right at the bound
-    const Block better = (6.0 - 3.0 * x) / (6.0 - 6.0 * x + x * x);
-    Block time = x > 0.9 ? tau * 4.0 : tau * (x > -4.0 ? better : every(0.4));
-    time = speed > 0.0 ? time : every(INFINITE);
-    soonest = smaller(soonest, time);
-  }
-  return -largest(-soonest);
+  const auto power = [&](int q, int b) { return blocks(rows + std::size_t(q) * region.rows)[b]; };
+  Short soonest = Short{} + float(INFINITE);
+  for (int b = 0; b < region.rows / LANES; ++b)
+    soonest = smaller(soonest, leaving(power(0, b), power(1, b), 2.0 * power(2, b),
+                                       blocks(region.low)[b], blocks(region.high)[b],
+                                       2 * slack * blocks(region.unit)[b]));
+  return least(soonest);
 }
 
 }  // namespace
 
 Series expand(const Network &net, const Region &region, const Inputs &inputs, const double *state,
-              bool bends, double smallest, double slack, double wanted, bool if_short,
-              Arena &arena) {
+              bool bends, double smallest, double slack, double wanted, Arena &arena) {
   Series series;
   series.unit = 1 / net.eq.unity;
   series.states = arena.take(std::size_t(MOST_TERMS + 1) * net.states);
@@ -129,13 +115,6 @@ Series expand(const Network &net, const Region &region, const Inputs &inputs, co
     }
     if (q == 2) {
       target = std::min(target, BEYOND * expected(region, series.rows, slack));
-      // Half the ratio of the first two changes is the time in which the fastest of them decays.
-      const double change = largest_magnitude(now, net.states);
-      if (if_short && !(target * change < REACH * size)) {
-        series.count = 0;
-        arena.release(mark);
-        return series;
-      }
       if (bends) target = std::min(target, bend->reach());
       power = target;
     }

@@ -25,10 +25,10 @@ inline constexpr int MOST_TERMS = 20;
 // `bends`: the input stages are slew tanh(unity D / slew) instead of unity D.
 // `smallest`: what counts as nothing [V].  `wanted`: time that is asked for [s]; the series also
 // ends a bit after the time at which the first terms say that a row leaves its bounds by more than
-// the slack.  `if_short`: give up, with no terms, where that is further than a series will reach.
+// the slack.
 Series expand(const Network &network, const Region &region, const Inputs &inputs,
               const double *state, bool bends, double smallest, double slack, double wanted,
-              bool if_short, Arena &arena);
+              Arena &arena);
 
 // Fill in a state at a time.
 void state_at(const Network &network, const Series &series, double time, double *state);

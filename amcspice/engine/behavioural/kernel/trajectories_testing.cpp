@@ -8,75 +8,14 @@
 #include "engine/behavioural/kernel/bindings.hpp"
 #include "engine/behavioural/kernel/curves.hpp"
 #include "engine/behavioural/kernel/dense.hpp"
-#include "engine/behavioural/kernel/exponential.hpp"
+#include "engine/behavioural/kernel/few.hpp"
 #include "engine/behavioural/kernel/pressed.hpp"
 #include "engine/behavioural/kernel/taylor.hpp"
+#include "engine/behavioural/kernel/testing.hpp"
 
 namespace amc {
 
 namespace {
-
-using namespace nb::literals;
-using Line = Input<double, 1>;
-using Table = Input<double, 2>;
-using Marks = Input<std::uint8_t, 2>;
-
-nb::object line(const double *at, std::size_t count) {
-  return to_numpy(std::vector<double>(at, at + count), {count});
-}
-
-nb::object table(const double *at, std::size_t rows, std::size_t columns) {
-  return to_numpy(std::vector<double>(at, at + rows * columns), {rows, columns});
-}
-
-Numbers copied(const Line &values, std::size_t room, double beyond = 0) {
-  Numbers copy(room, beyond);
-  std::copy_n(values.data(), values.size(), copy.data());
-  return copy;
-}
-
-// Rows of equal length, each padded to whole blocks.
-Numbers copied(const Table &values, std::size_t room) {
-  Numbers copy(values.shape(0) * room, 0.0);
-  for (std::size_t row = 0; row < values.shape(0); ++row)
-    std::copy_n(view(values)[row], values.shape(1), copy.data() + row * room);
-  return copy;
-}
-
-nb::tuple exponential_of(const Line &x) {
-  const std::size_t room = padded(int(x.size()));
-  Numbers from = copied(x, room), grown(room), growth(room);
-  for (std::size_t b = 0; b < room / LANES; ++b)
-    exponential(blocks(from.data())[b], blocks(grown.data())[b], blocks(growth.data())[b]);
-  return nb::make_tuple(line(grown.data(), x.size()), line(growth.data(), x.size()));
-}
-
-// Matrices come and go with their columns as rows.
-nb::object inverse(const Table &columns) {
-  std::vector<double> matrix(columns.data(), columns.data() + columns.size());
-  invert(matrix.data(), int(columns.shape(0)));
-  return table(matrix.data(), columns.shape(0), columns.shape(0));
-}
-
-nb::tuple eigenvectors_of(const Table &columns) {
-  const std::size_t n = columns.shape(0);
-  std::vector<double> matrix(columns.data(), columns.data() + columns.size()), vectors(n * n);
-  std::vector<std::complex<double>> values(n);
-  const bool found = eigenvectors_by_parts(matrix.data(), int(n), values.data(), vectors.data());
-  const auto *parts = reinterpret_cast<const double *>(values.data());
-  return nb::make_tuple(found, table(parts, n, 2), table(vectors.data(), n, n));
-}
-
-nb::object sum_of_columns(const Table &columns,
-                          const std::optional<Input<std::int32_t, 1>> &numbers, int count,
-                          const Line &times, const Line &start) {
-  const int rows = padded(int(columns.shape(1)));
-  const Numbers stored = copied(columns, rows);
-  Numbers out = copied(start, rows);
-  add_columns(stored.data(), rows, rows, numbers ? numbers->data() : nullptr, count, times.data(),
-              out.data());
-  return line(out.data(), columns.shape(1));
-}
 
 // The bounds of rows, padded; what is added has none.
 struct Limits {
@@ -91,12 +30,19 @@ struct Limits {
 
 // The first exit as (time, row) or None, whether rows surely stay inside, and the rows at both
 // ends with their slopes.
-nb::tuple follow(const Curves &curves, double from, double to, std::size_t rows) {
-  const Point a = curves.at(from), b = curves.at(to);
+template <class Rows>
+nb::tuple follow(const Rows &curves, double from, double to, std::size_t rows) {
+  const auto a = curves.at(from), b = curves.at(to);
   const auto exit = curves.first_exit(a, b);
   const nb::object found = exit ? nb::object(nb::make_tuple(exit->time, exit->row)) : nb::none();
-  return nb::make_tuple(found, curves.stays(a, b), line(a.value, rows), line(a.slope, rows),
-                        line(b.value, rows), line(b.slope, rows));
+  bool stays = true;
+  for (std::size_t i = 0; i < rows; i += LANES)
+    stays = stays && !curves.failing(int(i) / LANES, a, b);
+  const auto numbers = [rows](const auto *of) {
+    return line(reinterpret_cast<const double *>(of), rows);
+  };
+  return nb::make_tuple(found, stays, numbers(a.value), numbers(a.slope), numbers(b.value),
+                        numbers(b.slope));
 }
 
 nb::tuple follow_series(const Table &coefficients, double unit, const Line &low, const Line &high,
@@ -110,13 +56,14 @@ nb::tuple follow_series(const Table &coefficients, double unit, const Line &low,
 }
 
 // One row by itself at a time, its integral until then, and the same look of all rows.
-nb::tuple looks(const Curves &curves, int number, double time) {
+template <class Rows>
+nb::tuple looks(const Rows &curves, int number, double time) {
   const auto shown = [](const Look<Single> &at) {
     return nb::make_tuple(at.value, at.slope, at.bend, at.smooth, at.smooth_slope, at.convex,
                           at.convex_slope, at.concave, at.concave_slope, at.reach);
   };
   const Row row = curves.row(number);
-  return nb::make_tuple(shown(row.at(time)), row.integral(time), shown(curves.at(time).row(number)));
+  return nb::make_tuple(shown(row.at(time)), row.integral(time), shown(curves.single(curves.at(time), number)));
 }
 
 nb::tuple looks_of_series(const Table &coefficients, double unit, int number, double time) {
@@ -133,6 +80,16 @@ nb::object integral_of_series(int count, double unit, double time) {
   std::vector<double> value(count);
   Time{count, unit, nullptr}.integral(time, value.data());
   return line(value.data(), count);
+}
+
+// The outputs of modes, few at once or one by one.
+template <class Use>
+auto with_curves(const Modes &modes, const Time &law, const Numbers &base, int rows,
+                 const Bounds &bounds, Arena &arena, bool few, Use use) {
+  const ModalColumns &made = modes.outputs;
+  if (few && !are_few(law, rows)) throw std::invalid_argument("these are not few");
+  if (few) return with_rows(law, made.columns, nullptr, base.data(), rows, bounds, arena, use);
+  return use(Curves(law, made.columns, made.magnitudes, base.data(), rows, bounds, arena));
 }
 
 // One circuit; states and responses are padded as the kernel has them.
@@ -229,7 +186,7 @@ class Probe {
     Numbers value(modes.share_rows + LANES), slope(value), swing(value);
     ModalTime{&modes, share.data()}.at(time, value.data(), slope.data(), swing.data());
     advance_pressed(network, at, modes, share.data(), drive.data(), time, u.data());
-    add_columns(modes.state.columns.data(), network.states, network.states, nullptr, modes.count,
+    add_columns(modes.state.columns, network.states, network.states, nullptr, modes.count,
                 value.data(), u.data());
     return line(u.data(), u.size());
   }
@@ -244,8 +201,8 @@ class Probe {
   nb::tuple modes(const Marks &marks) {
     const Modes &made = regions_.modes_of(region(marks));
     return nb::make_tuple(made.usable, made.stable, made.decaying, made.real, made.fastest,
-                          made.slowest, line(made.rate.data(), made.usable ? made.count : 0),
-                          line(made.turning.data(), made.usable ? made.count : 0));
+                          made.slowest, line(made.rate, made.usable ? made.count : 0),
+                          line(made.turning, made.usable ? made.count : 0));
   }
 
   // For rates of the state: values and slopes by column, integrals by column, the columns that
@@ -259,40 +216,56 @@ class Probe {
     if (time < INFINITE) law.integral(time, integral.data());
     return nb::make_tuple(line(value.data(), made.count), line(slope.data(), made.count),
                           line(integral.data(), made.count),
-                          table(made.state.columns.data(), made.count, network.states),
+                          table(made.state.columns, made.count, network.states),
                           line(swing.data(), made.pairs()));
   }
 
   // An output as a curve: see `looks`.
   nb::tuple looks_of_modes(const Marks &marks, const Line &rate, const Line &base, int number,
-                           double time) {
+                           double time, bool few) {
     const Modes &made = regions_.modes_of(region(marks));
     const Numbers share = shares(made, rate), start = copied(base, network.op), none(network.op);
     const ModalTime modal{&made, share.data()};
     const Time law{made.count, 0, &modal};
     Arena arena;
-    const Curves curves(law, made.outputs.columns.data(), made.outputs.magnitudes.data(),
-                        start.data(), network.op, {none.data(), none.data(), nullptr, 1}, arena);
-    return looks(curves, number, time);
+    return with_curves(made, law, start, network.op, {none.data(), none.data(), nullptr, 1}, arena,
+                       few, [=](const auto &curves) { return looks(curves, number, time); });
   }
 
   // The outputs as curves: see `follow`; whether they stay for good from the first time on, and a
   // later one from which on they might.
   nb::tuple follow_modes(const Marks &marks, const Line &rate, const Line &base, const Line &low,
                          const Line &high, const Line &units, double slack, double from,
-                         double to) {
+                         double to, bool few) {
     const Modes &made = regions_.modes_of(region(marks));
     const Limits limits(low, high, units, slack);
     const Numbers share = shares(made, rate), start = copied(base, network.op);
     const ModalTime modal{&made, share.data()};
     const Time law{made.count, 0, &modal};
     Arena arena;
-    const Curves curves(law, made.outputs.columns.data(), made.outputs.magnitudes.data(),
-                        start.data(), limits.rows, limits.bounds(), arena);
-    const nb::tuple found = follow(curves, from, to, low.size());
-    const Point first = curves.at(from);
-    const double later = made.stable ? curves.good_after(first) : INFINITE;
-    return nb::make_tuple(found, curves.stays_for_good(first), later);
+    const auto use = [&](const auto &curves) {
+      const nb::tuple found = follow(curves, from, to, low.size());
+      const auto first = curves.at(from);
+      const double later = made.stable ? curves.good_after(first) : INFINITE;
+      return nb::make_tuple(found, curves.stays_for_good(first), later);
+    };
+    return with_curves(made, law, start, limits.rows, limits.bounds(), arena, few, use);
+  }
+
+  // How the outputs go on from 0: see `Ahead`.
+  nb::tuple ahead(const Marks &marks, const Line &rate, const Line &base, const Line &low,
+                  const Line &high, const Line &units, double slack, double until, bool few) {
+    const Modes &made = regions_.modes_of(region(marks));
+    const Limits limits(low, high, units, slack);
+    const Numbers share = shares(made, rate), start = copied(base, network.op);
+    const ModalTime modal{&made, share.data()};
+    const Time law{made.count, 0, &modal};
+    Arena arena;
+    const Ahead found = with_curves(made, law, start, limits.rows, limits.bounds(), arena, few,
+                                    [=](const auto &curves) { return curves.ahead(until); });
+    const auto exit = found.exit;
+    return nb::make_tuple(
+        exit ? nb::object(nb::make_tuple(exit->time, exit->row)) : nb::none(), found.for_good);
   }
 
  private:
@@ -306,7 +279,7 @@ class Probe {
                 double smallest, double slack, double wanted, Arena &arena) const {
     const Numbers u = copied(state, network.states), given = copied(inputs, network.response);
     const Inputs all{given.data(), nullptr, nullptr, 0};
-    return expand(network, at, all, u.data(), bends, smallest, slack, wanted, false, arena);
+    return expand(network, at, all, u.data(), bends, smallest, slack, wanted, arena);
   }
 
   nb::object equations_;
@@ -327,19 +300,8 @@ void bind_trajectories_testing(nb::module_ &parent) {
   module.def("prepare", &find_lapack);
   module.attr("MOST_TERMS") = MOST_TERMS;
   module.attr("CLAMP") = CLAMP;
-  module.def("exponential", &exponential_of);
-  module.def("inverse", &inverse);
-  module.def("eigenvectors", &eigenvectors_of);
-  module.def("sum_of_columns", &sum_of_columns, "columns"_a, "numbers"_a.none(), "count"_a,
-             "times"_a, "start"_a);
-  module.def("dot", [](const Line &a, const Line &b) {
-    const int rows = padded(int(a.size()));
-    return dot(copied(a, rows).data(), copied(b, rows).data(), rows);
-  });
-  module.def("largest_magnitude", [](const Line &a) {
-    const int rows = padded(int(a.size()));
-    return largest_magnitude(copied(a, rows).data(), rows);
-  });
+  module.attr("FEW_ROWS") = FEW_BLOCKS * LANES;
+  bind_dense_testing(module);
   module.def("follow_series", &follow_series);
   module.def("looks_of_series", &looks_of_series);
   module.def("integral_of_series", &integral_of_series);
@@ -357,7 +319,8 @@ void bind_trajectories_testing(nb::module_ &parent) {
       .def("modes", &Probe::modes)
       .def("modal_time", &Probe::modal_time)
       .def("looks_of_modes", &Probe::looks_of_modes)
-      .def("follow_modes", &Probe::follow_modes);
+      .def("follow_modes", &Probe::follow_modes)
+      .def("ahead", &Probe::ahead);
 }
 
 }  // namespace amc

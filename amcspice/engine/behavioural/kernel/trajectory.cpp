@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/behavioural/kernel/dense.hpp"
+#include "engine/behavioural/kernel/few.hpp"
 #include "engine/behavioural/kernel/pressed.hpp"
 
 namespace amc {
@@ -18,8 +19,28 @@ constexpr double EVENT = 1e-9, SERIES_ERROR = 1e-10;
 // x (1 - x^2/3).  It is one again from twice as much on.
 constexpr double CALM = 2e-3;
 
-// Series of a stay before modes are worked out, which takes as long as some dozens of series.
-int patience(int states) { return states <= 12 ? 1 : states <= 24 ? 5 : 8; }
+// Whether modes are found soon: of a region with all amplifiers inside, so of the others, too.
+bool is_symmetric(const Network &net) {
+  Arena room;
+  Region region(net);
+  region.become(Places(net.k, START));
+  int *states = room.take_as<int>(net.states);
+  const int n = free_states(net, region, states);
+  double *matrix = room.take(std::size_t(n) * n);
+  const Answer answers{room.take(std::size_t(n) * net.response),
+                       room.take(std::size_t(n) * region.rows),
+                       room.take(std::size_t(n) * net.width)};
+  jacobian(net, region, {states, std::size_t(n)}, nullptr, answers, matrix, room);
+  return symmetrise(matrix, n, room.take(n), room);
+}
+
+// Series of a stay before modes are worked out, which takes the longer the more states there are.
+int patience_of(const Network &net) {
+  const int states = (net.second ? 2 : 1) * net.k + net.c;
+  if (states > 24) return 8;
+  if (states > 8) return 2;
+  return states <= 4 || is_symmetric(net) ? 0 : 1;
+}
 
 // Pieces between two looks at the clock, and at signals now and then.
 constexpr int LOOK = 16;
@@ -30,7 +51,7 @@ constexpr int ASKED = 8;
 }  // namespace
 
 Follower::Follower(const Network &network, const Settings &settings)
-    : net_(network), settings_(settings), regions_(network) {
+    : net_(network), settings_(settings), regions_(network), patience_(patience_of(network)) {
   response_.assign(net_.response, 0.0);
   rows_.assign(std::size_t(5) * net_.kp, 0.0);
   sources_.assign(net_.width, 0.0);
@@ -48,10 +69,10 @@ void Follower::start() {
 double *Follower::answer(const Region &region, const Inputs &inputs) {
   respond(net_, region, state_.data(), inputs.response,
           {response_.data(), rows_.data(), sources_.data()});
-  for (int i = 0; i < net_.kp; ++i) {
-    drive_[i] = net_.eq.unity * response_[i];
-    if (net_.slews) drive_[i] = net_.eq.slew * std::tanh(drive_[i] / net_.eq.slew);
-  }
+  for (int b = 0; b < net_.kp / LANES; ++b)
+    blocks(drive_.data())[b] = net_.eq.unity * blocks(response_.data())[b];
+  for (int i = 0; net_.slews && i < net_.kp; ++i)
+    drive_[i] = net_.eq.slew * std::tanh(drive_[i] / net_.eq.slew);
   return rows_.data();
 }
 
@@ -115,7 +136,7 @@ const Track &Follower::follow(const Inputs &inputs) {
     if (track_.records.size() % LOOK == 0) interrupts_.check();
     const bool slewing = bends(*region);
     // Where all are pressed nothing else moves.
-    const bool patient = pieces_ < patience(net_.states) && !region->all_pressed;
+    const bool patient = pieces_ < patience_ && !region->all_pressed;
     const bool by_modes = !slewing && (!settings_.bounded || !patient);
     if (by_modes) {
       Modes &modes = regions_.modes_of(*region);
@@ -131,7 +152,7 @@ const Track &Follower::follow(const Inputs &inputs) {
     if (next) {
       region = next;
     } else {
-      pieces_ = patience(net_.states);
+      pieces_ = patience_;
     }
     scale_ = std::max(scale_, largest_magnitude(state_.data(), net_.states));
   }
@@ -140,7 +161,7 @@ const Track &Follower::follow(const Inputs &inputs) {
   double *end = arena_.take(net_.width);
   // Whoever comes to rest has answered there.
   if (!track_.at_rest || region->any_pressed) answer(*region, inputs);
-  std::copy_n(sources_.data(), net_.width, end);
+  copy(sources_.data(), net_.width, end);
   track_.final = end;
   track_.largest_current = largest_magnitude(response_.data() + net_.flow, net_.kp);
   return track_;
@@ -150,10 +171,8 @@ const Track &Follower::follow(const Inputs &inputs) {
 Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slewing,
                                  bool may_leave) {
   const double error = SERIES_ERROR * scale_, remaining = settings_.longest - time_;
-  const bool if_short = may_leave && pieces_ == 0 && patience(net_.states) == 1;
   const Series series = expand(net_, region, inputs, state_.data(), slewing, error,
-                               EVENT * scale_, remaining, if_short, arena_);
-  if (series.count == 0) return nullptr;
+                               EVENT * scale_, remaining, arena_);
   const Time law{series.count, series.unit, nullptr};
   const Bounds bounds{region.low, region.high, region.unit, EVENT * scale_};
   const auto mark = arena_.mark();
@@ -162,7 +181,7 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
   arena_.release(mark);
   if (!exit && may_leave && series.reach >= remaining) return nullptr;
   const double length = exit ? exit->time : series.reach;
-  track_.records.push_back({time_, length, series, nullptr, nullptr, nullptr, nullptr});
+  track_.records.push_back({time_, length, series, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr});
   state_at(net_, series, length, state_.data());
   advance_pressed(net_, region, series, length, state_.data());
   time_ += length;
@@ -176,47 +195,25 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
 Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs) {
   const int kp = net_.kp;
   double *share = arena_.take(modes.share_rows), *sources = arena_.take(net_.width);
-  std::copy_n(sources_.data(), net_.width, sources);
+  copy(sources_.data(), net_.width, sources);
   rates(net_, region, state_.data(), nullptr, response_.data(), false, rate_.data());
   modes.split(rate_.data(), share);
   double *currents = arena_.take(kp);
-  std::copy_n(response_.data() + net_.flow, kp, currents);
+  copy(response_.data() + net_.flow, kp, currents);
   const auto mark = arena_.mark();
-  double *base = arena_.take(region.rows), *low = arena_.take(region.rows);
-  double *high = arena_.take(region.rows);
-  std::copy_n(rows_.data(), region.rows, base);
-  std::copy_n(region.low, region.rows, low);
-  std::copy_n(region.high, region.rows, high);
-  if (net_.slews) {
-    const int block = net_.second ? 2 : 1;
-    const double knee = 2 * CALM * net_.eq.slew / net_.eq.unity;
-    for (int i = 0; i < net_.k; ++i) {
-      if (region.places[i].pressed) continue;
-      low[block * kp + i] = std::max(low[block * kp + i], -knee);
-      high[block * kp + i] = std::min(high[block * kp + i], knee);
-    }
-  }
+  Bounds bounds{region.low, region.high, region.unit, EVENT * scale_};
+  if (net_.slews) bound_drive(region, bounds);
   const ModalTime modal{&modes, share};
-  const Time law{modes.count, 0, &modal};
-  const Bounds bounds{low, high, region.unit, EVENT * scale_};
-  const Curves rows(law, modes.events.columns.data(), modes.events.magnitudes.data(), base,
-                    region.rows, bounds, arena_);
   const double remaining = settings_.longest - time_;
-  Point at = rows.at(0);
-  double step = 2 / modes.fastest;
-  std::optional<Exit> exit;
-  bool for_good = false;
-  while (!(for_good = rows.stays_for_good(at)) && at.time < remaining) {
-    const Point next = rows.at(std::min(at.time + step, remaining));
-    exit = rows.first_exit(at, next);
-    if (exit) break;
-    at = next;
-    step = std::max(step, 3 * at.time);
-    if (modes.pairs() > 0) step = std::min(step, 4 / largest_magnitude(modes.turning.data(), modes.share_rows));
-  }
+  const Time law{modes.count, 0, &modal};
+  const Ahead ahead = with_rows(
+      law, modes.events.columns, modes.events.magnitudes, rows_.data(), region.rows, bounds,
+      arena_, [remaining](const auto &rows) { return rows.ahead(remaining); });
+  const std::optional<Exit> &exit = ahead.exit;
+  const bool for_good = ahead.for_good;
   arena_.release(mark);
   const double length = exit ? exit->time : for_good ? INFINITE : remaining;
-  track_.records.push_back({time_, length, {}, &modes, share, sources, currents});
+  track_.records.push_back({time_, length, {}, &modes, share, sources, currents, nullptr, nullptr});
   if (for_good) {
     const double rest = settings_.rest * scale_;
     if (left_at(remaining, modes, share) <= rest) {
@@ -231,9 +228,11 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   double *swing = arena_.take(modes.count + 1);
   const double moved = std::min(length, remaining);
   modal.at(moved, value, slope, swing);
-  for (int i = 0; i < kp; ++i) drive_[i] = net_.eq.unity * response_[i];
+  if (modes.pairs() == 0) track_.records.back().moved = value, track_.records.back().moves = slope;
+  for (int b = 0; b < kp / LANES; ++b)
+    blocks(drive_.data())[b] = net_.eq.unity * blocks(response_.data())[b];
   advance_pressed(net_, region, modes, share, drive_.data(), moved, state_.data());
-  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, value,
+  add_columns(modes.state.columns, net_.states, net_.states, nullptr, modes.count, value,
               state_.data());
   time_ += moved;
   if (!exit) return nullptr;
@@ -243,6 +242,19 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   const double over = answer(region, inputs)[exit->row];
   const bool left = over < region.low[exit->row] || over > region.high[exit->row];
   return left ? &pass(region, inputs, exit->row) : &region;
+}
+
+// Bound the input differences to where the slew limit counts, besides.
+void Follower::bound_drive(const Region &region, Bounds &bounds) {
+  double *low = arena_.take(region.rows), *high = arena_.take(region.rows);
+  copy(bounds.low, region.rows, low), copy(bounds.high, region.rows, high);
+  const double knee = 2 * CALM * net_.eq.slew / net_.eq.unity;
+  for (int i = 0; i < net_.k; ++i) {
+    if (region.places[i].pressed) continue;
+    const int row = region.drive_row + i;
+    low[row] = std::max(low[row], -knee), high[row] = std::min(high[row], knee);
+  }
+  bounds.low = low, bounds.high = high;
 }
 
 void Follower::come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs) {
@@ -255,7 +267,7 @@ void Follower::come_to_rest(const Region &region, const Modes &modes, const Inpu
     rates(net_, region, state_.data(), drive_.data(), response_.data(), false, rate_.data());
     modes.split(rate_.data(), share);
     ModalTime{&modes, share}.at(INFINITE, left, slope, swing);
-    add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, left,
+    add_columns(modes.state.columns, net_.states, net_.states, nullptr, modes.count, left,
                 state_.data());
   }
   arena_.release(mark);
@@ -273,8 +285,8 @@ double Follower::left_at(double time, const Modes &modes, const double *share) {
   modal.at(time, value, slope, swing);
   modal.at(INFINITE, end, slope, swing);
   for (int j = 0; j < modes.count; ++j) end[j] -= value[j];
-  std::fill_n(left, net_.states, 0.0);
-  add_columns(modes.state.columns.data(), net_.states, net_.states, nullptr, modes.count, end, left);
+  clear(left, net_.states);
+  add_columns(modes.state.columns, net_.states, net_.states, nullptr, modes.count, end, left);
   arena_.release(mark);
   return largest_magnitude(left, net_.states);
 }
@@ -295,16 +307,21 @@ double Follower::time_within(double distance, const Modes &modes, const double *
 // Where modes cannot tell: rest is where Newton's step is as short as rest asks for, and all modes
 // of the circuit linearised there decay.
 bool Follower::still(Region &region, const Inputs &inputs) {
-  const std::vector<int> states = free_states(net_, region);
-  const int n = int(states.size());
+  std::vector<int> states(net_.states);
+  const int n = free_states(net_, region, states.data());
+  states.resize(n);
   answer(region, inputs);
   Numbers tilt(net_.kp, 1.0), rate(net_.states), step(net_.states);
   for (int i = 0; net_.slews && i < net_.kp; ++i) {
     const double ratio = drive_[i] / net_.eq.slew;
     tilt[i] = 1 - ratio * ratio;
   }
-  std::vector<double> matrix = jacobian(net_, region, states, tilt.data()), inverse;
-  std::vector<double> vectors(std::size_t(n) * n);
+  Arena room;
+  std::vector<double> matrix(std::size_t(n) * n), vectors(matrix), inverse;
+  const Answer answers{room.take(std::size_t(n) * net_.response),
+                       room.take(std::size_t(n) * region.rows),
+                       room.take(std::size_t(n) * net_.width)};
+  jacobian(net_, region, states, tilt.data(), answers, matrix.data(), room);
   inverse = matrix;
   invert(inverse.data(), n);
   const auto newton = [&] {
@@ -319,7 +336,7 @@ bool Follower::still(Region &region, const Inputs &inputs) {
   const double distance = largest_magnitude(step.data(), net_.states);
   if (!(distance <= std::max(settings_.rest, 100 * SERIES_ERROR) * scale_)) return false;
   std::vector<std::complex<double>> values(n);
-  eigenvectors(matrix.data(), n, values.data(), vectors.data());
+  eigenvectors(matrix.data(), n, values.data(), vectors.data(), nullptr, room);
   for (const auto value : values)
     if (!(value.real() < 0)) return false;
   for (int round = 0; round < 3; ++round) {

@@ -34,6 +34,7 @@ class Follower {
   bool bends(const Region &region) const;
   Region *stay_by_series(Region &region, const Inputs &inputs, bool bends, bool may_leave);
   Region *stay_by_modes(Region &region, const Modes &modes, const Inputs &inputs);
+  void bound_drive(const Region &region, Bounds &bounds);
   void come_to_rest(const Region &region, const Modes &modes, const Inputs &inputs);
   bool still(Region &region, const Inputs &inputs);
   double left_at(double time, const Modes &modes, const double *share);
@@ -48,7 +49,8 @@ class Follower {
   Places places_;
   Numbers response_, rows_, sources_, rate_, drive_;
   double time_, scale_;
-  int pieces_;  // of the stay
+  int patience_;  // pieces of a stay before modes
+  int pieces_;    // of the stay
   bool rest_times_ = false;
   Interrupts interrupts_;
 };

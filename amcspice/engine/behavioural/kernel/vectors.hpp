@@ -33,8 +33,14 @@ inline const Block *blocks(const double *at) { return reinterpret_cast<const Blo
 inline Block *blocks(double *at) { return reinterpret_cast<Block *>(at); }
 
 inline Block every(double value) { return Block{} + value; }
+// As of two numbers: the second one where either is none.  Compilers make two instructions of it.
+#if defined(__AVX512F__) && !defined(__clang__)
+inline Block larger(Block a, Block b) { return __builtin_ia32_maxpd512_mask(a, b, a, 255, 4); }
+inline Block smaller(Block a, Block b) { return __builtin_ia32_minpd512_mask(a, b, a, 255, 4); }
+#else
 inline Block larger(Block a, Block b) { return a > b ? a : b; }
 inline Block smaller(Block a, Block b) { return a < b ? a : b; }
+#endif
 inline double larger(double a, double b) { return a > b ? a : b; }
 inline double smaller(double a, double b) { return a < b ? a : b; }
 inline Block magnitude(Block a) { return (Block)((Bits)a & std::numeric_limits<long long>::max()); }
@@ -82,6 +88,28 @@ inline unsigned lanes_of(Mask mask) {
   return lanes;
 }
 
+// The lanes, as bits, in which one number is below another one, or at most as large.
+inline constexpr unsigned ALL_LANES = (1u << LANES) - 1;
+#if defined(__AVX512F__) && !defined(__clang__)
+inline unsigned lanes_below(Block a, Block b) {
+  return __builtin_ia32_cmppd512_mask(a, b, _CMP_LT_OQ, 255, 4);
+}
+inline unsigned lanes_at_most(Block a, Block b) {
+  return __builtin_ia32_cmppd512_mask(a, b, _CMP_LE_OQ, 255, 4);
+}
+#else
+inline unsigned lanes_below(Block a, Block b) { return lanes_of(a < b); }
+inline unsigned lanes_at_most(Block a, Block b) { return lanes_of(a <= b); }
+#endif
+
+// Whole blocks, which are few: no call is worth it.
+inline void copy(const double *from, int rows, double *to) {
+  for (int b = 0; b < rows / LANES; ++b) blocks(to)[b] = blocks(from)[b];
+}
+inline void clear(double *rows, int count) {
+  for (int b = 0; b < count / LANES; ++b) blocks(rows)[b] = Block{};
+}
+
 // Memory in whole blocks.
 template <class T>
 struct Aligned {
@@ -105,10 +133,15 @@ using Numbers = std::vector<double, Aligned<double>>;
 class Arena {
  public:
   // Numbers are not initialised; count is rounded up to whole blocks.
-  double *take(std::size_t count) {
+  [[gnu::always_inline]] double *take(std::size_t count) {
     count = (count + LANES - 1) / LANES * LANES;
     if (count > room_ - used_) make_room(count);
     return at_ + std::exchange(used_, used_ + count);
+  }
+  // The same for some other kind of plain numbers.
+  template <class T>
+  T *take_as(std::size_t count) {
+    return reinterpret_cast<T *>(take((count * sizeof(T) + sizeof(double) - 1) / sizeof(double)));
   }
   struct Mark {
     std::size_t chunk, used;
