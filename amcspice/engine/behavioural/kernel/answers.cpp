@@ -130,6 +130,12 @@ void rates(const Network &net, const Region &region, const double *state, const 
   }
 }
 
+Answer room_for_answers(const Network &net, const Region &region, int states, Arena &room) {
+  const std::size_t count = states;
+  return {room.take(count * net.response), room.take(count * region.rows),
+          room.take(count * net.width)};
+}
+
 int free_states(const Network &net, const Region &region, int *states) {
   int count = 0;
   for (int first = 0; first <= net.stage; first += net.kp)

@@ -124,7 +124,7 @@ class Few : public FewLooks<BLOCKS> {
     return searched(from, end);
   }
 
-  [[gnu::noinline]] std::optional<Exit> searched(Point from, const Point &to) const {
+  [[gnu::noinline]] std::optional<Exit> searched(const Point &from, const Point &to) const {
     const auto exit = first_exit_of(*this, from, to);
     return exit ? std::optional(Exit{exit->time, farthest(*exit)}) : std::nullopt;
   }
@@ -292,7 +292,6 @@ class Few : public FewLooks<BLOCKS> {
     }
     return row;
   }
-
 };
 
 // Call `use` with rows of modes or series, in the form that suits them.

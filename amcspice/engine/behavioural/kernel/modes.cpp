@@ -50,9 +50,7 @@ Modes::Modes(const Network &net, const Region &region, double smallest_rate, Are
   int *free = room.take_as<int>(net.states);
   const int n = count = free_states(net, region, free);
   const std::size_t square = std::size_t(n) * n;
-  const Answer answers{room.take(std::size_t(n) * net.response),
-                       room.take(std::size_t(n) * region.rows),
-                       room.take(std::size_t(n) * net.width)};
+  const Answer answers = room_for_answers(net, region, n, room);
   double *matrix = room.take(square), *vectors = room.take(square), *back = room.take(square);
   jacobian(net, region, {free, std::size_t(n)}, nullptr, answers, matrix, room);
   using Value = std::complex<double>;

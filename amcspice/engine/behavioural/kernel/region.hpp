@@ -81,6 +81,9 @@ struct Answer {
   double *response, *rows, *sources;
 };
 
+// For the answers to some states, in columns.
+Answer room_for_answers(const Network &network, const Region &region, int states, Arena &room);
+
 // Fill in the answer to a state; `inputs` (a response) is null for a change of the state alone.
 void respond(const Network &network, const Region &region, const double *state,
              const double *inputs, const Answer &answer);

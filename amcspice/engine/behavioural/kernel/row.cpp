@@ -174,8 +174,7 @@ double Row::next_guess(const Look<Single> &inside, const Look<Single> &outside) 
 
 std::optional<Look<Single>> Row::first_exit(const Look<Single> &from,
                                             const Look<Single> &to) const {
-  Look<Single> last = from;
-  return first_exit_of(*this, last, to);
+  return first_exit_of(*this, from, to);
 }
 
 }  // namespace amc

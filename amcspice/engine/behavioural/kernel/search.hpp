@@ -23,10 +23,9 @@ inline constexpr int MOST_AHEAD = 64;
 //
 // A curve gives a look `at` a time; how far it is `beyond` its bounds there, over the slack;
 // whether it surely `stays` within its bounds and some times the slack between two looks; and a
-// `next_guess` of the time between two looks at which it leaves.  `from` becomes the last look up
-// to which it is shown to stay.
+// `next_guess` of the time between two looks at which it leaves.
 template <class Curve, class Look>
-std::optional<Look> first_exit_of(const Curve &curve, Look &from, const Look &to) {
+std::optional<Look> first_exit_of(const Curve &curve, Look from, const Look &to) {
   Look ahead[MOST_AHEAD];
   ahead[0] = to;
   int count = 1, looked = 0, since = 0;

@@ -237,38 +237,40 @@ class Probe {
   nb::tuple follow_modes(const Marks &marks, const Line &rate, const Line &base, const Line &low,
                          const Line &high, const Line &units, double slack, double from,
                          double to, bool few) {
-    const Modes &made = regions_.modes_of(region(marks));
     const Limits limits(low, high, units, slack);
-    const Numbers share = shares(made, rate), start = copied(base, network.op);
-    const ModalTime modal{&made, share.data()};
-    const Time law{made.count, 0, &modal};
-    Arena arena;
-    const auto use = [&](const auto &curves) {
+    return with_outputs(marks, rate, base, limits, few, [&](const Modes &modes, const auto &curves) {
       const nb::tuple found = follow(curves, from, to, low.size());
       const auto first = curves.at(from);
-      const double later = made.stable ? curves.good_after(first) : INFINITE;
+      const double later = modes.stable ? curves.good_after(first) : INFINITE;
       return nb::make_tuple(found, curves.stays_for_good(first), later);
-    };
-    return with_curves(made, law, start, limits.rows, limits.bounds(), arena, few, use);
+    });
   }
 
   // How the outputs go on from 0: see `Ahead`.
   nb::tuple ahead(const Marks &marks, const Line &rate, const Line &base, const Line &low,
                   const Line &high, const Line &units, double slack, double until, bool few) {
-    const Modes &made = regions_.modes_of(region(marks));
     const Limits limits(low, high, units, slack);
+    return with_outputs(marks, rate, base, limits, few, [&](const Modes &, const auto &curves) {
+      const Ahead found = curves.ahead(until);
+      const auto exit = found.exit;
+      return nb::make_tuple(
+          exit ? nb::object(nb::make_tuple(exit->time, exit->row)) : nb::none(), found.for_good);
+    });
+  }
+
+ private:
+  template <class Use>
+  nb::tuple with_outputs(const Marks &marks, const Line &rate, const Line &base,
+                         const Limits &limits, bool few, Use use) {
+    const Modes &made = regions_.modes_of(region(marks));
     const Numbers share = shares(made, rate), start = copied(base, network.op);
     const ModalTime modal{&made, share.data()};
     const Time law{made.count, 0, &modal};
     Arena arena;
-    const Ahead found = with_curves(made, law, start, limits.rows, limits.bounds(), arena, few,
-                                    [=](const auto &curves) { return curves.ahead(until); });
-    const auto exit = found.exit;
-    return nb::make_tuple(
-        exit ? nb::object(nb::make_tuple(exit->time, exit->row)) : nb::none(), found.for_good);
+    return with_curves(made, law, start, limits.rows, limits.bounds(), arena, few,
+                       [&](const auto &curves) { return use(made, curves); });
   }
 
- private:
   static Numbers shares(const Modes &modes, const Line &rate) {
     Numbers share(modes.share_rows);
     modes.split(rate.data(), share.data());

@@ -27,9 +27,7 @@ bool is_symmetric(const Network &net) {
   int *states = room.take_as<int>(net.states);
   const int n = free_states(net, region, states);
   double *matrix = room.take(std::size_t(n) * n);
-  const Answer answers{room.take(std::size_t(n) * net.response),
-                       room.take(std::size_t(n) * region.rows),
-                       room.take(std::size_t(n) * net.width)};
+  const Answer answers = room_for_answers(net, region, n, room);
   jacobian(net, region, {states, std::size_t(n)}, nullptr, answers, matrix, room);
   return symmetrise(matrix, n, room.take(n), room);
 }
@@ -181,7 +179,7 @@ Region *Follower::stay_by_series(Region &region, const Inputs &inputs, bool slew
   arena_.release(mark);
   if (!exit && may_leave && series.reach >= remaining) return nullptr;
   const double length = exit ? exit->time : series.reach;
-  track_.records.push_back({time_, length, series, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr});
+  track_.records.push_back({time_, length, series, nullptr, nullptr, nullptr, nullptr});
   state_at(net_, series, length, state_.data());
   advance_pressed(net_, region, series, length, state_.data());
   time_ += length;
@@ -213,7 +211,7 @@ Region *Follower::stay_by_modes(Region &region, const Modes &modes, const Inputs
   const bool for_good = ahead.for_good;
   arena_.release(mark);
   const double length = exit ? exit->time : for_good ? INFINITE : remaining;
-  track_.records.push_back({time_, length, {}, &modes, share, sources, currents, nullptr, nullptr});
+  track_.records.push_back({time_, length, {}, &modes, share, sources, currents});
   if (for_good) {
     const double rest = settings_.rest * scale_;
     if (left_at(remaining, modes, share) <= rest) {
@@ -318,9 +316,7 @@ bool Follower::still(Region &region, const Inputs &inputs) {
   }
   Arena room;
   std::vector<double> matrix(std::size_t(n) * n), vectors(matrix), inverse;
-  const Answer answers{room.take(std::size_t(n) * net_.response),
-                       room.take(std::size_t(n) * region.rows),
-                       room.take(std::size_t(n) * net_.width)};
+  const Answer answers = room_for_answers(net_, region, n, room);
   jacobian(net_, region, states, tilt.data(), answers, matrix.data(), room);
   inverse = matrix;
   invert(inverse.data(), n);
